@@ -1,1 +1,5 @@
+//! kledger: a persistent edit ledger and versioned model store for knowledge editing.
 
+pub mod codec;
+pub mod delta;
+pub mod id;

@@ -1,0 +1,248 @@
+//! Canonical bytes of stored objects.
+//!
+//! An object is a tag byte (its kind), a version byte, and its fields in bincode with little-endian
+//! fixed-width integers. Each value has one spelling: [`decode`] refuses trailing bytes and any input
+//! that would be written differently, so an id names a value and not merely a file. Types that are
+//! stored use only fixed-width integers, byte arrays, strings, sorted `Vec`s and `BTreeMap`s; numbers
+//! that are not integers are stored as text.
+//!
+//! This module knows nothing of where objects are kept.
+
+use bincode::{Decode, Encode, config};
+
+use crate::id::{Id, Kind};
+
+/// The longest object that is read back, in bytes: a guard against hostile lengths.
+pub const OBJECT_LIMIT: usize = 64 << 20;
+
+/// A value that is stored under the hash of its canonical bytes.
+///
+/// Tags are never reused and a stored version is never rewritten; they are listed in
+/// `docs/format.md`.
+pub trait Object: Kind + Encode + Decode<()> {
+    /// First stored byte.
+    const TAG: u8;
+    /// Second stored byte: raised when the fields change.
+    const VERSION: u8 = 1;
+}
+
+/// Why bytes are not an object of the wanted kind. Always a sign of damage or of a newer program.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// The first byte is another kind's.
+    #[error("expected a {expected} (tag {tag}), found tag {found:?}")]
+    Tag {
+        /// Kind that was asked for.
+        expected: &'static str,
+        /// Its tag.
+        tag: u8,
+        /// First byte found, if there was one.
+        found: Option<u8>,
+    },
+    /// The second byte is a version this program does not read.
+    #[error("{kind} has version {found:?}; this program reads version {known}")]
+    Version {
+        /// Kind of object.
+        kind: &'static str,
+        /// Newest version known.
+        known: u8,
+        /// Version found, if there was one.
+        found: Option<u8>,
+    },
+    /// The fields do not parse.
+    #[error("{kind} is malformed")]
+    Fields {
+        /// Kind of object.
+        kind: &'static str,
+        /// What bincode made of it.
+        source: bincode::error::DecodeError,
+    },
+    /// The fields parse, but are not spelled as this program would.
+    #[error("{kind} is not in canonical form")]
+    NotCanonical {
+        /// Kind of object.
+        kind: &'static str,
+    },
+}
+
+fn layout() -> impl config::Config {
+    config::standard().with_little_endian().with_fixed_int_encoding().with_limit::<OBJECT_LIMIT>()
+}
+
+/// The canonical bytes of `object`.
+#[must_use]
+pub fn encode<T: Object>(object: &T) -> Vec<u8> {
+    let mut bytes = vec![T::TAG, T::VERSION];
+    bincode::encode_into_std_write(object, &mut bytes, layout())
+        .expect("because writing integers and strings to a vector cannot fail");
+    bytes
+}
+
+/// Reads `bytes` as a `T`.
+///
+/// # Errors
+/// When the bytes are of another kind or version, do not parse, or are not what [`encode`] writes.
+pub fn decode<T: Object>(bytes: &[u8]) -> Result<T, DecodeError> {
+    let kind = T::NAME;
+    if bytes.first() != Some(&T::TAG) {
+        return Err(DecodeError::Tag {
+            expected: kind,
+            tag: T::TAG,
+            found: bytes.first().copied(),
+        });
+    }
+    if bytes.get(1) != Some(&T::VERSION) {
+        return Err(DecodeError::Version { kind, known: T::VERSION, found: bytes.get(1).copied() });
+    }
+    let (object, read) = bincode::decode_from_slice::<T, _>(&bytes[2..], layout())
+        .map_err(|source| DecodeError::Fields { kind, source })?;
+    if read + 2 != bytes.len() || encode(&object) != bytes {
+        return Err(DecodeError::NotCanonical { kind });
+    }
+    Ok(object)
+}
+
+/// The id of `object`: the hash of its canonical bytes.
+#[must_use]
+pub fn id_of<T: Object>(object: &T) -> Id<T> {
+    Id::of(&encode(object))
+}
+
+/// Where objects are read from.
+pub trait Objects {
+    /// The stored bytes of the object with this hash, verified against it by the caller through
+    /// [`Objects::get`]; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn bytes(&self, hash: &[u8; 32]) -> Result<Option<Vec<u8>>, ObjectError>;
+
+    /// Reads the object `id`.
+    ///
+    /// # Errors
+    /// When it is missing, its bytes do not have that hash, or they do not decode.
+    fn get<T: Object>(&self, id: Id<T>) -> Result<T, ObjectError>
+    where
+        Self: Sized,
+    {
+        get(self, id)
+    }
+}
+
+/// [`Objects::get`] for a source behind a reference to the trait.
+///
+/// # Errors
+/// As [`Objects::get`].
+pub fn get<T: Object>(objects: &dyn Objects, id: Id<T>) -> Result<T, ObjectError> {
+    let damage = |why: String| ObjectError::Damaged { kind: T::NAME, id: id.to_string(), why };
+    let bytes = objects
+        .bytes(id.as_bytes())?
+        .ok_or_else(|| ObjectError::Missing { kind: T::NAME, id: id.to_string() })?;
+    if Id::<T>::of(&bytes) != id {
+        return Err(damage("its bytes have another hash".to_owned()));
+    }
+    decode(&bytes).map_err(|source| damage(source.to_string()))
+}
+
+/// Why an object could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ObjectError {
+    /// Nothing is stored under the id.
+    #[error("{kind} {id} is missing from the store")]
+    Missing {
+        /// Kind of object.
+        kind: &'static str,
+        /// Its id, in full.
+        id: String,
+    },
+    /// Something is stored under the id that does not belong there.
+    #[error("{kind} {id} is damaged: {why}")]
+    Damaged {
+        /// Kind of object.
+        kind: &'static str,
+        /// Its id, in full.
+        id: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// The store could not be read.
+    #[error("cannot read the store")]
+    Read(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// New objects that are not stored yet, readable together with those that are.
+///
+/// A verb builds its new objects here and hands them to the store in one transaction.
+pub struct Draft<'a> {
+    stored: &'a dyn Objects,
+    new: std::collections::BTreeMap<[u8; 32], Vec<u8>>,
+}
+
+impl<'a> Draft<'a> {
+    /// An empty draft over `stored`.
+    #[must_use]
+    pub fn new(stored: &'a dyn Objects) -> Self {
+        Self { stored, new: std::collections::BTreeMap::new() }
+    }
+
+    /// Adds `object` and returns its id. Adding it twice is adding it once.
+    pub fn put<T: Object>(&mut self, object: &T) -> Id<T> {
+        let bytes = encode(object);
+        let id = Id::<T>::of(&bytes);
+        self.new.insert(*id.as_bytes(), bytes);
+        id
+    }
+
+    /// The new objects, by hash.
+    #[must_use]
+    pub fn into_new(self) -> std::collections::BTreeMap<[u8; 32], Vec<u8>> {
+        self.new
+    }
+}
+
+impl Objects for Draft<'_> {
+    fn bytes(&self, hash: &[u8; 32]) -> Result<Option<Vec<u8>>, ObjectError> {
+        match self.new.get(hash) {
+            Some(bytes) => Ok(Some(bytes.clone())),
+            None => self.stored.bytes(hash),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq, Encode, Decode)]
+    struct Sample {
+        name: String,
+        numbers: Vec<u32>,
+    }
+    impl Kind for Sample {
+        const NAME: &'static str = "sample";
+    }
+    impl Object for Sample {
+        const TAG: u8 = 0xee;
+    }
+
+    #[test]
+    fn every_prefix_and_extension_is_refused() {
+        let bytes = encode(&Sample { name: "née".to_owned(), numbers: vec![1, 2] });
+        assert!(decode::<Sample>(&bytes).is_ok());
+        for end in 0..bytes.len() {
+            assert!(decode::<Sample>(&bytes[..end]).is_err(), "prefix of {end} bytes");
+        }
+        for extra in [0, 255] {
+            let longer = [bytes.as_slice(), &[extra]].concat();
+            assert!(matches!(decode::<Sample>(&longer), Err(DecodeError::NotCanonical { .. })));
+        }
+    }
+
+    #[test]
+    fn a_length_bomb_is_refused() {
+        let bytes = [&[0xee, 1][..], &u64::MAX.to_le_bytes()].concat();
+        assert!(matches!(decode::<Sample>(&bytes), Err(DecodeError::Fields { .. })));
+    }
+}

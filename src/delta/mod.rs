@@ -1,0 +1,17 @@
+//! Changes of weights as data, and the arithmetic that turns them into weights.
+//!
+//! A version's weights are *built*: base plus the lineage's deltas in order, in one fixed
+//! arithmetic ([`Accumulator`]). Nothing is ever subtracted from edited weights, so a version has
+//! the same bytes however it was reached.
+//!
+//! This module knows nothing of commits, facts' meaning, or how a delta was found.
+
+mod materialise;
+mod object;
+mod tensor;
+mod version;
+
+pub use materialise::Accumulator;
+pub use object::{Delta, DeltaTensor, Form, Lineage, Orientation, TensorEntry, TensorFile};
+pub use tensor::{Dtype, Matrix, Tensor, TensorId, TensorKind, tensor_id};
+pub use version::{Change, ChangeForm, LoadedDelta, Version};
