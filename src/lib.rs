@@ -2,4 +2,5 @@
 
 pub mod codec;
 pub mod delta;
+pub mod fact;
 pub mod id;
