@@ -10,6 +10,7 @@ use super::{
     decoder::Decoder,
     error::ModelError,
     probe::Unprobed,
+    random::SplitMix,
 };
 
 /// Rows that are continued together; more would only need more memory.
@@ -151,9 +152,9 @@ impl Picker {
             Choice::Greedy => 0,
             Choice::Sample { seed, .. } => seed,
         };
-        let mut random = SplitMix(seed);
+        let mut random = SplitMix::new(seed);
         // The row's stream begins at an output of the seed's, far from those of its neighbours.
-        random.0 = random.next().wrapping_add(SplitMix(row as u64).next());
+        random = SplitMix::new(random.next() ^ SplitMix::new(row as u64).next());
         Self { choice, random }
     }
 
@@ -190,23 +191,5 @@ impl Picker {
             }
         }
         order[0]
-    }
-}
-
-/// SplitMix64 (Steele, Lea and Flood, 2014).
-struct SplitMix(u64);
-
-impl SplitMix {
-    const fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// In [0, 1), in steps of 2^-53.
-    const fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 53) as f64
     }
 }
