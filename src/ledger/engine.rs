@@ -147,7 +147,7 @@ pub struct LayerEdit {
 }
 
 /// How the optimisation of one z ended.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct ZTrace {
     /// Gradient steps made; 0 where z was known.
     pub steps: u32,
@@ -167,7 +167,7 @@ pub struct Probe {
 }
 
 /// What the model says to a [`Probe`].
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Answer {
     /// Greedy continuation, as many tokens as `expected` has, without its leading space.
     pub text: String,
@@ -191,7 +191,7 @@ pub struct Sampling {
 }
 
 /// Continuations of one prompt.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Continuations {
     /// Next tokens (each with the greedy rest of its word) and their probabilities, likeliest first.
     pub next: Vec<(String, f32)>,
