@@ -1,15 +1,12 @@
-//! Tells the linker where libtorch is, so that `cargo run` and the built binary find it without
-//! `LD_LIBRARY_PATH`.
+//! Makes the binary, the tests and the examples find libtorch without `LD_LIBRARY_PATH`.
 
 use std::env;
 
 fn main() {
-    println!("cargo:rerun-if-env-changed=LIBTORCH");
-    if env::var_os("CARGO_FEATURE_TORCH").is_none() {
-        return;
-    }
-    if let Some(libtorch) = env::var_os("LIBTORCH") {
+    println!("cargo::rerun-if-changed=build.rs");
+    // Said by torch-sys, however it was told where libtorch is; unset without the feature `torch`.
+    if let Some(directory) = env::var_os("DEP_TCH_LIBTORCH_LIB") {
         // DT_RUNPATH: `LD_LIBRARY_PATH` still wins, which is how a CUDA libtorch is slipped in.
-        println!("cargo:rustc-link-arg=-Wl,-rpath,{}/lib", libtorch.to_string_lossy());
+        println!("cargo::rustc-link-arg=-Wl,-rpath,{}", directory.to_string_lossy());
     }
 }

@@ -111,29 +111,18 @@ pub fn id_of<T: Object>(object: &T) -> Id<T> {
 
 /// Where objects are read from.
 pub trait Objects {
-    /// The stored bytes of the object with this hash, verified against it by the caller through
-    /// [`Objects::get`]; `None` when there is none.
+    /// What is stored under this hash, not yet verified; `None` when there is nothing.
+    /// Read objects with [`get`], which verifies.
     ///
     /// # Errors
     /// When the store cannot be read.
     fn bytes(&self, hash: &[u8; 32]) -> Result<Option<Vec<u8>>, ObjectError>;
-
-    /// Reads the object `id`.
-    ///
-    /// # Errors
-    /// When it is missing, its bytes do not have that hash, or they do not decode.
-    fn get<T: Object>(&self, id: Id<T>) -> Result<T, ObjectError>
-    where
-        Self: Sized,
-    {
-        get(self, id)
-    }
 }
 
-/// [`Objects::get`] for a source behind a reference to the trait.
+/// Reads the object `id`.
 ///
 /// # Errors
-/// As [`Objects::get`].
+/// When it is missing, its bytes do not have that hash, or they do not decode.
 pub fn get<T: Object>(objects: &dyn Objects, id: Id<T>) -> Result<T, ObjectError> {
     let damage = |why: String| ObjectError::Damaged { kind: T::NAME, id: id.to_string(), why };
     let bytes = objects

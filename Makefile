@@ -1,0 +1,42 @@
+# `make` lists the targets. Each sees to libtorch first (.cargo/libtorch.py), and all but `bench`
+# use cargo's dev profile, so that tch's C++ code is compiled once.
+
+CARGO ?= cargo
+PYTHON ?= python3
+TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
+
+# $(call component,NAME,ARGUMENTS): runs `cargo NAME ARGUMENTS` where rustup has that component.
+component = @if $(CARGO) $(1) --version >/dev/null 2>&1; \
+	then set -x; $(CARGO) $(1) $(2); \
+	else echo "SKIPPED: cargo $(1) $(2) (it comes with: rustup component add rustfmt clippy)" >&2; fi
+
+.PHONY: help libtorch build test demo lint doc bench
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.* ## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+libtorch: ## get libtorch 2.11.0 into .libtorch, once (543 MB to download)
+	@command -v $(CARGO) >/dev/null || { echo "no cargo: get Rust from https://rustup.rs" >&2; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "no python3: sudo apt-get install python3 python3-pip" >&2; exit 1; }
+	@$(PYTHON) .cargo/libtorch.py
+
+build: libtorch ## build the kledger binary
+	$(CARGO) build --locked
+
+test: lint doc ## all that has to pass: lints, documentation, tests with and without torch
+	$(CARGO) test --locked --no-default-features
+	$(CARGO) test --locked
+
+demo: build ## edit facts in the shipped model, step by step
+	KLEDGER="$(abspath $(TARGET_DIR))/debug/kledger" examples/demo.sh
+
+lint: libtorch ## formatting and clippy, with and without torch
+	$(call component,fmt,--check)
+	$(call component,clippy,--locked --all-targets --no-default-features -- -D warnings)
+	$(call component,clippy,--locked --all-targets -- -D warnings)
+
+doc: libtorch ## the library's documentation
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
+
+bench: libtorch ## benchmarks, optimised: compiles everything once more
+	$(CARGO) bench --locked
