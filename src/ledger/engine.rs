@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    delta::{Matrix, Tensor, Version},
+    delta::{Matrix, Orientation, Tensor, Version},
     fact::Request,
 };
 
@@ -35,6 +35,16 @@ pub trait Engine {
     /// # Errors
     /// When a key is unknown, a value is out of range, or a layer does not exist.
     fn settings(&self, editor: &str, settings: &str) -> Result<String, EngineError>;
+
+    /// The tensors that `settings` has `editor` change, and how the checkpoint stores each.
+    ///
+    /// # Errors
+    /// As [`Engine::settings`].
+    fn tensors(
+        &self,
+        editor: &str,
+        settings: &str,
+    ) -> Result<BTreeMap<String, Orientation>, EngineError>;
 
     /// Samples the context prefixes from the unedited base.
     ///
