@@ -36,15 +36,11 @@ pub trait Engine {
     /// When a key is unknown, a value is out of range, or a layer does not exist.
     fn settings(&self, editor: &str, settings: &str) -> Result<String, EngineError>;
 
-    /// The tensors that `settings` has `editor` change, and how the checkpoint stores each.
+    /// What the ledger must know of `editor` with these canonical settings.
     ///
     /// # Errors
     /// As [`Engine::settings`].
-    fn tensors(
-        &self,
-        editor: &str,
-        settings: &str,
-    ) -> Result<BTreeMap<String, Orientation>, EngineError>;
+    fn describe(&self, editor: &str, settings: &str) -> Result<EditorDescription, EngineError>;
 
     /// Samples the context prefixes from the unedited base.
     ///
@@ -90,6 +86,17 @@ pub trait Engine {
     /// # Errors
     /// When the prompt has no token or the model fails.
     fn continuations(&mut self, prompt: &str, how: &Sampling) -> Result<Continuations, EngineError>;
+}
+
+/// What the ledger must know of an editor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EditorDescription {
+    /// Raised when the same input would give another output.
+    pub version: u32,
+    /// The tensors it changes, and how the checkpoint stores each.
+    pub tensors: BTreeMap<String, Orientation>,
+    /// Whether a request's z depends on the version that is edited, and not on the base alone.
+    pub z_depends_on_version: bool,
 }
 
 /// Text for [`Engine::statistics`].

@@ -21,10 +21,10 @@ use crate::{
 /// One delta of a lineage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
+    /// The delta's id.
+    pub id: Id<Delta>,
     /// The delta.
-    pub delta: Id<Delta>,
-    /// The fact that each of its columns is for; empty when it was not made fact by fact.
-    pub columns: Arc<[FactKey]>,
+    pub delta: Arc<Delta>,
     /// Columns that do not count, ascending.
     pub dropped: BTreeSet<u32>,
 }
@@ -38,13 +38,14 @@ pub struct Line {
 impl Entry {
     fn live(&self) -> impl Iterator<Item = (u32, FactKey)> {
         (0u32..)
-            .zip(self.columns.iter().copied())
+            .zip(self.delta.columns.iter().copied())
             .filter(|(column, _)| !self.dropped.contains(column))
     }
 
     /// Whether it still adds anything.
     fn counts(&self) -> bool {
-        self.columns.is_empty() || self.live().next().is_some()
+        // A delta that was not made fact by fact holds all of them together.
+        self.delta.columns.is_empty() || self.live().next().is_some()
     }
 }
 
@@ -60,10 +61,9 @@ impl Line {
         let mut entries = Vec::new();
         while let Some(id) = newest {
             let node = codec::get(objects, id)?;
-            let columns = codec::get(objects, node.delta)?.columns;
             entries.push(Entry {
-                delta: node.delta,
-                columns: columns.into(),
+                id: node.delta,
+                delta: Arc::new(codec::get(objects, node.delta)?),
                 dropped: node.dropped.into_iter().collect(),
             });
             newest = node.before;
@@ -80,7 +80,7 @@ impl Line {
         let mut before = None;
         for (length, entry) in (1u64..).zip(&self.entries) {
             let dropped = entry.dropped.iter().copied().collect();
-            let node = Lineage { before, delta: entry.delta, dropped, length };
+            let node = Lineage { before, delta: entry.id, dropped, length };
             let id = codec::id_of(&node);
             if draft.bytes(id.as_bytes())?.is_none() {
                 draft.put(&node);
@@ -101,7 +101,7 @@ impl Line {
     pub fn holders(&self) -> BTreeMap<FactKey, (Id<Delta>, u32)> {
         self.entries
             .iter()
-            .flat_map(|entry| entry.live().map(|(column, key)| (key, (entry.delta, column))))
+            .flat_map(|entry| entry.live().map(|(column, key)| (key, (entry.id, column))))
             .collect()
     }
 
@@ -119,8 +119,9 @@ impl Line {
 
     /// Puts a new delta at the end, all of whose columns count. Its facts must have let go of the
     /// columns they had.
-    pub fn push(&mut self, delta: Id<Delta>, columns: &[FactKey]) {
-        self.entries.push(Entry { delta, columns: columns.into(), dropped: BTreeSet::new() });
+    pub fn push(&mut self, delta: Delta) {
+        let id = codec::id_of(&delta);
+        self.entries.push(Entry { id, delta: Arc::new(delta), dropped: BTreeSet::new() });
     }
 
     /// Has `facts` held as they are in `other`: by the same columns, or by none. Deltas that come
@@ -133,7 +134,7 @@ impl Line {
                 .live()
                 .filter_map(|(column, key)| facts.contains(&key).then_some(column))
                 .collect();
-            match self.entries.iter().position(|ours| ours.delta == theirs.delta) {
+            match self.entries.iter().position(|ours| ours.id == theirs.id) {
                 Some(at) => {
                     self.entries[at].dropped.retain(|column| !taken.contains(column));
                     place = at + 1;
@@ -142,7 +143,7 @@ impl Line {
                 None => {
                     let mut entry = theirs.clone();
                     entry.dropped = (0u32..)
-                        .zip(entry.columns.iter())
+                        .zip(&entry.delta.columns)
                         .filter_map(|(column, _)| (!taken.contains(&column)).then_some(column))
                         .collect();
                     self.entries.insert(place, entry);

@@ -33,7 +33,7 @@ fn chain(steps: &[(BTreeSet<u8>, BTreeSet<u8>)]) -> Vec<(Line, BTreeSet<FactKey>
             columns.iter().copied().chain(retracted.iter().copied().map(key)).collect();
         line.let_go(&touched);
         if !columns.is_empty() {
-            line.push(codec::id_of(&delta(number, &columns)), &columns);
+            line.push(delta(number, &columns));
         }
         chain.push((line.clone(), touched));
     }
@@ -92,7 +92,7 @@ proptest! {
         let places: Vec<_> = reverted
             .entries
             .iter()
-            .map(|entry| order.iter().position(|delta| *delta == entry.delta))
+            .map(|entry| order.iter().position(|id| *id == entry.id))
             .collect();
         prop_assert!(places.is_sorted(), "{:?}", places);
     }
