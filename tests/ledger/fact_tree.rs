@@ -176,7 +176,8 @@ proptest! {
             let clash = merge.clashes.iter().any(|clash| clash.key == key);
             prop_assert_eq!(clash, b != o && b != t && o != t);
             let value = if b == o { t } else { o };
-            prop_assert_eq!(get(&memory, merged, key).unwrap().as_ref(), value);
+            let found = get(&memory, merged, key).unwrap();
+            prop_assert_eq!(found.as_ref(), value);
         }
     }
 }
@@ -214,13 +215,17 @@ fn damage_is_found_where_it_is() {
     let mut memory = Memory::default();
     let map = map_of((0..40).map(|number| (number, 1)));
     let root = memory.tree(&map);
-    let Node::Branch(children) = memory.get(root).unwrap() else { panic!("40 entries branch") };
+    let Node::Branch(children) = codec::get(&memory, root).unwrap() else {
+        panic!("40 entries branch")
+    };
     let at = children.iter().position(Option::is_some).unwrap();
     let child = children[at].clone().unwrap();
-    let Node::Leaf(entries) = memory.get(child.id).unwrap() else { panic!("16ths are leaves") };
+    let Node::Leaf(entries) = codec::get(&memory, child.id).unwrap() else {
+        panic!("16ths are leaves")
+    };
 
     let mut refused = |node: Node<Fact>, what: &str| {
-        let root = Id::of(&codec::encode(&node));
+        let root = codec::id_of(&node);
         memory.objects.insert(*root.as_bytes(), codec::encode(&node));
         let errors: Vec<_> = iter(&memory, root).filter_map(Result::err).collect();
         let text = errors.first().expect(what).to_string();
@@ -251,7 +256,7 @@ fn damage_is_found_where_it_is() {
     let free = (at + 1) % 16;
     moved[free] = Some(child.clone());
     refused(Node::Branch(moved), "does not belong in this subtree");
-    let mut sparse = [const { None }; 16];
+    let mut sparse = Box::new([const { None }; 16]);
     sparse[at] = Some(child.clone());
     refused(Node::Branch(sparse), "fit into a leaf");
     let mut hollow = children.clone();
@@ -266,13 +271,42 @@ fn damage_is_found_where_it_is() {
 
 #[test]
 fn leaves_and_branches_have_fixed_bytes() {
-    let (key, fact) = numbered(1, 1);
-    let leaf = Node::Leaf(vec![(key, Slot::Inline(fact))]);
-    insta::assert_snapshot!(hex(&codec::encode(&leaf)), @"");
     let mut memory = Memory::default();
-    let root = memory.tree(&map_of((0..17).map(|number| (number, 1))));
-    insta::assert_snapshot!(hex(&memory.objects[root.as_bytes()]), @"");
-    insta::assert_snapshot!(root, @"");
+    // One value inline, one beside.
+    let leaf = memory.tree(&map_of([(1, 1), (7, 1)]));
+    insta::assert_snapshot!(hex(&memory.objects[leaf.as_bytes()]), @r"
+        01010000000002000000000000001693a7a37c4a1ffb0127b3e6d4d4fca261ea
+        0920c76ef482207fcafd340d6329000000001400000000000000687474703a2f
+        2f6578616d706c652e6f72672f311400000000000000687474703a2f2f657861
+        6d706c652e6f72672f7001000000010000000000000031270000000000000068
+        7474703a2f2f7777772e77332e6f72672f323030312f584d4c536368656d6123
+        737472696e67005c1e6ecc1eee3a9c41612b69e2d65088850e85a3dcff26ab43
+        341597ed8a6f3c01000000b05969ade9568fc397b41865a165fd557de5037fc5
+        a6c868ed668291523e38a7
+    ");
+    let branch = memory.tree(&map_of((0..17).map(|number| (number, 1))));
+    insta::assert_snapshot!(hex(&memory.objects[branch.as_bytes()]), @r"
+        01010100000001acf552398a7c00e8840764e85495cdcc427e4029a5b885730d
+        e866d56240f51f010000000000000001afb83b96c337af566e23576ce3e680aa
+        147ffd5c2b036ca0637a461aaa2e21e90200000000000000016016a2f5978799
+        b5dcc599d5f0847cfa6bf931621352c9be19872ce127ff090e01000000000000
+        000000015cedaf57fa95f1ee99fcd868d5fcacf1a21b701d41fac0a75b96da82
+        b9b7b0200200000000000000017c4e1e8163714ad18a67e46884469321546cc4
+        b9572a9cdbe291ba2de74a8647030000000000000000013f16c7fa7a0689d334
+        bae7452bee74750dcce3218c1572d7608f0e1caf0fd280010000000000000001
+        5fba6a257e94a5dd5d4c7bb37bdc8ad493797cdb1a2452d3efa003c440528696
+        03000000000000000001d1933701b44f70073bab58fa8af242637830553b74fb
+        88420a79dfad238d5e6403000000000000000001fdf7861fe879833973d1bf58
+        0f6b378cccbf4cce2adc514e5ec5fdccef43c34601000000000000000000
+    ");
+    insta::assert_snapshot!(
+        memory.roots.facts,
+        @"6bb0af0c4de6cf5eecab9881b2fb3a920687b3480acbe3aed8e926bb2c9c196a"
+    );
+    insta::assert_snapshot!(
+        memory.roots.lexicon,
+        @"547756da89c6ed5c0d13a80c3a93f9d7c54a02eb8cd181156301a7cf8dbe4001"
+    );
 }
 
 fn hex(bytes: &[u8]) -> String {
