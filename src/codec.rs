@@ -8,7 +8,7 @@
 //!
 //! This module knows nothing of where objects are kept.
 
-use bincode::{Decode, Encode, config};
+use bincode::{Decode, Encode, config, enc::write::SizeWriter};
 
 use crate::id::{Id, Kind};
 
@@ -79,6 +79,14 @@ pub fn encode<T: Object>(object: &T) -> Vec<u8> {
     bytes
 }
 
+/// The length of `value` inside an object, in bytes.
+pub fn encoded_length<T: Encode>(value: &T) -> usize {
+    let mut writer = SizeWriter::default();
+    bincode::encode_into_writer(value, &mut writer, layout())
+        .expect("because counting the bytes of integers and strings cannot fail");
+    writer.bytes_written
+}
+
 /// Reads `bytes` as a `T`.
 ///
 /// # Errors
@@ -111,29 +119,18 @@ pub fn id_of<T: Object>(object: &T) -> Id<T> {
 
 /// Where objects are read from.
 pub trait Objects {
-    /// The stored bytes of the object with this hash, verified against it by the caller through
-    /// [`Objects::get`]; `None` when there is none.
+    /// What is stored under this hash, not yet verified; `None` when there is nothing.
+    /// Read objects with [`get`], which verifies.
     ///
     /// # Errors
     /// When the store cannot be read.
     fn bytes(&self, hash: &[u8; 32]) -> Result<Option<Vec<u8>>, ObjectError>;
-
-    /// Reads the object `id`.
-    ///
-    /// # Errors
-    /// When it is missing, its bytes do not have that hash, or they do not decode.
-    fn get<T: Object>(&self, id: Id<T>) -> Result<T, ObjectError>
-    where
-        Self: Sized,
-    {
-        get(self, id)
-    }
 }
 
-/// [`Objects::get`] for a source behind a reference to the trait.
+/// Reads the object `id`.
 ///
 /// # Errors
-/// As [`Objects::get`].
+/// When it is missing, its bytes do not have that hash, or they do not decode.
 pub fn get<T: Object>(objects: &dyn Objects, id: Id<T>) -> Result<T, ObjectError> {
     let damage = |why: String| ObjectError::Damaged { kind: T::NAME, id: id.to_string(), why };
     let bytes = objects

@@ -1,5 +1,10 @@
 //! kledger: a persistent edit ledger and versioned model store for knowledge editing.
 
+pub mod checkpoint;
 pub mod codec;
 pub mod delta;
+pub mod durable;
+pub mod fact;
 pub mod id;
+#[cfg(feature = "torch")]
+pub mod model;

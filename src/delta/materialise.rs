@@ -1,41 +1,279 @@
 //! The one arithmetic that makes weights from a base and deltas.
+//!
+//! Every element is summed in f64 in one fixed order (base, then deltas in lineage order, then rank
+//! in ascending order) and rounded once. A product of two f32 is exact in f64, so a fused
+//! multiply-add gives the same sum as a multiplication followed by an addition, and no CPU, thread
+//! count or block size can change a bit of the result.
+
+use half::{bf16, f16};
+use rayon::prelude::*;
 
 use super::{
     object::Orientation,
-    tensor::{Matrix, Tensor},
+    tensor::{Dtype, Matrix, Tensor},
 };
 
-/// The running sum of one tensor, `W0 + left₁ right₁ + left₂ right₂ + …`, in f64.
+/// Columns summed at a time: 16 KiB of f64, which stay in the first-level cache while the ranks go
+/// by.
+const BLOCK: usize = 2048;
+
+/// The running sum of one tensor, `W0 + left₁ right₁ + left₂ right₂ + …`, `[out, in]` in f64.
+#[derive(Debug, Clone)]
 pub struct Accumulator {
     outputs: usize,
     inputs: usize,
-    sum: Vec<f64>, // [out, in]
+    sum: Vec<f64>,
+    dtype: Dtype,
     orientation: Orientation,
 }
 
 impl Accumulator {
-    /// Starts from a checkpoint's tensor.
+    /// Starts from a checkpoint's two-dimensional tensor.
+    ///
+    /// # Panics
+    /// When `base` does not have two dimensions.
     #[must_use]
     pub fn new(base: &Tensor, orientation: Orientation) -> Self {
-        unimplemented!()
+        let &[rows, cols] = base.shape.as_slice() else {
+            unreachable!("because callers edit matrices only, found shape {:?}", base.shape)
+        };
+        let stored: Vec<f64> = match base.dtype {
+            Dtype::F32 => elements(&base.bytes, |b| f64::from(f32::from_le_bytes(b))),
+            Dtype::F16 => elements(&base.bytes, |b| f64::from(f16::from_le_bytes(b))),
+            Dtype::Bf16 => elements(&base.bytes, |b| f64::from(bf16::from_le_bytes(b))),
+        };
+        let (outputs, inputs, sum) = match orientation {
+            Orientation::OutIn => (rows, cols, stored),
+            Orientation::InOut => (cols, rows, transposed(&stored, rows, cols)),
+        };
+        Self { outputs, inputs, sum, dtype: base.dtype, orientation }
     }
+
+    /// Output width, rows of the sum.
+    #[must_use]
+    pub const fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// Input width, columns of the sum.
+    #[must_use]
+    pub const fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// The exact sum so far, row-major `[out, in]`.
+    #[must_use]
+    pub fn sum(&self) -> &[f64] {
+        &self.sum
+    }
+
     /// Adds `left [out, rank] @ right [rank, in]`, rank by rank in ascending order, leaving out the
     /// `dropped` ranks (ascending).
     pub fn add_low_rank(&mut self, left: &Matrix, right: &Matrix, dropped: &[u32]) {
-        unimplemented!()
+        assert_eq!((left.rows, right.cols), (self.outputs, self.inputs), "factors fit the tensor");
+        assert_eq!(left.cols, right.rows, "factors have one rank");
+        let live: Vec<usize> = (0..left.cols)
+            .filter(|&rank| u32::try_from(rank).is_ok_and(|r| dropped.binary_search(&r).is_err()))
+            .collect();
+        if live.is_empty() || self.inputs == 0 {
+            return;
+        }
+        self.sum.par_chunks_mut(self.inputs).enumerate().for_each(|(output, row)| {
+            let factors = left.row(output);
+            for (block, sums) in row.chunks_mut(BLOCK).enumerate() {
+                for &rank in &live {
+                    let factor = f64::from(factors[rank]);
+                    let right = &right.row(rank)[block * BLOCK..][..sums.len()];
+                    for (sum, &value) in sums.iter_mut().zip(right) {
+                        *sum += factor * f64::from(value);
+                    }
+                }
+            }
+        });
     }
+
     /// Adds a whole change `[out, in]`.
     pub fn add_dense(&mut self, change: &Matrix) {
-        unimplemented!()
+        assert_eq!((change.rows, change.cols), (self.outputs, self.inputs), "change fits tensor");
+        self.sum
+            .par_iter_mut()
+            .zip(&change.data)
+            .for_each(|(sum, &value)| *sum += f64::from(value));
     }
-    /// Rounds once to the checkpoint's dtype and turns back to its orientation.
+
+    /// Rounds once to the checkpoint's dtype (to nearest, ties to even) and turns back to the
+    /// checkpoint's orientation.
     #[must_use]
     pub fn round(&self) -> Tensor {
-        unimplemented!()
+        let (shape, stored) = match self.orientation {
+            Orientation::OutIn => (vec![self.outputs, self.inputs], None),
+            Orientation::InOut => (
+                vec![self.inputs, self.outputs],
+                Some(transposed(&self.sum, self.outputs, self.inputs)),
+            ),
+        };
+        let values = stored.as_deref().unwrap_or(&self.sum);
+        let bytes = match self.dtype {
+            Dtype::F32 => bytes(values, |v| to_f32(v).to_le_bytes()),
+            Dtype::F16 => bytes(values, |v| to_f16(v).to_le_bytes()),
+            Dtype::Bf16 => bytes(values, |v| to_bf16(v).to_le_bytes()),
+        };
+        Tensor { dtype: self.dtype, shape, bytes }
     }
-    /// The rounded weights as f32, `[out, in]`: what the model computes with.
+
+    /// The rounded weights widened to f32, `[out, in]`: what a model that loads the checkout
+    /// computes with.
     #[must_use]
     pub fn rounded(&self) -> Matrix {
-        unimplemented!()
+        let round = |&value: &f64| match self.dtype {
+            Dtype::F32 => to_f32(value),
+            Dtype::F16 => to_f16(value).to_f32(),
+            Dtype::Bf16 => to_bf16(value).to_f32(),
+        };
+        Matrix {
+            rows: self.outputs,
+            cols: self.inputs,
+            data: self.sum.par_iter().map(round).collect(),
+        }
+    }
+}
+
+fn elements<const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> f64 + Sync) -> Vec<f64> {
+    bytes
+        .par_chunks_exact(N)
+        .map(|chunk| read(chunk.try_into().expect("because chunks are exact")))
+        .collect()
+}
+
+fn bytes<const N: usize>(values: &[f64], write: impl Fn(f64) -> [u8; N] + Sync) -> Vec<u8> {
+    values.par_iter().flat_map_iter(|&value| write(value)).collect()
+}
+
+fn transposed(values: &[f64], rows: usize, cols: usize) -> Vec<f64> {
+    let mut turned = vec![0.0; values.len()];
+    if rows > 0 {
+        turned.par_chunks_mut(rows).enumerate().for_each(|(col, out)| {
+            for (row, value) in out.iter_mut().enumerate() {
+                *value = values[row * cols + col];
+            }
+        });
+    }
+    turned
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "rounding is the point")]
+const fn to_f32(value: f64) -> f32 {
+    value as f32
+}
+
+/// f64 to f32 with the last bit set whenever anything was cut off ("round to odd"), after which
+/// rounding to a format of at most 22 bits of mantissa is as good as rounding the f64 itself. The
+/// conversions of the `half` crate from f64 round twice, and on some CPUs differently.
+fn to_odd_f32(value: f64) -> f32 {
+    let nearest = to_f32(value);
+    if f64::from(nearest) == value || nearest.is_nan() {
+        return nearest;
+    }
+    let beyond = f64::from(nearest).abs() > value.abs();
+    f32::from_bits((nearest.to_bits() - u32::from(beyond)) | 1)
+}
+
+fn to_f16(value: f64) -> f16 {
+    f16::from_f32(to_odd_f32(value))
+}
+
+fn to_bf16(value: f64) -> bf16 {
+    bf16::from_f32(to_odd_f32(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn tensor(shape: [usize; 2], values: &[f32]) -> Tensor {
+        Tensor {
+            dtype: Dtype::F32,
+            shape: shape.to_vec(),
+            bytes: values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        }
+    }
+
+    #[test]
+    fn a_change_is_left_times_right_in_either_orientation() {
+        let left = Matrix { rows: 2, cols: 2, data: vec![1.0, 2.0, 3.0, 4.0] };
+        let right = Matrix { rows: 2, cols: 3, data: vec![1.0, 0.0, -1.0, 0.5, 1.0, 2.0] };
+        let zeros = [0.0; 6];
+        let mut plain = Accumulator::new(&tensor([2, 3], &zeros), Orientation::OutIn);
+        plain.add_low_rank(&left, &right, &[]);
+        assert_eq!(plain.sum(), [2.0, 2.0, 3.0, 5.0, 4.0, 5.0]);
+        let mut turned = Accumulator::new(&tensor([3, 2], &zeros), Orientation::InOut);
+        turned.add_low_rank(&left, &right, &[]);
+        assert_eq!(turned.rounded(), plain.rounded());
+        assert_eq!(turned.round(), tensor([3, 2], &[2.0, 5.0, 2.0, 4.0, 3.0, 5.0]));
+    }
+
+    #[test]
+    fn dropped_columns_leave_no_trace() {
+        let base = tensor([1, 2], &[0.1, -0.2]);
+        let left = Matrix { rows: 1, cols: 3, data: vec![0.3, 7.0, 0.7] };
+        let right = Matrix { rows: 3, cols: 2, data: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0] };
+        let mut dropped = Accumulator::new(&base, Orientation::OutIn);
+        dropped.add_low_rank(&left, &right, &[1]);
+        let mut never = Accumulator::new(&base, Orientation::OutIn);
+        never.add_low_rank(
+            &Matrix { rows: 1, cols: 2, data: vec![0.3, 0.7] },
+            &Matrix { rows: 2, cols: 2, data: vec![1.0, 2.0, 5.0, 6.0] },
+            &[],
+        );
+        assert_eq!(dropped.sum(), never.sum());
+    }
+
+    #[test]
+    fn halves_are_rounded_once() {
+        // Just above the tie between 1 and 1 + 2⁻¹⁰ (f16) or 1 + 2⁻⁷ (bf16), by less than f32 sees.
+        let above = |bits: i32| 1.0 + 2f64.powi(-bits - 1) + 2f64.powi(-50);
+        assert_eq!(to_f16(above(10)).to_f64(), 1.0 + 2f64.powi(-10));
+        assert_eq!(to_bf16(above(7)).to_f64(), 1.0 + 2f64.powi(-7));
+        assert_eq!(to_f16(1.0 + 2f64.powi(-11)).to_f64(), 1.0);
+        assert!(to_f16(1e6).is_infinite() && to_f16(f64::NAN).is_nan());
+    }
+
+    proptest! {
+        #[test]
+        fn rounding_to_half_finds_the_nearest(value in -70000f64..70000.0) {
+            let rounded = to_f16(value);
+            prop_assume!(rounded.is_finite());
+            let bits = rounded.to_bits();
+            for neighbour in [bits.wrapping_sub(1), bits.wrapping_add(1)].map(f16::from_bits) {
+                if neighbour.is_finite() {
+                    let distance = |half: f16| (half.to_f64() - value).abs();
+                    prop_assert!(distance(rounded) <= distance(neighbour));
+                }
+            }
+        }
+
+        #[test]
+        fn threads_do_not_change_a_bit(seed in any::<u32>()) {
+            let mut state = seed | 1;
+            let mut next = || {
+                state ^= state << 13; state ^= state >> 17; state ^= state << 5;
+                f32::from_bits(0x3f80_0000 | (state >> 9)) - 1.5
+            };
+            let mut matrix = |rows, cols| Matrix {
+                rows, cols, data: (0..rows * cols).map(|_| next()).collect(),
+            };
+            let (base, left, right) = (matrix(5, 3000), matrix(5, 7), matrix(7, 3000));
+            let on = |threads: usize| {
+                rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(|| {
+                    let base = tensor([5, 3000], &base.data);
+                    let mut sum = Accumulator::new(&base, Orientation::OutIn);
+                    sum.add_low_rank(&left, &right, &[2]);
+                    sum.round()
+                })
+            };
+            prop_assert_eq!(on(1), on(3));
+        }
     }
 }

@@ -14,4 +14,4 @@ mod version;
 pub use materialise::Accumulator;
 pub use object::{Delta, DeltaTensor, Form, Lineage, Orientation, TensorEntry, TensorFile};
 pub use tensor::{Dtype, Matrix, Tensor, TensorId, TensorKind, tensor_id};
-pub use version::{Change, ChangeForm, LoadedDelta, Version};
+pub use version::{Change, ChangeForm, LoadedDelta, Version, VersionError};

@@ -26,18 +26,19 @@ impl Dtype {
         }
     }
 
-    /// First byte of a tensor's hashed bytes.
-    const fn tag(self) -> u8 {
+    /// What safetensors calls it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
-            Self::F32 => 1,
-            Self::F16 => 2,
-            Self::Bf16 => 3,
+            Self::F32 => "F32",
+            Self::F16 => "F16",
+            Self::Bf16 => "BF16",
         }
     }
 }
 
-/// Marks ids of tensors: the hash of dtype, number of dimensions, dimensions and raw bytes, never
-/// of a container's.
+/// Marks ids of tensors: the hash of the dtype's name, the dimensions and the raw bytes, never of a
+/// container's.
 #[derive(Debug, Clone, Copy)]
 pub struct TensorKind;
 
@@ -63,14 +64,27 @@ impl Tensor {
     /// Content id.
     #[must_use]
     pub fn id(&self) -> TensorId {
-        tensor_id(self.dtype, &self.shape, &self.bytes)
+        tensor_id(self.dtype.name(), &self.shape, &self.bytes)
+    }
+
+    /// Whether no element is infinite or not a number.
+    #[must_use]
+    pub fn is_finite(&self) -> bool {
+        // All bits of the exponent set: infinite or not a number.
+        match self.dtype {
+            Dtype::F32 => self.bytes.chunks_exact(4).all(|b| b[3] & 0x7f < 0x7f || b[2] < 0x80),
+            Dtype::Bf16 => self.bytes.chunks_exact(2).all(|b| b[1] & 0x7f < 0x7f || b[0] < 0x80),
+            Dtype::F16 => self.bytes.chunks_exact(2).all(|b| b[1] & 0x7c < 0x7c),
+        }
     }
 }
 
-/// Content id of a tensor that lies in `bytes`.
+/// Content id of a tensor that lies in `bytes`, its dtype named as in safetensors: also for element
+/// types that are never edited.
 #[must_use]
-pub fn tensor_id(dtype: Dtype, shape: &[usize], bytes: &[u8]) -> TensorId {
-    let mut head = vec![dtype.tag()];
+pub fn tensor_id(dtype: &str, shape: &[usize], bytes: &[u8]) -> TensorId {
+    let mut head = (dtype.len() as u64).to_le_bytes().to_vec();
+    head.extend(dtype.as_bytes());
     head.extend((shape.len() as u64).to_le_bytes());
     for &dimension in shape {
         head.extend((dimension as u64).to_le_bytes());

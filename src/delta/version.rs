@@ -1,20 +1,23 @@
-//! A version in memory: the base's edited tensors and the deltas of its lineage.
+//! A version in memory: the base and the deltas of its lineage.
 
 use std::{collections::BTreeMap, sync::Arc};
+
+use rayon::prelude::*;
 
 use super::{
     materialise::Accumulator,
     object::Orientation,
-    tensor::{Matrix, Tensor},
+    tensor::{Dtype, Matrix, Tensor},
 };
 use crate::checkpoint::{Checkpoint, CheckpointError};
 
-/// A base and the deltas to add to it, oldest first.
+/// A base and the deltas to add to it.
+#[derive(Debug, Clone)]
 pub struct Version {
     /// The unedited checkpoint.
     pub base: Arc<Checkpoint>,
-    /// What is added, in order.
-    pub deltas: Vec<LoadedDelta>,
+    /// What is added, oldest first.
+    pub deltas: Vec<Arc<LoadedDelta>>,
 }
 
 /// A delta with its numbers.
@@ -31,41 +34,146 @@ pub struct LoadedDelta {
 pub struct Change {
     /// How the checkpoint stores this tensor.
     pub orientation: Orientation,
-    /// `left [out, rank]` and `right [rank, in]`, or the dense change.
+    /// What is added to it.
     pub form: ChangeForm,
-    /// Keys of the edit, `[rank, in]`, where its editor left any.
+    /// Keys of the edit, `[columns, in]`, where its editor left any.
     pub keys: Option<Matrix>,
 }
 
 /// The numbers of a change.
 #[derive(Debug, Clone)]
 pub enum ChangeForm {
-    /// `left [out, rank] @ right [rank, in]`.
+    /// `left @ right`.
     LowRank {
-        /// `[out, rank]`
+        /// `[out, rank]`.
         left: Matrix,
-        /// `[rank, in]`
+        /// `[rank, in]`.
         right: Matrix,
     },
     /// `[out, in]`.
     Dense(Matrix),
 }
 
+/// Why a version cannot be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VersionError {
+    /// The base cannot be read.
+    #[error(transparent)]
+    Base(#[from] CheckpointError),
+    /// A delta does not fit the tensor it changes.
+    #[error("{tensor} is {base:?} in the base, its delta is for [{outputs}, {inputs}]")]
+    Shape {
+        /// Name of the tensor.
+        tensor: String,
+        /// Its dimensions in the checkpoint.
+        base: Vec<usize>,
+        /// Output width of the delta.
+        outputs: usize,
+        /// Input width of the delta.
+        inputs: usize,
+    },
+    /// The sum is too large for the checkpoint's dtype, or not a number.
+    #[error("{tensor} would hold values that {dtype:?} cannot represent")]
+    NotFinite {
+        /// Name of the tensor.
+        tensor: String,
+        /// Element type of the checkpoint.
+        dtype: Dtype,
+    },
+}
+
 impl Version {
-    /// `W0` plus every delta's change of `tensor`, in f64; `orientation` is the family's.
+    /// `W0` plus every delta's change of `tensor`, in lineage order.
+    ///
+    /// # Errors
+    /// When the base has no such matrix or a delta does not fit it.
     pub fn accumulate(
         &self,
         tensor: &str,
         orientation: Orientation,
-    ) -> Result<Accumulator, CheckpointError> {
-        unimplemented!()
+    ) -> Result<Accumulator, VersionError> {
+        let base = self.base.tensor(tensor)?;
+        let shape_error = |outputs, inputs| VersionError::Shape {
+            tensor: tensor.to_owned(),
+            base: base.shape.clone(),
+            outputs,
+            inputs,
+        };
+        if base.shape.len() != 2 {
+            return Err(shape_error(0, 0));
+        }
+        let mut sum = Accumulator::new(&base, orientation);
+        for delta in &self.deltas {
+            let Some(change) = delta.changes.get(tensor) else { continue };
+            let (outputs, inputs) = change.form.widths();
+            if (outputs, inputs) != (sum.outputs(), sum.inputs()) {
+                return Err(shape_error(outputs, inputs));
+            }
+            match &change.form {
+                ChangeForm::LowRank { left, right } => {
+                    sum.add_low_rank(left, right, &delta.dropped);
+                }
+                ChangeForm::Dense(change) => sum.add_dense(change),
+            }
+        }
+        Ok(sum)
     }
-    /// All live keys of earlier edits at `tensor`, `[edits, in]`: the carry.
-    pub fn past_keys(&self, tensor: &str) -> Matrix {
-        unimplemented!()
+
+    /// The keys of all live columns of earlier edits at `tensor`, `[columns, in]`; `inputs` is the
+    /// tensor's input width.
+    #[must_use]
+    pub fn past_keys(&self, tensor: &str, inputs: usize) -> Matrix {
+        let mut past = Matrix::zeros(0, inputs);
+        for delta in &self.deltas {
+            let keys = delta.changes.get(tensor).and_then(|change| change.keys.as_ref());
+            let Some(keys) = keys else { continue };
+            for column in 0..keys.rows {
+                let live = u32::try_from(column)
+                    .is_ok_and(|column| delta.dropped.binary_search(&column).is_err());
+                if live {
+                    past.data.extend(keys.row(column));
+                    past.rows += 1;
+                }
+            }
+        }
+        past
     }
+
     /// Every tensor that some delta changes, as it is in this version.
-    pub fn materialise(&self) -> Result<BTreeMap<String, Tensor>, CheckpointError> {
-        unimplemented!()
+    ///
+    /// # Errors
+    /// As [`Version::accumulate`], and when a value overflows the checkpoint's dtype.
+    pub fn materialise(&self) -> Result<BTreeMap<String, Tensor>, VersionError> {
+        let changed: BTreeMap<&str, Orientation> = self
+            .deltas
+            .iter()
+            .flat_map(|delta| &delta.changes)
+            .map(|(name, change)| (name.as_str(), change.orientation))
+            .collect();
+        changed
+            .into_par_iter()
+            .map(|(name, orientation)| {
+                let tensor = self.accumulate(name, orientation)?.round();
+                if !tensor.is_finite() {
+                    return Err(VersionError::NotFinite {
+                        tensor: name.to_owned(),
+                        dtype: tensor.dtype,
+                    });
+                }
+                Ok((name.to_owned(), tensor))
+            })
+            .collect()
+    }
+}
+
+impl ChangeForm {
+    /// Output and input width.
+    #[must_use]
+    pub const fn widths(&self) -> (usize, usize) {
+        match self {
+            Self::LowRank { left, right } => (left.rows, right.cols),
+            Self::Dense(change) => (change.rows, change.cols),
+        }
     }
 }

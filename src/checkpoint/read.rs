@@ -1,0 +1,368 @@
+//! Reading a Hugging Face checkpoint.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::{self, File},
+    io,
+    path::{Component, Path, PathBuf},
+};
+
+use memmap2::Mmap;
+use safetensors::{SafeTensorError, SafeTensors, tensor::TensorInfo};
+use serde_json::Value;
+
+use crate::{
+    delta::{Dtype, Tensor},
+    durable::WriteError,
+};
+
+const SINGLE: &str = "model.safetensors";
+const INDEX: &str = "model.safetensors.index.json";
+
+/// Files that belong to a version besides its weights, where a checkpoint has them.
+const COMPANIONS: &[&str] = &[
+    "added_tokens.json",
+    "config.json",
+    "generation_config.json",
+    "merges.txt",
+    "special_tokens_map.json",
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "vocab.json",
+];
+
+/// An open checkpoint: configuration in memory, tensors mapped from their files.
+pub struct Checkpoint {
+    dir: PathBuf,
+    config: Value,
+    shards: Vec<Shard>,
+    tensors: BTreeMap<String, Place>,
+}
+
+struct Shard {
+    file: String,
+    names: Vec<String>,
+    map: Mmap,
+}
+
+struct Place {
+    shard: usize,
+    start: usize,
+    info: TensorInfo,
+}
+
+/// Why a checkpoint cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// A file that every checkpoint has is not there.
+    #[error("{} has no {missing}", dir.display())]
+    Incomplete {
+        /// The checkpoint's directory.
+        dir: PathBuf,
+        /// What is missing.
+        missing: String,
+    },
+    /// Only pickled weights are there.
+    #[error("{} has its weights as a pickle ({file}), which can run code when it is read", dir.display())]
+    Pickle {
+        /// The checkpoint's directory.
+        dir: PathBuf,
+        /// The pickle.
+        file: String,
+    },
+    /// A file cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A JSON file does not parse or lacks something.
+    #[error("{} is not as it should be: {why}", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// A safetensors file is truncated or malformed.
+    #[error("{} is not a whole safetensors file: {why}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// The index and the shards disagree.
+    #[error("{} says that {tensor} is in {shard}, which is not so", index.display())]
+    Index {
+        /// The index file.
+        index: PathBuf,
+        /// The tensor.
+        tensor: String,
+        /// The shard named for it.
+        shard: String,
+    },
+    /// No tensor has this name.
+    #[error("{} has no tensor {name}", dir.display())]
+    NoTensor {
+        /// The checkpoint's directory.
+        dir: PathBuf,
+        /// The name.
+        name: String,
+    },
+    /// The tensor's element type is not one that is edited.
+    #[error("tensor {name} has elements of type {dtype}; F32, F16 and BF16 can be edited")]
+    Dtype {
+        /// The tensor.
+        name: String,
+        /// Its element type, as safetensors names it.
+        dtype: String,
+    },
+    /// A file of a copy cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+impl CheckpointError {
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Incomplete { missing, .. } if missing == "tokenizer.json" => Some(
+                "write one with AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)".to_owned(),
+            ),
+            Self::Incomplete { .. } => {
+                Some("name a directory as transformers' save_pretrained writes it".to_owned())
+            }
+            Self::Pickle { dir, .. } => Some(format!(
+                "convert it: python -c \"from transformers import AutoModelForCausalLM as M; \
+                 M.from_pretrained('{0}').save_pretrained('{0}', safe_serialization=True)\"",
+                dir.display()
+            )),
+            Self::Damaged { .. } | Self::Index { .. } => Some(
+                "the download or copy may be incomplete: fetch the checkpoint again".to_owned(),
+            ),
+            Self::Write(error) => error.hint().map(str::to_owned),
+            _ => None,
+        }
+    }
+}
+
+impl Checkpoint {
+    /// Opens the checkpoint in `dir`: `config.json`, `tokenizer.json`, and `model.safetensors` or the
+    /// shards of `model.safetensors.index.json`.
+    ///
+    /// # Errors
+    /// When a file is missing, truncated or malformed, or the index does not fit the shards.
+    pub fn open(dir: &Path) -> Result<Self, CheckpointError> {
+        let incomplete = |missing: &str| CheckpointError::Incomplete {
+            dir: dir.to_owned(),
+            missing: missing.to_owned(),
+        };
+        for required in ["config.json", "tokenizer.json"] {
+            if !dir.join(required).is_file() {
+                return Err(incomplete(required));
+            }
+        }
+        let config = read_json(&dir.join("config.json"))?;
+        let (index_path, single) = (dir.join(INDEX), dir.join(SINGLE));
+        let files: BTreeSet<String>;
+        let mut weight_map = BTreeMap::new();
+        if index_path.is_file() {
+            weight_map = read_weight_map(&index_path)?;
+            files = weight_map.values().cloned().collect();
+        } else if single.is_file() {
+            files = [SINGLE.to_owned()].into();
+        } else if let Some(file) = pickle(dir) {
+            return Err(CheckpointError::Pickle { dir: dir.to_owned(), file });
+        } else {
+            return Err(incomplete(SINGLE));
+        }
+
+        let mut shards = Vec::new();
+        let mut tensors = BTreeMap::new();
+        for file in files {
+            let path = dir.join(&file);
+            let (map, infos, start) = open_shard(&path)?;
+            let mut names = Vec::new();
+            for (name, info) in infos {
+                // A shard may hold more than the index gives it; the index decides.
+                if weight_map.get(&name).is_some_and(|shard| *shard != file) {
+                    continue;
+                }
+                if !weight_map.is_empty() && !weight_map.contains_key(&name) {
+                    continue;
+                }
+                names.push(name.clone());
+                tensors.insert(name, Place { shard: shards.len(), start, info });
+            }
+            shards.push(Shard { file, names, map });
+        }
+        if let Some((tensor, shard)) =
+            weight_map.iter().find(|(name, _)| !tensors.contains_key(*name))
+        {
+            return Err(CheckpointError::Index {
+                index: index_path,
+                tensor: tensor.clone(),
+                shard: shard.clone(),
+            });
+        }
+        Ok(Self { dir: dir.to_owned(), config, shards, tensors })
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// `config.json`.
+    #[must_use]
+    pub const fn config(&self) -> &Value {
+        &self.config
+    }
+
+    /// `model_type` of the configuration.
+    ///
+    /// # Errors
+    /// When the configuration does not say.
+    pub fn model_type(&self) -> Result<&str, CheckpointError> {
+        self.config.get("model_type").and_then(Value::as_str).ok_or_else(|| CheckpointError::Json {
+            path: self.dir.join("config.json"),
+            why: "it has no model_type".to_owned(),
+        })
+    }
+
+    /// Names of all tensors, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
+    }
+
+    /// The weight files and the names of the tensors taken from each.
+    pub fn shards(&self) -> impl Iterator<Item = (&str, &[String])> {
+        self.shards.iter().map(|shard| (shard.file.as_str(), shard.names.as_slice()))
+    }
+
+    /// The small files beside the weights: name and bytes.
+    ///
+    /// # Errors
+    /// When one cannot be read.
+    pub fn companions(&self) -> Result<Vec<(&'static str, Vec<u8>)>, CheckpointError> {
+        let mut found = Vec::new();
+        for &name in COMPANIONS {
+            let path = self.dir.join(name);
+            match fs::read(&path) {
+                Ok(bytes) => found.push((name, bytes)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(source) => return Err(CheckpointError::Read { path, source }),
+            }
+        }
+        Ok(found)
+    }
+
+    /// Element type, dimensions and little-endian bytes of a tensor of any type, in place.
+    ///
+    /// # Errors
+    /// When there is no such tensor.
+    pub fn raw(
+        &self,
+        name: &str,
+    ) -> Result<(safetensors::Dtype, &[usize], &[u8]), CheckpointError> {
+        let place = self.tensors.get(name).ok_or_else(|| CheckpointError::NoTensor {
+            dir: self.dir.clone(),
+            name: name.to_owned(),
+        })?;
+        let (from, to) = place.info.data_offsets;
+        let bytes = &self.shards[place.shard].map[place.start + from..place.start + to];
+        Ok((place.info.dtype, &place.info.shape, bytes))
+    }
+
+    /// A copy of a tensor that can be edited.
+    ///
+    /// # Errors
+    /// When there is no such tensor or its elements are of another type.
+    pub fn tensor(&self, name: &str) -> Result<Tensor, CheckpointError> {
+        let (dtype, shape, bytes) = self.raw(name)?;
+        let dtype = match dtype {
+            safetensors::Dtype::F32 => Dtype::F32,
+            safetensors::Dtype::F16 => Dtype::F16,
+            safetensors::Dtype::BF16 => Dtype::Bf16,
+            other => {
+                let dtype = other.to_string();
+                return Err(CheckpointError::Dtype { name: name.to_owned(), dtype });
+            }
+        };
+        Ok(Tensor { dtype, shape: shape.to_vec(), bytes: bytes.to_vec() })
+    }
+}
+
+impl std::fmt::Debug for Checkpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Checkpoint").field("dir", &self.dir).finish_non_exhaustive()
+    }
+}
+
+type OpenShard = (Mmap, Vec<(String, TensorInfo)>, usize);
+
+/// Maps a safetensors file and checks that its header and its length agree.
+fn open_shard(path: &Path) -> Result<OpenShard, CheckpointError> {
+    let read = |source| CheckpointError::Read { path: path.to_owned(), source };
+    let file = File::open(path).map_err(read)?;
+    let map = map_file(&file).map_err(read)?;
+    let damaged = |error: SafeTensorError| CheckpointError::Damaged {
+        path: path.to_owned(),
+        why: error.to_string(),
+    };
+    let (header, metadata) = SafeTensors::read_metadata(&map).map_err(damaged)?;
+    let mut infos: Vec<(String, TensorInfo)> =
+        metadata.tensors().into_iter().map(|(name, info)| (name, info.clone())).collect();
+    infos.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok((map, infos, header + 8))
+}
+
+#[expect(unsafe_code, reason = "mapping is the only way to read part of a large file in place")]
+fn map_file(file: &File) -> io::Result<Mmap> {
+    // SAFETY: a file that another process cuts short while it is mapped would end this one with a
+    // signal; bytes that change are caught by their hashes. Files of a base are read-only.
+    unsafe { Mmap::map(file) }
+}
+
+fn read_json(path: &Path) -> Result<Value, CheckpointError> {
+    let text =
+        fs::read(path).map_err(|source| CheckpointError::Read { path: path.to_owned(), source })?;
+    serde_json::from_slice(&text)
+        .map_err(|error| CheckpointError::Json { path: path.to_owned(), why: error.to_string() })
+}
+
+/// Which shard holds which tensor. Shards are files in the same directory and nothing else.
+fn read_weight_map(path: &Path) -> Result<BTreeMap<String, String>, CheckpointError> {
+    let wrong = |why: String| CheckpointError::Json { path: path.to_owned(), why };
+    let index = read_json(path)?;
+    let map = index
+        .get("weight_map")
+        .and_then(Value::as_object)
+        .filter(|map| !map.is_empty())
+        .ok_or_else(|| wrong("it has no weight_map".to_owned()))?;
+    let mut weight_map = BTreeMap::new();
+    for (tensor, shard) in map {
+        let shard = shard.as_str().unwrap_or_default();
+        let mut parts = Path::new(shard).components();
+        let plain = matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None));
+        if !plain {
+            return Err(wrong(format!("{shard:?} is not the name of a file beside it")));
+        }
+        weight_map.insert(tensor.clone(), shard.to_owned());
+    }
+    Ok(weight_map)
+}
+
+fn pickle(dir: &Path) -> Option<String> {
+    ["pytorch_model.bin", "pytorch_model.bin.index.json"]
+        .into_iter()
+        .find(|name| dir.join(name).is_file())
+        .map(str::to_owned)
+}

@@ -1,0 +1,123 @@
+use std::{collections::BTreeMap, fs, path::Path};
+
+use super::*;
+use crate::delta::{Dtype, Tensor};
+
+/// A checkpoint of three tensors, one of which editors change, and one of a type they do not.
+fn checkpoint(dir: &Path) {
+    fs::create_dir_all(dir).unwrap();
+    fs::write(dir.join("config.json"), r#"{"model_type": "gpt2"}"#).unwrap();
+    fs::write(dir.join("tokenizer.json"), "{}").unwrap();
+    let bytes: Vec<u8> = (0..24).collect();
+    let view = |dtype, shape: &[usize], size| {
+        safetensors::tensor::TensorView::new(dtype, shape.to_vec(), &bytes[..size]).unwrap()
+    };
+    let tensors = [
+        ("h.0.mlp.c_proj.weight", view(safetensors::Dtype::F16, &[2, 3], 12)),
+        ("h.0.mlp.c_proj.bias", view(safetensors::Dtype::F32, &[3], 12)),
+        ("mask", view(safetensors::Dtype::BOOL, &[3], 3)),
+    ];
+    safetensors::serialize_to_file(tensors, None, &dir.join("model.safetensors")).unwrap();
+}
+
+fn edit() -> BTreeMap<String, Tensor> {
+    let tensor = Tensor { dtype: Dtype::F16, shape: vec![2, 3], bytes: vec![7; 12] };
+    [("h.0.mlp.c_proj.weight".to_owned(), tensor)].into()
+}
+
+#[test]
+fn a_base_keeps_its_fingerprint_however_it_is_cut() {
+    let dir = tempfile::tempdir().unwrap();
+    let [source, copy, again] = ["source", "copy", "again"].map(|name| dir.path().join(name));
+    checkpoint(&source);
+    fs::create_dir(&copy).unwrap();
+    fs::create_dir(&again).unwrap();
+    let base = import(&source, &copy, &mut |_, _| {}).unwrap();
+    assert!(copy.join("model.safetensors.index.json").is_file(), "the copy is cut in shards");
+    assert_eq!(import(&copy, &again, &mut |_, _| {}).unwrap(), base);
+    assert_eq!(verify(&copy, &base).unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn a_changed_base_is_found_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let [source, copy] = ["source", "copy"].map(|name| dir.path().join(name));
+    checkpoint(&source);
+    fs::create_dir(&copy).unwrap();
+    let base = import(&source, &copy, &mut |_, _| {}).unwrap();
+    let shard = copy.join("model-00002.safetensors");
+    let mut bytes = fs::read(&shard).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::remove_file(&shard).unwrap();
+    fs::write(&shard, bytes).unwrap();
+    assert_eq!(verify(&copy, &base).unwrap(), ["tensor h.0.mlp.c_proj.weight has changed"]);
+}
+
+#[test]
+fn a_checkout_shares_what_is_not_edited() {
+    let dir = tempfile::tempdir().unwrap();
+    let [source, copy, out] = ["source", "copy", "out"].map(|name| dir.path().join(name));
+    checkpoint(&source);
+    fs::create_dir(&copy).unwrap();
+    fs::create_dir(&out).unwrap();
+    import(&source, &copy, &mut |_, _| {}).unwrap();
+    let base = Checkpoint::open(&copy).unwrap();
+    write_checkout(&base, &edit(), &out).unwrap();
+    let version = Checkpoint::open(&out).unwrap();
+    assert!(version.names().eq(base.names()));
+    assert_eq!(version.tensor("h.0.mlp.c_proj.weight").unwrap(), edit()["h.0.mlp.c_proj.weight"]);
+    assert_eq!(version.raw("mask").unwrap(), base.raw("mask").unwrap());
+    let files: Vec<&str> = version.shards().map(|(file, _)| file).collect();
+    assert_eq!(files, ["model-00001.safetensors", EDITED_SHARD]);
+}
+
+#[test]
+fn an_edited_tensor_leaves_the_shard_it_shared() {
+    let dir = tempfile::tempdir().unwrap();
+    let [source, out, merged] = ["source", "out", "merged"].map(|name| dir.path().join(name));
+    checkpoint(&source);
+    fs::create_dir(&out).unwrap();
+    fs::create_dir(&merged).unwrap();
+    let base = Checkpoint::open(&source).unwrap();
+    write_checkout(&base, &edit(), &out).unwrap();
+    write_merged(&base, &edit(), &merged).unwrap();
+    let (version, merged) = (Checkpoint::open(&out).unwrap(), Checkpoint::open(&merged).unwrap());
+    for (_, names) in version.shards() {
+        assert!(names.len() < 3, "no tensor is in two shards");
+    }
+    for name in base.names() {
+        assert_eq!(version.raw(name).unwrap(), merged.raw(name).unwrap());
+    }
+}
+
+#[test]
+fn bad_checkpoints_are_refused_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("model");
+    let refuse = |what: &str| {
+        let error = Checkpoint::open(&path).unwrap_err();
+        assert!(error.to_string().contains(what), "{error} does not say {what}");
+        error
+    };
+    checkpoint(&path);
+    let whole = fs::read(path.join("model.safetensors")).unwrap();
+    for end in [0, 5, 40, whole.len() - 1] {
+        fs::write(path.join("model.safetensors"), &whole[..end]).unwrap();
+        refuse("is not a whole safetensors file");
+    }
+    fs::remove_file(path.join("model.safetensors")).unwrap();
+    refuse("has no model.safetensors");
+    fs::write(path.join("pytorch_model.bin"), "").unwrap();
+    assert!(refuse("pickle").hint().unwrap().contains("save_pretrained"));
+    let index = |map| {
+        let text = serde_json::json!({ "weight_map": map }).to_string();
+        fs::write(path.join("model.safetensors.index.json"), text).unwrap();
+    };
+    index(serde_json::json!({ "mask": "../other.safetensors" }));
+    refuse("is not the name of a file beside it");
+    fs::write(path.join("a.safetensors"), &whole).unwrap();
+    index(serde_json::json!({ "mask": "a.safetensors", "absent": "a.safetensors" }));
+    refuse("says that absent is in a.safetensors");
+    fs::remove_file(path.join("tokenizer.json")).unwrap();
+    assert!(refuse("has no tokenizer.json").hint().unwrap().contains("AutoTokenizer"));
+}

@@ -1,0 +1,232 @@
+//! Files and directories that are whole or absent after a crash.
+//!
+//! A file is written under a temporary name beside its target, synced, renamed, and its directory
+//! synced. A directory is filled under a temporary name and exchanged for the old one. Each step
+//! passes a fault point, so that tests can end the process there.
+//!
+//! This module knows nothing of what it writes.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
+
+/// A file or directory could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {}", path.display())]
+pub struct WriteError {
+    /// What was to be written.
+    pub path: PathBuf,
+    /// Why not.
+    #[source]
+    pub source: io::Error,
+}
+
+impl WriteError {
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self.source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Some("the disk is full: free some space and run the command again")
+            }
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                Some("the place is read-only for you: check its permissions and how it is mounted")
+            }
+            _ => None,
+        }
+    }
+}
+
+trait At<T> {
+    fn at(self, path: &Path) -> Result<T, WriteError>;
+}
+
+impl<T> At<T> for io::Result<T> {
+    fn at(self, path: &Path) -> Result<T, WriteError> {
+        self.map_err(|source| WriteError { path: path.to_owned(), source })
+    }
+}
+
+/// Writes `bytes` to `path`, replacing what was there.
+///
+/// # Errors
+/// When any step fails; the old file, if any, is then still in place.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+    write_with(path, |temporary| fs::write(temporary, bytes))
+}
+
+/// Has `fill` write a temporary file, then puts it in `path`'s place.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_with(
+    path: &Path,
+    fill: impl FnOnce(&Path) -> io::Result<()>,
+) -> Result<(), WriteError> {
+    let temporary = beside(path, "tmp");
+    step("file: before it is written");
+    let written = fill(&temporary).and_then(|()| {
+        step("file: before it is synced");
+        File::open(&temporary)?.sync_all()?;
+        step("file: before it is renamed");
+        fs::rename(&temporary, path)
+    });
+    if written.is_err() {
+        // Nothing more can be done if this fails as well; the leftover is swept on the next open.
+        let _ignored = fs::remove_file(&temporary);
+    }
+    written.at(path)?;
+    sync_parent(path)
+}
+
+/// Creates `path` and the directories above it that are missing, and syncs what was created.
+///
+/// # Errors
+/// When one cannot be created.
+pub fn create_dir(path: &Path) -> Result<(), WriteError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        create_dir(parent)?;
+    }
+    step("directory: before it is created");
+    match fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        other => other.at(path),
+    }?;
+    sync_parent(path)
+}
+
+/// Has `fill` fill an empty temporary directory, then puts it in `path`'s place.
+///
+/// A crash leaves the old directory or the new one under `path`, except between the two renames
+/// of a replacement, when the old one is under its temporary name; [`recover_dir`] puts it back.
+///
+/// # Errors
+/// When `fill` fails or a step does; the old directory is then still in place.
+pub fn replace_dir<E: From<WriteError>>(
+    path: &Path,
+    fill: impl FnOnce(&Path) -> Result<(), E>,
+) -> Result<(), E> {
+    recover_dir(path)?;
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        create_dir(parent)?;
+    }
+    let (new, old) = (beside(path, "new"), beside(path, "old"));
+    step("directory: before it is filled");
+    fs::create_dir(&new).at(&new)?;
+    if let Err(error) = fill(&new) {
+        // Nothing more can be done if this fails as well; the leftover is swept the next time.
+        let _ignored = fs::remove_dir_all(&new);
+        return Err(error);
+    }
+    sync(&new)?;
+    if path.exists() {
+        step("directory: before the old one is set aside");
+        fs::rename(path, &old).at(path)?;
+    }
+    step("directory: before the new one is put in place");
+    fs::rename(&new, path).at(path)?;
+    sync_parent(path)?;
+    step("directory: before the old one is removed");
+    if old.exists() {
+        fs::remove_dir_all(&old).at(&old)?;
+    }
+    Ok(())
+}
+
+/// Tidies up after a [`replace_dir`] that was killed: puts the old directory back if the new one
+/// did not take its place, and removes what is left over.
+///
+/// # Errors
+/// When a leftover cannot be moved or removed.
+pub fn recover_dir(path: &Path) -> Result<(), WriteError> {
+    let (new, old) = (beside(path, "new"), beside(path, "old"));
+    if new.exists() {
+        fs::remove_dir_all(&new).at(&new)?;
+    }
+    if old.exists() {
+        if path.exists() {
+            fs::remove_dir_all(&old).at(&old)?;
+        } else {
+            fs::rename(&old, path).at(path)?;
+        }
+        sync_parent(path)?;
+    }
+    Ok(())
+}
+
+/// Takes everybody's permission to write the file.
+///
+/// # Errors
+/// When the permissions cannot be changed.
+pub fn make_read_only(path: &Path) -> Result<(), WriteError> {
+    let mut permissions = fs::metadata(path).at(path)?.permissions();
+    permissions.set_readonly(true);
+    fs::set_permissions(path, permissions).at(path)
+}
+
+/// Waits until the file or directory at `path` is on disk.
+///
+/// # Errors
+/// When the system says that it is not.
+pub fn sync(path: &Path) -> Result<(), WriteError> {
+    File::open(path).and_then(|file| file.sync_all()).at(path)
+}
+
+fn sync_parent(path: &Path) -> Result<(), WriteError> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    sync(parent.unwrap_or(Path::new(".")))
+}
+
+/// `dir/name` -> `dir/.name.<suffix>`: hidden, on the same file system, and the same every time, so
+/// that leftovers are found.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".");
+    name.push(suffix);
+    path.with_file_name(name)
+}
+
+/// A place where a crash must do no harm.
+///
+/// In builds with debug assertions, `KLEDGER_FAULT=n` aborts the process at the n-th place it
+/// passes (counted from 1), and `KLEDGER_FAULT_LOG=file` has every place's name appended to that
+/// file. In other builds this is nothing.
+pub fn step(name: &str) {
+    #[cfg(debug_assertions)]
+    fault::pass(name);
+    #[cfg(not(debug_assertions))]
+    let _ = name;
+}
+
+#[cfg(debug_assertions)]
+mod fault {
+    use std::{
+        env,
+        fs::OpenOptions,
+        io::Write,
+        process,
+        sync::atomic::{AtomicU64, Ordering},
+    };
+
+    static PASSED: AtomicU64 = AtomicU64::new(0);
+
+    pub(super) fn pass(name: &str) {
+        let number = PASSED.fetch_add(1, Ordering::SeqCst) + 1;
+        if let Some(log) = env::var_os("KLEDGER_FAULT_LOG") {
+            let file = OpenOptions::new().create(true).append(true).open(log);
+            file.and_then(|mut file| writeln!(file, "{name}"))
+                .expect("because the test that asks for a log can be written to");
+        }
+        let fatal = env::var("KLEDGER_FAULT").ok().and_then(|n| n.parse().ok());
+        if fatal == Some(number) {
+            process::abort();
+        }
+    }
+}
