@@ -152,3 +152,39 @@ fn words_and_neighbourhood_are_staged_beside_the_edits() {
     let (stage, _) = add(&memory, &Stage::default(), ":a :p :y .", false).unwrap();
     assert_eq!(stage.changes.len(), 1, "the base's belief does not stand against an edit");
 }
+
+#[test]
+fn the_shipped_examples_are_staged_and_put_into_words() {
+    let examples = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let stage_file = |stage: &Stage, memory: &Memory, path: &std::path::Path| {
+        let format = Format::from_path(path).unwrap();
+        let reader = std::io::BufReader::new(std::fs::File::open(path).unwrap());
+        let input = read_triples(reader, format, &path.display().to_string());
+        stage.add(memory, memory.roots, input, Role::Edit, false)
+    };
+    let mut memory = Memory::default();
+    let mut world = Stage::default();
+    for file in std::fs::read_dir(examples.join("world")).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "ttl") {
+            world = stage_file(&world, &memory, &path).unwrap().0;
+        }
+    }
+    assert!(world.changes.len() > 1500);
+    let lexicon = world.lexicon(&memory, memory.roots);
+    for staged in world.changes.values() {
+        let request = lexicon.request(staged.change.fact()).unwrap();
+        assert!(request.paraphrases.len() >= 2, "{}", request.prompt);
+    }
+    memory.commit(&world);
+    for file in std::fs::read_dir(examples.join("edits")).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_none_or(|extension| extension == "md") {
+            continue;
+        }
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let staged = stage_file(&Stage::default(), &memory, &path);
+        let wrong = ["mistakes.ttl", "syntax-error.nt"].contains(&name.as_str());
+        assert_eq!(staged.is_err(), wrong, "{name}: {staged:?}");
+    }
+}
