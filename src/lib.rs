@@ -8,3 +8,4 @@ pub mod fact;
 pub mod id;
 #[cfg(feature = "torch")]
 pub mod model;
+pub mod store;
