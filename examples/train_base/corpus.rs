@@ -23,7 +23,10 @@ const DOCUMENT: std::ops::RangeInclusive<usize> = 3..=6;
 
 /// Trains byte-level BPE on every fact in every wording that is not held out. A space is put before
 /// the first word, so that a name has the same tokens at the start of a text and inside it.
-pub(crate) fn train_tokenizer(world: &World, vocabulary: usize) -> Result<Tokenizer, Box<dyn Error>> {
+pub(crate) fn train_tokenizer(
+    world: &World,
+    vocabulary: usize,
+) -> Result<Tokenizer, Box<dyn Error>> {
     let mut trainer = BpeTrainer::builder()
         .vocab_size(vocabulary)
         .min_frequency(2)

@@ -188,9 +188,8 @@ impl Adam {
     fn restore(&mut self, weights: &Weights, path: &Path) -> Result<usize, Box<dyn Error>> {
         let saved: std::collections::BTreeMap<String, Tensor> =
             Tensor::read_safetensors(path)?.into_iter().collect();
-        let find = |name: &str| {
-            saved.get(name).ok_or_else(|| format!("{} has no {name}", path.display()))
-        };
+        let find =
+            |name: &str| saved.get(name).ok_or_else(|| format!("{} has no {name}", path.display()));
         tch::no_grad(|| -> Result<(), Box<dyn Error>> {
             for ((slot, weight), (mean, square)) in weights.iter().zip(&mut self.moments) {
                 weight.shallow_clone().f_copy_(find(&format!("weight {}", slot.name))?)?;
@@ -202,4 +201,3 @@ impl Adam {
         Ok(usize::try_from(find("step")?.int64_value(&[0]))?)
     }
 }
-

@@ -55,8 +55,7 @@ impl World {
                         prompts: Vec::new(),
                         paraphrases: Vec::new(),
                     });
-                    let list =
-                        if held_out { &mut entry.paraphrases } else { &mut entry.prompts };
+                    let list = if held_out { &mut entry.paraphrases } else { &mut entry.prompts };
                     list.push(object.clone());
                 };
                 match quad.predicate.as_str() {
