@@ -1,0 +1,5 @@
+//! What needs a model.
+
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
+
+mod family;
