@@ -130,8 +130,11 @@ pub struct EditOutcome {
     pub layers: BTreeMap<String, LayerEdit>,
     /// The z vector of each request, `[requests, width]`.
     pub z: Matrix,
-    /// Per request: how its optimisation ended.
-    pub traces: Vec<ZTrace>,
+    /// Per request: how its optimisation ended; `None` where z was known.
+    pub traces: Vec<Option<ZTrace>>,
+    /// What the user should know, such as facts that compete for one key. Whole sentences without a
+    /// full stop.
+    pub notes: Vec<String>,
 }
 
 /// The change of one tensor: `delta = left @ right`, column i of `left` and row i of `right`
@@ -149,7 +152,7 @@ pub struct LayerEdit {
 /// How the optimisation of one z ended.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct ZTrace {
-    /// Gradient steps made; 0 where z was known.
+    /// Gradient steps made.
     pub steps: u32,
     /// Last total loss.
     pub loss: f32,
