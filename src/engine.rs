@@ -71,7 +71,11 @@ impl TorchEngine {
     }
 
     /// Answers probes whose expected texts have `tokens` tokens.
-    fn answer_alike(&self, asked: &[&Asked<'_>], tokens: usize) -> Result<Vec<Answer>, EngineError> {
+    fn answer_alike(
+        &self,
+        asked: &[&Asked<'_>],
+        tokens: usize,
+    ) -> Result<Vec<Answer>, EngineError> {
         let decoder = self.model.decoder();
         let prompts: Vec<Vec<u32>> = asked.iter().map(|asked| asked.prompt.clone()).collect();
         let greedy = decoder.generate(&prompts, tokens, Choice::Greedy, None)?;
@@ -255,7 +259,11 @@ impl Engine for TorchEngine {
         })
     }
 
-    fn continuations(&mut self, prompt: &str, how: &Sampling) -> Result<Continuations, EngineError> {
+    fn continuations(
+        &mut self,
+        prompt: &str,
+        how: &Sampling,
+    ) -> Result<Continuations, EngineError> {
         guarded(|| {
             let (decoder, tokens) = (self.model.decoder(), self.model.tokens());
             let ids = self.tokens_of(prompt)?;

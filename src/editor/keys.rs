@@ -55,7 +55,8 @@ impl Streams {
             let count = (1..=rest.len()).take_while(fits).last().unwrap_or(1);
             let (now, later) = rest.split_at(count);
             let texts = now.iter().flat_map(|&i| &asked[i].contexts);
-            let rows: Vec<Vec<u32>> = texts.map(Lookup::through_subject).map(<[u32]>::to_vec).collect();
+            let rows: Vec<Vec<u32>> =
+                texts.map(Lookup::through_subject).map(<[u32]>::to_vec).collect();
             batches.push(no_grad(|| Part::new(decoder, &rows, contexts, layer)));
             rest = later;
         }

@@ -58,7 +58,7 @@ impl Asked {
             .prompt
             .split_once("{subject}")
             .ok_or_else(|| refuse(format!("{:?} has no {{subject}}", request.prompt)))?;
-        let look_up = |before: &str, after: &str| {
+        let look_up = |before: &str, after: &str| -> Result<Lookup, EditError> {
             let text = format!("{before}{}{after}", request.subject);
             let subject = before.len()..before.len() + request.subject.len();
             let (encoded, subject_last) =

@@ -8,8 +8,9 @@ use super::{
     error::EditError,
     keys::Streams,
     lookup::Asked,
+    matrix::{matrix, tensor},
     settings::{Settings, ZOn},
-    solve::{Prior, Solver, matrix, tensor},
+    solve::{Prior, Solver},
     z,
 };
 use crate::{

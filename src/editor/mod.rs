@@ -14,6 +14,7 @@ mod adam;
 mod error;
 mod keys;
 mod lookup;
+mod matrix;
 mod memit;
 mod prefixes;
 mod settings;

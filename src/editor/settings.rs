@@ -118,8 +118,7 @@ impl Settings {
             table.extend(parse(preset)?);
         }
         table.extend(parse(text)?);
-        let mut settings: Self =
-            table.try_into().map_err(|e: toml::de::Error| parse_error(&e))?;
+        let mut settings: Self = table.try_into().map_err(|e: toml::de::Error| parse_error(&e))?;
         let last = model.layers - 1;
         settings.v_loss_layer.get_or_insert(last);
         settings.check(model)?;
@@ -258,7 +257,10 @@ mod tests {
     fn mistakes_are_named() {
         let message = |text: &str| Settings::over_preset(text, &xl()).unwrap_err().to_string();
         assert!(message("v_lrr = 1.0").contains("v_lrr"));
-        assert_eq!(message("layers = [3, 48]"), "layers must be ascending and below 48, found [3, 48]");
+        assert_eq!(
+            message("layers = [3, 48]"),
+            "layers must be ascending and below 48, found [3, 48]"
+        );
         assert!(message("layers = []").starts_with("layers must be"));
         assert!(message("layers = [4, 4]").starts_with("layers must be"));
         assert_eq!(message("v_lr = nan"), "v_lr must be above zero, found NaN");

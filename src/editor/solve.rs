@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use tch::{Device, Kind, Tensor};
 
+use super::matrix::tensor;
 use crate::delta::Matrix;
 
 /// Solves the systems of one model's layers and remembers the factors of their C₀, which are the
@@ -58,15 +59,16 @@ impl Solver {
         keys: &Tensor,
     ) -> Result<Tensor, Singular> {
         let keys = keys.to_kind(Kind::Double);
-        let columns = Tensor::cat(&[&past.to_kind(Kind::Double).to_device(keys.device()), &keys], 1);
+        let columns =
+            Tensor::cat(&[&past.to_kind(Kind::Double).to_device(keys.device()), &keys], 1);
         let (inputs, total) = columns.size2().expect("because keys are matrices");
         if 2 * total <= inputs {
             // Push-through: A⁻¹ U = C₀⁻¹ U (1 + Uᵀ C₀⁻¹ U)⁻¹ for U = [P K], a small system once C₀
             // is factored.
             let lower = self.factor(layer, prior, keys.device())?;
             let solved = columns.cholesky_solve(lower, false); // C₀⁻¹ U
-            let inner = columns.tr().matmul(&solved)
-                + Tensor::eye(total, (Kind::Double, keys.device()));
+            let inner =
+                columns.tr().matmul(&solved) + Tensor::eye(total, (Kind::Double, keys.device()));
             let adjusted = cholesky(&inner)?;
             let adjusted = solved.tr().cholesky_solve(&adjusted, false).tr();
             let new = keys.size()[1];
@@ -113,19 +115,4 @@ impl Prior<'_> {
 fn cholesky(system: &Tensor) -> Result<Tensor, Singular> {
     let (lower, failed_at) = system.linalg_cholesky_ex(false, false);
     if failed_at.int64_value(&[]) == 0 { Ok(lower) } else { Err(Singular) }
-}
-
-/// A matrix on a device, f32.
-pub(super) fn tensor(matrix: &Matrix, device: Device) -> Tensor {
-    let shape = [matrix.rows, matrix.cols].map(|n| i64::try_from(n).unwrap_or(i64::MAX));
-    Tensor::from_slice(&matrix.data).view(shape).to_device(device)
-}
-
-/// A two-dimensional tensor as f32 in memory.
-pub(super) fn matrix(tensor: &Tensor) -> Matrix {
-    let tensor = tensor.detach().to_device(Device::Cpu).to_kind(Kind::Float).contiguous();
-    let [rows, cols] = tensor.size().map_sizes();
-    let mut data = vec![0.0; rows * cols];
-    tensor.copy_data(&mut data, rows * cols);
-    Matrix { rows, cols, data }
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ops::ControlFlow};
 
 use tch::{Kind, Tensor, no_grad};
 
-use super::{error::EditError, solve::matrix};
+use super::{error::EditError, matrix::matrix};
 use crate::{
     ledger::{Progress, Statistics},
     model::{Batch, Choice, Model, Padding, Site},
@@ -30,8 +30,7 @@ pub fn sample_documents(
     let start = model.tokens().end_of_text().ok_or(EditError::NoStart)?;
     let spec = model.spec();
     let length = spec.context - 1;
-    let choice =
-        |seed| Choice::Sample { temperature: 1.0, top: spec.vocabulary, seed };
+    let choice = |seed| Choice::Sample { temperature: 1.0, top: spec.vocabulary, seed };
     let wanted = usize::try_from(total).unwrap_or(usize::MAX);
     let mut documents: Vec<Vec<u32>> = Vec::new();
     let mut sampled = 0;
@@ -42,7 +41,8 @@ pub fn sample_documents(
         }
         let rows = ROWS.min((wanted - sampled).div_ceil(length));
         let rows = vec![vec![start]; rows];
-        let texts = model.decoder().generate(&rows, length, choice(seed.wrapping_add(part)), None)?;
+        let texts =
+            model.decoder().generate(&rows, length, choice(seed.wrapping_add(part)), None)?;
         for mut text in texts.into_iter().map(|text| text.ids) {
             text.truncate(wanted - sampled);
             sampled += text.len();
@@ -95,10 +95,8 @@ pub fn second_moments(
         rest = later;
     }
     progress.finish("");
-    let second_moments: BTreeMap<_, _> = sums
-        .into_iter()
-        .map(|(_, tensor, sum)| (tensor, matrix(&(sum / total as f64))))
-        .collect();
+    let second_moments: BTreeMap<_, _> =
+        sums.into_iter().map(|(_, tensor, sum)| (tensor, matrix(&(sum / total as f64)))).collect();
     Ok(Statistics { tokens: total as u64, second_moments })
 }
 

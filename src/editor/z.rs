@@ -14,12 +14,13 @@
 //! Facts are independent, so they are optimised side by side: one row of δ each, each with its own
 //! clamp and its own end.
 
-use tch::{Device, Kind, Tensor, no_grad};
+use tch::{Kind, Tensor, no_grad};
 
 use super::{
     adam::{Adam, clamp_rows, row_norms},
     error::EditError,
     lookup::{Asked, Lookup},
+    matrix::floats,
     settings::Settings,
     tails::Tails,
 };
@@ -227,8 +228,9 @@ impl Search {
         let logits = decoder.head(&hidden.gather(1, &reads, false)); // [rows, target tokens, v]
         let log_p = logits.log_softmax(2, Kind::Float);
         let log_p = log_p.gather(2, &self.targets.unsqueeze(2), false).squeeze_dim(2);
-        let per_row = (log_p * &self.counted).sum_dim_intlist([1i64].as_slice(), false, Kind::Float)
-            / self.counted.sum_dim_intlist([1i64].as_slice(), false, Kind::Float);
+        let per_row =
+            (log_p * &self.counted).sum_dim_intlist([1i64].as_slice(), false, Kind::Float)
+                / self.counted.sum_dim_intlist([1i64].as_slice(), false, Kind::Float);
         -per_row.view([-1, self.contexts]).mean_dim([1i64].as_slice(), false, Kind::Float)
     }
 
@@ -247,11 +249,8 @@ impl Search {
         let z = &self.before + &self.delta;
         let misfits = floats(misfit);
         let found = rows.iter().map(|&row| {
-            let trace = ZTrace {
-                steps: self.steps,
-                loss: losses[row],
-                probability: (-misfits[row]).exp(),
-            };
+            let trace =
+                ZTrace { steps: self.steps, loss: losses[row], probability: (-misfits[row]).exp() };
             (self.live[row], Found { z: floats(&z.get(int(row))), trace })
         });
         found.collect()
@@ -267,7 +266,7 @@ impl Search {
         let facts: Vec<i64> = rows.iter().map(|&row| int(row)).collect();
         let texts: Vec<i64> = facts
             .iter()
-            .flat_map(|fact| (0..self.contexts).map(move |i| fact * self.contexts + i))
+            .flat_map(|&fact| fact * self.contexts..(fact + 1) * self.contexts)
             .collect();
         let facts = Tensor::from_slice(&facts).to_device(device);
         let texts = Tensor::from_slice(&texts).to_device(device);
@@ -281,14 +280,6 @@ impl Search {
             *tensor = tensor.index_select(0, &facts);
         }
     }
-}
-
-/// The values of a vector.
-fn floats(tensor: &Tensor) -> Vec<f32> {
-    let tensor = tensor.detach().to_device(Device::Cpu).to_kind(Kind::Float).contiguous();
-    let mut values = vec![0.0; tensor.numel()];
-    tensor.copy_data(&mut values, tensor.numel());
-    values
 }
 
 fn int(n: usize) -> i64 {

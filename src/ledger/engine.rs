@@ -79,7 +79,8 @@ pub trait Engine {
     ///
     /// # Errors
     /// When the prompt has no token or the model fails.
-    fn continuations(&mut self, prompt: &str, how: &Sampling) -> Result<Continuations, EngineError>;
+    fn continuations(&mut self, prompt: &str, how: &Sampling)
+    -> Result<Continuations, EngineError>;
 }
 
 /// Text for [`Engine::statistics`].
