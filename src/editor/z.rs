@@ -5,11 +5,12 @@
 //! makes
 //!
 //! L = mean over contexts of −log p(target) / |target|
-//!   + kl_factor · KL(what "{subject} is a" meant before ‖ now)
+//!   + kl_factor · KL(what "{subject} is a" means now ‖ meant before)
 //!   + v_weight_decay · ‖δ‖ / ‖h‖²
 //!
 //! small, h being the bare prompt's stream; δ never grows beyond clamp_norm_factor · ‖h‖; z = h + δ.
-//! The KL term is read at the subject's last token itself, as the reference implementation does.
+//! The KL term is read at the subject's last token itself, and in this direction, as the reference
+//! implementation does.
 //!
 //! Facts are independent, so they are optimised side by side: one row of δ each, each with its own
 //! clamp and its own end.
@@ -234,12 +235,12 @@ impl Search {
         -per_row.view([-1, self.contexts]).mean_dim([1i64].as_slice(), false, Kind::Float)
     }
 
-    /// KL(before ‖ now) of what follows the subject, `[facts]`. The first call says what was before.
+    /// KL(now ‖ before) of what follows the subject, `[facts]`. The first call says what was before.
     fn drift(&mut self, decoder: &Decoder, delta: &Tensor) -> Tensor {
         let hidden = self.essences.with(decoder, delta, decoder.spec().layers);
         let now = decoder.head(&hidden.select(1, 0)).log_softmax(1, Kind::Float);
         let meant = self.meant.get_or_insert_with(|| now.detach());
-        (meant.exp() * (&*meant - now)).sum_dim_intlist([1i64].as_slice(), false, Kind::Float)
+        (now.exp() * (&now - &*meant)).sum_dim_intlist([1i64].as_slice(), false, Kind::Float)
     }
 
     fn end(&self, rows: &[usize], losses: &[f32], misfit: &Tensor) -> Vec<(usize, Found)> {

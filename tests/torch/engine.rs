@@ -1,0 +1,1 @@
+//! The engine on a tiny random GPT-2.
