@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    delta::{Matrix, Tensor, Version},
+    delta::{Matrix, Orientation, Tensor, Version},
     fact::Request,
 };
 
@@ -35,6 +35,12 @@ pub trait Engine {
     /// # Errors
     /// When a key is unknown, a value is out of range, or a layer does not exist.
     fn settings(&self, editor: &str, settings: &str) -> Result<String, EngineError>;
+
+    /// What the ledger must know of `editor` with these canonical settings.
+    ///
+    /// # Errors
+    /// As [`Engine::settings`].
+    fn describe(&self, editor: &str, settings: &str) -> Result<EditorDescription, EngineError>;
 
     /// Samples the context prefixes from the unedited base.
     ///
@@ -81,6 +87,17 @@ pub trait Engine {
     /// When the prompt has no token or the model fails.
     fn continuations(&mut self, prompt: &str, how: &Sampling)
     -> Result<Continuations, EngineError>;
+}
+
+/// What the ledger must know of an editor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EditorDescription {
+    /// Raised when the same input would give another output.
+    pub version: u32,
+    /// The tensors it changes, and how the checkpoint stores each.
+    pub tensors: BTreeMap<String, Orientation>,
+    /// Whether a request's z depends on the version that is edited, and not on the base alone.
+    pub z_depends_on_version: bool,
 }
 
 /// Text for [`Engine::statistics`].
@@ -151,7 +168,7 @@ pub struct LayerEdit {
 }
 
 /// How the optimisation of one z ended.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct ZTrace {
     /// Gradient steps made.
     pub steps: u32,
@@ -171,7 +188,7 @@ pub struct Probe {
 }
 
 /// What the model says to a [`Probe`].
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Answer {
     /// Greedy continuation, as many tokens as `expected` has, without its leading space.
     pub text: String,
@@ -195,7 +212,7 @@ pub struct Sampling {
 }
 
 /// Continuations of one prompt.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Continuations {
     /// Next tokens (each with the greedy rest of its word) and their probabilities, likeliest first.
     pub next: Vec<(String, f32)>,

@@ -1,0 +1,209 @@
+//! The check made after an edit: do the facts hold, in other words too, and did anything else move.
+//!
+//! It runs on exactly the weights that a checkout of the version has. This module decides what is
+//! asked and counts the answers; the engine gives them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    engine::{Answer, Engine, EngineError, Probe, Progress, ZTrace},
+    view::FactView,
+};
+use crate::{delta::Tensor, fact::Request};
+
+/// How an edit went, on exactly the weights that a checkout has. Stored with the commit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Check {
+    /// Edited facts whose edit prompt is answered with their object.
+    pub efficacy: Option<Rate>,
+    /// Paraphrases of edited facts that are answered with their object.
+    pub paraphrase: Option<Rate>,
+    /// Other subjects' facts of the edited predicates whose answer is what it was; `None` when there
+    /// were none to look at.
+    pub neighbourhood: Option<Rate>,
+    /// Facts of earlier commits that still hold; `None` when there were none.
+    pub kept: Option<Rate>,
+    /// Each edited fact.
+    pub facts: Vec<FactRow>,
+    /// Neighbours whose answer moved.
+    pub drift: Vec<FactRow>,
+    /// Facts of earlier commits that no longer hold.
+    pub lost: Vec<FactRow>,
+    /// What was not measured and why, in words.
+    pub notes: Vec<String>,
+}
+
+/// A share of prompts.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Rate {
+    /// Prompts that passed.
+    pub passed: u64,
+    /// Prompts tried.
+    pub of: u64,
+    /// `passed / of`.
+    pub rate: f64,
+    /// Mean probability of the expected continuation.
+    pub probability: f64,
+}
+
+/// One fact before and after the edit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FactRow {
+    /// The fact.
+    pub fact: FactView,
+    /// Its edit prompt, subject filled in.
+    pub prompt: String,
+    /// The object in words.
+    pub target: String,
+    /// What the parent answers.
+    pub before: Answer,
+    /// What the new version answers.
+    pub after: Answer,
+    /// The same fact asked in other words, on the new version.
+    pub paraphrases: Vec<PromptRow>,
+    /// How its optimisation ended; `None` for a fact that was not edited here.
+    pub trace: Option<ZTrace>,
+}
+
+/// A prompt and its answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PromptRow {
+    /// The prompt.
+    pub prompt: String,
+    /// The answer.
+    pub answer: Answer,
+}
+
+/// A fact and its words.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// The fact.
+    pub fact: FactView,
+    /// How it is asked.
+    pub request: Request,
+}
+
+/// What an edit is examined in.
+#[derive(Debug, Default)]
+pub struct Examination {
+    /// Facts that were edited, and how their optimisation ended.
+    pub edited: Vec<(Question, Option<ZTrace>)>,
+    /// Facts that nobody edited and whose answers must not move.
+    pub neighbours: Vec<Question>,
+    /// Facts of earlier commits, which must still hold.
+    pub earlier: Vec<Question>,
+}
+
+impl Examination {
+    /// Asks the versions with the edited tensors `before` and `after`, and counts. The engine has
+    /// the weights `after` when this returns.
+    ///
+    /// # Errors
+    /// When the model fails or `progress` asks to stop.
+    pub fn run(
+        self,
+        engine: &mut dyn Engine,
+        before: &BTreeMap<String, Tensor>,
+        after: &BTreeMap<String, Tensor>,
+        progress: &mut dyn Progress,
+    ) -> Result<Check, EngineError> {
+        let (questions, traces): (Vec<Question>, Vec<_>) = self.edited.into_iter().unzip();
+        let (edited, neighbours) = (questions.len(), self.neighbours.len());
+        let asked: Vec<Question> =
+            questions.into_iter().chain(self.neighbours).chain(self.earlier).collect();
+        let mut probes: Vec<Probe> = asked.iter().map(|question| question.probe()).collect();
+        engine.set_weights(before)?;
+        let before = engine.answer(&probes, progress)?;
+        for question in &asked[..edited] {
+            probes.extend(question.paraphrase_probes());
+        }
+        engine.set_weights(after)?;
+        let mut after = engine.answer(&probes, progress)?;
+        let mut paraphrased = after.split_off(asked.len()).into_iter();
+
+        let mut traces = traces.into_iter();
+        let mut rows = asked.into_iter().zip(before).zip(after).map(|((question, before), after)| {
+            let prompts = question.request.paraphrase_texts();
+            FactRow {
+                prompt: question.request.text(),
+                target: question.request.target,
+                fact: question.fact,
+                before,
+                after,
+                // Only edited facts are asked in other words; the others find nothing left.
+                paraphrases: prompts
+                    .into_iter()
+                    .zip(paraphrased.by_ref())
+                    .map(|(prompt, answer)| PromptRow { prompt, answer })
+                    .collect(),
+                trace: traces.next().flatten(),
+            }
+        });
+        let facts: Vec<FactRow> = rows.by_ref().take(edited).collect();
+        let neighbours: Vec<FactRow> = rows.by_ref().take(neighbours).collect();
+        let earlier: Vec<FactRow> = rows.collect();
+
+        let held = |row: &FactRow| row.after.matches;
+        let unmoved = |row: &FactRow| row.before.text == row.after.text;
+        let mut notes = Vec::new();
+        if !facts.is_empty() && facts.iter().all(|row| row.paraphrases.is_empty()) {
+            notes.push("paraphrase not measured: no edited predicate has a second template".to_owned());
+        }
+        if !facts.is_empty() && neighbours.is_empty() {
+            notes.push(
+                "neighbourhood not measured: no other subject's fact of an edited predicate is known; \
+                 add some with kledger add --neighbourhood FILE"
+                    .to_owned(),
+            );
+        }
+        Ok(Check {
+            efficacy: Rate::of(facts.iter().map(|row| (held(row), &row.after))),
+            paraphrase: Rate::of(
+                facts
+                    .iter()
+                    .flat_map(|row| &row.paraphrases)
+                    .map(|row| (row.answer.matches, &row.answer)),
+            ),
+            neighbourhood: Rate::of(neighbours.iter().map(|row| (unmoved(row), &row.after))),
+            kept: Rate::of(earlier.iter().map(|row| (held(row), &row.after))),
+            facts,
+            drift: neighbours.into_iter().filter(|row| !unmoved(row)).collect(),
+            lost: earlier.into_iter().filter(|row| row.before.matches && !held(row)).collect(),
+            notes,
+        })
+    }
+}
+
+impl Question {
+    fn probe(&self) -> Probe {
+        Probe { prompt: self.request.text(), expected: self.request.target.clone() }
+    }
+
+    fn paraphrase_probes(&self) -> impl Iterator<Item = Probe> {
+        self.request
+            .paraphrase_texts()
+            .into_iter()
+            .map(|prompt| Probe { prompt, expected: self.request.target.clone() })
+    }
+}
+
+impl Rate {
+    /// Counts answers and whether each passed; `None` when there are none.
+    #[expect(clippy::cast_precision_loss, reason = "counts of prompts are small")]
+    fn of<'a>(answers: impl Iterator<Item = (bool, &'a Answer)>) -> Option<Self> {
+        let (mut passed, mut of, mut sum) = (0, 0, 0.0);
+        for (pass, answer) in answers {
+            passed += u64::from(pass);
+            of += 1;
+            sum += f64::from(answer.probability);
+        }
+        (of > 0).then(|| Self {
+            passed,
+            of,
+            rate: passed as f64 / of as f64,
+            probability: sum / of as f64,
+        })
+    }
+}

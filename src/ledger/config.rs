@@ -1,0 +1,209 @@
+//! The repository's settings, `.kledger/config.toml`.
+
+use std::{
+    collections::BTreeMap,
+    fmt, fs,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    check::{Check, Rate},
+    error::LedgerError,
+};
+
+/// What a user can set for one repository. Every key may be left out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Config {
+    /// Language whose labels are used in prompts.
+    pub language: String,
+    /// Who commits, where the command does not say.
+    pub author: Option<String>,
+    /// Where `checkout` writes, relative to the repository's root.
+    pub checkout: PathBuf,
+    /// Editor of commits that do not name one.
+    pub editor: String,
+    /// Settings by editor, in place of the preset's.
+    pub settings: BTreeMap<String, toml::Table>,
+    /// Seed of everything sampled.
+    pub seed: u64,
+    /// What a commit must reach.
+    pub require: Requirements,
+    /// Neighbours checked for each edited predicate.
+    pub neighbours: usize,
+    /// Facts of earlier commits checked again by each commit.
+    pub recheck: usize,
+    /// Tokens of sampled text for statistics that were not taken on a corpus.
+    pub statistics_tokens: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            language: "en".to_owned(),
+            author: None,
+            checkout: PathBuf::from("model"),
+            editor: "memit".to_owned(),
+            settings: BTreeMap::new(),
+            seed: 0,
+            require: Requirements::default(),
+            neighbours: 10,
+            recheck: 100,
+            statistics_tokens: 50_000,
+        }
+    }
+}
+
+impl Config {
+    /// Name of the file in `.kledger`.
+    pub const FILE: &'static str = "config.toml";
+
+    /// Reads the file; one that is not there sets nothing.
+    ///
+    /// # Errors
+    /// When it cannot be read, is not TOML, or has a key or value that means nothing.
+    pub fn read(path: &Path) -> Result<Self, LedgerError> {
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(source) => return Err(LedgerError::Read { path: path.to_owned(), source }),
+        };
+        toml::from_str(&text).map_err(|source| LedgerError::Config {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })
+    }
+}
+
+/// Shares below which a commit is refused. Written `efficacy=0.95,paraphrase=0.9`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Requirements {
+    /// Of edited facts that hold.
+    pub efficacy: Option<f64>,
+    /// Of their paraphrases that do.
+    pub paraphrase: Option<f64>,
+    /// Of neighbours that did not move.
+    pub neighbourhood: Option<f64>,
+}
+
+/// Why a string is not [`Requirements`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{text:?} is not a requirement: expected efficacy, paraphrase or neighbourhood, =, and a number \
+     from 0 to 1"
+)]
+pub struct RequirementError {
+    /// The part that is wrong.
+    pub text: String,
+}
+
+impl Requirements {
+    /// These requirements, with those of `weaker` where these say nothing.
+    #[must_use]
+    pub fn or(self, weaker: Self) -> Self {
+        Self {
+            efficacy: self.efficacy.or(weaker.efficacy),
+            paraphrase: self.paraphrase.or(weaker.paraphrase),
+            neighbourhood: self.neighbourhood.or(weaker.neighbourhood),
+        }
+    }
+
+    /// What `check` does not reach, in words. What was not measured is not held against it.
+    #[must_use]
+    pub fn unmet(&self, check: &Check) -> Vec<String> {
+        let measured = [check.efficacy, check.paraphrase, check.neighbourhood];
+        self.named()
+            .into_iter()
+            .zip(measured)
+            .filter_map(|((name, wanted), rate)| {
+                let (wanted, Rate { passed, of, rate, .. }) = (wanted?, rate?);
+                (rate < wanted)
+                    .then(|| format!("{name} is {rate:.3} ({passed} of {of}), required {wanted}"))
+            })
+            .collect()
+    }
+
+    const fn named(&self) -> [(&'static str, Option<f64>); 3] {
+        [
+            ("efficacy", self.efficacy),
+            ("paraphrase", self.paraphrase),
+            ("neighbourhood", self.neighbourhood),
+        ]
+    }
+}
+
+impl FromStr for Requirements {
+    type Err = RequirementError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut requirements = Self::default();
+        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            let wrong = || RequirementError { text: part.to_owned() };
+            let (name, share) = part.split_once('=').ok_or_else(wrong)?;
+            let share: f64 = share.trim().parse().map_err(|_| wrong())?;
+            let place = match name.trim() {
+                "efficacy" => &mut requirements.efficacy,
+                "paraphrase" => &mut requirements.paraphrase,
+                "neighbourhood" => &mut requirements.neighbourhood,
+                _ => return Err(wrong()),
+            };
+            if !(0.0..=1.0).contains(&share) || place.replace(share).is_some() {
+                return Err(wrong());
+            }
+        }
+        Ok(requirements)
+    }
+}
+
+impl fmt::Display for Requirements {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts: Vec<String> = self
+            .named()
+            .into_iter()
+            .filter_map(|(name, share)| share.map(|share| format!("{name}={share}")))
+            .collect();
+        f.write_str(&parts.join(","))
+    }
+}
+
+impl TryFrom<String> for Requirements {
+    type Error = RequirementError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Requirements> for String {
+    fn from(requirements: Requirements) -> Self {
+        requirements.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requirements_are_read_as_they_are_written() {
+        let text = "efficacy=0.95,neighbourhood=0.9";
+        let requirements: Requirements = text.parse().unwrap();
+        assert_eq!(requirements.to_string(), text);
+        assert_eq!("".parse(), Ok(Requirements::default()));
+        for wrong in ["efficacy", "efficacy=2", "speed=1", "efficacy=0.1,efficacy=0.2", "efficacy=x"] {
+            assert!(wrong.parse::<Requirements>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused() {
+        assert!(toml::from_str::<Config>("langauge = 'en'").is_err());
+        assert_eq!(toml::from_str::<Config>("").unwrap(), Config::default());
+        let config: Config = toml::from_str("require = 'efficacy=0.5'\n[settings.memit]\nlambda = 3").unwrap();
+        assert_eq!(config.require.efficacy, Some(0.5));
+    }
+}

@@ -1,0 +1,221 @@
+//! Why a verb did not do what was asked.
+
+use std::{io, path::PathBuf};
+
+use super::{Commit, EngineError, config::RequirementError, revision::RevisionError};
+use crate::{
+    checkpoint::CheckpointError,
+    codec::ObjectError,
+    delta::VersionError,
+    durable::WriteError,
+    fact::{LexiconError, ReadError},
+    id::Id,
+    store::StoreError,
+};
+
+/// Why a verb did not do what was asked. The repository is then as it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LedgerError {
+    /// There is no repository here.
+    #[error("{} is not in a kledger repository", from.display())]
+    NoRepository {
+        /// Where it was looked for, and in all directories above.
+        from: PathBuf,
+    },
+    /// There is one already.
+    #[error("{} is a kledger repository already", root.display())]
+    Exists {
+        /// Its root.
+        root: PathBuf,
+    },
+    /// The settings do not make sense.
+    #[error("{} has a setting that means nothing", path.display())]
+    Config {
+        /// The settings file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        source: Box<toml::de::Error>,
+    },
+    /// A requirement is not spelled as one.
+    #[error(transparent)]
+    Requirement(#[from] RequirementError),
+    /// A file cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A revision names no commit.
+    #[error(transparent)]
+    Revision(#[from] RevisionError),
+    /// RDF cannot be read.
+    #[error(transparent)]
+    Triples(#[from] ReadError),
+    /// A fact cannot be put into words.
+    #[error(transparent)]
+    Lexicon(#[from] LexiconError),
+    /// Two facts for one question.
+    #[error("two objects for {subject} {predicate}: {first} ({first_source}) and {second} ({second_source})")]
+    Conflict {
+        /// The subject both are about.
+        subject: String,
+        /// The predicate both have.
+        predicate: String,
+        /// One object.
+        first: String,
+        /// Where it came from.
+        first_source: String,
+        /// The other object.
+        second: String,
+        /// Where it came from.
+        second_source: String,
+    },
+    /// A fact to be taken back does not hold and is not staged.
+    #[error("{what} does not hold at HEAD and is not staged")]
+    NoFact {
+        /// The fact, or what was asked for.
+        what: String,
+    },
+    /// The stage is empty.
+    #[error("nothing to commit")]
+    NothingStaged,
+    /// The operation log is at its beginning.
+    #[error("nothing to undo")]
+    NothingToUndo,
+    /// A commit must say why.
+    #[error("a commit needs a message")]
+    NoMessage,
+    /// An author is needed and none is given.
+    #[error("who commits is not known")]
+    NoAuthor,
+    /// The edit went worse than was required.
+    #[error("the edit does not reach what is required: {}", unmet.join("; "))]
+    Unmet {
+        /// What is missed, and by how much.
+        unmet: Vec<String>,
+        /// How the edit went.
+        check: Box<super::Check>,
+    },
+    /// Something moved the branch or changed the stage during a commit.
+    #[error("{what} changed while the edit ran")]
+    Moved {
+        /// What moved.
+        what: String,
+    },
+    /// A branch or tag is there already.
+    #[error("{name} exists already, at {commit:.12}")]
+    RefExists {
+        /// Its name.
+        name: String,
+        /// Where it points.
+        commit: Id<Commit>,
+    },
+    /// There is no such branch or tag.
+    #[error("there is no {what} {name}")]
+    NoRef {
+        /// Branch or tag.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// Names that look like it.
+        near: Vec<String>,
+    },
+    /// A name cannot be given to a branch or tag.
+    #[error("{name:?} cannot be the name of a branch or tag: {why}")]
+    RefName {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// HEAD is on the branch that is to be deleted.
+    #[error("HEAD is on {name}")]
+    OnBranch {
+        /// The branch.
+        name: String,
+    },
+    /// HEAD is on no branch and the verb needs one.
+    #[error("HEAD is detached at {commit:.12}")]
+    Detached {
+        /// Where HEAD is.
+        commit: Id<Commit>,
+    },
+    /// The root cannot be taken back.
+    #[error("{commit:.12} is the base: there is nothing to take back")]
+    RevertRoot {
+        /// The root commit.
+        commit: Id<Commit>,
+    },
+    /// The commit is not part of this history.
+    #[error("{commit:.12} is not in the history of HEAD")]
+    NotInHistory {
+        /// The commit.
+        commit: Id<Commit>,
+    },
+    /// Everything the commit changed has been changed again.
+    #[error("nothing of {commit:.12} is left to take back")]
+    NothingLeft {
+        /// The commit.
+        commit: Id<Commit>,
+    },
+    /// A directory is in the way.
+    #[error("{} has files in it that kledger did not write", dir.display())]
+    Occupied {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// Weights do not have the hash that their commit names.
+    #[error("{tensor} of {commit:.12} should be {expected:.12} and is {found}")]
+    Weights {
+        /// The commit.
+        commit: Id<Commit>,
+        /// The tensor.
+        tensor: String,
+        /// Hash named by the commit.
+        expected: crate::delta::TensorId,
+        /// Hash found, or that there is none.
+        found: String,
+    },
+    /// The statistics or the delta do not fit the model.
+    #[error("{what} is {found}, expected {expected}")]
+    Shape {
+        /// What does not fit.
+        what: String,
+        /// Its dimensions.
+        found: String,
+        /// The dimensions it should have.
+        expected: String,
+    },
+    /// An object is missing or damaged.
+    #[error(transparent)]
+    Object(#[from] ObjectError),
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A checkpoint cannot be read or written.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// A version cannot be built.
+    #[error(transparent)]
+    Version(#[from] VersionError),
+    /// A file or directory cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The model or the editor gave up.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// What kind of failure an error is, and the exit code that says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// What was asked cannot be done.
+    Refused = 1,
+    /// Something stored is not as it was written.
+    Damage = 3,
+    /// The model or the device failed.
+    Engine = 4,
+}

@@ -1,0 +1,159 @@
+//! Which deltas, and which of their columns, make up a version.
+//!
+//! A fact that holds is held by one column of one delta. So all that ever happens to a lineage is
+//! that facts let go of their column, that a new delta is put at its end, or that facts take back the
+//! columns they had in another version. A delta none of whose columns counts is left out. That makes
+//! a lineage a function of which column holds which fact: taking back what the newest commit did
+//! gives exactly its parent's lineage, and taking that back gives the commit's again.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use crate::{
+    codec::{self, Draft, ObjectError, Objects},
+    delta::{Delta, Lineage},
+    fact::FactKey,
+    id::Id,
+};
+
+/// One delta of a lineage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The delta's id.
+    pub id: Id<Delta>,
+    /// The delta.
+    pub delta: Arc<Delta>,
+    /// Columns that do not count, ascending.
+    pub dropped: BTreeSet<u32>,
+}
+
+/// A lineage in memory, oldest delta first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Line {
+    entries: Vec<Entry>,
+}
+
+impl Entry {
+    fn live(&self) -> impl Iterator<Item = (u32, FactKey)> {
+        (0u32..)
+            .zip(self.delta.columns.iter().copied())
+            .filter(|(column, _)| !self.dropped.contains(column))
+    }
+
+    /// Whether it still adds anything.
+    fn counts(&self) -> bool {
+        // A delta that was not made fact by fact holds all of them together.
+        self.delta.columns.is_empty() || self.live().next().is_some()
+    }
+}
+
+impl Line {
+    /// Reads the lineage that ends at `newest`.
+    ///
+    /// # Errors
+    /// When one of its objects is missing or damaged.
+    pub fn load(
+        objects: &dyn Objects,
+        mut newest: Option<Id<Lineage>>,
+    ) -> Result<Self, ObjectError> {
+        let mut entries = Vec::new();
+        while let Some(id) = newest {
+            let node = codec::get(objects, id)?;
+            entries.push(Entry {
+                id: node.delta,
+                delta: Arc::new(codec::get(objects, node.delta)?),
+                dropped: node.dropped.into_iter().collect(),
+            });
+            newest = node.before;
+        }
+        entries.reverse();
+        Ok(Self { entries })
+    }
+
+    /// Adds the objects of this lineage that are not stored yet to `draft`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn store(&self, draft: &mut Draft<'_>) -> Result<Option<Id<Lineage>>, ObjectError> {
+        let mut before = None;
+        for (length, entry) in (1u64..).zip(&self.entries) {
+            let dropped = entry.dropped.iter().copied().collect();
+            let node = Lineage { before, delta: entry.id, dropped, length };
+            let id = codec::id_of(&node);
+            if draft.bytes(id.as_bytes())?.is_none() {
+                draft.put(&node);
+            }
+            before = Some(id);
+        }
+        Ok(before)
+    }
+
+    /// Its deltas, oldest first.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Which column of which delta holds each fact.
+    #[must_use]
+    pub fn holders(&self) -> BTreeMap<FactKey, (Id<Delta>, u32)> {
+        self.entries
+            .iter()
+            .flat_map(|entry| entry.live().map(|(column, key)| (key, (entry.id, column))))
+            .collect()
+    }
+
+    /// Lets `facts` go of their columns.
+    pub fn let_go(&mut self, facts: &BTreeSet<FactKey>) {
+        for entry in &mut self.entries {
+            let gone: Vec<u32> = entry
+                .live()
+                .filter_map(|(column, key)| facts.contains(&key).then_some(column))
+                .collect();
+            entry.dropped.extend(gone);
+        }
+        self.entries.retain(Entry::counts);
+    }
+
+    /// Puts a new delta at the end, all of whose columns count. Its facts must have let go of the
+    /// columns they had.
+    pub fn push(&mut self, delta: Delta) {
+        let id = codec::id_of(&delta);
+        self.entries.push(Entry { id, delta: Arc::new(delta), dropped: BTreeSet::new() });
+    }
+
+    /// Has `facts` held as they are in `other`: by the same columns, or by none. Deltas that come
+    /// back for that get the place they have there.
+    pub fn hold_as_in(&mut self, other: &Self, facts: &BTreeSet<FactKey>) {
+        self.let_go(facts);
+        let mut place = 0;
+        for theirs in &other.entries {
+            let taken: BTreeSet<u32> = theirs
+                .live()
+                .filter_map(|(column, key)| facts.contains(&key).then_some(column))
+                .collect();
+            match self.entries.iter().position(|ours| ours.id == theirs.id) {
+                Some(at) => {
+                    self.entries[at].dropped.retain(|column| !taken.contains(column));
+                    place = at + 1;
+                }
+                None if taken.is_empty() => {}
+                None => {
+                    let mut entry = theirs.clone();
+                    entry.dropped = (0u32..)
+                        .zip(&entry.delta.columns)
+                        .filter_map(|(column, _)| (!taken.contains(&column)).then_some(column))
+                        .collect();
+                    self.entries.insert(place, entry);
+                    place += 1;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "lineage_tests.rs"]
+mod tests;

@@ -1,0 +1,369 @@
+//! Names of versions: what a user may write where a commit is wanted.
+//!
+//! As in git: a branch or tag, `HEAD` or `@`, at least four digits of a commit's id, each followed by
+//! `~2` (two first parents back), `^` (the parent), or, for branches and HEAD, `@{2}` (where it was
+//! two moves ago). A ref's name wins over the digits of an id.
+
+use std::fmt;
+
+use super::Commit;
+use crate::id::Id;
+
+/// Fewest digits that name a commit.
+pub const SHORTEST_PREFIX: usize = 4;
+
+/// A parsed revision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revision {
+    text: String,
+    anchor: Anchor,
+    moves_ago: Option<usize>,
+    back: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Anchor {
+    Head,
+    Name(String),
+}
+
+/// What revisions are resolved in.
+pub trait History {
+    /// What can go wrong besides there being no such revision.
+    type Error: From<RevisionError>;
+
+    /// The commit at HEAD.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn head(&self) -> Result<Id<Commit>, Self::Error>;
+    /// The commit that a branch or tag points at.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn named(&self, name: &str) -> Result<Option<Id<Commit>>, Self::Error>;
+    /// All names of branches and tags.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn names(&self) -> Result<Vec<String>, Self::Error>;
+    /// Commits whose ids begin so.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn with_prefix(&self, prefix: &str) -> Result<Vec<Id<Commit>>, Self::Error>;
+    /// Where a branch (`None`: HEAD) pointed after each of its moves, newest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn moves(&self, name: Option<&str>) -> Result<Vec<Id<Commit>>, Self::Error>;
+    /// The first parent.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn parent(&self, commit: Id<Commit>) -> Result<Option<Id<Commit>>, Self::Error>;
+    /// First line of a commit's message.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn summary(&self, commit: Id<Commit>) -> Result<String, Self::Error>;
+}
+
+/// Why a revision names no commit.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RevisionError {
+    /// It is not spelled as a revision.
+    #[error("{text:?} is not a revision: {why}")]
+    Syntax {
+        /// What was given.
+        text: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// No ref and no commit is called so.
+    #[error("{text:?} is no branch, tag or commit")]
+    Unknown {
+        /// What was given.
+        text: String,
+        /// Names that look like it.
+        near: Vec<String>,
+    },
+    /// Several commits' ids begin so.
+    #[error("{text} could be {} commits", candidates.len())]
+    Ambiguous {
+        /// What was given.
+        text: String,
+        /// The commits: short id and first line of the message.
+        candidates: Vec<String>,
+    },
+    /// The history is not that long.
+    #[error("{text} goes past the root: {commit} has only {length} ancestors")]
+    TooFar {
+        /// What was given.
+        text: String,
+        /// Where it started, short.
+        commit: String,
+        /// How many first parents there are.
+        length: usize,
+    },
+    /// The ref has not moved that often.
+    #[error("{text}: {name} has moved only {moves} times")]
+    NotMoved {
+        /// What was given.
+        text: String,
+        /// The ref.
+        name: String,
+        /// How often it moved.
+        moves: usize,
+    },
+}
+
+impl RevisionError {
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unknown { near, .. } if near.is_empty() => {
+                Some("see: kledger log, kledger branch, kledger tag".to_owned())
+            }
+            Self::Unknown { near, .. } => Some(format!("did you mean {}?", near.join(" or "))),
+            Self::Ambiguous { candidates, .. } => {
+                Some(format!("give more digits:\n  {}", candidates.join("\n  ")))
+            }
+            Self::Syntax { .. } => {
+                Some("examples: main, v1, 3f9a1c72, HEAD, HEAD~2, main@{1}".to_owned())
+            }
+            Self::TooFar { .. } | Self::NotMoved { .. } => None,
+        }
+    }
+}
+
+impl Revision {
+    /// Parses `text`.
+    ///
+    /// # Errors
+    /// [`RevisionError::Syntax`].
+    pub fn parse(text: &str) -> Result<Self, RevisionError> {
+        let wrong = |why: &str| RevisionError::Syntax { text: text.to_owned(), why: why.to_owned() };
+        let end = text.find(['~', '^']).unwrap_or(text.len());
+        let (mut name, mut rest) = text.split_at(end);
+        let mut moves_ago = None;
+        if let Some(start) = name.find("@{") {
+            let number = name[start + 2..]
+                .strip_suffix('}')
+                .ok_or_else(|| wrong("@{ needs a number and }"))?;
+            moves_ago = Some(number.parse().map_err(|_| wrong("@{ needs a number and }"))?);
+            name = &name[..start];
+            if name.is_empty() {
+                name = "HEAD";
+            }
+        }
+        let mut back = 0usize;
+        while let Some(sign) = rest.chars().next() {
+            let tail = rest.trim_start_matches(sign);
+            let signs = rest.len() - tail.len();
+            let digits = tail.find(|c: char| !c.is_ascii_digit()).unwrap_or(tail.len());
+            let number = match &tail[..digits] {
+                "" => 1,
+                digits => digits.parse().map_err(|_| wrong("the number is too large"))?,
+            };
+            back = match sign {
+                '~' => back.saturating_add(signs - 1).saturating_add(number),
+                '^' if number == 1 => back.saturating_add(signs),
+                '^' => return Err(wrong("a commit has one parent only")),
+                _ => return Err(wrong("only ~, ^ and numbers may follow")),
+            };
+            rest = &tail[digits..];
+        }
+        let anchor = match name {
+            "" => return Err(wrong("it has no name")),
+            "HEAD" | "@" => Anchor::Head,
+            name => Anchor::Name(name.to_owned()),
+        };
+        Ok(Self { text: text.to_owned(), anchor, moves_ago, back })
+    }
+
+    /// The branch or tag it is, if it is nothing but a name.
+    #[must_use]
+    pub fn as_name(&self) -> Option<&str> {
+        match &self.anchor {
+            Anchor::Name(name) if self.moves_ago.is_none() && self.back == 0 => Some(name),
+            _ => None,
+        }
+    }
+
+    /// The commit it names.
+    ///
+    /// # Errors
+    /// When there is none, or more than one.
+    pub fn resolve<H: History>(&self, history: &H) -> Result<Id<Commit>, H::Error> {
+        let start = match self.moves_ago {
+            Some(number) => self.moved(history, number)?,
+            None => self.anchor(history)?,
+        };
+        let mut commit = start;
+        for length in 0..self.back {
+            commit = history.parent(commit)?.ok_or_else(|| RevisionError::TooFar {
+                text: self.text.clone(),
+                commit: format!("{start:.12}"),
+                length,
+            })?;
+        }
+        Ok(commit)
+    }
+
+    fn anchor<H: History>(&self, history: &H) -> Result<Id<Commit>, H::Error> {
+        let Anchor::Name(name) = &self.anchor else { return history.head() };
+        if let Some(commit) = history.named(name)? {
+            return Ok(commit);
+        }
+        let is_prefix = (SHORTEST_PREFIX..=64).contains(&name.len())
+            && name.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        let found = if is_prefix { history.with_prefix(name)? } else { Vec::new() };
+        match found.as_slice() {
+            [commit] => Ok(*commit),
+            [] => Err(self.unknown(history, name)?.into()),
+            several => {
+                let mut candidates = Vec::new();
+                for &commit in several {
+                    candidates.push(format!("{commit:.16} {}", history.summary(commit)?));
+                }
+                Err(RevisionError::Ambiguous { text: name.clone(), candidates }.into())
+            }
+        }
+    }
+
+    fn moved<H: History>(&self, history: &H, number: usize) -> Result<Id<Commit>, H::Error> {
+        let (shown, moves) = match &self.anchor {
+            Anchor::Head => ("HEAD", history.moves(None)?),
+            Anchor::Name(name) => (name.as_str(), history.moves(Some(name))?),
+        };
+        if moves.is_empty() {
+            return Err(self.unknown(history, shown)?.into());
+        }
+        moves.get(number).copied().ok_or_else(|| {
+            RevisionError::NotMoved {
+                text: self.text.clone(),
+                name: shown.to_owned(),
+                moves: moves.len() - 1,
+            }
+            .into()
+        })
+    }
+
+    fn unknown<H: History>(&self, history: &H, name: &str) -> Result<RevisionError, H::Error> {
+        let mut near: Vec<(usize, String)> = history
+            .names()?
+            .into_iter()
+            .map(|known| (distance(name, &known), known))
+            .filter(|(distance, known)| *distance * 2 <= known.chars().count())
+            .collect();
+        near.sort();
+        near.truncate(3);
+        let near = near.into_iter().map(|(_, name)| name).collect();
+        Ok(RevisionError::Unknown { text: self.text.clone(), near })
+    }
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// How many letters must be put in, left out or changed to make `b` of `a` (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = i;
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Five commits in a row; `main` went 0 1 2 4, where HEAD is; `v1` is a tag at 1.
+    struct Five;
+
+    fn commit(n: u8) -> Id<Commit> {
+        let mut bytes = [n; 32];
+        bytes[..2].copy_from_slice(&[0xab, 0xcd]);
+        Id::from_bytes(bytes)
+    }
+
+    impl History for Five {
+        type Error = RevisionError;
+        fn head(&self) -> Result<Id<Commit>, RevisionError> {
+            Ok(commit(4))
+        }
+        fn named(&self, name: &str) -> Result<Option<Id<Commit>>, RevisionError> {
+            Ok(match name {
+                "main" => Some(commit(4)),
+                "v1" | "beef" => Some(commit(1)),
+                _ => None,
+            })
+        }
+        fn names(&self) -> Result<Vec<String>, RevisionError> {
+            Ok(["main", "v1", "beef"].map(str::to_owned).to_vec())
+        }
+        fn with_prefix(&self, prefix: &str) -> Result<Vec<Id<Commit>>, RevisionError> {
+            Ok((0..5).map(commit).filter(|id| id.to_string().starts_with(prefix)).collect())
+        }
+        fn moves(&self, name: Option<&str>) -> Result<Vec<Id<Commit>>, RevisionError> {
+            Ok(match name {
+                Some("main") | None => [4, 2, 1, 0].map(commit).to_vec(),
+                _ => Vec::new(),
+            })
+        }
+        fn parent(&self, child: Id<Commit>) -> Result<Option<Id<Commit>>, RevisionError> {
+            Ok((1..5).find(|&n| commit(n) == child).map(|n| commit(n - 1)))
+        }
+        fn summary(&self, _: Id<Commit>) -> Result<String, RevisionError> {
+            Ok("message".to_owned())
+        }
+    }
+
+    fn resolve(text: &str) -> Result<Id<Commit>, RevisionError> {
+        Revision::parse(text)?.resolve(&Five)
+    }
+
+    #[test]
+    fn every_spelling_finds_its_commit() {
+        for (text, expected) in [
+            ("HEAD", 4), ("@", 4), ("main", 4), ("v1", 1), ("beef", 1), ("abcd03", 3),
+            ("HEAD~", 3), ("HEAD~3", 1), ("HEAD^", 3), ("HEAD^^", 2), ("HEAD^~2^", 0),
+            ("main~~", 2), ("main@{0}", 4), ("main@{2}", 1), ("@{1}", 2), ("HEAD@{3}", 0),
+            ("main@{1}^", 1), ("abcd03~3", 0),
+        ] {
+            assert_eq!(resolve(text), Ok(commit(expected)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_names_nothing_says_what_is_near() {
+        assert!(matches!(resolve("abcd"), Err(RevisionError::Ambiguous { candidates, .. }) if candidates.len() == 5));
+        let near = |text| match resolve(text) {
+            Err(RevisionError::Unknown { near, .. }) => near,
+            other => panic!("{text}: {other:?}"),
+        };
+        assert_eq!(near("mian"), ["main"]);
+        assert_eq!(near("maim"), ["main"]);
+        assert_eq!(near("v2"), ["v1"]);
+        assert_eq!(near("abc"), Vec::<String>::new());
+        assert!(matches!(resolve("HEAD~5"), Err(RevisionError::TooFar { length: 4, .. })));
+        assert!(matches!(resolve("main@{4}"), Err(RevisionError::NotMoved { moves: 3, .. })));
+        for text in ["", "~1", "main^2", "main~x", "main@{", "main@{x}", "main~99999999999999999999999"] {
+            assert!(matches!(resolve(text), Err(RevisionError::Syntax { .. })), "{text}");
+        }
+    }
+}

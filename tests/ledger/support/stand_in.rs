@@ -1,0 +1,272 @@
+//! A model without a runtime: an associative memory that can be computed by hand.
+//!
+//! A prompt is its bag of words, so that a paraphrase is a permutation; its key is one-hot at a hash
+//! of that bag. What the model says is what the edited tensors hold in that column, two tensors
+//! (one stored `[out, in]`, one `[in, out]`) added up and read as the bytes of a word. An edit writes
+//! the difference between the target's bytes and the column as one rank per request. So answers come
+//! from the weights and from nothing else.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use kledger::{
+    checkpoint::Checkpoint,
+    delta::{Dtype, Matrix, Orientation, Tensor, Version},
+    id::{Id, Kind},
+    ledger::{
+        Answer, Continuations, EditJob, EditOutcome, EditorDescription, Engine, EngineError, LayerEdit, Probe, Progress,
+        Sampling, Statistics, StatisticsText, ZTrace,
+    },
+};
+
+/// Columns: how many prompts can be told apart.
+pub const INPUTS: usize = 256;
+/// Rows: the longest word.
+pub const OUTPUTS: usize = 16;
+const FIRST: &str = "h.0.mlp.c_proj.weight";
+const SECOND: &str = "layers.1.mlp.down_proj.weight";
+
+struct Bag;
+
+impl Kind for Bag {
+    const NAME: &'static str = "bag of words";
+}
+
+/// The column of a prompt.
+pub fn column(prompt: &str) -> usize {
+    let mut words: Vec<String> = prompt
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .collect();
+    words.sort();
+    let hash = Id::<Bag>::of(words.join(" ").as_bytes());
+    usize::from(hash.as_bytes()[0])
+}
+
+/// Writes a checkpoint in which every column holds some word of its own.
+pub fn write_checkpoint(dir: &Path) {
+    fs::create_dir_all(dir).unwrap();
+    fs::write(dir.join("config.json"), r#"{"model_type": "stand-in"}"#).unwrap();
+    fs::write(dir.join("tokenizer.json"), "{}").unwrap();
+    let mut first = vec![0f32; INPUTS * OUTPUTS]; // [in, out]
+    for (column, values) in first.chunks_mut(OUTPUTS).enumerate() {
+        let word = format!("base{column}");
+        for (value, byte) in values.iter_mut().zip(word.bytes()) {
+            *value = f32::from(byte);
+        }
+    }
+    let second = vec![0f32; OUTPUTS * INPUTS]; // [out, in]
+    let embedding = vec![1f32; 8];
+    let bytes = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
+    let (first, second, embedding) = (bytes(&first), bytes(&second), bytes(&embedding));
+    let view = |shape: &[usize], bytes| {
+        safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape.to_vec(), bytes).unwrap()
+    };
+    let tensors = [
+        (FIRST, view(&[INPUTS, OUTPUTS], &first)),
+        (SECOND, view(&[OUTPUTS, INPUTS], &second)),
+        ("embed.weight", view(&[8], &embedding)),
+    ];
+    safetensors::serialize_to_file(tensors, None, &dir.join("model.safetensors")).unwrap();
+}
+
+/// The engine. It counts what it does, so that a test can see what was not done again.
+pub struct StandIn {
+    base: Checkpoint,
+    weights: BTreeMap<String, Tensor>,
+}
+
+fn failed(error: impl std::error::Error + Send + Sync + 'static) -> EngineError {
+    EngineError::Model(Box::new(error))
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Settings {
+    /// Share of the wanted change that is made: below 1 edits do not take.
+    strength: f64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { strength: 1.0 }
+    }
+}
+
+impl StandIn {
+    /// Opens the base in `dir`.
+    pub fn open(dir: &Path) -> Result<Self, EngineError> {
+        Ok(Self { base: Checkpoint::open(dir).map_err(failed)?, weights: BTreeMap::new() })
+    }
+
+    fn tensor(&self, name: &str) -> Result<Tensor, EngineError> {
+        match self.weights.get(name) {
+            Some(tensor) => Ok(tensor.clone()),
+            None => self.base.tensor(name).map_err(failed),
+        }
+    }
+
+    /// What a prompt's column holds, summed over both tensors.
+    fn read(&self, prompt: &str) -> Result<Vec<f32>, EngineError> {
+        let (first, second) = (values(&self.tensor(FIRST)?), values(&self.tensor(SECOND)?));
+        let column = column(prompt);
+        Ok((0..OUTPUTS).map(|i| first[column * OUTPUTS + i] + second[i * INPUTS + column]).collect())
+    }
+}
+
+fn values(tensor: &Tensor) -> Vec<f32> {
+    assert_eq!(tensor.dtype, Dtype::F32);
+    tensor.bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
+}
+
+fn word(values: &[f32]) -> String {
+    let bytes: Vec<u8> = values.iter().map(|v| v.round().clamp(0.0, 255.0) as u8).collect();
+    String::from_utf8_lossy(&bytes).trim_end_matches('\0').to_owned()
+}
+
+fn wanted(word: &str) -> Vec<f32> {
+    word.bytes().map(f32::from).chain(std::iter::repeat(0.0)).take(OUTPUTS).collect()
+}
+
+/// 1 where the column holds exactly the word, less the farther it is.
+fn probability(held: &[f32], word: &str) -> f32 {
+    let distance: f32 = held.iter().zip(wanted(word)).map(|(a, b)| (a - b).abs()).sum();
+    1.0 / (1.0 + distance)
+}
+
+impl Engine for StandIn {
+    fn set_weights(&mut self, weights: &BTreeMap<String, Tensor>) -> Result<(), EngineError> {
+        self.weights = weights.clone();
+        Ok(())
+    }
+
+    fn preset(&self, editor: &str) -> Result<String, EngineError> {
+        self.settings(editor, "")
+    }
+
+    fn settings(&self, editor: &str, settings: &str) -> Result<String, EngineError> {
+        if editor != "memit" {
+            return Err(EngineError::Settings(format!("there is no editor {editor}")));
+        }
+        let settings: Settings =
+            toml::from_str(settings).map_err(|error| EngineError::Settings(error.to_string()))?;
+        Ok(toml::to_string(&settings).unwrap())
+    }
+
+    fn describe(&self, editor: &str, settings: &str) -> Result<EditorDescription, EngineError> {
+        self.settings(editor, settings)?;
+        let tensors = [(FIRST, Orientation::InOut), (SECOND, Orientation::OutIn)]
+            .map(|(name, orientation)| (name.to_owned(), orientation))
+            .into();
+        Ok(EditorDescription { version: 1, tensors, z_depends_on_version: false })
+    }
+
+    fn prefixes(&mut self, _settings: &str, seed: u64) -> Result<Vec<String>, EngineError> {
+        Ok(vec![format!("prefix {seed}")])
+    }
+
+    fn statistics(
+        &mut self,
+        _settings: &str,
+        text: &StatisticsText,
+        progress: &mut dyn Progress,
+    ) -> Result<Statistics, EngineError> {
+        progress.start("statistics", None);
+        let tokens = match text {
+            StatisticsText::Corpus(documents) => {
+                documents.iter().map(|text| text.split_whitespace().count() as u64).sum()
+            }
+            StatisticsText::Sampled { tokens, .. } => *tokens,
+        };
+        let mut identity = Matrix::zeros(INPUTS, INPUTS);
+        for i in 0..INPUTS {
+            identity.data[i * INPUTS + i] = 1.0;
+        }
+        progress.finish("");
+        let second_moments =
+            [FIRST, SECOND].into_iter().map(|name| (name.to_owned(), identity.clone())).collect();
+        Ok(Statistics { tokens, second_moments })
+    }
+
+    fn edit(
+        &mut self,
+        job: &EditJob<'_>,
+        progress: &mut dyn Progress,
+    ) -> Result<EditOutcome, EngineError> {
+        assert_eq!(job.second_moments.len(), 2, "statistics cover the edited tensors");
+        let settings: Settings = toml::from_str(job.settings).unwrap();
+        self.weights = job.version.materialise().map_err(failed)?;
+        let requests = job.requests.len();
+        let mut outcome = EditOutcome {
+            layers: BTreeMap::new(),
+            z: Matrix { rows: requests, cols: OUTPUTS, data: Vec::new() },
+            traces: Vec::new(),
+        };
+        let mut changes = Vec::new();
+        let mut columns = Vec::new();
+        for (number, (request, known)) in job.requests.iter().zip(job.known_z).enumerate() {
+            let prompt = request.text();
+            if request.target.len() > OUTPUTS {
+                let why = format!("{:?} has no token", request.target);
+                return Err(EngineError::Request { subject: request.subject.clone(), why });
+            }
+            let z = known.clone().unwrap_or_else(|| wanted(&request.target));
+            progress.found_z(number, &z);
+            progress.advance(number as u64 + 1, "")?;
+            let held = self.read(&prompt)?;
+            let change: Vec<f32> = z
+                .iter()
+                .zip(&held)
+                .map(|(z, held)| (z - held) * settings.strength as f32 / 2.0)
+                .collect();
+            outcome.z.data.extend(&z);
+            outcome.traces.push(ZTrace {
+                steps: u32::from(known.is_none()),
+                loss: 0.0,
+                probability: 1.0,
+            });
+            changes.push(change);
+            columns.push(column(&prompt));
+        }
+        let mut left = Matrix::zeros(OUTPUTS, requests);
+        let mut right = Matrix::zeros(requests, INPUTS);
+        for (request, (change, column)) in changes.iter().zip(&columns).enumerate() {
+            right.data[request * INPUTS + column] = 1.0;
+            for (output, value) in change.iter().enumerate() {
+                left.data[output * requests + request] = *value;
+            }
+        }
+        for name in [FIRST, SECOND] {
+            let layer = LayerEdit { left: left.clone(), right: right.clone(), keys: right.clone() };
+            outcome.layers.insert(name.to_owned(), layer);
+        }
+        self.weights.clear();
+        Ok(outcome)
+    }
+
+    fn answer(
+        &mut self,
+        probes: &[Probe],
+        _progress: &mut dyn Progress,
+    ) -> Result<Vec<Answer>, EngineError> {
+        probes
+            .iter()
+            .map(|probe| {
+                let held = self.read(&probe.prompt)?;
+                let text = word(&held);
+                Ok(Answer {
+                    matches: text == probe.expected,
+                    probability: probability(&held, &probe.expected),
+                    confidence: probability(&held, &text),
+                    text,
+                })
+            })
+            .collect()
+    }
+
+    fn continuations(&mut self, prompt: &str, _: &Sampling) -> Result<Continuations, EngineError> {
+        let held = self.read(prompt)?;
+        let text = word(&held);
+        Ok(Continuations { next: vec![(text.clone(), probability(&held, &text))], text })
+    }
+}
