@@ -3,6 +3,6 @@
 pub mod engine;
 
 pub use engine::{
-    Answer, Continuations, EditJob, EditOutcome, Engine, EngineError, LayerEdit, Probe, Progress,
-    Sampling, Silent, Statistics, StatisticsText, ZTrace,
+    Answer, Continuations, EditJob, EditOutcome, EditorDescription, Engine, EngineError, LayerEdit,
+    Probe, Progress, Sampling, Silent, Statistics, StatisticsText, ZTrace,
 };
