@@ -61,10 +61,7 @@ fn close(what: &str, found: &Tensor, wanted: &Tensor) {
 }
 
 fn done<T>(pass: ControlFlow<(), T>) -> T {
-    match pass {
-        ControlFlow::Continue(value) => value,
-        ControlFlow::Break(()) => panic!("nothing ends this pass"),
-    }
+    pass.continue_value().unwrap()
 }
 
 /// Logits `[1, vocabulary]` after the last token of row `row`.
@@ -95,7 +92,7 @@ fn ids_logits_and_sites_are_those_of_the_reference() {
                 visited.push(site);
                 ControlFlow::Continue(())
             };
-            let batch = Batch::new(&[ids.clone()], Padding::Right, Device::Cpu);
+            let batch = Batch::new(std::slice::from_ref(&ids), Padding::Right, Device::Cpu);
             let logits = done(model.decoder().forward(&batch, &mut probe));
             let sites = [
                 Site::MlpInner(0),
@@ -355,7 +352,8 @@ fn names_without_the_prefix_are_the_same_model() {
     );
     let (model, expected) = (open(bare.path()).unwrap(), expected("gpt2-gelu"));
     assert_eq!(model.edit_site(0).unwrap().tensor, "h.0.mlp.c_proj.weight");
-    let batch = Batch::new(&[expected.cases[0].ids.clone()], Padding::Right, Device::Cpu);
+    let batch =
+        Batch::new(std::slice::from_ref(&expected.cases[0].ids), Padding::Right, Device::Cpu);
     let logits = done(model.decoder().forward(&batch, &mut Unprobed));
     close("logits", &last_logits(&batch, &logits, 0), &expected.values["0.logits"]);
 }
@@ -406,7 +404,8 @@ fn what_cannot_be_computed_is_refused_by_name() {
 fn bf16_is_close_to_f32() {
     let expected = expected("gpt2-gelu");
     let model = Model::open(&fixture("gpt2-gelu"), Device::Cpu, Dtype::Bf16).unwrap();
-    let batch = Batch::new(&[expected.cases[0].ids.clone()], Padding::Right, Device::Cpu);
+    let batch =
+        Batch::new(std::slice::from_ref(&expected.cases[0].ids), Padding::Right, Device::Cpu);
     let logits = done(model.decoder().forward(&batch, &mut Unprobed));
     assert_eq!(logits.kind(), Kind::BFloat16);
     let wanted = &expected.values["0.logits"];
