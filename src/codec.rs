@@ -8,7 +8,7 @@
 //!
 //! This module knows nothing of where objects are kept.
 
-use bincode::{Decode, Encode, config};
+use bincode::{Decode, Encode, config, enc::write::SizeWriter};
 
 use crate::id::{Id, Kind};
 
@@ -77,6 +77,14 @@ pub fn encode<T: Object>(object: &T) -> Vec<u8> {
     bincode::encode_into_std_write(object, &mut bytes, layout())
         .expect("because writing integers and strings to a vector cannot fail");
     bytes
+}
+
+/// The length of `value` inside an object, in bytes.
+pub fn encoded_length<T: Encode>(value: &T) -> usize {
+    let mut writer = SizeWriter::default();
+    bincode::encode_into_writer(value, &mut writer, layout())
+        .expect("because counting the bytes of integers and strings cannot fail");
+    writer.bytes_written
 }
 
 /// Reads `bytes` as a `T`.

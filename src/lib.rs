@@ -6,3 +6,5 @@ pub mod delta;
 pub mod durable;
 pub mod fact;
 pub mod id;
+#[cfg(feature = "torch")]
+pub mod model;

@@ -1,0 +1,284 @@
+//! From facts to sentences.
+//!
+//! A [`Lexicon`] is a view of the committed words and of those staged on top of them. It names things
+//! and puts a fact as a [`Request`]: the beginning of a sentence and how it is to end.
+
+use std::collections::BTreeMap;
+
+use bincode::{Decode, Encode};
+use percent_encoding::percent_decode_str;
+
+use super::{
+    read::{Format, read_triples},
+    term::{Iri, Term},
+    tree::{self, LexiconTree},
+    triple::Fact,
+    words::{self, SUBJECT, Words},
+};
+use crate::{
+    codec::{ObjectError, Objects},
+    id::Id,
+};
+
+/// A fact in words, as an editor takes it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, serde::Serialize)]
+pub struct Request {
+    /// Beginning of a sentence, with one `{subject}`.
+    pub prompt: String,
+    /// The subject's name.
+    pub subject: String,
+    /// How the sentence is to go on, without a leading space.
+    pub target: String,
+    /// Other beginnings of the same, each with one `{subject}`, for checks only.
+    pub paraphrases: Vec<String>,
+}
+
+impl Request {
+    /// The prompt with the subject filled in.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.prompt.replace(SUBJECT, &self.subject)
+    }
+
+    /// The paraphrases with the subject filled in.
+    pub fn paraphrase_texts(&self) -> impl Iterator<Item = String> {
+        self.paraphrases.iter().map(|paraphrase| paraphrase.replace(SUBJECT, &self.subject))
+    }
+}
+
+/// Why a fact cannot be put into words.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LexiconError {
+    /// The predicate has no prompt.
+    #[error("the predicate {predicate} has no template")]
+    NoTemplate {
+        /// The predicate.
+        predicate: Iri,
+    },
+    /// The IRI has no label and its last part says nothing.
+    #[error("{iri} has no label, and {local:?} is no name for it")]
+    NoLabel {
+        /// The IRI.
+        iri: Iri,
+        /// Its last part.
+        local: String,
+    },
+    /// The object is a literal without a word in it.
+    #[error("the object of {fact} has no words")]
+    NoWords {
+        /// The fact.
+        fact: Box<Fact>,
+    },
+    /// The words could not be read.
+    #[error(transparent)]
+    Object(#[from] ObjectError),
+}
+
+impl LexiconError {
+    /// How to put it right: lines of Turtle to add.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoTemplate { predicate } => Some(format!(
+                "add one, in words that the object completes:\n  @prefix kl: <{}> .\n  \
+                 {predicate} kl:prompt \"{{subject}} ...\" .",
+                words::NAMESPACE
+            )),
+            Self::NoLabel { iri, .. } => Some(format!(
+                "add one:\n  {iri} <http://www.w3.org/2000/01/rdf-schema#label> \"...\"@en ."
+            )),
+            Self::NoWords { .. } => Some("give the object a text".to_owned()),
+            Self::Object(_) => None,
+        }
+    }
+}
+
+/// Words, as they were committed and as they are staged.
+#[derive(Clone, Copy)]
+pub struct Lexicon<'a> {
+    objects: &'a dyn Objects,
+    root: Id<LexiconTree>,
+    staged: Option<&'a BTreeMap<Iri, Words>>,
+    language: &'a str,
+}
+
+impl<'a> Lexicon<'a> {
+    /// The words of the tree `root`, in English.
+    #[must_use]
+    pub const fn new(objects: &'a dyn Objects, root: Id<LexiconTree>) -> Self {
+        Self { objects, root, staged: None, language: "en" }
+    }
+
+    /// With `staged` words on top.
+    #[must_use]
+    pub const fn with(self, staged: &'a BTreeMap<Iri, Words>) -> Self {
+        Self { staged: Some(staged), ..self }
+    }
+
+    /// With names in `language`, by its tag, where there are any.
+    #[must_use]
+    pub const fn in_language(self, language: &'a str) -> Self {
+        Self { language, ..self }
+    }
+
+    /// All that is said of `iri`.
+    ///
+    /// # Errors
+    /// When the tree cannot be read.
+    pub fn words(&self, iri: &Iri) -> Result<Words, ObjectError> {
+        let committed = tree::get(self.objects, self.root, Words::key(iri))?;
+        let mut words = committed.unwrap_or_else(|| Words::none(iri.clone()));
+        if let Some(staged) = self.staged.and_then(|staged| staged.get(iri)) {
+            words.extend(staged);
+        }
+        Ok(words)
+    }
+
+    /// Whether a subject can have several objects under `predicate`.
+    ///
+    /// # Errors
+    /// When the tree cannot be read.
+    pub fn multi_valued(&self, predicate: &Iri) -> Result<bool, ObjectError> {
+        Ok(self.words(predicate)?.multi_valued)
+    }
+
+    /// What `iri` is called: its label, else the last part of the IRI with `_` as space.
+    ///
+    /// # Errors
+    /// When it has no label and its last part is a bare identifier; when the tree cannot be read.
+    pub fn name(&self, iri: &Iri) -> Result<String, LexiconError> {
+        match self.words(iri)?.label(self.language) {
+            Some(label) => Ok(label.to_owned()),
+            None => {
+                let local = local_name(iri);
+                if is_opaque(&local) {
+                    return Err(LexiconError::NoLabel { iri: iri.clone(), local });
+                }
+                Ok(local)
+            }
+        }
+    }
+
+    /// What to show for `term`: its name, else the IRI itself; a literal's value.
+    ///
+    /// # Errors
+    /// When the tree cannot be read.
+    pub fn show(&self, term: &Term) -> Result<String, ObjectError> {
+        match term {
+            Term::Literal(literal) => Ok(literal.lexical.clone()),
+            Term::Iri(iri) => match self.name(iri) {
+                Ok(name) => Ok(name),
+                Err(LexiconError::Object(error)) => Err(error),
+                Err(_) => Ok(iri.to_string()),
+            },
+        }
+    }
+
+    /// Puts `fact` as a request.
+    ///
+    /// # Errors
+    /// When the predicate has no prompt, subject or object no name, or a node cannot be read.
+    pub fn request(&self, fact: &Fact) -> Result<Request, LexiconError> {
+        let Words { prompts, mut paraphrases, .. } = self.words(&fact.predicate)?;
+        let mut prompts = prompts.into_iter();
+        let prompt = prompts
+            .next()
+            .ok_or_else(|| LexiconError::NoTemplate { predicate: fact.predicate.clone() })?;
+        paraphrases.extend(prompts);
+        // A template may be given as prompt and as paraphrase.
+        let mut seen = std::collections::BTreeSet::from([prompt.clone()]);
+        paraphrases.retain(|paraphrase| seen.insert(paraphrase.clone()));
+        let target = match &fact.object {
+            Term::Iri(iri) => self.name(iri)?,
+            Term::Literal(literal) => literal.lexical.trim().to_owned(),
+        };
+        if !target.contains(char::is_alphanumeric) {
+            return Err(LexiconError::NoWords { fact: Box::new(fact.clone()) });
+        }
+        Ok(Request { prompt, subject: self.name(&fact.subject)?, target, paraphrases })
+    }
+}
+
+/// The last part of an IRI in readable form.
+fn local_name(iri: &Iri) -> String {
+    let text = iri.as_str().trim_end_matches(['/', '#']);
+    let last = text.rfind(['/', '#', ':']).map_or(text, |at| &text[at + 1..]);
+    percent_decode_str(last).decode_utf8_lossy().replace('_', " ").trim().to_owned()
+}
+
+/// Whether a name is an identifier that says nothing: `Q243`, `P36`, `m.02j81`, `2988507`, a UUID.
+fn is_opaque(name: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let numbered = name.strip_prefix(['Q', 'P', 'L']).is_some_and(digits);
+    let machine_id = name.strip_prefix("m.").or_else(|| name.strip_prefix("g.")).is_some();
+    let uuid = name.len() == 36
+        && name.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        });
+    let number = digits(name) && name.len() > 4;
+    numbered || machine_id || uuid || number || !name.contains(char::is_alphanumeric)
+}
+
+/// The words shipped with the program: templates for the most used predicates of Wikidata
+/// (`http://www.wikidata.org/prop/direct/P...`, and the same under `http://www.wikidata.org/entity/`)
+/// and DBpedia.
+#[must_use]
+pub fn builtin() -> BTreeMap<Id<Words>, Words> {
+    const FILES: [(&str, &str); 2] = [
+        ("schema/templates/wikidata.ttl", include_str!("../../schema/templates/wikidata.ttl")),
+        ("schema/templates/dbpedia.ttl", include_str!("../../schema/templates/dbpedia.ttl")),
+    ];
+    let mut all = BTreeMap::new();
+    for (name, text) in FILES {
+        for triple in read_triples(text.as_bytes(), Format::Turtle, name) {
+            let (triple, _) = triple.expect("because the shipped files are parsed in a test");
+            words::take(&mut all, &triple)
+                .expect("because the shipped files are parsed in a test")
+                .expect("because the shipped files hold nothing but words");
+        }
+    }
+    all.into_values()
+        .flat_map(|words| {
+            let words = Words { shipped: true, ..words };
+            [as_entity(&words), Some(words)]
+        })
+        .flatten()
+        .map(|words| (Words::key(&words.iri), words))
+        .collect()
+}
+
+/// The same words for a Wikidata property by its entity's IRI.
+fn as_entity(words: &Words) -> Option<Words> {
+    let number = words.iri.as_str().strip_prefix("http://www.wikidata.org/prop/direct/")?;
+    let iri = Iri::new(&format!("http://www.wikidata.org/entity/{number}"))
+        .expect("because an absolute IRI followed by letters is one");
+    Some(Words { iri, ..words.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn local_names_are_decoded() {
+        let local = |text| local_name(&Iri::new(text).unwrap());
+        assert_eq!(local("http://dbpedia.org/resource/Eiffel_Tower"), "Eiffel Tower");
+        assert_eq!(local("http://dbpedia.org/resource/S%C3%A3o_Paulo"), "São Paulo");
+        assert_eq!(local("http://example.org/ns#capital/"), "capital");
+        assert_eq!(local("urn:isbn:Dune"), "Dune");
+    }
+
+    #[test]
+    fn identifiers_are_not_names() {
+        for opaque in
+            ["Q243", "P36", "L7", "m.02j81", "2988507", "f81d4fae-7dec-11d0-a765-00a0c91e6bf6", ""]
+        {
+            assert!(is_opaque(opaque), "{opaque}");
+        }
+        for name in ["Quebec", "P", "1984", "M25 motorway", "Paris"] {
+            assert!(!is_opaque(name), "{name}");
+        }
+    }
+}

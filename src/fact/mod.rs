@@ -1,0 +1,25 @@
+//! Facts, the words for them, and how both are kept.
+//!
+//! A fact is a ground RDF triple ([`Fact`]); the [`Lexicon`] knows what its parts are called and how a
+//! question about it is put ([`Request`]); [`tree`] keeps a million of either under one id; [`read`]
+//! takes them from files; a [`Stage`] collects what the next commit is to change. All text is brought
+//! into Unicode normalisation form C when it is read.
+//!
+//! Nothing here knows of models, weights or the store.
+
+mod lexicon;
+pub mod read;
+mod stage;
+mod term;
+pub mod tree;
+mod triple;
+mod words;
+
+pub use lexicon::{Lexicon, LexiconError, Request, builtin};
+pub use stage::{
+    AddOutcome, Change, Conflict, RemoveOutcome, Role, Roots, Stage, StageError, Staged,
+};
+pub use term::{Iri, IriError, Literal, Term};
+pub use tree::{FactTree, LexiconTree};
+pub use triple::{Fact, FactKey};
+pub use words::{Addition, Label, Words, WordsError};

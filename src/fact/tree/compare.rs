@@ -1,0 +1,179 @@
+//! Comparing and merging trees.
+
+use std::{cmp::Ordering, collections::BTreeMap, iter::Peekable};
+
+use super::node::{Child, Entry, Node, Place, Slot, digit};
+use crate::{
+    codec::{ObjectError, Objects},
+    id::Id,
+};
+
+/// What two trees hold under one key: the value in the first and in the second.
+pub type Difference<V> = (Id<V>, Option<V>, Option<V>);
+
+/// The entries in which the trees `a` and `b` differ, ascending by key. Subtrees that they share are
+/// not read. After an error iteration goes on with what is not damaged.
+pub fn diff<V: Entry>(objects: &dyn Objects, a: Id<Node<V>>, b: Id<Node<V>>) -> Differences<'_, V> {
+    let side = |id| Side::Stored(id, None);
+    Differences {
+        objects,
+        ahead: vec![(Place::ROOT, side(a), side(b))],
+        found: Vec::new().into_iter(),
+    }
+}
+
+/// See [`diff`].
+pub struct Differences<'a, V: Entry> {
+    objects: &'a dyn Objects,
+    /// Pairs of subtrees not compared yet, the next one last.
+    ahead: Vec<(Place<V>, Side<V>, Side<V>)>,
+    found: std::vec::IntoIter<Change<V>>,
+}
+
+/// A key with what the two trees hold under it.
+type Change<V> = (Id<V>, Option<Slot<V>>, Option<Slot<V>>);
+type Entries<V> = Vec<(Id<V>, Slot<V>)>;
+
+/// A subtree of one of the trees.
+enum Side<V: Entry> {
+    Stored(Id<Node<V>>, Option<u64>),
+    /// Entries of a leaf higher up that belong here.
+    Entries(Entries<V>),
+}
+
+impl<V: Entry> Side<V> {
+    fn read(self, objects: &dyn Objects, place: Place<V>) -> Result<Node<V>, ObjectError> {
+        match self {
+            Self::Stored(id, count) => place.read(objects, id, count),
+            Self::Entries(entries) => Ok(Node::Leaf(entries)),
+        }
+    }
+}
+
+impl<V: Entry> Iterator for Differences<'_, V> {
+    type Item = Result<Difference<V>, ObjectError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some((key, a, b)) = self.found.next() {
+                let load = |slot: Option<Slot<V>>| {
+                    slot.map(|slot| slot.load(self.objects, key)).transpose()
+                };
+                return Some(load(a).and_then(|a| Ok((key, a, load(b)?))));
+            }
+            let (place, a, b) = self.ahead.pop()?;
+            if let (Side::Stored(a, _), Side::Stored(b, _)) = (&a, &b)
+                && a == b
+            {
+                continue;
+            }
+            let nodes = a.read(self.objects, place).and_then(|a| {
+                let b = b.read(self.objects, place)?;
+                Ok((a, b))
+            });
+            match nodes {
+                Err(error) => return Some(Err(error)),
+                Ok((Node::Leaf(a), Node::Leaf(b))) => self.found = changes(a, b).into_iter(),
+                Ok((a, b)) => {
+                    let pairs = sides(place, a).into_iter().zip(sides(place, b)).enumerate().rev();
+                    self.ahead.extend(pairs.map(|(next, (a, b))| (place.below(next), a, b)));
+                }
+            }
+        }
+    }
+}
+
+/// The sixteen subtrees of a node; a leaf is divided as the branch beside it is.
+fn sides<V: Entry>(place: Place<V>, node: Node<V>) -> [Side<V>; 16] {
+    match node {
+        Node::Branch(children) => children.map(|child| match child {
+            Some(Child { id, count }) => Side::Stored(id, Some(count)),
+            None => Side::Entries(Vec::new()),
+        }),
+        Node::Leaf(entries) => {
+            let mut parts = [const { Vec::new() }; 16];
+            for entry in entries {
+                parts[digit(entry.0, place.depth)].push(entry);
+            }
+            parts.map(Side::Entries)
+        }
+    }
+}
+
+fn changes<V: Entry>(a: Entries<V>, b: Entries<V>) -> Vec<Change<V>> {
+    let mut both: BTreeMap<_, (Option<Slot<V>>, Option<Slot<V>>)> = BTreeMap::new();
+    for (key, slot) in a {
+        both.entry(key).or_default().0 = Some(slot);
+    }
+    for (key, slot) in b {
+        both.entry(key).or_default().1 = Some(slot);
+    }
+    both.into_iter().filter(|(_, (a, b))| a != b).map(|(key, (a, b))| (key, a, b)).collect()
+}
+
+/// What [`merge3`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Merge<V: Entry> {
+    /// What is to be changed in ours to take in theirs.
+    pub changes: BTreeMap<Id<V>, Option<V>>,
+    /// Keys that both changed, and differently; `changes` leaves them as they are in ours.
+    pub clashes: Vec<Clash<V>>,
+}
+
+/// A key that two sides changed differently.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Clash<V: Entry> {
+    /// The key.
+    pub key: Id<V>,
+    /// Its value before.
+    pub base: Option<V>,
+    /// Its value on our side.
+    pub ours: Option<V>,
+    /// Its value on their side.
+    pub theirs: Option<V>,
+}
+
+/// Merges what changed from `base` to `theirs` into `ours`.
+///
+/// # Errors
+/// When a node that was changed is missing or damaged.
+pub fn merge3<V: Entry>(
+    objects: &dyn Objects,
+    base: Id<Node<V>>,
+    ours: Id<Node<V>>,
+    theirs: Id<Node<V>>,
+) -> Result<Merge<V>, ObjectError> {
+    let mut merge = Merge { changes: BTreeMap::new(), clashes: Vec::new() };
+    let mut our_changes = diff(objects, base, ours).peekable();
+    for difference in diff(objects, base, theirs) {
+        let (key, base, theirs) = difference?;
+        match advance(&mut our_changes, key)? {
+            None => {
+                merge.changes.insert(key, theirs);
+            }
+            Some(ours) if ours == theirs => {}
+            Some(ours) => merge.clashes.push(Clash { key, base, ours, theirs }),
+        }
+    }
+    // What is left of our side is not needed, but damage in it is reported.
+    our_changes.try_for_each(|difference| difference.map(drop))?;
+    Ok(merge)
+}
+
+/// Our value under `key`, if we changed it; leaves out the changes before it.
+#[expect(clippy::option_option, reason = "changed or not, and then present or not")]
+fn advance<V: Entry>(
+    changes: &mut Peekable<Differences<'_, V>>,
+    key: Id<V>,
+) -> Result<Option<Option<V>>, ObjectError> {
+    while let Some(next) = changes.next_if(|next| match next {
+        Ok((other, ..)) => other.cmp(&key) != Ordering::Greater,
+        Err(_) => true,
+    }) {
+        let (other, _, ours) = next?;
+        if other == key {
+            return Ok(Some(ours));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,84 @@
+//! Looking up and iterating.
+
+use super::node::{Child, Entry, Node, Place, Slot, digit};
+use crate::{
+    codec::{ObjectError, Objects},
+    id::Id,
+};
+
+/// The value under `key` in the tree `root`.
+///
+/// # Errors
+/// When a node on the way is missing or damaged.
+pub fn get<V: Entry>(
+    objects: &dyn Objects,
+    root: Id<Node<V>>,
+    key: Id<V>,
+) -> Result<Option<V>, ObjectError> {
+    let mut place = Place::ROOT;
+    let mut node = place.read(objects, root, None)?;
+    loop {
+        match node {
+            Node::Leaf(mut entries) => {
+                return match entries.binary_search_by_key(&key, |(key, _)| *key) {
+                    Ok(index) => entries.swap_remove(index).1.load(objects, key).map(Some),
+                    Err(_) => Ok(None),
+                };
+            }
+            Node::Branch(children) => {
+                let next = digit(key, place.depth);
+                let Some(child) = &children[next] else { return Ok(None) };
+                place = place.below(next);
+                node = place.read(objects, child.id, Some(child.count))?;
+            }
+        }
+    }
+}
+
+/// The number of entries of the tree `root`. Reads one node.
+///
+/// # Errors
+/// When that node is missing or damaged.
+pub fn len<V: Entry>(objects: &dyn Objects, root: Id<Node<V>>) -> Result<u64, ObjectError> {
+    let node = Place::ROOT.read(objects, root, None)?;
+    Ok(node.count().expect("because it was checked when the node was read"))
+}
+
+/// All entries of the tree `root`, ascending by key. Nodes are read when they are reached; at most
+/// one leaf and the branches above it are in memory. After an error iteration goes on with what is
+/// not damaged.
+pub fn iter<V: Entry>(objects: &dyn Objects, root: Id<Node<V>>) -> Iter<'_, V> {
+    Iter { objects, ahead: vec![(Place::ROOT, root, None)], leaf: Vec::new().into_iter() }
+}
+
+/// See [`iter`].
+pub struct Iter<'a, V: Entry> {
+    objects: &'a dyn Objects,
+    /// Subtrees not entered yet, the next one last.
+    ahead: Vec<(Place<V>, Id<Node<V>>, Option<u64>)>,
+    leaf: std::vec::IntoIter<(Id<V>, Slot<V>)>,
+}
+
+impl<V: Entry> Iterator for Iter<'_, V> {
+    type Item = Result<(Id<V>, V), ObjectError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some((key, slot)) = self.leaf.next() {
+                return Some(slot.load(self.objects, key).map(|value| (key, value)));
+            }
+            let (place, id, count) = self.ahead.pop()?;
+            match place.read(self.objects, id, count) {
+                Err(error) => return Some(Err(error)),
+                Ok(Node::Leaf(entries)) => self.leaf = entries.into_iter(),
+                Ok(Node::Branch(children)) => {
+                    for (next, child) in children.into_iter().enumerate().rev() {
+                        if let Some(Child { id, count }) = child {
+                            self.ahead.push((place.below(next), id, Some(count)));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

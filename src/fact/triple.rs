@@ -1,0 +1,89 @@
+//! Facts and the keys under which they are kept.
+//!
+//! A fact is a ground triple. Its key says which question it answers: "the capital of France" for a
+//! predicate with one value, the whole triple for a predicate with many.
+
+use std::fmt;
+
+use bincode::{Decode, Encode};
+
+use super::term::{Iri, Term};
+use crate::id::{Id, Kind};
+
+/// A ground triple. `Display` is its N-Triples line, without the newline.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, serde::Serialize)]
+pub struct Fact {
+    /// What the fact is about.
+    pub subject: Iri,
+    /// Which of its properties.
+    pub predicate: Iri,
+    /// The value of that property.
+    pub object: Term,
+}
+
+/// What a fact answers: one fact at a time can hold under a key.
+pub type FactKey = Id<Fact>;
+
+impl Kind for Fact {
+    const NAME: &'static str = "fact";
+}
+
+impl Fact {
+    /// The key of this fact: the hash of subject and predicate, and of the object too where the
+    /// predicate is `multi_valued`.
+    #[must_use]
+    pub fn key(&self, multi_valued: bool) -> FactKey {
+        let mut hasher = FactKey::hasher();
+        let mut part = |text: &str| {
+            hasher.update(&(text.len() as u64).to_le_bytes());
+            hasher.update(text.as_bytes());
+        };
+        part(self.subject.as_str());
+        part(self.predicate.as_str());
+        if multi_valued {
+            match &self.object {
+                Term::Iri(iri) => {
+                    part("iri");
+                    part(iri.as_str());
+                }
+                Term::Literal(literal) => {
+                    part("literal");
+                    part(&literal.lexical);
+                    part(literal.datatype.as_str());
+                    part(literal.language.as_deref().unwrap_or(""));
+                }
+            }
+        }
+        FactKey::from_bytes(*hasher.finalize().as_bytes())
+    }
+}
+
+impl fmt::Display for Fact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {} .", self.subject, self.predicate, self.object)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::term::Literal;
+    use super::*;
+
+    fn fact(object: Term) -> Fact {
+        let iri = |name| Iri::new(&format!("http://example.org/{name}")).unwrap();
+        Fact { subject: iri("s"), predicate: iri("p"), object }
+    }
+
+    #[test]
+    fn the_object_counts_only_where_there_may_be_many() {
+        let thing = Term::Iri(Iri::new("http://example.org/o").unwrap());
+        let text = Term::Literal(Literal::text("http://example.org/o"));
+        assert_eq!(fact(thing.clone()).key(false), fact(text.clone()).key(false));
+        assert_ne!(fact(thing.clone()).key(true), fact(text.clone()).key(true));
+        assert_ne!(fact(thing.clone()).key(true), fact(thing).key(false));
+        assert_ne!(
+            fact(text).key(true),
+            fact(Term::Literal(Literal::in_language("http://example.org/o", "en"))).key(true)
+        );
+    }
+}

@@ -1,0 +1,110 @@
+//! Where to compute.
+
+use std::{ffi::CString, fmt, fs, path::PathBuf, str::FromStr};
+
+use tch::{Cuda, Device};
+
+use super::error::ModelError;
+
+/// What `--device` asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DeviceChoice {
+    /// The first GPU if there is one, else the CPU.
+    #[default]
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// The GPU with this number.
+    Cuda(usize),
+}
+
+impl FromStr for DeviceChoice {
+    type Err = ModelError;
+
+    fn from_str(text: &str) -> Result<Self, ModelError> {
+        let number = text.strip_prefix("cuda:").and_then(|number| number.parse().ok());
+        match (text, number) {
+            ("auto", _) => Ok(Self::Auto),
+            ("cpu", _) => Ok(Self::Cpu),
+            ("cuda", _) => Ok(Self::Cuda(0)),
+            (_, Some(number)) => Ok(Self::Cuda(number)),
+            _ => Err(ModelError::Device {
+                device: text.to_owned(),
+                why: "wanted is auto, cpu, cuda or cuda:NUMBER".to_owned(),
+            }),
+        }
+    }
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Cpu => f.write_str("cpu"),
+            Self::Cuda(number) => write!(f, "cuda:{number}"),
+        }
+    }
+}
+
+/// Finds the device. Call it before anything else is asked of libtorch: the CUDA part of libtorch
+/// can only be added before libtorch has looked for it.
+///
+/// # Errors
+/// When a GPU was asked for by name and there is none.
+pub fn open_device(choice: DeviceChoice) -> Result<Device, ModelError> {
+    let wrong = |why: String| ModelError::Device { device: choice.to_string(), why };
+    let number = match choice {
+        DeviceChoice::Cpu => return Ok(Device::Cpu),
+        DeviceChoice::Auto => 0,
+        DeviceChoice::Cuda(number) => number,
+    };
+    let added = add_cuda();
+    let devices = Cuda::device_count();
+    let found = usize::try_from(devices).unwrap_or(0);
+    if number < found {
+        return Ok(Device::Cuda(number));
+    }
+    match (choice, added) {
+        (DeviceChoice::Auto, _) => Ok(Device::Cpu),
+        (_, Err(why)) => Err(wrong(why)),
+        (_, Ok(())) => Err(wrong(format!("there are {found} CUDA devices"))),
+    }
+}
+
+/// Loads `libtorch_cuda.so` from beside the `libtorch_cpu.so` in use. Its initialisers register the
+/// CUDA backend, so a program that was linked to the CPU libraries only runs on both.
+fn add_cuda() -> Result<(), String> {
+    let cpu = loaded("libtorch_cpu.so").ok_or("cannot tell which libtorch is in use")?;
+    let cuda = cpu.with_file_name("libtorch_cuda.so");
+    if !cuda.is_file() {
+        let dir = cpu.parent().unwrap_or(&cpu).display();
+        return Err(format!("the libtorch in {dir} is for the CPU only (no libtorch_cuda.so)"));
+    }
+    let path = CString::new(cuda.into_os_string().into_encoded_bytes())
+        .map_err(|error| error.to_string())?;
+    load(&path)
+}
+
+/// The file that a loaded library came from.
+fn loaded(name: &str) -> Option<PathBuf> {
+    let maps = fs::read_to_string("/proc/self/maps").ok()?;
+    let paths = maps.lines().filter_map(|line| line.find('/').map(|at| PathBuf::from(&line[at..])));
+    paths.into_iter().find(|path| path.file_name().is_some_and(|file| file == name))
+}
+
+#[expect(unsafe_code, reason = "adding a library to the running program is only possible through C")]
+fn load(path: &CString) -> Result<(), String> {
+    // SAFETY: both strings live through the calls; the library is libtorch's own and belongs to the
+    // libtorch_cpu.so that runs already; it is never closed, so nothing of it can dangle. `dlerror`
+    // returns null or a string that stands until this thread's next call into the loader.
+    unsafe {
+        if !libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_GLOBAL).is_null() {
+            return Ok(());
+        }
+        let message = libc::dlerror();
+        if message.is_null() {
+            return Err(format!("cannot load {}", path.to_string_lossy()));
+        }
+        Err(std::ffi::CStr::from_ptr(message).to_string_lossy().into_owned())
+    }
+}

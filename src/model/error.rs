@@ -1,0 +1,133 @@
+//! What can be wrong with a model, its device or its input.
+
+use std::path::PathBuf;
+
+use crate::checkpoint::CheckpointError;
+
+/// Why a model cannot be opened or used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// The files are missing or damaged.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// No family has this `model_type`.
+    #[error("models of type {model_type:?} are not supported; known types: {known}")]
+    Family {
+        /// `model_type` in `config.json`.
+        model_type: String,
+        /// The supported types.
+        known: String,
+    },
+    /// A key of `config.json` is missing or has a value that is not supported.
+    #[error("config.json: {key} {why}")]
+    Config {
+        /// The key.
+        key: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Tensors that the architecture needs are not there.
+    #[error("the checkpoint lacks {}", listed(names))]
+    MissingTensors {
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// The checkpoint has tensors that the architecture has no place for.
+    #[error("the checkpoint has tensors that a {model_type} model has no place for: {}", listed(names))]
+    ExtraTensors {
+        /// The family.
+        model_type: String,
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// A tensor has the wrong shape.
+    #[error("tensor {name} is {found:?}, but config.json makes it {wanted:?}")]
+    Shape {
+        /// The tensor.
+        name: String,
+        /// Shape by the configuration.
+        wanted: Vec<usize>,
+        /// Shape in the file, or of the value to be set.
+        found: Vec<usize>,
+    },
+    /// No weight has this name.
+    #[error("the model has no tensor {name}")]
+    NoTensor {
+        /// The name.
+        name: String,
+    },
+    /// No block has this number.
+    #[error("the model has no layer {layer}; it has layers 0 to {}", layers - 1)]
+    NoLayer {
+        /// The layer asked for.
+        layer: usize,
+        /// Number of layers.
+        layers: usize,
+    },
+    /// The tokenizer cannot be read or used.
+    #[error("cannot use {}: {why}", path.display())]
+    Tokenizer {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// A stretch of text has no token of its own.
+    #[error("{part:?} has no token in {text:?}")]
+    NoToken {
+        /// The stretch.
+        part: String,
+        /// The whole text.
+        text: String,
+    },
+    /// A text is too long for the model.
+    #[error("{tokens} tokens are too many: the model takes {context}")]
+    TooLong {
+        /// Tokens of the text and of what is to follow.
+        tokens: usize,
+        /// Tokens that the model takes.
+        context: usize,
+    },
+    /// The device is not known or not there.
+    #[error("cannot use device {device}: {why}")]
+    Device {
+        /// As the user named it.
+        device: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// libtorch refused.
+    #[error(transparent)]
+    Torch(#[from] tch::TchError),
+}
+
+impl ModelError {
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Checkpoint(error) => error.hint(),
+            Self::Device { .. } => Some(
+                "use --device cpu, or set LD_LIBRARY_PATH to the lib directory of a CUDA build of \
+                 libtorch 2.11"
+                    .to_owned(),
+            ),
+            Self::MissingTensors { .. } | Self::ExtraTensors { .. } | Self::Shape { .. } => Some(
+                "config.json and the weights may belong to different models".to_owned(),
+            ),
+            Self::TooLong { .. } => Some("use a shorter text".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// The first few names, and how many more there are.
+fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 4;
+    let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}

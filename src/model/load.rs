@@ -1,0 +1,133 @@
+//! A model as a user has it: decoder, tokenizer and the checkpoint they came from.
+
+use std::path::Path;
+
+use tch::{Device, Kind};
+
+use super::{
+    config::Config,
+    decoder::Decoder,
+    error::ModelError,
+    family::family,
+    spec::{Part, Spec},
+    tokens::Tokens,
+    weights::{Weights, matrix_of, read},
+};
+use crate::{
+    checkpoint::Checkpoint,
+    delta::{Dtype, Matrix, Orientation},
+};
+
+/// An opened checkpoint, ready to compute. Its weights are frozen: they ask for no gradient.
+#[derive(Debug)]
+pub struct Model {
+    checkpoint: Checkpoint,
+    decoder: Decoder,
+    tokens: Tokens,
+}
+
+/// A matrix that editors change: a block's down projection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EditSite {
+    /// Name in the checkpoint.
+    pub tensor: String,
+    /// How the checkpoint lays it out.
+    pub orientation: Orientation,
+    /// Width of what comes out, d.
+    pub outputs: usize,
+    /// Width of what goes in: the width of the keys.
+    pub inputs: usize,
+}
+
+impl Model {
+    /// Opens the Hugging Face checkpoint in `dir`, to compute on `device` in `dtype`.
+    ///
+    /// # Errors
+    /// When files are missing or damaged, the architecture is not known, the tensors do not fit it,
+    /// or the device has no room.
+    pub fn open(dir: &Path, device: Device, dtype: Dtype) -> Result<Self, ModelError> {
+        let checkpoint = Checkpoint::open(dir)?;
+        let family = family(checkpoint.model_type()?)?;
+        let spec = family.spec(Config::new(checkpoint.config()))?;
+        let tokens = Tokens::open(dir)?;
+        let weights = Weights::load(&checkpoint, family, &spec, device, kind(dtype))?;
+        Ok(Self { checkpoint, decoder: Decoder::new(spec, weights), tokens })
+    }
+
+    /// Sizes and switches.
+    #[must_use]
+    pub const fn spec(&self) -> &Spec {
+        self.decoder.spec()
+    }
+
+    /// The tokenizer.
+    #[must_use]
+    pub const fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
+    /// The decoder.
+    #[must_use]
+    pub const fn decoder(&self) -> &Decoder {
+        &self.decoder
+    }
+
+    /// The checkpoint it was opened from.
+    #[must_use]
+    pub const fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    /// What an editor changes in a block.
+    ///
+    /// # Errors
+    /// When there is no such block.
+    pub fn edit_site(&self, layer: usize) -> Result<EditSite, ModelError> {
+        let layers = self.spec().layers;
+        let slot = self
+            .decoder
+            .weights()
+            .slot_of(Part::MlpDown, layer)
+            .ok_or(ModelError::NoLayer { layer, layers })?;
+        Ok(EditSite {
+            tensor: slot.name.clone(),
+            orientation: slot.orientation,
+            outputs: slot.shape[0],
+            inputs: slot.shape[1],
+        })
+    }
+
+    /// A matrix as it is now, `[out, in]`.
+    ///
+    /// # Errors
+    /// When there is no such matrix.
+    pub fn weight(&self, name: &str) -> Result<Matrix, ModelError> {
+        self.decoder.weights().matrix(name)
+    }
+
+    /// A matrix as the checkpoint has it, `[out, in]`.
+    ///
+    /// # Errors
+    /// When there is no such matrix.
+    pub fn base_weight(&self, name: &str) -> Result<Matrix, ModelError> {
+        let slot = self.decoder.weights().slot(name)?;
+        matrix_of(slot, &read(&self.checkpoint, slot)?)
+    }
+
+    /// Replaces a matrix, `[out, in]`.
+    ///
+    /// # Errors
+    /// When there is no such matrix or the shape is another.
+    pub fn set_weight(&mut self, name: &str, value: &Matrix) -> Result<(), ModelError> {
+        self.decoder.weights_mut().set(name, value)
+    }
+}
+
+/// libtorch's name of an element type.
+const fn kind(dtype: Dtype) -> Kind {
+    match dtype {
+        Dtype::F32 => Kind::Float,
+        Dtype::F16 => Kind::Half,
+        Dtype::Bf16 => Kind::BFloat16,
+    }
+}

@@ -1,0 +1,49 @@
+//! Decoder-only language models on libtorch: one decoder, a small table for each family.
+//!
+//! [`Model::open`] reads a Hugging Face checkpoint, checks every name and shape before anything is
+//! computed, and turns all linear maps to `[out, in]` once. The [`Decoder`] then computes in pieces
+//! ([`Decoder::embed`], [`Decoder::block`], [`Decoder::head`]), so that an editor can keep what does
+//! not change and run only the rest; a [`Probe`] sees, and may replace, the values at named places.
+//!
+//! On the CPU results are the same from run to run for a given number of threads
+//! (`tch::set_num_threads`); another number may sum in another order and differ in the last bits.
+//!
+//! This module knows nothing of facts, edits or commits.
+
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "libtorch counts in i64; sizes and token ids are far below 2^31"
+)]
+
+mod attention;
+mod batch;
+mod config;
+mod decoder;
+mod device;
+mod error;
+mod family;
+mod generate;
+mod gpt2;
+mod load;
+mod probe;
+mod random;
+mod spec;
+mod tokens;
+mod weights;
+
+pub use attention::{Attention, Kv};
+pub use batch::{Batch, Padding};
+pub use config::Config;
+pub use decoder::Decoder;
+pub use device::{DeviceChoice, open_device};
+pub use error::ModelError;
+pub use family::{FAMILIES, Family, PartName, family};
+pub use generate::{Choice, Generated};
+pub use load::{EditSite, Model};
+pub use probe::{Probe, Site, Unprobed};
+pub use random::SplitMix;
+pub use spec::{Activation, Head, Mlp, Norm, Part, Positions, Residual, Spec};
+pub use tokens::{Encoded, Tokens};
+pub use weights::{Role, Slot, Weights};
