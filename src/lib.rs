@@ -6,5 +6,7 @@ pub mod delta;
 pub mod durable;
 pub mod fact;
 pub mod id;
+pub mod ledger;
 #[cfg(feature = "torch")]
 pub mod model;
+pub mod store;

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     checkpoint::Base,
-    codec::{self, Draft, Object, Objects},
+    codec::{self, Draft, Object},
     delta::{Lineage, Matrix, TensorFile},
     fact::Request,
     id::{Id, Kind},
@@ -153,6 +153,21 @@ impl Repo {
         Ok(None)
     }
 
+    /// Takes the default statistics: on text sampled from the base.
+    pub(super) fn sampled_statistics(
+        &self,
+        actor: &Actor,
+        engine: &mut dyn Engine,
+        setup: &Setup,
+        base: Id<Base>,
+        progress: &mut dyn Progress,
+    ) -> Result<Moments, LedgerError> {
+        let (seed, tokens) = (setup.seed, self.config().statistics_tokens);
+        let source = format!("{tokens} tokens sampled from the base, seed {seed}");
+        let text = StatisticsText::Sampled { seed, tokens };
+        self.take_statistics(actor, engine, setup, base, (&text, source), progress)
+    }
+
     /// Takes statistics, and stores them so that later edits find them whether or not this one goes
     /// well.
     pub(super) fn take_statistics(
@@ -213,12 +228,13 @@ impl Repo {
         Ok(known)
     }
 
-    /// Writes z vectors to a file, and says where each key's is.
-    pub(super) fn write_z(
+    /// Keeps z vectors to be found again under their keys.
+    pub(super) fn keep_z(
         &self,
+        actor: &Actor,
         found: &[(ZKey, Vec<f32>)],
-    ) -> Result<Option<(TensorFile, Vec<(ZKey, ZPlace)>)>, LedgerError> {
-        let Some((_, first)) = found.first() else { return Ok(None) };
+    ) -> Result<(), LedgerError> {
+        let Some((_, first)) = found.first() else { return Ok(()) };
         let z = Matrix {
             rows: found.len(),
             cols: first.len(),
@@ -227,7 +243,10 @@ impl Repo {
         let tensors = [(Z.to_owned(), version::tensor(&z))].into();
         let (file, contents) = self.store().tensors().write(&tensors)?;
         let places = (0u32..).zip(found).map(|(row, (key, _))| (*key, (file, row))).collect();
-        Ok(Some((contents, places)))
+        let ledger = self.read()?;
+        let mut draft = Draft::new(&ledger);
+        draft.put(&contents);
+        Change::new(draft.into_new()).with_z(places).apply(&ledger.session, actor)
     }
 }
 

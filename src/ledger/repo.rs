@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -10,17 +11,14 @@ use super::{
     Commit, Config, LedgerError,
     engine::{Engine, EngineError},
     lineage::Line,
-    revision::{History, Revision},
+    read::Ledger,
     version,
-    view::{CommitView, HeadView},
 };
 use crate::{
     checkpoint::Checkpoint,
-    codec::{self, ObjectError, Objects},
-    delta::Tensor,
-    fact::Lexicon,
+    delta::{Tensor, TensorFile},
     id::Id,
-    store::{Head, Session, Store},
+    store::Store,
 };
 
 /// A repository on disk. Opening one reads its settings and nothing else; the store is held only
@@ -128,78 +126,23 @@ impl Repo {
     ) -> Result<BTreeMap<String, Tensor>, LedgerError> {
         version::weights(&self.store.tensors(), self.base()?, line, id, commit)
     }
-}
 
-/// The ledger while its store is held open.
-pub(super) struct Ledger<'a> {
-    pub(super) session: Session,
-    pub(super) config: &'a Config,
-}
-
-impl Objects for Ledger<'_> {
-    fn bytes(&self, hash: &[u8; 32]) -> Result<Option<Vec<u8>>, ObjectError> {
-        self.session.bytes(hash)
-    }
-}
-
-impl Ledger<'_> {
-    pub(super) fn commit(&self, id: Id<Commit>) -> Result<Commit, LedgerError> {
-        Ok(codec::get(self, id)?)
+    /// Length of a tensor file.
+    pub(super) fn tensor_file_bytes(&self, file: Id<TensorFile>) -> Result<u64, LedgerError> {
+        let path = self.store.tensors().path(file);
+        match fs::metadata(&path) {
+            Ok(metadata) => Ok(metadata.len()),
+            Err(source) => Err(LedgerError::Read { path, source }),
+        }
     }
 
-    /// The commit a user means by `text`.
-    pub(super) fn resolve(&self, text: &str) -> Result<Id<Commit>, LedgerError> {
-        Revision::parse(text)?.resolve(self)
-    }
-
-    pub(super) fn line(&self, commit: &Commit) -> Result<Line, LedgerError> {
-        Ok(Line::load(self, commit.lineage)?)
-    }
-
-    /// The words of a commit.
-    pub(super) fn lexicon(&self, commit: &Commit) -> Lexicon<'_> {
-        Lexicon::new(self, commit.lexicon).in_language(&self.config.language)
-    }
-
-    /// `commit` and its first parents, newest first.
-    pub(super) fn first_parents(
-        &self,
-        commit: Id<Commit>,
-    ) -> impl Iterator<Item = Result<(Id<Commit>, Commit), LedgerError>> {
-        let mut next = Some(commit);
-        std::iter::from_fn(move || {
-            let id = next.take()?;
-            Some(self.commit(id).map(|commit| {
-                next = commit.parents.first().copied();
-                (id, commit)
-            }))
-        })
-    }
-
-    pub(super) fn head_view(&self) -> Result<HeadView, LedgerError> {
-        let branch = match self.session.head()? {
-            Head::Branch(name) => Some(name),
-            Head::Detached(_) => None,
-        };
-        Ok(HeadView { branch, commit: self.head()? })
-    }
-
-    pub(super) fn commit_view(&self, id: Id<Commit>, commit: &Commit) -> Result<CommitView, LedgerError> {
-        let refs = self
-            .session
-            .refs()?
-            .into_iter()
-            .filter_map(|(name, at)| (at == id).then_some(name))
-            .collect();
-        Ok(CommitView {
-            id,
-            parents: commit.parents.clone(),
-            refs,
-            head: self.head()? == id,
-            author: commit.author.clone(),
-            time: commit.time,
-            message: commit.message.clone(),
-            step: (&commit.step).into(),
-        })
+    /// Length of the base's tensors.
+    pub(super) fn base_bytes(&self) -> Result<u64, LedgerError> {
+        let base = self.base()?;
+        let mut bytes = 0;
+        for name in base.names() {
+            bytes += base.raw(name)?.2.len() as u64;
+        }
+        Ok(bytes)
     }
 }

@@ -13,7 +13,6 @@ use crate::{
         view::{CommitView, HeadView},
         write::Change,
     },
-    store::Head,
 };
 
 /// What `checkout` wrote.
@@ -58,7 +57,8 @@ impl Repo {
         let base = self.base()?;
         durable::replace_dir(&dir, |dir| {
             checkpoint::write_checkout(&base, &weights, dir)?;
-            Manifest { commit: id, base: commit.base }.write(dir)
+            Manifest { commit: id, base: commit.base }.write(dir)?;
+            Ok::<_, LedgerError>(())
         })?;
 
         let ledger = self.read()?;

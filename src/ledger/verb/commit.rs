@@ -5,17 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::{
-    codec::{self, Draft, Objects},
-    delta::{Delta, Tensor, TensorFile},
+    codec::Draft,
+    delta::{Delta, TensorFile},
     fact::{Fact, FactKey, Request, Roots, Stage, tree},
     id::Id,
     ledger::{
         Actor, Check, Commit, EditJob, EditedTensor, LedgerError, OpenEngine, Progress, Repo,
-        Report, Requirements, Spec, StatisticsRecord, StatisticsText, Step,
+        Report, Requirements, Spec, StatisticsRecord, Step, ZTrace,
         check::{Examination, Question},
-        edit::{Listening, Setup, ZKey, ZPlace},
+        edit::{Listening, Setup, ZKey},
         lineage::Line,
-        repo::Ledger,
         sample::{Sample, question},
         version,
         view::{CommitView, FactCounts, HeadView},
@@ -104,9 +103,8 @@ struct Plan {
 struct Edited {
     spec: Spec,
     delta: Delta,
-    /// Tables of contents of the tensor files written.
-    contents: Vec<TensorFile>,
-    z: Vec<(ZKey, ZPlace)>,
+    /// Table of contents of its tensor file.
+    contents: TensorFile,
     known: u64,
     line: Line,
     weights: Vec<EditedTensor>,
@@ -360,7 +358,7 @@ impl Repo {
         let mut objects = plan.objects;
         objects.extend(draft.into_new());
         Change::new(objects)
-            .moving_head_from(plan.head, plan.parent_id, id)
+            .moving_head(plan.head, plan.parent_id, id)
             .staging(plan.stage, Stage::default())
             .apply(&ledger.session, actor)?;
 
@@ -388,7 +386,7 @@ impl Repo {
     }
 }
 
-fn examine(plan: &Plan, traces: Vec<crate::ledger::ZTrace>) -> Examination {
+fn examine(plan: &Plan, traces: Vec<ZTrace>) -> Examination {
     Examination {
         edited: plan.edits.values().cloned().zip(traces.into_iter().map(Some)).collect(),
         neighbours: plan.sample.neighbours.clone(),

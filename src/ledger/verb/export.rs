@@ -101,7 +101,7 @@ impl Repo {
         durable::replace_dir(dir, |dir| match format {
             ExportFormat::Merged => {
                 checkpoint::write_merged(&base, &weights, dir)?;
-                Ok(Manifest { commit: id, base: commit.base }.write(dir)?)
+                Manifest { commit: id, base: commit.base }.write(dir).map_err(LedgerError::from)
             }
             ExportFormat::Delta => {
                 let version = version::load(&self.store().tensors(), base.clone(), &line)?;
@@ -114,7 +114,8 @@ impl Repo {
                 };
                 let text = serde_json::to_string_pretty(&manifest)
                     .expect("because strings and numbers are JSON");
-                Ok(durable::write(&dir.join(FACTORS_MANIFEST), (text + "\n").as_bytes())?)
+                let path = dir.join(FACTORS_MANIFEST);
+                durable::write(&path, (text + "\n").as_bytes()).map_err(LedgerError::from)
             }
         })?;
         Ok(ExportReport {

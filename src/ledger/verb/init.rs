@@ -121,10 +121,9 @@ fn fill(
         message: format!("base {}", base.model_type),
     };
     let id = draft.put(&commit);
-    let head = Head::Branch(BRANCH.to_owned());
-    Change { objects: draft.into_new(), ..Change::default() }
-        .moving(BRANCH, None, Some(id))
-        .to(head)
+    Change::new(draft.into_new())
+        .moving_branch(BRANCH, None, Some(id))
+        .heading(Head::Detached(id), Head::Branch(BRANCH.to_owned()))
         .apply(&session, actor)?;
     Ok((base, id, predicates))
 }

@@ -6,7 +6,7 @@ use crate::{
     fact::tree,
     ledger::{
         Check, Commit, LedgerError, Rate, Repo,
-        repo::Ledger,
+        read::Ledger,
         view::{CommitView, FactCounts},
     },
 };

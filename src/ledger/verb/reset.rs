@@ -7,7 +7,9 @@ use serde::Serialize;
 use crate::{
     fact::Stage,
     id::Id,
-    ledger::{Actor, Commit, LedgerError, Repo, view::HeadView, write::Change},
+    ledger::{
+        Actor, Commit, LedgerError, Repo, revision::History as _, view::HeadView, write::Change,
+    },
 };
 
 /// What `reset` did.
@@ -51,7 +53,7 @@ impl Repo {
         let to = if reset == Reset::Stage { from } else { ledger.resolve(revision)? };
         let mut change = Change::default();
         if to != from {
-            change = change.moving_head(&ledger, from, to)?;
+            change = change.moving_head(ledger.session.head()?, from, to);
         }
         let stage = ledger.session.stage()?;
         let mut unstaged = 0;

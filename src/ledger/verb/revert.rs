@@ -12,7 +12,6 @@ use crate::{
         Actor, Check, Commit, FactRow, LedgerError, OpenEngine, Progress, Rate, Repo, Report, Step,
         check::Examination,
         lineage::Line,
-        repo::Ledger,
         sample::{Sample, question},
         version,
         view::{CommitView, FactChange, FactView, HeadView},
@@ -106,7 +105,7 @@ impl Repo {
         let id = draft.put(&plan.commit);
         plan.objects.extend(draft.into_new());
         Change::new(plan.objects)
-            .moving_head_from(plan.head, plan.head_id, id)
+            .moving_head(plan.head, plan.head_id, id)
             .apply(&ledger.session, actor)?;
         let (kept, lost) = check.map_or((None, Vec::new()), verdict);
         Ok(RevertReport {
@@ -183,7 +182,7 @@ impl Repo {
         for fact in restored.values() {
             examination.edited.push((question(&lexicon, fact)?, None));
         }
-        let summary = reverted.message.lines().next().unwrap_or_default();
+        let summary = reverted.summary();
         let message = message.map_or_else(|| format!("Revert \"{summary}\""), str::to_owned);
         let commit = Commit {
             parents: vec![head_id],

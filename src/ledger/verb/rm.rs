@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     fact::{Change as Planned, Fact, FactKey, Iri, RemoveOutcome, Role, read::{Position, ReadError}, tree},
-    ledger::{Actor, LedgerError, Repo, repo::Ledger, write::Change},
+    ledger::{Actor, LedgerError, Repo, read::Ledger, write::Change},
 };
 
 /// What `rm` staged.

@@ -9,8 +9,8 @@ use crate::{
     fact::tree,
     id::Id,
     ledger::{
-        Check, Commit, LedgerError, Repo, Spec,
-        repo::Ledger,
+        Check, LedgerError, Repo, Spec,
+        read::Ledger,
         view::{CommitView, FactChange},
         words,
     },

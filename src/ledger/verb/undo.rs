@@ -1,4 +1,13 @@
 //! `undo`: the last operation taken back.
+
+use serde::Serialize;
+
+use crate::{
+    id::Id,
+    ledger::{Actor, Commit, LedgerError, Repo, view::HeadView, write::Change},
+    store::Logged,
+};
+
 /// What `undo` took back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct UndoReport {
@@ -36,4 +45,49 @@ pub struct RefMove {
     pub from: Option<Id<Commit>>,
     /// Where it points; `None` when it was deleted.
     pub to: Option<Id<Commit>>,
+}
+
+impl Repo {
+    /// Takes back the last `count` operations: refs, HEAD and stage go back to what they were. That is
+    /// an operation too, so undoing it does them again.
+    ///
+    /// # Errors
+    /// When there are not that many.
+    pub fn undo(&self, actor: &Actor, count: usize) -> Result<UndoReport, LedgerError> {
+        let ledger = self.read()?;
+        let operations = ledger.session.operations(count.saturating_add(1))?;
+        // The oldest made the repository.
+        if operations.len() <= count || count == 0 {
+            return Err(LedgerError::NothingToUndo);
+        }
+        let undone = &operations[..count];
+        let mut change = Change::default();
+        for operation in undone {
+            change = change.undoing(operation);
+        }
+        change.apply(&ledger.session, actor)?;
+        Ok(UndoReport {
+            undone: undone.iter().map(OperationView::of).collect(),
+            head: ledger.head_view()?,
+            staged: ledger.session.stage()?.changes.len() as u64,
+        })
+    }
+}
+
+impl OperationView {
+    fn of(operation: &Logged) -> Self {
+        let refs = operation.refs.iter().map(|change| RefMove {
+            name: change.name.clone(),
+            from: change.expect,
+            to: change.new,
+        });
+        Self {
+            number: operation.number,
+            command: operation.operation.command.clone(),
+            author: operation.operation.author.clone(),
+            time: operation.operation.time,
+            refs: refs.collect(),
+            stage: operation.stage.is_some(),
+        }
+    }
 }
