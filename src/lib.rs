@@ -4,6 +4,10 @@ pub mod checkpoint;
 pub mod codec;
 pub mod delta;
 pub mod durable;
+#[cfg(feature = "torch")]
+pub mod editor;
+#[cfg(feature = "torch")]
+pub mod engine;
 pub mod fact;
 pub mod id;
 pub mod ledger;
