@@ -78,7 +78,7 @@ pub struct PromptRow {
 
 /// A fact and its words.
 #[derive(Debug, Clone)]
-pub struct Question {
+pub(super) struct Question {
     /// The fact.
     pub fact: FactView,
     /// How it is asked.
@@ -87,7 +87,7 @@ pub struct Question {
 
 /// What an edit is examined in.
 #[derive(Debug, Default)]
-pub struct Examination {
+pub(super) struct Examination {
     /// Facts that were edited, and how their optimisation ended.
     pub edited: Vec<(Question, Option<ZTrace>)>,
     /// Facts that nobody edited and whose answers must not move.
@@ -102,7 +102,7 @@ impl Examination {
     ///
     /// # Errors
     /// When the model fails or `progress` asks to stop.
-    pub fn run(
+    pub(super) fn run(
         self,
         engine: &mut dyn Engine,
         before: &BTreeMap<String, Tensor>,
@@ -125,7 +125,7 @@ impl Examination {
 
         let mut traces = traces.into_iter();
         let mut rows = asked.into_iter().zip(before).zip(after).map(|((question, before), after)| {
-            let prompts = question.request.paraphrase_texts();
+            let prompts: Vec<String> = question.request.paraphrase_texts().collect();
             FactRow {
                 prompt: question.request.text(),
                 target: question.request.target,
@@ -184,7 +184,6 @@ impl Question {
     fn paraphrase_probes(&self) -> impl Iterator<Item = Probe> {
         self.request
             .paraphrase_texts()
-            .into_iter()
             .map(|prompt| Probe { prompt, expected: self.request.target.clone() })
     }
 }
@@ -204,6 +203,17 @@ impl Rate {
             of,
             rate: passed as f64 / of as f64,
             probability: sum / of as f64,
+        })
+    }
+
+    /// Counts both shares together.
+    #[expect(clippy::cast_precision_loss, reason = "counts of prompts are small")]
+    pub(super) fn sum(rates: [Option<Self>; 2]) -> Option<Self> {
+        rates.into_iter().flatten().reduce(|a, b| {
+            let (passed, of) = (a.passed + b.passed, a.of + b.of);
+            let probability = a.probability * a.of as f64 + b.probability * b.of as f64;
+            let of_all = of as f64;
+            Self { passed, of, rate: passed as f64 / of_all, probability: probability / of_all }
         })
     }
 }

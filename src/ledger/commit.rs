@@ -2,11 +2,12 @@
 
 use bincode::{Decode, Encode};
 
+use super::Check;
 use crate::{
     checkpoint::Base,
     codec::Object,
     delta::{Delta, Lineage, TensorId},
-    fact::{FactTree, LexiconTree},
+    fact::{FactTree, LexiconTree, Roots, Stage},
     id::{Id, Kind},
 };
 
@@ -102,6 +103,35 @@ pub struct Report {
     pub json: String,
 }
 
+impl Commit {
+    /// Its trees.
+    #[must_use]
+    pub const fn roots(&self) -> Roots {
+        Roots { facts: self.facts, lexicon: self.lexicon, neighbourhood: self.neighbourhood }
+    }
+
+    /// First line of its message.
+    #[must_use]
+    pub fn summary(&self) -> &str {
+        self.message.lines().next().unwrap_or_default()
+    }
+}
+
+impl Report {
+    /// Writes a check down.
+    #[must_use]
+    pub fn of(check: &Check) -> Self {
+        let json = serde_json::to_string(check).expect("because a check is numbers and strings");
+        Self { json }
+    }
+
+    /// Reads it again; `None` when a newer program wrote what this one does not know.
+    #[must_use]
+    pub fn check(&self) -> Option<Check> {
+        serde_json::from_str(&self.json).ok()
+    }
+}
+
 impl Kind for Commit {
     const NAME: &'static str = "commit";
 }
@@ -125,4 +155,10 @@ impl Kind for Report {
 }
 impl Object for Report {
     const TAG: u8 = 0x13;
+}
+impl Kind for Stage {
+    const NAME: &'static str = "stage";
+}
+impl Object for Stage {
+    const TAG: u8 = 0x14;
 }

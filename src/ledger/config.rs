@@ -61,6 +61,9 @@ impl Config {
     /// Name of the file in `.kledger`.
     pub const FILE: &'static str = "config.toml";
 
+    /// The file of a new repository: every setting with its meaning, none of them set.
+    pub const TEMPLATE: &'static str = include_str!("config.toml");
+
     /// Reads the file; one that is not there sets nothing.
     ///
     /// # Errors
@@ -203,6 +206,13 @@ mod tests {
     fn an_unknown_key_is_refused() {
         assert!(toml::from_str::<Config>("langauge = 'en'").is_err());
         assert_eq!(toml::from_str::<Config>("").unwrap(), Config::default());
+        let set: Vec<&str> = Config::TEMPLATE
+            .lines()
+            .filter_map(|line| line.strip_prefix("# ").filter(|line| line.contains(" = ")))
+            .collect();
+        let set = set.join("\n");
+        let author = Some("Name <address>".to_owned());
+        assert_eq!(toml::from_str::<Config>(&set).unwrap(), Config { author, ..Config::default() });
         let config: Config = toml::from_str("require = 'efficacy=0.5'\n[settings.memit]\nlambda = 3").unwrap();
         assert_eq!(config.require.efficacy, Some(0.5));
     }

@@ -8,7 +8,7 @@ use crate::{
     codec::ObjectError,
     delta::VersionError,
     durable::WriteError,
-    fact::{LexiconError, ReadError},
+    fact::{LexiconError, StageError},
     id::Id,
     store::StoreError,
 };
@@ -51,28 +51,12 @@ pub enum LedgerError {
     /// A revision names no commit.
     #[error(transparent)]
     Revision(#[from] RevisionError),
-    /// RDF cannot be read.
+    /// The stage refused triples.
     #[error(transparent)]
-    Triples(#[from] ReadError),
+    Stage(#[from] StageError),
     /// A fact cannot be put into words.
     #[error(transparent)]
     Lexicon(#[from] LexiconError),
-    /// Two facts for one question.
-    #[error("two objects for {subject} {predicate}: {first} ({first_source}) and {second} ({second_source})")]
-    Conflict {
-        /// The subject both are about.
-        subject: String,
-        /// The predicate both have.
-        predicate: String,
-        /// One object.
-        first: String,
-        /// Where it came from.
-        first_source: String,
-        /// The other object.
-        second: String,
-        /// Where it came from.
-        second_source: String,
-    },
     /// A fact to be taken back does not hold and is not staged.
     #[error("{what} does not hold at HEAD and is not staged")]
     NoFact {
@@ -88,9 +72,6 @@ pub enum LedgerError {
     /// A commit must say why.
     #[error("a commit needs a message")]
     NoMessage,
-    /// An author is needed and none is given.
-    #[error("who commits is not known")]
-    NoAuthor,
     /// The edit went worse than was required.
     #[error("the edit does not reach what is required: {}", unmet.join("; "))]
     Unmet {
@@ -123,25 +104,11 @@ pub enum LedgerError {
         /// Names that look like it.
         near: Vec<String>,
     },
-    /// A name cannot be given to a branch or tag.
-    #[error("{name:?} cannot be the name of a branch or tag: {why}")]
-    RefName {
-        /// The name.
-        name: String,
-        /// What is wrong with it.
-        why: &'static str,
-    },
     /// HEAD is on the branch that is to be deleted.
     #[error("HEAD is on {name}")]
     OnBranch {
         /// The branch.
         name: String,
-    },
-    /// HEAD is on no branch and the verb needs one.
-    #[error("HEAD is detached at {commit:.12}")]
-    Detached {
-        /// Where HEAD is.
-        commit: Id<Commit>,
     },
     /// The root cannot be taken back.
     #[error("{commit:.12} is the base: there is nothing to take back")]
@@ -218,4 +185,64 @@ pub enum Class {
     Damage = 3,
     /// The model or the device failed.
     Engine = 4,
+}
+
+impl LedgerError {
+    /// What kind of failure this is.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Weights { .. } | Self::Shape { .. } | Self::Object(_) => Class::Damage,
+            Self::Stage(StageError::Object(_)) | Self::Lexicon(LexiconError::Object(_)) => Class::Damage,
+            Self::Store(error) if error.is_damage() => Class::Damage,
+            Self::Engine(EngineError::Settings(_) | EngineError::Request { .. }) => Class::Refused,
+            Self::Engine(_) => Class::Engine,
+            _ => Class::Refused,
+        }
+    }
+
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let text = match self {
+            Self::NoRepository { .. } => "make one: kledger init --model DIR",
+            Self::Exists { .. } => "remove its .kledger directory to start again",
+            Self::Requirement(_) => "for example: --require efficacy=0.95,neighbourhood=0.9",
+            Self::NothingStaged => "stage facts first: kledger add FILE",
+            Self::NoMessage => "say why: kledger commit -m MESSAGE",
+            Self::NothingToUndo => "kledger log shows what was done",
+            Self::Unmet { .. } => {
+                "the facts are still staged; change the settings, the facts or the requirement and \
+                 commit again, which will not have to look for what it has found"
+            }
+            Self::Moved { .. } => {
+                "what was found is kept: look at kledger status and run the command again"
+            }
+            Self::RefExists { .. } => "choose another name, or delete that one first",
+            Self::OnBranch { .. } => "kledger switch to another branch first",
+            Self::RevertRoot { .. } => "kledger rm takes single facts back",
+            Self::NotInHistory { .. } => "kledger switch to a branch that has it first",
+            Self::NothingLeft { .. } => "later commits have changed all of it: see kledger log",
+            Self::Occupied { .. } => "name an empty or new directory with --to",
+            Self::Weights { .. } | Self::Object(_) => "find out more with kledger fsck",
+            Self::Engine(EngineError::NoRuntime) => {
+                "build with the default features to have one; checkout, diff and revert --no-check \
+                 work without"
+            }
+            Self::Engine(EngineError::Interrupted) => {
+                "the facts are still staged and what was found is kept"
+            }
+            Self::NoRef { near, .. } if !near.is_empty() => {
+                return Some(format!("did you mean {}?", near.join(" or ")));
+            }
+            Self::Revision(error) => return error.hint(),
+            Self::Stage(error) => return error.hint(),
+            Self::Lexicon(error) => return error.hint(),
+            Self::Checkpoint(error) => return error.hint(),
+            Self::Store(error) => return error.hint(),
+            Self::Write(error) => return error.hint().map(str::to_owned),
+            _ => return None,
+        };
+        Some(text.to_owned())
+    }
 }

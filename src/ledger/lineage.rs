@@ -72,22 +72,36 @@ impl Line {
         Ok(Self { entries })
     }
 
-    /// Adds the objects of this lineage that are not stored yet to `draft`.
+    /// Its objects, oldest first.
+    fn nodes(&self) -> Vec<(Id<Lineage>, Lineage)> {
+        let mut nodes: Vec<(Id<Lineage>, Lineage)> = Vec::with_capacity(self.entries.len());
+        for (length, entry) in (1u64..).zip(&self.entries) {
+            let before = nodes.last().map(|(id, _)| *id);
+            let dropped = entry.dropped.iter().copied().collect();
+            let node = Lineage { before, delta: entry.id, dropped, length };
+            nodes.push((codec::id_of(&node), node));
+        }
+        nodes
+    }
+
+    /// Its id; `None` for the base's own weights.
+    #[must_use]
+    pub fn id(&self) -> Option<Id<Lineage>> {
+        self.nodes().last().map(|(id, _)| *id)
+    }
+
+    /// Adds those of its objects that are not stored yet to `draft`, and returns its id.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn store(&self, draft: &mut Draft<'_>) -> Result<Option<Id<Lineage>>, ObjectError> {
-        let mut before = None;
-        for (length, entry) in (1u64..).zip(&self.entries) {
-            let dropped = entry.dropped.iter().copied().collect();
-            let node = Lineage { before, delta: entry.id, dropped, length };
-            let id = codec::id_of(&node);
+        let nodes = self.nodes();
+        for (id, node) in &nodes {
             if draft.bytes(id.as_bytes())?.is_none() {
-                draft.put(&node);
+                draft.put(node);
             }
-            before = Some(id);
         }
-        Ok(before)
+        Ok(nodes.last().map(|(id, _)| *id))
     }
 
     /// Its deltas, oldest first.

@@ -1,8 +1,42 @@
-//! What the ledger asks of an engine.
+//! The ledger: versions of facts and of the weights that hold them.
+//!
+//! [`Repo`] is a repository on disk; the [verbs](verb) are its methods. A verb reads what it needs,
+//! closes the store, lets the [`Engine`] work, and writes all it changes in one transaction that
+//! fails if somebody else was faster.
+//!
+//! **Invariant:** the weights of a commit are those that [`delta`](crate::delta) builds from its
+//! lineage, and each fact that holds is held by one column of that lineage.
+//!
+//! This module knows nothing of tensor operations, and takes clock, author and engine from its
+//! caller.
 
-pub mod engine;
+mod check;
+mod commit;
+mod config;
+mod edit;
+mod engine;
+mod error;
+pub mod lineage;
+mod manifest;
+mod read;
+mod refs;
+mod repo;
+pub mod revision;
+mod sample;
+pub mod verb;
+mod version;
+mod view;
+mod words;
+mod write;
 
+pub use check::{Check, FactRow, PromptRow, Rate};
+pub use commit::{Commit, EditedTensor, Report, Spec, StatisticsRecord, Step};
+pub use config::{Config, RequirementError, Requirements};
 pub use engine::{
     Answer, Continuations, EditJob, EditOutcome, EditorDescription, Engine, EngineError, LayerEdit,
     Probe, Progress, Sampling, Silent, Statistics, StatisticsText, ZTrace,
 };
+pub use error::{Class, LedgerError};
+pub use manifest::Manifest;
+pub use repo::{Actor, OpenEngine, Repo};
+pub use view::{CommitView, FactChange, FactCounts, FactView, HeadView, StepView};

@@ -184,6 +184,12 @@ impl Revision {
         Ok(Self { text: text.to_owned(), anchor, moves_ago, back })
     }
 
+    /// Whether it is HEAD itself.
+    #[must_use]
+    pub fn is_head(&self) -> bool {
+        self.anchor == Anchor::Head && self.moves_ago.is_none() && self.back == 0
+    }
+
     /// The branch or tag it is, if it is nothing but a name.
     #[must_use]
     pub fn as_name(&self) -> Option<&str> {
@@ -253,15 +259,7 @@ impl Revision {
     }
 
     fn unknown<H: History>(&self, history: &H, name: &str) -> Result<RevisionError, H::Error> {
-        let mut near: Vec<(usize, String)> = history
-            .names()?
-            .into_iter()
-            .map(|known| (distance(name, &known), known))
-            .filter(|(distance, known)| *distance * 2 <= known.chars().count())
-            .collect();
-        near.sort();
-        near.truncate(3);
-        let near = near.into_iter().map(|(_, name)| name).collect();
+        let near = nearest(name, history.names()?);
         Ok(RevisionError::Unknown { text: self.text.clone(), near })
     }
 }
@@ -270,6 +268,18 @@ impl fmt::Display for Revision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
+}
+
+/// Those of `known` that `name` may be a slip for, likeliest first.
+pub(super) fn nearest(name: &str, known: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut near: Vec<(usize, String)> = known
+        .into_iter()
+        .map(|known| (distance(name, &known), known))
+        .filter(|(distance, known)| *distance * 2 <= known.chars().count())
+        .collect();
+    near.sort();
+    near.truncate(3);
+    near.into_iter().map(|(_, name)| name).collect()
 }
 
 /// How many letters must be put in, left out or changed to make `b` of `a` (Levenshtein).

@@ -18,7 +18,7 @@ use crate::{
 ///
 /// # Errors
 /// When a tensor is missing, damaged, or not of the shape its delta says.
-pub fn load(
+pub(super) fn load(
     files: &TensorFiles,
     base: Arc<Checkpoint>,
     line: &Line,
@@ -62,7 +62,7 @@ pub fn load(
 /// # Errors
 /// When the factors do not fit the facts, the tensors are not those the settings name, or the tensor
 /// file cannot be written.
-pub fn write_delta(
+pub(super) fn write_delta(
     files: &TensorFiles,
     layers: BTreeMap<String, LayerEdit>,
     orientations: &BTreeMap<String, Orientation>,
@@ -97,7 +97,7 @@ pub fn write_delta(
 
 /// The hashes of a version's edited tensors, as a commit names them.
 #[must_use]
-pub fn hashes(weights: &BTreeMap<String, Tensor>) -> Vec<EditedTensor> {
+pub(super) fn hashes(weights: &BTreeMap<String, Tensor>) -> Vec<EditedTensor> {
     weights
         .iter()
         .map(|(name, tensor)| EditedTensor { name: name.clone(), id: tensor.id() })
@@ -108,7 +108,7 @@ pub fn hashes(weights: &BTreeMap<String, Tensor>) -> Vec<EditedTensor> {
 ///
 /// # Errors
 /// [`LedgerError::Weights`] when they differ; else as [`load`].
-pub fn weights(
+pub(super) fn weights(
     files: &TensorFiles,
     base: Arc<Checkpoint>,
     line: &Line,
@@ -144,7 +144,7 @@ pub fn weights(
 ///
 /// # Errors
 /// [`LedgerError::Shape`] when it is something else.
-pub fn matrix(tensor: &Tensor, what: &str, rows: usize, cols: usize) -> Result<Matrix, LedgerError> {
+pub(super) fn matrix(tensor: &Tensor, what: &str, rows: usize, cols: usize) -> Result<Matrix, LedgerError> {
     if tensor.dtype != Dtype::F32 || tensor.shape != [rows, cols] {
         return Err(LedgerError::Shape {
             what: what.to_owned(),
@@ -162,7 +162,7 @@ pub fn matrix(tensor: &Tensor, what: &str, rows: usize, cols: usize) -> Result<M
 
 /// A matrix as it is stored.
 #[must_use]
-pub fn tensor(matrix: &Matrix) -> Tensor {
+pub(super) fn tensor(matrix: &Matrix) -> Tensor {
     Tensor {
         dtype: Dtype::F32,
         shape: vec![matrix.rows, matrix.cols],

@@ -5,3 +5,6 @@
 mod fact;
 mod fact_stage;
 mod fact_tree;
+mod history;
+mod ledger;
+mod support;

@@ -1,17 +1,47 @@
 //! `add`: triples to the stage.
+
+use serde::Serialize;
+
+use crate::{
+    fact::{AddOutcome, Fact, Role, read::{Position, ReadError}},
+    ledger::{Actor, LedgerError, Repo, write::Change},
+};
+
 /// What `add` staged.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct AddReport {
-    /// Facts staged that the version at HEAD does not have under their key.
-    pub added: u64,
-    /// Facts staged that take another's place.
-    pub replaced: u64,
-    /// Facts that hold already and were left out.
-    pub unchanged: u64,
-    /// Triples that gave labels or templates.
-    pub words: u64,
-    /// Facts staged as neighbourhood.
-    pub neighbourhood: u64,
+    /// What the facts were added as.
+    pub role: Role,
+    /// What became of the triples.
+    #[serde(flatten)]
+    pub outcome: AddOutcome,
     /// Facts on the stage now, retractions among them.
     pub staged: u64,
+}
+
+impl Repo {
+    /// Stages the facts and words of `input`, all of them or none. With `replace`, facts staged
+    /// earlier give way.
+    ///
+    /// # Errors
+    /// When the input cannot be read, makes no sense, or contradicts itself or the stage.
+    pub fn add(
+        &self,
+        actor: &Actor,
+        input: impl IntoIterator<Item = Result<(Fact, Position), ReadError>>,
+        role: Role,
+        replace: bool,
+    ) -> Result<AddReport, LedgerError> {
+        // Read first: input may be slow, and the store is not to be held that long.
+        let input: Vec<_> = input.into_iter().collect();
+        let ledger = self.read()?;
+        let (_, commit) = ledger.head_commit()?;
+        let before = ledger.stage()?;
+        let (after, outcome) = before.add(&ledger, commit.roots(), input, role, replace)?;
+        let staged = after.changes.len() as u64;
+        if after != before {
+            Change::default().staging(&before, &after).apply(&ledger, actor)?;
+        }
+        Ok(AddReport { role, outcome, staged })
+    }
 }

@@ -1,4 +1,12 @@
 //! `ask`: what a version says after a prompt.
+
+use serde::Serialize;
+
+use crate::{
+    id::Id,
+    ledger::{Commit, Continuations, LedgerError, OpenEngine, Repo, Sampling},
+};
+
 /// What the versions say.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AskReport {
@@ -18,4 +26,40 @@ pub struct AskAnswer {
     /// What it says.
     #[serde(flatten)]
     pub continuations: Continuations,
+}
+
+impl Repo {
+    /// What the versions that `revisions` name say after `prompt`.
+    ///
+    /// # Errors
+    /// When there is no such revision, its weights are not those its commit names, or the model
+    /// fails.
+    pub fn ask(
+        &self,
+        prompt: &str,
+        revisions: &[String],
+        how: &Sampling,
+        open: OpenEngine<'_>,
+    ) -> Result<AskReport, LedgerError> {
+        let mut versions = Vec::new();
+        let ledger = self.read()?;
+        for revision in revisions {
+            let id = ledger.resolve(revision)?;
+            let commit = ledger.commit(id)?;
+            let line = ledger.line(&commit)?;
+            versions.push((revision, id, commit, line));
+        }
+        drop(ledger);
+        let mut engine = open(&self.base_dir())?;
+        let mut answers = Vec::new();
+        for (revision, id, commit, line) in versions {
+            engine.set_weights(&self.weights(id, &commit, &line)?)?;
+            answers.push(AskAnswer {
+                revision: revision.clone(),
+                commit: id,
+                continuations: engine.continuations(prompt, how)?,
+            });
+        }
+        Ok(AskReport { prompt: prompt.to_owned(), answers })
+    }
 }

@@ -1,4 +1,13 @@
 //! `branch`: list, make, rename and delete branches.
+
+use serde::Serialize;
+
+use crate::{
+    id::Id,
+    ledger::{Actor, Commit, LedgerError, Repo, write::Change},
+    store::Head,
+};
+
 /// What `branch` did and the branches there are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BranchReport {
@@ -49,4 +58,73 @@ pub struct RefView {
     pub summary: String,
     /// Whether HEAD is attached to it.
     pub current: bool,
+}
+
+impl Repo {
+    /// The branches there are.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn branches(&self) -> Result<BranchReport, LedgerError> {
+        let branches = self.read()?.branches()?;
+        Ok(BranchReport { action: RefAction::Listed, branches })
+    }
+
+    /// Makes the branch `name` at `revision`.
+    ///
+    /// # Errors
+    /// When the name is taken or cannot be one, or there is no such revision.
+    pub fn create_branch(
+        &self,
+        actor: &Actor,
+        name: &str,
+        revision: &str,
+    ) -> Result<BranchReport, LedgerError> {
+        let ledger = self.read()?;
+        let commit = ledger.resolve(revision)?;
+        ledger.check_new_name(name)?;
+        Change::default().moving_branch(name, None, Some(commit)).apply(&ledger, actor)?;
+        let action = RefAction::Created { name: name.to_owned(), commit };
+        Ok(BranchReport { action, branches: ledger.branches()? })
+    }
+
+    /// Deletes the branch `name`. Its commits stay, and `undo` brings it back.
+    ///
+    /// # Errors
+    /// When there is no such branch or HEAD is on it.
+    pub fn delete_branch(&self, actor: &Actor, name: &str) -> Result<BranchReport, LedgerError> {
+        let ledger = self.read()?;
+        let commit = ledger.branch(name)?;
+        if ledger.session.head()? == Head::Branch(name.to_owned()) {
+            return Err(LedgerError::OnBranch { name: name.to_owned() });
+        }
+        Change::default().moving_branch(name, Some(commit), None).apply(&ledger, actor)?;
+        let action = RefAction::Deleted { name: name.to_owned(), commit };
+        Ok(BranchReport { action, branches: ledger.branches()? })
+    }
+
+    /// Gives the branch `from` the name `to`; HEAD stays on it.
+    ///
+    /// # Errors
+    /// When there is no such branch, or the new name is taken or cannot be one.
+    pub fn rename_branch(
+        &self,
+        actor: &Actor,
+        from: &str,
+        to: &str,
+    ) -> Result<BranchReport, LedgerError> {
+        let ledger = self.read()?;
+        let commit = ledger.branch(from)?;
+        ledger.check_new_name(to)?;
+        let mut change = Change::default()
+            .moving_branch(from, Some(commit), None)
+            .moving_branch(to, None, Some(commit));
+        let head = ledger.session.head()?;
+        if head == Head::Branch(from.to_owned()) {
+            change = change.heading(head, Head::Branch(to.to_owned()));
+        }
+        change.apply(&ledger, actor)?;
+        let action = RefAction::Renamed { from: from.to_owned(), to: to.to_owned() };
+        Ok(BranchReport { action, branches: ledger.branches()? })
+    }
 }

@@ -1,4 +1,20 @@
 //! `checkout`: a version as a Hugging Face directory.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::{
+    checkpoint,
+    durable,
+    ledger::{
+        Actor, LedgerError, Repo,
+        manifest::Manifest,
+        view::{CommitView, HeadView},
+        write::Change,
+    },
+};
+
 /// What `checkout` wrote.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CheckoutReport {
@@ -12,4 +28,50 @@ pub struct CheckoutReport {
     pub edited: u64,
     /// Staged facts that stay staged.
     pub staged: u64,
+}
+
+impl Repo {
+    /// Writes the version that `revision` names as a Hugging Face directory, to `to` or where the
+    /// settings say, and moves HEAD to it: to the branch if `revision` is a branch's name, else to
+    /// the commit. What is staged stays staged.
+    ///
+    /// # Errors
+    /// When there is no such revision, its weights are not those its commit names, or the directory
+    /// holds something else or cannot be written. HEAD is then where it was.
+    pub fn checkout(
+        &self,
+        actor: &Actor,
+        revision: &str,
+        to: Option<&Path>,
+    ) -> Result<CheckoutReport, LedgerError> {
+        let ledger = self.read()?;
+        let head = ledger.head_for(revision)?;
+        let id = ledger.resolve(revision)?;
+        let commit = ledger.commit(id)?;
+        let line = ledger.line(&commit)?;
+        drop(ledger);
+
+        let dir = to.map_or_else(|| self.checkout_dir(), Path::to_owned);
+        let weights = self.weights(id, &commit, &line)?;
+        Manifest::claim(&dir)?;
+        let base = self.base()?;
+        durable::replace_dir(&dir, |dir| {
+            checkpoint::write_checkout(&base, &weights, dir)?;
+            Manifest { commit: id, base: commit.base }.write(dir)?;
+            Ok::<_, LedgerError>(())
+        })?;
+
+        let ledger = self.read()?;
+        let was = ledger.session.head()?;
+        if was != head {
+            Change::default().heading(was, head).apply(&ledger, actor)?;
+        }
+        Ok(CheckoutReport {
+            head: ledger.head_view()?,
+            commit: ledger.commit_view(id, &commit)?,
+            dir,
+            edited: commit.weights.len() as u64,
+            staged: ledger.stage()?.changes.len() as u64,
+        })
+    }
 }

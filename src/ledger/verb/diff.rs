@@ -1,4 +1,23 @@
 //! `diff`: two versions compared: facts, weights, behaviour.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::{
+    delta::{ChangeForm, Orientation, Version},
+    fact::{LexiconError, tree},
+    id::Id,
+    ledger::{
+        Answer, Commit, Continuations, Engine, EngineError, LedgerError, OpenEngine, Probe,
+        Progress, Repo, Sampling,
+        lineage::Line,
+        version,
+        view::FactChange,
+        words,
+    },
+};
+
 /// How two versions differ.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DiffReport {
@@ -62,4 +81,231 @@ pub struct Expectation {
     pub before: Answer,
     /// In `to`.
     pub after: Answer,
+}
+
+/// How many likely next tokens a behaviour row lists.
+const TOP: usize = 5;
+/// How many tokens a behaviour row continues by.
+const TOKENS: usize = 8;
+
+/// What `diff` compares besides facts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DiffOptions {
+    /// Compare weights.
+    pub weights: bool,
+    /// Compare behaviour.
+    pub behaviour: Option<Prompts>,
+}
+
+/// What versions are asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Prompts {
+    /// The edit prompts of the facts that differ.
+    OfFacts,
+    /// These.
+    Given(Vec<String>),
+}
+
+/// A prompt and the objects that the two versions should give it.
+#[derive(Default)]
+struct Question {
+    prompt: String,
+    old: Option<String>,
+    new: Option<String>,
+}
+
+impl Repo {
+    /// Compares the version that `from` names with the one that `to` names.
+    ///
+    /// # Errors
+    /// When there is no such revision, weights are damaged, behaviour is wanted and `open` gives no
+    /// engine, or the model fails.
+    pub fn diff(
+        &self,
+        from: &str,
+        to: &str,
+        options: &DiffOptions,
+        open: OpenEngine<'_>,
+        progress: &mut dyn Progress,
+    ) -> Result<DiffReport, LedgerError> {
+        let ledger = self.read()?;
+        let (from, to) = (ledger.resolve(from)?, ledger.resolve(to)?);
+        let (a, b) = (ledger.commit(from)?, ledger.commit(to)?);
+        let (a_line, b_line) = (ledger.line(&a)?, ledger.line(&b)?);
+        let facts = words::fact_changes(&ledger, &ledger.lexicon(&b), a.facts, b.facts)?;
+        let mut words = 0;
+        for difference in tree::diff(&ledger, a.lexicon, b.lexicon) {
+            difference?;
+            words += 1;
+        }
+        let questions = match &options.behaviour {
+            None => None,
+            Some(Prompts::Given(prompts)) => Some(
+                prompts
+                    .iter()
+                    .map(|prompt| Question { prompt: prompt.clone(), ..Question::default() })
+                    .collect(),
+            ),
+            Some(Prompts::OfFacts) => {
+                let mut questions = Vec::new();
+                for difference in tree::diff(&ledger, a.facts, b.facts) {
+                    let (_, old, new) = difference?;
+                    let request = |commit: &Commit, fact: Option<_>| match fact {
+                        None => Ok(None),
+                        Some(fact) => match ledger.lexicon(commit).request(&fact) {
+                            Ok(request) => Ok(Some(request)),
+                            Err(LexiconError::Object(error)) => Err(error),
+                            // A fact that lost its words cannot be asked for.
+                            Err(_) => Ok(None),
+                        },
+                    };
+                    let (old, new) = (request(&a, old)?, request(&b, new)?);
+                    let Some(prompt) = new.as_ref().or(old.as_ref()) else { continue };
+                    questions.push(Question {
+                        prompt: prompt.text(),
+                        old: old.map(|request| request.target),
+                        new: new.map(|request| request.target),
+                    });
+                }
+                Some(questions)
+            }
+        };
+        drop(ledger);
+
+        let weights = options.weights.then(|| self.weight_diff(&a_line, &b_line)).transpose()?;
+        let behaviour = match questions {
+            None => None,
+            Some(questions) => {
+                let before = self.weights(from, &a, &a_line)?;
+                let after = self.weights(to, &b, &b_line)?;
+                let mut engine = open(&self.base_dir())?;
+                engine.set_weights(&before)?;
+                let was = hear(engine.as_mut(), &questions, progress)?;
+                engine.set_weights(&after)?;
+                let is = hear(engine.as_mut(), &questions, progress)?;
+                Some(rows(questions, was, is))
+            }
+        };
+        let facts = facts.into_iter().map(|(_, change)| change).collect();
+        Ok(DiffReport { from, to, facts, words, weights, behaviour })
+    }
+
+    /// Each tensor in which two versions differ, from the exact sums.
+    fn weight_diff(&self, from: &Line, to: &Line) -> Result<Vec<TensorDiff>, LedgerError> {
+        let (files, base) = (self.store().tensors(), self.base()?);
+        let a = version::load(&files, base.clone(), from)?;
+        let b = version::load(&files, base, to)?;
+        let mut diffs = Vec::new();
+        for (name, orientation) in changed(&a).into_iter().chain(changed(&b)).collect::<BTreeMap<_, _>>() {
+            let (before, after) = (a.accumulate(name, orientation)?, b.accumulate(name, orientation)?);
+            let differences = || before.sum().iter().zip(after.sum()).map(|(a, b)| b - a);
+            let (old, new) = (before.rounded(), after.rounded());
+            let changed = old.data.iter().zip(&new.data).filter(|(a, b)| a != b).count() as u64;
+            let norm = frobenius(differences());
+            if norm == 0.0 {
+                continue;
+            }
+            let (outputs, inputs) = (before.outputs() as u64, before.inputs() as u64);
+            diffs.push(TensorDiff {
+                rank: rank(&a, from, &b, to, name).unwrap_or(u64::MAX).min(outputs).min(inputs),
+                name: name.to_owned(),
+                outputs,
+                inputs,
+                norm,
+                relative: norm / frobenius(before.sum().iter().copied()),
+                largest: differences().map(f64::abs).fold(0.0, f64::max),
+                changed,
+            });
+        }
+        Ok(diffs)
+    }
+}
+
+fn changed(version: &Version) -> BTreeMap<&str, Orientation> {
+    let changes = version.deltas.iter().flat_map(|delta| &delta.changes);
+    changes.map(|(name, change)| (name.as_str(), change.orientation)).collect()
+}
+
+fn frobenius(values: impl Iterator<Item = f64>) -> f64 {
+    values.map(|value| value * value).sum::<f64>().sqrt()
+}
+
+/// Columns of `tensor` that are live in one version only; `None` where a whole change is.
+fn rank(a: &Version, from: &Line, b: &Version, to: &Line, tensor: &str) -> Option<u64> {
+    let live = |version: &Version, line: &Line| {
+        let mut live = BTreeSet::new();
+        for (entry, delta) in line.entries().iter().zip(&version.deltas) {
+            match delta.changes.get(tensor).map(|change| &change.form) {
+                None => {}
+                Some(ChangeForm::LowRank { right, .. }) => {
+                    let ranks = (0..right.rows).filter_map(|rank| u32::try_from(rank).ok());
+                    live.extend(
+                        ranks
+                            .filter(|rank| !entry.dropped.contains(rank))
+                            .map(|rank| (entry.id, Some(rank))),
+                    );
+                }
+                Some(ChangeForm::Dense(_)) => {
+                    live.insert((entry.id, None));
+                }
+            }
+        }
+        live
+    };
+    let (a, b) = (live(a, from), live(b, to));
+    let mut different = a.symmetric_difference(&b);
+    different.try_fold(0, |rank, (_, column)| column.map(|_| rank + 1))
+}
+
+/// What a version says to each question, and how likely it finds the objects.
+struct Heard {
+    says: Continuations,
+    old: Option<Answer>,
+    new: Option<Answer>,
+}
+
+fn hear(
+    engine: &mut dyn Engine,
+    questions: &[Question],
+    progress: &mut dyn Progress,
+) -> Result<Vec<Heard>, EngineError> {
+    let expected = |question: &Question| [question.old.clone(), question.new.clone()];
+    let probes: Vec<Probe> = questions
+        .iter()
+        .flat_map(|question| {
+            expected(question)
+                .into_iter()
+                .flatten()
+                .map(|expected| Probe { prompt: question.prompt.clone(), expected })
+        })
+        .collect();
+    let mut answers = engine.answer(&probes, progress)?.into_iter();
+    let how = Sampling { top: TOP, tokens: TOKENS, sample: None };
+    questions
+        .iter()
+        .map(|question| {
+            Ok(Heard {
+                says: engine.continuations(&question.prompt, &how)?,
+                old: question.old.as_ref().and_then(|_| answers.next()),
+                new: question.new.as_ref().and_then(|_| answers.next()),
+            })
+        })
+        .collect()
+}
+
+fn rows(questions: Vec<Question>, was: Vec<Heard>, is: Vec<Heard>) -> Vec<BehaviourRow> {
+    let expectation = |text: Option<String>, before: Option<Answer>, after: Option<Answer>| {
+        Some(Expectation { text: text?, before: before?, after: after? })
+    };
+    questions
+        .into_iter()
+        .zip(was.into_iter().zip(is))
+        .map(|(question, (was, is))| BehaviourRow {
+            prompt: question.prompt,
+            old: expectation(question.old, was.old, is.old),
+            new: expectation(question.new, was.new, is.new),
+            before: was.says,
+            after: is.says,
+        })
+        .collect()
 }

@@ -1,4 +1,7 @@
 //! `fsck`: everything stored, verified.
+
+use serde::Serialize;
+
 /// What `fsck` found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FsckReport {

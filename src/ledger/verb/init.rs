@@ -1,4 +1,19 @@
 //! `init`: a repository around a checkpoint.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::{
+    checkpoint::{self, Base},
+    codec::{self, Draft},
+    durable,
+    fact::{self, tree},
+    id::Id,
+    ledger::{Actor, Commit, Config, LedgerError, Progress, Repo, Step, read::Ledger, write::Change},
+    store::Store,
+};
+
 /// What `init` made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct InitReport {
@@ -18,4 +33,96 @@ pub struct InitReport {
     pub branch: String,
     /// Predicates that the built-in lexicon has templates for.
     pub predicates: u64,
+}
+
+/// The branch of a new repository: where the store's HEAD is from the start.
+const BRANCH: &str = "main";
+
+impl Repo {
+    /// Makes a repository in `root` around a copy of the checkpoint in `model`.
+    ///
+    /// # Errors
+    /// When there is a repository already, the checkpoint is incomplete or damaged, or the copy
+    /// cannot be written. What was made until then is removed.
+    pub fn init(
+        root: &Path,
+        model: &Path,
+        actor: &Actor,
+        progress: &mut dyn Progress,
+    ) -> Result<(Self, InitReport), LedgerError> {
+        let dir = root.join(Self::DIR);
+        if dir.exists() {
+            return Err(LedgerError::Exists { root: root.to_owned() });
+        }
+        // It gets its name only when it is whole, so that a killed `init` can be run again.
+        let mut made = None;
+        durable::replace_dir(&dir, |dir| {
+            made = Some(fill(dir, model, actor, progress)?);
+            Ok::<_, LedgerError>(())
+        })?;
+        let (base, commit, predicates) = made.expect("because the directory was filled");
+        let report = InitReport {
+            root: root.to_owned(),
+            base: codec::id_of(&base),
+            model_type: base.model_type.clone(),
+            tensors: base.tensors.len() as u64,
+            parameters: base.tensors.iter().map(|t| t.shape.iter().product::<u64>()).sum(),
+            commit,
+            branch: BRANCH.to_owned(),
+            predicates,
+        };
+        Ok((Self::open(root)?, report))
+    }
+}
+
+/// Fills a repository's directory: settings, the base's copy, the store, the root commit.
+fn fill(
+    dir: &Path,
+    model: &Path,
+    actor: &Actor,
+    progress: &mut dyn Progress,
+) -> Result<(Base, Id<Commit>, u64), LedgerError> {
+    let store = Store::create(dir)?;
+    durable::write(&dir.join(Config::FILE), Config::TEMPLATE.as_bytes())?;
+    let base_dir = dir.join("base");
+    durable::create_dir(&base_dir)?;
+    let mut started = false;
+    let base = checkpoint::import(model, &base_dir, &mut |done, total| {
+        if !started {
+            progress.start("base", Some(total));
+            started = true;
+        }
+        // Copying is not worth stopping between two files: what is asked to stop is the edit.
+        let _continue = progress.advance(done, "");
+    })?;
+    progress.finish("");
+
+    let config = Config::default();
+    let ledger = Ledger { session: store.session()?, config: &config };
+    let mut draft = Draft::new(&ledger);
+    let words = fact::builtin();
+    let predicates = words.len() as u64;
+    let empty = tree::empty(&mut draft);
+    let lexicon = tree::empty(&mut draft);
+    let words = words.into_iter().map(|(key, words)| (key, Some(words))).collect();
+    let commit = Commit {
+        parents: Vec::new(),
+        base: draft.put(&base),
+        facts: empty,
+        lexicon: tree::update(&mut draft, lexicon, &words)?,
+        neighbourhood: empty,
+        spec: None,
+        delta: None,
+        lineage: None,
+        weights: Vec::new(),
+        report: None,
+        step: Step::Root,
+        author: actor.author.clone(),
+        time: actor.time,
+        message: format!("base {}", base.model_type),
+    };
+    let id = draft.put(&commit);
+    // HEAD is on this branch from the start.
+    Change::new(draft.into_new()).moving_branch(BRANCH, None, Some(id)).apply(&ledger, actor)?;
+    Ok((base, id, predicates))
 }

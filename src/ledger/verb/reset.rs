@@ -1,4 +1,17 @@
 //! `reset`: HEAD's branch to another commit, or the stage emptied.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::{
+    fact::Stage,
+    id::Id,
+    ledger::{
+        Actor, Commit, LedgerError, Repo, revision::History as _, view::HeadView, write::Change,
+    },
+};
+
 /// What `reset` did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ResetReport {
@@ -10,4 +23,51 @@ pub struct ResetReport {
     pub unstaged: u64,
     /// The directory that was checked out again, with `Reset::Hard`.
     pub dir: Option<PathBuf>,
+}
+
+/// What `reset` resets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reset {
+    /// The branch moves; what is staged stays staged.
+    Branch,
+    /// The stage is emptied; nothing moves.
+    Stage,
+    /// The branch moves, the stage is emptied, and the checkout is written again.
+    Hard,
+}
+
+impl Repo {
+    /// Moves HEAD's branch (a detached HEAD itself) to the commit that `revision` names, or empties
+    /// the stage, or both. Commits that no branch leads to any more stay, and `undo` goes back.
+    ///
+    /// # Errors
+    /// When there is no such revision, or the checkout cannot be written.
+    pub fn reset(
+        &self,
+        actor: &Actor,
+        revision: &str,
+        reset: Reset,
+    ) -> Result<ResetReport, LedgerError> {
+        let ledger = self.read()?;
+        let from = ledger.head()?;
+        let to = if reset == Reset::Stage { from } else { ledger.resolve(revision)? };
+        let mut change = Change::default();
+        if to != from {
+            change = change.moving_head(ledger.session.head()?, from, to);
+        }
+        let stage = ledger.stage()?;
+        let mut unstaged = 0;
+        if reset != Reset::Branch && !stage.is_empty() {
+            unstaged = stage.changes.len() as u64;
+            change = change.staging(&stage, &Stage::default());
+        }
+        change.apply(&ledger, actor)?;
+        let head = ledger.head_view()?;
+        drop(ledger);
+        let dir = match reset {
+            Reset::Hard => Some(self.checkout(actor, "HEAD", None)?.dir),
+            Reset::Branch | Reset::Stage => None,
+        };
+        Ok(ResetReport { head, from, unstaged, dir })
+    }
 }

@@ -1,4 +1,26 @@
 //! `revert`: an earlier commit's changes taken back by a new commit.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::{
+    codec::Draft,
+    fact::{FactKey, Roots, tree},
+    id::Id,
+    ledger::{
+        Actor, Check, Commit, FactRow, LedgerError, OpenEngine, Progress, Rate, Repo, Report, Step,
+        check::Examination,
+        lineage::Line,
+        sample::{Sample, question},
+        version,
+        view::{CommitView, FactChange, FactView, HeadView},
+        words,
+        write::Change,
+    },
+    store::Head,
+};
+
 /// What `revert` did.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RevertReport {
@@ -20,4 +42,185 @@ pub struct RevertReport {
     pub lost: Vec<FactRow>,
     /// What was not measured and why, in words.
     pub notes: Vec<String>,
+}
+
+/// What a revert does, as read from the store.
+struct Plan {
+    head: Head,
+    head_id: Id<Commit>,
+    current: Commit,
+    head_line: Line,
+    line: Line,
+    /// Weights, where they are known without building them: those of the reverted commit's parent.
+    as_before: bool,
+    commit: Commit,
+    objects: std::collections::BTreeMap<[u8; 32], Vec<u8>>,
+    changes: Vec<FactChange>,
+    stayed: Vec<FactView>,
+    examination: Examination,
+}
+
+impl Repo {
+    /// Takes back what the commit that `revision` names did, by a new commit on HEAD.
+    ///
+    /// Facts that have not changed since go back to what they were in its parent, held by the columns
+    /// that held them there; facts that were changed again stay. With an engine, the facts that hold
+    /// then are asked.
+    ///
+    /// # Errors
+    /// When the revision is the base or not in the history of HEAD, nothing of it is left, weights
+    /// are damaged, or the model fails.
+    pub fn revert(
+        &self,
+        actor: &Actor,
+        revision: &str,
+        message: Option<&str>,
+        open: Option<OpenEngine<'_>>,
+        progress: &mut dyn Progress,
+    ) -> Result<RevertReport, LedgerError> {
+        let (reverted_id, mut plan) = self.plan_revert(revision, message, actor)?;
+        let mut notes = Vec::new();
+        let mut check = None;
+        if plan.as_before {
+            notes.push("not checked: these weights are the parent's, bit for bit".to_owned());
+        } else {
+            let files = self.store().tensors();
+            let after = version::load(&files, self.base()?, &plan.line)?.materialise()?;
+            plan.commit.weights = version::hashes(&after);
+            if let Some(open) = open {
+                let before = self.weights(plan.head_id, &plan.current, &plan.head_line)?;
+                let mut engine = open(&self.base_dir())?;
+                let examination = std::mem::take(&mut plan.examination);
+                let found = examination.run(engine.as_mut(), &before, &after, progress)?;
+                check = Some(found);
+            } else {
+                notes.push("not checked: no model was run".to_owned());
+            }
+        }
+
+        let ledger = self.read()?;
+        let mut draft = Draft::new(&ledger);
+        plan.commit.report = check.as_ref().map(|check| draft.put(&Report::of(check)));
+        plan.commit.lineage = plan.line.store(&mut draft)?;
+        let id = draft.put(&plan.commit);
+        plan.objects.extend(draft.into_new());
+        Change::new(plan.objects)
+            .moving_head(plan.head, plan.head_id, id)
+            .apply(&ledger, actor)?;
+        let (kept, lost) = check.map_or((None, Vec::new()), verdict);
+        Ok(RevertReport {
+            commit: ledger.commit_view(id, &plan.commit)?,
+            head: ledger.head_view()?,
+            reverted: ledger.commit_view(reverted_id, &ledger.commit(reverted_id)?)?,
+            changes: plan.changes,
+            stayed: plan.stayed,
+            as_before: plan.as_before,
+            kept,
+            lost,
+            notes,
+        })
+    }
+
+    fn plan_revert(
+        &self,
+        revision: &str,
+        message: Option<&str>,
+        actor: &Actor,
+    ) -> Result<(Id<Commit>, Plan), LedgerError> {
+        let ledger = self.read()?;
+        let head = ledger.session.head()?;
+        let (head_id, current) = ledger.head_commit()?;
+        let id = ledger.resolve(revision)?;
+        let reverted = ledger.commit(id)?;
+        let Some(&parent_id) = reverted.parents.first() else {
+            return Err(LedgerError::RevertRoot { commit: id });
+        };
+        ledger.require_ancestor(id, head_id)?;
+        let parent = ledger.commit(parent_id)?;
+
+        let mut draft = Draft::new(&ledger);
+        let merge = tree::merge3(&draft, reverted.facts, current.facts, parent.facts)?;
+        let words = tree::merge3(&draft, reverted.lexicon, current.lexicon, parent.lexicon)?;
+        let around = tree::merge3(
+            &draft,
+            reverted.neighbourhood,
+            current.neighbourhood,
+            parent.neighbourhood,
+        )?;
+        let roots = Roots {
+            facts: tree::update(&mut draft, current.facts, &merge.changes)?,
+            lexicon: tree::update(&mut draft, current.lexicon, &words.changes)?,
+            neighbourhood: tree::update(&mut draft, current.neighbourhood, &around.changes)?,
+        };
+        if roots == current.roots() {
+            return Err(LedgerError::NothingLeft { commit: id });
+        }
+        let head_line = ledger.line(&current)?;
+        let parent_line = ledger.line(&parent)?;
+        let mut line = head_line.clone();
+        let back: BTreeSet<FactKey> = merge.changes.keys().copied().collect();
+        line.hold_as_in(&parent_line, &back);
+        let as_before = line == parent_line;
+
+        let lexicon = ledger.lexicon_at(&draft, roots.lexicon);
+        let changes = words::fact_changes(&draft, &lexicon, current.facts, roots.facts)?;
+        let mut stayed = Vec::new();
+        for clash in &merge.clashes {
+            if let Some(fact) = &clash.ours {
+                stayed.push(words::fact_view(&lexicon, fact)?);
+            }
+        }
+        let restored = merge
+            .changes
+            .iter()
+            .filter_map(|(key, fact)| Some((*key, fact.clone()?)))
+            .collect();
+        let config = self.config();
+        let sample = Sample::draw(&draft, &lexicon, roots, &restored, config, config.seed)?;
+        let mut examination =
+            Examination { neighbours: sample.neighbours, earlier: sample.earlier, ..Default::default() };
+        for fact in restored.values() {
+            examination.edited.push((question(&lexicon, fact)?, None));
+        }
+        let summary = reverted.summary();
+        let message = message.map_or_else(|| format!("Revert \"{summary}\""), str::to_owned);
+        let commit = Commit {
+            parents: vec![head_id],
+            base: current.base,
+            facts: roots.facts,
+            lexicon: roots.lexicon,
+            neighbourhood: roots.neighbourhood,
+            spec: None,
+            delta: None,
+            lineage: None,
+            weights: parent.weights,
+            report: None,
+            step: Step::Revert(id),
+            author: actor.author.clone(),
+            time: actor.time,
+            message,
+        };
+        let plan = Plan {
+            objects: draft.into_new(),
+            head,
+            head_id,
+            current,
+            head_line,
+            line,
+            as_before,
+            commit,
+            changes: changes.into_iter().map(|(_, change)| change).collect(),
+            stayed,
+            examination,
+        };
+        Ok((id, plan))
+    }
+}
+
+/// Facts that hold of those that should, and those that do not: restored ones whatever they were
+/// before, others if they held before.
+fn verdict(check: Check) -> (Option<Rate>, Vec<FactRow>) {
+    let kept = Rate::sum([check.efficacy, check.kept]);
+    let restored = check.facts.into_iter().filter(|row| !row.after.matches);
+    (kept, restored.chain(check.lost).collect())
 }

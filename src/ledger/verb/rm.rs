@@ -1,11 +1,115 @@
 //! `rm`: retractions to the stage.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use serde::Serialize;
+
+use crate::{
+    fact::{Change as Planned, Fact, FactKey, Iri, RemoveOutcome, Role, read::{Position, ReadError}, tree},
+    ledger::{Actor, LedgerError, Repo, read::Ledger, write::Change},
+};
+
 /// What `rm` staged.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct RmReport {
-    /// Facts that the next commit takes back.
-    pub retracted: Vec<FactView>,
-    /// Facts that were staged and are not any more.
-    pub unstaged: Vec<FactView>,
+    /// What the facts were.
+    pub role: Role,
+    /// What became of them.
+    #[serde(flatten)]
+    pub outcome: RemoveOutcome,
     /// Facts on the stage now, retractions among them.
     pub staged: u64,
+}
+
+/// Facts by what they are about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// Their subject.
+    pub subject: Iri,
+    /// Their predicate; `None` for any.
+    pub predicate: Option<Iri>,
+}
+
+impl Repo {
+    /// Takes back the facts of `input`: staged ones leave the stage, committed ones are staged to be
+    /// retracted.
+    ///
+    /// # Errors
+    /// When the input cannot be read or a fact is neither staged nor committed.
+    pub fn rm(
+        &self,
+        actor: &Actor,
+        input: impl IntoIterator<Item = Result<(Fact, Position), ReadError>>,
+        role: Role,
+    ) -> Result<RmReport, LedgerError> {
+        let input: Vec<_> = input.into_iter().collect();
+        remove(&self.read()?, actor, input, role)
+    }
+
+    /// Takes back all facts that are `about` something, as [`Repo::rm`] does.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn rm_about(&self, actor: &Actor, about: &About, role: Role) -> Result<RmReport, LedgerError> {
+        let ledger = self.read()?;
+        let (_, commit) = ledger.head_commit()?;
+        let stage = ledger.stage()?;
+        let (held, staged) = match role {
+            Role::Edit => (commit.facts, &stage.changes),
+            Role::Neighbourhood => (commit.neighbourhood, &stage.neighbourhood),
+        };
+        let mut found: BTreeMap<FactKey, Fact> = BTreeMap::new();
+        for entry in tree::iter(&ledger, held) {
+            let (key, fact) = entry?;
+            if about.matches(&fact) {
+                found.insert(key, fact);
+            }
+        }
+        for (key, staged) in staged {
+            match &staged.change {
+                Planned::Set(fact) if about.matches(fact) => found.insert(*key, fact.clone()),
+                Planned::Set(_) => None,
+                Planned::Retract(_) => found.remove(key),
+            };
+        }
+        if found.is_empty() {
+            return Err(LedgerError::NoFact { what: about.to_string() });
+        }
+        let source: Arc<str> = about.to_string().into();
+        let position = Position { source, line: 1, column: None, before: 0 };
+        let input = found.into_values().map(|fact| Ok((fact, position.clone()))).collect();
+        remove(&ledger, actor, input, role)
+    }
+}
+
+fn remove(
+    ledger: &Ledger<'_>,
+    actor: &Actor,
+    input: Vec<Result<(Fact, Position), ReadError>>,
+    role: Role,
+) -> Result<RmReport, LedgerError> {
+    let (_, commit) = ledger.head_commit()?;
+    let before = ledger.stage()?;
+    let (after, outcome) = before.remove(ledger, commit.roots(), input, role)?;
+    let staged = after.changes.len() as u64;
+    if after != before {
+        Change::default().staging(&before, &after).apply(ledger, actor)?;
+    }
+    Ok(RmReport { role, outcome, staged })
+}
+
+impl About {
+    fn matches(&self, fact: &Fact) -> bool {
+        fact.subject == self.subject
+            && self.predicate.as_ref().is_none_or(|predicate| *predicate == fact.predicate)
+    }
+}
+
+impl fmt::Display for About {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.predicate {
+            Some(predicate) => write!(f, "{} {predicate}", self.subject),
+            None => self.subject.fmt(f),
+        }
+    }
 }

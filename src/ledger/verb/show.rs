@@ -1,4 +1,21 @@
 //! `show`: one commit in full.
+
+use serde::Serialize;
+
+use crate::{
+    checkpoint::Base,
+    codec,
+    delta::{Delta, Form, TensorId},
+    fact::tree,
+    id::Id,
+    ledger::{
+        Check, LedgerError, Repo, Spec,
+        read::Ledger,
+        view::{CommitView, FactChange},
+        words,
+    },
+};
+
 /// A commit in full.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ShowReport {
@@ -80,4 +97,90 @@ pub struct WeightView {
     pub name: String,
     /// Hash of dtype, shape and bytes.
     pub id: TensorId,
+}
+
+impl Repo {
+    /// The commit that `revision` names, in full.
+    ///
+    /// # Errors
+    /// When there is no such revision or the store cannot be read.
+    pub fn show(&self, revision: &str) -> Result<ShowReport, LedgerError> {
+        let ledger = self.read()?;
+        let id = ledger.resolve(revision)?;
+        let commit = ledger.commit(id)?;
+        let changes = match commit.parents.first() {
+            Some(parent) => {
+                let before = ledger.commit(*parent)?.facts;
+                words::fact_changes(&ledger, &ledger.lexicon(&commit), before, commit.facts)?
+            }
+            None => Vec::new(),
+        };
+        let line = ledger.line(&commit)?;
+        let delta = match commit.delta {
+            Some(id) => {
+                let dropped = line
+                    .entries()
+                    .iter()
+                    .find(|entry| entry.id == id)
+                    .map_or(0, |entry| entry.dropped.len() as u64);
+                Some(self.delta_view(&ledger, id, dropped)?)
+            }
+            None => None,
+        };
+        let weights = commit.weights.iter();
+        Ok(ShowReport {
+            base: commit.base,
+            facts: tree::len(&ledger, commit.facts)?,
+            changes: changes.into_iter().map(|(_, change)| change).collect(),
+            neighbourhood: tree::len(&ledger, commit.neighbourhood)?,
+            spec: commit.spec.map(|id| spec_view(&ledger, id)).transpose()?,
+            check: ledger.check(&commit)?,
+            delta,
+            deltas: line.entries().len() as u64,
+            weights: weights
+                .map(|tensor| WeightView { name: tensor.name.clone(), id: tensor.id })
+                .collect(),
+            commit: ledger.commit_view(id, &commit)?,
+        })
+    }
+
+    fn delta_view(
+        &self,
+        ledger: &Ledger<'_>,
+        id: Id<Delta>,
+        dropped: u64,
+    ) -> Result<DeltaView, LedgerError> {
+        let delta = codec::get(ledger, id)?;
+        let tensors = delta.tensors.iter().map(|tensor| DeltaTensorView {
+            name: tensor.name.clone(),
+            outputs: tensor.outputs,
+            inputs: tensor.inputs,
+            rank: match tensor.form {
+                Form::LowRank { rank } => Some(rank),
+                Form::Dense => None,
+            },
+        });
+        Ok(DeltaView {
+            id,
+            bytes: self.tensor_file_bytes(delta.file)?,
+            columns: delta.columns.len() as u64,
+            dropped,
+            tensors: tensors.collect(),
+        })
+    }
+}
+
+fn spec_view(ledger: &Ledger<'_>, id: Id<Spec>) -> Result<SpecView, LedgerError> {
+    let spec = codec::get(ledger, id)?;
+    let statistics = codec::get(ledger, spec.statistics)?;
+    Ok(SpecView {
+        id,
+        editor: spec.editor,
+        editor_version: spec.editor_version,
+        settings: spec.settings,
+        seed: spec.seed,
+        prefixes: spec.prefixes,
+        statistics: statistics.source,
+        statistics_tokens: statistics.tokens,
+    })
 }

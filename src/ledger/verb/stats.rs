@@ -1,4 +1,15 @@
 //! `stats`: covariance statistics of the base.
+
+use serde::Serialize;
+
+use crate::{
+    id::Id,
+    ledger::{
+        Actor, LedgerError, OpenEngine, Progress, Repo, StatisticsRecord, StatisticsText,
+        edit::Setup,
+    },
+};
+
 /// The statistics that commits will use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StatsReport {
@@ -12,4 +23,47 @@ pub struct StatsReport {
     pub tensors: Vec<String>,
     /// Length of the tensor file, in bytes.
     pub bytes: u64,
+}
+
+/// How statistics are taken.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StatsOptions {
+    /// On what text.
+    pub text: StatisticsText,
+    /// What that text is, for people: the corpus files' names, or how it was sampled.
+    pub source: String,
+    /// Name of the editor, in place of the repository's.
+    pub editor: Option<String>,
+    /// Settings of the editor that say which tensors it edits, over the repository's.
+    pub settings: toml::Table,
+}
+
+impl Repo {
+    /// Takes covariance statistics of the base for the tensors that an editor edits. Commits from
+    /// now on use them.
+    ///
+    /// # Errors
+    /// When the text has no token, the model fails, or `progress` asks to stop.
+    pub fn stats(
+        &self,
+        actor: &Actor,
+        options: &StatsOptions,
+        open: OpenEngine<'_>,
+        progress: &mut dyn Progress,
+    ) -> Result<StatsReport, LedgerError> {
+        let base = self.read()?.head_commit()?.1.base;
+        let mut engine = open(&self.base_dir())?;
+        let editor = options.editor.as_deref();
+        let setup = Setup::settle(self, engine.as_ref(), editor, &options.settings, None)?;
+        let text = (&options.text, options.source.clone());
+        let moments =
+            self.take_statistics(actor, engine.as_mut(), &setup, base, text, progress)?;
+        Ok(StatsReport {
+            record: moments.id,
+            source: moments.record.source,
+            tokens: moments.record.tokens,
+            bytes: self.tensor_file_bytes(moments.record.file)?,
+            tensors: moments.matrices.into_keys().collect(),
+        })
+    }
 }

@@ -1,4 +1,10 @@
 //! `tag`: list, make and delete tags.
+
+use serde::Serialize;
+
+use super::branch::{RefAction, RefView};
+use crate::ledger::{Actor, LedgerError, Repo, write::Change};
+
 /// What `tag` did and the tags there are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TagReport {
@@ -7,4 +13,44 @@ pub struct TagReport {
     pub action: RefAction,
     /// All tags, sorted by name.
     pub tags: Vec<RefView>,
+}
+
+impl Repo {
+    /// The tags there are.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn tags(&self) -> Result<TagReport, LedgerError> {
+        Ok(TagReport { action: RefAction::Listed, tags: self.read()?.tags()? })
+    }
+
+    /// Makes the tag `name` at `revision`. A tag does not move.
+    ///
+    /// # Errors
+    /// When the name is taken or cannot be one, or there is no such revision.
+    pub fn create_tag(
+        &self,
+        actor: &Actor,
+        name: &str,
+        revision: &str,
+    ) -> Result<TagReport, LedgerError> {
+        let ledger = self.read()?;
+        let commit = ledger.resolve(revision)?;
+        ledger.check_new_name(name)?;
+        Change::default().moving_tag(name, None, Some(commit)).apply(&ledger, actor)?;
+        let action = RefAction::Created { name: name.to_owned(), commit };
+        Ok(TagReport { action, tags: ledger.tags()? })
+    }
+
+    /// Deletes the tag `name`.
+    ///
+    /// # Errors
+    /// When there is no such tag.
+    pub fn delete_tag(&self, actor: &Actor, name: &str) -> Result<TagReport, LedgerError> {
+        let ledger = self.read()?;
+        let commit = ledger.tag(name)?;
+        Change::default().moving_tag(name, Some(commit), None).apply(&ledger, actor)?;
+        let action = RefAction::Deleted { name: name.to_owned(), commit };
+        Ok(TagReport { action, tags: ledger.tags()? })
+    }
 }

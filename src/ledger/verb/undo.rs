@@ -1,4 +1,13 @@
 //! `undo`: the last operation taken back.
+
+use serde::Serialize;
+
+use crate::{
+    id::Id,
+    ledger::{Actor, Commit, LedgerError, Repo, view::HeadView, write::{Change, staged}},
+    store::Operation,
+};
+
 /// What `undo` took back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct UndoReport {
@@ -36,4 +45,59 @@ pub struct RefMove {
     pub from: Option<Id<Commit>>,
     /// Where it points; `None` when it was deleted.
     pub to: Option<Id<Commit>>,
+}
+
+impl Repo {
+    /// Takes back the last `count` operations: refs, HEAD and stage go back to what they were. That is
+    /// an operation too, so undoing it does them again.
+    ///
+    /// # Errors
+    /// When there are not that many.
+    pub fn undo(&self, actor: &Actor, count: usize) -> Result<UndoReport, LedgerError> {
+        let ledger = self.read()?;
+        // Operations that moved nothing, such as taking statistics, need not be undone; the oldest
+        // that did made the repository.
+        let mut operations = Vec::new();
+        for operation in ledger.session.operations() {
+            let operation = operation?;
+            if operation.head.is_some() || !operation.refs.is_empty() || staged(&operation).is_some() {
+                operations.push(operation);
+            }
+            if operations.len() > count {
+                break;
+            }
+        }
+        if operations.len() <= count || count == 0 {
+            return Err(LedgerError::NothingToUndo);
+        }
+        let undone = &operations[..count];
+        let mut change = Change::default();
+        for operation in undone {
+            change = change.undoing(operation);
+        }
+        change.apply(&ledger, actor)?;
+        Ok(UndoReport {
+            undone: undone.iter().map(OperationView::of).collect(),
+            head: ledger.head_view()?,
+            staged: ledger.stage()?.changes.len() as u64,
+        })
+    }
+}
+
+impl OperationView {
+    fn of(operation: &Operation) -> Self {
+        let refs = operation.refs.iter().map(|change| RefMove {
+            name: change.name.clone(),
+            from: change.old,
+            to: change.new,
+        });
+        Self {
+            number: operation.sequence,
+            command: operation.command.clone(),
+            author: operation.author.clone(),
+            time: operation.time,
+            refs: refs.collect(),
+            stage: staged(operation).is_some(),
+        }
+    }
 }

@@ -1,0 +1,191 @@
+//! Reading the ledger while its store is held open.
+
+use std::collections::BTreeSet;
+
+use super::{
+    Check, Commit, Config, LedgerError, Report, Spec, StatisticsRecord,
+    lineage::Line,
+    revision::{History as _, Revision},
+    view::{CommitView, HeadView},
+};
+use crate::{
+    checkpoint::Base,
+    codec::{self, ObjectError, Objects},
+    fact::{Lexicon, LexiconTree, Stage},
+    id::Id,
+    store::{Head, Session},
+};
+
+/// Root of the store: the stage; absent while it is empty.
+pub(super) const STAGE: &str = "stage";
+/// Root of the store: the statistics taken last.
+pub(super) const STATISTICS: &str = "statistics";
+
+/// The ledger while its store is held open.
+pub(super) struct Ledger<'a> {
+    pub(super) session: Session,
+    pub(super) config: &'a Config,
+}
+
+impl Objects for Ledger<'_> {
+    fn bytes(&self, hash: &[u8; 32]) -> Result<Option<Vec<u8>>, ObjectError> {
+        self.session.bytes(hash)
+    }
+}
+
+impl Ledger<'_> {
+    pub(super) fn commit(&self, id: Id<Commit>) -> Result<Commit, LedgerError> {
+        Ok(codec::get(self, id)?)
+    }
+
+    /// The commit at HEAD.
+    pub(super) fn head_commit(&self) -> Result<(Id<Commit>, Commit), LedgerError> {
+        let id = self.head()?;
+        Ok((id, self.commit(id)?))
+    }
+
+    /// The commit a user means by `text`.
+    pub(super) fn resolve(&self, text: &str) -> Result<Id<Commit>, LedgerError> {
+        Revision::parse(text)?.resolve(self)
+    }
+
+    /// Where HEAD goes when `text` is checked out: a branch's name attaches it, HEAD leaves it where
+    /// it is, anything else detaches it.
+    pub(super) fn head_for(&self, text: &str) -> Result<Head, LedgerError> {
+        let revision = Revision::parse(text)?;
+        if revision.is_head() {
+            return Ok(self.session.head()?);
+        }
+        if let Some(name) = revision.as_name()
+            && self.branch_at(name)?.is_some()
+        {
+            return Ok(Head::Branch(name.to_owned()));
+        }
+        Ok(Head::Detached(revision.resolve(self)?))
+    }
+
+    pub(super) fn line(&self, commit: &Commit) -> Result<Line, LedgerError> {
+        Ok(Line::load(self, commit.lineage)?)
+    }
+
+    /// The words of a commit.
+    pub(super) fn lexicon(&self, commit: &Commit) -> Lexicon<'_> {
+        self.lexicon_at(self, commit.lexicon)
+    }
+
+    /// The words of the tree `root` in `objects`, in the repository's language.
+    pub(super) fn lexicon_at<'a>(
+        &'a self,
+        objects: &'a dyn Objects,
+        root: Id<LexiconTree>,
+    ) -> Lexicon<'a> {
+        Lexicon::new(objects, root).in_language(&self.config.language)
+    }
+
+    /// `commit` and its first parents, newest first.
+    pub(super) fn first_parents(
+        &self,
+        commit: Id<Commit>,
+    ) -> impl Iterator<Item = Result<(Id<Commit>, Commit), LedgerError>> {
+        let mut next = Some(commit);
+        std::iter::from_fn(move || {
+            let id = next.take()?;
+            Some(self.commit(id).map(|commit| {
+                next = commit.parents.first().copied();
+                (id, commit)
+            }))
+        })
+    }
+
+    /// Makes sure that `commit` is in the history of `tip`.
+    pub(super) fn require_ancestor(
+        &self,
+        commit: Id<Commit>,
+        tip: Id<Commit>,
+    ) -> Result<(), LedgerError> {
+        for ancestor in self.first_parents(tip) {
+            if ancestor?.0 == commit {
+                return Ok(());
+            }
+        }
+        Err(LedgerError::NotInHistory { commit })
+    }
+
+    /// The check stored with a commit.
+    pub(super) fn check(&self, commit: &Commit) -> Result<Option<Check>, LedgerError> {
+        let Some(id) = commit.report else { return Ok(None) };
+        let report: Report = codec::get(self, id)?;
+        Ok(report.check())
+    }
+
+    /// The specs of the history of `commit`, newest first, and the statistics that an edit of `base`
+    /// can use: those taken last first, then those of the specs.
+    pub(super) fn made_with(
+        &self,
+        commit: Id<Commit>,
+        base: Id<Base>,
+    ) -> Result<(Vec<Spec>, Vec<(Id<StatisticsRecord>, StatisticsRecord)>), LedgerError> {
+        let mut specs: Vec<Spec> = Vec::new();
+        for commit in self.first_parents(commit) {
+            if let (_, Commit { spec: Some(spec), .. }) = commit? {
+                specs.push(codec::get(self, spec)?);
+            }
+        }
+        let mut statistics = Vec::new();
+        let mut seen = BTreeSet::new();
+        let used = specs.iter().map(|spec| spec.statistics);
+        for id in self.statistics()?.into_iter().chain(used) {
+            if seen.insert(id) {
+                let record = codec::get(self, id)?;
+                if record.base == base {
+                    statistics.push((id, record));
+                }
+            }
+        }
+        Ok((specs, statistics))
+    }
+
+    /// What the next commit will do.
+    pub(super) fn stage(&self) -> Result<Stage, LedgerError> {
+        match self.session.root(STAGE)? {
+            Some(hash) => Ok(codec::get(self, Id::<Stage>::from_bytes(hash))?),
+            None => Ok(Stage::default()),
+        }
+    }
+
+    /// The statistics taken last.
+    pub(super) fn statistics(&self) -> Result<Option<Id<StatisticsRecord>>, LedgerError> {
+        Ok(self.session.root(STATISTICS)?.map(Id::from_bytes))
+    }
+
+    pub(super) fn head_view(&self) -> Result<HeadView, LedgerError> {
+        let branch = match self.session.head()? {
+            Head::Branch(name) => Some(name),
+            Head::Detached(_) => None,
+        };
+        Ok(HeadView { branch, commit: self.head()? })
+    }
+
+    pub(super) fn commit_view(
+        &self,
+        id: Id<Commit>,
+        commit: &Commit,
+    ) -> Result<CommitView, LedgerError> {
+        let mut refs = Vec::new();
+        for view in self.branches()?.into_iter().chain(self.tags()?) {
+            if view.commit == id {
+                refs.push(view.name);
+            }
+        }
+        Ok(CommitView {
+            id,
+            parents: commit.parents.clone(),
+            refs,
+            head: self.head()? == id,
+            author: commit.author.clone(),
+            time: commit.time,
+            message: commit.message.clone(),
+            step: (&commit.step).into(),
+        })
+    }
+}

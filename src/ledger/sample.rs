@@ -1,0 +1,114 @@
+//! Which facts a check looks at besides those that were edited.
+//!
+//! Looking at all of them would make a commit's cost grow with its history; these are drawn by a
+//! stored seed, so that the same check can be made again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Config, LedgerError, check::Question, words::fact_view};
+use crate::{
+    codec::Objects,
+    fact::{Fact, FactKey, Iri, Lexicon, LexiconError, Roots, tree},
+    id::{Id, Kind},
+};
+
+/// Facts for a check.
+#[derive(Debug, Default)]
+pub(super) struct Sample {
+    /// Other subjects' facts of the edited predicates.
+    pub(super) neighbours: Vec<Question>,
+    /// Facts that hold and were not edited now.
+    pub(super) earlier: Vec<Question>,
+}
+
+/// Marks the hashes that facts are drawn by.
+struct Lot;
+
+impl Kind for Lot {
+    const NAME: &'static str = "lot";
+}
+
+/// At most so many facts: those with the lowest lots.
+struct Draw {
+    seed: u64,
+    limit: usize,
+    drawn: BTreeMap<Id<Lot>, Fact>,
+}
+
+impl Draw {
+    fn new(seed: u64, limit: usize) -> Self {
+        Self { seed, limit, drawn: BTreeMap::new() }
+    }
+
+    fn offer(&mut self, key: FactKey, fact: &Fact) {
+        let lot = Id::from_parts([self.seed.to_le_bytes().as_slice(), key.as_bytes()]);
+        self.drawn.insert(lot, fact.clone());
+        if self.drawn.len() > self.limit {
+            self.drawn.pop_last();
+        }
+    }
+
+    fn questions(self, lexicon: &Lexicon<'_>) -> Result<Vec<Question>, LedgerError> {
+        let mut questions = Vec::new();
+        for fact in self.drawn.into_values() {
+            match question(lexicon, &fact) {
+                Ok(question) => questions.push(question),
+                Err(LexiconError::Object(error)) => return Err(error.into()),
+                // What has no words cannot be asked.
+                Err(_) => {}
+            }
+        }
+        Ok(questions)
+    }
+}
+
+/// A fact with its words.
+pub(super) fn question(lexicon: &Lexicon<'_>, fact: &Fact) -> Result<Question, LexiconError> {
+    Ok(Question { request: lexicon.request(fact)?, fact: fact_view(lexicon, fact)? })
+}
+
+impl Sample {
+    /// Draws from the facts of `roots`, leaving out those under the keys of `edited`.
+    pub(super) fn draw(
+        objects: &dyn Objects,
+        lexicon: &Lexicon<'_>,
+        roots: Roots,
+        edited: &BTreeMap<FactKey, Fact>,
+        config: &Config,
+        seed: u64,
+    ) -> Result<Self, LedgerError> {
+        let asked: BTreeSet<(&Iri, &Iri)> =
+            edited.values().map(|fact| (&fact.subject, &fact.predicate)).collect();
+        let mut neighbours: BTreeMap<&Iri, Draw> = edited
+            .values()
+            .map(|fact| (&fact.predicate, Draw::new(seed, config.neighbours)))
+            .collect();
+        let mut neighbour = |key, fact: &Fact| {
+            if !asked.contains(&(&fact.subject, &fact.predicate))
+                && let Some(draw) = neighbours.get_mut(&fact.predicate)
+            {
+                draw.offer(key, fact);
+            }
+        };
+        let mut earlier = Draw::new(seed, config.recheck);
+        for entry in tree::iter(objects, roots.facts) {
+            let (key, fact) = entry?;
+            if !edited.contains_key(&key) {
+                neighbour(key, &fact);
+                earlier.offer(key, &fact);
+            }
+        }
+        for entry in tree::iter(objects, roots.neighbourhood) {
+            let (key, fact) = entry?;
+            // What an edit says of the same question counts, not what the base knew.
+            if tree::get(objects, roots.facts, key)?.is_none() {
+                neighbour(key, &fact);
+            }
+        }
+        let mut sample = Self { neighbours: Vec::new(), earlier: earlier.questions(lexicon)? };
+        for draw in neighbours.into_values() {
+            sample.neighbours.extend(draw.questions(lexicon)?);
+        }
+        Ok(sample)
+    }
+}

@@ -1,0 +1,175 @@
+//! Everything a verb changes, in one transaction.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Actor, Commit, LedgerError, StatisticsRecord,
+    read::{Ledger, STAGE, STATISTICS},
+    refs::{branch_ref, tag_ref},
+};
+use crate::{
+    codec,
+    fact::Stage,
+    id::Id,
+    store::{Head, Operation, RefChange, RootUpdate, StoreError, Transaction, ZMemo},
+};
+
+/// What a verb changes. Whatever it does not name stays. Each part says what it was when the verb
+/// read it; if that is no longer so, nothing is changed.
+#[derive(Debug, Default)]
+pub(super) struct Change {
+    objects: BTreeMap<[u8; 32], Vec<u8>>,
+    refs: Vec<RefChange>,
+    head: Option<(Head, Head)>,
+    roots: Vec<RootUpdate>,
+    z: Vec<ZMemo>,
+}
+
+impl Change {
+    /// Adds `objects` and nothing else yet.
+    pub(super) fn new(objects: BTreeMap<[u8; 32], Vec<u8>>) -> Self {
+        Self { objects, ..Self::default() }
+    }
+
+    /// Moves, makes or deletes a branch.
+    pub(super) fn moving_branch(
+        self,
+        name: &str,
+        expect: Option<Id<Commit>>,
+        new: Option<Id<Commit>>,
+    ) -> Self {
+        self.moving(branch_ref(name), expect, new)
+    }
+
+    /// Makes or deletes a tag.
+    pub(super) fn moving_tag(
+        self,
+        name: &str,
+        expect: Option<Id<Commit>>,
+        new: Option<Id<Commit>>,
+    ) -> Self {
+        self.moving(tag_ref(name), expect, new)
+    }
+
+    fn moving(
+        mut self,
+        name: String,
+        expect: Option<Id<Commit>>,
+        new: Option<Id<Commit>>,
+    ) -> Self {
+        self.refs.push(RefChange { name, expect, new });
+        self
+    }
+
+    /// Points HEAD elsewhere.
+    pub(super) fn heading(mut self, was: Head, to: Head) -> Self {
+        if was != to {
+            self.head = Some((was, to));
+        }
+        self
+    }
+
+    /// Moves the branch that `head` is attached to, or HEAD itself where it is detached.
+    pub(super) fn moving_head(self, head: Head, from: Id<Commit>, to: Id<Commit>) -> Self {
+        match head {
+            Head::Branch(name) => self.moving_branch(&name, Some(from), Some(to)),
+            Head::Detached(_) => self.heading(head, Head::Detached(to)),
+        }
+    }
+
+    /// Replaces the stage.
+    pub(super) fn staging(mut self, was: &Stage, to: &Stage) -> Self {
+        let (old, _) = written(was);
+        let (new, bytes) = written(to);
+        self.objects.extend(new.zip(bytes));
+        self.roots.push(RootUpdate { name: STAGE.to_owned(), old, new });
+        self
+    }
+
+    /// Puts back what `operation`, the newest one not yet undone by this change, changed of refs, HEAD
+    /// and stage.
+    pub(super) fn undoing(mut self, operation: &Operation) -> Self {
+        for update in &operation.refs {
+            match self.refs.iter_mut().find(|change| change.name == update.name) {
+                Some(change) => change.new = update.old,
+                None => self = self.moving(update.name.clone(), update.new, update.old),
+            }
+        }
+        if let Some(update) = &operation.head {
+            let now = self.head.map_or_else(|| update.new.clone(), |(now, _)| now);
+            self.head = Some((now, update.old.clone()));
+        }
+        if let Some(update) = staged(operation) {
+            match self.roots.iter_mut().find(|root| root.name == STAGE) {
+                Some(root) => root.new = update.old,
+                None => self.roots.push(RootUpdate {
+                    name: STAGE.to_owned(),
+                    old: update.new,
+                    new: update.old,
+                }),
+            }
+        }
+        self
+    }
+
+    /// Says where z vectors are.
+    pub(super) fn with_z(mut self, memo: ZMemo) -> Self {
+        self.z.push(memo);
+        self
+    }
+
+    /// Has later edits use these statistics.
+    pub(super) fn with_statistics(
+        mut self,
+        was: Option<Id<StatisticsRecord>>,
+        to: Id<StatisticsRecord>,
+    ) -> Self {
+        self.roots.push(RootUpdate {
+            name: STATISTICS.to_owned(),
+            old: was.map(|id| *id.as_bytes()),
+            new: Some(*to.as_bytes()),
+        });
+        self
+    }
+
+    /// Does all of it or nothing.
+    ///
+    /// # Errors
+    /// [`LedgerError::Moved`] when something is not as it was read.
+    pub(super) fn apply(self, ledger: &Ledger<'_>, actor: &Actor) -> Result<(), LedgerError> {
+        let Self { objects, refs, head, roots, z } = self;
+        let transaction = Transaction {
+            objects,
+            refs,
+            head,
+            roots,
+            z,
+            time: actor.time,
+            author: actor.author.clone(),
+            command: actor.command.clone(),
+        };
+        ledger.session.transact(transaction).map_err(|error| match error {
+            StoreError::RefMoved { name, .. } => {
+                let short = name.trim_start_matches("heads/").trim_start_matches("tags/");
+                LedgerError::Moved { what: short.to_owned() }
+            }
+            StoreError::HeadMoved => LedgerError::Moved { what: "HEAD".to_owned() },
+            StoreError::RootMoved { name } => LedgerError::Moved { what: format!("the {name}") },
+            other => other.into(),
+        })
+    }
+}
+
+/// The hash and bytes of a stage; an empty one is not written.
+fn written(stage: &Stage) -> (Option<[u8; 32]>, Option<Vec<u8>>) {
+    if stage.is_empty() {
+        return (None, None);
+    }
+    let bytes = codec::encode(stage);
+    (Some(*Id::<Stage>::of(&bytes).as_bytes()), Some(bytes))
+}
+
+/// What an operation did to the stage.
+pub(super) fn staged(operation: &Operation) -> Option<&RootUpdate> {
+    operation.roots.iter().find(|root| root.name == STAGE)
+}

@@ -1,0 +1,123 @@
+//! What the tests share: a repository around a model that can be computed by hand.
+
+pub(crate) mod stand_in;
+
+use std::path::Path;
+
+use kledger::{
+    fact::{
+        Fact, Iri, Role, Term,
+        read::{Format, Position, ReadError, read_triples},
+    },
+    ledger::{
+        Actor, Engine, EngineError, LedgerError, Progress, Repo, Silent,
+        verb::{
+            add::AddReport,
+            commit::{CommitOptions, CommitReport},
+        },
+    },
+};
+use stand_in::StandIn;
+
+/// Words for the predicates of the tests. The paraphrase of `likes` is a permutation of its prompt,
+/// which the stand-in model understands.
+pub(crate) const WORDS: &str = r#"
+    @prefix kl: <https://kledger.dev/ns#> .
+    @prefix : <https://example.org/> .
+    :likes kl:prompt "{subject} likes" ; kl:paraphrase "likes {subject}" .
+    :lives kl:prompt "{subject} lives in" .
+    :works kl:prompt "{subject} works at" .
+"#;
+
+/// A repository in a directory of its own.
+pub(crate) struct Place {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) repo: Repo,
+    clock: std::cell::Cell<i64>,
+}
+
+impl Place {
+    /// A new repository with [`WORDS`] staged.
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let (model, root) = (dir.path().join("base"), dir.path().join("repo"));
+        stand_in::write_checkpoint(&model);
+        std::fs::create_dir(&root).unwrap();
+        let actor = Actor { author: "Ada".to_owned(), time: 0, command: "init".to_owned() };
+        let (repo, _) = Repo::init(&root, &model, &actor, &mut Silent).unwrap();
+        let place = Self { dir, repo, clock: std::cell::Cell::new(0) };
+        place.add(WORDS).unwrap();
+        place
+    }
+
+    /// Who acts now; time passes with every call.
+    pub(crate) fn actor(&self, command: &str) -> Actor {
+        self.clock.set(self.clock.get() + 1000);
+        Actor { author: "Ada".to_owned(), time: self.clock.get(), command: command.to_owned() }
+    }
+
+    pub(crate) fn add(&self, turtle: &str) -> Result<AddReport, LedgerError> {
+        self.repo.add(&self.actor("add"), turtle_triples(turtle), Role::Edit, true)
+    }
+
+    pub(crate) fn add_neighbours(&self, turtle: &str) -> Result<AddReport, LedgerError> {
+        self.repo.add(&self.actor("add"), turtle_triples(turtle), Role::Neighbourhood, true)
+    }
+
+    pub(crate) fn rm(&self, turtle: &str) -> Result<(), LedgerError> {
+        self.repo.rm(&self.actor("rm"), turtle_triples(turtle), Role::Edit).map(drop)
+    }
+
+    pub(crate) fn commit(&self, message: &str) -> Result<CommitReport, LedgerError> {
+        self.commit_with(&options(message), &mut Silent)
+    }
+
+    pub(crate) fn commit_with(
+        &self,
+        options: &CommitOptions,
+        progress: &mut dyn Progress,
+    ) -> Result<CommitReport, LedgerError> {
+        self.repo.commit(&self.actor("commit"), options, &mut open, progress)
+    }
+
+    /// Stages `turtle` and commits it.
+    pub(crate) fn make(&self, turtle: &str, message: &str) -> CommitReport {
+        self.add(turtle).unwrap();
+        self.commit(message).unwrap()
+    }
+
+    /// What the version at `revision` says after `prompt`.
+    pub(crate) fn ask(&self, prompt: &str, revision: &str) -> String {
+        let how = kledger::ledger::Sampling { top: 1, tokens: 1, sample: None };
+        let revisions = [revision.to_owned()];
+        let report = self.repo.ask(prompt, &revisions, &how, &mut open).unwrap();
+        report.answers[0].continuations.text.clone()
+    }
+
+    /// Names and hashes of the tensors that differ from the base at `revision`.
+    pub(crate) fn weights(&self, revision: &str) -> Vec<(String, String)> {
+        let show = self.repo.show(revision).unwrap();
+        show.weights.into_iter().map(|tensor| (tensor.name, tensor.id.to_string())).collect()
+    }
+}
+
+pub(crate) fn options(message: &str) -> CommitOptions {
+    CommitOptions { message: message.to_owned(), ..CommitOptions::default() }
+}
+
+/// Opens the stand-in engine.
+pub(crate) fn open(base: &Path) -> Result<Box<dyn Engine>, EngineError> {
+    Ok(Box::new(StandIn::open(base)?))
+}
+
+/// The triples of a piece of Turtle in which `:` is `https://example.org/`.
+pub(crate) fn turtle_triples(turtle: &str) -> Vec<Result<(Fact, Position), ReadError>> {
+    let text = format!("@prefix : <https://example.org/> .\n{turtle}");
+    read_triples(text.as_bytes(), Format::Turtle, "test.ttl").collect()
+}
+
+/// `https://example.org/<subject> .../<predicate> .../<object>`.
+pub(crate) fn fact(subject: &str, predicate: &str, object: &str) -> Fact {
+    let iri = |name| Iri::new(&format!("https://example.org/{name}")).unwrap();
+    Fact { subject: iri(subject), predicate: iri(predicate), object: Term::Iri(iri(object)) }
+}
