@@ -1,5 +1,10 @@
-//! Tests of the ledger's side, without libtorch.
+//! Tests of everything that needs no model.
 
+#![expect(clippy::unwrap_used, reason = "the functions that tests share are tests too")]
+
+mod fact;
+mod fact_stage;
+mod fact_tree;
 mod history;
 mod ledger;
 mod support;
