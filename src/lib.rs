@@ -1,9 +1,15 @@
 //! kledger: a persistent edit ledger and versioned model store for knowledge editing.
 
 pub mod checkpoint;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod codec;
 pub mod delta;
 pub mod durable;
+#[cfg(feature = "torch")]
+pub mod editor;
+#[cfg(feature = "torch")]
+pub mod engine;
 pub mod fact;
 pub mod id;
 pub mod ledger;
