@@ -48,4 +48,8 @@ impl Progress for Stoppable {
     fn finish(&mut self, note: &str) {
         self.0.finish(note);
     }
+
+    fn found_z(&mut self, request: usize, z: &[f32]) {
+        self.0.found_z(request, z);
+    }
 }
