@@ -2,11 +2,7 @@
 use std::{collections::BTreeMap, fs::File, io::BufReader, path::Path, sync::Arc, time::Instant};
 
 use kledger::{
-    checkpoint::Checkpoint,
-    delta::*,
-    engine::TorchEngine,
-    fact::Request,
-    ledger::*,
+    checkpoint::Checkpoint, delta::*, engine::TorchEngine, fact::Request, ledger::*,
     model::DeviceChoice,
 };
 use oxrdfio::{RdfFormat, RdfParser};
@@ -85,10 +81,8 @@ fn main() {
             });
         }
     }
-    let held: Vec<Probe> = requests
-        .iter()
-        .map(|r| Probe { prompt: r.text(), expected: r.target.clone() })
-        .collect();
+    let held: Vec<Probe> =
+        requests.iter().map(|r| Probe { prompt: r.text(), expected: r.target.clone() }).collect();
     let para: Vec<Probe> = requests
         .iter()
         .flat_map(|r| {
@@ -105,9 +99,8 @@ fn main() {
     let layers = checkpoint.config()["n_layer"].as_u64().unwrap();
     let all = format!("layers = {:?}", (0..layers - 1).collect::<Vec<_>>());
     let t = Instant::now();
-    let stats = engine
-        .statistics(&all, &StatisticsText::Sampled { seed: 1, tokens }, &mut Silent)
-        .unwrap();
+    let stats =
+        engine.statistics(&all, &StatisticsText::Sampled { seed: 1, tokens }, &mut Silent).unwrap();
     println!("statistics of {} tokens: {:.1?}", stats.tokens, t.elapsed());
     let prefixes = engine.prefixes("", 1).unwrap();
     println!("{prefixes:?}");
@@ -117,8 +110,12 @@ fn main() {
     let right = |a: &[Answer]| a.iter().filter(|a| a.matches).count();
     println!(
         "{} requests, {} paraphrases, {} neighbours (base right {:.1}), {} siblings (base right {:.1})",
-        held.len(), para.len(), neighbours.len(), share(right(&before), before.len()),
-        siblings.len(), share(right(&sib_before), sib_before.len())
+        held.len(),
+        para.len(),
+        neighbours.len(),
+        share(right(&before), before.len()),
+        siblings.len(),
+        share(right(&sib_before), sib_before.len())
     );
     for config in &args[4..] {
         let t = Instant::now();
@@ -150,7 +147,9 @@ fn main() {
                 let form = ChangeForm::LowRank { left: e.left, right: e.right };
                 (n, Change { orientation: Orientation::InOut, form, keys: Some(e.keys) })
             });
-            version.deltas.push(Arc::new(LoadedDelta { changes: changes.collect(), dropped: vec![] }));
+            version
+                .deltas
+                .push(Arc::new(LoadedDelta { changes: changes.collect(), dropped: vec![] }));
         }
         let took = t.elapsed();
         let weights = version.materialise().unwrap();
@@ -165,14 +164,23 @@ fn main() {
         };
         println!(
             "{config}: eff {:.1} para {:.1} neigh {:.1} sibl {:.1} | steps {steps:.1} loss {loss:.3} p {prob:.3} {took:.1?} {}",
-            share(right(&e), e.len()), share(right(&p), p.len()),
-            same(&before, &n), same(&sib_before, &s), notes.len()
+            share(right(&e), e.len()),
+            share(right(&p), p.len()),
+            same(&before, &n),
+            same(&sib_before, &s),
+            notes.len()
         );
         if std::env::var("SHOW").is_ok() {
-            for (q, a) in held.iter().zip(&e).chain(para.iter().zip(&p)).filter(|(_, a)| !a.matches) {
-                println!("   {} -> {} (wanted {}, p {:.3})", q.prompt, a.text, q.expected, a.probability);
+            for (q, a) in held.iter().zip(&e).chain(para.iter().zip(&p)).filter(|(_, a)| !a.matches)
+            {
+                println!(
+                    "   {} -> {} (wanted {}, p {:.3})",
+                    q.prompt, a.text, q.expected, a.probability
+                );
             }
-            for ((q, a), b) in neighbours.iter().zip(&n).zip(&before).filter(|((_, a), b)| a.text != b.text) {
+            for ((q, a), b) in
+                neighbours.iter().zip(&n).zip(&before).filter(|((_, a), b)| a.text != b.text)
+            {
                 println!("   N {} -> {} (was {}, true {})", q.prompt, a.text, b.text, q.expected);
             }
         }

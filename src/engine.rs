@@ -18,10 +18,10 @@ use tch::{Kind, Tensor as Torch, no_grad};
 
 use crate::{
     delta::{Accumulator, Dtype, Matrix, Tensor},
-    editor::{self, EditError, ModelSize, Settings, Solver},
+    editor::{self, EditError, ModelSize, Settings, Solver, ZOn},
     ledger::{
-        Answer, Continuations, EditJob, EditOutcome, Engine, EngineError, Probe, Progress,
-        Sampling, Statistics, StatisticsText,
+        Answer, Continuations, EditJob, EditOutcome, EditorDescription, Engine, EngineError, Probe,
+        Progress, Sampling, Statistics, StatisticsText,
     },
     model::{Batch, Choice, DeviceChoice, Model, ModelError, Padding, Unprobed, open_device},
 };
@@ -183,6 +183,19 @@ impl Engine for TorchEngine {
 
     fn settings(&self, editor: &str, settings: &str) -> Result<String, EngineError> {
         Ok(self.read(editor, settings)?.canonical())
+    }
+
+    fn describe(&self, editor: &str, settings: &str) -> Result<EditorDescription, EngineError> {
+        let settings = self.read(editor, settings)?;
+        let site = |&layer: &usize| {
+            let site = self.model.edit_site(layer)?;
+            Ok((site.tensor, site.orientation))
+        };
+        Ok(EditorDescription {
+            version: editor::VERSION,
+            tensors: settings.layers.iter().map(site).collect::<Result<_, ModelError>>()?,
+            z_depends_on_version: settings.z_on == ZOn::Current,
+        })
     }
 
     fn prefixes(&mut self, settings: &str, seed: u64) -> Result<Vec<String>, EngineError> {

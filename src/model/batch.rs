@@ -88,7 +88,5 @@ fn real(lengths: &[usize], longest: i64, device: Device) -> Tensor {
 /// Causal, without the filling; the filling itself sees itself, so that no row is empty.
 fn left_mask(lengths: &[usize], longest: i64, device: Device) -> Tensor {
     let own = Tensor::eye(longest, (Kind::Bool, device)).view([1, 1, longest, longest]);
-    real(lengths, longest, device)
-        .logical_and(&causal(longest, longest, device))
-        .logical_or(&own)
+    real(lengths, longest, device).logical_and(&causal(longest, longest, device)).logical_or(&own)
 }

@@ -61,9 +61,8 @@ impl Decoder {
     /// The stream before the first block. `ids` and `positions` are `[batch, tokens]`, i64.
     #[must_use]
     pub fn embed(&self, ids: &Tensor, positions: &Tensor) -> Tensor {
-        let look_up = |part, index| {
-            Tensor::embedding(self.weights.weight(part, 0), index, -1, false, false)
-        };
+        let look_up =
+            |part, index| Tensor::embedding(self.weights.weight(part, 0), index, -1, false, false);
         match self.spec.positions {
             Positions::Learned => {
                 look_up(Part::TokenEmbedding, ids) + look_up(Part::PositionEmbedding, positions)

@@ -92,7 +92,10 @@ fn loaded(name: &str) -> Option<PathBuf> {
     paths.into_iter().find(|path| path.file_name().is_some_and(|file| file == name))
 }
 
-#[expect(unsafe_code, reason = "adding a library to the running program is only possible through C")]
+#[expect(
+    unsafe_code,
+    reason = "adding a library to the running program is only possible through C"
+)]
 fn load(path: &CString) -> Result<(), String> {
     // SAFETY: both strings live through the calls; the library is libtorch's own and belongs to the
     // libtorch_cpu.so that runs already; it is never closed, so nothing of it can dangle. `dlerror`

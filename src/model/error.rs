@@ -34,7 +34,10 @@ pub enum ModelError {
         names: Vec<String>,
     },
     /// The checkpoint has tensors that the architecture has no place for.
-    #[error("the checkpoint has tensors that a {model_type} model has no place for: {}", listed(names))]
+    #[error(
+        "the checkpoint has tensors that a {model_type} model has no place for: {}",
+        listed(names)
+    )]
     ExtraTensors {
         /// The family.
         model_type: String,
@@ -113,9 +116,9 @@ impl ModelError {
                  libtorch 2.11"
                     .to_owned(),
             ),
-            Self::MissingTensors { .. } | Self::ExtraTensors { .. } | Self::Shape { .. } => Some(
-                "config.json and the weights may belong to different models".to_owned(),
-            ),
+            Self::MissingTensors { .. } | Self::ExtraTensors { .. } | Self::Shape { .. } => {
+                Some("config.json and the weights may belong to different models".to_owned())
+            }
             Self::TooLong { .. } => Some("use a shorter text".to_owned()),
             _ => None,
         }

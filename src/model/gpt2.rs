@@ -27,7 +27,10 @@ impl Family for Gpt2 {
         let width = config.size("n_embd")?;
         let heads = config.size("n_head")?;
         if !width.is_multiple_of(heads) {
-            return Err(wrong("n_head", format!("is {heads}, which does not divide n_embd {width}")));
+            return Err(wrong(
+                "n_head",
+                format!("is {heads}, which does not divide n_embd {width}"),
+            ));
         }
         let activation = config.word("activation_function", "gelu_new")?;
         let activation = Activation::named(activation).ok_or_else(|| {

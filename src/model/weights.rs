@@ -100,7 +100,8 @@ impl Weights {
         kind: Kind,
     ) -> Result<Self, ModelError> {
         let prefix = family.prefix();
-        let prefix = if checkpoint.names().any(|name| name.starts_with(prefix)) { prefix } else { "" };
+        let prefix =
+            if checkpoint.names().any(|name| name.starts_with(prefix)) { prefix } else { "" };
         check(checkpoint, family, &slots(family, spec, prefix), prefix)?;
         Self::new(family, spec, prefix, |slot| {
             Ok(read(checkpoint, slot)?.to_kind(kind).to_device(device))
@@ -256,9 +257,10 @@ fn check(
         slots.iter().map(|slot| (slot.name.as_str(), slot)).collect();
     // A tied head may be stored a second time under its own name.
     let tied_head = |name: &str| {
-        family.parts().iter().any(|row| {
-            row.part == Part::Head && name.strip_suffix(".weight") == Some(row.name)
-        })
+        family
+            .parts()
+            .iter()
+            .any(|row| row.part == Part::Head && name.strip_suffix(".weight") == Some(row.name))
     };
     let names = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect::<Vec<_>>();
 

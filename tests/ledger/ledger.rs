@@ -182,7 +182,7 @@ fn a_branch_that_moved_meanwhile_is_not_overwritten() {
 fn a_stage_that_changed_meanwhile_is_not_lost() {
     let place = Place::new();
     place.add(":Anna :likes :Rome .").unwrap();
-    let act = || drop(place.add(":Bert :likes :Oslo .").unwrap());
+    let act = || assert_eq!(place.add(":Bert :likes :Oslo .").unwrap().staged, 2);
     let mut progress = Meanwhile { act: Some(act), stop: false };
     let error = place.commit_with(&options("late"), &mut progress).unwrap_err();
     assert!(matches!(error, LedgerError::Moved { .. }), "{error}");

@@ -276,6 +276,19 @@ fn settings_are_checked_against_the_model() {
 }
 
 #[test]
+fn the_editor_says_what_it_changes() {
+    let engine = open();
+    let described = |z_on: &str| {
+        let settings = format!("layers = [1, 3]\nz_on = {z_on:?}");
+        engine.describe("memit", &engine.settings("memit", &settings).unwrap()).unwrap()
+    };
+    let found: Vec<_> = described("base").tensors.into_iter().collect();
+    let name = |layer: usize| format!("transformer.h.{layer}.mlp.c_proj.weight");
+    assert_eq!(found, [(name(1), Orientation::InOut), (name(3), Orientation::InOut)]);
+    assert!(!described("base").z_depends_on_version && described("current").z_depends_on_version);
+}
+
+#[test]
 fn a_request_that_is_too_long_is_named() {
     let mut engine = open();
     let version =
@@ -292,5 +305,7 @@ fn a_request_that_is_too_long_is_named() {
         known_z: &[],
     };
     let error = engine.edit(&job, &mut Silent).map(|_| ()).unwrap_err();
-    assert!(matches!(error, EngineError::Request { ref subject, .. } if *subject == request.subject));
+    assert!(
+        matches!(error, EngineError::Request { ref subject, .. } if *subject == request.subject)
+    );
 }

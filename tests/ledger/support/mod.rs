@@ -1,6 +1,6 @@
 //! What the tests share: a repository around a model that can be computed by hand.
 
-pub mod stand_in;
+pub(crate) mod stand_in;
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ use stand_in::StandIn;
 
 /// Words for the predicates of the tests. The paraphrase of `likes` is a permutation of its prompt,
 /// which the stand-in model understands.
-pub const WORDS: &str = r#"
+pub(crate) const WORDS: &str = r#"
     @prefix kl: <https://kledger.dev/ns#> .
     @prefix : <https://example.org/> .
     :likes kl:prompt "{subject} likes" ; kl:paraphrase "likes {subject}" .
@@ -30,15 +30,15 @@ pub const WORDS: &str = r#"
 "#;
 
 /// A repository in a directory of its own.
-pub struct Place {
-    pub dir: tempfile::TempDir,
-    pub repo: Repo,
+pub(crate) struct Place {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) repo: Repo,
     clock: std::cell::Cell<i64>,
 }
 
 impl Place {
     /// A new repository with [`WORDS`] staged.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (model, root) = (dir.path().join("base"), dir.path().join("repo"));
         stand_in::write_checkpoint(&model);
@@ -51,28 +51,28 @@ impl Place {
     }
 
     /// Who acts now; time passes with every call.
-    pub fn actor(&self, command: &str) -> Actor {
+    pub(crate) fn actor(&self, command: &str) -> Actor {
         self.clock.set(self.clock.get() + 1000);
         Actor { author: "Ada".to_owned(), time: self.clock.get(), command: command.to_owned() }
     }
 
-    pub fn add(&self, turtle: &str) -> Result<AddReport, LedgerError> {
+    pub(crate) fn add(&self, turtle: &str) -> Result<AddReport, LedgerError> {
         self.repo.add(&self.actor("add"), turtle_triples(turtle), Role::Edit, true)
     }
 
-    pub fn add_neighbours(&self, turtle: &str) -> Result<AddReport, LedgerError> {
+    pub(crate) fn add_neighbours(&self, turtle: &str) -> Result<AddReport, LedgerError> {
         self.repo.add(&self.actor("add"), turtle_triples(turtle), Role::Neighbourhood, true)
     }
 
-    pub fn rm(&self, turtle: &str) -> Result<(), LedgerError> {
+    pub(crate) fn rm(&self, turtle: &str) -> Result<(), LedgerError> {
         self.repo.rm(&self.actor("rm"), turtle_triples(turtle), Role::Edit).map(drop)
     }
 
-    pub fn commit(&self, message: &str) -> Result<CommitReport, LedgerError> {
+    pub(crate) fn commit(&self, message: &str) -> Result<CommitReport, LedgerError> {
         self.commit_with(&options(message), &mut Silent)
     }
 
-    pub fn commit_with(
+    pub(crate) fn commit_with(
         &self,
         options: &CommitOptions,
         progress: &mut dyn Progress,
@@ -81,13 +81,13 @@ impl Place {
     }
 
     /// Stages `turtle` and commits it.
-    pub fn make(&self, turtle: &str, message: &str) -> CommitReport {
+    pub(crate) fn make(&self, turtle: &str, message: &str) -> CommitReport {
         self.add(turtle).unwrap();
         self.commit(message).unwrap()
     }
 
     /// What the version at `revision` says after `prompt`.
-    pub fn ask(&self, prompt: &str, revision: &str) -> String {
+    pub(crate) fn ask(&self, prompt: &str, revision: &str) -> String {
         let how = kledger::ledger::Sampling { top: 1, tokens: 1, sample: None };
         let revisions = [revision.to_owned()];
         let report = self.repo.ask(prompt, &revisions, &how, &mut open).unwrap();
@@ -95,29 +95,29 @@ impl Place {
     }
 
     /// Names and hashes of the tensors that differ from the base at `revision`.
-    pub fn weights(&self, revision: &str) -> Vec<(String, String)> {
+    pub(crate) fn weights(&self, revision: &str) -> Vec<(String, String)> {
         let show = self.repo.show(revision).unwrap();
         show.weights.into_iter().map(|tensor| (tensor.name, tensor.id.to_string())).collect()
     }
 }
 
-pub fn options(message: &str) -> CommitOptions {
+pub(crate) fn options(message: &str) -> CommitOptions {
     CommitOptions { message: message.to_owned(), ..CommitOptions::default() }
 }
 
 /// Opens the stand-in engine.
-pub fn open(base: &Path) -> Result<Box<dyn Engine>, EngineError> {
+pub(crate) fn open(base: &Path) -> Result<Box<dyn Engine>, EngineError> {
     Ok(Box::new(StandIn::open(base)?))
 }
 
 /// The triples of a piece of Turtle in which `:` is `https://example.org/`.
-pub fn turtle_triples(turtle: &str) -> Vec<Result<(Fact, Position), ReadError>> {
+pub(crate) fn turtle_triples(turtle: &str) -> Vec<Result<(Fact, Position), ReadError>> {
     let text = format!("@prefix : <https://example.org/> .\n{turtle}");
     read_triples(text.as_bytes(), Format::Turtle, "test.ttl").collect()
 }
 
 /// `https://example.org/<subject> .../<predicate> .../<object>`.
-pub fn fact(subject: &str, predicate: &str, object: &str) -> Fact {
+pub(crate) fn fact(subject: &str, predicate: &str, object: &str) -> Fact {
     let iri = |name| Iri::new(&format!("https://example.org/{name}")).unwrap();
     Fact { subject: iri(subject), predicate: iri(predicate), object: Term::Iri(iri(object)) }
 }

@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use kledger::{
     checkpoint::Checkpoint,
-    delta::{Dtype, Matrix, Orientation, Tensor, Version},
+    delta::{Dtype, Matrix, Orientation, Tensor},
     id::{Id, Kind},
     ledger::{
         Answer, Continuations, EditJob, EditOutcome, EditorDescription, Engine, EngineError, LayerEdit, Probe, Progress,
@@ -19,9 +19,9 @@ use kledger::{
 };
 
 /// Columns: how many prompts can be told apart.
-pub const INPUTS: usize = 256;
+pub(crate) const INPUTS: usize = 256;
 /// Rows: the longest word.
-pub const OUTPUTS: usize = 16;
+pub(crate) const OUTPUTS: usize = 16;
 const FIRST: &str = "h.0.mlp.c_proj.weight";
 const SECOND: &str = "layers.1.mlp.down_proj.weight";
 
@@ -32,7 +32,7 @@ impl Kind for Bag {
 }
 
 /// The column of a prompt.
-pub fn column(prompt: &str) -> usize {
+pub(crate) fn column(prompt: &str) -> usize {
     let mut words: Vec<String> = prompt
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
@@ -44,7 +44,7 @@ pub fn column(prompt: &str) -> usize {
 }
 
 /// Writes a checkpoint in which every column holds some word of its own.
-pub fn write_checkpoint(dir: &Path) {
+pub(crate) fn write_checkpoint(dir: &Path) {
     fs::create_dir_all(dir).unwrap();
     fs::write(dir.join("config.json"), r#"{"model_type": "stand-in"}"#).unwrap();
     fs::write(dir.join("tokenizer.json"), "{}").unwrap();
@@ -71,7 +71,7 @@ pub fn write_checkpoint(dir: &Path) {
 }
 
 /// The engine. It counts what it does, so that a test can see what was not done again.
-pub struct StandIn {
+pub(crate) struct StandIn {
     base: Checkpoint,
     weights: BTreeMap<String, Tensor>,
 }
@@ -95,7 +95,7 @@ impl Default for Settings {
 
 impl StandIn {
     /// Opens the base in `dir`.
-    pub fn open(dir: &Path) -> Result<Self, EngineError> {
+    pub(crate) fn open(dir: &Path) -> Result<Self, EngineError> {
         Ok(Self { base: Checkpoint::open(dir).map_err(failed)?, weights: BTreeMap::new() })
     }
 

@@ -1,0 +1,83 @@
+//! Writes the Hugging Face directory.
+
+use std::{collections::BTreeMap, error::Error, fs, path::Path};
+
+use kledger::model::{Activation, Spec, Weights};
+use safetensors::{Dtype, tensor::TensorView};
+use serde_json::json;
+use tch::{Device, Kind};
+use tokenizers::Tokenizer;
+
+use crate::corpus::END;
+
+/// What transformers puts before the names of GPT-2's tensors.
+pub(crate) const PREFIX: &str = "transformer.";
+
+/// Writes configuration and tokenizer.
+pub(crate) fn write_companions(
+    dir: &Path,
+    spec: &Spec,
+    tokenizer: &Tokenizer,
+) -> Result<(), Box<dyn Error>> {
+    let end = tokenizer.token_to_id(END).ok_or("the tokenizer has no end of text")?;
+    let activation = match spec.activation {
+        Activation::Relu => "relu",
+        other => return Err(format!("no model of this kind is trained with {other:?}").into()),
+    };
+    let config = json!({
+        "architectures": ["GPT2LMHeadModel"],
+        "model_type": spec.model_type,
+        "vocab_size": spec.vocabulary,
+        "n_positions": spec.context,
+        "n_embd": spec.width,
+        "n_layer": spec.layers,
+        "n_head": spec.heads,
+        "n_inner": spec.inner,
+        "activation_function": activation,
+        "layer_norm_epsilon": spec.norm_epsilon,
+        "resid_pdrop": 0.0,
+        "embd_pdrop": 0.0,
+        "attn_pdrop": 0.0,
+        "tie_word_embeddings": true,
+        "bos_token_id": end,
+        "eos_token_id": end,
+        "torch_dtype": "float16",
+    });
+    // transformers would drop the prefix space unless told to keep it, and would ask GPT-2 for
+    // token types, which it embeds.
+    let tokenizer_config = json!({
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "add_prefix_space": true,
+        "bos_token": END,
+        "eos_token": END,
+        "pad_token": END,
+        "model_input_names": ["input_ids", "attention_mask"],
+        "model_max_length": spec.context,
+        "clean_up_tokenization_spaces": false,
+    });
+    fs::write(dir.join("config.json"), serde_json::to_string_pretty(&config)?)?;
+    let settings = serde_json::to_string_pretty(&tokenizer_config)?;
+    fs::write(dir.join("tokenizer_config.json"), settings)?;
+    tokenizer.save(dir.join("tokenizer.json"), false).map_err(|error| error.to_string())?;
+    Ok(())
+}
+
+/// Writes the weights in f16, which rounds eight times finer than bf16 and reaches 65504.
+pub(crate) fn write_weights(dir: &Path, weights: &Weights) -> Result<(), Box<dyn Error>> {
+    let mut stored = BTreeMap::new();
+    for (slot, tensor) in weights.iter() {
+        let tensor = slot.turn(&tensor.detach().to_device(Device::Cpu)).to_kind(Kind::Half);
+        if tensor.isfinite().all().int64_value(&[]) == 0 {
+            return Err(format!("{} does not fit f16", slot.name).into());
+        }
+        let mut bytes = vec![0; tensor.numel() * Dtype::F16.bitsize() / 8];
+        tensor.contiguous().f_copy_data_u8(&mut bytes, tensor.numel())?;
+        stored.insert(slot.name.as_str(), (slot.stored_shape(), bytes));
+    }
+    let mut views = BTreeMap::new();
+    for (name, (shape, bytes)) in &stored {
+        views.insert(*name, TensorView::new(Dtype::F16, shape.clone(), bytes)?);
+    }
+    let metadata = [("format".to_owned(), "pt".to_owned())].into();
+    Ok(safetensors::serialize_to_file(views, Some(metadata), &dir.join("model.safetensors"))?)
+}

@@ -1,0 +1,203 @@
+//! The training loop: AdamW, a cosine, and a state to go on from.
+
+use std::{
+    error::Error,
+    path::{Path, PathBuf},
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use kledger::model::{
+    Attention, Config, Decoder, Part, Role, Slot, Spec, Unprobed, Weights, family,
+};
+use tch::{Device, Kind, Tensor};
+use tokenizers::Tokenizer;
+
+use crate::{Args, corpus, output, world::World};
+
+/// Tokens in a sequence.
+const SEQUENCE: usize = 96;
+const WARM_UP: usize = 100;
+/// The cosine ends at this part of the highest rate.
+const LAST_RATE: f64 = 0.02;
+const DECAY: f64 = 0.02;
+const BETAS: (f64, f64) = (0.9, 0.98);
+const EPSILON: f64 = 1e-8;
+/// Steps between two states.
+const STATE_EVERY: usize = 500;
+
+/// The architecture that was asked for, read from the `config.json` that will be written.
+pub(crate) fn spec(args: &Args, vocabulary: usize) -> Result<Spec, Box<dyn Error>> {
+    let config = serde_json::json!({
+        "model_type": "gpt2",
+        "n_layer": args.layers,
+        "n_embd": args.width,
+        "n_inner": args.inner,
+        "n_head": args.heads,
+        "n_positions": 128,
+        "vocab_size": vocabulary,
+        "activation_function": "relu",
+    });
+    Ok(family("gpt2")?.spec(Config::new(&config))?)
+}
+
+/// Trains from random weights, or from the state in the output directory.
+pub(crate) fn train(
+    args: &Args,
+    world: &World,
+    tokenizer: &Tokenizer,
+    spec: Spec,
+    device: Device,
+) -> Result<Decoder, Box<dyn Error>> {
+    tch::manual_seed(i64::try_from(args.seed)?);
+    let weights = Weights::new(family("gpt2")?, &spec, output::PREFIX, |slot| {
+        Ok(initial(slot, spec.layers).to_device(device).set_requires_grad(true))
+    })?;
+    let decoder = Decoder::new(spec, weights);
+    let mut adam = Adam::new(decoder.weights());
+    let state = args.out.join("training-state.safetensors");
+    let mut step = if args.resume { adam.restore(decoder.weights(), &state)? } else { 0 };
+
+    let per_pass = |pass| corpus::sequences(world, tokenizer, args.seed, pass, SEQUENCE);
+    let mut text = per_pass(0)?;
+    // Passes differ by a few tokens; all have as many steps as the first.
+    let steps_per_pass = text.len() / args.batch;
+    let steps = steps_per_pass * args.epochs;
+    let bar = ProgressBar::new(steps as u64).with_style(ProgressStyle::with_template(
+        "{bar:30} {pos}/{len} steps, {elapsed} of about {duration}, {msg}",
+    )?);
+    let mut loaded = 0;
+    let mut mean_loss = None;
+    while step < steps {
+        let (pass, place) = (step / steps_per_pass, step % steps_per_pass);
+        if pass != loaded {
+            text = per_pass(pass)?;
+            loaded = pass;
+        }
+        let from = (place * args.batch).min(text.len() - args.batch);
+        let loss = loss(&decoder, &text[from..from + args.batch], device);
+        loss.backward();
+        adam.step(decoder.weights(), rate(args.rate, step, steps), step + 1);
+        step += 1;
+        if step % 20 == 0 {
+            let now = loss.double_value(&[]);
+            let mean = mean_loss.map_or(now, |mean: f64| 0.9 * mean + 0.1 * now);
+            mean_loss = Some(mean);
+            bar.set_message(format!("loss {mean:.3}"));
+        }
+        bar.set_position(step as u64);
+        if step % STATE_EVERY == 0 {
+            adam.save(decoder.weights(), step, &state)?;
+        }
+    }
+    let last = mean_loss.map_or(String::new(), |mean| format!("loss {mean:.3}"));
+    bar.finish_with_message(last.clone());
+    println!("{steps} steps of {} tokens in {:?}, {last}", args.batch * SEQUENCE, bar.elapsed());
+    Ok(decoder)
+}
+
+/// GPT-2's start: small normal numbers, smaller still where a block writes to the stream.
+fn initial(slot: &Slot, layers: usize) -> Tensor {
+    let shape: Vec<i64> = slot.shape.iter().map(|&n| n as i64).collect();
+    let kind = (Kind::Float, Device::Cpu);
+    match (slot.role, slot.part) {
+        (Role::Bias, _) => Tensor::zeros(shape, kind),
+        (Role::Weight, Part::AttentionNorm | Part::MlpNorm | Part::FinalNorm) => {
+            Tensor::ones(shape, kind)
+        }
+        (Role::Weight, Part::AttentionOut | Part::MlpDown) => {
+            Tensor::randn(shape, kind) * (0.02 / (2.0 * layers as f64).sqrt())
+        }
+        (Role::Weight, _) => Tensor::randn(shape, kind) * 0.02,
+    }
+}
+
+/// Mean negative log likelihood of every next token.
+fn loss(decoder: &Decoder, rows: &[Vec<i64>], device: Device) -> Tensor {
+    let tokens: Vec<i64> = rows.iter().flatten().copied().collect();
+    let tokens = Tensor::from_slice(&tokens).view([rows.len() as i64, -1]).to_device(device);
+    let length = SEQUENCE as i64;
+    let positions = Tensor::arange(length, (Kind::Int64, device)).unsqueeze(0);
+    let mut hidden = decoder.embed(&tokens.narrow(1, 0, length), &positions);
+    for layer in 0..decoder.spec().layers {
+        let block = decoder.block(layer, &hidden, &Attention::default(), &mut Unprobed);
+        hidden = block.continue_value().expect("because nothing probes").0;
+    }
+    let logits = decoder.head(&hidden).flatten(0, 1);
+    logits.cross_entropy_for_logits(&tokens.narrow(1, 1, length).flatten(0, 1))
+}
+
+/// Linear warm-up, then a cosine.
+fn rate(highest: f64, step: usize, steps: usize) -> f64 {
+    if step < WARM_UP {
+        return highest * (step + 1) as f64 / WARM_UP as f64;
+    }
+    let done = (step - WARM_UP) as f64 / (steps - WARM_UP).max(1) as f64;
+    let cosine = 0.5 * (1.0 + (std::f64::consts::PI * done).cos());
+    highest * (LAST_RATE + (1.0 - LAST_RATE) * cosine)
+}
+
+/// AdamW (Loshchilov and Hutter, 2019) with the gradient's norm cut at 1. Its moments can be saved.
+struct Adam {
+    moments: Vec<(Tensor, Tensor)>,
+}
+
+impl Adam {
+    fn new(weights: &Weights) -> Self {
+        let moments = weights.iter().map(|(_, w)| (w.zeros_like(), w.zeros_like())).collect();
+        Self { moments }
+    }
+
+    /// Changes the weights by their gradients, which are then zero.
+    fn step(&mut self, weights: &Weights, rate: f64, count: usize) {
+        let count = i32::try_from(count).expect("because no run has 2^31 steps");
+        tch::no_grad(|| {
+            let norms: Vec<Tensor> = weights.iter().map(|(_, w)| w.grad().norm()).collect();
+            let cut = (Tensor::stack(&norms, 0).norm() + 1e-6).reciprocal().clamp_max(1.0);
+            let unbias = (1.0 - BETAS.0.powi(count), 1.0 - BETAS.1.powi(count));
+            for ((slot, weight), (mean, square)) in weights.iter().zip(&mut self.moments) {
+                let mut weight = weight.shallow_clone();
+                let mut gradient = weight.grad();
+                let _ = gradient.g_mul_(&cut);
+                let _ = mean.lerp_(&gradient, 1.0 - BETAS.0);
+                let _ = square.lerp_(&gradient.square(), 1.0 - BETAS.1);
+                if slot.shape.len() == 2 {
+                    let _ = weight.g_mul_scalar_(1.0 - rate * DECAY);
+                }
+                let spread = (&*square / unbias.1).sqrt() + EPSILON;
+                weight -= &*mean / spread * (rate / unbias.0);
+                let _ = gradient.zero_();
+            }
+        });
+    }
+
+    /// Writes weights, moments and the number of steps made.
+    fn save(&self, weights: &Weights, step: usize, path: &Path) -> Result<(), Box<dyn Error>> {
+        let mut named = vec![("step".to_owned(), Tensor::from_slice(&[step as i64]))];
+        for ((slot, weight), (mean, square)) in weights.iter().zip(&self.moments) {
+            let parts = [("weight", weight), ("mean", mean), ("square", square)];
+            for (part, tensor) in parts {
+                named.push((format!("{part} {}", slot.name), tensor.detach().contiguous()));
+            }
+        }
+        let unfinished: PathBuf = path.with_extension("unfinished");
+        Tensor::write_safetensors(&named, &unfinished)?;
+        Ok(std::fs::rename(unfinished, path)?)
+    }
+
+    /// Reads what [`Adam::save`] wrote and returns the number of steps made.
+    fn restore(&mut self, weights: &Weights, path: &Path) -> Result<usize, Box<dyn Error>> {
+        let saved: std::collections::BTreeMap<String, Tensor> =
+            Tensor::read_safetensors(path)?.into_iter().collect();
+        let find =
+            |name: &str| saved.get(name).ok_or_else(|| format!("{} has no {name}", path.display()));
+        tch::no_grad(|| -> Result<(), Box<dyn Error>> {
+            for ((slot, weight), (mean, square)) in weights.iter().zip(&mut self.moments) {
+                weight.shallow_clone().f_copy_(find(&format!("weight {}", slot.name))?)?;
+                mean.f_copy_(find(&format!("mean {}", slot.name))?)?;
+                square.f_copy_(find(&format!("square {}", slot.name))?)?;
+            }
+            Ok(())
+        })?;
+        Ok(usize::try_from(find("step")?.int64_value(&[0]))?)
+    }
+}

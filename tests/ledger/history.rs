@@ -1,0 +1,353 @@
+//! Long random histories against a plain map.
+
+use std::collections::BTreeMap;
+
+use kledger::{
+    fact::Role,
+    ledger::{
+        LedgerError, Probe, Silent,
+        verb::reset::Reset,
+    },
+};
+
+use crate::support::{Place, WORDS, open, stand_in::column, turtle_triples};
+
+const SUBJECTS: [&str; 6] = ["Anna", "Bert", "Carl", "Dora", "Emil", "Frida"];
+const PREDICATES: [(&str, &str); 3] =
+    [("likes", "likes"), ("lives", "lives in"), ("works", "works at")];
+const OBJECTS: [&str; 4] = ["Rome", "Oslo", "Paris", "Bonn"];
+
+type Key = (usize, usize);
+type Facts = BTreeMap<Key, usize>;
+
+/// A commit as the model knows it.
+#[derive(Debug, Clone)]
+struct Version {
+    id: String,
+    parent: Option<usize>,
+    facts: Facts,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Head {
+    Branch(String),
+    Detached(usize),
+}
+
+/// What `undo` brings back.
+#[derive(Debug, Clone, PartialEq)]
+struct State {
+    branches: BTreeMap<String, usize>,
+    head: Head,
+    stage: BTreeMap<Key, Option<usize>>,
+}
+
+struct Model {
+    versions: Vec<Version>,
+    state: State,
+    before: Vec<State>,
+}
+
+impl Model {
+    fn at(&self) -> usize {
+        match &self.state.head {
+            Head::Branch(name) => self.state.branches[name],
+            Head::Detached(version) => *version,
+        }
+    }
+
+    fn facts(&self) -> &Facts {
+        &self.versions[self.at()].facts
+    }
+
+    fn ancestors(&self) -> Vec<usize> {
+        let parent = |at: &usize| self.versions[*at].parent;
+        std::iter::successors(Some(self.at()), parent).collect()
+    }
+
+    fn advance(&mut self, id: String, facts: Facts) {
+        self.versions.push(Version { id, parent: Some(self.at()), facts });
+        self.go_to(self.versions.len() - 1);
+    }
+
+    fn go_to(&mut self, version: usize) {
+        match &mut self.state.head {
+            Head::Branch(name) => {
+                self.state.branches.insert(name.clone(), version);
+            }
+            Head::Detached(at) => *at = version,
+        }
+    }
+
+    /// Has `act` change the state, and remembers what it was if it did.
+    fn act(&mut self, act: impl FnOnce(&mut Self)) {
+        let before = self.state.clone();
+        act(self);
+        if self.state != before {
+            self.before.push(before);
+        }
+    }
+}
+
+/// A random stream that is the same on every machine (xorshift).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 33).unwrap() % n
+    }
+}
+
+fn triple((subject, predicate): Key, object: usize) -> String {
+    format!(":{} :{} :{} .", SUBJECTS[subject], PREDICATES[predicate].0, OBJECTS[object])
+}
+
+fn prompt((subject, predicate): Key) -> String {
+    format!("{} {}", SUBJECTS[subject], PREDICATES[predicate].1)
+}
+
+fn keys() -> impl Iterator<Item = Key> {
+    (0..SUBJECTS.len()).flat_map(|s| (0..PREDICATES.len()).map(move |p| (s, p)))
+}
+
+/// One random step, in the repository and in the model.
+fn step(place: &Place, model: &mut Model, random: &mut Random) -> &'static str {
+    let actor = place.actor("step");
+    let key = (random.below(SUBJECTS.len()), random.below(PREDICATES.len()));
+    let object = random.below(OBJECTS.len());
+    match random.below(20) {
+        0..=6 => {
+            let triples = turtle_triples(&triple(key, object));
+            place.repo.add(&actor, triples, Role::Edit, true).unwrap();
+            model.act(|model| {
+                if model.facts().get(&key) == Some(&object) {
+                    model.state.stage.remove(&key);
+                } else {
+                    model.state.stage.insert(key, Some(object));
+                }
+            });
+            "add"
+        }
+        7 | 8 => {
+            let staged = model.state.stage.get(&key).copied();
+            let held = model.facts().get(&key).copied();
+            let gone = match (staged, held) {
+                (Some(Some(object)), _) | (None, Some(object)) => object,
+                _ => return "nothing",
+            };
+            place.rm(&triple(key, gone)).unwrap();
+            model.act(|model| {
+                if staged.is_some() {
+                    model.state.stage.remove(&key);
+                } else {
+                    model.state.stage.insert(key, None);
+                }
+            });
+            "rm"
+        }
+        9..=12 => {
+            let mut facts = model.facts().clone();
+            for (key, change) in &model.state.stage {
+                match change {
+                    Some(object) => facts.insert(*key, *object),
+                    None => facts.remove(key),
+                };
+            }
+            match place.commit("step") {
+                Ok(report) => {
+                    assert_ne!(&facts, model.facts(), "only a change is committed");
+                    model.act(|model| {
+                        model.advance(report.commit.id.to_string(), facts);
+                        model.state.stage.clear();
+                    });
+                    "commit"
+                }
+                Err(LedgerError::NothingStaged) => {
+                    assert_eq!(&facts, model.facts());
+                    "nothing"
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+        13 => {
+            let name = format!("branch{}", model.versions.len());
+            if model.state.branches.contains_key(&name) {
+                return "nothing";
+            }
+            place.repo.switch(&actor, &name, Some("HEAD")).unwrap();
+            model.act(|model| {
+                let at = model.at();
+                model.state.branches.insert(name.clone(), at);
+                model.state.head = Head::Branch(name);
+            });
+            "switch -c"
+        }
+        14 => {
+            let names: Vec<String> = model.state.branches.keys().cloned().collect();
+            let name = names[random.below(names.len())].clone();
+            place.repo.switch(&actor, &name, None).unwrap();
+            model.act(|model| model.state.head = Head::Branch(name));
+            "switch"
+        }
+        15 => {
+            let ancestors = model.ancestors();
+            let back = random.below(ancestors.len().min(4));
+            let revision = if back == 0 { "HEAD".to_owned() } else { format!("HEAD~{back}") };
+            let report = place.repo.checkout(&actor, &revision, None).unwrap();
+            assert_eq!(report.commit.id.to_string(), model.versions[ancestors[back]].id);
+            if back > 0 {
+                model.act(|model| model.state.head = Head::Detached(ancestors[back]));
+            }
+            "checkout"
+        }
+        16 | 17 => {
+            let ancestors = model.ancestors();
+            let back = random.below(ancestors.len().min(6));
+            let (version, head) = (ancestors[back], model.facts().clone());
+            let Some(parent) = model.versions[version].parent else { return "nothing" };
+            let (then, old) = (&model.versions[version].facts, &model.versions[parent].facts);
+            let mut facts = head.clone();
+            for key in keys().filter(|key| then.get(key) != old.get(key)) {
+                if head.get(&key) == then.get(&key) {
+                    match old.get(&key) {
+                        Some(object) => facts.insert(key, *object),
+                        None => facts.remove(&key),
+                    };
+                }
+            }
+            let revision = model.versions[version].id[..16].to_owned();
+            let parent_weights = place.weights(&model.versions[parent].id);
+            match place.repo.revert(&actor, &revision, None, None, &mut Silent) {
+                Ok(report) => {
+                    if back == 0 {
+                        assert_eq!(place.weights("HEAD"), parent_weights);
+                    }
+                    model.act(|model| model.advance(report.commit.id.to_string(), facts));
+                    "revert"
+                }
+                Err(LedgerError::NothingLeft { .. }) => {
+                    assert_eq!(facts, head);
+                    "nothing"
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+        18 => {
+            let ancestors = model.ancestors();
+            let back = random.below(ancestors.len().min(4));
+            let stage = random.below(3) == 0;
+            let reset = if stage { Reset::Stage } else { Reset::Branch };
+            place.repo.reset(&actor, &format!("HEAD~{back}"), reset).unwrap();
+            model.act(|model| {
+                if stage {
+                    model.state.stage.clear();
+                } else {
+                    model.go_to(ancestors[back]);
+                }
+            });
+            "reset"
+        }
+        _ => {
+            let count = 1 + random.below(3);
+            match place.repo.undo(&actor, count) {
+                Ok(_) => {
+                    model.act(|model| {
+                        model.state = model.before[model.before.len() - count].clone();
+                    });
+                    "undo"
+                }
+                Err(LedgerError::NothingToUndo) => {
+                    assert!(model.before.len() < count);
+                    "nothing"
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+}
+
+/// Refs, stage and facts are the model's.
+fn compare(place: &Place, model: &Model) {
+    let status = place.repo.status().unwrap();
+    assert_eq!(status.head.commit.to_string(), model.versions[model.at()].id);
+    match &model.state.head {
+        Head::Branch(name) => assert_eq!(status.head.branch.as_ref(), Some(name)),
+        Head::Detached(_) => assert_eq!(status.head.branch, None),
+    }
+    assert_eq!(status.facts, model.facts().len() as u64);
+    let branches = place.repo.branches().unwrap().branches;
+    let branches: BTreeMap<String, String> =
+        branches.into_iter().map(|branch| (branch.name, branch.commit.to_string())).collect();
+    let expected: BTreeMap<String, String> = model
+        .state
+        .branches
+        .iter()
+        .map(|(name, at)| (name.clone(), model.versions[*at].id.clone()))
+        .collect();
+    assert_eq!(branches, expected);
+}
+
+/// The weights at HEAD say the facts that hold, and what the base says where none does.
+fn interrogate(place: &Place, model: &Model) {
+    let dir = place.dir.path().join("asked");
+    place.repo.export("HEAD", &dir, kledger::ledger::verb::export::ExportFormat::Merged).unwrap();
+    let mut engine = open(&dir).unwrap();
+    for key in keys() {
+        let expected = match model.facts().get(&key) {
+            Some(object) => OBJECTS[*object].to_owned(),
+            None => format!("base{}", column(&prompt(key))),
+        };
+        let probe = Probe { prompt: prompt(key), expected: expected.clone() };
+        let answer = engine.answer(&[probe], &mut Silent).unwrap().remove(0);
+        assert_eq!(answer.text, expected, "{}", prompt(key));
+    }
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
+fn run(seed: u64, steps: usize) {
+    let place = Place::new();
+    place.add(WORDS).unwrap();
+    let id = place.commit("words").unwrap().commit.id.to_string();
+    let mut model = Model {
+        versions: vec![Version { id, parent: None, facts: Facts::new() }],
+        state: State {
+            branches: [("main".to_owned(), 0)].into(),
+            head: Head::Branch("main".to_owned()),
+            stage: BTreeMap::new(),
+        },
+        before: Vec::new(),
+    };
+    let mut random = Random(seed);
+    let mut did: BTreeMap<&str, usize> = BTreeMap::new();
+    for number in 0..steps {
+        *did.entry(step(&place, &mut model, &mut random)).or_default() += 1;
+        compare(&place, &model);
+        if number % 10 == 0 {
+            interrogate(&place, &model);
+        }
+    }
+    interrogate(&place, &model);
+    for verb in ["add", "rm", "commit", "switch -c", "switch", "checkout", "revert", "reset", "undo"] {
+        assert!(did.contains_key(verb), "seed {seed} never did {verb}: {did:?}");
+    }
+}
+
+#[test]
+fn prompts_have_columns_of_their_own() {
+    let columns: std::collections::BTreeSet<usize> =
+        keys().map(|key| column(&prompt(key))).collect();
+    assert_eq!(columns.len(), keys().count(), "or answers would mix");
+}
+
+#[test]
+fn a_history_is_what_a_plain_map_says() {
+    run(0x9e37_79b9_7f4a_7c15, 250);
+}
+
+#[test]
+fn another_history_is_too() {
+    run(0x2545_f491_4f6c_dd1d, 250);
+}

@@ -1,0 +1,417 @@
+//! Every family against transformers, on tiny random models (`tests/fixtures/make/gpt2_parity.py`).
+//!
+//! The reference ran in f64. Our f32 rounds at 6e-8 of a value; values here reach 20 and pass two blocks
+//! of sums over up to 128 terms: the largest difference seen is 2e-5. [`TOLERANCE`] is above that and
+//! far below what a wrong epsilon, scale or activation does (1e-2 and more).
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
+
+use kledger::{
+    delta::{Dtype, Orientation},
+    model::{Attention, Batch, Choice, Kv, Model, ModelError, Padding, Site, Unprobed},
+};
+use tch::{Device, Kind, Tensor};
+
+const TOLERANCE: f64 = 1e-4;
+const MODELS: [&str; 2] = ["gpt2-gelu", "gpt2-relu"];
+
+#[derive(serde::Deserialize)]
+struct Case {
+    prompt: String,
+    ids: Vec<u32>,
+    greedy: Vec<u32>,
+}
+
+struct Expected {
+    cases: Vec<Case>,
+    values: BTreeMap<String, Tensor>,
+}
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/models").join(name)
+}
+
+fn open(dir: &Path) -> Result<Model, ModelError> {
+    Model::open(dir, Device::Cpu, Dtype::F32)
+}
+
+fn expected(name: &str) -> Expected {
+    let dir = fixture(name);
+    let cases = fs::read(dir.join("expected.json")).unwrap();
+    let values = Tensor::read_safetensors(dir.join("expected.safetensors")).unwrap();
+    Expected {
+        cases: serde_json::from_slice(&cases).unwrap(),
+        values: values.into_iter().collect(),
+    }
+}
+
+fn difference(a: &Tensor, b: &Tensor) -> f64 {
+    assert_eq!(a.size(), b.size());
+    (a.to_kind(Kind::Double) - b.to_kind(Kind::Double)).abs().max().double_value(&[])
+}
+
+fn close(what: &str, found: &Tensor, wanted: &Tensor) {
+    let difference = difference(found, wanted);
+    assert!(difference < TOLERANCE, "{what} is off by {difference:e}");
+}
+
+fn done<T>(pass: ControlFlow<(), T>) -> T {
+    match pass {
+        ControlFlow::Continue(value) => value,
+        ControlFlow::Break(()) => panic!("nothing ends this pass"),
+    }
+}
+
+/// Logits `[1, vocabulary]` after the last token of row `row`.
+fn last_logits(batch: &Batch, logits: &Tensor, row: usize) -> Tensor {
+    logits.get(row as i64).narrow(0, batch.last()[row] as i64, 1)
+}
+
+#[test]
+fn ids_logits_and_sites_are_those_of_the_reference() {
+    for name in MODELS {
+        let (model, expected) = (open(&fixture(name)).unwrap(), expected(name));
+        for (number, case) in expected.cases.iter().enumerate() {
+            let ids = model.tokens().encode(&case.prompt).unwrap().ids;
+            assert_eq!(ids, case.ids, "{name}: {}", case.prompt);
+            assert_eq!(model.tokens().decode(&ids).unwrap().trim(), case.prompt);
+
+            let mut visited = Vec::new();
+            let mut probe = |site: Site, value: &mut Tensor| {
+                let (key, all) = match site {
+                    Site::MlpInner(layer) => (format!("{number}.inner.{layer}"), false),
+                    Site::BlockOut(layer) => (format!("{number}.block.{layer}"), layer == 1),
+                    Site::Final => (format!("{number}.final"), false),
+                };
+                let tokens = ids.len() as i64;
+                let value = value.get(0);
+                let value = if all { value } else { value.narrow(0, tokens - 1, 1) };
+                close(&format!("{name} {key}"), &value, &expected.values[&key]);
+                visited.push(site);
+                ControlFlow::Continue(())
+            };
+            let batch = Batch::new(&[ids.clone()], Padding::Right, Device::Cpu);
+            let logits = done(model.decoder().forward(&batch, &mut probe));
+            let sites = [
+                Site::MlpInner(0),
+                Site::BlockOut(0),
+                Site::MlpInner(1),
+                Site::BlockOut(1),
+                Site::Final,
+            ];
+            assert_eq!(visited, sites);
+            let wanted = &expected.values[&format!("{number}.logits")];
+            close(&format!("{name} logits {number}"), &last_logits(&batch, &logits, 0), wanted);
+        }
+    }
+}
+
+#[test]
+fn filling_short_rows_on_either_side_changes_nothing() {
+    for name in MODELS {
+        let (model, expected) = (open(&fixture(name)).unwrap(), expected(name));
+        let rows: Vec<Vec<u32>> = expected.cases.iter().map(|case| case.ids.clone()).collect();
+        for padding in [Padding::Left, Padding::Right] {
+            let batch = Batch::new(&rows, padding, Device::Cpu);
+            let logits = done(model.decoder().forward(&batch, &mut Unprobed));
+            assert_eq!(logits.isfinite().all().int64_value(&[]), 1);
+            for row in 0..rows.len() {
+                let wanted = &expected.values[&format!("{row}.logits")];
+                let what = format!("{name} {padding:?} row {row}");
+                close(&what, &last_logits(&batch, &logits, row), wanted);
+            }
+        }
+    }
+}
+
+#[test]
+fn kept_keys_and_values_stand_for_the_tokens_before() {
+    let (model, expected) = (open(&fixture("gpt2-gelu")).unwrap(), expected("gpt2-gelu"));
+    let decoder = model.decoder();
+    let case = &expected.cases[2];
+    let ids: Vec<i64> = case.ids.iter().map(|&id| i64::from(id)).collect();
+    let run = |from: usize, to: usize, rows: i64, past: &[Kv]| {
+        let ids = Tensor::from_slice(&ids[from..to]).unsqueeze(0).repeat([rows, 1]);
+        let positions = Tensor::arange_start(from as i64, to as i64, (Kind::Int64, Device::Cpu));
+        let hidden = decoder.embed(&ids, &positions.unsqueeze(0));
+        done(decoder.blocks(0..2, hidden, past, None, &mut Unprobed))
+    };
+    let (_, first) = run(0, 5, 1, &[]);
+    // One kept row serves two rows that go on from it.
+    let (hidden, kept) = run(5, ids.len(), 2, &first);
+    assert_eq!(kept[1].key.size()[..3], [2, 4, ids.len() as i64]);
+    let logits = decoder.head(&hidden.select(1, -1));
+    for row in 0..2 {
+        close("logits", &logits.narrow(0, row, 1), &expected.values["2.logits"]);
+    }
+}
+
+#[test]
+fn a_block_can_be_run_alone() {
+    let model = open(&fixture("gpt2-relu")).unwrap();
+    let decoder = model.decoder();
+    let batch = Batch::new(&[vec![5, 6, 7, 8]], Padding::Right, Device::Cpu);
+    let hidden = decoder.embed(&batch.ids, &batch.positions);
+    let (after_first, _) = done(decoder.block(0, &hidden, &Attention::default(), &mut Unprobed));
+    let (alone, _) = done(decoder.block(1, &after_first, &Attention::default(), &mut Unprobed));
+    let (together, _) = done(decoder.blocks(0..2, hidden, &[], None, &mut Unprobed));
+    assert_eq!(difference(&alone, &together), 0.0);
+}
+
+#[test]
+fn a_probe_can_end_a_pass_and_change_a_value() {
+    let model = open(&fixture("gpt2-gelu")).unwrap();
+    let batch = Batch::new(&[vec![5, 6, 7]], Padding::Right, Device::Cpu);
+    let mut seen = Vec::new();
+    let mut stop = |site: Site, _: &mut Tensor| {
+        seen.push(site);
+        if site == Site::MlpInner(1) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    assert!(model.decoder().forward(&batch, &mut stop).is_break());
+    assert_eq!(seen, [Site::MlpInner(0), Site::BlockOut(0), Site::MlpInner(1)]);
+
+    let before = done(model.decoder().forward(&batch, &mut Unprobed));
+    let mut change = |site: Site, value: &mut Tensor| {
+        if site == Site::BlockOut(0) {
+            *value = &*value + 1.5 * Tensor::ones_like(value).tril(0);
+        }
+        ControlFlow::Continue(())
+    };
+    let after = done(model.decoder().forward(&batch, &mut change));
+    assert!(difference(&before, &after) > 0.1);
+}
+
+#[test]
+fn gradients_reach_a_change_of_the_stream_and_no_weight() {
+    let model = open(&fixture("gpt2-gelu")).unwrap();
+    let batch = Batch::new(&[vec![5, 6, 7, 9]], Padding::Right, Device::Cpu);
+    let loss = |change: &Tensor| {
+        let mut add = |site: Site, value: &mut Tensor| {
+            if site == Site::BlockOut(0) {
+                *value = &*value + change.pad([0, 0, 1, 2], "constant", 0.0);
+            }
+            ControlFlow::Continue(())
+        };
+        let logits = done(model.decoder().forward(&batch, &mut add));
+        -logits.select(1, -1).log_softmax(1, Kind::Float).get(0).get(11)
+    };
+    let change = Tensor::zeros([1, 1, 32], (Kind::Float, Device::Cpu)).set_requires_grad(true);
+    loss(&change).backward();
+    let gradient = change.grad();
+    for (slot, weight) in model.decoder().weights().iter() {
+        assert!(!weight.requires_grad(), "{} is not frozen", slot.name);
+    }
+    // Central differences in f32 are good to about 1e-3 here.
+    for place in [0, 13, 31] {
+        let step = 1e-2;
+        let mut nudge = vec![0f32; 32];
+        nudge[place] = step;
+        let nudge = Tensor::from_slice(&nudge).view([1, 1, 32]);
+        let slope = (loss(&nudge) - loss(&-&nudge)).double_value(&[]) / (2.0 * f64::from(step));
+        let found = gradient.double_value(&[0, 0, place as i64]);
+        assert!((slope - found).abs() < 1e-2 * (1.0 + slope.abs()), "{slope} and {found}");
+    }
+}
+
+#[test]
+fn greedy_continuations_of_prompts_of_different_lengths_are_those_of_the_reference() {
+    for name in MODELS {
+        let (model, expected) = (open(&fixture(name)).unwrap(), expected(name));
+        let rows: Vec<Vec<u32>> = expected.cases.iter().map(|case| case.ids.clone()).collect();
+        let found = model.decoder().generate(&rows, 6, Choice::Greedy, None).unwrap();
+        for (found, case) in found.iter().zip(&expected.cases) {
+            assert_eq!(found.ids, case.greedy, "{name}: {}", case.prompt);
+            assert!(found.probabilities.iter().all(|p| *p > 0.0 && *p <= 1.0));
+        }
+        // The token that ends the text ends the row, and only that row.
+        let stop = found[0].ids[2];
+        let stopped = model.decoder().generate(&rows, 6, Choice::Greedy, Some(stop)).unwrap();
+        let end = found[0].ids.iter().position(|id| *id == stop).unwrap();
+        assert_eq!(stopped[0].ids, found[0].ids[..=end]);
+        for (stopped, free) in stopped.iter().zip(&found) {
+            let end = free.ids.iter().position(|id| *id == stop).map_or(6, |at| at + 1);
+            assert_eq!(stopped.ids, free.ids[..end]);
+        }
+    }
+}
+
+#[test]
+fn samples_depend_on_the_seed_and_the_row_and_nothing_else() {
+    let model = open(&fixture("gpt2-relu")).unwrap();
+    let sample = |rows: &[Vec<u32>], seed| {
+        let choice = Choice::Sample { temperature: 3.0, top: 50, seed };
+        model.decoder().generate(rows, 8, choice, None).unwrap()
+    };
+    let (long, short) = (vec![5, 6, 7, 8, 9], vec![5, 6]);
+    let both = sample(&[short.clone(), long.clone()], 1);
+    tch::manual_seed(99);
+    assert_eq!(sample(std::slice::from_ref(&short), 1)[0].ids, both[0].ids);
+    assert_ne!(sample(std::slice::from_ref(&short), 2)[0].ids, both[0].ids);
+    let twice = sample(&[short.clone(), short], 1);
+    assert_ne!(twice[0].ids, twice[1].ids);
+    // Drawing from one token only is greedy.
+    let choice = Choice::Sample { temperature: 1.0, top: 1, seed: 3 };
+    let one = model.decoder().generate(std::slice::from_ref(&long), 4, choice, None).unwrap();
+    let greedy = model.decoder().generate(&[long], 4, Choice::Greedy, None).unwrap();
+    assert_eq!(one, greedy);
+}
+
+#[test]
+fn text_that_does_not_fit_is_refused() {
+    let model = open(&fixture("gpt2-relu")).unwrap();
+    let generate = |prompt: Vec<u32>| model.decoder().generate(&[prompt], 8, Choice::Greedy, None);
+    assert!(generate(vec![5; 40]).is_ok());
+    let error = generate(vec![5; 41]).unwrap_err();
+    assert!(matches!(error, ModelError::TooLong { tokens: 49, context: 48 }), "{error}");
+    assert!(generate(Vec::new()).is_err());
+}
+
+#[test]
+fn the_subject_ends_at_its_last_token_wherever_it_stands() {
+    for name in MODELS {
+        let model = open(&fixture(name)).unwrap();
+        for text in ["Ada Lovelace was born in", "The capital of Zürich is", "東京", "in 東京 are"]
+        {
+            for subject in ["Ada Lovelace", "Zürich", "東京"] {
+                let Some(start) = text.find(subject) else { continue };
+                let part = start..start + subject.len();
+                let (encoded, last) = model.tokens().last_token_of(text, part).unwrap();
+                let through = model.tokens().decode(&encoded.ids[..=last]).unwrap();
+                assert!(through.trim_start().ends_with(subject), "{name}: {through:?}");
+                let before = model.tokens().decode(&encoded.ids[..last]).unwrap();
+                assert!(!before.ends_with(subject), "{name}: {before:?}");
+            }
+        }
+        assert!(model.tokens().last_token_of("Paris", 5..5).is_err());
+    }
+}
+
+#[test]
+fn an_edited_matrix_can_be_set_and_taken_back() {
+    let mut model = open(&fixture("gpt2-gelu")).unwrap();
+    let site = model.edit_site(1).unwrap();
+    assert_eq!(site.tensor, "transformer.h.1.mlp.c_proj.weight");
+    assert_eq!((site.orientation, site.outputs, site.inputs), (Orientation::InOut, 32, 128));
+    let batch = Batch::new(&[vec![5, 6, 7]], Padding::Right, Device::Cpu);
+    let logits = |model: &Model| done(model.decoder().forward(&batch, &mut Unprobed));
+    let before = logits(&model);
+
+    let base = model.base_weight(&site.tensor).unwrap();
+    assert_eq!(base, model.weight(&site.tensor).unwrap());
+    // Stored [in, out]: the second stored number is output 1 of input 0.
+    let (_, _, bytes) = model.checkpoint().raw(&site.tensor).unwrap();
+    let second = Tensor::from_data_size(&bytes[2..4], &[1], Kind::Half).double_value(&[0]);
+    assert_eq!(f64::from(base.row(1)[0]), second);
+
+    let mut changed = base.clone();
+    changed.data.iter_mut().for_each(|value| *value *= 1.1);
+    model.set_weight(&site.tensor, &changed).unwrap();
+    assert!(difference(&before, &logits(&model)) > 1e-2);
+    assert_eq!(model.weight(&site.tensor).unwrap(), changed);
+    model.set_weight(&site.tensor, &base).unwrap();
+    assert_eq!(difference(&before, &logits(&model)), 0.0);
+
+    changed.rows = 16;
+    assert!(matches!(model.set_weight(&site.tensor, &changed), Err(ModelError::Shape { .. })));
+    assert!(matches!(model.edit_site(2), Err(ModelError::NoLayer { layer: 2, layers: 2 })));
+}
+
+/// A copy of a fixture with `config.json` and the tensors changed.
+fn altered(
+    config: impl Fn(&mut serde_json::Value),
+    tensors: impl Fn(&mut Vec<(String, Tensor)>),
+) -> tempfile::TempDir {
+    let (from, to) = (fixture("gpt2-gelu"), tempfile::tempdir().unwrap());
+    for file in ["tokenizer.json", "tokenizer_config.json"] {
+        fs::copy(from.join(file), to.path().join(file)).unwrap();
+    }
+    let text = fs::read(from.join("config.json")).unwrap();
+    let mut value = serde_json::from_slice(&text).unwrap();
+    config(&mut value);
+    fs::write(to.path().join("config.json"), value.to_string()).unwrap();
+    let mut named = Tensor::read_safetensors(from.join("model.safetensors")).unwrap();
+    tensors(&mut named);
+    Tensor::write_safetensors(&named, to.path().join("model.safetensors")).unwrap();
+    to
+}
+
+#[test]
+fn names_without_the_prefix_are_the_same_model() {
+    let bare = altered(
+        |_| {},
+        |tensors| {
+            for (name, _) in tensors.iter_mut() {
+                *name = name.trim_start_matches("transformer.").to_owned();
+            }
+            // What old checkpoints store beside the weights.
+            let mask = Tensor::ones([1, 1, 48, 48], (Kind::Uint8, Device::Cpu)).tril(0);
+            tensors.push(("h.0.attn.bias".to_owned(), mask));
+        },
+    );
+    let (model, expected) = (open(bare.path()).unwrap(), expected("gpt2-gelu"));
+    assert_eq!(model.edit_site(0).unwrap().tensor, "h.0.mlp.c_proj.weight");
+    let batch = Batch::new(&[expected.cases[0].ids.clone()], Padding::Right, Device::Cpu);
+    let logits = done(model.decoder().forward(&batch, &mut Unprobed));
+    close("logits", &last_logits(&batch, &logits, 0), &expected.values["0.logits"]);
+}
+
+#[test]
+fn what_cannot_be_computed_is_refused_by_name() {
+    let refused = |dir: &tempfile::TempDir, words: &[&str]| {
+        let message = open(dir.path()).unwrap_err().to_string();
+        for word in words {
+            assert!(message.contains(word), "{word:?} is not in {message:?}");
+        }
+    };
+    let by_config = |key: &'static str, value: serde_json::Value, words: &[&str]| {
+        let dir = altered(|config| config[key] = value.clone(), |_| {});
+        refused(&dir, words);
+    };
+    by_config("model_type", "mamba".into(), &["mamba", "gpt2"]);
+    by_config("activation_function", "snake".into(), &["activation_function", "snake", "relu"]);
+    by_config("add_cross_attention", true.into(), &["add_cross_attention"]);
+    by_config("n_head", 5.into(), &["n_head", "5", "32"]);
+    by_config("n_layer", "two".into(), &["n_layer", "two"]);
+    by_config("n_embd", serde_json::Value::Null, &["n_embd", "missing"]);
+    by_config("n_layer", 3.into(), &["transformer.h.2.attn.c_attn.weight", "more"]);
+    by_config("n_inner", 64.into(), &["h.0.mlp.c_fc.weight", "[32, 128]", "[32, 64]"]);
+
+    let lacking =
+        altered(|_| {}, |tensors| tensors.retain(|(name, _)| !name.contains("ln_f.bias")));
+    refused(&lacking, &["lacks", "transformer.ln_f.bias"]);
+    let stranger = |tensors: &mut Vec<(String, Tensor)>| {
+        let tensor = Tensor::zeros([2], (Kind::Float, Device::Cpu));
+        tensors.push(("adapter.weight".to_owned(), tensor));
+    };
+    refused(&altered(|_| {}, stranger), &["no place", "adapter.weight"]);
+    let whole = altered(
+        |_| {},
+        |tensors| {
+            for (name, tensor) in tensors.iter_mut() {
+                if name.ends_with("wpe.weight") {
+                    *tensor = tensor.to_kind(Kind::Int64);
+                }
+            }
+        },
+    );
+    refused(&whole, &["wpe.weight", "I64"]);
+}
+
+#[test]
+fn bf16_is_close_to_f32() {
+    let expected = expected("gpt2-gelu");
+    let model = Model::open(&fixture("gpt2-gelu"), Device::Cpu, Dtype::Bf16).unwrap();
+    let batch = Batch::new(&[expected.cases[0].ids.clone()], Padding::Right, Device::Cpu);
+    let logits = done(model.decoder().forward(&batch, &mut Unprobed));
+    assert_eq!(logits.kind(), Kind::BFloat16);
+    let wanted = &expected.values["0.logits"];
+    let off = difference(&last_logits(&batch, &logits, 0), wanted);
+    let size = wanted.abs().max().double_value(&[]);
+    // bf16 rounds at 4e-3; a few dozen roundings add up.
+    assert!(off < 0.05 * size, "off by {off}, of {size}");
+}
