@@ -21,6 +21,7 @@ use crate::{
     delta::{Lineage, Matrix, TensorFile},
     fact::Request,
     id::{Id, Kind},
+    store::{ZEntry, ZMemo},
 };
 
 /// Everything that a z vector depends on. Never stored: its id is the key under which z is found
@@ -44,11 +45,9 @@ impl Kind for ZInputs {
 }
 
 impl Object for ZInputs {
-    const TAG: u8 = 0x14;
+    const TAG: u8 = 0x15;
 }
 
-/// Where a z vector is kept: a file and a row of its tensor [`Z`].
-pub(super) type ZPlace = (Id<TensorFile>, u32);
 /// Key of a z vector: the id of its [`ZInputs`].
 pub(super) type ZKey = [u8; 32];
 
@@ -196,7 +195,9 @@ impl Repo {
         draft.put(&contents);
         let id = draft.put(&record);
         let objects = draft.into_new();
-        Change::new(objects).with_statistics(id).apply(&ledger.session, actor)?;
+        Change::new(objects)
+            .with_statistics(ledger.statistics()?, id)
+            .apply(&ledger, actor)?;
         Ok(Moments { id, record, matrices: found.second_moments })
     }
 
@@ -205,7 +206,7 @@ impl Repo {
         let ledger = self.read()?;
         let mut places = Vec::new();
         for key in keys {
-            places.push(ledger.session.z_get(key)?);
+            places.push(ledger.session.z(key)?);
         }
         drop(ledger);
         let files = self.store().tensors();
@@ -242,11 +243,13 @@ impl Repo {
         };
         let tensors = [(Z.to_owned(), version::tensor(&z))].into();
         let (file, contents) = self.store().tensors().write(&tensors)?;
-        let places = (0u32..).zip(found).map(|(row, (key, _))| (*key, (file, row))).collect();
+        let entries = (0u32..).zip(found).map(|(row, (key, _))| ZEntry { key: *key, row });
+        let mut places: Vec<ZEntry> = entries.collect();
+        places.sort();
         let ledger = self.read()?;
         let mut draft = Draft::new(&ledger);
         draft.put(&contents);
-        Change::new(draft.into_new()).with_z(places).apply(&ledger.session, actor)
+        Change::new(draft.into_new()).with_z(ZMemo { file, places }).apply(&ledger, actor)
     }
 }
 

@@ -104,14 +104,6 @@ pub enum LedgerError {
         /// Names that look like it.
         near: Vec<String>,
     },
-    /// A name cannot be given to a branch or tag.
-    #[error("{name:?} cannot be the name of a branch or tag: {why}")]
-    RefName {
-        /// The name.
-        name: String,
-        /// What is wrong with it.
-        why: &'static str,
-    },
     /// HEAD is on the branch that is to be deleted.
     #[error("HEAD is on {name}")]
     OnBranch {
@@ -227,7 +219,6 @@ impl LedgerError {
                 "what was found is kept: look at kledger status and run the command again"
             }
             Self::RefExists { .. } => "choose another name, or delete that one first",
-            Self::RefName { .. } => "use letters, digits, ., _, / and -",
             Self::OnBranch { .. } => "kledger switch to another branch first",
             Self::RevertRoot { .. } => "kledger rm takes single facts back",
             Self::NotInHistory { .. } => "kledger switch to a branch that has it first",

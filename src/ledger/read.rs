@@ -11,10 +11,15 @@ use super::{
 use crate::{
     checkpoint::Base,
     codec::{self, ObjectError, Objects},
-    fact::{Lexicon, LexiconTree},
+    fact::{Lexicon, LexiconTree, Stage},
     id::Id,
     store::{Head, Session},
 };
+
+/// Root of the store: the stage; absent while it is empty.
+pub(super) const STAGE: &str = "stage";
+/// Root of the store: the statistics taken last.
+pub(super) const STATISTICS: &str = "statistics";
 
 /// The ledger while its store is held open.
 pub(super) struct Ledger<'a> {
@@ -129,7 +134,7 @@ impl Ledger<'_> {
         let mut statistics = Vec::new();
         let mut seen = BTreeSet::new();
         let used = specs.iter().map(|spec| spec.statistics);
-        for id in self.session.statistics()?.into_iter().chain(used) {
+        for id in self.statistics()?.into_iter().chain(used) {
             if seen.insert(id) {
                 let record = codec::get(self, id)?;
                 if record.base == base {
@@ -138,6 +143,19 @@ impl Ledger<'_> {
             }
         }
         Ok((specs, statistics))
+    }
+
+    /// What the next commit will do.
+    pub(super) fn stage(&self) -> Result<Stage, LedgerError> {
+        match self.session.root(STAGE)? {
+            Some(hash) => Ok(codec::get(self, Id::<Stage>::from_bytes(hash))?),
+            None => Ok(Stage::default()),
+        }
+    }
+
+    /// The statistics taken last.
+    pub(super) fn statistics(&self) -> Result<Option<Id<StatisticsRecord>>, LedgerError> {
+        Ok(self.session.root(STATISTICS)?.map(Id::from_bytes))
     }
 
     pub(super) fn head_view(&self) -> Result<HeadView, LedgerError> {

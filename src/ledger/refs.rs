@@ -8,11 +8,24 @@ use super::{
     revision::{History, nearest},
     verb::branch::RefView,
 };
-use crate::{id::Id, store::Head};
+use crate::{
+    id::Id,
+    store::{Head, StoreError, check_ref_name},
+};
 
-/// Where the names of branches and of tags begin.
-const BRANCH: &str = "branch/";
-const TAG: &str = "tag/";
+/// How the full names of branches and of tags begin.
+const BRANCH: &str = "heads/";
+const TAG: &str = "tags/";
+
+/// Full name of a branch.
+pub(super) fn branch_ref(name: &str) -> String {
+    format!("{BRANCH}{name}")
+}
+
+/// Full name of a tag.
+pub(super) fn tag_ref(name: &str) -> String {
+    format!("{TAG}{name}")
+}
 
 impl Ledger<'_> {
     /// All branches, sorted by name.
@@ -42,7 +55,7 @@ impl Ledger<'_> {
 
     /// Where a branch points, if there is one.
     pub(super) fn branch_at(&self, name: &str) -> Result<Option<Id<Commit>>, LedgerError> {
-        Ok(self.session.refs()?.get(&format!("{BRANCH}{name}")).copied())
+        Ok(self.session.reference(&branch_ref(name))?)
     }
 
     /// Where a branch points.
@@ -61,20 +74,7 @@ impl Ledger<'_> {
 
     /// Makes sure that `name` can be given to a new branch or tag.
     pub(super) fn check_new_name(&self, name: &str) -> Result<(), LedgerError> {
-        let wrong = |why| Err(LedgerError::RefName { name: name.to_owned(), why });
-        let plain = |c: char| c.is_alphanumeric() || "._/-+".contains(c);
-        if name.is_empty() {
-            return wrong("it is empty");
-        }
-        if name == "HEAD" {
-            return wrong("it means where you are");
-        }
-        if !name.chars().all(plain) {
-            return wrong("it has signs that mean something in revisions or in paths");
-        }
-        if name.split('/').any(|part| part.is_empty() || part.starts_with(['-', '.'])) {
-            return wrong("a part of it is empty or begins with - or .");
-        }
+        check_ref_name(&branch_ref(name)).map_err(StoreError::from)?;
         let taken = self.branches()?.into_iter().chain(self.tags()?).find(|known| known.name == name);
         match taken {
             Some(known) => {
@@ -110,7 +110,7 @@ impl History for Ledger<'_> {
     fn named(&self, name: &str) -> Result<Option<Id<Commit>>, LedgerError> {
         match self.branch_at(name)? {
             Some(commit) => Ok(Some(commit)),
-            None => Ok(self.session.refs()?.get(&format!("{TAG}{name}")).copied()),
+            None => Ok(self.session.reference(&tag_ref(name))?),
         }
     }
 
@@ -119,7 +119,7 @@ impl History for Ledger<'_> {
     }
 
     fn with_prefix(&self, prefix: &str) -> Result<Vec<Id<Commit>>, LedgerError> {
-        Ok(self.session.commit_prefix(prefix)?)
+        Ok(self.session.commits_with_prefix(prefix)?)
     }
 
     fn moves(&self, name: Option<&str>) -> Result<Vec<Id<Commit>>, LedgerError> {
@@ -131,18 +131,19 @@ impl History for Ledger<'_> {
                 (None, Head::Branch(name)) => name,
                 (None, Head::Detached(commit)) => return note(&mut moves, Some(*commit)),
             };
-            note(&mut moves, refs.get(&format!("{BRANCH}{branch}")).copied());
+            note(&mut moves, refs.get(&branch_ref(branch)).copied());
         };
         look(&refs, &head);
-        for operation in self.session.operations(usize::MAX)? {
-            for change in operation.refs {
-                match change.expect {
-                    Some(commit) => refs.insert(change.name, commit),
-                    None => refs.remove(&change.name),
+        for operation in self.session.operations() {
+            let operation = operation?;
+            for update in operation.refs {
+                match update.old {
+                    Some(commit) => refs.insert(update.name, commit),
+                    None => refs.remove(&update.name),
                 };
             }
-            if let Some((was, _)) = operation.head {
-                head = was;
+            if let Some(update) = operation.head {
+                head = update.old;
             }
             look(&refs, &head);
         }

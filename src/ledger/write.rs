@@ -4,24 +4,25 @@ use std::collections::BTreeMap;
 
 use super::{
     Actor, Commit, LedgerError, StatisticsRecord,
-    edit::{ZKey, ZPlace},
+    read::{Ledger, STAGE, STATISTICS},
+    refs::{branch_ref, tag_ref},
 };
 use crate::{
+    codec,
     fact::Stage,
     id::Id,
-    store::{Head, Logged, Operation, RefChange, Session, StoreError, Transaction},
+    store::{Head, Operation, RefChange, RootUpdate, StoreError, Transaction, ZMemo},
 };
 
 /// What a verb changes. Whatever it does not name stays. Each part says what it was when the verb
 /// read it; if that is no longer so, nothing is changed.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Change {
     objects: BTreeMap<[u8; 32], Vec<u8>>,
     refs: Vec<RefChange>,
     head: Option<(Head, Head)>,
-    stage: Option<(Stage, Stage)>,
-    z: Vec<(ZKey, ZPlace)>,
-    statistics: Option<Id<StatisticsRecord>>,
+    roots: Vec<RootUpdate>,
+    z: Vec<ZMemo>,
 }
 
 impl Change {
@@ -77,39 +78,57 @@ impl Change {
     }
 
     /// Replaces the stage.
-    pub(super) fn staging(mut self, was: Stage, to: Stage) -> Self {
-        self.stage = Some((was, to));
+    pub(super) fn staging(mut self, was: &Stage, to: &Stage) -> Self {
+        let (old, _) = written(was);
+        let (new, bytes) = written(to);
+        self.objects.extend(new.zip(bytes));
+        self.roots.push(RootUpdate { name: STAGE.to_owned(), old, new });
         self
     }
 
-    /// Puts back what `operation`, the newest one not yet undone by this change, changed.
-    pub(super) fn undoing(mut self, operation: &Logged) -> Self {
-        for RefChange { name, expect, new } in &operation.refs {
-            match self.refs.iter_mut().find(|change| change.name == *name) {
-                Some(change) => change.new = *expect,
-                None => self = self.moving(name.clone(), *new, *expect),
+    /// Puts back what `operation`, the newest one not yet undone by this change, changed of refs, HEAD
+    /// and stage.
+    pub(super) fn undoing(mut self, operation: &Operation) -> Self {
+        for update in &operation.refs {
+            match self.refs.iter_mut().find(|change| change.name == update.name) {
+                Some(change) => change.new = update.old,
+                None => self = self.moving(update.name.clone(), update.new, update.old),
             }
         }
-        if let Some((was, to)) = &operation.head {
-            let now = self.head.map_or_else(|| to.clone(), |(now, _)| now);
-            self.head = Some((now, was.clone()));
+        if let Some(update) = &operation.head {
+            let now = self.head.map_or_else(|| update.new.clone(), |(now, _)| now);
+            self.head = Some((now, update.old.clone()));
         }
-        if let Some((was, to)) = &operation.stage {
-            let now = self.stage.map_or_else(|| to.clone(), |(now, _)| now);
-            self.stage = Some((now, was.clone()));
+        if let Some(update) = staged(operation) {
+            match self.roots.iter_mut().find(|root| root.name == STAGE) {
+                Some(root) => root.new = update.old,
+                None => self.roots.push(RootUpdate {
+                    name: STAGE.to_owned(),
+                    old: update.new,
+                    new: update.old,
+                }),
+            }
         }
         self
     }
 
     /// Says where z vectors are.
-    pub(super) fn with_z(mut self, z: Vec<(ZKey, ZPlace)>) -> Self {
-        self.z = z;
+    pub(super) fn with_z(mut self, memo: ZMemo) -> Self {
+        self.z.push(memo);
         self
     }
 
     /// Has later edits use these statistics.
-    pub(super) fn with_statistics(mut self, record: Id<StatisticsRecord>) -> Self {
-        self.statistics = Some(record);
+    pub(super) fn with_statistics(
+        mut self,
+        was: Option<Id<StatisticsRecord>>,
+        to: Id<StatisticsRecord>,
+    ) -> Self {
+        self.roots.push(RootUpdate {
+            name: STATISTICS.to_owned(),
+            old: was.map(|id| *id.as_bytes()),
+            new: Some(*to.as_bytes()),
+        });
         self
     }
 
@@ -117,30 +136,40 @@ impl Change {
     ///
     /// # Errors
     /// [`LedgerError::Moved`] when something is not as it was read.
-    pub(super) fn apply(self, session: &Session, actor: &Actor) -> Result<(), LedgerError> {
-        let Self { objects, refs, head, stage, z, statistics } = self;
-        let operation = Operation {
-            command: actor.command.clone(),
-            author: actor.author.clone(),
+    pub(super) fn apply(self, ledger: &Ledger<'_>, actor: &Actor) -> Result<(), LedgerError> {
+        let Self { objects, refs, head, roots, z } = self;
+        let transaction = Transaction {
+            objects,
+            refs,
+            head,
+            roots,
+            z,
             time: actor.time,
+            author: actor.author.clone(),
+            command: actor.command.clone(),
         };
-        let transaction = Transaction { objects, refs, head, stage, z, statistics, operation };
-        session.transact(transaction).map_err(|error| match error {
+        ledger.session.transact(transaction).map_err(|error| match error {
             StoreError::RefMoved { name, .. } => {
-                LedgerError::Moved { what: name }
+                let short = name.trim_start_matches("heads/").trim_start_matches("tags/");
+                LedgerError::Moved { what: short.to_owned() }
             }
-            StoreError::StageMoved => LedgerError::Moved { what: "the stage".to_owned() },
+            StoreError::HeadMoved => LedgerError::Moved { what: "HEAD".to_owned() },
+            StoreError::RootMoved { name } => LedgerError::Moved { what: format!("the {name}") },
             other => other.into(),
         })
     }
 }
 
-/// Name of a branch among the refs.
-pub(super) fn branch_ref(name: &str) -> String {
-    format!("branch/{name}")
+/// The hash and bytes of a stage; an empty one is not written.
+fn written(stage: &Stage) -> (Option<[u8; 32]>, Option<Vec<u8>>) {
+    if stage.is_empty() {
+        return (None, None);
+    }
+    let bytes = codec::encode(stage);
+    (Some(*Id::<Stage>::of(&bytes).as_bytes()), Some(bytes))
 }
 
-/// Name of a tag among the refs.
-pub(super) fn tag_ref(name: &str) -> String {
-    format!("tag/{name}")
+/// What an operation did to the stage.
+pub(super) fn staged(operation: &Operation) -> Option<&RootUpdate> {
+    operation.roots.iter().find(|root| root.name == STAGE)
 }

@@ -13,6 +13,8 @@ use kledger::ledger::{
     },
 };
 
+use kledger::store::StoreError;
+
 use crate::support::{Place, fact, open, options, turtle_triples};
 
 #[test]
@@ -326,7 +328,7 @@ fn branches_and_tags_come_and_go() {
     }
     for wrong in ["", "HEAD", "a~1", "a b", "-x", "a//b", "../x", "a@{1}"] {
         let error = place.repo.create_branch(&actor, wrong, "HEAD").unwrap_err();
-        assert!(matches!(error, LedgerError::RefName { .. }), "{wrong}: {error}");
+        assert!(matches!(error, LedgerError::Store(StoreError::RefName(_))), "{wrong}: {error}");
     }
     match place.repo.switch(&actor, "mian", None).unwrap_err() {
         LedgerError::NoRef { near, .. } => assert_eq!(near, ["main"]),

@@ -36,11 +36,11 @@ impl Repo {
         let input: Vec<_> = input.into_iter().collect();
         let ledger = self.read()?;
         let (_, commit) = ledger.head_commit()?;
-        let before = ledger.session.stage()?;
+        let before = ledger.stage()?;
         let (after, outcome) = before.add(&ledger, commit.roots(), input, role, replace)?;
         let staged = after.changes.len() as u64;
         if after != before {
-            Change::default().staging(before, after).apply(&ledger.session, actor)?;
+            Change::default().staging(&before, &after).apply(&ledger, actor)?;
         }
         Ok(AddReport { role, outcome, staged })
     }

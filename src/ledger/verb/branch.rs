@@ -83,7 +83,7 @@ impl Repo {
         let ledger = self.read()?;
         let commit = ledger.resolve(revision)?;
         ledger.check_new_name(name)?;
-        Change::default().moving_branch(name, None, Some(commit)).apply(&ledger.session, actor)?;
+        Change::default().moving_branch(name, None, Some(commit)).apply(&ledger, actor)?;
         let action = RefAction::Created { name: name.to_owned(), commit };
         Ok(BranchReport { action, branches: ledger.branches()? })
     }
@@ -98,7 +98,7 @@ impl Repo {
         if ledger.session.head()? == Head::Branch(name.to_owned()) {
             return Err(LedgerError::OnBranch { name: name.to_owned() });
         }
-        Change::default().moving_branch(name, Some(commit), None).apply(&ledger.session, actor)?;
+        Change::default().moving_branch(name, Some(commit), None).apply(&ledger, actor)?;
         let action = RefAction::Deleted { name: name.to_owned(), commit };
         Ok(BranchReport { action, branches: ledger.branches()? })
     }
@@ -123,7 +123,7 @@ impl Repo {
         if head == Head::Branch(from.to_owned()) {
             change = change.heading(head, Head::Branch(to.to_owned()));
         }
-        change.apply(&ledger.session, actor)?;
+        change.apply(&ledger, actor)?;
         let action = RefAction::Renamed { from: from.to_owned(), to: to.to_owned() };
         Ok(BranchReport { action, branches: ledger.branches()? })
     }

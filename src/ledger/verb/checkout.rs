@@ -64,14 +64,14 @@ impl Repo {
         let ledger = self.read()?;
         let was = ledger.session.head()?;
         if was != head {
-            Change::default().heading(was, head).apply(&ledger.session, actor)?;
+            Change::default().heading(was, head).apply(&ledger, actor)?;
         }
         Ok(CheckoutReport {
             head: ledger.head_view()?,
             commit: ledger.commit_view(id, &commit)?,
             dir,
             edited: commit.weights.len() as u64,
-            staged: ledger.session.stage()?.changes.len() as u64,
+            staged: ledger.stage()?.changes.len() as u64,
         })
     }
 }

@@ -152,7 +152,7 @@ impl Repo {
         let ledger = self.read()?;
         let head = ledger.session.head()?;
         let (parent_id, parent) = ledger.head_commit()?;
-        let stage = ledger.session.stage()?;
+        let stage = ledger.stage()?;
         let mut draft = Draft::new(&ledger);
         let roots = stage.apply(&mut draft, parent.roots())?;
         if roots == parent.roots() {
@@ -280,6 +280,7 @@ impl Repo {
             .collect();
         self.keep_z(actor, &new_z)?;
         let outcome = outcome?;
+        notes.extend(outcome.notes);
 
         let columns: Vec<FactKey> = plan.edits.keys().copied().collect();
         let orientations = &setup.description.tensors;
@@ -359,8 +360,8 @@ impl Repo {
         objects.extend(draft.into_new());
         Change::new(objects)
             .moving_head(plan.head, plan.parent_id, id)
-            .staging(plan.stage, Stage::default())
-            .apply(&ledger.session, actor)?;
+            .staging(&plan.stage, &Stage::default())
+            .apply(&ledger, actor)?;
 
         let edit = match edited {
             None => None,
@@ -386,9 +387,9 @@ impl Repo {
     }
 }
 
-fn examine(plan: &Plan, traces: Vec<ZTrace>) -> Examination {
+fn examine(plan: &Plan, traces: Vec<Option<ZTrace>>) -> Examination {
     Examination {
-        edited: plan.edits.values().cloned().zip(traces.into_iter().map(Some)).collect(),
+        edited: plan.edits.values().cloned().zip(traces).collect(),
         neighbours: plan.sample.neighbours.clone(),
         earlier: plan.sample.earlier.clone(),
     }

@@ -10,8 +10,8 @@ use crate::{
     durable,
     fact::{self, tree},
     id::Id,
-    ledger::{Actor, Commit, Config, LedgerError, Progress, Repo, Step, write::Change},
-    store::{Head, Store},
+    ledger::{Actor, Commit, Config, LedgerError, Progress, Repo, Step, read::Ledger, write::Change},
+    store::Store,
 };
 
 /// What `init` made.
@@ -35,7 +35,7 @@ pub struct InitReport {
     pub predicates: u64,
 }
 
-/// The branch of a new repository.
+/// The branch of a new repository: where the store's HEAD is from the start.
 const BRANCH: &str = "main";
 
 impl Repo {
@@ -82,6 +82,7 @@ fn fill(
     actor: &Actor,
     progress: &mut dyn Progress,
 ) -> Result<(Base, Id<Commit>, u64), LedgerError> {
+    let store = Store::create(dir)?;
     durable::write(&dir.join(Config::FILE), Config::TEMPLATE.as_bytes())?;
     let base_dir = dir.join("base");
     durable::create_dir(&base_dir)?;
@@ -96,9 +97,9 @@ fn fill(
     })?;
     progress.finish("");
 
-    let store = Store::create(dir)?;
-    let session = store.session()?;
-    let mut draft = Draft::new(&session);
+    let config = Config::default();
+    let ledger = Ledger { session: store.session()?, config: &config };
+    let mut draft = Draft::new(&ledger);
     let words = fact::builtin();
     let predicates = words.len() as u64;
     let empty = tree::empty(&mut draft);
@@ -121,9 +122,7 @@ fn fill(
         message: format!("base {}", base.model_type),
     };
     let id = draft.put(&commit);
-    Change::new(draft.into_new())
-        .moving_branch(BRANCH, None, Some(id))
-        .heading(Head::Detached(id), Head::Branch(BRANCH.to_owned()))
-        .apply(&session, actor)?;
+    // HEAD is on this branch from the start.
+    Change::new(draft.into_new()).moving_branch(BRANCH, None, Some(id)).apply(&ledger, actor)?;
     Ok((base, id, predicates))
 }

@@ -55,13 +55,13 @@ impl Repo {
         if to != from {
             change = change.moving_head(ledger.session.head()?, from, to);
         }
-        let stage = ledger.session.stage()?;
+        let stage = ledger.stage()?;
         let mut unstaged = 0;
         if reset != Reset::Branch && !stage.is_empty() {
             unstaged = stage.changes.len() as u64;
-            change = change.staging(stage, Stage::default());
+            change = change.staging(&stage, &Stage::default());
         }
-        change.apply(&ledger.session, actor)?;
+        change.apply(&ledger, actor)?;
         let head = ledger.head_view()?;
         drop(ledger);
         let dir = match reset {

@@ -106,7 +106,7 @@ impl Repo {
         plan.objects.extend(draft.into_new());
         Change::new(plan.objects)
             .moving_head(plan.head, plan.head_id, id)
-            .apply(&ledger.session, actor)?;
+            .apply(&ledger, actor)?;
         let (kept, lost) = check.map_or((None, Vec::new()), verdict);
         Ok(RevertReport {
             commit: ledger.commit_view(id, &plan.commit)?,

@@ -53,7 +53,7 @@ impl Repo {
     pub fn rm_about(&self, actor: &Actor, about: &About, role: Role) -> Result<RmReport, LedgerError> {
         let ledger = self.read()?;
         let (_, commit) = ledger.head_commit()?;
-        let stage = ledger.session.stage()?;
+        let stage = ledger.stage()?;
         let (held, staged) = match role {
             Role::Edit => (commit.facts, &stage.changes),
             Role::Neighbourhood => (commit.neighbourhood, &stage.neighbourhood),
@@ -89,11 +89,11 @@ fn remove(
     role: Role,
 ) -> Result<RmReport, LedgerError> {
     let (_, commit) = ledger.head_commit()?;
-    let before = ledger.session.stage()?;
+    let before = ledger.stage()?;
     let (after, outcome) = before.remove(ledger, commit.roots(), input, role)?;
     let staged = after.changes.len() as u64;
     if after != before {
-        Change::default().staging(before, after).apply(&ledger.session, actor)?;
+        Change::default().staging(&before, &after).apply(ledger, actor)?;
     }
     Ok(RmReport { role, outcome, staged })
 }

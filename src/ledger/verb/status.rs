@@ -58,7 +58,7 @@ impl Repo {
     pub fn status(&self) -> Result<StatusReport, LedgerError> {
         let ledger = self.read()?;
         let (id, commit) = ledger.head_commit()?;
-        let stage = ledger.session.stage()?;
+        let stage = ledger.stage()?;
         let lexicon = stage
             .lexicon(&ledger, commit.roots())
             .in_language(&self.config().language);

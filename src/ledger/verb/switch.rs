@@ -41,11 +41,11 @@ impl Repo {
         }
         change
             .heading(ledger.session.head()?, Head::Branch(name.to_owned()))
-            .apply(&ledger.session, actor)?;
+            .apply(&ledger, actor)?;
         Ok(SwitchReport {
             head: ledger.head_view()?,
             created: from.is_some(),
-            staged: ledger.session.stage()?.changes.len() as u64,
+            staged: ledger.stage()?.changes.len() as u64,
         })
     }
 }

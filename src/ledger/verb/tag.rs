@@ -37,7 +37,7 @@ impl Repo {
         let ledger = self.read()?;
         let commit = ledger.resolve(revision)?;
         ledger.check_new_name(name)?;
-        Change::default().moving_tag(name, None, Some(commit)).apply(&ledger.session, actor)?;
+        Change::default().moving_tag(name, None, Some(commit)).apply(&ledger, actor)?;
         let action = RefAction::Created { name: name.to_owned(), commit };
         Ok(TagReport { action, tags: ledger.tags()? })
     }
@@ -49,7 +49,7 @@ impl Repo {
     pub fn delete_tag(&self, actor: &Actor, name: &str) -> Result<TagReport, LedgerError> {
         let ledger = self.read()?;
         let commit = ledger.tag(name)?;
-        Change::default().moving_tag(name, Some(commit), None).apply(&ledger.session, actor)?;
+        Change::default().moving_tag(name, Some(commit), None).apply(&ledger, actor)?;
         let action = RefAction::Deleted { name: name.to_owned(), commit };
         Ok(TagReport { action, tags: ledger.tags()? })
     }

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use crate::{
     id::Id,
-    ledger::{Actor, Commit, LedgerError, Repo, view::HeadView, write::Change},
-    store::Logged,
+    ledger::{Actor, Commit, LedgerError, Repo, view::HeadView, write::{Change, staged}},
+    store::Operation,
 };
 
 /// What `undo` took back.
@@ -55,8 +55,18 @@ impl Repo {
     /// When there are not that many.
     pub fn undo(&self, actor: &Actor, count: usize) -> Result<UndoReport, LedgerError> {
         let ledger = self.read()?;
-        let operations = ledger.session.operations(count.saturating_add(1))?;
-        // The oldest made the repository.
+        // Operations that moved nothing, such as taking statistics, need not be undone; the oldest
+        // that did made the repository.
+        let mut operations = Vec::new();
+        for operation in ledger.session.operations() {
+            let operation = operation?;
+            if operation.head.is_some() || !operation.refs.is_empty() || staged(&operation).is_some() {
+                operations.push(operation);
+            }
+            if operations.len() > count {
+                break;
+            }
+        }
         if operations.len() <= count || count == 0 {
             return Err(LedgerError::NothingToUndo);
         }
@@ -65,29 +75,29 @@ impl Repo {
         for operation in undone {
             change = change.undoing(operation);
         }
-        change.apply(&ledger.session, actor)?;
+        change.apply(&ledger, actor)?;
         Ok(UndoReport {
             undone: undone.iter().map(OperationView::of).collect(),
             head: ledger.head_view()?,
-            staged: ledger.session.stage()?.changes.len() as u64,
+            staged: ledger.stage()?.changes.len() as u64,
         })
     }
 }
 
 impl OperationView {
-    fn of(operation: &Logged) -> Self {
+    fn of(operation: &Operation) -> Self {
         let refs = operation.refs.iter().map(|change| RefMove {
             name: change.name.clone(),
-            from: change.expect,
+            from: change.old,
             to: change.new,
         });
         Self {
-            number: operation.number,
-            command: operation.operation.command.clone(),
-            author: operation.operation.author.clone(),
-            time: operation.operation.time,
+            number: operation.sequence,
+            command: operation.command.clone(),
+            author: operation.author.clone(),
+            time: operation.time,
             refs: refs.collect(),
-            stage: operation.stage.is_some(),
+            stage: staged(operation).is_some(),
         }
     }
 }

@@ -201,6 +201,7 @@ impl Engine for StandIn {
             layers: BTreeMap::new(),
             z: Matrix { rows: requests, cols: OUTPUTS, data: Vec::new() },
             traces: Vec::new(),
+            notes: Vec::new(),
         };
         let mut changes = Vec::new();
         let mut columns = Vec::new();
@@ -220,11 +221,8 @@ impl Engine for StandIn {
                 .map(|(z, held)| (z - held) * settings.strength as f32 / 2.0)
                 .collect();
             outcome.z.data.extend(&z);
-            outcome.traces.push(ZTrace {
-                steps: u32::from(known.is_none()),
-                loss: 0.0,
-                probability: 1.0,
-            });
+            let trace = ZTrace { steps: 1, loss: 0.0, probability: 1.0 };
+            outcome.traces.push(known.is_none().then_some(trace));
             changes.push(change);
             columns.push(column(&prompt));
         }
