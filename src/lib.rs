@@ -1,6 +1,8 @@
 //! kledger: a persistent edit ledger and versioned model store for knowledge editing.
 
 pub mod checkpoint;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod codec;
 pub mod delta;
 pub mod durable;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `kledger` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    kledger::cli::main()
+}

@@ -1,0 +1,133 @@
+//! `kledger add`.
+
+use std::{
+    fmt::{self, Write},
+    fs::File,
+    io::{self, BufRead, BufReader},
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    cli::{
+        context::Context,
+        error::CliError,
+        page::{Page, many},
+        report::{Render, Report},
+    },
+    fact::{
+        Fact, Role,
+        read::{Format, Position, ReadError, read_triples},
+    },
+    ledger::verb::add::AddReport,
+};
+
+/// Stage facts, labels and templates for the next commit
+///
+/// Reads N-Triples, Turtle, N-Quads, TriG, RDF/XML or JSON-LD. Triples of the kledger vocabulary and
+/// rdfs:label give words to IRIs; all others are facts to be edited in. A new object for a subject and
+/// predicate replaces the committed one. Either all of the input is staged or nothing.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  kledger add facts.nt labels.ttl
+  kledger add --neighbourhood known.ttl
+  grep capital dump.nt | kledger add --format nt -")]
+pub struct Args {
+    #[command(flatten)]
+    input: Input,
+    /// The model knows these facts, and edits must leave them alone
+    #[arg(long)]
+    neighbourhood: bool,
+    /// Take these facts in place of the ones staged for the same subject and predicate
+    #[arg(long)]
+    replace: bool,
+}
+
+/// Files of triples.
+#[derive(Debug, clap::Args)]
+pub(super) struct Input {
+    /// Files to read, - for standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub(super) files: Vec<PathBuf>,
+    /// Format of all files: nt, ttl, nq, trig, rdf or jsonld; otherwise their names say it
+    #[arg(long, value_name = "FORMAT")]
+    pub(super) format: Option<String>,
+}
+
+type Triple = Result<(Fact, Position), ReadError>;
+
+impl Input {
+    /// Reads all files, up to the first error.
+    pub(super) fn read(&self, cx: &Context) -> Result<Vec<Triple>, CliError> {
+        let format = self.format.as_deref().map(str::parse::<Format>).transpose()?;
+        let mut triples = Vec::new();
+        for file in &self.files {
+            let from_stdin = file == Path::new("-");
+            let by_name = || Format::from_path(file).filter(|_| !from_stdin);
+            let format = format
+                .or_else(by_name)
+                .ok_or_else(|| CliError::NoFormat { path: file.clone() })?;
+            let reader: Box<dyn BufRead> = if from_stdin {
+                Box::new(io::stdin().lock())
+            } else {
+                match File::open(cx.path(file)) {
+                    Ok(file) => Box::new(BufReader::new(file)),
+                    Err(source) => return Err(CliError::Read { path: file.clone(), source }),
+                }
+            };
+            triples.extend(read_triples(reader, format, &file.to_string_lossy()));
+        }
+        Ok(triples)
+    }
+}
+
+/// What facts are, by the flag.
+pub(super) const fn role(neighbourhood: bool) -> Role {
+    if neighbourhood { Role::Neighbourhood } else { Role::Edit }
+}
+
+pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
+    let repo = cx.repo()?;
+    let actor = cx.actor(Some(&repo))?;
+    let input = args.input.read(cx)?;
+    let report = repo.add(&actor, input, role(args.neighbourhood), args.replace)?;
+    Ok(Report::done("add", report))
+}
+
+impl Render for AddReport {
+    fn render(&self, page: &mut Page) -> fmt::Result {
+        let noun = match self.role {
+            Role::Edit => "fact",
+            Role::Neighbourhood => "neighbourhood fact",
+        };
+        let outcome = &self.outcome;
+        let mut parts = Vec::new();
+        if outcome.added + outcome.replaced > 0 {
+            let replaced = match outcome.replaced {
+                0 => String::new(),
+                replaced => format!(" ({replaced} in place of another)"),
+            };
+            parts.push(format!("{}{replaced}", many(outcome.added + outcome.replaced, noun)));
+        }
+        for (count, noun) in [
+            (outcome.labels, "label"),
+            (outcome.templates, "template"),
+            (outcome.settings, "predicate setting"),
+        ] {
+            if count > 0 {
+                parts.push(many(count, noun));
+            }
+        }
+        match parts.as_slice() {
+            [] => writeln!(page, "Nothing new")?,
+            parts => writeln!(page, "Staged {}", parts.join(", "))?,
+        }
+        if outcome.unchanged > 0 {
+            page.note(format_args!("{} committed already", outcome.unchanged))?;
+        }
+        if outcome.duplicates > 0 {
+            page.note(format_args!("{} staged already", outcome.duplicates))?;
+        }
+        page.note(format_args!("{} staged in all", many(self.staged, "fact")))
+    }
+}

@@ -1,0 +1,54 @@
+//! `kledger checkout`.
+
+use std::{
+    fmt::{self, Write},
+    path::PathBuf,
+};
+
+use crate::{
+    cli::{
+        context::Context,
+        error::CliError,
+        page::{Page, head, many, summary},
+        report::{Render, Report},
+    },
+    ledger::verb::checkout::CheckoutReport,
+};
+
+/// Write a version as a Hugging Face directory and move HEAD to it
+///
+/// The weights are built from the base and the deltas, and compared with the hashes that the commit
+/// names before anything is written. What is staged stays staged.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  kledger checkout main
+  kledger checkout HEAD~1 --to before
+  kledger checkout v1")]
+pub struct Args {
+    /// The version
+    #[arg(value_name = "REV", default_value = "HEAD")]
+    revision: String,
+    /// Where to write, in place of the repository's checkout directory
+    #[arg(long, value_name = "DIR")]
+    to: Option<PathBuf>,
+}
+
+pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
+    let repo = cx.repo()?;
+    let actor = cx.actor(Some(&repo))?;
+    let to = args.to.as_deref().map(|to| cx.path(to));
+    Ok(Report::done("checkout", repo.checkout(&actor, &args.revision, to.as_deref())?))
+}
+
+impl Render for CheckoutReport {
+    fn render(&self, page: &mut Page) -> fmt::Result {
+        writeln!(page, "[{}] {}", head(&self.head), summary(&self.commit))?;
+        let (dir, tensors) = (self.dir.display(), many(self.edited, "tensor"));
+        page.note(format_args!("written to {dir}, {tensors} edited"))?;
+        if self.staged > 0 {
+            page.note(format_args!("{} still staged", many(self.staged, "fact")))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,173 @@
+//! `kledger commit`.
+
+use std::{
+    fmt::{self, Write},
+    path::Path,
+};
+
+use crate::{
+    cli::{
+        context::Context,
+        error::CliError,
+        page::{Page, bytes, committed, counts, many, percent, words},
+        report::{Render, Report},
+    },
+    ledger::{
+        Check, Requirements,
+        verb::commit::{CommitOptions, CommitReport, EditView},
+    },
+};
+
+/// Edit what is staged into the model and record the version
+///
+/// Finds the weights under which the staged facts hold, checks them on exactly the weights that a
+/// checkout has, and records both. When the edit does not reach what is required nothing is recorded.
+/// Ctrl-C stops between two steps; what was found until then is not looked for again.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  kledger commit -m 'Landmarks moved'
+  kledger commit -m 'Landmarks moved' --require efficacy=0.95,neighbourhood=0.9
+  kledger commit -m 'Gently' --set kl_factor=0.2 --set 'layers=[3, 4]'")]
+pub struct Args {
+    /// Why
+    #[arg(long, short, value_name = "MESSAGE")]
+    message: String,
+    /// What the edit must reach: efficacy, paraphrase or neighbourhood, =, and a share
+    #[arg(long, value_name = "WHAT=SHARE")]
+    require: Vec<String>,
+    /// Seed of what is sampled
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// How an editor is set.
+#[derive(Debug, clap::Args)]
+pub(super) struct Settings {
+    /// Name of the editor
+    #[arg(long, value_name = "NAME")]
+    editor: Option<String>,
+    /// A setting of the editor
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+impl Settings {
+    /// The editor, where one is named.
+    pub(super) fn editor(&self) -> Option<String> {
+        self.editor.clone()
+    }
+
+    /// The settings. What is no TOML value is a string.
+    pub(super) fn table(&self) -> Result<toml::Table, CliError> {
+        let mut table = toml::Table::new();
+        for text in &self.set {
+            let (key, value) = text
+                .split_once('=')
+                .filter(|(key, _)| !key.trim().is_empty())
+                .ok_or_else(|| CliError::Setting { text: text.clone() })?;
+            let value = match format!("value = {value}").parse::<toml::Table>() {
+                Ok(mut parsed) if parsed.len() == 1 => parsed.remove("value"),
+                _ => None,
+            };
+            let value = value.unwrap_or_else(|| {
+                let (_, string) = text.split_once('=').unwrap_or_default();
+                toml::Value::String(string.to_owned())
+            });
+            table.insert(key.trim().to_owned(), value);
+        }
+        Ok(table)
+    }
+}
+
+pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
+    let repo = cx.repo()?;
+    let actor = cx.actor(Some(&repo))?;
+    let require: Requirements =
+        args.require.join(",").parse().map_err(crate::ledger::LedgerError::from)?;
+    let options = CommitOptions {
+        message: args.message.clone(),
+        editor: args.settings.editor(),
+        settings: args.settings.table()?,
+        seed: args.seed,
+        require,
+    };
+    let mut open = |base: &Path| cx.runtime().open(base);
+    let report = repo.commit(&actor, &options, &mut open, cx.stoppable().as_mut())?;
+    Ok(Report::done("commit", report))
+}
+
+impl Render for CommitReport {
+    fn render(&self, page: &mut Page) -> fmt::Result {
+        writeln!(page, "{}", committed(&self.head, &self.commit))?;
+        let mut what = counts(&self.facts);
+        if let Some(edit) = &self.edit {
+            write!(what, ", {}", rates(&edit.check))?;
+        }
+        writeln!(page, "  {what}")?;
+        if self.words > 0 {
+            writeln!(page, "  words for {}", many(self.words, "IRI"))?;
+        }
+        if self.neighbourhood > 0 {
+            writeln!(page, "  {}", many(self.neighbourhood, "neighbourhood fact"))?;
+        }
+        if let Some(edit) = &self.edit {
+            edit.render(page)?;
+        }
+        for note in &self.notes {
+            page.note(note)?;
+        }
+        Ok(())
+    }
+}
+
+impl Render for EditView {
+    fn render(&self, page: &mut Page) -> fmt::Result {
+        let tensors = many(self.tensors.len() as u64, "tensor");
+        let (delta, base) = (bytes(self.delta_bytes), bytes(self.base_bytes));
+        writeln!(page, "  {} of {tensors}, delta {delta} (model {base})", self.editor)?;
+        if self.known > 0 {
+            page.note(format_args!("{} of {} z were known", self.known, self.facts))?;
+        }
+        check(&self.check, page)
+    }
+}
+
+/// `efficacy 100 %, paraphrase 97 %, neighbourhood unchanged 96 %`.
+pub(super) fn rates(check: &Check) -> String {
+    format!(
+        "efficacy {}, paraphrase {}, neighbourhood unchanged {}",
+        percent(check.efficacy),
+        percent(check.paraphrase),
+        percent(check.neighbourhood)
+    )
+}
+
+/// What a check found wrong, and with `--verbose` all it found.
+pub(super) fn check(check: &Check, page: &mut Page) -> fmt::Result {
+    if let Some(kept) = check.kept {
+        page.note(format_args!("earlier facts that still hold: {} of {}", kept.passed, kept.of))?;
+    }
+    for row in check.facts.iter().filter(|row| page.verbose || !row.after.matches) {
+        let found = if row.after.matches { "holds" } else { "does not hold" };
+        let (prompt, text) = (&row.prompt, &row.after.text);
+        let sure = format_args!("p {:.2}, wanted p {:.2}", row.after.confidence, row.after.probability);
+        page.note(format_args!("{found}: {}", words(&row.fact)))?;
+        page.note(format_args!("  {prompt} ... {text} ({sure})"))?;
+    }
+    for row in &check.lost {
+        page.note(format_args!("no longer holds: {}", words(&row.fact)))?;
+    }
+    if page.verbose {
+        for row in &check.drift {
+            let (before, after) = (&row.before.text, &row.after.text);
+            page.note(format_args!("moved: {} ... {before} -> {after}", row.prompt))?;
+        }
+    }
+    for note in &check.notes {
+        page.note(note)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,190 @@
+//! `kledger diff`.
+
+use std::{
+    fmt::{self, Write},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+use super::ask;
+use crate::{
+    cli::{
+        context::Context,
+        error::CliError,
+        page::{Page, STRONG, many, share, short},
+        report::{Render, Report},
+        runtime::Runtime,
+    },
+    ledger::{
+        FactChange,
+        verb::diff::{BehaviourRow, DiffOptions, DiffReport, Expectation, Prompts, TensorDiff},
+    },
+};
+
+/// Compare two versions: facts, weights and what they say
+///
+/// Facts are compared always. Behaviour runs the model: both versions are asked the prompts of the
+/// facts that differ, or those of a file.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  kledger diff HEAD~1 HEAD
+  kledger diff main draft --weights --no-behaviour
+  kledger diff v1 v2 --probe prompts.txt
+  kledger diff v1 v2 --format rdf-patch > v1-v2.rdfp")]
+pub struct Args {
+    /// The version to compare with
+    #[arg(value_name = "FROM")]
+    from: String,
+    /// The version to compare
+    #[arg(value_name = "TO", default_value = "HEAD")]
+    to: String,
+    /// How to write down the facts that differ; all but text leave out weights and behaviour
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+    /// Compare the weights too
+    #[arg(long)]
+    weights: bool,
+    /// Ask both versions the prompts of this file, one a line
+    #[arg(long, value_name = "FILE", conflicts_with = "no_behaviour")]
+    probe: Option<PathBuf>,
+    /// Run no model
+    #[arg(long)]
+    no_behaviour: bool,
+}
+
+/// How differing facts are written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Words
+    Text,
+    /// N-Triples, - before those that held and + before those that hold
+    Nt,
+    /// RDF Patch, which other tools can apply
+    RdfPatch,
+}
+
+#[derive(Debug, Serialize)]
+struct Diff {
+    #[serde(flatten)]
+    report: DiffReport,
+    #[serde(skip)]
+    format: Format,
+}
+
+pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
+    let repo = cx.repo()?;
+    let behaviour = match &args.probe {
+        Some(path) => Some(Prompts::Given(prompts(cx, path)?)),
+        // Nobody asked for it: a build that runs no models leaves it out.
+        None if args.no_behaviour || args.format != Format::Text || !Runtime::is_there() => None,
+        None => Some(Prompts::OfFacts),
+    };
+    let options = DiffOptions { weights: args.weights, behaviour };
+    let mut open = |base: &Path| cx.runtime().open(base);
+    let mut progress = cx.stoppable();
+    let report = repo.diff(&args.from, &args.to, &options, &mut open, progress.as_mut())?;
+    Ok(Report::done("diff", Diff { report, format: args.format }))
+}
+
+/// The lines of a file that are not empty.
+fn prompts(cx: &Context, path: &Path) -> Result<Vec<String>, CliError> {
+    let text = fs::read_to_string(cx.path(path))
+        .map_err(|source| CliError::Read { path: path.to_owned(), source })?;
+    let lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty());
+    Ok(lines.map(str::to_owned).collect())
+}
+
+impl Render for Diff {
+    fn render(&self, page: &mut Page) -> fmt::Result {
+        match self.format {
+            Format::Text => self.report.render(page),
+            Format::Nt => triples(&self.report.facts, ["- ", "+ "], page),
+            Format::RdfPatch => {
+                // https://afs.github.io/rdf-patch/
+                writeln!(page, "H id <urn:blake3:{}> .", self.report.to)?;
+                writeln!(page, "H prev <urn:blake3:{}> .", self.report.from)?;
+                writeln!(page, "TX .")?;
+                triples(&self.report.facts, ["D ", "A "], page)?;
+                writeln!(page, "TC .")
+            }
+        }
+    }
+}
+
+fn triples(facts: &[FactChange], [gone, new]: [&str; 2], page: &mut Page) -> fmt::Result {
+    for change in facts {
+        if let Some(fact) = change.before() {
+            writeln!(page, "{gone}{}", fact.triple)?;
+        }
+        if let Some(fact) = change.after() {
+            writeln!(page, "{new}{}", fact.triple)?;
+        }
+    }
+    Ok(())
+}
+
+impl Render for DiffReport {
+    fn render(&self, page: &mut Page) -> fmt::Result {
+        writeln!(page, "{STRONG}facts{STRONG:#}  {} -> {}", short(self.from), short(self.to))?;
+        page.changes(&self.facts)?;
+        if self.facts.is_empty() {
+            writeln!(page, "  none differ")?;
+        }
+        if self.words > 0 {
+            writeln!(page, "  words for {} differ", many(self.words, "IRI"))?;
+        }
+        if let Some(tensors) = &self.weights {
+            writeln!(page, "\n{STRONG}weights{STRONG:#}")?;
+            weights(tensors, page)?;
+        }
+        if let Some(rows) = &self.behaviour {
+            writeln!(page, "\n{STRONG}behaviour{STRONG:#}")?;
+            if rows.is_empty() {
+                writeln!(page, "  nothing to ask")?;
+            }
+            for row in rows {
+                row.render(page)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn weights(tensors: &[TensorDiff], page: &mut Page) -> fmt::Result {
+    if tensors.is_empty() {
+        return writeln!(page, "  none differ");
+    }
+    let rows: Vec<_> = tensors
+        .iter()
+        .map(|tensor| {
+            [
+                tensor.name.clone(),
+                format!("{} x {}", tensor.outputs, tensor.inputs),
+                format!("rank {}", tensor.rank),
+                format!("norm {:.4}", tensor.norm),
+                format!("relative {:.4}", tensor.relative),
+                format!("largest {:.4}", tensor.largest),
+                format!("{} elements", tensor.changed),
+            ]
+        })
+        .collect();
+    page.table(&rows)
+}
+
+impl Render for BehaviourRow {
+    fn render(&self, page: &mut Page) -> fmt::Result {
+        writeln!(page, "  {}", self.prompt)?;
+        for (sign, said) in [("-", &self.before), ("+", &self.after)] {
+            writeln!(page, "    {sign} {}", ask::line(said))?;
+        }
+        for Expectation { text, before, after } in self.old.iter().chain(&self.new) {
+            let (before, after) = (share(before.probability.into()), share(after.probability.into()));
+            writeln!(page, "    {text}: {before} -> {after}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,62 @@
+//! `kledger fsck`.
+
+use std::fmt::{self, Write};
+
+use crate::{
+    cli::{
+        context::Context,
+        error::CliError,
+        page::{Page, many},
+        report::{Render, Report},
+    },
+    ledger::verb::fsck::{FsckOptions, FsckReport},
+};
+
+/// Read everything stored and verify it
+///
+/// Every object and tensor file is read and its hash compared. Damage ends with exit code 3.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  kledger fsck
+  kledger fsck --weights
+  kledger fsck --repair")]
+pub struct Args {
+    /// Build the index again from packs and journal, and remove what killed processes left behind
+    #[arg(long)]
+    repair: bool,
+    /// Build the weights of every version and compare them with the hashes their commits name
+    #[arg(long)]
+    weights: bool,
+}
+
+pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
+    let options = FsckOptions { repair: args.repair, weights: args.weights };
+    let report = cx.repo()?.fsck(&options, cx.progress().as_mut())?;
+    let is_whole = report.problems.is_empty();
+    Ok(if is_whole { Report::done("fsck", report) } else { Report::damage("fsck", report) })
+}
+
+impl Render for FsckReport {
+    fn render(&self, page: &mut Page) -> fmt::Result {
+        write!(page, "Read {}", many(self.objects, "object"))?;
+        write!(page, ", {}", many(self.tensor_files, "tensor file"))?;
+        if self.versions > 0 {
+            write!(page, ", built the weights of {}", many(self.versions, "version"))?;
+        }
+        writeln!(page)?;
+        for repaired in &self.repaired {
+            writeln!(page, "  repaired: {repaired}")?;
+        }
+        for problem in &self.problems {
+            writeln!(page, "  damage: {problem}")?;
+        }
+        for remark in &self.remarks {
+            page.note(remark)?;
+        }
+        match self.problems.len() as u64 {
+            0 => writeln!(page, "No damage found"),
+            problems => writeln!(page, "{} found", many(problems, "problem")),
+        }
+    }
+}

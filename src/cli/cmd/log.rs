@@ -1,0 +1,105 @@
+//! `kledger log`.
+
+use std::fmt::{self, Write};
+
+use serde::Serialize;
+
+use crate::{
+    cli::{
+        context::Context,
+        error::CliError,
+        page::{Page, counts, percent, refs, short, summary, time},
+        report::{Render, Report},
+    },
+    ledger::{
+        StepView,
+        verb::log::{LogEntry, LogReport},
+    },
+};
+
+/// Show the commits that led to a version, newest first
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  kledger log
+  kledger log -n 5 --oneline draft")]
+pub struct Args {
+    /// Where to start
+    #[arg(value_name = "REV", default_value = "HEAD")]
+    revision: String,
+    /// How many commits at most
+    #[arg(short = 'n', long = "number", value_name = "N")]
+    number: Option<usize>,
+    /// One line for each commit
+    #[arg(long)]
+    oneline: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Log {
+    #[serde(flatten)]
+    report: LogReport,
+    #[serde(skip)]
+    oneline: bool,
+}
+
+pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
+    let report = cx.repo()?.log(&args.revision, args.number)?;
+    Ok(Report::done("log", Log { report, oneline: args.oneline }))
+}
+
+impl Render for Log {
+    fn render(&self, page: &mut Page) -> fmt::Result {
+        for (number, entry) in self.report.entries.iter().enumerate() {
+            let commit = &entry.commit;
+            if self.oneline {
+                writeln!(page, "{}{} {}", short(commit.id), refs(commit), summary(commit))?;
+                continue;
+            }
+            if number > 0 {
+                writeln!(page)?;
+            }
+            entry.render(page)?;
+        }
+        if self.report.more && !self.oneline {
+            page.note("older commits are not shown")?;
+        }
+        Ok(())
+    }
+}
+
+impl Render for LogEntry {
+    fn render(&self, page: &mut Page) -> fmt::Result {
+        let commit = &self.commit;
+        writeln!(page, "commit {}{}", short(commit.id), refs(commit))?;
+        let mut rows =
+            vec![row("author", commit.author.clone()), row("date", time(commit.time))];
+        match commit.step {
+            StepView::Root => {}
+            StepView::Edit => rows.push(row("facts", counts(&self.facts))),
+            StepView::Revert { of } => {
+                rows.push(row("facts", counts(&self.facts)));
+                rows.push(row("reverts", format!("{of:.12}")));
+            }
+        }
+        if self.efficacy.is_some() || self.neighbourhood.is_some() {
+            let (efficacy, paraphrase) = (percent(self.efficacy), percent(self.paraphrase));
+            let neighbourhood = percent(self.neighbourhood);
+            let text = format!(
+                "efficacy {efficacy}, paraphrase {paraphrase}, neighbourhood {neighbourhood}"
+            );
+            rows.push(row("check", text));
+        }
+        page.table(&rows)?;
+        writeln!(page)?;
+        for line in commit.message.lines() {
+            writeln!(page, "    {line}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A row of a table of two columns.
+pub(super) fn row(name: &str, text: impl Into<String>) -> [String; 2] {
+    [name.to_owned(), text.into()]
+}

@@ -1,0 +1,81 @@
+//! The verbs, one file each: arguments, the call, and how the report reads.
+
+pub mod add;
+pub mod ask;
+pub mod branch;
+pub mod checkout;
+pub mod commit;
+pub mod diff;
+pub mod export;
+pub mod fsck;
+pub mod init;
+pub mod log;
+pub mod migrate;
+pub mod reset;
+pub mod revert;
+pub mod rm;
+pub mod show;
+pub mod stats;
+pub mod status;
+pub mod switch;
+pub mod tag;
+pub mod undo;
+
+use clap::Subcommand;
+
+use super::{context::Context, error::CliError, report::Report};
+
+/// What kledger can be asked to do.
+#[derive(Debug, Subcommand)]
+#[expect(missing_docs, reason = "a comment here would take the place of the verb's own help")]
+pub enum Command {
+    Init(init::Args),
+    Add(add::Args),
+    Rm(rm::Args),
+    Status(status::Args),
+    Stats(stats::Args),
+    Commit(commit::Args),
+    Log(log::Args),
+    Show(show::Args),
+    Diff(diff::Args),
+    Checkout(checkout::Args),
+    Switch(switch::Args),
+    Branch(branch::Args),
+    Tag(tag::Args),
+    Revert(revert::Args),
+    Reset(reset::Args),
+    Undo(undo::Args),
+    Ask(ask::Args),
+    Export(export::Args),
+    Fsck(fsck::Args),
+    Migrate(migrate::Args),
+}
+
+/// Runs a verb.
+///
+/// # Errors
+/// When it cannot be done.
+pub fn run(cx: &Context, command: &Command) -> Result<Report, CliError> {
+    match command {
+        Command::Init(args) => init::run(cx, args),
+        Command::Add(args) => add::run(cx, args),
+        Command::Rm(args) => rm::run(cx, args),
+        Command::Status(args) => status::run(cx, args),
+        Command::Stats(args) => stats::run(cx, args),
+        Command::Commit(args) => commit::run(cx, args),
+        Command::Log(args) => log::run(cx, args),
+        Command::Show(args) => show::run(cx, args),
+        Command::Diff(args) => diff::run(cx, args),
+        Command::Checkout(args) => checkout::run(cx, args),
+        Command::Switch(args) => switch::run(cx, args),
+        Command::Branch(args) => branch::run(cx, args),
+        Command::Tag(args) => tag::run(cx, args),
+        Command::Revert(args) => revert::run(cx, args),
+        Command::Reset(args) => reset::run(cx, args),
+        Command::Undo(args) => undo::run(cx, args),
+        Command::Ask(args) => ask::run(cx, args),
+        Command::Export(args) => export::run(cx, args),
+        Command::Fsck(args) => fsck::run(cx, args),
+        Command::Migrate(args) => migrate::run(cx, args),
+    }
+}

@@ -1,0 +1,83 @@
+//! `kledger rm`.
+
+use std::{
+    fmt::{self, Write},
+    path::PathBuf,
+};
+
+use super::add::{Input, role};
+use crate::{
+    cli::{
+        context::Context,
+        error::CliError,
+        page::{Page, many},
+        report::{Render, Report},
+    },
+    fact::Iri,
+    ledger::verb::rm::{About, RmReport},
+};
+
+/// Take facts back: from the stage, or with the next commit
+///
+/// Facts that are staged leave the stage. Facts that are committed are staged to be taken back, which
+/// gives the model its old belief again.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  kledger rm wrong.nt
+  kledger rm --about http://www.wikidata.org/entity/Q243
+  kledger rm --about http://www.wikidata.org/entity/Q243 \\
+      --predicate http://www.wikidata.org/prop/direct/P131")]
+pub struct Args {
+    /// Files that name the facts, - for standard input
+    #[arg(value_name = "FILE", required_unless_present = "about", conflicts_with = "about")]
+    files: Vec<PathBuf>,
+    /// Format of all files: nt, ttl, nq, trig, rdf or jsonld; otherwise their names say it
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<String>,
+    /// All facts with this subject instead of those in files
+    #[arg(long, value_name = "IRI")]
+    about: Option<String>,
+    /// Only those with this predicate
+    #[arg(long, value_name = "IRI", requires = "about")]
+    predicate: Option<String>,
+    /// Neighbourhood facts instead of edited ones
+    #[arg(long)]
+    neighbourhood: bool,
+}
+
+pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
+    let repo = cx.repo()?;
+    let actor = cx.actor(Some(&repo))?;
+    let role = role(args.neighbourhood);
+    let report = if let Some(subject) = &args.about {
+        let predicate = args.predicate.as_deref().map(iri).transpose()?;
+        repo.rm_about(&actor, &About { subject: iri(subject)?, predicate }, role)?
+    } else {
+        let input = Input { files: args.files.clone(), format: args.format.clone() };
+        repo.rm(&actor, input.read(cx)?, role)?
+    };
+    Ok(Report::done("rm", report))
+}
+
+fn iri(text: &str) -> Result<Iri, CliError> {
+    let text = text.trim_start_matches('<').trim_end_matches('>');
+    Iri::new(text).map_err(|source| CliError::Iri { text: text.to_owned(), source: source.into() })
+}
+
+impl Render for RmReport {
+    fn render(&self, page: &mut Page) -> fmt::Result {
+        let outcome = &self.outcome;
+        if outcome.unstaged > 0 {
+            writeln!(page, "Unstaged {}", many(outcome.unstaged, "fact"))?;
+        }
+        if outcome.retracted > 0 {
+            let facts = many(outcome.retracted, "fact");
+            writeln!(page, "Staged {facts} to be taken back")?;
+        }
+        if outcome.duplicates > 0 {
+            page.note(format_args!("{} staged to be taken back already", outcome.duplicates))?;
+        }
+        page.note(format_args!("{} staged in all", many(self.staged, "fact")))
+    }
+}

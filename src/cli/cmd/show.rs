@@ -1,0 +1,111 @@
+//! `kledger show`.
+
+use std::fmt::{self, Write};
+
+use super::{commit, log::row};
+use crate::{
+    cli::{
+        context::Context,
+        error::CliError,
+        page::{Page, bytes, many, refs, short, time},
+        report::{Render, Report},
+    },
+    ledger::{
+        StepView,
+        verb::show::{DeltaView, ShowReport},
+    },
+};
+
+/// Show a commit in full: its facts, its edit and how that went
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  kledger show
+  kledger show HEAD~1 -v")]
+pub struct Args {
+    /// The version
+    #[arg(value_name = "REV", default_value = "HEAD")]
+    revision: String,
+}
+
+pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
+    Ok(Report::done("show", cx.repo()?.show(&args.revision)?))
+}
+
+impl Render for ShowReport {
+    fn render(&self, page: &mut Page) -> fmt::Result {
+        let commit = &self.commit;
+        writeln!(page, "commit {}{}", short(commit.id), refs(commit))?;
+        let mut rows = Vec::new();
+        for parent in &commit.parents {
+            rows.push(row("parent", format!("{parent:.12}")));
+        }
+        rows.push(row("author", &commit.author));
+        rows.push(row("date", time(commit.time)));
+        rows.push(row("base", format!("{:.12}", self.base)));
+        if let StepView::Revert { of } = commit.step {
+            rows.push(row("reverts", format!("{of:.12}")));
+        }
+        rows.push(row("facts", self.facts.to_string()));
+        rows.push(row("neighbours", self.neighbourhood.to_string()));
+        if let Some(spec) = &self.spec {
+            rows.push(row("editor", format!("{} {}", spec.editor, spec.editor_version)));
+            let statistics = &spec.statistics;
+            let tokens = spec.statistics_tokens;
+            rows.push(row("statistics", format!("{statistics} ({tokens} tokens)")));
+        }
+        if let Some(check) = &self.check {
+            rows.push(row("check", commit::rates(check)));
+        }
+        page.table(&rows)?;
+        writeln!(page)?;
+        for line in commit.message.lines() {
+            writeln!(page, "    {line}")?;
+        }
+        if !self.changes.is_empty() {
+            writeln!(page)?;
+            page.changes(&self.changes)?;
+        }
+        if let Some(delta) = &self.delta {
+            writeln!(page)?;
+            delta.render(page)?;
+        }
+        if let Some(check) = &self.check {
+            commit::check(check, page)?;
+        }
+        if page.verbose {
+            if let Some(spec) = &self.spec {
+                writeln!(page, "\nsettings (seed {})", spec.seed)?;
+                for line in spec.settings.lines() {
+                    writeln!(page, "  {line}")?;
+                }
+            }
+            writeln!(page, "\nweights ({})", many(self.deltas, "delta"))?;
+            let weights = self.weights.iter();
+            let rows: Vec<_> =
+                weights.map(|tensor| [format!("{:.12}", tensor.id), tensor.name.clone()]).collect();
+            page.table(&rows)?;
+        }
+        Ok(())
+    }
+}
+
+impl Render for DeltaView {
+    fn render(&self, page: &mut Page) -> fmt::Result {
+        let (id, size) = (short(self.id), bytes(self.bytes));
+        write!(page, "delta {id}  {size}, {}", many(self.columns, "column"))?;
+        if self.dropped > 0 {
+            write!(page, " ({} no longer count)", self.dropped)?;
+        }
+        writeln!(page)?;
+        let rows: Vec<_> = self
+            .tensors
+            .iter()
+            .map(|tensor| {
+                let rank = tensor.rank.map_or_else(|| "whole".to_owned(), |rank| format!("rank {rank}"));
+                [tensor.name.clone(), format!("{} x {}", tensor.outputs, tensor.inputs), rank]
+            })
+            .collect();
+        page.table(&rows)
+    }
+}

@@ -1,0 +1,59 @@
+//! `kledger status`.
+
+use std::fmt::{self, Write};
+
+use crate::{
+    cli::{
+        context::Context,
+        error::CliError,
+        page::{Page, head, many, short, summary},
+        report::{Render, Report},
+    },
+    ledger::verb::status::StatusReport,
+};
+
+/// Show where HEAD is and what the next commit would do
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  kledger status
+  kledger status --json")]
+pub struct Args {}
+
+pub(super) fn run(cx: &Context, _args: &Args) -> Result<Report, CliError> {
+    Ok(Report::done("status", cx.repo()?.status()?))
+}
+
+/// Facts listed without `--verbose`.
+const LISTED: usize = 20;
+
+impl Render for StatusReport {
+    fn render(&self, page: &mut Page) -> fmt::Result {
+        let facts = many(self.facts, "fact");
+        writeln!(page, "On {}  {} ({facts})", head(&self.head), summary(&self.commit))?;
+        if let Some(checkout) = &self.checkout {
+            let state = if checkout.current { "" } else { ", not where HEAD is" };
+            let (dir, commit) = (checkout.dir.display(), short(checkout.commit));
+            page.note(format_args!("checked out in {dir}: {commit}{state}"))?;
+        }
+        if self.staged.is_empty() && self.words == 0 && self.neighbourhood == 0 {
+            return writeln!(page, "Nothing staged");
+        }
+        writeln!(page, "Staged for the next commit:")?;
+        let listed = if page.verbose { self.staged.len() } else { LISTED.min(self.staged.len()) };
+        page.changes(&self.staged[..listed])?;
+        if listed < self.staged.len() {
+            writeln!(page, "  and {} more (-v lists them)", self.staged.len() - listed)?;
+        }
+        if self.words > 0 {
+            writeln!(page, "  words for {}", many(self.words, "IRI"))?;
+        }
+        if self.neighbourhood > 0 {
+            writeln!(page, "  {}", many(self.neighbourhood, "neighbourhood fact"))?;
+        }
+        for predicate in &self.without_template {
+            page.note(format_args!("no template for {predicate}: commit will be refused"))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,42 @@
+//! `kledger undo`.
+
+use std::fmt::{self, Write};
+
+use crate::{
+    cli::{
+        context::Context,
+        error::CliError,
+        page::{Page, head, many},
+        report::{Render, Report},
+    },
+    ledger::verb::undo::UndoReport,
+};
+
+/// Take back what the last command did to branches, tags, HEAD and stage
+///
+/// Undoing is an operation too: undoing twice does it again.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  kledger undo
+  kledger undo -n 3")]
+pub struct Args {
+    /// How many operations to take back
+    #[arg(short = 'n', long = "number", value_name = "N", default_value_t = 1)]
+    number: usize,
+}
+
+pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
+    let repo = cx.repo()?;
+    let actor = cx.actor(Some(&repo))?;
+    Ok(Report::done("undo", repo.undo(&actor, args.number)?))
+}
+
+impl Render for UndoReport {
+    fn render(&self, page: &mut Page) -> fmt::Result {
+        for operation in &self.undone {
+            writeln!(page, "Undid: kledger {}", operation.command)?;
+        }
+        page.note(format_args!("on {}, {} staged", head(&self.head), many(self.staged, "fact")))
+    }
+}

@@ -1,0 +1,127 @@
+//! Where, when and by whom a command is run: all that comes from the environment.
+
+use std::{
+    env,
+    ffi::OsString,
+    io::{IsTerminal, stderr},
+    path::{Path, PathBuf},
+};
+
+use jiff::Timestamp;
+
+use super::{
+    args::Global,
+    error::CliError,
+    interrupt,
+    progress::{Bars, Phases},
+    runtime::Runtime,
+};
+use crate::ledger::{Actor, Progress, Repo, Silent};
+
+/// What a verb needs besides its arguments.
+#[derive(Debug)]
+pub struct Context {
+    dir: PathBuf,
+    author: Option<String>,
+    user: Option<String>,
+    time: i64,
+    command: String,
+    runtime: Runtime,
+    watch: Watch,
+}
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy)]
+enum Watch {
+    Bars,
+    Phases,
+    Nothing,
+}
+
+impl Context {
+    /// Reads the clock and the environment.
+    ///
+    /// # Errors
+    /// When the directory to work in is not there.
+    pub fn new(global: &Global, words: &[OsString]) -> Result<Self, CliError> {
+        let dir = global.dir.clone().unwrap_or_else(|| PathBuf::from("."));
+        let dir = match dir.canonicalize() {
+            Ok(dir) => dir,
+            Err(source) => return Err(CliError::Dir { dir, source }),
+        };
+        let verb = words.iter().skip(1).map(|word| word.to_string_lossy());
+        let watch = match (stderr().is_terminal(), global.quiet, global.verbose) {
+            (_, true, _) => Watch::Nothing,
+            (true, ..) => Watch::Bars,
+            (false, _, true) => Watch::Phases,
+            (false, _, false) => Watch::Nothing,
+        };
+        Ok(Self {
+            dir,
+            author: global.author.clone(),
+            user: env::var("USER").ok().filter(|user| !user.is_empty()),
+            time: global.date.unwrap_or_else(Timestamp::now).as_millisecond(),
+            command: verb.collect::<Vec<_>>().join(" "),
+            runtime: Runtime::new(&global.device, global.dtype.into()),
+            watch,
+        })
+    }
+
+    /// The directory to work in.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// A path as given on the command line, from the directory to work in.
+    #[must_use]
+    pub fn path(&self, path: &Path) -> PathBuf {
+        self.dir.join(path)
+    }
+
+    /// The repository that the directory is in.
+    ///
+    /// # Errors
+    /// When there is none or it cannot be opened.
+    pub fn repo(&self) -> Result<Repo, CliError> {
+        Ok(Repo::discover(&self.dir)?)
+    }
+
+    /// Who acts: the option or its environment variable, else the repository's setting, else the
+    /// user's login name.
+    ///
+    /// # Errors
+    /// When none of them says anything.
+    pub fn actor(&self, repo: Option<&Repo>) -> Result<Actor, CliError> {
+        let setting = repo.and_then(|repo| repo.config().author.as_ref());
+        let author = self.author.as_ref().or(setting).or(self.user.as_ref());
+        Ok(Actor {
+            author: author.ok_or(CliError::NoAuthor)?.clone(),
+            time: self.time,
+            command: self.command.clone(),
+        })
+    }
+
+    /// What opens the model.
+    #[must_use]
+    pub const fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// Shows how work goes on. Ctrl-C ends the process.
+    #[must_use]
+    pub fn progress(&self) -> Box<dyn Progress> {
+        match self.watch {
+            Watch::Bars => Box::new(Bars::default()),
+            Watch::Phases => Box::new(Phases::default()),
+            Watch::Nothing => Box::new(Silent),
+        }
+    }
+
+    /// Shows how work goes on. Ctrl-C ends it between two steps, so that what was found is kept; a
+    /// second Ctrl-C ends the process.
+    #[must_use]
+    pub fn stoppable(&self) -> Box<dyn Progress> {
+        Box::new(interrupt::Stoppable::new(self.progress()))
+    }
+}

@@ -1,0 +1,144 @@
+//! What can go wrong, and the exit code that says so.
+
+use std::{error::Error, io, path::PathBuf, process::ExitCode};
+
+use crate::{
+    fact::read::FormatError,
+    ledger::{Class, EngineError, LedgerError},
+    store::StoreError,
+};
+
+/// How the process ends. Scripts may rely on these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// What was asked is done.
+    Done = 0,
+    /// It cannot be done; the user can do something about it.
+    Refused = 1,
+    /// The command line makes no sense.
+    Usage = 2,
+    /// Something stored is not as it was written.
+    Damage = 3,
+    /// The model or the device failed.
+    Engine = 4,
+    /// Ctrl-C.
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a command was not done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CliError {
+    /// The ledger refused.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A file named on the command line cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A file's name does not say what format it is in.
+    #[error("cannot tell the format of {}", path.display())]
+    NoFormat {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The format is unknown.
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    /// An IRI given on the command line is none.
+    #[error("{text:?} is not an absolute IRI")]
+    Iri {
+        /// What was given.
+        text: String,
+        /// What is wrong.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// A setting given on the command line is none.
+    #[error("{text:?} is not KEY=VALUE")]
+    Setting {
+        /// What was given.
+        text: String,
+    },
+    /// The directory to work in is not there.
+    #[error("cannot work in {}", dir.display())]
+    Dir {
+        /// The directory.
+        dir: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Nobody knows who the author is.
+    #[error("no author is set")]
+    NoAuthor,
+    /// The report could not be printed.
+    #[error("cannot print the result")]
+    Print(#[source] io::Error),
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        LedgerError::from(error).into()
+    }
+}
+
+impl CliError {
+    /// The exit code that says what kind of failure this is.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Ledger(LedgerError::Engine(EngineError::Interrupted)) => Exit::Interrupted,
+            Self::Ledger(error) => match error.class() {
+                Class::Refused => Exit::Refused,
+                Class::Damage => Exit::Damage,
+                Class::Engine => Exit::Engine,
+            },
+            Self::NoFormat { .. } | Self::Format(_) | Self::Iri { .. } | Self::Setting { .. } => {
+                Exit::Usage
+            }
+            Self::Read { .. } | Self::Dir { .. } | Self::NoAuthor | Self::Print(_) => Exit::Refused,
+        }
+    }
+
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let text = match self {
+            Self::Ledger(error) => return error.hint(),
+            Self::NoFormat { .. } => "name it: --format nt|ttl|nq|trig|rdf|jsonld",
+            Self::Iri { .. } => "for example: http://www.wikidata.org/entity/Q243",
+            Self::Setting { .. } => "for example: --set lambda=3000 or --set 'layers=[2, 3, 4]'",
+            Self::NoAuthor => {
+                "set KLEDGER_AUTHOR, or author in .kledger/config.toml, or say --author NAME"
+            }
+            _ => return None,
+        };
+        Some(text.to_owned())
+    }
+
+    /// What it comes from, outermost first, without what says the same again.
+    #[must_use]
+    pub fn causes(&self) -> Vec<String> {
+        let mut causes = Vec::new();
+        let mut last = self.to_string();
+        let mut source = self.source();
+        while let Some(error) = source {
+            let text = error.to_string();
+            if !last.contains(&text) {
+                causes.push(text.clone());
+                last = text;
+            }
+            source = error.source();
+        }
+        causes
+    }
+}

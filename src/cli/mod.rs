@@ -1,0 +1,55 @@
+//! The command line: arguments in, one library call, a report out.
+//!
+//! A verb of [`cmd`] parses its arguments, calls one function of the library and returns a
+//! [`Report`]. Only [`ui`] prints, only [`context`] reads clock and environment, and [`error`] says
+//! what exit code means what.
+
+pub mod args;
+pub mod cmd;
+pub mod context;
+pub mod error;
+mod interrupt;
+pub mod page;
+mod progress;
+pub mod report;
+mod runtime;
+pub mod ui;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+pub use args::Cli;
+use context::Context;
+use error::CliError;
+pub use report::Report;
+use ui::Ui;
+
+/// Runs the command line that the process was started with.
+#[must_use]
+pub fn main() -> ExitCode {
+    let words: Vec<_> = std::env::args_os().collect();
+    let cli = match Cli::try_parse_from(&words) {
+        Ok(cli) => cli,
+        Err(error) => return ui::usage(&error, &words),
+    };
+    let ui = Ui::new(&cli.global);
+    let result = Context::new(&cli.global, &words).and_then(|cx| cmd::run(&cx, &cli.command));
+    let printed = match &result {
+        Ok(report) => ui.report(report),
+        Err(error) => ui.error(error),
+    };
+    let code = match &result {
+        Ok(report) => report.exit,
+        Err(error) => error.exit(),
+    };
+    match printed {
+        Ok(()) => code.into(),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            // Standard output cannot be written; standard error may still be heard.
+            let _unheard = ui.error(&CliError::Print(error));
+            error::Exit::Refused.into()
+        }
+    }
+}

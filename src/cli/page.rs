@@ -1,0 +1,215 @@
+//! Text for people: lines, columns aligned by two spaces, colours that the terminal may not get.
+
+use std::fmt::{self, Display, Write};
+
+use anstyle::{AnsiColor, Style};
+use jiff::{Timestamp, tz::TimeZone};
+
+use crate::{
+    id::Id,
+    ledger::{CommitView, FactChange, FactCounts, FactView, HeadView, Rate},
+};
+
+/// Text that a report writes itself on.
+#[derive(Debug)]
+pub struct Page {
+    text: String,
+    /// Whether to say more.
+    pub verbose: bool,
+    /// Whether to leave out all but the result.
+    pub quiet: bool,
+}
+
+/// What ids look like.
+pub const ID: Style = AnsiColor::Yellow.on_default();
+/// What is new.
+pub const NEW: Style = AnsiColor::Green.on_default();
+/// What is gone.
+pub const GONE: Style = AnsiColor::Red.on_default();
+/// What deserves attention.
+pub const STRONG: Style = Style::new().bold();
+
+impl Page {
+    /// An empty page.
+    #[must_use]
+    pub const fn new(verbose: bool, quiet: bool) -> Self {
+        Self { text: String::new(), verbose, quiet }
+    }
+
+    /// What was written, with ANSI escape codes.
+    #[must_use]
+    pub fn into_text(self) -> String {
+        self.text
+    }
+
+    /// Rows in columns, each as wide as its widest cell, indented by two spaces.
+    ///
+    /// # Errors
+    /// Never.
+    pub fn table<const N: usize>(&mut self, rows: &[[String; N]]) -> fmt::Result {
+        let mut widths = [0; N];
+        for row in rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        for row in rows {
+            let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+            let line = cells.collect::<Vec<_>>().join("  ");
+            writeln!(self, "  {}", line.trim_end())?;
+        }
+        Ok(())
+    }
+
+    /// A remark beside the result, left out by `--quiet`.
+    ///
+    /// # Errors
+    /// Never.
+    pub fn note(&mut self, note: impl Display) -> fmt::Result {
+        if self.quiet { Ok(()) } else { writeln!(self, "  {note}") }
+    }
+
+    /// One fact per line, `-` before what held and `+` before what holds.
+    ///
+    /// # Errors
+    /// Never.
+    pub fn changes<'a>(&mut self, changes: impl IntoIterator<Item = &'a FactChange>) -> fmt::Result {
+        for change in changes {
+            if let Some(fact) = change.before() {
+                writeln!(self, "{GONE}- {}{GONE:#}", words(fact))?;
+            }
+            if let Some(fact) = change.after() {
+                writeln!(self, "{NEW}+ {}{NEW:#}", words(fact))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Write for Page {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.text.push_str(text);
+        Ok(())
+    }
+}
+
+/// A fact in words.
+#[must_use]
+pub fn words(fact: &FactView) -> String {
+    format!("{} / {} / {}", fact.subject, fact.predicate, fact.object)
+}
+
+/// The first 12 digits of an id, coloured.
+#[must_use]
+pub fn short<T>(id: Id<T>) -> String {
+    format!("{ID}{id:.12}{ID:#}")
+}
+
+/// `main 3f9a1c72d0b4`, or `detached` in place of the branch.
+#[must_use]
+pub fn head(head: &HeadView) -> String {
+    let branch = head.branch.as_deref().unwrap_or("detached");
+    format!("{STRONG}{branch}{STRONG:#} {}", short(head.commit))
+}
+
+/// `[main 3f9a1c72d0b4] Landmarks moved`.
+#[must_use]
+pub fn committed(at: &HeadView, commit: &CommitView) -> String {
+    format!("[{}] {}", head(at), summary(commit))
+}
+
+/// First line of a commit's message.
+#[must_use]
+pub fn summary(commit: &CommitView) -> &str {
+    commit.message.lines().next().unwrap_or_default()
+}
+
+/// The refs that point at a commit: ` (HEAD, main, v1)`, or nothing.
+#[must_use]
+pub fn refs(commit: &CommitView) -> String {
+    let head = commit.head.then_some("HEAD");
+    let names: Vec<&str> = head.into_iter().chain(commit.refs.iter().map(String::as_str)).collect();
+    if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) }
+}
+
+/// `1 fact added`, `2 facts replaced`: what is not zero.
+#[must_use]
+pub fn counts(counts: &FactCounts) -> String {
+    let parts = [(counts.added, "added"), (counts.replaced, "replaced"), (counts.removed, "removed")];
+    let mut text = Vec::new();
+    for (count, what) in parts {
+        match count {
+            0 => {}
+            _ if text.is_empty() => text.push(format!("{} {what}", many(count, "fact"))),
+            _ => text.push(format!("{count} {what}")),
+        }
+    }
+    if text.is_empty() { "no fact changed".to_owned() } else { text.join(", ") }
+}
+
+/// `1 fact`, `2 facts`.
+#[must_use]
+pub fn many(count: u64, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// `97 %` of a measured share, or `not measured`.
+#[must_use]
+pub fn percent(rate: Option<Rate>) -> String {
+    rate.map_or_else(|| "not measured".to_owned(), |rate| share(rate.rate))
+}
+
+/// `97 %`. A share is rounded down, so that only all is 100 %.
+#[must_use]
+pub fn share(share: f64) -> String {
+    format!("{} %", (share * 100.0 + 1e-9).floor())
+}
+
+/// `391 KiB`.
+#[must_use]
+pub fn bytes(count: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if count < 1024 {
+        return format!("{count} B");
+    }
+    let power = (count.ilog2() / 10).min(4);
+    let (whole, unit) = (1u64 << (10 * power), UNITS[power as usize - 1]);
+    if count / whole >= 10 || count % whole == 0 {
+        return format!("{} {unit}", count / whole);
+    }
+    let tenths = count * 10 / whole;
+    format!("{}.{} {unit}", tenths / 10, tenths % 10)
+}
+
+/// A commit's time in the zone of the user.
+#[must_use]
+pub fn time(milliseconds: i64) -> String {
+    Timestamp::from_millisecond(milliseconds).map_or_else(
+        |_| format!("{milliseconds} ms after 1970"),
+        |time| time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_read_well() {
+        assert_eq!(bytes(1023), "1023 B");
+        assert_eq!(bytes(1024), "1 KiB");
+        assert_eq!(bytes(400_000), "390 KiB");
+        assert_eq!(bytes(8_300_000), "7.9 MiB");
+        assert_eq!(share(1.0), "100 %");
+        assert_eq!(share(0.999), "99 %");
+        let mixed = FactCounts { added: 1, removed: 2, replaced: 0 };
+        assert_eq!(counts(&mixed), "1 fact added, 2 removed");
+    }
+
+    #[test]
+    fn columns_are_aligned() {
+        let mut page = Page::new(false, false);
+        page.table(&[["a".to_owned(), "bc".to_owned()], ["def".to_owned(), "g".to_owned()]]).unwrap();
+        assert_eq!(page.into_text(), "  a    bc\n  def  g\n");
+    }
+}

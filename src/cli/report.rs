@@ -1,0 +1,66 @@
+//! What a verb returns: plain data with two renderings.
+
+use std::fmt::{self, Debug};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{error::Exit, page::Page};
+
+/// How a report reads as text. A verb cannot print, so text and JSON cannot drift apart.
+pub trait Render {
+    /// Writes the report for people.
+    ///
+    /// # Errors
+    /// When `page` cannot be written, which it always can.
+    fn render(&self, page: &mut Page) -> fmt::Result;
+}
+
+/// What came of a verb.
+#[derive(Debug)]
+pub struct Report {
+    /// The verb, `type` of the line under `--json`.
+    pub kind: &'static str,
+    /// How the process ends.
+    pub exit: Exit,
+    body: Box<dyn Body>,
+}
+
+trait Body: Debug {
+    fn text(&self, page: &mut Page) -> fmt::Result;
+    fn json(&self) -> Value;
+}
+
+impl<T: Render + Serialize + Debug> Body for T {
+    fn text(&self, page: &mut Page) -> fmt::Result {
+        self.render(page)
+    }
+
+    fn json(&self) -> Value {
+        serde_json::to_value(self).expect("because reports have string keys and plain values")
+    }
+}
+
+impl Report {
+    /// The report of a verb that did what was asked.
+    #[must_use]
+    pub fn done(kind: &'static str, body: impl Render + Serialize + Debug + 'static) -> Self {
+        Self { kind, exit: Exit::Done, body: Box::new(body) }
+    }
+
+    /// The report of a verb that found damage.
+    #[must_use]
+    pub fn damage(kind: &'static str, body: impl Render + Serialize + Debug + 'static) -> Self {
+        Self { kind, exit: Exit::Damage, body: Box::new(body) }
+    }
+
+    /// One line of JSON Lines.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::json!({ "type": self.kind, "data": self.body.json() })
+    }
+
+    pub(super) fn text(&self, page: &mut Page) -> fmt::Result {
+        self.body.text(page)
+    }
+}

@@ -1,0 +1,237 @@
+//! What users get wrong: each a clear error with a remedy and an exit code, and the repository as it
+//! was.
+
+use std::fs;
+
+use super::Sandbox;
+
+const FACT: &str = "<https://example.org/Ada> <https://example.org/likes> <https://example.org/tea> .\n";
+
+/// Runs a command that has to be refused with `code`; the message has to hold all of `parts`.
+#[track_caller]
+fn refused(sandbox: &Sandbox, words: &[&str], code: i32, parts: &[&str]) {
+    let before = sandbox.state();
+    let message = sandbox.run(words).failed(code);
+    assert!(message.starts_with("error: "), "{message}");
+    for part in parts {
+        assert!(message.contains(part), "{part:?} is not in\n{message}");
+    }
+    assert_eq!(before, sandbox.state(), "the repository is not as it was");
+}
+
+#[test]
+fn syntax_error_in_line_700() {
+    let sandbox = Sandbox::new();
+    let mut text: String = (1..700)
+        .map(|n| format!("<https://example.org/{n}> <https://example.org/likes> \"x\" .\n"))
+        .collect();
+    text.push_str("<https://example.org/700> <https://example.org/likes> .\n");
+    sandbox.write("facts.nt", &text);
+    refused(&sandbox, &["add", "facts.nt"], 1, &["facts.nt:700", "hint: "]);
+}
+
+#[test]
+fn relative_iri() {
+    let sandbox = Sandbox::new();
+    sandbox.write("facts.ttl", "<Ada> <https://example.org/likes> <https://example.org/tea> .");
+    refused(&sandbox, &["add", "facts.ttl"], 1, &["facts.ttl:1", "relative IRI", "hint: write the IRI in full"]);
+}
+
+#[test]
+fn blank_node() {
+    let sandbox = Sandbox::new();
+    sandbox.write("facts.ttl", "\n[] <https://example.org/likes> <https://example.org/tea> .");
+    refused(&sandbox, &["add", "facts.ttl"], 1, &["facts.ttl:2", "blank node", "hint: "]);
+}
+
+#[test]
+fn predicate_without_a_template() {
+    let sandbox = Sandbox::new();
+    sandbox.write("facts.nt", FACT);
+    sandbox.run(&["add", "facts.nt"]).done();
+    let status = sandbox.run(&["status"]).done();
+    assert!(status.contains("no template for https://example.org/likes"), "{status}");
+    refused(&sandbox, &["commit", "-m", "x"], 1, &["https://example.org/likes", "hint: "]);
+}
+
+#[test]
+fn two_objects_for_one_subject_and_predicate() {
+    let sandbox = Sandbox::with_words();
+    sandbox.write("facts.nt", &format!("{FACT}{}", FACT.replace("tea", "coffee")));
+    refused(&sandbox, &["add", "facts.nt"], 1, &["1 conflict", "facts.nt:1", "facts.nt:2", "hint: "]);
+    sandbox.write("tea.nt", FACT);
+    sandbox.write("coffee.nt", &FACT.replace("tea", "coffee"));
+    sandbox.run(&["add", "tea.nt"]).done();
+    refused(&sandbox, &["add", "coffee.nt"], 1, &["tea", "coffee", "--replace"]);
+    sandbox.run(&["add", "--replace", "coffee.nt"]).done();
+}
+
+#[test]
+fn file_that_is_not_there() {
+    let sandbox = Sandbox::new();
+    refused(&sandbox, &["add", "nosuch.nt"], 1, &["cannot read nosuch.nt", "because: "]);
+}
+
+#[test]
+fn file_of_an_unknown_format() {
+    let sandbox = Sandbox::new();
+    sandbox.write("facts.txt", FACT);
+    refused(&sandbox, &["add", "facts.txt"], 2, &["cannot tell the format of facts.txt", "--format nt"]);
+    refused(&sandbox, &["add", "--format", "n4", "facts.txt"], 2, &["\"n4\" is no format"]);
+    sandbox.run(&["add", "--format", "nt", "facts.txt"]).done();
+}
+
+#[test]
+fn facts_that_do_not_hold_cannot_be_taken_back() {
+    let sandbox = Sandbox::with_words();
+    sandbox.write("facts.nt", FACT);
+    refused(&sandbox, &["rm", "facts.nt"], 1, &["not held", "facts.nt:1"]);
+    refused(&sandbox, &["rm", "--about", "https://example.org/Ada"], 1, &["does not hold"]);
+    refused(&sandbox, &["rm", "--about", "Ada"], 2, &["\"Ada\" is not an absolute IRI"]);
+}
+
+#[test]
+fn nothing_to_commit() {
+    let sandbox = Sandbox::new();
+    refused(&sandbox, &["commit", "-m", "x"], 1, &["nothing to commit", "hint: stage facts first"]);
+}
+
+#[test]
+fn senseless_options_of_commit() {
+    let sandbox = Sandbox::with_words();
+    sandbox.write("facts.nt", FACT);
+    sandbox.run(&["add", "facts.nt"]).done();
+    refused(&sandbox, &["commit", "-m", " "], 1, &["a commit needs a message"]);
+    let require = ["commit", "-m", "x", "--require", "speed=1"];
+    refused(&sandbox, &require, 1, &["\"speed=1\" is not a requirement", "hint: for example"]);
+    refused(&sandbox, &["commit", "-m", "x", "--set", "lambda"], 2, &["\"lambda\" is not KEY=VALUE"]);
+}
+
+#[test]
+fn unknown_and_ambiguous_revisions() {
+    let sandbox = Sandbox::with_words();
+    refused(&sandbox, &["show", "nosuch"], 1, &["nosuch", "hint: "]);
+    refused(&sandbox, &["show", "mian"], 1, &["hint: did you mean main?"]);
+    refused(&sandbox, &["show", "HEAD~9"], 1, &["HEAD~9"]);
+    refused(&sandbox, &["diff", "HEAD~", "main@{99}"], 1, &["main@{99}"]);
+    refused(&sandbox, &["switch", "mian"], 1, &["there is no branch mian", "did you mean main?"]);
+    refused(&sandbox, &["branch", "-d", "main"], 1, &["HEAD is on main", "hint: "]);
+    refused(&sandbox, &["branch", "main"], 1, &["main exists already"]);
+    refused(&sandbox, &["tag", "a b"], 1, &["\"a b\" cannot be the name"]);
+    refused(&sandbox, &["revert", "HEAD~1"], 1, &["is the base"]);
+}
+
+#[test]
+fn directory_in_the_way() {
+    let sandbox = Sandbox::with_words();
+    fs::create_dir(sandbox.root().join("mine")).unwrap();
+    sandbox.write("mine/letter.txt", "Dear");
+    refused(&sandbox, &["checkout", "--to", "mine"], 1, &["mine has files in it", "hint: "]);
+    refused(&sandbox, &["export", "HEAD", "mine"], 1, &["mine has files in it", "hint: "]);
+    assert_eq!(fs::read_to_string(sandbox.root().join("mine/letter.txt")).unwrap(), "Dear");
+}
+
+#[test]
+fn no_repository() {
+    let sandbox = Sandbox::bare();
+    let message = sandbox.run(&["status"]).failed(1);
+    assert!(message.contains("not in a kledger repository"), "{message}");
+    assert!(message.contains("hint: make one: kledger init"), "{message}");
+    let message = sandbox.run(&["-C", "nosuch", "status"]).failed(1);
+    assert!(message.contains("cannot work in nosuch"), "{message}");
+}
+
+#[test]
+fn repository_that_is_there_already() {
+    let sandbox = Sandbox::new();
+    refused(&sandbox, &["init", "--model", "../base"], 1, &["repository already"]);
+}
+
+/// Runs `init` on the model after `spoil` and looks for `part` in the error; nothing may be left.
+#[track_caller]
+fn spoilt(spoil: impl FnOnce(&std::path::Path), part: &str) {
+    let sandbox = Sandbox::bare();
+    spoil(&sandbox.dir.path().join("base"));
+    let message = sandbox.run(&["init", "--model", "../base"]).failed(1);
+    assert!(message.contains(part), "{part:?} is not in\n{message}");
+    assert_eq!(fs::read_dir(sandbox.root()).unwrap().count(), 0, "init left something behind");
+}
+
+#[test]
+fn models_that_are_not_whole() {
+    spoilt(|base| fs::remove_dir_all(base).unwrap(), "base");
+    spoilt(|base| fs::remove_file(base.join("tokenizer.json")).unwrap(), "tokenizer.json");
+    spoilt(|base| fs::remove_file(base.join("config.json")).unwrap(), "config.json");
+    spoilt(|base| fs::write(base.join("config.json"), "{").unwrap(), "config.json");
+    let shorten = |base: &std::path::Path| {
+        let path = base.join("model.safetensors");
+        let bytes = fs::read(&path).unwrap();
+        fs::write(&path, &bytes[..bytes.len() - 100]).unwrap();
+    };
+    spoilt(shorten, "model.safetensors");
+}
+
+#[test]
+fn settings_that_mean_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.write(".kledger/config.toml", "langauge = \"en\"");
+    let message = sandbox.run(&["status"]).failed(1);
+    assert!(message.contains("config.toml"), "{message}");
+    assert!(message.contains("langauge"), "{message}");
+}
+
+#[test]
+fn model_is_asked_for_in_a_directory_that_holds_none() {
+    let sandbox = Sandbox::with_words();
+    let message = sandbox.run(&["ask", "Ada likes"]).failed(4);
+    let parts = if cfg!(feature = "torch") {
+        ["stand-in", "because"]
+    } else {
+        ["this build has no model runtime", "hint: build with the default features"]
+    };
+    for part in parts {
+        assert!(message.contains(part), "{part:?} is not in\n{message}");
+    }
+}
+
+#[test]
+fn store_of_another_format() {
+    let sandbox = Sandbox::new();
+    sandbox.write(".kledger/format", "kledger 99\n");
+    let message = sandbox.run(&["status"]).failed(1);
+    assert!(message.contains("kledger 99"), "{message}");
+    assert!(message.contains("hint: "), "{message}");
+}
+
+#[test]
+fn damaged_store() {
+    let sandbox = Sandbox::with_words();
+    sandbox.run(&["fsck"]).done();
+    let packs = files_under(&sandbox.root().join(".kledger/packs"));
+    for pack in packs {
+        let mut bytes = fs::read(&pack).unwrap();
+        let last = bytes.len() - 40;
+        bytes[last] ^= 1;
+        fs::write(&pack, bytes).unwrap();
+    }
+    let output = sandbox.run(&["fsck"]);
+    assert_eq!(output.code, 3, "{output:#?}");
+    assert!(output.stdout.contains("damage: "), "{output:#?}");
+}
+
+#[test]
+fn damaged_base() {
+    let sandbox = Sandbox::with_words();
+    sandbox.write(".kledger/base/model.safetensors", "not tensors");
+    let output = sandbox.run(&["fsck", "--weights"]);
+    assert_eq!(output.code, 3, "{output:#?}");
+}
+
+fn files_under(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files.extend(files_under(&path)) } else { files.push(path) }
+    }
+    files
+}

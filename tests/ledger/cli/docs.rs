@@ -1,0 +1,69 @@
+//! `docs/cli.md` is what `--help` says.
+
+use std::{env, fmt::Write, fs, path::Path};
+
+use clap::CommandFactory;
+use kledger::cli::Cli;
+
+use super::Sandbox;
+
+const UPDATE: &str = "KLEDGER_UPDATE_DOCS";
+
+#[test]
+fn the_reference_is_current() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cli.md");
+    let current = reference();
+    if env::var_os(UPDATE).is_some() {
+        fs::write(&path, &current).unwrap();
+    }
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        written == current,
+        "docs/cli.md is stale: {UPDATE}=1 cargo test --test ledger reference_is_current writes it"
+    );
+}
+
+#[test]
+fn every_verb_has_help_with_an_example() {
+    let sandbox = Sandbox::bare();
+    for verb in Cli::command().get_subcommands() {
+        let name = verb.get_name();
+        let help = sandbox.run(&[name, "--help"]).done();
+        assert!(help.contains(&format!("Usage: kledger {name}")), "{help}");
+        assert!(help.contains(&format!("Examples:\n  kledger {name}")), "{help}");
+        let first = verb.get_about().unwrap().to_string();
+        assert!(!first.ends_with('.'), "{first}");
+        for option in verb.get_arguments() {
+            assert!(option.get_help().is_some(), "{name} {}", option.get_id());
+        }
+    }
+}
+
+fn reference() -> String {
+    let mut command = Cli::command().term_width(100);
+    command.build();
+    let mut text = String::from(
+        "# The command line\n\nThis page is what `kledger --help` and `kledger VERB --help` say.\n",
+    );
+    section(&mut text, "kledger", &command.render_long_help().to_string());
+    let names: Vec<String> =
+        command.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
+    for name in names.iter().filter(|name| *name != "help") {
+        let verb = command.find_subcommand_mut(name).unwrap();
+        let help = verb.render_long_help().to_string();
+        section(&mut text, &format!("kledger {name}"), &without_globals(&help));
+    }
+    text
+}
+
+fn section(text: &mut String, title: &str, help: &str) {
+    let lines: Vec<&str> = help.trim().lines().map(str::trim_end).collect();
+    write!(text, "\n## {title}\n\n```text\n{}\n```\n", lines.join("\n")).unwrap();
+}
+
+/// The global options are the same everywhere; they are printed once.
+fn without_globals(help: &str) -> String {
+    let start = help.find("\nGlobal options:").unwrap();
+    let end = help.find("\nExamples:").unwrap();
+    format!("{}{}", &help[..start], &help[end..])
+}

@@ -1,0 +1,108 @@
+//! Rules that the compiler does not know: what may be named where.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// A word, and the only places under `src` that may use it.
+const HOMES: &[(&str, &[&str])] = &[
+    ("sled::", &["store"]),
+    ("tch::", &["model", "editor", "engine"]),
+    ("torch_sys::", &["model"]),
+    ("tokenizers::", &["model"]),
+    ("oxrdf::", &["fact"]),
+    ("oxrdfio::", &["fact"]),
+    ("clap::", &["cli"]),
+    ("indicatif::", &["cli"]),
+    ("anstream::", &["cli"]),
+    ("anstyle::", &["cli"]),
+    ("ctrlc::", &["cli"]),
+    ("println!", &["cli"]),
+    ("eprintln!", &["cli"]),
+    ("print!", &["cli"]),
+    ("stdout()", &["cli"]),
+    ("stderr()", &["cli"]),
+    ("env::var", &["cli"]),
+    ("env::var_os", &["cli"]),
+    ("env::args", &["cli"]),
+    ("Timestamp::now", &["cli"]),
+    ("SystemTime::now", &[]),
+    ("todo!", &[]),
+    ("unimplemented!", &[]),
+    ("dbg!", &[]),
+];
+
+#[test]
+fn words_stay_at_home() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut strays = Vec::new();
+    for path in rust_files(&src) {
+        let name = path.strip_prefix(&src).unwrap();
+        let module = name.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs");
+        let text = fs::read_to_string(&path).unwrap();
+        for (number, line) in text.lines().enumerate() {
+            let code = line.split("//").next().unwrap_or_default();
+            for (word, homes) in HOMES {
+                if has_word(code, word) && !homes.contains(&module) {
+                    strays.push(format!("{}:{}: {word}", name.display(), number + 1));
+                }
+            }
+        }
+    }
+    assert!(strays.is_empty(), "these words belong elsewhere:\n{}", strays.join("\n"));
+}
+
+#[test]
+fn clock_and_environment_are_read_in_one_file() {
+    let cli = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli");
+    for path in rust_files(&cli) {
+        let text = fs::read_to_string(&path).unwrap();
+        for word in ["env::var", "Timestamp::now"] {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            assert!(!has_word(&text, word) || name == "context.rs", "{word} in {}", path.display());
+        }
+    }
+}
+
+#[test]
+fn every_test_file_is_reached() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ledger");
+    let all: String = rust_files(&tests).iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    for path in rust_files(&tests) {
+        let stem = path.file_stem().unwrap().to_str().unwrap();
+        let module = match stem {
+            "main" => continue,
+            "mod" => path.parent().unwrap().file_name().unwrap().to_str().unwrap(),
+            stem => stem,
+        };
+        assert!(has_word(&all, &format!("mod {module};")), "{} is no module", path.display());
+    }
+}
+
+#[test]
+fn word_borders_count() {
+    assert!(has_word("use tch::Tensor", "tch::"));
+    assert!(!has_word("batch::Batch", "tch::"));
+    assert!(!has_word("eprintln!()", "println!"));
+}
+
+/// Whether `word` occurs in `text` and does not go on to the left.
+fn has_word(text: &str, word: &str) -> bool {
+    text.match_indices(word).any(|(start, _)| {
+        !text[..start].ends_with(|c: char| c.is_alphanumeric() || c == '_')
+    })
+}
+
+fn rust_files(dir: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
