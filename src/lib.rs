@@ -4,7 +4,13 @@ pub mod checkpoint;
 pub mod codec;
 pub mod delta;
 pub mod durable;
+#[cfg(feature = "torch")]
+pub mod editor;
+#[cfg(feature = "torch")]
+pub mod engine;
 pub mod fact;
 pub mod id;
+pub mod ledger;
 #[cfg(feature = "torch")]
 pub mod model;
+pub mod store;

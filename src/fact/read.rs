@@ -121,7 +121,6 @@ pub struct ReadError {
     /// Where.
     pub position: Position,
     /// What.
-    #[source]
     pub problem: Problem,
 }
 
@@ -150,8 +149,8 @@ pub enum Problem {
     #[error("triples about triples are not supported")]
     TripleTerm,
     /// The input could not be read.
-    #[error("cannot read the input")]
-    Read(#[source] io::Error),
+    #[error("cannot read the input: {0}")]
+    Read(io::Error),
 }
 
 impl ReadError {
@@ -246,6 +245,8 @@ fn problem(error: RdfParseError) -> Problem {
     };
     if text.contains("No scheme found") {
         Problem::RelativeIri(text)
+    } else if text.contains("<<") {
+        Problem::TripleTerm
     } else {
         Problem::Syntax(text)
     }

@@ -141,12 +141,12 @@ pub enum StageError {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// A triple of the vocabulary makes no sense.
-    #[error("{position}: {source}")]
+    #[error("{position}: {problem}")]
     Words {
         /// Where it stands.
         position: Position,
         /// What is wrong with it.
-        source: WordsError,
+        problem: Box<WordsError>,
     },
     /// Facts exclude one another.
     #[error("{total} {}{}", if *total == 1 { "conflict" } else { "conflicts" }, list(conflicts, *total))]
@@ -193,7 +193,7 @@ impl StageError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Read(error) => Some(error.hint().to_owned()),
-            Self::Words { source, .. } => Some(source.hint()),
+            Self::Words { problem, .. } => Some(problem.hint()),
             Self::Conflicts { conflicts, .. } => Some(
                 if conflicts.iter().all(|conflict| conflict.earlier) {
                     "--replace takes the new facts in place of the staged ones"
@@ -255,7 +255,9 @@ impl Stage {
                 Ok(Some(Some(Addition::Label))) => outcome.labels += 1,
                 Ok(Some(Some(Addition::Template))) => outcome.templates += 1,
                 Ok(Some(Some(Addition::Setting))) => outcome.settings += 1,
-                Err(source) => return Err(StageError::Words { position, source }),
+                Err(problem) => {
+                    return Err(StageError::Words { position, problem: Box::new(problem) });
+                }
             }
         }
         // Only now: whether a predicate has many values may be said after its facts.

@@ -82,7 +82,7 @@ pub enum WordsError {
         /// The term of the vocabulary.
         term: &'static str,
         /// The value found.
-        found: Term,
+        found: String,
         /// What was wanted.
         expected: &'static str,
     },
@@ -260,7 +260,7 @@ fn text<'a>(triple: &'a Fact, term: &'static str) -> Result<&'a Literal, WordsEr
         found => Err(WordsError::Value {
             iri: triple.subject.clone(),
             term,
-            found: found.clone(),
+            found: found.to_string(),
             expected: "a text that is not empty",
         }),
     }
@@ -305,7 +305,7 @@ fn is_true(triple: &Fact) -> Result<bool, WordsError> {
         found => Err(WordsError::Value {
             iri: triple.subject.clone(),
             term: "kl:multiValued",
-            found: found.clone(),
+            found: found.to_string(),
             expected: "true or false",
         }),
     }

@@ -85,7 +85,8 @@ pub trait Engine {
     ///
     /// # Errors
     /// When the prompt has no token or the model fails.
-    fn continuations(&mut self, prompt: &str, how: &Sampling) -> Result<Continuations, EngineError>;
+    fn continuations(&mut self, prompt: &str, how: &Sampling)
+    -> Result<Continuations, EngineError>;
 }
 
 /// What the ledger must know of an editor.
@@ -147,8 +148,11 @@ pub struct EditOutcome {
     pub layers: BTreeMap<String, LayerEdit>,
     /// The z vector of each request, `[requests, width]`.
     pub z: Matrix,
-    /// Per request: how its optimisation ended.
-    pub traces: Vec<ZTrace>,
+    /// Per request: how its optimisation ended; `None` where z was known.
+    pub traces: Vec<Option<ZTrace>>,
+    /// What the user should know, such as facts that compete for one key. Whole sentences without a
+    /// full stop.
+    pub notes: Vec<String>,
 }
 
 /// The change of one tensor: `delta = left @ right`, column i of `left` and row i of `right`
@@ -166,7 +170,7 @@ pub struct LayerEdit {
 /// How the optimisation of one z ended.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct ZTrace {
-    /// Gradient steps made; 0 where z was known.
+    /// Gradient steps made.
     pub steps: u32,
     /// Last total loss.
     pub loss: f32,

@@ -3,3 +3,5 @@
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 mod family;
+mod editor;
+mod engine;

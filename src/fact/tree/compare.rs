@@ -32,6 +32,7 @@ pub struct Differences<'a, V: Entry> {
 
 /// A key with what the two trees hold under it.
 type Change<V> = (Id<V>, Option<Slot<V>>, Option<Slot<V>>);
+type Sides<V> = (Option<Slot<V>>, Option<Slot<V>>);
 type Entries<V> = Vec<(Id<V>, Slot<V>)>;
 
 /// A subtree of one of the trees.
@@ -101,7 +102,7 @@ fn sides<V: Entry>(place: Place<V>, node: Node<V>) -> [Side<V>; 16] {
 }
 
 fn changes<V: Entry>(a: Entries<V>, b: Entries<V>) -> Vec<Change<V>> {
-    let mut both: BTreeMap<_, (Option<Slot<V>>, Option<Slot<V>>)> = BTreeMap::new();
+    let mut both: BTreeMap<_, Sides<V>> = BTreeMap::new();
     for (key, slot) in a {
         both.entry(key).or_default().0 = Some(slot);
     }

@@ -64,7 +64,7 @@ pub enum Node<V: Entry> {
     /// Entries, ascending by key.
     Leaf(Vec<(Id<V>, Slot<V>)>),
     /// Subtrees by the next digit of the key.
-    Branch([Option<Child<V>>; 16]),
+    Branch(Box<[Option<Child<V>>; 16]>),
 }
 
 /// A value inside a leaf or beside it.

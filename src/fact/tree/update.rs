@@ -110,11 +110,11 @@ fn join<V: Entry>(
         }
         return Ok(Subtree::Small(entries));
     }
-    let mut children = [const { None }; 16];
+    let mut children = Box::new([const { None }; 16]);
     for (child, subtree) in children.iter_mut().zip(subtrees) {
         *child = stored(draft, subtree);
     }
-    if children == *old {
+    if *children == *old {
         return Ok(Subtree::Stored(Child { id, count }));
     }
     Ok(Subtree::Stored(Child { id: draft.put(&Node::Branch(children)), count }))
@@ -154,7 +154,7 @@ fn grow<V: Entry>(draft: &mut Draft<'_>, depth: usize, entries: Entries<V>) -> S
         let subtree = grow(draft, depth + 1, part);
         stored(draft, subtree)
     });
-    Subtree::Stored(Child { id: draft.put(&Node::Branch(children)), count })
+    Subtree::Stored(Child { id: draft.put(&Node::Branch(Box::new(children))), count })
 }
 
 /// `old` with `changes` made, both ascending.

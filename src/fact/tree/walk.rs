@@ -51,11 +51,14 @@ pub fn iter<V: Entry>(objects: &dyn Objects, root: Id<Node<V>>) -> Iter<'_, V> {
     Iter { objects, ahead: vec![(Place::ROOT, root, None)], leaf: Vec::new().into_iter() }
 }
 
+/// Where a subtree stands, its topmost node and its count, if anything says it.
+type Subtree<V> = (Place<V>, Id<Node<V>>, Option<u64>);
+
 /// See [`iter`].
 pub struct Iter<'a, V: Entry> {
     objects: &'a dyn Objects,
     /// Subtrees not entered yet, the next one last.
-    ahead: Vec<(Place<V>, Id<Node<V>>, Option<u64>)>,
+    ahead: Vec<Subtree<V>>,
     leaf: std::vec::IntoIter<(Id<V>, Slot<V>)>,
 }
 

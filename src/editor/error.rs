@@ -1,0 +1,76 @@
+//! Why an edit failed.
+
+use crate::{
+    delta::VersionError, editor::settings::SettingsError, editor::solve::Singular,
+    ledger::EngineError, model::ModelError,
+};
+
+/// Why an edit failed. The model is as it was before.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EditError {
+    /// The settings do not fit.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// A request cannot be put into tokens.
+    #[error("cannot edit {subject:?}: {why}")]
+    Request {
+        /// The fact's subject, in words.
+        subject: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// There are no statistics for an edited tensor.
+    #[error("there are no statistics of {tensor}")]
+    NoStatistics {
+        /// The tensor.
+        tensor: String,
+    },
+    /// The statistics of an edited tensor have the wrong shape.
+    #[error("statistics of {tensor} are [{rows}, {cols}], wanted is [{inputs}, {inputs}]")]
+    StatisticsShape {
+        /// The tensor.
+        tensor: String,
+        /// Rows found.
+        rows: usize,
+        /// Columns found.
+        cols: usize,
+        /// The tensor's input width.
+        inputs: usize,
+    },
+    /// The text for statistics has no token.
+    #[error("the text has no token to take statistics of")]
+    NoText,
+    /// Sampled text has nothing to begin with.
+    #[error("the model has no end-of-text token for sampled text to begin after; give a corpus")]
+    NoStart,
+    /// The optimisation of a fact ran away.
+    #[error("no finite z was found for {subject:?}; try a smaller v_lr")]
+    NoZ {
+        /// The fact's subject, in words.
+        subject: String,
+    },
+    /// The system of a layer has no unique solution.
+    #[error("cannot solve for {tensor}")]
+    Singular {
+        /// The tensor.
+        tensor: String,
+        /// Why.
+        source: Singular,
+    },
+    /// The edit would give weights that are not numbers.
+    #[error("the edit of {tensor} overflows")]
+    NotFinite {
+        /// The tensor.
+        tensor: String,
+    },
+    /// The version cannot be built.
+    #[error(transparent)]
+    Version(#[from] VersionError),
+    /// The model refused.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The work was asked to stop, or whoever watches it failed.
+    #[error(transparent)]
+    Watcher(#[from] EngineError),
+}

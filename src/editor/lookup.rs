@@ -1,0 +1,108 @@
+//! Requests in tokens: the texts in which a fact is looked up.
+
+use super::error::EditError;
+use crate::{
+    fact::Request,
+    model::{ModelError, Tokens},
+};
+
+/// A text, and the token at which its subject's facts are looked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Lookup {
+    /// All tokens.
+    pub(super) ids: Vec<u32>,
+    /// Index of the subject's last token.
+    pub(super) subject_last: usize,
+}
+
+impl Lookup {
+    /// Everything before the subject's last token: never touched by an edit.
+    pub(super) fn head(&self) -> &[u32] {
+        &self.ids[..self.subject_last]
+    }
+
+    /// The subject's last token and what follows.
+    pub(super) fn tail(&self) -> &[u32] {
+        &self.ids[self.subject_last..]
+    }
+
+    /// Everything up to the subject's last token.
+    pub(super) fn through_subject(&self) -> &[u32] {
+        &self.ids[..=self.subject_last]
+    }
+}
+
+/// A request in tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// The prompt bare, then after each prefix; each followed by the target but for its last token,
+    /// so that the tail's last `target.len()` tokens predict the target.
+    pub(super) contexts: Vec<Lookup>,
+    /// "{subject} is a", cut off after the subject: what it is like is read there.
+    pub(super) essence: Lookup,
+    /// What is to follow the prompt.
+    pub(super) target: Vec<u32>,
+}
+
+impl Asked {
+    /// Puts `request` into tokens, bare and after each of `prefixes`; `context` is the longest
+    /// sequence the model takes.
+    pub(super) fn new(
+        tokens: &Tokens,
+        prefixes: &[String],
+        request: &Request,
+        context: usize,
+    ) -> Result<Self, EditError> {
+        let refuse = |why: String| EditError::Request { subject: request.subject.clone(), why };
+        let (before, after) = request
+            .prompt
+            .split_once("{subject}")
+            .ok_or_else(|| refuse(format!("{:?} has no {{subject}}", request.prompt)))?;
+        let look_up = |before: &str, after: &str| -> Result<Lookup, EditError> {
+            let text = format!("{before}{}{after}", request.subject);
+            let subject = before.len()..before.len() + request.subject.len();
+            let (encoded, subject_last) =
+                tokens.last_token_of(&text, subject).map_err(|e| refuse(e.to_string()))?;
+            Ok(Lookup { ids: encoded.ids, subject_last })
+        };
+
+        let bare = look_up(before, after)?;
+        let target = continuation(tokens, &request.text(), &bare.ids, &request.target)
+            .map_err(|e| refuse(e.to_string()))?;
+        let Some((_, all_but_last)) = target.split_last() else {
+            return Err(refuse("its object has no token".to_owned()));
+        };
+
+        let mut contexts = vec![bare];
+        for prefix in prefixes {
+            contexts.push(look_up(&format!("{prefix}. {before}"), after)?);
+        }
+        for lookup in &mut contexts {
+            lookup.ids.extend(all_but_last);
+            let length = lookup.ids.len();
+            if length > context {
+                return Err(refuse(format!("{length} tokens are too many, {context} may be read")));
+            }
+        }
+        let mut essence = look_up("", " is a")?;
+        essence.ids.truncate(essence.subject_last + 1);
+        Ok(Self { contexts, essence, target })
+    }
+}
+
+/// Tokens of `target` where it follows `text`, whose own tokens are `ids`, after a space.
+///
+/// # Errors
+/// When text and target have a token in common.
+pub(crate) fn continuation(
+    tokens: &Tokens,
+    text: &str,
+    ids: &[u32],
+    target: &str,
+) -> Result<Vec<u32>, ModelError> {
+    let whole = format!("{text} {target}");
+    let all = tokens.encode(&whole)?.ids;
+    let new = all.strip_prefix(ids);
+    new.map(<[u32]>::to_vec)
+        .ok_or_else(|| ModelError::NoToken { part: target.to_owned(), text: whole })
+}

@@ -1,0 +1,29 @@
+//! Matrices as the ledger has them, as tensors, and back.
+
+use tch::{Device, Kind, Tensor};
+
+use crate::delta::Matrix;
+
+/// A matrix on a device, f32.
+pub(super) fn tensor(matrix: &Matrix, device: Device) -> Tensor {
+    let cols = i64::try_from(matrix.cols).expect("because sizes are far below 2^63");
+    Tensor::from_slice(&matrix.data).view([-1, cols]).to_device(device)
+}
+
+/// A two-dimensional tensor as f32 in memory.
+pub(super) fn matrix(tensor: &Tensor) -> Matrix {
+    let size = tensor.size();
+    let sizes: Vec<usize> = size.iter().filter_map(|&n| usize::try_from(n).ok()).collect();
+    let &[rows, cols] = sizes.as_slice() else {
+        unreachable!("because callers pass matrices, found shape {size:?}")
+    };
+    Matrix { rows, cols, data: floats(tensor) }
+}
+
+/// The values of a tensor as f32 in memory, row by row.
+pub(super) fn floats(tensor: &Tensor) -> Vec<f32> {
+    let tensor = tensor.detach().to_device(Device::Cpu).to_kind(Kind::Float).contiguous();
+    let mut values = vec![0.0; tensor.numel()];
+    tensor.copy_data(&mut values, tensor.numel());
+    values
+}

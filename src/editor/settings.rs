@@ -1,0 +1,269 @@
+//! Settings of MEMIT.
+//!
+//! A commit records them in canonical form: TOML with every key present, sorted, and numbers printed
+//! as short as they round-trip. What a user writes is laid over the preset of the loaded model, so
+//! a file with one line is a valid set of settings.
+
+use serde::{Deserialize, Serialize};
+
+/// The preset of each known model, by family, layers and width.
+const PRESETS: &[(&str, usize, usize, &str)] = &[
+    ("gpt2", 8, 192, include_str!("presets/landmarks.toml")),
+    ("gpt2", 12, 768, include_str!("presets/gpt2.toml")),
+    ("gpt2", 24, 1024, include_str!("presets/gpt2-medium.toml")),
+    ("gpt2", 36, 1280, include_str!("presets/gpt2-large.toml")),
+    ("gpt2", 48, 1600, include_str!("presets/gpt2-xl.toml")),
+];
+
+/// What all presets and all models without one are laid over.
+const COMMON: &str = include_str!("presets/common.toml");
+
+/// What settings are checked against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelSize {
+    /// `model_type` of the checkpoint.
+    pub family: String,
+    /// Number of blocks.
+    pub layers: usize,
+    /// Width of the residual stream.
+    pub width: usize,
+}
+
+/// Everything MEMIT can be told. Names are those of the reference implementation where it has one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Whether keys of earlier edits join the system, so that they are kept.
+    pub carry: bool,
+    /// The optimised vector stays within this many times the norm of the state it is added to.
+    pub clamp_norm_factor: f64,
+    /// Optimisation of a fact ends when its loss is below this.
+    pub early_stop_loss: f64,
+    /// Weight of the divergence of "{subject} is a" from what the model said before.
+    pub kl_factor: f64,
+    /// The blocks whose MLP is edited, ascending; z lives at the output of the last.
+    pub layers: Vec<usize>,
+    /// λ: how much the model's other knowledge weighs against the edit.
+    pub mom2_update_weight: f64,
+    /// How many context prefixes are sampled.
+    pub prefix_count: usize,
+    /// How long each is, in tokens, its first word included.
+    pub prefix_tokens: usize,
+    /// Added to the diagonal of C, as a fraction of the diagonal's mean.
+    pub ridge: f64,
+    /// How much text the default statistics are taken from, in tokens.
+    pub statistics_tokens: u64,
+    /// The block after which the loss is read; the last one if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub v_loss_layer: Option<usize>,
+    /// Step size of Adam.
+    pub v_lr: f64,
+    /// Forward passes at most; the last makes no step.
+    pub v_num_grad_steps: u32,
+    /// Weight of the vector's norm in the loss.
+    pub v_weight_decay: f64,
+    /// The weights on which z is sought.
+    pub z_on: ZOn,
+}
+
+/// The weights on which z is sought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ZOn {
+    /// The unedited base: a z never depends on earlier edits, so it can be kept for ever.
+    Base,
+    /// The version that is edited.
+    Current,
+}
+
+/// Why settings are refused.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// Not TOML, an unknown key, or a value of the wrong type.
+    #[error("settings do not parse: {0}")]
+    Parse(String),
+    /// A value that makes no sense for the method or the model.
+    #[error("{key} must be {wanted}, found {found}")]
+    Value {
+        /// The setting.
+        key: &'static str,
+        /// What it may be.
+        wanted: String,
+        /// What it is.
+        found: String,
+    },
+}
+
+impl Settings {
+    /// The settings recommended for a model of this size: its preset, or for a model without one
+    /// five blocks a little below the middle.
+    ///
+    /// # Errors
+    /// When the model has no blocks.
+    pub fn preset(model: &ModelSize) -> Result<Self, SettingsError> {
+        Self::over_preset("", model)
+    }
+
+    /// Reads settings, taking what they leave out from the model's preset, and checks them.
+    ///
+    /// # Errors
+    /// When a key is unknown, a value is out of range or a layer does not exist.
+    pub fn over_preset(text: &str, model: &ModelSize) -> Result<Self, SettingsError> {
+        let mut table = by_depth(model)?;
+        let known = PRESETS.iter().find(|(family, layers, width, _)| {
+            *family == model.family && *layers == model.layers && *width == model.width
+        });
+        if let Some((.., preset)) = known {
+            table.extend(parse(preset)?);
+        }
+        table.extend(parse(text)?);
+        let mut settings: Self = table.try_into().map_err(|e: toml::de::Error| parse_error(&e))?;
+        let last = model.layers - 1;
+        settings.v_loss_layer.get_or_insert(last);
+        settings.check(model)?;
+        Ok(settings)
+    }
+
+    /// The one spelling of these settings.
+    #[must_use]
+    pub fn canonical(&self) -> String {
+        toml::to_string(self).expect("because the settings are numbers and names under plain keys")
+    }
+
+    /// The block at whose output z lives.
+    #[must_use]
+    pub fn z_layer(&self) -> usize {
+        *self.layers.last().expect("because settings without layers are refused")
+    }
+
+    /// The block of `layers` after which the loss is read: never below the one where z lives.
+    #[must_use]
+    pub fn loss_layer(&self, layers: usize) -> usize {
+        self.v_loss_layer.unwrap_or(layers - 1).max(self.z_layer())
+    }
+
+    fn check(&self, model: &ModelSize) -> Result<(), SettingsError> {
+        let layers = model.layers;
+        let ascending = self.layers.is_sorted_by(|a, b| a < b);
+        let exist = self.layers.last().is_some_and(|&last| last < layers);
+        require(ascending && exist, "layers", &format!("ascending and below {layers}"), || {
+            format!("{:?}", self.layers)
+        })?;
+        if let Some(layer) = self.v_loss_layer {
+            require(layer < layers, "v_loss_layer", &format!("below {layers}"), || {
+                layer.to_string()
+            })?;
+        }
+        for (key, value) in [
+            ("clamp_norm_factor", self.clamp_norm_factor),
+            ("mom2_update_weight", self.mom2_update_weight),
+            ("v_lr", self.v_lr),
+        ] {
+            let positive = value > 0.0 && value.is_finite();
+            require(positive, key, "above zero", || value.to_string())?;
+        }
+        for (key, value) in [
+            ("early_stop_loss", self.early_stop_loss),
+            ("kl_factor", self.kl_factor),
+            ("ridge", self.ridge),
+            ("v_weight_decay", self.v_weight_decay),
+        ] {
+            let usable = value >= 0.0 && value.is_finite();
+            require(usable, key, "zero or more", || value.to_string())?;
+        }
+        require(self.v_num_grad_steps > 0, "v_num_grad_steps", "at least 1", || "0".to_owned())?;
+        require(self.prefix_tokens > 0, "prefix_tokens", "at least 1", || "0".to_owned())?;
+        require(self.statistics_tokens > 0, "statistics_tokens", "at least 1", || "0".to_owned())
+    }
+}
+
+/// Five blocks from about a quarter of the way up, as the published settings choose them.
+fn by_depth(model: &ModelSize) -> Result<toml::Table, SettingsError> {
+    require(model.layers > 0, "layers", "at least one block", || "none".to_owned())?;
+    let first = model.layers / 4;
+    let end = (first + 5).min(model.layers);
+    let mut table = parse(COMMON)?;
+    let layers = (first..end).map(|l| i64::try_from(l).map_or(i64::MAX, |l| l));
+    table.insert("layers".to_owned(), layers.collect::<Vec<_>>().into());
+    Ok(table)
+}
+
+fn parse(text: &str) -> Result<toml::Table, SettingsError> {
+    text.parse().map_err(|e| parse_error(&e))
+}
+
+fn parse_error(error: &toml::de::Error) -> SettingsError {
+    SettingsError::Parse(error.to_string().trim_end().replace('\n', " "))
+}
+
+fn require(
+    holds: bool,
+    key: &'static str,
+    wanted: &str,
+    found: impl Fn() -> String,
+) -> Result<(), SettingsError> {
+    if holds {
+        return Ok(());
+    }
+    Err(SettingsError::Value { key, wanted: wanted.to_owned(), found: found() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn xl() -> ModelSize {
+        ModelSize { family: "gpt2".to_owned(), layers: 48, width: 1600 }
+    }
+
+    #[test]
+    fn every_preset_fits_its_model() {
+        for &(family, layers, width, _) in PRESETS {
+            let model = ModelSize { family: family.to_owned(), layers, width };
+            Settings::preset(&model).unwrap();
+        }
+        for layers in 1..40 {
+            let model = ModelSize { family: "other".to_owned(), layers, width: 64 };
+            Settings::preset(&model).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_published_settings_of_gpt2_xl() {
+        let settings = Settings::preset(&xl()).unwrap();
+        assert_eq!(settings.layers, [13, 14, 15, 16, 17]);
+        assert_eq!(
+            (settings.clamp_norm_factor, settings.v_lr, settings.v_num_grad_steps),
+            (0.75, 0.5, 20)
+        );
+        assert_eq!((settings.v_weight_decay, settings.kl_factor), (0.5, 0.0625));
+        assert_eq!((settings.mom2_update_weight, settings.v_loss_layer), (20000.0, Some(47)));
+    }
+
+    #[test]
+    fn canonical_form_is_sorted_complete_and_stable() {
+        let settings = Settings::over_preset("v_lr = 1e-1\nkl_factor = 0", &xl());
+        // An integer where a float is wanted is a float.
+        let canonical = settings.unwrap().canonical();
+        assert!(canonical.contains("v_lr = 0.1\n") && canonical.contains("kl_factor = 0.0\n"));
+        let keys: Vec<&str> = canonical.lines().map(|l| l.split(' ').next().unwrap()).collect();
+        assert!(keys.is_sorted(), "{keys:?}");
+        assert_eq!(keys.len(), 15);
+        assert_eq!(Settings::over_preset(&canonical, &xl()).unwrap().canonical(), canonical);
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let message = |text: &str| Settings::over_preset(text, &xl()).unwrap_err().to_string();
+        assert!(message("v_lrr = 1.0").contains("v_lrr"));
+        assert_eq!(
+            message("layers = [3, 48]"),
+            "layers must be ascending and below 48, found [3, 48]"
+        );
+        assert!(message("layers = []").starts_with("layers must be"));
+        assert!(message("layers = [4, 4]").starts_with("layers must be"));
+        assert_eq!(message("v_lr = nan"), "v_lr must be above zero, found NaN");
+        assert!(message("z_on = 'there'").contains("there"));
+    }
+}

@@ -1,0 +1,118 @@
+//! The least-squares system of one layer (MEMIT, eq. 14).
+//!
+//! C is E[k kᵀ] of the keys the model meets in ordinary text, `[in, in]`; λ weighs it; K holds the
+//! keys of this edit and P those of earlier ones, a column each. With C₀ = λ (C + ridge) and
+//! A = C₀ + P Pᵀ + K Kᵀ the change of the layer is Δ = R (A⁻¹ K)ᵀ, R being what is missing at the
+//! keys. All in f64, by Cholesky factors.
+//!
+//! This module knows nothing of models.
+
+use std::collections::BTreeMap;
+
+use tch::{Device, Kind, Tensor};
+
+use super::matrix::tensor;
+use crate::delta::Matrix;
+
+/// Solves the systems of one model's layers and remembers the factors of their C₀, which are the
+/// same from edit to edit.
+#[derive(Debug, Default)]
+pub struct Solver {
+    factors: BTreeMap<String, Factor>,
+}
+
+#[derive(Debug)]
+struct Factor {
+    /// Hash of everything C₀ is made of.
+    of: [u8; 32],
+    /// L with L Lᵀ = C₀.
+    lower: Tensor,
+}
+
+/// What a layer holds besides the edit.
+#[derive(Debug, Clone, Copy)]
+pub struct Prior<'a> {
+    /// C, `[in, in]`.
+    pub second_moment: &'a Matrix,
+    /// λ.
+    pub weight: f64,
+    /// Added to C's diagonal, as a fraction of the diagonal's mean.
+    pub ridge: f64,
+}
+
+/// A system that has no unique solution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("C is not positive definite: it was taken from too little text, or ridge is too small")]
+pub struct Singular;
+
+impl Solver {
+    /// A⁻¹ K, `[in, n]`, for the keys `keys` `[in, n]` and the earlier keys `past` `[in, m]`, on the
+    /// device of `keys` and in f64. `layer` names the tensor whose C₀ factor is remembered.
+    ///
+    /// # Errors
+    /// When C₀ is not positive definite.
+    pub fn adjusted_keys(
+        &mut self,
+        layer: &str,
+        prior: &Prior<'_>,
+        past: &Tensor,
+        keys: &Tensor,
+    ) -> Result<Tensor, Singular> {
+        let keys = keys.to_kind(Kind::Double);
+        let columns =
+            Tensor::cat(&[&past.to_kind(Kind::Double).to_device(keys.device()), &keys], 1);
+        let (inputs, total) = columns.size2().expect("because keys are matrices");
+        if 2 * total <= inputs {
+            // Push-through: A⁻¹ U = C₀⁻¹ U (1 + Uᵀ C₀⁻¹ U)⁻¹ for U = [P K], a small system once C₀
+            // is factored.
+            let lower = self.factor(layer, prior, keys.device())?;
+            let solved = columns.cholesky_solve(lower, false); // C₀⁻¹ U
+            let inner =
+                columns.tr().matmul(&solved) + Tensor::eye(total, (Kind::Double, keys.device()));
+            let adjusted = cholesky(&inner)?;
+            let adjusted = solved.tr().cholesky_solve(&adjusted, false).tr();
+            let new = keys.size()[1];
+            return Ok(adjusted.narrow(1, total - new, new).contiguous());
+        }
+        let system = prior.weighted(keys.device()) + columns.matmul(&columns.tr());
+        Ok(keys.cholesky_solve(&cholesky(&system)?, false))
+    }
+
+    fn factor(
+        &mut self,
+        layer: &str,
+        prior: &Prior<'_>,
+        device: Device,
+    ) -> Result<&Tensor, Singular> {
+        let of = prior.hash(device);
+        if self.factors.get(layer).is_none_or(|factor| factor.of != of) {
+            let lower = cholesky(&prior.weighted(device))?;
+            self.factors.insert(layer.to_owned(), Factor { of, lower });
+        }
+        Ok(&self.factors[layer].lower)
+    }
+}
+
+impl Prior<'_> {
+    /// C₀ = λ (C + ridge · mean(diag C) · 1).
+    fn weighted(&self, device: Device) -> Tensor {
+        let c = tensor(self.second_moment, device).to_kind(Kind::Double);
+        let ridge = self.ridge * c.diagonal(0, 0, 1).mean(Kind::Double);
+        let identity = Tensor::eye(c.size()[0], (Kind::Double, device));
+        (c + identity * ridge) * self.weight
+    }
+
+    fn hash(&self, device: Device) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(format!("{device:?} {:?} {:?}", self.weight, self.ridge).as_bytes());
+        for value in &self.second_moment.data {
+            hasher.update(&value.to_le_bytes());
+        }
+        *hasher.finalize().as_bytes()
+    }
+}
+
+fn cholesky(system: &Tensor) -> Result<Tensor, Singular> {
+    let (lower, failed_at) = system.linalg_cholesky_ex(false, false);
+    if failed_at.int64_value(&[]) == 0 { Ok(lower) } else { Err(Singular) }
+}

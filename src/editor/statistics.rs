@@ -1,0 +1,130 @@
+//! What else the model knows: the second moments of its keys over ordinary text.
+
+use std::{collections::BTreeMap, ops::ControlFlow};
+
+use tch::{Kind, Tensor, no_grad};
+
+use super::{error::EditError, matrix::matrix};
+use crate::{
+    ledger::{Progress, Statistics},
+    model::{Batch, Choice, Model, Padding, Site},
+};
+
+/// Tokens that are computed together; more would only need more memory.
+const TOKENS: usize = 8192;
+
+/// Texts that are sampled together.
+const ROWS: usize = 64;
+
+/// Samples texts of `total` tokens together from the model as it is, each beginning after the
+/// end-of-text token, which is not part of it, and as long as the model can read; the last is cut.
+///
+/// # Errors
+/// When the model has no end-of-text token, cannot be run, or `progress` asks to stop.
+pub fn sample_documents(
+    model: &Model,
+    total: u64,
+    seed: u64,
+    progress: &mut dyn Progress,
+) -> Result<Vec<Vec<u32>>, EditError> {
+    let start = model.tokens().end_of_text().ok_or(EditError::NoStart)?;
+    let spec = model.spec();
+    let length = spec.context - 1;
+    let choice = |seed| Choice::Sample { temperature: 1.0, top: spec.vocabulary, seed };
+    let wanted = usize::try_from(total).unwrap_or(usize::MAX);
+    let mut documents: Vec<Vec<u32>> = Vec::new();
+    let mut sampled = 0;
+    progress.start("text", Some(total));
+    for part in 0.. {
+        if sampled >= wanted || length == 0 {
+            break;
+        }
+        let rows = ROWS.min((wanted - sampled).div_ceil(length));
+        let rows = vec![vec![start]; rows];
+        let texts =
+            model.decoder().generate(&rows, length, choice(seed.wrapping_add(part)), None)?;
+        for mut text in texts.into_iter().map(|text| text.ids) {
+            text.truncate(wanted - sampled);
+            sampled += text.len();
+            documents.push(text);
+        }
+        progress.advance(sampled as u64, "")?;
+    }
+    progress.finish("");
+    Ok(documents)
+}
+
+/// E[k kᵀ] of the keys entering the down projections of `layers` (ascending), over every token of
+/// `documents`; a document longer than the model's context is read in pieces. One pass for all
+/// layers, which ends at the last of them.
+///
+/// # Errors
+/// When there is no token, a layer does not exist, or `progress` asks to stop.
+pub fn second_moments(
+    model: &Model,
+    layers: &[usize],
+    documents: &[Vec<u32>],
+    progress: &mut dyn Progress,
+) -> Result<Statistics, EditError> {
+    let context = model.spec().context;
+    let mut pieces: Vec<&[u32]> = documents.iter().flat_map(|text| text.chunks(context)).collect();
+    pieces.sort_by_key(|piece| piece.len());
+    let total: usize = pieces.iter().map(|piece| piece.len()).sum();
+    if total == 0 {
+        return Err(EditError::NoText);
+    }
+    let mut sums = Vec::new();
+    for &layer in layers {
+        let site = model.edit_site(layer)?;
+        let inputs = i64::try_from(site.inputs).unwrap_or(i64::MAX);
+        let sum = Tensor::zeros([inputs, inputs], (Kind::Double, model.decoder().device()));
+        sums.push((layer, site.tensor, sum));
+    }
+
+    progress.start("statistics", Some(total as u64));
+    let mut counted = 0;
+    let mut rest = pieces.as_slice();
+    while !rest.is_empty() {
+        // The last of the pieces is the longest.
+        let fits = |n: &usize| n * rest[n - 1].len() <= TOKENS;
+        let count = (1..=rest.len()).take_while(fits).last().unwrap_or(1);
+        let (now, later) = rest.split_at(count);
+        no_grad(|| add(model, now, &mut sums));
+        counted += now.iter().map(|piece| piece.len()).sum::<usize>();
+        progress.advance(counted as u64, "")?;
+        rest = later;
+    }
+    progress.finish("");
+    let second_moments: BTreeMap<_, _> =
+        sums.into_iter().map(|(_, tensor, sum)| (tensor, matrix(&(sum / total as f64)))).collect();
+    Ok(Statistics { tokens: total as u64, second_moments })
+}
+
+/// Adds the keys of some pieces of text to the sums: a product in f32, summed in f64.
+fn add(model: &Model, pieces: &[&[u32]], sums: &mut [(usize, String, Tensor)]) {
+    let decoder = model.decoder();
+    let rows: Vec<Vec<u32>> = pieces.iter().map(|piece| piece.to_vec()).collect();
+    let batch = Batch::new(&rows, Padding::Right, decoder.device());
+    let longest = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let real: Vec<i64> = rows
+        .iter()
+        .enumerate()
+        .flat_map(|(row, ids)| (0..ids.len()).map(move |i| row * longest + i))
+        .filter_map(|i| i64::try_from(i).ok())
+        .collect();
+    let real = Tensor::from_slice(&real).to_device(decoder.device());
+    let last = sums.last().map(|(layer, ..)| *layer);
+    let mut listen = |site: Site, value: &mut Tensor| {
+        let Site::MlpInner(at) = site else { return ControlFlow::Continue(()) };
+        if let Some((.., sum)) = sums.iter_mut().find(|(layer, ..)| *layer == at) {
+            let width = sum.size()[0];
+            let keys = value.reshape([-1, width]).index_select(0, &real).to_kind(Kind::Float);
+            *sum += keys.tr().matmul(&keys).to_kind(Kind::Double);
+        }
+        if last == Some(at) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let hidden = decoder.embed(&batch.ids, &batch.positions);
+    let layers = 0..decoder.spec().layers;
+    let _ended_at_the_last_layer =
+        decoder.blocks(layers, hidden, &[], batch.mask.as_ref(), &mut listen);
+}

@@ -1,0 +1,340 @@
+//! Verifying everything that is stored.
+//!
+//! Packs, journal and tensor files are read to the last byte. The index is compared with what packs and
+//! journal say it should hold, so damage in sled's files is found even where sled itself reads past it.
+//! What no kind of object is known for is damage too: the caller brings the [`Kinds`].
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Operation, Session, Store, StoreError,
+    index::{self, Everything},
+    journal::{Entry, Journal, Position},
+    pack::{self, Contents},
+    session::Lock,
+};
+use crate::{
+    codec::{self, DecodeError, Object},
+    delta::TensorFile,
+    id::Id,
+};
+
+/// What an object of some kind refers to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct References {
+    /// Hashes of objects.
+    pub objects: Vec<[u8; 32]>,
+    /// Tensor files.
+    pub files: Vec<Id<TensorFile>>,
+}
+
+impl References {
+    /// Adds the object `id`.
+    #[must_use]
+    pub fn object<T>(mut self, id: Id<T>) -> Self {
+        self.objects.push(*id.as_bytes());
+        self
+    }
+
+    /// Adds the objects `ids`.
+    #[must_use]
+    pub fn objects<T>(mut self, ids: impl IntoIterator<Item = Id<T>>) -> Self {
+        self.objects.extend(ids.into_iter().map(|id| *id.as_bytes()));
+        self
+    }
+
+    /// Adds the tensor file `id`.
+    #[must_use]
+    pub fn file(mut self, id: Id<TensorFile>) -> Self {
+        self.files.push(id);
+        self
+    }
+}
+
+type Read = Box<dyn Fn(&[u8]) -> Result<([u8; 32], References), DecodeError>>;
+
+/// The kinds of objects that a store may hold: how each is read, and what it refers to.
+#[derive(Default)]
+pub struct Kinds(BTreeMap<u8, Read>);
+
+impl Kinds {
+    /// Adds a kind.
+    #[must_use]
+    pub fn with<T: Object>(mut self, references: impl Fn(&T) -> References + 'static) -> Self {
+        let read = move |bytes: &[u8]| {
+            let object: T = codec::decode(bytes)?;
+            Ok((*Id::<T>::of(bytes).as_bytes(), references(&object)))
+        };
+        self.0.insert(T::TAG, Box::new(read));
+        self
+    }
+}
+
+/// What [`check`] found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// Objects read.
+    pub objects: u64,
+    /// Tensor files read.
+    pub tensor_files: u64,
+    /// What is wrong.
+    pub problems: Vec<Problem>,
+    /// Harmless remarks: files that a killed process left behind.
+    pub remarks: Vec<String>,
+}
+
+/// Something that is not as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// File or directory.
+    pub path: PathBuf,
+    /// What is wrong.
+    pub what: String,
+    /// Whether [`Store::rebuild`] puts it right.
+    pub repairable: bool,
+}
+
+/// Reads everything in `store`, `progress` hearing what is being read.
+///
+/// # Errors
+/// When the store is busy or unreadable. Damage is not an error but a finding.
+pub fn check(
+    store: &Store,
+    kinds: &Kinds,
+    progress: &mut dyn FnMut(&str),
+) -> Result<Findings, StoreError> {
+    let mut check = Check { store, found: Findings::default() };
+    let journal = Journal::of(store.dir());
+
+    let lock = Lock::acquire(store.dir())?;
+    progress("journal");
+    let records = check.damage(false, journal.records(Position::default()))?.unwrap_or_default();
+    if let Some((_, end)) = records.last()
+        && journal.length()? > end.length
+    {
+        let remark = "the journal ends with a record that was cut short; it was never acknowledged";
+        check.found.remarks.push(remark.to_owned());
+    }
+
+    progress("packs");
+    let objects = check.packs(&records, kinds)?;
+    progress("tensor files");
+    check.references(&records, &objects)?;
+    progress("index");
+    check.index(lock, &records)?;
+    Ok(check.found)
+}
+
+struct Check<'a> {
+    store: &'a Store,
+    found: Findings,
+}
+
+impl Check<'_> {
+    fn problem(&mut self, path: &Path, what: impl Into<String>, repairable: bool) {
+        self.found.problems.push(Problem { path: path.to_owned(), what: what.into(), repairable });
+    }
+
+    /// Turns damage into a finding; other errors stop the check.
+    fn damage<T>(
+        &mut self,
+        repairable: bool,
+        result: Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(StoreError::Damaged { path, why }) => {
+                self.problem(&path, why, repairable);
+                Ok(None)
+            }
+            Err(StoreError::Missing { path }) => {
+                self.problem(&path, "it is missing", repairable);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads every pack the journal names and every object in it; returns what each refers to.
+    fn packs(
+        &mut self,
+        records: &[(Entry, Position)],
+        kinds: &Kinds,
+    ) -> Result<BTreeMap<[u8; 32], References>, StoreError> {
+        let packs = self.store.dir().join("packs");
+        let mut objects = BTreeMap::new();
+        let mut named = BTreeSet::new();
+        for id in records.iter().filter_map(|(entry, _)| entry.pack) {
+            named.insert(pack::path(&packs, id));
+            let Some(contents) = self.damage(false, pack::read(&packs, id))? else { continue };
+            self.pack(&pack::path(&packs, id), &contents, kinds, &mut objects);
+        }
+        self.strays(&packs, &named, "pack")?;
+        Ok(objects)
+    }
+
+    fn pack(
+        &mut self,
+        path: &Path,
+        contents: &Contents,
+        kinds: &Kinds,
+        objects: &mut BTreeMap<[u8; 32], References>,
+    ) {
+        for (hash, range) in &contents.entries {
+            let bytes = contents.object(range);
+            let short = blake3::Hash::from_bytes(*hash).to_hex();
+            self.found.objects += 1;
+            let Some(read) = bytes.first().and_then(|tag| kinds.0.get(tag)) else {
+                self.problem(path, format!("object {short:.12} is of no known kind"), false);
+                continue;
+            };
+            match read(bytes) {
+                Ok((found, references)) if found == *hash => {
+                    objects.insert(*hash, references);
+                }
+                Ok(_) => self.problem(path, format!("object {short:.12} has another hash"), false),
+                Err(error) => self.problem(path, format!("object {short:.12}: {error}"), false),
+            }
+        }
+    }
+
+    /// Follows every reference, from objects as well as from refs, HEAD and roots.
+    fn references(
+        &mut self,
+        records: &[(Entry, Position)],
+        objects: &BTreeMap<[u8; 32], References>,
+    ) -> Result<(), StoreError> {
+        let journal = self.store.dir().join("journal");
+        let mut wanted: BTreeSet<[u8; 32]> = BTreeSet::new();
+        for (entry, _) in records {
+            wanted.extend(named_by(&entry.operation));
+        }
+        let mut files: BTreeSet<Id<TensorFile>> = BTreeSet::new();
+        for references in objects.values() {
+            wanted.extend(&references.objects);
+            files.extend(&references.files);
+        }
+        for hash in wanted.iter().filter(|hash| !objects.contains_key(*hash)) {
+            let short = blake3::Hash::from_bytes(*hash).to_hex();
+            self.problem(&journal, format!("object {short:.12} is referred to and missing"), false);
+        }
+        let tensors = self.store.tensors();
+        let mut named = BTreeSet::new();
+        for id in files {
+            named.insert(tensors.path(id));
+            self.found.tensor_files += 1;
+            self.damage(false, tensors.open(id))?;
+        }
+        self.strays(&self.store.dir().join("tensors"), &named, "tensor file")
+    }
+
+    /// Files that nothing names: written by a process that was killed before it was done, or kept from
+    /// an edit that was refused.
+    fn strays(
+        &mut self,
+        root: &Path,
+        named: &BTreeSet<PathBuf>,
+        what: &str,
+    ) -> Result<(), StoreError> {
+        let list = |dir: &Path| {
+            let entries = fs::read_dir(dir).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+            entries.map_err(|error| StoreError::read(dir, error))
+        };
+        for folder in list(root)? {
+            if !folder.path().is_dir() {
+                continue;
+            }
+            for file in list(&folder.path())? {
+                if !named.contains(&file.path()) {
+                    let path = file.path();
+                    self.found
+                        .remarks
+                        .push(format!("{what} {} is used by nothing", path.display()));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares the index with one built from packs and journal.
+    fn index(&mut self, lock: Lock, records: &[(Entry, Position)]) -> Result<(), StoreError> {
+        let dir = self.store.dir();
+        let path = dir.join("ledger");
+        let session = match Session::with_lock(dir, lock) {
+            Ok(session) => session,
+            Err(error) if error.is_damage() => {
+                self.damage(true, Err::<(), _>(error))?;
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let end = records.last().map(|(_, end)| *end).unwrap_or_default();
+        let Some(position) = self.damage(true, session.position())? else { return Ok(()) };
+        if position != end {
+            self.problem(
+                &path,
+                format!(
+                    "the index has taken in {} records and the journal has {}",
+                    position.sequence, end.sequence
+                ),
+                position.sequence < end.sequence,
+            );
+        }
+        let Some(found) = self.damage(true, session.everything())? else { return Ok(()) };
+        let scratch = tempfile::tempdir_in(dir).map_err(|error| StoreError::write(dir, error))?;
+        let Some(expected) = self.damage(false, rebuilt(scratch.path(), &session, records))? else {
+            return Ok(());
+        };
+        for (tree, same) in [
+            ("objects", found.objects == expected.objects),
+            ("refs", found.refs == expected.refs),
+            ("operations", found.operations == expected.operations),
+            ("z vectors", found.z_memo == expected.z_memo),
+            ("roots", found.roots == expected.roots),
+            ("position and HEAD", found.meta == expected.meta),
+        ] {
+            if !same {
+                self.problem(&path, format!("{tree} are not what packs and journal say"), true);
+            }
+        }
+        // HEAD may name a branch that is not there yet only while there is none at all.
+        for (name, commit) in session.refs()? {
+            if !session.contains(commit.as_bytes())? {
+                self.problem(&path, format!("{name} is at {commit:.12}, which is missing"), false);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The index that packs and journal give.
+fn rebuilt(
+    scratch: &Path,
+    session: &Session,
+    records: &[(Entry, Position)],
+) -> Result<Everything, StoreError> {
+    let index = index::Index::open(&scratch.join("ledger"))?;
+    for (entry, position) in records {
+        index.apply(&session.packs(), entry, *position)?;
+    }
+    index.everything()
+}
+
+/// Objects that an operation names as current.
+fn named_by(operation: &Operation) -> impl Iterator<Item = [u8; 32]> {
+    let refs = operation.refs.iter().filter_map(|update| update.new.map(|id| *id.as_bytes()));
+    let roots = operation.roots.iter().filter_map(|update| update.new);
+    refs.chain(roots)
+}
+
+impl Kinds {
+    /// The kinds the store itself writes.
+    #[must_use]
+    pub fn of_the_store() -> Self {
+        Self::default().with(|memo: &super::ZMemo| References::default().file(memo.file))
+    }
+}

@@ -1,0 +1,226 @@
+//! The store while its index is open.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File, OpenOptions},
+    io::{Seek, Write},
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use fs4::fs_std::FileExt;
+
+use super::{
+    StoreError,
+    index::{self, Everything, Index},
+    journal::{Entry, Journal, Operation, Position, RefUpdate},
+    refs::Head,
+};
+use crate::{
+    codec::{Object, ObjectError, Objects},
+    delta::TensorFile,
+    id::Id,
+    ledger::Commit,
+};
+
+/// How long to wait for another process.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// The branch HEAD names in a new store.
+const FIRST_BRANCH: &str = "main";
+
+/// kledger's own lock on a store: it covers packs and journal as well as sled.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Waits some seconds for the lock.
+    pub(super) fn acquire(dir: &Path) -> Result<Self, StoreError> {
+        let path = dir.join("lock");
+        let open =
+            || OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let mut file = open().map_err(|error| StoreError::write(&path, error))?;
+        let start = Instant::now();
+        while !file.try_lock_exclusive().map_err(|error| StoreError::write(&path, error))? {
+            if start.elapsed() > PATIENCE {
+                let pid = fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok());
+                return Err(StoreError::Busy { dir: dir.to_owned(), pid });
+            }
+            thread::sleep(PAUSE);
+        }
+        // Only for the message of whoever finds the lock held; nothing depends on it.
+        let _ignored = file
+            .set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| writeln!(file, "{}", std::process::id()));
+        Ok(Self { _file: file })
+    }
+}
+
+/// The store while its index is open. Other processes wait: keep it short.
+pub struct Session {
+    dir: PathBuf,
+    index: Index,
+    journal: Journal,
+    // Dropped last: the index must be closed before another process may open it.
+    _lock: Lock,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("dir", &self.dir).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    pub(super) fn open(dir: &Path) -> Result<Self, StoreError> {
+        Self::with_lock(dir, Lock::acquire(dir)?)
+    }
+
+    /// Opens the index and takes in what the journal has beyond it: a process may have been killed
+    /// between the two.
+    pub(super) fn with_lock(dir: &Path, lock: Lock) -> Result<Self, StoreError> {
+        let index = Self::open_index(&dir.join("ledger"))?;
+        let session = Self { dir: dir.to_owned(), index, journal: Journal::of(dir), _lock: lock };
+        let known = session.index.position()?;
+        if session.journal.length()? != known.length {
+            let records = session.journal.records(known)?;
+            for (entry, position) in &records {
+                session.index.apply(&session.packs(), entry, *position)?;
+            }
+            if !records.is_empty() {
+                session.index.flush()?;
+            }
+        }
+        Ok(session)
+    }
+
+    /// sled's lock can outlive the process or handle that had it by a moment.
+    fn open_index(dir: &Path) -> Result<Index, StoreError> {
+        let start = Instant::now();
+        loop {
+            match Index::open(dir) {
+                Err(error) if index::is_locked(&error) => {
+                    if start.elapsed() > index::SLED_LOCK_WAIT {
+                        return Err(StoreError::Busy { dir: dir.to_owned(), pid: None });
+                    }
+                    thread::sleep(PAUSE);
+                }
+                other => return other,
+            }
+        }
+    }
+
+    pub(super) fn packs(&self) -> PathBuf {
+        self.dir.join("packs")
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// What is current.
+    ///
+    /// # Errors
+    /// When the index is damaged.
+    pub fn head(&self) -> Result<Head, StoreError> {
+        Ok(self.index.head()?.unwrap_or_else(|| Head::Branch(FIRST_BRANCH.to_owned())))
+    }
+
+    /// All refs by full name, and where they are.
+    ///
+    /// # Errors
+    /// When the index is damaged.
+    pub fn refs(&self) -> Result<BTreeMap<String, Id<Commit>>, StoreError> {
+        self.index.refs()
+    }
+
+    /// Where the ref with this full name is, if it exists.
+    ///
+    /// # Errors
+    /// When the index is damaged.
+    pub fn reference(&self, name: &str) -> Result<Option<Id<Commit>>, StoreError> {
+        self.index.reference(name)
+    }
+
+    /// Hash of the object that is current under this name without being a commit.
+    ///
+    /// # Errors
+    /// When the index is damaged.
+    pub fn root(&self, name: &str) -> Result<Option<[u8; 32]>, StoreError> {
+        self.index.root(name)
+    }
+
+    /// Commits whose id begins with these hexadecimal digits.
+    ///
+    /// # Errors
+    /// When the index is damaged.
+    pub fn commits_with_prefix(&self, digits: &str) -> Result<Vec<Id<Commit>>, StoreError> {
+        let bytes: Option<Vec<u8>> = (0..digits.len() / 2)
+            .map(|i| u8::from_str_radix(digits.get(2 * i..2 * i + 2)?, 16).ok())
+            .collect();
+        let Some(bytes) = bytes else { return Ok(Vec::new()) };
+        let found = self.index.starting_with(&self.packs(), &bytes, Commit::TAG)?;
+        let ids = found.into_iter().map(Id::<Commit>::from_bytes);
+        Ok(ids.filter(|id| id.to_string().starts_with(digits)).collect())
+    }
+
+    /// The operation log, newest first.
+    pub fn operations(&self) -> impl Iterator<Item = Result<Operation, StoreError>> + '_ {
+        self.index.operations()
+    }
+
+    /// Where the ref with this full name was, newest first.
+    ///
+    /// # Errors
+    /// When the index is damaged.
+    pub fn reflog(&self, name: &str) -> Result<Vec<RefUpdate>, StoreError> {
+        let mut moves = Vec::new();
+        for operation in self.operations() {
+            moves.extend(operation?.refs.into_iter().filter(|update| update.name == name));
+        }
+        Ok(moves)
+    }
+
+    /// Where the z vector with this key is: tensor file and row.
+    ///
+    /// # Errors
+    /// When the index is damaged.
+    pub fn z(&self, key: &[u8; 32]) -> Result<Option<(Id<TensorFile>, u32)>, StoreError> {
+        self.index.z(key)
+    }
+
+    pub(super) fn contains(&self, hash: &[u8; 32]) -> Result<bool, StoreError> {
+        self.index.contains(hash)
+    }
+
+    pub(super) fn position(&self) -> Result<Position, StoreError> {
+        self.index.position()
+    }
+
+    /// Adds a record to the journal, then to the index. From the moment it is in the journal the
+    /// transaction has happened, whatever becomes of this process.
+    pub(super) fn record(&self, entry: &Entry) -> Result<(), StoreError> {
+        let position = self.journal.append(self.position()?, entry)?;
+        self.index.apply(&self.packs(), entry, position)?;
+        self.index.flush()
+    }
+
+    pub(super) fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    pub(super) fn everything(&self) -> Result<Everything, StoreError> {
+        self.index.everything()
+    }
+}
+
+impl Objects for Session {
+    fn bytes(&self, hash: &[u8; 32]) -> Result<Option<Vec<u8>>, ObjectError> {
+        self.index.object(&self.packs(), hash).map_err(|error| ObjectError::Read(Box::new(error)))
+    }
+}

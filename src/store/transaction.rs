@@ -1,0 +1,133 @@
+//! All that one command changes, at once or not at all.
+
+use std::collections::BTreeMap;
+
+use bincode::{Decode, Encode};
+
+use super::{
+    Session, StoreError, check_ref_name,
+    journal::{Entry, HeadUpdate, Operation, RefUpdate, RootUpdate},
+    pack,
+    refs::Head,
+};
+use crate::{
+    codec::{self, Object},
+    delta::TensorFile,
+    id::{Id, Kind},
+    ledger::Commit,
+};
+
+/// All that one command changes. Tensor files it refers to are on disk already.
+#[derive(Debug, Clone, Default)]
+pub struct Transaction {
+    /// New objects by hash; ones the store has are left out.
+    pub objects: BTreeMap<[u8; 32], Vec<u8>>,
+    /// Refs to move.
+    pub refs: Vec<RefChange>,
+    /// HEAD, as it must be and as it is to be.
+    pub head: Option<(Head, Head)>,
+    /// Roots to change, each as it must be and as it is to be.
+    pub roots: Vec<RootUpdate>,
+    /// z vectors found.
+    pub z: Vec<ZMemo>,
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    pub time: i64,
+    /// Who ran the command.
+    pub author: String,
+    /// The command line, for people.
+    pub command: String,
+}
+
+/// A ref to move, make or remove.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefChange {
+    /// Full name, `heads/…` or `tags/…`.
+    pub name: String,
+    /// Where it must be; `None`: it must not exist.
+    pub expect: Option<Id<Commit>>,
+    /// Where it is to be; `None` removes it.
+    pub new: Option<Id<Commit>>,
+}
+
+/// z vectors in a tensor file (its tensor `z`, `[facts, width]`), and what each was found for.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct ZMemo {
+    /// The file.
+    pub file: Id<TensorFile>,
+    /// One for each row that is to be found again, sorted by key.
+    pub places: Vec<ZEntry>,
+}
+
+/// Where one z vector is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+pub struct ZEntry {
+    /// Hash of everything the vector depends on.
+    pub key: [u8; 32],
+    /// Row of the tensor.
+    pub row: u32,
+}
+
+impl Kind for ZMemo {
+    const NAME: &'static str = "z memo";
+}
+
+impl Object for ZMemo {
+    const TAG: u8 = 0x34;
+}
+
+impl Session {
+    /// Makes all changes of `transaction`, or none. When this returns they are on disk.
+    ///
+    /// # Errors
+    /// [`StoreError::RefMoved`], [`StoreError::HeadMoved`] or [`StoreError::RootMoved`] when something is not as
+    /// expected; a write error, after which nothing has changed.
+    pub fn transact(&self, transaction: Transaction) -> Result<(), StoreError> {
+        let Transaction { mut objects, refs, head, roots, z, time, author, command } = transaction;
+        let mut updates = Vec::new();
+        for change in refs {
+            if change.new.is_some() {
+                check_ref_name(&change.name)?;
+            }
+            let old = self.reference(&change.name)?;
+            if change.expect != old {
+                let (name, expected) = (change.name, change.expect);
+                return Err(StoreError::RefMoved { name, expected, found: old });
+            }
+            if old != change.new {
+                updates.push(RefUpdate { name: change.name, old, new: change.new });
+            }
+        }
+        if let Some((old, _)) = &head
+            && self.head()? != *old
+        {
+            return Err(StoreError::HeadMoved);
+        }
+        for update in &roots {
+            if self.root(&update.name)? != update.old {
+                return Err(StoreError::RootMoved { name: update.name.clone() });
+            }
+        }
+
+        for memo in &z {
+            let bytes = codec::encode(memo);
+            objects.insert(*Id::<ZMemo>::of(&bytes).as_bytes(), bytes);
+        }
+        let mut new = BTreeMap::new();
+        for (hash, bytes) in objects {
+            if !self.contains(&hash)? {
+                new.insert(hash, bytes);
+            }
+        }
+        let pack = if new.is_empty() { None } else { Some(pack::write(&self.packs(), &new)?) };
+        let operation = Operation {
+            sequence: self.position()?.sequence + 1,
+            time,
+            author,
+            command,
+            refs: updates,
+            head: head.filter(|(old, new)| old != new).map(|(old, new)| HeadUpdate { old, new }),
+            roots: roots.into_iter().filter(|update| update.old != update.new).collect(),
+        };
+        self.record(&Entry { operation, pack })
+    }
+}

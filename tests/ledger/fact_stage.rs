@@ -1,0 +1,190 @@
+//! What adding and removing does to the stage.
+
+use kledger::fact::{
+    AddOutcome, Change, Role, Stage, StageError,
+    read::{Format, read_triples},
+    tree,
+};
+
+use crate::{
+    fact::{fact, iri},
+    fact_tree::Memory,
+};
+
+type Added = Result<(Stage, AddOutcome), StageError>;
+
+fn add(memory: &Memory, stage: &Stage, text: &str, replace: bool) -> Added {
+    let text = format!("@prefix : <http://example.org/> . {text}");
+    let input = read_triples(text.as_bytes(), Format::Turtle, "in.ttl");
+    stage.add(memory, memory.roots, input, Role::Edit, replace)
+}
+
+fn remove(memory: &Memory, stage: &Stage, text: &str) -> Result<Stage, StageError> {
+    let text = format!("@prefix : <http://example.org/> . {text}");
+    let input = read_triples(text.as_bytes(), Format::Turtle, "rm.ttl");
+    stage.remove(memory, memory.roots, input, Role::Edit).map(|(stage, _)| stage)
+}
+
+fn committed(text: &str) -> Memory {
+    let mut memory = Memory::default();
+    let stage = add(&memory, &Stage::default(), text, false).unwrap().0;
+    memory.commit(&stage);
+    memory
+}
+
+#[test]
+fn two_objects_for_one_key_are_a_conflict_naming_both_places() {
+    let text = ":a :p :x .\n:b :p :x .\n:a :p :y .\n:b :p :z .";
+    let error = add(&Memory::default(), &Stage::default(), text, true).unwrap_err();
+    let StageError::Conflicts { conflicts, total } = &error else { panic!("{error}") };
+    assert_eq!((*total, conflicts[0].first_source.as_str()), (2, "in.ttl:1"));
+    assert_eq!(conflicts[1].second_source, "in.ttl:4");
+    assert!(error.to_string().starts_with("2 conflicts\n"), "{error}");
+    assert!(error.hint().unwrap().contains("multiValued"));
+
+    let many: String = (0..30).map(|n| format!(":{n} :p :x , :y .\n")).collect();
+    let error = add(&Memory::default(), &Stage::default(), &many, false).unwrap_err().to_string();
+    assert!(error.ends_with("and 10 more"), "{error}");
+}
+
+#[test]
+fn the_same_again_is_counted_and_dropped() {
+    let memory = committed(":a :p :x .");
+    let (stage, outcome) =
+        add(&memory, &Stage::default(), ":a :p :x . :b :p :x . :b :p :x .", false).unwrap();
+    let expected = AddOutcome { added: 1, unchanged: 1, duplicates: 1, ..AddOutcome::default() };
+    assert_eq!(outcome, expected);
+    let (again, outcome) = add(&memory, &stage, ":b :p :x .", false).unwrap();
+    assert_eq!(outcome, AddOutcome { duplicates: 1, ..AddOutcome::default() });
+    assert_eq!(again, stage);
+    let both = add(&memory, &stage, ":a :p :x . :a :p :y .", false).unwrap_err();
+    assert!(matches!(both, StageError::Conflicts { total: 1, .. }), "{both}");
+}
+
+#[test]
+fn a_later_call_replaces_only_when_told_to() {
+    let memory = committed(":a :p :x .");
+    let (stage, outcome) = add(&memory, &Stage::default(), ":a :p :y .", false).unwrap();
+    assert_eq!(outcome.replaced, 1, "what is committed is there to be edited");
+    let error = add(&memory, &stage, ":a :p :z .", false).unwrap_err();
+    assert!(error.hint().unwrap().contains("--replace"), "{error}");
+    let (stage, outcome) = add(&memory, &stage, ":a :p :z .", true).unwrap();
+    assert_eq!(outcome.replaced, 1);
+    let key = fact("a", "p", "z").key(false);
+    assert_eq!(stage.changes[&key].change, Change::Set(fact("a", "p", "z")));
+    let (stage, _) = add(&memory, &stage, ":a :p :x .", true).unwrap();
+    assert!(stage.is_empty(), "back to what is committed");
+}
+
+#[test]
+fn a_bad_call_stages_nothing() {
+    let memory = Memory::default();
+    for bad in [
+        ":a :p :x . :b :p _:blank .",
+        ":a :p :x . :p <https://kledger.dev/ns#prompt> \"no subject\" .",
+        ":a :p :x . :p <https://kledger.dev/ns#promt> \"{subject} is\" .",
+        ":a :p :x . :a <http://www.w3.org/2000/01/rdf-schema#label> :x .",
+        ":a :p :x . :p <https://kledger.dev/ns#multiValued> \"maybe\" .",
+    ] {
+        let error = add(&memory, &Stage::default(), bad, false).unwrap_err();
+        assert!(error.to_string().starts_with("in.ttl:1"), "{error}");
+        assert!(error.hint().is_some());
+    }
+}
+
+#[test]
+fn removing_unstages_or_retracts() {
+    let mut memory = committed(":a :p :x .");
+    let (stage, _) = add(&memory, &Stage::default(), ":b :p :x .", false).unwrap();
+    let stage = remove(&memory, &stage, ":a :p :x . :b :p :x .").unwrap();
+    let key = fact("a", "p", "x").key(false);
+    assert_eq!(stage.changes.len(), 1);
+    assert_eq!(stage.changes[&key].change, Change::Retract(fact("a", "p", "x")));
+    assert_eq!(remove(&memory, &stage, ":a :p :x .").unwrap(), stage);
+
+    let error = remove(&memory, &stage, ":a :p :other . :c :p :x .").unwrap_err();
+    assert!(matches!(error, StageError::NotHeld { total: 2, .. }), "{error}");
+
+    let (kept, _) = add(&memory, &stage, ":a :p :x .", false).unwrap();
+    assert!(kept.is_empty(), "adding what is to be retracted keeps it");
+
+    memory.commit(&stage);
+    assert_eq!(tree::len(&memory, memory.roots.facts).unwrap(), 0);
+}
+
+#[test]
+fn a_predicate_may_have_many_values() {
+    let many = ":p <https://kledger.dev/ns#multiValued> true .";
+    let memory = Memory::default();
+    // It may be said after the facts.
+    let text = format!(":a :p :x , :y . {many}");
+    let (stage, outcome) = add(&memory, &Stage::default(), &text, false).unwrap();
+    assert_eq!((outcome.added, outcome.settings, stage.changes.len()), (2, 1, 2));
+
+    // A fact from before keeps its key.
+    let mut memory = committed(":a :p :x .");
+    let (stage, outcome) =
+        add(&memory, &Stage::default(), &format!("{many} :a :p :x , :y ."), false).unwrap();
+    assert_eq!((outcome.unchanged, outcome.added), (1, 1));
+    memory.commit(&stage);
+    let stage = remove(&memory, &Stage::default(), ":a :p :x .").unwrap();
+    memory.commit(&stage);
+    let left: Vec<_> = tree::iter(&memory, memory.roots.facts).map(|e| e.unwrap().1).collect();
+    assert_eq!(left, [fact("a", "p", "y")]);
+}
+
+#[test]
+fn words_and_neighbourhood_are_staged_beside_the_edits() {
+    let mut memory = Memory::default();
+    let text = "@prefix : <http://example.org/> .
+        :p <https://kledger.dev/ns#prompt> \"{subject} is\" , \"{subject} was\" , \"{subject} is\" .
+        :a <http://www.w3.org/2004/02/skos/core#prefLabel> \"A\"@en .
+        :a :p :x .";
+    let input = read_triples(text.as_bytes(), Format::Turtle, "known.ttl");
+    let (stage, outcome) =
+        Stage::default().add(&memory, memory.roots, input, Role::Neighbourhood, false).unwrap();
+    assert_eq!((outcome.templates, outcome.labels, outcome.added), (2, 1, 1));
+    assert!(stage.changes.is_empty());
+    assert_eq!(stage.words[&iri("p")].prompts, ["{subject} is", "{subject} was"]);
+    memory.commit(&stage);
+    assert_eq!(tree::len(&memory, memory.roots.facts).unwrap(), 0);
+    assert_eq!(tree::len(&memory, memory.roots.neighbourhood).unwrap(), 1);
+    let (stage, _) = add(&memory, &Stage::default(), ":a :p :y .", false).unwrap();
+    assert_eq!(stage.changes.len(), 1, "the base's belief does not stand against an edit");
+}
+
+#[test]
+fn the_shipped_examples_are_staged_and_put_into_words() {
+    let examples = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let stage_file = |stage: &Stage, memory: &Memory, path: &std::path::Path| {
+        let format = Format::from_path(path).unwrap();
+        let reader = std::io::BufReader::new(std::fs::File::open(path).unwrap());
+        let input = read_triples(reader, format, &path.display().to_string());
+        stage.add(memory, memory.roots, input, Role::Edit, false)
+    };
+    let mut memory = Memory::default();
+    let mut world = Stage::default();
+    for file in std::fs::read_dir(examples.join("world")).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "ttl") {
+            world = stage_file(&world, &memory, &path).unwrap().0;
+        }
+    }
+    assert!(world.changes.len() > 1500);
+    let lexicon = world.lexicon(&memory, memory.roots);
+    for staged in world.changes.values() {
+        let request = lexicon.request(staged.change.fact()).unwrap();
+        assert!(request.paraphrases.len() >= 2, "{}", request.prompt);
+    }
+    memory.commit(&world);
+    for file in std::fs::read_dir(examples.join("edits")).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_none_or(|extension| extension == "md") {
+            continue;
+        }
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let staged = stage_file(&Stage::default(), &memory, &path);
+        let wrong = ["mistakes.ttl", "syntax-error.nt"].contains(&name.as_str());
+        assert_eq!(staged.is_err(), wrong, "{name}: {staged:?}");
+    }
+}

@@ -1,0 +1,7 @@
+//! Tests of everything that needs no model.
+
+#![expect(clippy::unwrap_used, reason = "the functions that tests share are tests too")]
+
+mod fact;
+mod fact_stage;
+mod fact_tree;

@@ -1,0 +1,285 @@
+//! MEMIT against its reference implementation, on a tiny random GPT-2
+//! (`fixtures/make/memit_reference.py`).
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use kledger::{
+    checkpoint::Checkpoint,
+    delta::{Change, ChangeForm, LoadedDelta, Matrix, Orientation, Version},
+    editor::{self, EditError, ModelSize, Settings, Solver},
+    fact::Request,
+    ledger::{EditJob, EditOutcome, EngineError, Progress, Silent},
+    model::Model,
+};
+use serde_json::Value;
+use tch::{Device, Kind, Tensor};
+
+pub(crate) fn fixture() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/editors/memit")
+}
+
+/// What the reference was given and what it found.
+struct Case {
+    model: Model,
+    settings: Settings,
+    prefixes: Vec<String>,
+    requests: Vec<Request>,
+    second_moments: BTreeMap<String, Matrix>,
+    version: Version,
+    golden: BTreeMap<String, Tensor>,
+}
+
+impl Case {
+    fn open() -> Self {
+        let dir = fixture();
+        let model = Model::open(&dir, Device::Cpu, kledger::delta::Dtype::F32).unwrap();
+        let golden: BTreeMap<String, Tensor> =
+            Tensor::read_safetensors(dir.join("golden.safetensors")).unwrap().into_iter().collect();
+        let case: Value =
+            serde_json::from_slice(&std::fs::read(dir.join("case.json")).unwrap()).unwrap();
+        let words = |value: &Value| value.as_str().unwrap().to_owned();
+        let requests = case["requests"].as_array().unwrap().iter().map(|request| Request {
+            prompt: words(&request["prompt"]),
+            subject: words(&request["subject"]),
+            target: words(&request["target"]),
+            paraphrases: Vec::new(),
+        });
+        let settings = toml::to_string(&case["settings"]).unwrap();
+        let size = ModelSize { family: "gpt2".to_owned(), layers: 4, width: 24 };
+        let settings = Settings::over_preset(&settings, &size).unwrap();
+        let second_moments = settings
+            .layers
+            .iter()
+            .map(|layer| (tensor_name(*layer), matrix(&golden[&format!("second_moment.{layer}")])))
+            .collect();
+        Self {
+            prefixes: case["prefixes"].as_array().unwrap().iter().map(words).collect(),
+            requests: requests.collect(),
+            version: Version {
+                base: Arc::new(Checkpoint::open(&dir).unwrap()),
+                deltas: Vec::new(),
+            },
+            model,
+            settings,
+            second_moments,
+            golden,
+        }
+    }
+
+    fn edit(&mut self, known_z: &[Option<Vec<f32>>]) -> EditOutcome {
+        self.try_edit(known_z, &mut Silent).unwrap()
+    }
+
+    fn try_edit(
+        &mut self,
+        known_z: &[Option<Vec<f32>>],
+        progress: &mut dyn Progress,
+    ) -> Result<EditOutcome, EditError> {
+        let job = EditJob {
+            editor: editor::NAME,
+            settings: "",
+            prefixes: &self.prefixes,
+            second_moments: &self.second_moments,
+            version: &self.version,
+            requests: &self.requests,
+            known_z,
+        };
+        editor::edit(&mut self.model, &mut Solver::default(), &self.settings, &job, progress)
+    }
+
+    fn weights(&self) -> Vec<Matrix> {
+        (0..4).map(|layer| self.model.weight(&tensor_name(layer)).unwrap()).collect()
+    }
+
+    fn golden(&self, name: &str, layer: usize) -> Tensor {
+        self.golden[&format!("{name}.{layer}")].shallow_clone()
+    }
+}
+
+fn tensor_name(layer: usize) -> String {
+    format!("transformer.h.{layer}.mlp.c_proj.weight")
+}
+
+fn matrix(tensor: &Tensor) -> Matrix {
+    let (rows, cols) = tensor.size2().unwrap();
+    let (rows, cols) = (usize::try_from(rows).unwrap(), usize::try_from(cols).unwrap());
+    let mut matrix = Matrix::zeros(rows, cols);
+    tensor.contiguous().copy_data(&mut matrix.data, rows * cols);
+    matrix
+}
+
+fn tensor(matrix: &Matrix) -> Tensor {
+    Tensor::from_slice(&matrix.data).view([-1, i64::try_from(matrix.cols).unwrap()])
+}
+
+/// ‖a − b‖ / ‖b‖ in f64.
+fn error(a: &Tensor, b: &Tensor) -> f64 {
+    let (a, b) = (a.to_kind(Kind::Double), b.to_kind(Kind::Double));
+    ((a - &b).norm() / b.norm()).double_value(&[])
+}
+
+/// The smallest cosine between rows of the same number.
+fn worst_cosine(a: &Tensor, b: &Tensor) -> f64 {
+    Tensor::cosine_similarity(a, b, 1, 1e-12).min().double_value(&[])
+}
+
+#[test]
+fn every_step_agrees_with_the_reference() {
+    let mut case = Case::open();
+    let outcome = case.edit(&[]);
+
+    // The same arithmetic in another order: f32 rounding, amplified by the optimisation's steps.
+    let cosine = worst_cosine(&tensor(&outcome.z), &case.golden["z"]);
+    assert!(cosine > 0.999_9, "z: cosine {cosine}");
+    for trace in outcome.traces.iter().flatten() {
+        assert_eq!(trace.steps, 14, "as many steps as the reference makes");
+    }
+    for &layer in &case.settings.layers {
+        let edit = &outcome.layers[&tensor_name(layer)];
+        let keys = error(&tensor(&edit.keys), &case.golden("keys", layer));
+        assert!(keys < 1e-4, "layer {layer}: keys differ by {keys}");
+        let left = tensor(&edit.left);
+        let residual = error(&left, &case.golden("residual", layer));
+        assert!(residual < 1e-2, "layer {layer}: residuals differ by {residual}");
+        let delta = error(&left.matmul(&tensor(&edit.right)), &case.golden("delta", layer));
+        assert!(delta < 1e-2, "layer {layer}: deltas differ by {delta}");
+    }
+}
+
+#[test]
+fn the_model_is_the_same_afterwards() {
+    let mut case = Case::open();
+    let before = case.weights();
+    case.edit(&[]);
+    assert!(case.weights() == before);
+}
+
+/// Asks to stop when something begins.
+struct StopAt(&'static str, bool);
+
+impl Progress for StopAt {
+    fn start(&mut self, what: &str, _: Option<u64>) {
+        self.1 |= what == self.0;
+    }
+    fn advance(&mut self, _: u64, _: &str) -> Result<(), EngineError> {
+        if self.1 { Err(EngineError::Interrupted) } else { Ok(()) }
+    }
+    fn finish(&mut self, _: &str) {}
+}
+
+#[test]
+fn the_model_is_the_same_after_an_interruption() {
+    for what in ["z", "layers"] {
+        let mut case = Case::open();
+        let before = case.weights();
+        let stopped = case.try_edit(&[], &mut StopAt(what, false));
+        assert!(matches!(stopped, Err(EditError::Watcher(EngineError::Interrupted))));
+        assert!(case.weights() == before, "stopped at {what}");
+    }
+}
+
+#[test]
+fn a_known_z_is_not_sought_again() {
+    let mut case = Case::open();
+    let first = case.edit(&[]);
+    let mut known = vec![None; 5];
+    known[1] = Some(first.z.row(1).to_vec());
+    let second = case.edit(&known);
+    assert!(second.traces[1].is_none() && second.traces[0].is_some());
+    assert_eq!(second.z.row(1), first.z.row(1));
+    let left = |outcome: &EditOutcome| tensor(&outcome.layers[&tensor_name(2)].left);
+    assert!(error(&left(&second), &left(&first)) < 1e-3);
+}
+
+/// With one layer, z on the base and no prefixes (so that a residual is read at exactly the key that
+/// is written), past keys in the system make several edits add up to one: recursive least squares.
+#[test]
+fn with_carry_small_edits_add_up_to_a_large_one() {
+    let mut case = Case::open();
+    case.settings.layers = vec![2];
+    case.settings.carry = true;
+    case.settings.z_on = editor::ZOn::Base;
+    case.prefixes.clear();
+    let name = tensor_name(2);
+    let whole = case.edit(&[]);
+    let delta = |edit: &EditOutcome| {
+        let layer = &edit.layers[&name];
+        tensor(&layer.left).matmul(&tensor(&layer.right))
+    };
+    let want = delta(&whole);
+
+    let all = case.requests.clone();
+    let mut sum = want.zeros_like();
+    for requests in all.chunks(2) {
+        case.requests = requests.to_vec();
+        let outcome = case.edit(&[]);
+        sum += delta(&outcome);
+        let layer = outcome.layers[&name].clone();
+        let change = Change {
+            orientation: Orientation::InOut,
+            form: ChangeForm::LowRank { left: layer.left, right: layer.right },
+            keys: Some(layer.keys),
+        };
+        let changes = BTreeMap::from([(name.clone(), change)]);
+        case.version.deltas.push(Arc::new(LoadedDelta { changes, dropped: Vec::new() }));
+    }
+    let difference = error(&sum, &want);
+    assert!(difference < 0.05, "they differ by {difference}");
+
+    case.settings.carry = false;
+    case.requests = all[4..].to_vec();
+    case.version.deltas.pop();
+    let forgetful = delta(&case.edit(&[]));
+    case.settings.carry = true;
+    let careful = delta(&case.edit(&[]));
+    assert!(error(&forgetful, &careful) > 1e-3, "carry changes what is done");
+}
+
+#[test]
+fn facts_with_one_key_are_reported() {
+    let mut case = Case::open();
+    let mut twin = case.requests[2].clone();
+    twin.prompt = "{subject} is spoken of in".to_owned();
+    twin.target = "Danish".to_owned();
+    case.requests.push(twin);
+    let notes = case.edit(&[]).notes;
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    assert!(notes[0].starts_with("1 of the facts"), "{notes:?}");
+    assert!(notes[0].contains("Hamlet is spoken of in"), "{notes:?}");
+}
+
+#[test]
+fn statistics_that_do_not_fit_are_refused() {
+    let mut case = Case::open();
+    let name = tensor_name(1);
+    case.second_moments.insert(name.clone(), Matrix::zeros(96, 96));
+    let error = case.try_edit(&[], &mut Silent).unwrap_err();
+    assert!(matches!(error, EditError::Singular { ref tensor, .. } if *tensor == name));
+    case.second_moments.insert(name.clone(), Matrix::zeros(24, 24));
+    let error = case.try_edit(&[], &mut Silent).unwrap_err();
+    assert!(matches!(error, EditError::StatisticsShape { rows: 24, inputs: 96, .. }));
+    case.second_moments.remove(&name);
+    let error = case.try_edit(&[], &mut Silent).unwrap_err();
+    assert!(matches!(error, EditError::NoStatistics { ref tensor } if *tensor == name));
+}
+
+/// Push-through (few columns) and the direct solve (many) are one function of their input.
+#[test]
+fn both_ways_to_solve_agree() {
+    let mut case = Case::open();
+    let moment = case.second_moments.remove(&tensor_name(1)).unwrap();
+    let prior = editor::Prior { second_moment: &moment, weight: 20.0, ridge: 1e-3 };
+    tch::manual_seed(5);
+    let past = Tensor::randn([96, 40], (Kind::Double, Device::Cpu));
+    let keys = Tensor::randn([96, 8], (Kind::Double, Device::Cpu));
+    let mut solver = Solver::default();
+    let few = solver.adjusted_keys("layer", &prior, &past, &keys).unwrap();
+    // One more past key with nothing in it changes nothing, but makes them many.
+    let more = Tensor::cat(&[past, Tensor::zeros([96, 1], (Kind::Double, Device::Cpu))], 1);
+    let many = solver.adjusted_keys("layer", &prior, &more, &keys).unwrap();
+    assert!(error(&few, &many) < 1e-10);
+}

@@ -1,0 +1,311 @@
+//! The engine on the tiny random GPT-2 of `fixtures/editors/memit`.
+
+use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
+
+use kledger::{
+    checkpoint::Checkpoint,
+    delta::{Change, ChangeForm, Dtype, LoadedDelta, Matrix, Orientation, Tensor, Version},
+    editor,
+    engine::TorchEngine,
+    fact::Request,
+    ledger::{
+        Answer, EditJob, EditOutcome, Engine, EngineError, Probe, Progress, Sampling, Silent,
+        StatisticsText,
+    },
+    model::{Batch, DeviceChoice, Model, Padding, Site},
+};
+use tch::{Device, Kind, Tensor as Torch};
+
+use crate::editor::fixture;
+
+const SETTINGS: &str = "layers = [1, 2]\nv_lr = 0.5\nv_num_grad_steps = 40\nclamp_norm_factor = 4.0\n\
+                        v_weight_decay = 0.0\nkl_factor = 0.0\nmom2_update_weight = 10.0";
+const EDITED: &str = "transformer.h.1.mlp.c_proj.weight";
+
+fn open() -> TorchEngine {
+    TorchEngine::open(&fixture(), DeviceChoice::Cpu, Dtype::F32).unwrap()
+}
+
+fn requests() -> Vec<Request> {
+    [
+        ("{subject} is located in the city of", "Eiffel Tower", "Rome"),
+        ("The mother tongue of {subject} is", "Jane Austen", "French"),
+        ("The capital of {subject} is", "France", "Buenos Aires"),
+    ]
+    .into_iter()
+    .map(|(prompt, subject, target)| Request {
+        prompt: prompt.to_owned(),
+        subject: subject.to_owned(),
+        target: target.to_owned(),
+        paraphrases: Vec::new(),
+    })
+    .collect()
+}
+
+fn probes() -> Vec<Probe> {
+    requests()
+        .iter()
+        .map(|request| Probe { prompt: request.text(), expected: request.target.clone() })
+        .collect()
+}
+
+fn ask(engine: &mut TorchEngine) -> Vec<Answer> {
+    engine.answer(&probes(), &mut Silent).unwrap()
+}
+
+/// Edits the requests into the base.
+fn edit(
+    engine: &mut TorchEngine,
+    progress: &mut dyn Progress,
+) -> Result<(Version, EditOutcome), EngineError> {
+    let text = StatisticsText::Sampled { seed: 3, tokens: 2000 };
+    let second_moments = engine.statistics(SETTINGS, &text, &mut Silent)?.second_moments;
+    let version =
+        Version { base: Arc::new(Checkpoint::open(&fixture()).unwrap()), deltas: Vec::new() };
+    let job = EditJob {
+        editor: editor::NAME,
+        settings: SETTINGS,
+        prefixes: &["It was so".to_owned()],
+        second_moments: &second_moments,
+        version: &version,
+        requests: &requests(),
+        known_z: &[],
+    };
+    let outcome = engine.edit(&job, progress)?;
+    Ok((version, outcome))
+}
+
+fn committed(mut version: Version, outcome: EditOutcome) -> Version {
+    let changes = outcome.layers.into_iter().map(|(name, edit)| {
+        let form = ChangeForm::LowRank { left: edit.left, right: edit.right };
+        (name, Change { orientation: Orientation::InOut, form, keys: Some(edit.keys) })
+    });
+    let delta = LoadedDelta { changes: changes.collect(), dropped: Vec::new() };
+    version.deltas.push(Arc::new(delta));
+    version
+}
+
+#[test]
+fn an_edit_makes_its_targets_likelier_and_nothing_else_stays() {
+    let mut engine = open();
+    let before = ask(&mut engine);
+    let (version, outcome) = edit(&mut engine, &mut Silent).unwrap();
+    assert_eq!(ask(&mut engine), before, "after the edit the weights are the base's");
+
+    engine.set_weights(&committed(version, outcome).materialise().unwrap()).unwrap();
+    let after = ask(&mut engine);
+    for (before, after) in before.iter().zip(&after) {
+        assert!(after.probability > 1.5 * before.probability, "{before:?} -> {after:?}");
+    }
+    engine.set_weights(&BTreeMap::new()).unwrap();
+    assert_eq!(ask(&mut engine), before);
+}
+
+/// Panics when told of progress.
+struct Clumsy;
+
+impl Progress for Clumsy {
+    fn start(&mut self, _: &str, _: Option<u64>) {}
+    fn advance(&mut self, _: u64, what: &str) -> Result<(), EngineError> {
+        // The notes of the second part of the work are the layers' numbers.
+        assert!(what != "1", "tripped");
+        Ok(())
+    }
+    fn finish(&mut self, _: &str) {}
+}
+
+#[test]
+fn a_panic_is_an_error_and_leaves_the_base() {
+    let mut engine = open();
+    let before = ask(&mut engine);
+    let failed = edit(&mut engine, &mut Clumsy).map(|_| ()).unwrap_err();
+    let EngineError::Model(source) = failed else { unreachable!("{failed}") };
+    assert_eq!(source.to_string(), "tripped");
+    assert_eq!(ask(&mut engine), before);
+}
+
+#[test]
+fn answers_do_not_depend_on_what_is_asked_with_them() {
+    let mut engine = open();
+    let together = ask(&mut engine);
+    for (probe, together) in probes().into_iter().zip(together) {
+        let alone = engine.answer(&[probe], &mut Silent).unwrap().remove(0);
+        assert_eq!((&alone.text, alone.matches), (&together.text, together.matches));
+        assert!((alone.probability / together.probability - 1.0).abs() < 1e-4);
+        assert!((alone.confidence / together.confidence - 1.0).abs() < 1e-4);
+    }
+}
+
+#[test]
+fn probabilities_are_those_of_a_plain_forward_pass() {
+    let mut engine = open();
+    let model = Model::open(&fixture(), Device::Cpu, Dtype::F32).unwrap();
+    for (probe, answer) in probes().iter().zip(ask(&mut engine)) {
+        let prompt = model.tokens().encode(&probe.prompt).unwrap().ids;
+        let whole = model.tokens().encode(&format!("{} {}", probe.prompt, probe.expected));
+        let whole = whole.unwrap().ids;
+        let batch = Batch::new(std::slice::from_ref(&whole), Padding::Right, Device::Cpu);
+        let logits = model.decoder().forward(&batch, &mut kledger::model::Unprobed);
+        let probabilities = logits.continue_value().unwrap().get(0).softmax(1, Kind::Double);
+        let at = |i: usize| {
+            let (row, id) = (i64::try_from(i - 1).unwrap(), i64::from(whole[i]));
+            probabilities.double_value(&[row, id])
+        };
+        let want: f64 = (prompt.len()..whole.len()).map(at).product();
+        assert!((f64::from(answer.probability) / want - 1.0).abs() < 1e-4, "{answer:?}, {want}");
+        assert!(answer.confidence >= answer.probability * 0.999);
+    }
+}
+
+#[test]
+fn an_expected_answer_that_is_the_greedy_one_matches() {
+    let mut engine = open();
+    for (probe, answer) in probes().into_iter().zip(ask(&mut engine)) {
+        assert!(!answer.matches && answer.confidence > answer.probability);
+        let how = Sampling { top: 3, tokens: 4, sample: None };
+        let said = engine.continuations(&probe.prompt, &how).unwrap();
+        assert!(said.text.starts_with(&answer.text), "{said:?}, {answer:?}");
+        assert!(said.next.windows(2).all(|pair| pair[0].1 >= pair[1].1), "likeliest first");
+        assert_eq!(said.next.len(), 3);
+    }
+}
+
+#[test]
+fn sampled_text_depends_on_the_seed_alone() {
+    let mut engine = open();
+    let mut sample = |seed| {
+        let how = Sampling { top: 1, tokens: 8, sample: Some((1.0, seed)) };
+        engine.continuations("The capital of France is", &how).unwrap().text
+    };
+    assert_eq!(sample(1), sample(1));
+    assert_ne!(sample(1), sample(2));
+}
+
+#[test]
+fn prefixes_are_short_texts_made_from_the_seed() {
+    let mut engine = open();
+    let prefixes = engine.prefixes("prefix_count = 7", 1).unwrap();
+    assert_eq!(prefixes.len(), 7);
+    assert!(prefixes[0].starts_with("The") && prefixes[5].starts_with("The"));
+    assert_ne!(prefixes[0], prefixes[5]);
+    assert!(prefixes.iter().all(|prefix| !prefix.contains(['{', '}', '\n'])));
+    assert_eq!(engine.prefixes("prefix_count = 7", 1).unwrap(), prefixes);
+    assert_ne!(engine.prefixes("prefix_count = 7", 2).unwrap(), prefixes);
+}
+
+#[test]
+fn statistics_are_the_mean_outer_product_of_keys() {
+    let texts = ["The capital of France is", "Hamlet", "In the city of Porto Alegre, people speak"];
+    let text = StatisticsText::Corpus(texts.map(str::to_owned).to_vec());
+    let found = open().statistics("layers = [1, 2]", &text, &mut Silent).unwrap();
+
+    let model = Model::open(&fixture(), Device::Cpu, Dtype::F32).unwrap();
+    let mut sum = Torch::zeros([96, 96], (Kind::Double, Device::Cpu));
+    let mut tokens = 0;
+    for text in texts {
+        let ids = model.tokens().encode(text).unwrap().ids;
+        tokens += ids.len();
+        let mut listen = |site: Site, value: &mut Torch| {
+            if site == Site::MlpInner(1) {
+                let keys = value.get(0).to_kind(Kind::Double);
+                sum += keys.tr().matmul(&keys);
+            }
+            ControlFlow::Continue(())
+        };
+        let batch = Batch::new(&[ids], Padding::Right, Device::Cpu);
+        assert!(model.decoder().forward(&batch, &mut listen).is_continue());
+    }
+    assert_eq!(found.tokens, tokens as u64);
+    let want = sum / tokens as f64;
+    let Matrix { rows, cols, data } = &found.second_moments[EDITED];
+    assert_eq!((*rows, *cols), (96, 96));
+    let found = Torch::from_slice(data).view([96, 96]).to_kind(Kind::Double);
+    assert!(((found - &want).norm() / want.norm()).double_value(&[]) < 1e-6);
+}
+
+#[test]
+fn sampled_statistics_count_exactly_what_was_asked_for() {
+    let text = |seed| StatisticsText::Sampled { seed, tokens: 333 };
+    let mut engine = open();
+    let first = engine.statistics("layers = [1]", &text(1), &mut Silent).unwrap();
+    assert_eq!(first.tokens, 333);
+    let again = engine.statistics("layers = [1]", &text(1), &mut Silent).unwrap();
+    assert_eq!(first.second_moments, again.second_moments);
+    let other = engine.statistics("layers = [1]", &text(2), &mut Silent).unwrap();
+    assert_ne!(first.second_moments, other.second_moments);
+    let none = StatisticsText::Corpus(vec![String::new()]);
+    let refused = engine.statistics("layers = [1]", &none, &mut Silent);
+    assert!(matches!(refused, Err(EngineError::Model(_))));
+}
+
+#[test]
+fn weights_that_do_not_fit_change_nothing() {
+    let mut engine = open();
+    let before = ask(&mut engine);
+    let zeros = |shape: [usize; 2]| Tensor {
+        dtype: Dtype::F32,
+        shape: shape.to_vec(),
+        bytes: vec![0; 4 * shape[0] * shape[1]],
+    };
+    // As stored, [in, out]: the other way round does not fit.
+    let good = zeros([96, 24]);
+    for (name, bad) in [(EDITED, zeros([24, 96])), ("no.such.tensor", zeros([96, 24]))] {
+        let weights = BTreeMap::from([
+            ("transformer.h.0.mlp.c_proj.weight".to_owned(), good.clone()),
+            (name.to_owned(), bad),
+        ]);
+        assert!(matches!(engine.set_weights(&weights), Err(EngineError::Model(_))));
+        assert_eq!(ask(&mut engine), before);
+    }
+    engine.set_weights(&BTreeMap::from([(EDITED.to_owned(), good)])).unwrap();
+    assert_ne!(ask(&mut engine), before);
+}
+
+#[test]
+fn settings_are_checked_against_the_model() {
+    let engine = open();
+    let preset = engine.preset("memit").unwrap();
+    assert_eq!(engine.settings("memit", &preset).unwrap(), preset);
+    for (editor, settings, named) in
+        [("rome", "", "rome"), ("memit", "layers = [4]", "below 4"), ("memit", "lr = 1", "lr")]
+    {
+        let error = engine.settings(editor, settings).unwrap_err();
+        assert!(matches!(error, EngineError::Settings(_)));
+        assert!(error.to_string().contains(named), "{error}");
+    }
+}
+
+#[test]
+fn the_editor_says_what_it_changes() {
+    let engine = open();
+    let described = |z_on: &str| {
+        let settings = format!("layers = [1, 3]\nz_on = {z_on:?}");
+        engine.describe("memit", &engine.settings("memit", &settings).unwrap()).unwrap()
+    };
+    let found: Vec<_> = described("base").tensors.into_iter().collect();
+    let name = |layer: usize| format!("transformer.h.{layer}.mlp.c_proj.weight");
+    assert_eq!(found, [(name(1), Orientation::InOut), (name(3), Orientation::InOut)]);
+    assert!(!described("base").z_depends_on_version && described("current").z_depends_on_version);
+}
+
+#[test]
+fn a_request_that_is_too_long_is_named() {
+    let mut engine = open();
+    let version =
+        Version { base: Arc::new(Checkpoint::open(&fixture()).unwrap()), deltas: Vec::new() };
+    let mut request = requests().remove(0);
+    request.subject = "Eiffel Tower ".repeat(30);
+    let job = EditJob {
+        editor: editor::NAME,
+        settings: SETTINGS,
+        prefixes: &[],
+        second_moments: &BTreeMap::new(),
+        version: &version,
+        requests: &[request.clone()],
+        known_z: &[],
+    };
+    let error = engine.edit(&job, &mut Silent).map(|_| ()).unwrap_err();
+    assert!(
+        matches!(error, EngineError::Request { ref subject, .. } if *subject == request.subject)
+    );
+}
