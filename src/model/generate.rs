@@ -165,8 +165,10 @@ impl Picker {
 
     fn sample(&mut self, logits: &[f32], highest: f64, temperature: f64, top: usize) -> usize {
         let mut order: Vec<usize> = (0..logits.len()).collect();
-        order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]).then(a.cmp(&b)));
-        order.truncate(top.max(1));
+        if top < order.len() {
+            order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]).then(a.cmp(&b)));
+            order.truncate(top.max(1));
+        }
         let weight = |&id: &usize| ((f64::from(logits[id]) - highest) / temperature).exp();
         let total: f64 = order.iter().map(weight).sum();
         let mut left = self.random.unit() * total;
