@@ -13,7 +13,10 @@ use std::{
 
 use kledger::{
     delta::{Dtype, Orientation},
-    model::{Attention, Batch, Choice, Kv, Model, ModelError, Padding, Site, Unprobed},
+    model::{
+        Attention, Batch, Choice, DeviceChoice, Kv, Model, ModelError, Padding, Site, Unprobed,
+        open_device,
+    },
 };
 use tch::{Device, Kind, Tensor};
 
@@ -398,6 +401,25 @@ fn what_cannot_be_computed_is_refused_by_name() {
         },
     );
     refused(&whole, &["wpe.weight", "I64"]);
+}
+
+#[test]
+fn a_device_is_named_and_one_that_is_not_there_is_refused() {
+    let refused = |name: &str| {
+        let choice = name.parse::<DeviceChoice>().unwrap();
+        assert_eq!(choice.to_string(), name);
+        let error = open_device(choice).unwrap_err();
+        assert!(error.to_string().contains(name), "{error}");
+        assert!(error.hint().unwrap().contains("--device cpu"));
+    };
+    refused("cuda:99");
+    assert_eq!("cuda".parse::<DeviceChoice>().unwrap(), DeviceChoice::Cuda(0));
+    assert_eq!(open_device("cpu".parse().unwrap()).unwrap(), Device::Cpu);
+    assert!(open_device(DeviceChoice::Auto).is_ok());
+    for wrong in ["gpu", "cuda:", "cuda:x", ""] {
+        let error = wrong.parse::<DeviceChoice>().unwrap_err().to_string();
+        assert!(error.contains("cuda:NUMBER"), "{error}");
+    }
 }
 
 #[test]
