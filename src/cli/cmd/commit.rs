@@ -150,7 +150,8 @@ pub(super) fn check(check: &Check, page: &mut Page) -> fmt::Result {
     if let Some(kept) = check.kept {
         page.note(format_args!("earlier facts that still hold: {} of {}", kept.passed, kept.of))?;
     }
-    for row in check.facts.iter().filter(|row| page.verbose || !row.after.matches) {
+    let verbose = page.verbose;
+    for row in check.facts.iter().filter(|row| verbose || !row.after.matches) {
         let found = if row.after.matches { "holds" } else { "does not hold" };
         let (prompt, text) = (&row.prompt, &row.after.text);
         let sure = format_args!("p {:.2}, wanted p {:.2}", row.after.confidence, row.after.probability);
@@ -160,7 +161,7 @@ pub(super) fn check(check: &Check, page: &mut Page) -> fmt::Result {
     for row in &check.lost {
         page.note(format_args!("no longer holds: {}", words(&row.fact)))?;
     }
-    if page.verbose {
+    if verbose {
         for row in &check.drift {
             let (before, after) = (&row.before.text, &row.after.text);
             page.note(format_args!("moved: {} ... {before} -> {after}", row.prompt))?;
