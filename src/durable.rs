@@ -103,8 +103,9 @@ pub fn create_dir(path: &Path) -> Result<(), WriteError> {
 
 /// Has `fill` fill an empty temporary directory, then puts it in `path`'s place.
 ///
-/// A crash leaves the old directory or the new one under `path`, except between the two renames
-/// of a replacement, when the old one is under its temporary name; [`recover_dir`] puts it back.
+/// Where the system can exchange two directories in one step (Linux on the usual file systems), a
+/// crash leaves the old directory or the new one under `path`. Elsewhere there is a moment when the
+/// old one is only under its temporary name, from which [`recover_dir`] puts it back.
 ///
 /// # Errors
 /// When `fill` fails or a step does; the old directory is then still in place.
@@ -125,18 +126,28 @@ pub fn replace_dir<E: From<WriteError>>(
         return Err(error);
     }
     sync(&new)?;
-    if path.exists() {
-        step("directory: before the old one is set aside");
+    step("directory: before it is put in place");
+    if !path.exists() {
+        fs::rename(&new, path).at(path)?;
+    } else if exchange(&new, path).is_err() {
         fs::rename(path, &old).at(path)?;
+        fs::rename(&new, path).at(path)?;
     }
-    step("directory: before the new one is put in place");
-    fs::rename(&new, path).at(path)?;
     sync_parent(path)?;
     step("directory: before the old one is removed");
-    if old.exists() {
-        fs::remove_dir_all(&old).at(&old)?;
-    }
+    recover_dir(path)?;
     Ok(())
+}
+
+#[cfg(target_os = "linux")]
+fn exchange(a: &Path, b: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    Ok(renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn exchange(_: &Path, _: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Tidies up after a [`replace_dir`] that was killed: puts the old directory back if the new one
@@ -146,16 +157,13 @@ pub fn replace_dir<E: From<WriteError>>(
 /// When a leftover cannot be moved or removed.
 pub fn recover_dir(path: &Path) -> Result<(), WriteError> {
     let (new, old) = (beside(path, "new"), beside(path, "old"));
-    if new.exists() {
-        fs::remove_dir_all(&new).at(&new)?;
+    if old.exists() && !path.exists() {
+        fs::rename(&old, path).at(path)?;
     }
-    if old.exists() {
-        if path.exists() {
-            fs::remove_dir_all(&old).at(&old)?;
-        } else {
-            fs::rename(&old, path).at(path)?;
+    for leftover in [new, old] {
+        if leftover.exists() {
+            fs::remove_dir_all(&leftover).at(&leftover)?;
         }
-        sync_parent(path)?;
     }
     Ok(())
 }
@@ -228,5 +236,56 @@ mod fault {
         if fatal == Some(number) {
             process::abort();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(dir: &Path, text: &str) -> Result<(), WriteError> {
+        replace_dir(dir, |new| write(&new.join("file"), text.as_bytes()))
+    }
+
+    #[test]
+    fn a_directory_is_replaced_whole_or_not_at_all() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("a/b");
+        put(&dir, "one").unwrap();
+        put(&dir, "two").unwrap();
+        assert_eq!(fs::read_to_string(dir.join("file")).unwrap(), "two");
+        let failed = replace_dir(&dir, |new| {
+            write(&new.join("file"), b"three")?;
+            write(&new.join("absent/file"), b"four")
+        });
+        assert!(failed.is_err());
+        assert_eq!(fs::read_to_string(dir.join("file")).unwrap(), "two");
+        assert_eq!(fs::read_dir(dir.parent().unwrap()).unwrap().count(), 1, "nothing is left over");
+    }
+
+    #[test]
+    fn leftovers_of_a_killed_process_are_put_right() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("model");
+        put(&dir, "one").unwrap();
+        fs::rename(&dir, beside(&dir, "old")).unwrap();
+        fs::create_dir(beside(&dir, "new")).unwrap();
+        recover_dir(&dir).unwrap();
+        assert_eq!(fs::read_to_string(dir.join("file")).unwrap(), "one");
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1, "nothing is left over");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_leaves_the_old_one() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("file");
+        write(&file, b"one").unwrap();
+        let failed = write_with(&file, |temporary| {
+            fs::write(temporary, "tw")?;
+            Err(io::ErrorKind::StorageFull.into())
+        });
+        assert!(failed.unwrap_err().hint().unwrap().contains("disk is full"));
+        assert_eq!(fs::read_to_string(&file).unwrap(), "one");
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1, "nothing is left over");
     }
 }

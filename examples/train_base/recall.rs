@@ -1,6 +1,6 @@
 //! Does the model know what it was taught?
 
-use std::{error::Error, ops::ControlFlow, path::Path};
+use std::{error::Error, path::Path};
 
 use kledger::{
     delta::Dtype,
@@ -67,9 +67,7 @@ fn ask(model: &Model, questions: &[Question], device: Device) -> Vec<bool> {
     let rows: Vec<Vec<u32>> = questions.iter().map(|question| question.tokens.clone()).collect();
     let batch = Batch::new(&rows, Padding::Right, device);
     let logits = tch::no_grad(|| model.decoder().forward(&batch, &mut Unprobed));
-    let ControlFlow::Continue(logits) = logits else {
-        return Vec::new();
-    };
+    let logits = logits.continue_value().expect("because nothing probes");
     let likeliest = logits.argmax(2, false).to_device(Device::Cpu);
     let right = |(row, question): (usize, &Question)| {
         (question.prompt..question.tokens.len()).all(|at| {

@@ -80,7 +80,7 @@ pub(crate) fn train(
         step += 1;
         if step % 20 == 0 {
             let now = loss.double_value(&[]);
-            let mean = mean_loss.map_or(now, |mean: f64| 0.9 * mean + 0.1 * now);
+            let mean = mean_loss.map_or(now, |mean: f64| 0.7 * mean + 0.3 * now);
             mean_loss = Some(mean);
             bar.set_message(format!("loss {mean:.3}"));
         }

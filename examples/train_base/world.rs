@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, error::Error, fs::File, io::BufReader, path::Path};
 
-use oxrdfio::{RdfFormat, RdfParser};
+use kledger::fact::{
+    Term,
+    read::{Format, read_triples},
+};
 
 const LABEL: &str = "http://www.w3.org/2000/01/rdf-schema#label";
 const PROMPT: &str = "https://kledger.dev/ns#prompt";
@@ -22,6 +25,7 @@ pub(crate) struct Entity {
 }
 
 /// A relation and how it is said: sentences with `{subject}`, the object following.
+#[derive(Default)]
 pub(crate) struct Predicate {
     pub(crate) name: String,
     /// In the training text.
@@ -38,30 +42,17 @@ impl World {
         let mut facts = Vec::new();
         for path in turtle_files(dir)? {
             let reader = BufReader::new(File::open(&path)?);
-            for quad in RdfParser::from_format(RdfFormat::Turtle).for_reader(reader) {
-                let quad = quad.map_err(|error| format!("{}: {error}", path.display()))?;
-                let subject = match &quad.subject {
-                    oxrdf::NamedOrBlankNode::NamedNode(node) => node.as_str().to_owned(),
-                    other => return Err(format!("{}: {other} has no name", path.display()).into()),
+            for triple in read_triples(reader, Format::Turtle, &path.display().to_string()) {
+                let (fact, _) = triple?;
+                let subject = fact.subject.as_str().to_owned();
+                let (is_literal, object) = match fact.object {
+                    Term::Iri(iri) => (false, iri.as_str().to_owned()),
+                    Term::Literal(literal) => (true, literal.lexical),
                 };
-                let (is_literal, object) = match &quad.object {
-                    oxrdf::Term::NamedNode(node) => (false, node.as_str().to_owned()),
-                    oxrdf::Term::Literal(literal) => (true, literal.value().to_owned()),
-                    other => return Err(format!("{}: {other} has no name", path.display()).into()),
-                };
-                let wording = |wordings: &mut BTreeMap<String, Predicate>, held_out: bool| {
-                    let entry = wordings.entry(subject.clone()).or_insert_with(|| Predicate {
-                        name: String::new(),
-                        prompts: Vec::new(),
-                        paraphrases: Vec::new(),
-                    });
-                    let list = if held_out { &mut entry.paraphrases } else { &mut entry.prompts };
-                    list.push(object.clone());
-                };
-                match quad.predicate.as_str() {
+                match fact.predicate.as_str() {
                     LABEL => drop(labels.insert(subject, object)),
-                    PROMPT => wording(&mut wordings, false),
-                    PARAPHRASE => wording(&mut wordings, true),
+                    PROMPT => wordings.entry(subject).or_default().prompts.push(object),
+                    PARAPHRASE => wordings.entry(subject).or_default().paraphrases.push(object),
                     predicate => facts.push((subject, predicate.to_owned(), object, is_literal)),
                 }
             }

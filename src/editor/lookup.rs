@@ -35,6 +35,8 @@ impl Lookup {
 /// A request in tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Asked {
+    /// Whom it is about, for messages.
+    pub(super) subject: String,
     /// The prompt bare, then after each prefix; each followed by the target but for its last token,
     /// so that the tail's last `target.len()` tokens predict the target.
     pub(super) contexts: Vec<Lookup>,
@@ -86,7 +88,7 @@ impl Asked {
         }
         let mut essence = look_up("", " is a")?;
         essence.ids.truncate(essence.subject_last + 1);
-        Ok(Self { contexts, essence, target })
+        Ok(Self { subject: request.subject.clone(), contexts, essence, target })
     }
 }
 

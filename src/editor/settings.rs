@@ -51,8 +51,6 @@ pub struct Settings {
     pub prefix_tokens: usize,
     /// Added to the diagonal of C, as a fraction of the diagonal's mean.
     pub ridge: f64,
-    /// How much text the default statistics are taken from, in tokens.
-    pub statistics_tokens: u64,
     /// The block after which the loss is read; the last one if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub v_loss_layer: Option<usize>,
@@ -173,8 +171,7 @@ impl Settings {
             require(usable, key, "zero or more", || value.to_string())?;
         }
         require(self.v_num_grad_steps > 0, "v_num_grad_steps", "at least 1", || "0".to_owned())?;
-        require(self.prefix_tokens > 0, "prefix_tokens", "at least 1", || "0".to_owned())?;
-        require(self.statistics_tokens > 0, "statistics_tokens", "at least 1", || "0".to_owned())
+        require(self.prefix_tokens > 0, "prefix_tokens", "at least 1", || "0".to_owned())
     }
 }
 
@@ -249,7 +246,7 @@ mod tests {
         assert!(canonical.contains("v_lr = 0.1\n") && canonical.contains("kl_factor = 0.0\n"));
         let keys: Vec<&str> = canonical.lines().map(|l| l.split(' ').next().unwrap()).collect();
         assert!(keys.is_sorted(), "{keys:?}");
-        assert_eq!(keys.len(), 15);
+        assert_eq!(keys.len(), 14);
         assert_eq!(Settings::over_preset(&canonical, &xl()).unwrap().canonical(), canonical);
     }
 

@@ -52,6 +52,9 @@ pub(super) fn find(
     let mut order: Vec<usize> = (0..asked.len()).collect();
     order.sort_by_key(|&i| Extent::of(asked[i].1));
     let mut found: Vec<Option<Found>> = vec![None; asked.len()];
+    if asked.is_empty() {
+        return Ok(Vec::new());
+    }
     progress.start("z", Some(asked.len() as u64));
     let mut done = 0;
     let mut rest = order.as_slice();
@@ -63,13 +66,17 @@ pub(super) fn find(
         let mut search = no_grad(|| Search::new(decoder, &batch, settings));
         while !search.live.is_empty() {
             let step = search.step(decoder, settings);
-            progress.advance(done, &format!("loss {:.3}", step.loss))?;
             for (place, ended) in step.ended {
                 let i = now[place];
-                progress.found_z(asked[i].0, &ended.z);
+                let (request, asked) = asked[i];
+                if ended.z.iter().any(|value| !value.is_finite()) {
+                    return Err(EditError::NoZ { subject: asked.subject.clone() });
+                }
+                progress.found_z(request, &ended.z);
                 found[i] = Some(ended);
                 done += 1;
             }
+            progress.advance(done, &format!("loss {:.3}", step.loss))?;
         }
         rest = later;
     }

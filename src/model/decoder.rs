@@ -59,7 +59,6 @@ impl Decoder {
     }
 
     /// The stream before the first block. `ids` and `positions` are `[batch, tokens]`, i64.
-    #[must_use]
     pub fn embed(&self, ids: &Tensor, positions: &Tensor) -> Tensor {
         let look_up =
             |part, index| Tensor::embedding(self.weights.weight(part, 0), index, -1, false, false);
@@ -113,7 +112,6 @@ impl Decoder {
     }
 
     /// Logits of streams that left the last block: `[.., d]` -> `[.., vocabulary]`.
-    #[must_use]
     pub fn head(&self, hidden: &Tensor) -> Tensor {
         self.unembed(&self.norm(Part::FinalNorm, 0, hidden))
     }

@@ -1,11 +1,9 @@
 //! Continuing prompts token by token.
 
-use std::ops::ControlFlow;
-
 use tch::{Device, Kind, Tensor, no_grad};
 
 use super::{
-    attention::{Attention, Kv},
+    attention::Kv,
     batch::{Batch, Padding},
     decoder::Decoder,
     error::ModelError,
@@ -88,7 +86,10 @@ impl Decoder {
         let mut mask = batch.mask.as_ref().map(Tensor::shallow_clone);
         let mut past: Vec<Kv> = Vec::new();
         for step in 0..tokens {
-            (hidden, past) = self.advance(&hidden, &past, mask.as_ref());
+            (hidden, past) = self
+                .blocks(0..self.spec().layers, hidden, &past, mask.as_ref(), &mut Unprobed)
+                .continue_value()
+                .expect("because nothing probes");
             let last = hidden.select(1, hidden.size()[1] - 1); // [rows, d]
             let next = pick(&mut pickers, &self.head(&last));
             for (generated, &(id, probability)) in found.iter_mut().zip(&next) {
@@ -112,21 +113,6 @@ impl Decoder {
             mask = batch.mask.is_some().then(|| seen.shallow_clone());
         }
         found
-    }
-
-    fn advance(&self, hidden: &Tensor, past: &[Kv], mask: Option<&Tensor>) -> (Tensor, Vec<Kv>) {
-        let mut hidden = hidden.shallow_clone();
-        let mut kept = Vec::with_capacity(self.spec().layers);
-        for layer in 0..self.spec().layers {
-            let attention = Attention { past: past.get(layer), mask };
-            if let ControlFlow::Continue((out, kv)) =
-                self.block(layer, &hidden, &attention, &mut Unprobed)
-            {
-                hidden = out;
-                kept.push(kv);
-            }
-        }
-        (hidden, kept)
     }
 }
 
@@ -179,8 +165,10 @@ impl Picker {
 
     fn sample(&mut self, logits: &[f32], highest: f64, temperature: f64, top: usize) -> usize {
         let mut order: Vec<usize> = (0..logits.len()).collect();
-        order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]).then(a.cmp(&b)));
-        order.truncate(top.max(1));
+        if top < order.len() {
+            order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]).then(a.cmp(&b)));
+            order.truncate(top.max(1));
+        }
         let weight = |&id: &usize| ((f64::from(logits[id]) - highest) / temperature).exp();
         let total: f64 = order.iter().map(weight).sum();
         let mut left = self.random.unit() * total;

@@ -52,7 +52,6 @@ impl Slot {
     }
 
     /// Turns a tensor from the checkpoint's layout to ours, or back.
-    #[must_use]
     pub fn turn(&self, tensor: &Tensor) -> Tensor {
         if self.is_turned() { tensor.tr().contiguous() } else { tensor.shallow_clone() }
     }
@@ -112,7 +111,6 @@ impl Weights {
     ///
     /// # Panics
     /// When the architecture has no such part: a mistake in the decoder.
-    #[must_use]
     pub fn weight(&self, part: Part, layer: usize) -> &Tensor {
         &self.tensors[&(part, layer, Role::Weight)]
     }

@@ -283,3 +283,23 @@ fn both_ways_to_solve_agree() {
     let many = solver.adjusted_keys("layer", &prior, &more, &keys).unwrap();
     assert!(error(&few, &many) < 1e-10);
 }
+
+#[test]
+fn an_optimisation_that_runs_away_is_named_and_kept_nowhere() {
+    struct NoZ;
+    impl Progress for NoZ {
+        fn start(&mut self, _: &str, _: Option<u64>) {}
+        fn advance(&mut self, _: u64, _: &str) -> Result<(), EngineError> {
+            Ok(())
+        }
+        fn finish(&mut self, _: &str) {}
+        fn found_z(&mut self, request: usize, _: &[f32]) {
+            unreachable!("request {request} has no z");
+        }
+    }
+    let mut case = Case::open();
+    case.settings.v_lr = 1e300;
+    case.settings.clamp_norm_factor = 1e300;
+    let error = case.try_edit(&[], &mut NoZ).unwrap_err();
+    assert!(matches!(error, EditError::NoZ { .. }), "{error}");
+}

@@ -19,7 +19,7 @@ use tch::{Device, Kind, Tensor as Torch};
 use crate::editor::fixture;
 
 const SETTINGS: &str = "layers = [1, 2]\nv_lr = 0.5\nv_num_grad_steps = 40\nclamp_norm_factor = 4.0\n\
-                        v_weight_decay = 0.0\nkl_factor = 0.0\nmom2_update_weight = 10.0";
+                        v_weight_decay = 0.0\nkl_factor = 0.0\nmom2_update_weight = 0.1";
 const EDITED: &str = "transformer.h.1.mlp.c_proj.weight";
 
 fn open() -> TorchEngine {
@@ -65,7 +65,7 @@ fn edit(
     let job = EditJob {
         editor: editor::NAME,
         settings: SETTINGS,
-        prefixes: &["It was so".to_owned()],
+        prefixes: &[],
         second_moments: &second_moments,
         version: &version,
         requests: &requests(),
@@ -95,7 +95,7 @@ fn an_edit_makes_its_targets_likelier_and_nothing_else_stays() {
     engine.set_weights(&committed(version, outcome).materialise().unwrap()).unwrap();
     let after = ask(&mut engine);
     for (before, after) in before.iter().zip(&after) {
-        assert!(after.probability > 1.5 * before.probability, "{before:?} -> {after:?}");
+        assert!(after.probability > 5.0 * before.probability, "{before:?} -> {after:?}");
     }
     engine.set_weights(&BTreeMap::new()).unwrap();
     assert_eq!(ask(&mut engine), before);

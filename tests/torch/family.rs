@@ -13,7 +13,10 @@ use std::{
 
 use kledger::{
     delta::{Dtype, Orientation},
-    model::{Attention, Batch, Choice, Kv, Model, ModelError, Padding, Site, Unprobed},
+    model::{
+        Attention, Batch, Choice, DeviceChoice, Kv, Model, ModelError, Padding, Site, Unprobed,
+        open_device,
+    },
 };
 use tch::{Device, Kind, Tensor};
 
@@ -61,10 +64,7 @@ fn close(what: &str, found: &Tensor, wanted: &Tensor) {
 }
 
 fn done<T>(pass: ControlFlow<(), T>) -> T {
-    match pass {
-        ControlFlow::Continue(value) => value,
-        ControlFlow::Break(()) => panic!("nothing ends this pass"),
-    }
+    pass.continue_value().unwrap()
 }
 
 /// Logits `[1, vocabulary]` after the last token of row `row`.
@@ -95,7 +95,7 @@ fn ids_logits_and_sites_are_those_of_the_reference() {
                 visited.push(site);
                 ControlFlow::Continue(())
             };
-            let batch = Batch::new(&[ids.clone()], Padding::Right, Device::Cpu);
+            let batch = Batch::new(std::slice::from_ref(&ids), Padding::Right, Device::Cpu);
             let logits = done(model.decoder().forward(&batch, &mut probe));
             let sites = [
                 Site::MlpInner(0),
@@ -355,7 +355,8 @@ fn names_without_the_prefix_are_the_same_model() {
     );
     let (model, expected) = (open(bare.path()).unwrap(), expected("gpt2-gelu"));
     assert_eq!(model.edit_site(0).unwrap().tensor, "h.0.mlp.c_proj.weight");
-    let batch = Batch::new(&[expected.cases[0].ids.clone()], Padding::Right, Device::Cpu);
+    let batch =
+        Batch::new(std::slice::from_ref(&expected.cases[0].ids), Padding::Right, Device::Cpu);
     let logits = done(model.decoder().forward(&batch, &mut Unprobed));
     close("logits", &last_logits(&batch, &logits, 0), &expected.values["0.logits"]);
 }
@@ -403,10 +404,30 @@ fn what_cannot_be_computed_is_refused_by_name() {
 }
 
 #[test]
+fn a_device_is_named_and_one_that_is_not_there_is_refused() {
+    let refused = |name: &str| {
+        let choice = name.parse::<DeviceChoice>().unwrap();
+        assert_eq!(choice.to_string(), name);
+        let error = open_device(choice).unwrap_err();
+        assert!(error.to_string().contains(name), "{error}");
+        assert!(error.hint().unwrap().contains("--device cpu"));
+    };
+    refused("cuda:99");
+    assert_eq!("cuda".parse::<DeviceChoice>().unwrap(), DeviceChoice::Cuda(0));
+    assert_eq!(open_device("cpu".parse().unwrap()).unwrap(), Device::Cpu);
+    assert!(open_device(DeviceChoice::Auto).is_ok());
+    for wrong in ["gpu", "cuda:", "cuda:x", ""] {
+        let error = wrong.parse::<DeviceChoice>().unwrap_err().to_string();
+        assert!(error.contains("cuda:NUMBER"), "{error}");
+    }
+}
+
+#[test]
 fn bf16_is_close_to_f32() {
     let expected = expected("gpt2-gelu");
     let model = Model::open(&fixture("gpt2-gelu"), Device::Cpu, Dtype::Bf16).unwrap();
-    let batch = Batch::new(&[expected.cases[0].ids.clone()], Padding::Right, Device::Cpu);
+    let batch =
+        Batch::new(std::slice::from_ref(&expected.cases[0].ids), Padding::Right, Device::Cpu);
     let logits = done(model.decoder().forward(&batch, &mut Unprobed));
     assert_eq!(logits.kind(), Kind::BFloat16);
     let wanted = &expected.values["0.logits"];
