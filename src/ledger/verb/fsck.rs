@@ -157,7 +157,9 @@ fn kinds() -> Kinds {
     let kinds = Kinds::of_the_store()
         .with(commit)
         .with(|spec: &Spec| References::default().object(spec.statistics))
-        .with(|record: &StatisticsRecord| References::default().object(record.base).file(record.file))
+        .with(|record: &StatisticsRecord| {
+            References::default().object(record.base).file(record.file)
+        })
         .with(|_: &Report| References::default())
         .with(|_: &Base| References::default())
         .with(|_: &TensorFile| References::default())
