@@ -142,7 +142,7 @@ fn branches_and_tags() {
     ");
     assert_snapshot!(sandbox.run(&["export", "--format", "delta", "main", "delta"]).done(), @"
     Exported <id> to <dir>/repo/delta
-      0 tensors edited, 1 KiB
+      0 tensors edited, 264 B
     ");
 }
 
