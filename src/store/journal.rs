@@ -126,10 +126,6 @@ impl Journal {
         Self { path: store.join("journal") }
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
     pub(super) fn length(&self) -> Result<u64, StoreError> {
         let metadata =
             std::fs::metadata(&self.path).map_err(|error| StoreError::read(&self.path, error))?;
@@ -248,12 +244,12 @@ mod tests {
     fn journal() -> (tempfile::TempDir, Journal, Vec<u8>) {
         let dir = tempfile::tempdir().unwrap();
         let journal = Journal::of(dir.path());
-        File::create(journal.path()).unwrap();
+        File::create(&journal.path).unwrap();
         let mut at = Position::default();
         for sequence in 1..=3 {
             at = journal.append(at, &entry(sequence)).unwrap();
         }
-        let bytes = std::fs::read(journal.path()).unwrap();
+        let bytes = std::fs::read(&journal.path).unwrap();
         (dir, journal, bytes)
     }
 
@@ -263,11 +259,11 @@ mod tests {
         let all = journal.records(Position::default()).unwrap();
         let second = all[1].1;
         for end in usize::try_from(second.length).unwrap()..bytes.len() {
-            std::fs::write(journal.path(), &bytes[..end]).unwrap();
+            std::fs::write(&journal.path, &bytes[..end]).unwrap();
             assert_eq!(journal.records(Position::default()).unwrap().len(), 2);
         }
         journal.append(second, &entry(3)).unwrap();
-        assert_eq!(std::fs::read(journal.path()).unwrap(), bytes);
+        assert_eq!(std::fs::read(&journal.path).unwrap(), bytes);
     }
 
     #[test]
@@ -276,7 +272,7 @@ mod tests {
         for at in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[at] ^= 1;
-            std::fs::write(journal.path(), &changed).unwrap();
+            std::fs::write(&journal.path, &changed).unwrap();
             // A length that points past the end is the one change that looks like a torn record;
             // the index, which knows how many records there were, notices that.
             let seen = journal.records(Position::default());

@@ -119,10 +119,6 @@ impl Session {
         self.dir.join("packs")
     }
 
-    pub(super) fn dir(&self) -> &Path {
-        &self.dir
-    }
-
     /// What is current.
     ///
     /// # Errors
@@ -208,10 +204,6 @@ impl Session {
         let position = self.journal.append(self.position()?, entry)?;
         self.index.apply(&self.packs(), entry, position)?;
         self.index.flush()
-    }
-
-    pub(super) fn journal(&self) -> &Journal {
-        &self.journal
     }
 
     pub(super) fn everything(&self) -> Result<Everything, StoreError> {
