@@ -67,11 +67,13 @@ impl Repo {
     /// # Errors
     /// As [`Repo::open`].
     pub fn discover(from: &Path) -> Result<Self, LedgerError> {
-        let root = from
-            .ancestors()
+        Self::open(Self::root_of(from)?)
+    }
+
+    pub(super) fn root_of(from: &Path) -> Result<&Path, LedgerError> {
+        from.ancestors()
             .find(|dir| dir.join(Self::DIR).is_dir())
-            .ok_or_else(|| LedgerError::NoRepository { from: from.to_owned() })?;
-        Self::open(root)
+            .ok_or_else(|| LedgerError::NoRepository { from: from.to_owned() })
     }
 
     /// The directory that holds `.kledger`.

@@ -2,9 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "the functions that tests share are tests too")]
 
+#[cfg(feature = "cli")]
+mod cli;
 mod fact;
 mod fact_stage;
 mod fact_tree;
 mod history;
 mod ledger;
 mod support;
+mod tidy;

@@ -13,6 +13,7 @@ pub mod export;
 pub mod fsck;
 pub mod init;
 pub mod log;
+pub mod migrate;
 pub mod reset;
 pub mod revert;
 pub mod rm;
