@@ -38,7 +38,7 @@ Exit codes: 0 done, 1 refused, 2 wrong usage, 3 damage found, 4 model or device,
 #[command(next_help_heading = "Global options")]
 pub struct Global {
     /// Run as if started in this directory
-    #[arg(short = 'C', value_name = "DIR", global = true)]
+    #[arg(id = "directory", short = 'C', value_name = "DIR", global = true)]
     pub dir: Option<PathBuf>,
     /// Print JSON Lines instead of text
     #[arg(long, global = true)]
@@ -59,7 +59,13 @@ pub struct Global {
     #[arg(long, value_name = "WHEN", global = true, default_value = "auto")]
     pub color: ColorChoice,
     /// Author of what is recorded
-    #[arg(long, value_name = "NAME", global = true, env = "KLEDGER_AUTHOR", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "NAME",
+        global = true,
+        env = "KLEDGER_AUTHOR",
+        hide_env_values = true
+    )]
     pub author: Option<String>,
     /// Time of what is recorded, in RFC 3339, instead of now
     #[arg(long, value_name = "TIME", global = true, env = "KLEDGER_DATE", hide_env_values = true)]

@@ -73,7 +73,10 @@ impl Page {
     ///
     /// # Errors
     /// Never.
-    pub fn changes<'a>(&mut self, changes: impl IntoIterator<Item = &'a FactChange>) -> fmt::Result {
+    pub fn changes<'a>(
+        &mut self,
+        changes: impl IntoIterator<Item = &'a FactChange>,
+    ) -> fmt::Result {
         for change in changes {
             if let Some(fact) = change.before() {
                 writeln!(self, "{GONE}- {}{GONE:#}", words(fact))?;
@@ -135,7 +138,8 @@ pub fn refs(commit: &CommitView) -> String {
 /// `1 fact added`, `2 facts replaced`: what is not zero.
 #[must_use]
 pub fn counts(counts: &FactCounts) -> String {
-    let parts = [(counts.added, "added"), (counts.replaced, "replaced"), (counts.removed, "removed")];
+    let parts =
+        [(counts.added, "added"), (counts.replaced, "replaced"), (counts.removed, "removed")];
     let mut text = Vec::new();
     for (count, what) in parts {
         match count {
@@ -209,7 +213,8 @@ mod tests {
     #[test]
     fn columns_are_aligned() {
         let mut page = Page::new(false, false);
-        page.table(&[["a".to_owned(), "bc".to_owned()], ["def".to_owned(), "g".to_owned()]]).unwrap();
+        page.table(&[["a".to_owned(), "bc".to_owned()], ["def".to_owned(), "g".to_owned()]])
+            .unwrap();
         assert_eq!(page.into_text(), "  a    bc\n  def  g\n");
     }
 }

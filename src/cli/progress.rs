@@ -41,8 +41,9 @@ impl Progress for Bars {
 
     fn finish(&mut self, note: &str) {
         if let Some(bar) = self.bar.take() {
-            let style = ProgressStyle::with_template("  {prefix:<12} {human_pos}  {msg}  {elapsed}")
-                .expect("because the template is a constant that parses");
+            let style =
+                ProgressStyle::with_template("  {prefix:<12} {human_pos}  {msg}  {elapsed}")
+                    .expect("because the template is a constant that parses");
             bar.set_style(style);
             bar.finish_with_message(note.to_owned());
         }

@@ -67,10 +67,11 @@ impl Repo {
     /// # Errors
     /// As [`Repo::open`].
     pub fn discover(from: &Path) -> Result<Self, LedgerError> {
-        Self::open(Self::root_of(from)?)
+        Self::open(Self::root_above(from)?)
     }
 
-    pub(super) fn root_of(from: &Path) -> Result<&Path, LedgerError> {
+    /// The nearest of `from` and the directories above that holds a repository.
+    pub(super) fn root_above(from: &Path) -> Result<&Path, LedgerError> {
         from.ancestors()
             .find(|dir| dir.join(Self::DIR).is_dir())
             .ok_or_else(|| LedgerError::NoRepository { from: from.to_owned() })

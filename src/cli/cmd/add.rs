@@ -64,9 +64,8 @@ impl Input {
         for file in &self.files {
             let from_stdin = file == Path::new("-");
             let by_name = || Format::from_path(file).filter(|_| !from_stdin);
-            let format = format
-                .or_else(by_name)
-                .ok_or_else(|| CliError::NoFormat { path: file.clone() })?;
+            let format =
+                format.or_else(by_name).ok_or_else(|| CliError::NoFormat { path: file.clone() })?;
             let reader: Box<dyn BufRead> = if from_stdin {
                 Box::new(io::stdin().lock())
             } else {
@@ -128,6 +127,9 @@ impl Render for AddReport {
         if outcome.duplicates > 0 {
             page.note(format_args!("{} staged already", outcome.duplicates))?;
         }
-        page.note(format_args!("{} staged in all", many(self.staged, "fact")))
+        match self.staged {
+            0 => Ok(()),
+            staged => page.note(format_args!("{} staged in all", many(staged, "fact"))),
+        }
     }
 }

@@ -154,7 +154,8 @@ pub(super) fn check(check: &Check, page: &mut Page) -> fmt::Result {
     for row in check.facts.iter().filter(|row| verbose || !row.after.matches) {
         let found = if row.after.matches { "holds" } else { "does not hold" };
         let (prompt, text) = (&row.prompt, &row.after.text);
-        let sure = format_args!("p {:.2}, wanted p {:.2}", row.after.confidence, row.after.probability);
+        let sure =
+            format_args!("p {:.2}, wanted p {:.2}", row.after.confidence, row.after.probability);
         page.note(format_args!("{found}: {}", words(&row.fact)))?;
         page.note(format_args!("  {prompt} ... {text} ({sure})"))?;
     }

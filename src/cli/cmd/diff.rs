@@ -182,7 +182,8 @@ impl Render for BehaviourRow {
             writeln!(page, "    {sign} {}", ask::line(said))?;
         }
         for Expectation { text, before, after } in self.old.iter().chain(&self.new) {
-            let (before, after) = (share(before.probability.into()), share(after.probability.into()));
+            let (before, after) =
+                (share(before.probability.into()), share(after.probability.into()));
             writeln!(page, "    {text}: {before} -> {after}")?;
         }
         Ok(())

@@ -72,8 +72,7 @@ impl Render for LogEntry {
     fn render(&self, page: &mut Page) -> fmt::Result {
         let commit = &self.commit;
         writeln!(page, "commit {}{}", short(commit.id), refs(commit))?;
-        let mut rows =
-            vec![row("author", commit.author.clone()), row("date", time(commit.time))];
+        let mut rows = vec![row("author", commit.author.clone()), row("date", time(commit.time))];
         match commit.step {
             StepView::Root => {}
             StepView::Edit => rows.push(row("facts", counts(&self.facts))),

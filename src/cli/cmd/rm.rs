@@ -78,6 +78,9 @@ impl Render for RmReport {
         if outcome.duplicates > 0 {
             page.note(format_args!("{} staged to be taken back already", outcome.duplicates))?;
         }
-        page.note(format_args!("{} staged in all", many(self.staged, "fact")))
+        match self.staged {
+            0 => Ok(()),
+            staged => page.note(format_args!("{} staged in all", many(staged, "fact"))),
+        }
     }
 }

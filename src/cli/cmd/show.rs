@@ -102,7 +102,8 @@ impl Render for DeltaView {
             .tensors
             .iter()
             .map(|tensor| {
-                let rank = tensor.rank.map_or_else(|| "whole".to_owned(), |rank| format!("rank {rank}"));
+                let rank =
+                    tensor.rank.map_or_else(|| "whole".to_owned(), |rank| format!("rank {rank}"));
                 [tensor.name.clone(), format!("{} x {}", tensor.outputs, tensor.inputs), rank]
             })
             .collect();

@@ -1,4 +1,4 @@
-//! `migrate`: a repository of an older format to this one.
+//! `migrate`: an older store brought to this program's format.
 
 use std::path::Path;
 
@@ -12,36 +12,34 @@ use crate::{
 /// What `migrate` did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MigrateReport {
-    /// The format the repository has now.
-    pub format: String,
-    /// Steps that were made, in order; none when it had that format.
-    pub steps: Vec<MigrationStep>,
+    /// The format now.
+    pub format: &'static str,
+    /// The steps made; none when the format was that already.
+    pub steps: Vec<MigrationView>,
 }
 
 /// One step from a format to the next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct MigrationStep {
-    /// Number of the format it led to.
+pub struct MigrationView {
+    /// Number of the format it leads to.
     pub to: u32,
     /// What it changed, in words.
-    pub what: String,
+    pub what: &'static str,
 }
 
 impl Repo {
-    /// Brings the repository that `from` is in to the format of this program. It need not be one that
-    /// [`Repo::open`] opens.
+    /// Brings the store of the repository that `from` is in to this program's format. The repository
+    /// need not be one that this program can open otherwise.
     ///
     /// # Errors
-    /// When there is no repository, its format is unknown or newer, or a step fails.
+    /// When there is no repository, its format is unknown or newer, or a step fails; it can then be
+    /// run again.
     pub fn migrate(from: &Path) -> Result<MigrateReport, LedgerError> {
-        let made = store::migrate(&Self::root_of(from)?.join(Self::DIR))?;
-        let step = |step: &store::Migration| MigrationStep {
-            to: step.to,
-            what: step.what.to_owned(),
-        };
-        Ok(MigrateReport {
-            format: store::FORMAT.to_owned(),
-            steps: made.iter().map(step).collect(),
-        })
+        let dir = Self::root_above(from)?.join(Self::DIR);
+        let steps = store::migrate(&dir)?
+            .into_iter()
+            .map(|step| MigrationView { to: step.to, what: step.what })
+            .collect();
+        Ok(MigrateReport { format: store::FORMAT, steps })
     }
 }

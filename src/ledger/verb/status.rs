@@ -68,7 +68,7 @@ impl Repo {
             let (_, _, Some(fact)) = difference? else { continue };
             match lexicon.request(&fact) {
                 Err(LexiconError::NoTemplate { predicate }) => {
-                    without_template.push(predicate.to_string());
+                    without_template.push(predicate.as_str().to_owned());
                 }
                 Err(LexiconError::Object(error)) => return Err(error.into()),
                 _ => {}

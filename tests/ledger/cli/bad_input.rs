@@ -5,7 +5,8 @@ use std::fs;
 
 use super::Sandbox;
 
-const FACT: &str = "<https://example.org/Ada> <https://example.org/likes> <https://example.org/tea> .\n";
+const FACT: &str =
+    "<https://example.org/Ada> <https://example.org/likes> <https://example.org/tea> .\n";
 
 /// Runs a command that has to be refused with `code`; the message has to hold all of `parts`.
 #[track_caller]
@@ -34,7 +35,12 @@ fn syntax_error_in_line_700() {
 fn relative_iri() {
     let sandbox = Sandbox::new();
     sandbox.write("facts.ttl", "<Ada> <https://example.org/likes> <https://example.org/tea> .");
-    refused(&sandbox, &["add", "facts.ttl"], 1, &["facts.ttl:1", "relative IRI", "hint: write the IRI in full"]);
+    refused(
+        &sandbox,
+        &["add", "facts.ttl"],
+        1,
+        &["facts.ttl:1", "relative IRI", "hint: write the IRI in full"],
+    );
 }
 
 #[test]
@@ -50,7 +56,7 @@ fn predicate_without_a_template() {
     sandbox.write("facts.nt", FACT);
     sandbox.run(&["add", "facts.nt"]).done();
     let status = sandbox.run(&["status"]).done();
-    assert!(status.contains("no template for https://example.org/likes"), "{status}");
+    assert!(status.contains("no template for <https://example.org/likes>"), "{status}");
     refused(&sandbox, &["commit", "-m", "x"], 1, &["https://example.org/likes", "hint: "]);
 }
 
@@ -58,7 +64,12 @@ fn predicate_without_a_template() {
 fn two_objects_for_one_subject_and_predicate() {
     let sandbox = Sandbox::with_words();
     sandbox.write("facts.nt", &format!("{FACT}{}", FACT.replace("tea", "coffee")));
-    refused(&sandbox, &["add", "facts.nt"], 1, &["1 conflict", "facts.nt:1", "facts.nt:2", "hint: "]);
+    refused(
+        &sandbox,
+        &["add", "facts.nt"],
+        1,
+        &["1 conflict", "facts.nt:1", "facts.nt:2", "hint: "],
+    );
     sandbox.write("tea.nt", FACT);
     sandbox.write("coffee.nt", &FACT.replace("tea", "coffee"));
     sandbox.run(&["add", "tea.nt"]).done();
@@ -76,7 +87,12 @@ fn file_that_is_not_there() {
 fn file_of_an_unknown_format() {
     let sandbox = Sandbox::new();
     sandbox.write("facts.txt", FACT);
-    refused(&sandbox, &["add", "facts.txt"], 2, &["cannot tell the format of facts.txt", "--format nt"]);
+    refused(
+        &sandbox,
+        &["add", "facts.txt"],
+        2,
+        &["cannot tell the format of facts.txt", "--format nt"],
+    );
     refused(&sandbox, &["add", "--format", "n4", "facts.txt"], 2, &["\"n4\" is no format"]);
     sandbox.run(&["add", "--format", "nt", "facts.txt"]).done();
 }
@@ -104,7 +120,12 @@ fn senseless_options_of_commit() {
     refused(&sandbox, &["commit", "-m", " "], 1, &["a commit needs a message"]);
     let require = ["commit", "-m", "x", "--require", "speed=1"];
     refused(&sandbox, &require, 1, &["\"speed=1\" is not a requirement", "hint: for example"]);
-    refused(&sandbox, &["commit", "-m", "x", "--set", "lambda"], 2, &["\"lambda\" is not KEY=VALUE"]);
+    refused(
+        &sandbox,
+        &["commit", "-m", "x", "--set", "lambda"],
+        2,
+        &["\"lambda\" is not KEY=VALUE"],
+    );
 }
 
 #[test]
@@ -208,12 +229,7 @@ fn damaged_store() {
     let sandbox = Sandbox::with_words();
     sandbox.run(&["fsck"]).done();
     let packs = files_under(&sandbox.root().join(".kledger/packs"));
-    for pack in packs {
-        let mut bytes = fs::read(&pack).unwrap();
-        let last = bytes.len() - 40;
-        bytes[last] ^= 1;
-        fs::write(&pack, bytes).unwrap();
-    }
+    packs.iter().for_each(|pack| flip_a_bit(pack));
     let output = sandbox.run(&["fsck"]);
     assert_eq!(output.code, 3, "{output:#?}");
     assert!(output.stdout.contains("damage: "), "{output:#?}");
@@ -222,9 +238,14 @@ fn damaged_store() {
 #[test]
 fn damaged_base() {
     let sandbox = Sandbox::with_words();
-    sandbox.write(".kledger/base/model.safetensors", "not tensors");
-    let output = sandbox.run(&["fsck", "--weights"]);
+    let base = sandbox.root().join(".kledger/base");
+    let tensors = files_under(&base)
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|extension| extension == "safetensors"));
+    flip_a_bit(&tensors.max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap());
+    let output = sandbox.run(&["fsck"]);
     assert_eq!(output.code, 3, "{output:#?}");
+    assert!(output.stdout.contains("has changed"), "{output:#?}");
 }
 
 fn files_under(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
@@ -234,4 +255,11 @@ fn files_under(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
         if path.is_dir() { files.extend(files_under(&path)) } else { files.push(path) }
     }
     files
+}
+
+fn flip_a_bit(path: &std::path::Path) {
+    let mut bytes = fs::read(path).unwrap();
+    let near_the_end = bytes.len() - 40;
+    bytes[near_the_end] ^= 1;
+    fs::write(path, bytes).unwrap();
 }

@@ -7,7 +7,8 @@ use super::Sandbox;
 #[test]
 fn usage_errors_exit_with_2() {
     let sandbox = Sandbox::bare();
-    for words in [&["nosuch"][..], &["commit"], &["diff"], &["--device", "tpu", "status"], &["add"]] {
+    for words in [&["nosuch"][..], &["commit"], &["diff"], &["--device", "tpu", "status"], &["add"]]
+    {
         let output = sandbox.run(words);
         assert_eq!((output.code, output.stdout.as_str()), (2, ""), "{words:?} {output:#?}");
     }
@@ -28,7 +29,12 @@ fn a_closed_pipe_is_success() {
 fn the_author_comes_from_option_environment_settings_or_login() {
     let sandbox = Sandbox::new();
     let author = |command: &mut std::process::Command, message: &str| {
-        sandbox.write("l.nt", &format!("<https://a.b/c> <http://www.w3.org/2000/01/rdf-schema#label> \"{message}\"@en .\n"));
+        sandbox.write(
+            "l.nt",
+            &format!(
+                "<https://a.b/c> <http://www.w3.org/2000/01/rdf-schema#label> \"{message}\"@en .\n"
+            ),
+        );
         sandbox.run(&["add", "l.nt"]).done();
         command.args(["commit", "-m", message, "--json"]);
         let output = command.output().unwrap();
@@ -43,7 +49,8 @@ fn the_author_comes_from_option_environment_settings_or_login() {
     let mut setting = sandbox.command(&[]);
     assert_eq!(author(setting.env_remove("KLEDGER_AUTHOR").env("USER", "ada"), "d"), "Setting");
     sandbox.write(".kledger/config.toml", "");
-    let nobody = sandbox.command(&["switch", "main"]).env_remove("KLEDGER_AUTHOR").output().unwrap();
+    let nobody =
+        sandbox.command(&["switch", "main"]).env_remove("KLEDGER_AUTHOR").output().unwrap();
     assert_eq!(nobody.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&nobody.stderr).contains("hint: set KLEDGER_AUTHOR"));
 }

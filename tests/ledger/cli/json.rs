@@ -15,8 +15,10 @@ fn line(sandbox: &Sandbox, words: &[&str]) -> Value {
     let value: Value = serde_json::from_str(lines[0]).unwrap();
     let schema: Value = serde_json::from_str(SCHEMA).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
-    let errors: Vec<String> =
-        validator.iter_errors(&value).map(|error| format!("{}: {error}", error.instance_path)).collect();
+    let errors: Vec<String> = validator
+        .iter_errors(&value)
+        .map(|error| format!("{}: {error}", error.instance_path))
+        .collect();
     assert!(errors.is_empty(), "{errors:#?}\n{value:#}");
     if value["type"] == "error" {
         assert_eq!(value["data"]["exit"], output.code);
@@ -43,7 +45,10 @@ fn reports_follow_the_schema() {
     line(&sandbox, &["rm", "facts.ttl"]);
     assert_eq!(line(&sandbox, &["log"])["data"]["entries"][0]["id"], id);
     line(&sandbox, &["show"]);
-    assert_eq!(line(&sandbox, &["diff", "HEAD~1", "--no-behaviour", "--weights"])["data"]["to"], id);
+    assert_eq!(
+        line(&sandbox, &["diff", "HEAD~1", "--no-behaviour", "--weights"])["data"]["to"],
+        id
+    );
     line(&sandbox, &["branch", "draft"]);
     line(&sandbox, &["branch"]);
     line(&sandbox, &["branch", "-m", "draft", "final"]);

@@ -66,7 +66,8 @@ impl Sandbox {
     /// A command that is ready to run in the repository's directory.
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kledger"));
-        let kept = ["PATH", "LD_LIBRARY_PATH", "LIBTORCH"].map(|name| (name, std::env::var_os(name)));
+        let kept =
+            ["PATH", "LD_LIBRARY_PATH", "LIBTORCH"].map(|name| (name, std::env::var_os(name)));
         command.args(words).current_dir(self.root()).env_clear();
         command.envs(kept.into_iter().filter_map(|(name, value)| Some((name, value?))));
         command

@@ -1,0 +1,137 @@
+//! The verbs that run a model, as the binary runs them on the tiny random GPT-2.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    process::{Command, Output, Stdio},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::editor::fixture;
+
+const SCHEMA: &str = include_str!("../../schema/report.schema.json");
+
+const CONFIG: &str = "statistics-tokens = 2000\n[settings.memit]\nlayers = [1, 2]\nv_lr = 0.5\n\
+                      v_num_grad_steps = 40\nclamp_norm_factor = 4.0\nv_weight_decay = 0.0\n\
+                      kl_factor = 0.0\nmom2_update_weight = 0.1\n";
+
+const WORDS: &str = r#"
+    @prefix : <https://example.org/> .
+    @prefix kl: <https://kledger.dev/ns#> .
+    @prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .
+    :city kl:prompt "{subject} is located in the city of" .
+    :tower rdfs:label "Eiffel Tower" . :rome rdfs:label "Rome" ."#;
+
+const FACTS: &str = "@prefix : <https://example.org/> . :tower :city :rome .";
+
+/// A repository whose stage holds one fact with words.
+fn staged() -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    line(&dir, &["init", "--model", fixture().to_str().unwrap()]);
+    fs::write(dir.path().join(".kledger/config.toml"), CONFIG).unwrap();
+    fs::write(dir.path().join("words.ttl"), WORDS).unwrap();
+    fs::write(dir.path().join("facts.ttl"), FACTS).unwrap();
+    line(&dir, &["add", "words.ttl", "facts.ttl"]);
+    dir
+}
+
+fn command(dir: &TempDir, words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kledger"));
+    command.args(words).args(["--device", "cpu"]).current_dir(dir.path());
+    command.env("KLEDGER_AUTHOR", "Ada").env("KLEDGER_DATE", "2026-01-02T03:04:05Z");
+    command
+}
+
+fn run(dir: &TempDir, words: &[&str]) -> Output {
+    command(dir, words).output().unwrap()
+}
+
+/// The data of a report, checked against the schema.
+#[track_caller]
+fn line(dir: &TempDir, words: &[&str]) -> Value {
+    let output = run(dir, &[words, &["--json"]].concat());
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let errors: Vec<String> = validator
+        .iter_errors(&value)
+        .map(|error| format!("{}: {error}", error.instance_path))
+        .collect();
+    assert!(errors.is_empty(), "{errors:#?}\n{value:#}");
+    assert_eq!(
+        (value["type"].as_str(), output.status.code()),
+        (Some(words[0]), Some(0)),
+        "{value:#}"
+    );
+    value["data"].clone()
+}
+
+#[test]
+fn a_fact_is_edited_compared_and_taken_back() {
+    let dir = staged();
+    let commit = line(&dir, &["commit", "-m", "The tower moves"]);
+    assert_eq!(commit["edit"]["facts"], 1);
+    assert_eq!(commit["edit"]["check"]["efficacy"]["rate"], 1.0, "{commit:#}");
+    assert_eq!(line(&dir, &["show"])["delta"]["columns"], 1);
+
+    let prompt = "Eiffel Tower is located in the city of";
+    let answers = line(&dir, &["ask", prompt, "--at", "HEAD~1", "--vs", "HEAD"])["answers"].clone();
+    assert!(answers[1]["text"].as_str().unwrap().trim().starts_with("Rome"), "{answers:#}");
+    assert_ne!(answers[0]["text"], answers[1]["text"]);
+
+    let diff = line(&dir, &["diff", "HEAD~1", "--weights"]);
+    assert_eq!(diff["weights"][0]["rank"], 1);
+    assert_eq!(diff["behaviour"][0]["prompt"], prompt);
+    assert_eq!(diff["behaviour"][0]["new"]["after"]["matches"], true, "{diff:#}");
+    let text = String::from_utf8(run(&dir, &["diff", "HEAD~1"]).stdout).unwrap();
+    assert!(text.contains("+ Eiffel Tower / city / Rome"), "{text}");
+
+    assert_eq!(line(&dir, &["revert", "HEAD"])["as_before"], true);
+    assert_eq!(line(&dir, &["checkout"])["edited"], 0);
+    assert_eq!(line(&dir, &["fsck", "--weights"])["versions"], 3);
+}
+
+#[test]
+fn an_edit_that_is_not_good_enough_is_refused() {
+    let dir = staged();
+    let words = ["commit", "-m", "x", "--set", "v_num_grad_steps=1", "--require", "efficacy=1"];
+    let output = run(&dir, &words);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("efficacy is 0.000 (0 of 1), required 1"), "{message}");
+    assert_eq!(line(&dir, &["status"])["staged"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_device_that_is_not_there() {
+    let dir = staged();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kledger"));
+    let output =
+        command.args(["ask", "x", "--device", "cuda:99"]).current_dir(dir.path()).output().unwrap();
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(4), "{message}");
+    assert!(message.contains("cuda:99"), "{message}");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_an_edit_between_two_steps() {
+    let dir = staged();
+    let endless = "v_num_grad_steps=100000000";
+    let mut commit = command(&dir, &["commit", "-v", "-m", "x", "--set", endless])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(commit.stderr.take().unwrap()).lines();
+    let statistics = lines.next().unwrap().unwrap();
+    assert!(statistics.trim().starts_with("statistics"), "{statistics}");
+    let id = commit.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let rest: Vec<String> = lines.map(|line| line.unwrap()).collect();
+    assert_eq!(commit.wait().unwrap().code(), Some(130), "{rest:#?}");
+    let rest = rest.join("\n");
+    assert!(rest.contains("error: interrupted\nhint: the facts are still staged"), "{rest}");
+    assert_eq!(line(&dir, &["status"])["staged"].as_array().unwrap().len(), 1);
+}
