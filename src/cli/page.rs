@@ -7,7 +7,7 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
     id::Id,
-    ledger::{CommitView, FactChange, FactCounts, FactView, HeadView, Rate},
+    ledger::{CommitView, FactChange, FactCounts, FactView, HeadView},
 };
 
 /// Text that a report writes itself on.
@@ -155,12 +155,6 @@ pub fn counts(counts: &FactCounts) -> String {
 #[must_use]
 pub fn many(count: u64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
-}
-
-/// `97 %` of a measured share, or `not measured`.
-#[must_use]
-pub fn percent(rate: Option<Rate>) -> String {
-    rate.map_or_else(|| "not measured".to_owned(), |rate| share(rate.rate))
 }
 
 /// `97 %`. A share is rounded down, so that only all is 100 %.

@@ -87,7 +87,7 @@ pub(super) fn usage(error: &clap::Error, words: &[OsString]) -> ExitCode {
     // The options did not parse, so whether JSON is wanted has to be seen in the raw words.
     let printed = if exit == Exit::Usage && words.iter().any(|word| word == "--json") {
         let text = error.render().to_string();
-        let mut parts = text.trim().trim_start_matches("error: ").splitn(2, "\n\n");
+        let mut parts = text.trim().trim_start_matches("error: ").split("\n\n");
         let message = parts.next().unwrap_or_default().to_owned();
         line(&failure(&message, &[], parts.next().map(str::trim), exit))
     } else {

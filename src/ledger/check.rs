@@ -113,7 +113,7 @@ impl Examination {
         let (edited, neighbours) = (questions.len(), self.neighbours.len());
         let asked: Vec<Question> =
             questions.into_iter().chain(self.neighbours).chain(self.earlier).collect();
-        let mut probes: Vec<Probe> = asked.iter().map(|question| question.probe()).collect();
+        let mut probes: Vec<Probe> = asked.iter().map(Question::probe).collect();
         engine.set_weights(before)?;
         let before = engine.answer(&probes, progress)?;
         for question in &asked[..edited] {
@@ -124,23 +124,24 @@ impl Examination {
         let mut paraphrased = after.split_off(asked.len()).into_iter();
 
         let mut traces = traces.into_iter();
-        let mut rows = asked.into_iter().zip(before).zip(after).map(|((question, before), after)| {
-            let prompts: Vec<String> = question.request.paraphrase_texts().collect();
-            FactRow {
-                prompt: question.request.text(),
-                target: question.request.target,
-                fact: question.fact,
-                before,
-                after,
-                // Only edited facts are asked in other words; the others find nothing left.
-                paraphrases: prompts
-                    .into_iter()
-                    .zip(paraphrased.by_ref())
-                    .map(|(prompt, answer)| PromptRow { prompt, answer })
-                    .collect(),
-                trace: traces.next().flatten(),
-            }
-        });
+        let mut rows =
+            asked.into_iter().zip(before).zip(after).map(|((question, before), after)| {
+                let prompts: Vec<String> = question.request.paraphrase_texts().collect();
+                FactRow {
+                    prompt: question.request.text(),
+                    target: question.request.target,
+                    fact: question.fact,
+                    before,
+                    after,
+                    // Only edited facts are asked in other words; the others find nothing left.
+                    paraphrases: prompts
+                        .into_iter()
+                        .zip(paraphrased.by_ref())
+                        .map(|(prompt, answer)| PromptRow { prompt, answer })
+                        .collect(),
+                    trace: traces.next().flatten(),
+                }
+            });
         let facts: Vec<FactRow> = rows.by_ref().take(edited).collect();
         let neighbours: Vec<FactRow> = rows.by_ref().take(neighbours).collect();
         let earlier: Vec<FactRow> = rows.collect();
@@ -149,7 +150,9 @@ impl Examination {
         let unmoved = |row: &FactRow| row.before.text == row.after.text;
         let mut notes = Vec::new();
         if !facts.is_empty() && facts.iter().all(|row| row.paraphrases.is_empty()) {
-            notes.push("paraphrase not measured: no edited predicate has a second template".to_owned());
+            notes.push(
+                "paraphrase not measured: no edited predicate has a second template".to_owned(),
+            );
         }
         if !facts.is_empty() && neighbours.is_empty() {
             notes.push(

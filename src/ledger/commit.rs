@@ -15,7 +15,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Commit {
     /// Parents, the first being the one whose lineage this one continues. Empty for the root.
-    pub parents: Vec<Id<Commit>>,
+    pub parents: Vec<Id<Self>>,
     /// The unedited checkpoint.
     pub base: Id<Base>,
     /// The facts that hold.

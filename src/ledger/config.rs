@@ -197,7 +197,9 @@ mod tests {
         let requirements: Requirements = text.parse().unwrap();
         assert_eq!(requirements.to_string(), text);
         assert_eq!("".parse(), Ok(Requirements::default()));
-        for wrong in ["efficacy", "efficacy=2", "speed=1", "efficacy=0.1,efficacy=0.2", "efficacy=x"] {
+        for wrong in
+            ["efficacy", "efficacy=2", "speed=1", "efficacy=0.1,efficacy=0.2", "efficacy=x"]
+        {
             assert!(wrong.parse::<Requirements>().is_err(), "{wrong}");
         }
     }
@@ -213,7 +215,8 @@ mod tests {
         let set = set.join("\n");
         let author = Some("Name <address>".to_owned());
         assert_eq!(toml::from_str::<Config>(&set).unwrap(), Config { author, ..Config::default() });
-        let config: Config = toml::from_str("require = 'efficacy=0.5'\n[settings.memit]\nlambda = 3").unwrap();
+        let config: Config =
+            toml::from_str("require = 'efficacy=0.5'\n[settings.memit]\nlambda = 3").unwrap();
         assert_eq!(config.require.efficacy, Some(0.5));
     }
 }

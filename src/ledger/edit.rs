@@ -4,13 +4,14 @@
 //! z vectors are kept as soon as they are found, so that an edit that is stopped, refused or overtaken
 //! costs only a solve the next time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use bincode::{Decode, Encode};
 
 use super::{
     LedgerError, Spec, StatisticsRecord,
     engine::{EditorDescription, Engine, EngineError, Progress, StatisticsText},
+    read::Stored,
     repo::{Actor, Repo},
     version,
     write::Change,
@@ -130,7 +131,7 @@ impl Repo {
     pub(super) fn stored_statistics(
         &self,
         setup: &Setup,
-        candidates: Vec<(Id<StatisticsRecord>, StatisticsRecord)>,
+        candidates: Vec<Stored<StatisticsRecord>>,
     ) -> Result<Option<Moments>, LedgerError> {
         let files = self.store().tensors();
         for (id, record) in candidates {
@@ -195,9 +196,7 @@ impl Repo {
         draft.put(&contents);
         let id = draft.put(&record);
         let objects = draft.into_new();
-        Change::new(objects)
-            .with_statistics(ledger.statistics()?, id)
-            .apply(&ledger, actor)?;
+        Change::new(objects).with_statistics(ledger.statistics()?, id).apply(&ledger, actor)?;
         Ok(Moments { id, record, matrices: found.second_moments })
     }
 
@@ -217,14 +216,16 @@ impl Repo {
                 known.push(None);
                 continue;
             };
-            if !open.contains_key(&file) {
-                let tensor = files.open(file)?.tensor(Z)?;
-                let [rows, width] = tensor.shape.as_slice().try_into().unwrap_or_default();
-                open.insert(file, version::matrix(&tensor, Z, rows, width)?);
-            }
+            let z = match open.entry(file) {
+                Entry::Occupied(open) => open.into_mut(),
+                Entry::Vacant(new) => {
+                    let tensor = files.open(file)?.tensor(Z)?;
+                    let [rows, width] = tensor.shape.as_slice().try_into().unwrap_or_default();
+                    new.insert(version::matrix(&tensor, Z, rows, width)?)
+                }
+            };
             let row = usize::try_from(row).unwrap_or(usize::MAX);
-            let z = open.get(&file).filter(|z| row < z.rows).map(|z| z.row(row).to_vec());
-            known.push(z);
+            known.push((row < z.rows).then(|| z.row(row).to_vec()));
         }
         Ok(known)
     }

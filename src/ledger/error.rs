@@ -193,7 +193,9 @@ impl LedgerError {
     pub fn class(&self) -> Class {
         match self {
             Self::Weights { .. } | Self::Shape { .. } | Self::Object(_) => Class::Damage,
-            Self::Stage(StageError::Object(_)) | Self::Lexicon(LexiconError::Object(_)) => Class::Damage,
+            Self::Stage(StageError::Object(_)) | Self::Lexicon(LexiconError::Object(_)) => {
+                Class::Damage
+            }
             Self::Store(error) if error.is_damage() => Class::Damage,
             Self::Engine(EngineError::Settings(_) | EngineError::Request { .. }) => Class::Refused,
             Self::Engine(_) => Class::Engine,

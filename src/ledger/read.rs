@@ -1,6 +1,6 @@
 //! Reading the ledger while its store is held open.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use super::{
     Check, Commit, Config, LedgerError, Report, Spec, StatisticsRecord,
@@ -20,6 +20,9 @@ use crate::{
 pub(super) const STAGE: &str = "stage";
 /// Root of the store: the statistics taken last.
 pub(super) const STATISTICS: &str = "statistics";
+
+/// An object and its id.
+pub(super) type Stored<T> = (Id<T>, T);
 
 /// The ledger while its store is held open.
 pub(super) struct Ledger<'a> {
@@ -103,10 +106,8 @@ impl Ledger<'_> {
         let mut ahead: Vec<Id<Commit>> = self.session.refs()?.into_values().collect();
         ahead.push(self.head()?);
         while let Some(id) = ahead.pop() {
-            if !found.contains_key(&id) {
-                let commit = self.commit(id)?;
-                ahead.extend(&commit.parents);
-                found.insert(id, commit);
+            if let Entry::Vacant(new) = found.entry(id) {
+                ahead.extend(&new.insert(self.commit(id)?).parents);
             }
         }
         Ok(found)
@@ -139,7 +140,7 @@ impl Ledger<'_> {
         &self,
         commit: Id<Commit>,
         base: Id<Base>,
-    ) -> Result<(Vec<Spec>, Vec<(Id<StatisticsRecord>, StatisticsRecord)>), LedgerError> {
+    ) -> Result<(Vec<Spec>, Vec<Stored<StatisticsRecord>>), LedgerError> {
         let mut specs: Vec<Spec> = Vec::new();
         for commit in self.first_parents(commit) {
             if let (_, Commit { spec: Some(spec), .. }) = commit? {

@@ -75,7 +75,8 @@ impl Ledger<'_> {
     /// Makes sure that `name` can be given to a new branch or tag.
     pub(super) fn check_new_name(&self, name: &str) -> Result<(), LedgerError> {
         check_ref_name(&branch_ref(name)).map_err(StoreError::from)?;
-        let taken = self.branches()?.into_iter().chain(self.tags()?).find(|known| known.name == name);
+        let taken =
+            self.branches()?.into_iter().chain(self.tags()?).find(|known| known.name == name);
         match taken {
             Some(known) => {
                 Err(LedgerError::RefExists { name: name.to_owned(), commit: known.commit })

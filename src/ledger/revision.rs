@@ -145,7 +145,8 @@ impl Revision {
     /// # Errors
     /// [`RevisionError::Syntax`].
     pub fn parse(text: &str) -> Result<Self, RevisionError> {
-        let wrong = |why: &str| RevisionError::Syntax { text: text.to_owned(), why: why.to_owned() };
+        let wrong =
+            |why: &str| RevisionError::Syntax { text: text.to_owned(), why: why.to_owned() };
         let end = text.find(['~', '^']).unwrap_or(text.len());
         let (mut name, mut rest) = text.split_at(end);
         let mut moves_ago = None;
@@ -350,10 +351,24 @@ mod tests {
     #[test]
     fn every_spelling_finds_its_commit() {
         for (text, expected) in [
-            ("HEAD", 4), ("@", 4), ("main", 4), ("v1", 1), ("beef", 1), ("abcd03", 3),
-            ("HEAD~", 3), ("HEAD~3", 1), ("HEAD^", 3), ("HEAD^^", 2), ("HEAD^~2^", 0),
-            ("main~~", 2), ("main@{0}", 4), ("main@{2}", 1), ("@{1}", 2), ("HEAD@{3}", 0),
-            ("main@{1}^", 1), ("abcd03~3", 0),
+            ("HEAD", 4),
+            ("@", 4),
+            ("main", 4),
+            ("v1", 1),
+            ("beef", 1),
+            ("abcd03", 3),
+            ("HEAD~", 3),
+            ("HEAD~3", 1),
+            ("HEAD^", 3),
+            ("HEAD^^", 2),
+            ("HEAD^~2^", 0),
+            ("main~~", 2),
+            ("main@{0}", 4),
+            ("main@{2}", 1),
+            ("@{1}", 2),
+            ("HEAD@{3}", 0),
+            ("main@{1}^", 1),
+            ("abcd03~3", 0),
         ] {
             assert_eq!(resolve(text), Ok(commit(expected)), "{text}");
         }
@@ -361,7 +376,9 @@ mod tests {
 
     #[test]
     fn what_names_nothing_says_what_is_near() {
-        assert!(matches!(resolve("abcd"), Err(RevisionError::Ambiguous { candidates, .. }) if candidates.len() == 5));
+        assert!(
+            matches!(resolve("abcd"), Err(RevisionError::Ambiguous { candidates, .. }) if candidates.len() == 5)
+        );
         let near = |text| match resolve(text) {
             Err(RevisionError::Unknown { near, .. }) => near,
             other => panic!("{text}: {other:?}"),
@@ -372,7 +389,9 @@ mod tests {
         assert_eq!(near("abc"), Vec::<String>::new());
         assert!(matches!(resolve("HEAD~5"), Err(RevisionError::TooFar { length: 4, .. })));
         assert!(matches!(resolve("main@{4}"), Err(RevisionError::NotMoved { moves: 3, .. })));
-        for text in ["", "~1", "main^2", "main~x", "main@{", "main@{x}", "main~99999999999999999999999"] {
+        for text in
+            ["", "~1", "main^2", "main~x", "main@{", "main@{x}", "main~99999999999999999999999"]
+        {
             assert!(matches!(resolve(text), Err(RevisionError::Syntax { .. })), "{text}");
         }
     }

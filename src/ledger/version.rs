@@ -72,7 +72,8 @@ pub(super) fn write_delta(
     let mut parts = BTreeMap::new();
     for (name, layer) in layers {
         let LayerEdit { left, right, keys } = layer;
-        let fits = left.cols == columns.len() && right.rows == columns.len() && keys.rows == columns.len();
+        let fits =
+            left.cols == columns.len() && right.rows == columns.len() && keys.rows == columns.len();
         let orientation = orientations.get(&name).copied().filter(|_| fits).ok_or_else(|| {
             LedgerError::Shape {
                 what: format!("the edit of {name}"),
@@ -144,7 +145,12 @@ pub(super) fn weights(
 ///
 /// # Errors
 /// [`LedgerError::Shape`] when it is something else.
-pub(super) fn matrix(tensor: &Tensor, what: &str, rows: usize, cols: usize) -> Result<Matrix, LedgerError> {
+pub(super) fn matrix(
+    tensor: &Tensor,
+    what: &str,
+    rows: usize,
+    cols: usize,
+) -> Result<Matrix, LedgerError> {
     if tensor.dtype != Dtype::F32 || tensor.shape != [rows, cols] {
         return Err(LedgerError::Shape {
             what: what.to_owned(),

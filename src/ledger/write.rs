@@ -51,12 +51,7 @@ impl Change {
         self.moving(tag_ref(name), expect, new)
     }
 
-    fn moving(
-        mut self,
-        name: String,
-        expect: Option<Id<Commit>>,
-        new: Option<Id<Commit>>,
-    ) -> Self {
+    fn moving(mut self, name: String, expect: Option<Id<Commit>>, new: Option<Id<Commit>>) -> Self {
         self.refs.push(RefChange { name, expect, new });
         self
     }

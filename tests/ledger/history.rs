@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 
 use kledger::{
     fact::Role,
-    ledger::{
-        LedgerError, Probe, Silent,
-        verb::reset::Reset,
-    },
+    ledger::{LedgerError, Probe, Silent, verb::reset::Reset},
 };
 
 use crate::support::{Place, WORDS, open, stand_in::column, turtle_triples};
@@ -326,7 +323,9 @@ fn run(seed: u64, steps: usize) {
         }
     }
     interrogate(&place, &model);
-    for verb in ["add", "rm", "commit", "switch -c", "switch", "checkout", "revert", "reset", "undo"] {
+    for verb in
+        ["add", "rm", "commit", "switch -c", "switch", "checkout", "revert", "reset", "undo"]
+    {
         assert!(did.contains_key(verb), "seed {seed} never did {verb}: {did:?}");
     }
 }

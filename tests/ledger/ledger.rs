@@ -76,7 +76,8 @@ fn reverting_an_older_commit_leaves_what_came_after() {
     assert_eq!(report.changes.len(), 1);
     assert!(report.lost.is_empty(), "{:?}", report.lost);
     assert_eq!(report.kept.unwrap().of, 3);
-    let says = ["Anna likes", "Bert likes", "Carl lives in"].map(|prompt| place.ask(prompt, "HEAD"));
+    let says =
+        ["Anna likes", "Bert likes", "Carl lives in"].map(|prompt| place.ask(prompt, "HEAD"));
     assert_eq!(says, ["Rome", "Paris", "Bonn"]);
     assert!(matches!(
         place.repo.revert(&place.actor("revert"), "HEAD~2", None, None, &mut Silent),
@@ -226,8 +227,7 @@ fn a_checkout_overwrites_nothing_of_others() {
     let theirs = place.dir.path().join("theirs");
     fs::create_dir(&theirs).unwrap();
     fs::write(theirs.join("thesis.tex"), "years of work").unwrap();
-    let error =
-        place.repo.checkout(&place.actor("checkout"), "HEAD", Some(&theirs)).unwrap_err();
+    let error = place.repo.checkout(&place.actor("checkout"), "HEAD", Some(&theirs)).unwrap_err();
     assert!(matches!(error, LedgerError::Occupied { .. }));
     assert!(place.repo.export("HEAD", &theirs, ExportFormat::Merged).is_err());
     assert!(theirs.join("thesis.tex").is_file());
@@ -268,10 +268,14 @@ fn a_diff_speaks_of_facts_weights_and_behaviour() {
     // One column gone, one come, both at Anna's place: five bytes differ at most.
     assert_eq!(weights[0].rank, 2);
     assert!(weights[0].changed > 0 && weights[0].changed <= 5);
-    let change: f64 = "Rome\0".bytes().zip("Paris".bytes()).map(|(a, b)| {
-        let half = (f64::from(b) - f64::from(a)) / 2.0;
-        half * half
-    }).sum();
+    let change: f64 = "Rome\0"
+        .bytes()
+        .zip("Paris".bytes())
+        .map(|(a, b)| {
+            let half = (f64::from(b) - f64::from(a)) / 2.0;
+            half * half
+        })
+        .sum();
     assert!((weights[0].norm - change.sqrt()).abs() < 1e-9);
     let row = &report.behaviour.unwrap()[0];
     assert_eq!((row.before.text.as_str(), row.after.text.as_str()), ("Rome", "Paris"));
@@ -309,10 +313,7 @@ fn branches_and_tags_come_and_go() {
     assert_eq!(place.ask("Anna likes", "main"), "Rome");
     assert_eq!(place.ask("Anna likes", "trial"), "Oslo");
     assert_eq!(place.ask("Anna likes", "trial@{1}"), "Rome");
-    assert!(matches!(
-        place.repo.delete_branch(&actor, "trial"),
-        Err(LedgerError::OnBranch { .. })
-    ));
+    assert!(matches!(place.repo.delete_branch(&actor, "trial"), Err(LedgerError::OnBranch { .. })));
     place.repo.rename_branch(&actor, "trial", "kept").unwrap();
     assert_eq!(place.repo.status().unwrap().head.branch.as_deref(), Some("kept"));
     place.repo.switch(&actor, "main", None).unwrap();
@@ -349,10 +350,7 @@ fn what_is_undone_can_be_done_again() {
     place.repo.undo(&place.actor("undo"), 1).unwrap();
     let status = place.repo.status().unwrap();
     assert_eq!((status.commit.message.as_str(), status.staged.len()), ("second", 0));
-    assert!(matches!(
-        place.repo.undo(&place.actor("undo"), 100),
-        Err(LedgerError::NothingToUndo)
-    ));
+    assert!(matches!(place.repo.undo(&place.actor("undo"), 100), Err(LedgerError::NothingToUndo)));
 }
 
 #[test]
@@ -396,8 +394,7 @@ fn statistics_of_a_corpus_are_used_from_then_on() {
         editor: None,
         settings: toml::Table::new(),
     };
-    let report =
-        place.repo.stats(&place.actor("stats"), &options, &mut open, &mut Silent).unwrap();
+    let report = place.repo.stats(&place.actor("stats"), &options, &mut open, &mut Silent).unwrap();
     assert_eq!((report.tokens, report.tensors.len()), (3, 2));
     let commit = place.make(":Anna :likes :Rome .", "first");
     assert!(commit.notes.is_empty(), "{:?}", commit.notes);

@@ -9,11 +9,11 @@ use crate::{
     cli::{
         context::Context,
         error::CliError,
-        page::{Page, bytes, committed, counts, many, percent, words},
+        page::{Page, bytes, committed, counts, many, share, words},
         report::{Render, Report},
     },
     ledger::{
-        Check, Requirements,
+        Check, Rate, Requirements,
         verb::commit::{CommitOptions, CommitReport, EditView},
     },
 };
@@ -104,7 +104,7 @@ impl Render for CommitReport {
         writeln!(page, "{}", committed(&self.head, &self.commit))?;
         let mut what = counts(&self.facts);
         if let Some(edit) = &self.edit {
-            write!(what, ", {}", rates(&edit.check))?;
+            write!(what, ", {}", check_rates(&edit.check))?;
         }
         writeln!(page, "  {what}")?;
         if self.words > 0 {
@@ -135,14 +135,26 @@ impl Render for EditView {
     }
 }
 
-/// `efficacy 100 %, paraphrase 97 %, neighbourhood unchanged 96 %`.
-pub(super) fn rates(check: &Check) -> String {
-    format!(
-        "efficacy {}, paraphrase {}, neighbourhood unchanged {}",
-        percent(check.efficacy),
-        percent(check.paraphrase),
-        percent(check.neighbourhood)
-    )
+/// `efficacy 100 %, paraphrase 97 %, neighbourhood unchanged 96 %`: what was measured.
+pub(super) fn rates(
+    efficacy: Option<Rate>,
+    paraphrase: Option<Rate>,
+    neighbourhood: Option<Rate>,
+) -> String {
+    let named = [
+        ("efficacy", efficacy),
+        ("paraphrase", paraphrase),
+        ("neighbourhood unchanged", neighbourhood),
+    ];
+    let measured = named.iter().filter_map(|(name, rate)| Some((name, (*rate)?)));
+    let texts: Vec<String> =
+        measured.map(|(name, rate)| format!("{name} {}", share(rate.rate))).collect();
+    if texts.is_empty() { "not measured".to_owned() } else { texts.join(", ") }
+}
+
+/// The shares of a check.
+pub(super) fn check_rates(check: &Check) -> String {
+    rates(check.efficacy, check.paraphrase, check.neighbourhood)
 }
 
 /// What a check found wrong, and with `--verbose` all it found.

@@ -4,11 +4,12 @@ use std::fmt::{self, Write};
 
 use serde::Serialize;
 
+use super::commit::rates;
 use crate::{
     cli::{
         context::Context,
         error::CliError,
-        page::{Page, counts, percent, refs, short, summary, time},
+        page::{Page, counts, refs, short, summary, time},
         report::{Render, Report},
     },
     ledger::{
@@ -82,11 +83,7 @@ impl Render for LogEntry {
             }
         }
         if self.efficacy.is_some() || self.neighbourhood.is_some() {
-            let (efficacy, paraphrase) = (percent(self.efficacy), percent(self.paraphrase));
-            let neighbourhood = percent(self.neighbourhood);
-            let text = format!(
-                "efficacy {efficacy}, paraphrase {paraphrase}, neighbourhood {neighbourhood}"
-            );
+            let text = rates(self.efficacy, self.paraphrase, self.neighbourhood);
             rows.push(row("check", text));
         }
         page.table(&rows)?;

@@ -59,7 +59,7 @@ impl Render for RevertReport {
         if self.as_before {
             let parent = self.reverted.parents.first();
             let parent = parent.map_or_else(String::new, |parent| format!(" {parent:.12}"));
-            writeln!(page, "  weights are those of{parent}, bit for bit")?;
+            return writeln!(page, "  weights are those of{parent}, bit for bit");
         }
         if let Some(kept) = self.kept {
             writeln!(page, "  {} of {} facts asked still hold", kept.passed, kept.of)?;

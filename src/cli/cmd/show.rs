@@ -55,7 +55,7 @@ impl Render for ShowReport {
             rows.push(row("statistics", format!("{statistics} ({tokens} tokens)")));
         }
         if let Some(check) = &self.check {
-            rows.push(row("check", commit::rates(check)));
+            rows.push(row("check", commit::check_rates(check)));
         }
         page.table(&rows)?;
         writeln!(page)?;

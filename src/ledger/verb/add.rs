@@ -3,7 +3,10 @@
 use serde::Serialize;
 
 use crate::{
-    fact::{AddOutcome, Fact, Role, read::{Position, ReadError}},
+    fact::{
+        AddOutcome, Fact, Role,
+        read::{Position, ReadError},
+    },
     ledger::{Actor, LedgerError, Repo, write::Change},
 };
 

@@ -116,9 +116,11 @@ impl Repo {
         let ledger = self.read()?;
         let commit = ledger.branch(from)?;
         ledger.check_new_name(to)?;
-        let mut change = Change::default()
-            .moving_branch(from, Some(commit), None)
-            .moving_branch(to, None, Some(commit));
+        let mut change = Change::default().moving_branch(from, Some(commit), None).moving_branch(
+            to,
+            None,
+            Some(commit),
+        );
         let head = ledger.session.head()?;
         if head == Head::Branch(from.to_owned()) {
             change = change.heading(head, Head::Branch(to.to_owned()));

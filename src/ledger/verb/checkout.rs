@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::{
-    checkpoint,
-    durable,
+    checkpoint, durable,
     ledger::{
         Actor, LedgerError, Repo,
         manifest::Manifest,

@@ -15,6 +15,7 @@ use crate::{
         check::{Examination, Question},
         edit::{Listening, Setup, ZKey},
         lineage::Line,
+        read::Stored,
         sample::{Sample, question},
         version,
         view::{CommitView, FactCounts, HeadView},
@@ -96,7 +97,7 @@ struct Plan {
     sample: Sample,
     /// Specs and statistics of this history, newest first.
     specs: Vec<Spec>,
-    statistics: Vec<(Id<StatisticsRecord>, StatisticsRecord)>,
+    statistics: Vec<Stored<StatisticsRecord>>,
 }
 
 /// What the engine made of a plan.

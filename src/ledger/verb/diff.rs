@@ -10,11 +10,7 @@ use crate::{
     id::Id,
     ledger::{
         Answer, Commit, Continuations, Engine, EngineError, LedgerError, OpenEngine, Probe,
-        Progress, Repo, Sampling,
-        lineage::Line,
-        version,
-        view::FactChange,
-        words,
+        Progress, Repo, Sampling, lineage::Line, version, view::FactChange, words,
     },
 };
 
@@ -196,8 +192,11 @@ impl Repo {
         let a = version::load(&files, base.clone(), from)?;
         let b = version::load(&files, base, to)?;
         let mut diffs = Vec::new();
-        for (name, orientation) in changed(&a).into_iter().chain(changed(&b)).collect::<BTreeMap<_, _>>() {
-            let (before, after) = (a.accumulate(name, orientation)?, b.accumulate(name, orientation)?);
+        for (name, orientation) in
+            changed(&a).into_iter().chain(changed(&b)).collect::<BTreeMap<_, _>>()
+        {
+            let (before, after) =
+                (a.accumulate(name, orientation)?, b.accumulate(name, orientation)?);
             let differences = || before.sum().iter().zip(after.sum()).map(|(a, b)| b - a);
             let (old, new) = (before.rounded(), after.rounded());
             let changed = old.data.iter().zip(&new.data).filter(|(a, b)| a != b).count() as u64;

@@ -10,8 +10,9 @@ use safetensors::tensor::TensorView;
 use serde::Serialize;
 
 use crate::{
-    checkpoint, durable,
+    checkpoint,
     delta::{Change, ChangeForm, Matrix, Orientation, Version},
+    durable,
     id::Id,
     ledger::{Commit, LedgerError, Repo, manifest::Manifest, version},
 };
@@ -123,7 +124,8 @@ impl Repo {
             dir: dir.to_owned(),
             format,
             tensors: weights.into_keys().collect(),
-            bytes: size(dir).map_err(|source| LedgerError::Read { path: dir.to_owned(), source })?,
+            bytes: size(dir)
+                .map_err(|source| LedgerError::Read { path: dir.to_owned(), source })?,
         })
     }
 }

@@ -10,9 +10,7 @@ use crate::{
         Fact, Stage, Words,
         tree::{Entry, Long, Node, Slot},
     },
-    ledger::{
-        Commit, LedgerError, Progress, Repo, Report, Spec, StatisticsRecord, Step,
-    },
+    ledger::{Commit, LedgerError, Progress, Repo, Report, Spec, StatisticsRecord, Step},
     store::fsck::{self, Kinds, References},
 };
 
@@ -147,12 +145,12 @@ fn kinds() -> Kinds {
 
 fn node<V: Entry>(node: &Node<V>) -> References {
     match node {
-        Node::Leaf(entries) => References::default().objects(entries.iter().filter_map(
-            |(_, slot)| match slot {
+        Node::Leaf(entries) => {
+            References::default().objects(entries.iter().filter_map(|(_, slot)| match slot {
                 Slot::Inline(_) => None,
                 Slot::Long(id) => Some(*id),
-            },
-        )),
+            }))
+        }
         Node::Branch(children) => {
             References::default().objects(children.iter().flatten().map(|child| child.id))
         }

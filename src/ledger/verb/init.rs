@@ -10,7 +10,9 @@ use crate::{
     durable,
     fact::{self, tree},
     id::Id,
-    ledger::{Actor, Commit, Config, LedgerError, Progress, Repo, Step, read::Ledger, write::Change},
+    ledger::{
+        Actor, Commit, Config, LedgerError, Progress, Repo, Step, read::Ledger, write::Change,
+    },
     store::Store,
 };
 

@@ -104,9 +104,7 @@ impl Repo {
         plan.commit.lineage = plan.line.store(&mut draft)?;
         let id = draft.put(&plan.commit);
         plan.objects.extend(draft.into_new());
-        Change::new(plan.objects)
-            .moving_head(plan.head, plan.head_id, id)
-            .apply(&ledger, actor)?;
+        Change::new(plan.objects).moving_head(plan.head, plan.head_id, id).apply(&ledger, actor)?;
         let (kept, lost) = check.map_or((None, Vec::new()), verdict);
         Ok(RevertReport {
             commit: ledger.commit_view(id, &plan.commit)?,
@@ -170,15 +168,15 @@ impl Repo {
                 stayed.push(words::fact_view(&lexicon, fact)?);
             }
         }
-        let restored = merge
-            .changes
-            .iter()
-            .filter_map(|(key, fact)| Some((*key, fact.clone()?)))
-            .collect();
+        let restored =
+            merge.changes.iter().filter_map(|(key, fact)| Some((*key, fact.clone()?))).collect();
         let config = self.config();
         let sample = Sample::draw(&draft, &lexicon, roots, &restored, config, config.seed)?;
-        let mut examination =
-            Examination { neighbours: sample.neighbours, earlier: sample.earlier, ..Default::default() };
+        let mut examination = Examination {
+            neighbours: sample.neighbours,
+            earlier: sample.earlier,
+            ..Default::default()
+        };
         for fact in restored.values() {
             examination.edited.push((question(&lexicon, fact)?, None));
         }

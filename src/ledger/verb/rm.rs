@@ -5,7 +5,11 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use serde::Serialize;
 
 use crate::{
-    fact::{Change as Planned, Fact, FactKey, Iri, RemoveOutcome, Role, read::{Position, ReadError}, tree},
+    fact::{
+        Change as Planned, Fact, FactKey, Iri, RemoveOutcome, Role,
+        read::{Position, ReadError},
+        tree,
+    },
     ledger::{Actor, LedgerError, Repo, read::Ledger, write::Change},
 };
 
@@ -50,7 +54,12 @@ impl Repo {
     ///
     /// # Errors
     /// When there is none.
-    pub fn rm_about(&self, actor: &Actor, about: &About, role: Role) -> Result<RmReport, LedgerError> {
+    pub fn rm_about(
+        &self,
+        actor: &Actor,
+        about: &About,
+        role: Role,
+    ) -> Result<RmReport, LedgerError> {
         let ledger = self.read()?;
         let (_, commit) = ledger.head_commit()?;
         let stage = ledger.stage()?;

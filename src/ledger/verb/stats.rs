@@ -56,8 +56,7 @@ impl Repo {
         let editor = options.editor.as_deref();
         let setup = Setup::settle(self, engine.as_ref(), editor, &options.settings, None)?;
         let text = (&options.text, options.source.clone());
-        let moments =
-            self.take_statistics(actor, engine.as_mut(), &setup, base, text, progress)?;
+        let moments = self.take_statistics(actor, engine.as_mut(), &setup, base, text, progress)?;
         Ok(StatsReport {
             record: moments.id,
             source: moments.record.source,

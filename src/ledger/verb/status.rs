@@ -59,9 +59,7 @@ impl Repo {
         let ledger = self.read()?;
         let (id, commit) = ledger.head_commit()?;
         let stage = ledger.stage()?;
-        let lexicon = stage
-            .lexicon(&ledger, commit.roots())
-            .in_language(&self.config().language);
+        let lexicon = stage.lexicon(&ledger, commit.roots()).in_language(&self.config().language);
         let mut draft = Draft::new(&ledger);
         let next = stage.apply(&mut draft, commit.roots())?;
         let changes = words::fact_changes(&draft, &lexicon, commit.facts, next.facts)?;
@@ -70,7 +68,7 @@ impl Repo {
             let (_, _, Some(fact)) = difference? else { continue };
             match lexicon.request(&fact) {
                 Err(LexiconError::NoTemplate { predicate }) => {
-                    without_template.push(predicate.to_string());
+                    without_template.push(predicate.as_str().to_owned());
                 }
                 Err(LexiconError::Object(error)) => return Err(error.into()),
                 _ => {}
@@ -79,8 +77,11 @@ impl Repo {
         without_template.sort();
         without_template.dedup();
         let dir = self.checkout_dir();
-        let checkout = Manifest::read(&dir)
-            .map(|manifest| CheckoutState { current: manifest.commit == id, commit: manifest.commit, dir });
+        let checkout = Manifest::read(&dir).map(|manifest| CheckoutState {
+            current: manifest.commit == id,
+            commit: manifest.commit,
+            dir,
+        });
         Ok(StatusReport {
             root: self.root().to_owned(),
             head: ledger.head_view()?,

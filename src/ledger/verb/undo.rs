@@ -4,7 +4,11 @@ use serde::Serialize;
 
 use crate::{
     id::Id,
-    ledger::{Actor, Commit, LedgerError, Repo, view::HeadView, write::{Change, staged}},
+    ledger::{
+        Actor, Commit, LedgerError, Repo,
+        view::HeadView,
+        write::{Change, staged},
+    },
     store::Operation,
 };
 
@@ -60,7 +64,10 @@ impl Repo {
         let mut operations = Vec::new();
         for operation in ledger.session.operations() {
             let operation = operation?;
-            if operation.head.is_some() || !operation.refs.is_empty() || staged(&operation).is_some() {
+            if operation.head.is_some()
+                || !operation.refs.is_empty()
+                || staged(&operation).is_some()
+            {
                 operations.push(operation);
             }
             if operations.len() > count {

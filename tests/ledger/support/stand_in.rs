@@ -13,8 +13,8 @@ use kledger::{
     delta::{Dtype, Matrix, Orientation, Tensor},
     id::{Id, Kind},
     ledger::{
-        Answer, Continuations, EditJob, EditOutcome, EditorDescription, Engine, EngineError, LayerEdit, Probe, Progress,
-        Sampling, Statistics, StatisticsText, ZTrace,
+        Answer, Continuations, EditJob, EditOutcome, EditorDescription, Engine, EngineError,
+        LayerEdit, Probe, Progress, Sampling, Statistics, StatisticsText, ZTrace,
     },
 };
 
@@ -60,7 +60,8 @@ pub(crate) fn write_checkpoint(dir: &Path) {
     let bytes = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
     let (first, second, embedding) = (bytes(&first), bytes(&second), bytes(&embedding));
     let view = |shape: &[usize], bytes| {
-        safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape.to_vec(), bytes).unwrap()
+        safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape.to_vec(), bytes)
+            .unwrap()
     };
     let tensors = [
         (FIRST, view(&[INPUTS, OUTPUTS], &first)),
@@ -110,7 +111,9 @@ impl StandIn {
     fn read(&self, prompt: &str) -> Result<Vec<f32>, EngineError> {
         let (first, second) = (values(&self.tensor(FIRST)?), values(&self.tensor(SECOND)?));
         let column = column(prompt);
-        Ok((0..OUTPUTS).map(|i| first[column * OUTPUTS + i] + second[i * INPUTS + column]).collect())
+        Ok((0..OUTPUTS)
+            .map(|i| first[column * OUTPUTS + i] + second[i * INPUTS + column])
+            .collect())
     }
 }
 
