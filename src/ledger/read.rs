@@ -1,6 +1,6 @@
 //! Reading the ledger while its store is held open.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Check, Commit, Config, LedgerError, Report, Spec, StatisticsRecord,
@@ -95,6 +95,21 @@ impl Ledger<'_> {
                 (id, commit)
             }))
         })
+    }
+
+    /// All commits that HEAD, a branch or a tag leads to.
+    pub(super) fn reachable(&self) -> Result<BTreeMap<Id<Commit>, Commit>, LedgerError> {
+        let mut found = BTreeMap::new();
+        let mut ahead: Vec<Id<Commit>> = self.session.refs()?.into_values().collect();
+        ahead.push(self.head()?);
+        while let Some(id) = ahead.pop() {
+            if !found.contains_key(&id) {
+                let commit = self.commit(id)?;
+                ahead.extend(&commit.parents);
+                found.insert(id, commit);
+            }
+        }
+        Ok(found)
     }
 
     /// Makes sure that `commit` is in the history of `tip`.

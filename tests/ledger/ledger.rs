@@ -413,3 +413,43 @@ fn input_is_all_or_nothing() {
     assert_eq!(error.class(), Class::Refused);
     assert!(place.repo.status().unwrap().staged.is_empty());
 }
+
+#[test]
+fn fsck_reads_everything_and_finds_a_flipped_bit() {
+    use kledger::ledger::verb::fsck::FsckOptions;
+    let place = Place::new();
+    place.make(":Anna :likes :Rome .", "first");
+    place.repo.revert(&place.actor("revert"), "HEAD", None, None, &mut Silent).unwrap();
+    let wanted = FsckOptions { weights: true, repair: false };
+    let report = place.repo.fsck(&wanted, &mut Silent).unwrap();
+    assert_eq!(report.problems, [""; 0]);
+    assert_eq!((report.versions, report.tensor_files), (3, 3), "delta, statistics, z");
+
+    let shard = place.repo.base_dir().join("model-00001.safetensors");
+    let mut bytes = fs::read(&shard).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::remove_file(&shard).unwrap();
+    fs::write(&shard, bytes).unwrap();
+    let report = place.repo.fsck(&wanted, &mut Silent).unwrap();
+    assert!(report.problems.iter().any(|problem| problem.starts_with("base: tensor")));
+
+    for file in files(&place.repo.store().dir().join("tensors")) {
+        let mut bytes = fs::read(&file).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::remove_file(&file).unwrap();
+        fs::write(&file, bytes).unwrap();
+    }
+    let report = place.repo.fsck(&wanted, &mut Silent).unwrap();
+    assert_eq!(report.problems.len(), 3, "{:?}", report.problems);
+    let error = place.repo.checkout(&place.actor("checkout"), "HEAD~1", None).unwrap_err();
+    assert_eq!(error.class(), Class::Damage, "{error}");
+    assert!(!place.repo.checkout_dir().exists());
+}
+
+/// All files in the directories of `dir`.
+fn files(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let list = |dir: &std::path::Path| -> Vec<_> {
+        fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect()
+    };
+    list(dir).iter().flat_map(|folder| list(folder)).collect()
+}
