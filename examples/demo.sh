@@ -22,7 +22,9 @@ export KLEDGER_AUTHOR=${KLEDGER_AUTHOR:-Demo <demo@example.org>}
 # Prints a command, then runs it.
 run() {
     printf '\n$ kledger'
-    printf ' %q' "$@"
+    for word in "$@"; do
+        case $word in *[[:space:]]*) printf " '%s'" "$word" ;; *) printf ' %s' "$word" ;; esac
+    done
     printf '\n'
     "$kledger" "${options[@]}" "$@"
 }
