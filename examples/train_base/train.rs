@@ -22,6 +22,8 @@ const LAST_RATE: f64 = 0.02;
 const DECAY: f64 = 0.02;
 const BETAS: (f64, f64) = (0.9, 0.98);
 const EPSILON: f64 = 1e-8;
+/// What a run goes on from, in the output directory.
+const STATE: &str = "training-state.safetensors";
 /// Steps between two states.
 const STATE_EVERY: usize = 500;
 
@@ -54,7 +56,7 @@ pub(crate) fn train(
     })?;
     let decoder = Decoder::new(spec, weights);
     let mut adam = Adam::new(decoder.weights());
-    let state = args.out.join("training-state.safetensors");
+    let state = args.out.join(STATE);
     let mut step = if args.resume { adam.restore(decoder.weights(), &state)? } else { 0 };
 
     let per_pass = |pass| corpus::sequences(world, tokenizer, args.seed, pass, SEQUENCE);
@@ -93,6 +95,14 @@ pub(crate) fn train(
     bar.finish_with_message(last.clone());
     println!("{steps} steps of {} tokens in {:?}, {last}", args.batch * SEQUENCE, bar.elapsed());
     Ok(decoder)
+}
+
+/// Removes the state that a finished run needs no more.
+pub(crate) fn forget_state(dir: &Path) -> std::io::Result<()> {
+    match std::fs::remove_file(dir.join(STATE)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// GPT-2's start: small normal numbers, smaller still where a block writes to the stream.
