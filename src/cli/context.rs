@@ -50,11 +50,14 @@ impl Context {
             Err(source) => return Err(CliError::Dir { dir, source }),
         };
         let verb = words.iter().skip(1).map(|word| word.to_string_lossy());
-        let watch = match (stderr().is_terminal(), global.quiet, global.verbose) {
-            (_, true, _) => Watch::Nothing,
-            (true, ..) => Watch::Bars,
-            (false, _, true) => Watch::Phases,
-            (false, _, false) => Watch::Nothing,
+        let watch = if global.quiet {
+            Watch::Nothing
+        } else if stderr().is_terminal() {
+            Watch::Bars
+        } else if global.verbose {
+            Watch::Phases
+        } else {
+            Watch::Nothing
         };
         Ok(Self {
             dir,

@@ -172,7 +172,7 @@ pub fn bytes(count: u64) -> String {
     }
     let power = (count.ilog2() / 10).min(4);
     let (whole, unit) = (1u64 << (10 * power), UNITS[power as usize - 1]);
-    if count / whole >= 10 || count % whole == 0 {
+    if count / whole >= 10 || count.is_multiple_of(whole) {
         return format!("{} {unit}", count / whole);
     }
     let tenths = count * 10 / whole;
