@@ -1,5 +1,7 @@
 //! How fast weights are built from a base and a low-rank delta, beside a plain copy of the same bytes.
 
+#![expect(missing_docs, reason = "criterion's macro makes a public function")]
+
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

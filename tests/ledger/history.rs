@@ -131,9 +131,8 @@ fn step(place: &Place, model: &mut Model, random: &mut Random) -> &'static str {
         7 | 8 => {
             let staged = model.state.stage.get(&key).copied();
             let held = model.facts().get(&key).copied();
-            let gone = match (staged, held) {
-                (Some(Some(object)), _) | (None, Some(object)) => object,
-                _ => return "nothing",
+            let ((Some(Some(gone)), _) | (None, Some(gone))) = (staged, held) else {
+                return "nothing";
             };
             place.rm(&triple(key, gone)).unwrap();
             model.act(|model| {

@@ -1,6 +1,12 @@
 //! Tests of everything that needs no model.
 
-#![expect(clippy::unwrap_used, reason = "the functions that tests share are tests too")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the functions that tests share are tests too"
+)]
 
 #[cfg(feature = "cli")]
 mod cli;

@@ -38,8 +38,9 @@ impl Repository {
     fn copy(&self) -> Self {
         let copy = Self(tempfile::tempdir().unwrap());
         // Keeps hard links and permissions, as a backup would.
-        let done = Command::new("cp").args(["-a", "."]).arg(copy.0.path()).current_dir(self.0.path());
-        assert!({ done }.status().unwrap().success());
+        let mut cp = Command::new("cp");
+        cp.args(["-a", "."]).arg(copy.0.path()).current_dir(self.0.path());
+        assert!(cp.status().unwrap().success());
         copy
     }
 
@@ -125,7 +126,10 @@ fn old_or_new(before: &Repository, arguments: &[&str]) {
             assert_eq!(run.state(), new, "point {n}: the second try");
         }
     }
-    assert!(ends.iter().all(|&count| count > 0), "{arguments:?} was killed only on one side: {ends:?}");
+    assert!(
+        ends.iter().all(|&count| count > 0),
+        "{arguments:?} was killed only on one side: {ends:?}"
+    );
 }
 
 #[test]

@@ -4,6 +4,8 @@
 
 #[cfg(feature = "cli")]
 mod cli;
-mod family;
+#[cfg(feature = "cli")]
+mod crash;
 mod editor;
 mod engine;
+mod family;
