@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// The preset of each known model, by family, layers and width.
 const PRESETS: &[(&str, usize, usize, &str)] = &[
-    ("gpt2", 8, 192, include_str!("presets/landmarks.toml")),
+    ("gpt2", 7, 192, include_str!("presets/base.toml")),
     ("gpt2", 12, 768, include_str!("presets/gpt2.toml")),
     ("gpt2", 24, 1024, include_str!("presets/gpt2-medium.toml")),
     ("gpt2", 36, 1280, include_str!("presets/gpt2-large.toml")),
