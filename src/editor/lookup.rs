@@ -47,19 +47,25 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// Puts `request` into tokens, bare and after each of `prefixes`; `context` is the longest
-    /// sequence the model takes.
+    /// Puts `request` into tokens, bare and after each of `prefixes`, where its prompts take turns
+    /// if they are to `rephrase` it; `context` is the longest sequence the model takes.
     pub(super) fn new(
         tokens: &Tokens,
         prefixes: &[String],
+        rephrase: bool,
         request: &Request,
         context: usize,
     ) -> Result<Self, EditError> {
         let refuse = |why: String| EditError::Request { subject: request.subject.clone(), why };
-        let (before, after) = request
-            .prompt
-            .split_once("{subject}")
-            .ok_or_else(|| refuse(format!("{:?} has no {{subject}}", request.prompt)))?;
+        let others = if rephrase { request.rephrasings.as_slice() } else { &[] };
+        let prompts: Vec<(&str, &str)> = std::iter::once(&request.prompt)
+            .chain(others)
+            .map(|prompt| {
+                prompt
+                    .split_once("{subject}")
+                    .ok_or_else(|| refuse(format!("{prompt:?} has no {{subject}}")))
+            })
+            .collect::<Result<_, _>>()?;
         let look_up = |before: &str, after: &str| -> Result<Lookup, EditError> {
             let text = format!("{before}{}{after}", request.subject);
             let subject = before.len()..before.len() + request.subject.len();
@@ -68,7 +74,7 @@ impl Asked {
             Ok(Lookup { ids: encoded.ids, subject_last })
         };
 
-        let bare = look_up(before, after)?;
+        let bare = look_up(prompts[0].0, prompts[0].1)?;
         let target = continuation(tokens, &request.text(), &bare.ids, &request.target)
             .map_err(|e| refuse(e.to_string()))?;
         let Some((_, all_but_last)) = target.split_last() else {
@@ -76,7 +82,8 @@ impl Asked {
         };
 
         let mut contexts = vec![bare];
-        for prefix in prefixes {
+        let turns = prompts.iter().cycle().skip(1);
+        for (prefix, (before, after)) in prefixes.iter().zip(turns) {
             contexts.push(look_up(&format!("{prefix}. {before}"), after)?);
         }
         for lookup in &mut contexts {

@@ -41,7 +41,7 @@ pub fn edit(
     job: &EditJob<'_>,
     progress: &mut dyn Progress,
 ) -> Result<EditOutcome, EditError> {
-    let asked = ask(model, job)?;
+    let asked = ask(model, settings, job)?;
     let sites: Vec<(usize, EditSite)> = settings
         .layers
         .iter()
@@ -97,9 +97,10 @@ pub fn edit(
     Ok(EditOutcome { layers, z, traces, notes })
 }
 
-fn ask(model: &Model, job: &EditJob<'_>) -> Result<Vec<Asked>, EditError> {
+fn ask(model: &Model, settings: &Settings, job: &EditJob<'_>) -> Result<Vec<Asked>, EditError> {
     let context = model.spec().context;
-    let ask = |request| Asked::new(model.tokens(), job.prefixes, request, context);
+    let ask =
+        |request| Asked::new(model.tokens(), job.prefixes, settings.rephrase, request, context);
     job.requests.iter().map(ask).collect()
 }
 

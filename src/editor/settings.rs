@@ -49,6 +49,9 @@ pub struct Settings {
     pub prefix_count: usize,
     /// How long each is, in tokens, its first word included.
     pub prefix_tokens: usize,
+    /// Whether the fact's other prompts take turns behind the prefixes, where it has any. The
+    /// reference implementation knows one prompt for a fact.
+    pub rephrase: bool,
     /// Added to the diagonal of C, as a fraction of the diagonal's mean.
     pub ridge: f64,
     /// The block after which the loss is read; the last one if left out.

@@ -29,7 +29,9 @@ pub struct Request {
     pub subject: String,
     /// How the sentence is to go on, without a leading space.
     pub target: String,
-    /// Other beginnings of the same, each with one `{subject}`, for checks only.
+    /// Other beginnings of the same, each with one `{subject}`, that an edit may be made with.
+    pub rephrasings: Vec<String>,
+    /// Further ones, for checks only: an edit never sees them.
     pub paraphrases: Vec<String>,
 }
 
@@ -175,7 +177,8 @@ impl<'a> Lexicon<'a> {
         }
     }
 
-    /// Puts `fact` as a request.
+    /// Puts `fact` as a request. What a predicate has as `kl:paraphrase` is held out for checks and
+    /// its prompts are for the edit; where it has none, all its prompts but the first are held out.
     ///
     /// # Errors
     /// When the predicate has no prompt, subject or object no name, or a node cannot be read.
@@ -185,10 +188,13 @@ impl<'a> Lexicon<'a> {
         let prompt = prompts
             .next()
             .ok_or_else(|| LexiconError::NoTemplate { predicate: fact.predicate.clone() })?;
-        paraphrases.extend(prompts);
-        // A template may be given as prompt and as paraphrase.
-        let mut seen = std::collections::BTreeSet::from([prompt.clone()]);
-        paraphrases.retain(|paraphrase| seen.insert(paraphrase.clone()));
+        let mut rephrasings: Vec<String> = prompts.collect();
+        // A template may be given as prompt and as paraphrase; then it is no secret from the edit.
+        paraphrases.retain(|text| *text != prompt && !rephrasings.contains(text));
+        if paraphrases.is_empty() {
+            // Something must be held out, or nothing could be said of other words.
+            paraphrases = std::mem::take(&mut rephrasings);
+        }
         let target = match &fact.object {
             Term::Iri(iri) => self.name(iri)?,
             Term::Literal(literal) => literal.lexical.trim().to_owned(),
@@ -196,7 +202,8 @@ impl<'a> Lexicon<'a> {
         if !target.contains(char::is_alphanumeric) {
             return Err(LexiconError::NoWords { fact: Box::new(fact.clone()) });
         }
-        Ok(Request { prompt, subject: self.name(&fact.subject)?, target, paraphrases })
+        let subject = self.name(&fact.subject)?;
+        Ok(Request { prompt, subject, target, rephrasings, paraphrases })
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) struct ZInputs {
     prefixes: Vec<String>,
     /// The version edited, where z depends on it.
     lineage: Option<Option<Id<Lineage>>>,
-    prompt: String,
+    prompts: Vec<String>,
     subject: String,
     target: String,
 }
@@ -100,7 +100,10 @@ impl Setup {
                     settings: self.settings.clone(),
                     prefixes: prefixes.to_vec(),
                     lineage: self.description.z_depends_on_version.then_some(lineage),
-                    prompt: request.prompt.clone(),
+                    prompts: std::iter::once(&request.prompt)
+                        .chain(&request.rephrasings)
+                        .cloned()
+                        .collect(),
                     subject: request.subject.clone(),
                     target: request.target.clone(),
                 };

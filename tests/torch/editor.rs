@@ -46,6 +46,7 @@ impl Case {
             prompt: words(&request["prompt"]),
             subject: words(&request["subject"]),
             target: words(&request["target"]),
+            rephrasings: Vec::new(),
             paraphrases: Vec::new(),
         });
         let settings = toml::to_string(&case["settings"]).unwrap();

@@ -37,6 +37,7 @@ fn requests() -> Vec<Request> {
         prompt: prompt.to_owned(),
         subject: subject.to_owned(),
         target: target.to_owned(),
+        rephrasings: Vec::new(),
         paraphrases: Vec::new(),
     })
     .collect()
