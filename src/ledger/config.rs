@@ -52,7 +52,7 @@ impl Default for Config {
             require: Requirements::default(),
             neighbours: 10,
             recheck: 100,
-            statistics_tokens: 50_000,
+            statistics_tokens: 30_000,
         }
     }
 }

@@ -249,10 +249,11 @@ fn a_fact_becomes_a_request() {
     let request = lexicon.request(&fact("Q243", "place", "New_York%20City")).unwrap();
     assert_eq!(request.text(), "Eiffel Tower is located in the city of");
     assert_eq!(request.target, "New York City");
+    assert_eq!(request.rephrasings, ["One finds {subject} in"]);
     assert_eq!(
         request.paraphrase_texts().collect::<Vec<_>>(),
-        ["To see Eiffel Tower go to", "One finds Eiffel Tower in"],
-        "those for checks come first, each once"
+        ["To see Eiffel Tower go to"],
+        "what the edit sees is not held out"
     );
     let french = lexicon.in_language("fr").request(&fact("Q243", "place", "Rome")).unwrap();
     assert_eq!(french.subject, "Tour Eiffel");
@@ -260,6 +261,15 @@ fn a_fact_becomes_a_request() {
     let number = Term::Literal(Literal::typed("1889", Iri::new(NUMBER).unwrap()));
     let dated = Fact { object: number, ..fact("Q243", "place", "Rome") };
     assert_eq!(lexicon.request(&dated).unwrap().target, "1889");
+}
+
+#[test]
+fn without_paraphrases_the_other_prompts_are_held_out() {
+    let memory = turtle(":place kl:prompt \"{subject} is in\", \"One finds {subject} in\" .");
+    let lexicon = Lexicon::new(&memory, memory.roots.lexicon);
+    let request = lexicon.request(&fact("Tower", "place", "Rome")).unwrap();
+    assert!(request.rephrasings.is_empty());
+    assert_eq!(request.paraphrases, ["One finds {subject} in"]);
 }
 
 #[test]

@@ -10,6 +10,7 @@
 
 #[cfg(feature = "cli")]
 mod cli;
+mod config;
 mod fact;
 mod fact_stage;
 mod fact_tree;

@@ -96,6 +96,15 @@ fn a_fact_is_edited_compared_and_taken_back() {
 }
 
 #[test]
+fn statistics_are_taken_once() {
+    let dir = staged();
+    let stats = line(&dir, &["stats", "--tokens", "2000"]);
+    assert_eq!(stats["tokens"], 2000);
+    assert_eq!(stats["tensors"].as_array().unwrap().len(), 2, "one for each layer of CONFIG");
+    assert_eq!(line(&dir, &["stats", "--tokens", "2000"]), stats);
+}
+
+#[test]
 fn an_edit_that_is_not_good_enough_is_refused() {
     let dir = staged();
     let words = ["commit", "-m", "x", "--set", "v_num_grad_steps=1", "--require", "efficacy=1"];

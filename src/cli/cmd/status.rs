@@ -52,7 +52,7 @@ impl Render for StatusReport {
             writeln!(page, "  {}", many(self.neighbourhood, "neighbourhood fact"))?;
         }
         for predicate in &self.without_template {
-            page.note(format_args!("no template for {predicate}: commit will be refused"))?;
+            page.note(format_args!("no template for <{predicate}>: commit will be refused"))?;
         }
         Ok(())
     }

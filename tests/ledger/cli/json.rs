@@ -1,5 +1,9 @@
 //! Every line of `--json` is what the schema says.
 
+use std::collections::BTreeSet;
+
+use clap::CommandFactory;
+use kledger::cli::Cli;
 use serde_json::Value;
 
 use super::Sandbox;
@@ -63,6 +67,21 @@ fn reports_follow_the_schema() {
     line(&sandbox, &["export", "main", "out"]);
     line(&sandbox, &["fsck", "--weights"]);
     line(&sandbox, &["migrate"]);
+}
+
+#[test]
+fn the_schema_knows_every_verb() {
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let named = schema["properties"]["type"]["enum"].as_array().unwrap();
+    let described = schema["allOf"].as_array().unwrap();
+    let described = described.iter().map(|rule| text(&rule["if"]["properties"]["type"]["const"]));
+
+    let command = Cli::command();
+    let verbs = command.get_subcommands().map(|verb| verb.get_name().to_owned());
+    let lines: BTreeSet<String> = verbs.chain(["error".to_owned()]).collect();
+    assert_eq!(named.iter().map(text).collect::<BTreeSet<_>>(), lines);
+    assert_eq!(described.collect::<BTreeSet<_>>(), lines);
 }
 
 #[test]
