@@ -69,7 +69,8 @@ impl Repository {
 
     /// History and stage, as the program tells them.
     fn state(&self) -> String {
-        self.must(&["--json", "log"]) + &self.must(&["--json", "status"])
+        let told = self.must(&["--json", "log"]) + &self.must(&["--json", "status"]);
+        told.replace(self.0.path().to_str().unwrap(), "/repository")
     }
 
     /// Every file of the checked-out model.
