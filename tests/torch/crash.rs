@@ -124,13 +124,21 @@ fn old_or_new(before: &Repository, arguments: &[&str]) {
         sound(&run, n);
         if state == old {
             run.must(arguments);
-            assert_eq!(run.state(), new, "point {n}: the second try");
+            assert_eq!(without_ids(&run.state()), without_ids(&new), "point {n}: again");
         }
     }
     assert!(
         ends.iter().all(|&count| count > 0),
         "{arguments:?} was killed only on one side: {ends:?}"
     );
+}
+
+/// A second try finds z vectors that the first one left, says so in its report, and so has a commit
+/// of another id with the same facts.
+fn without_ids(state: &str) -> String {
+    let is_id = |word: &str| word.len() == 64 && word.bytes().all(|b| b.is_ascii_hexdigit());
+    let words = state.split('"').map(|word| if is_id(word) { "id" } else { word });
+    words.collect::<Vec<_>>().join("\"")
 }
 
 #[test]
