@@ -61,7 +61,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
 /// Has `fill` write a temporary file, then puts it in `path`'s place.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_with(
     path: &Path,
     fill: impl FnOnce(&Path) -> io::Result<()>,

@@ -1,4 +1,4 @@
-//! The seam: [`ledger::Engine`] on a model and its editors.
+//! The seam: [`crate::ledger::Engine`] on a model and its editors.
 //!
 //! Text becomes tokens here, version weights become the model's, and whatever goes wrong inside
 //! libtorch, which panics, becomes an [`EngineError`].

@@ -1,9 +1,9 @@
 //! Editors: requests in, a low-rank change of weights out.
 //!
-//! There is one, MEMIT (Meng et al., "Mass-Editing Memory in a Transformer", 2023). [`memit`] reads
-//! like the algorithm box of the paper; what it does is spread over [`z`] (what each fact should
-//! look like), [`keys`] (where it is looked up), [`statistics`] (what else the model knows) and
-//! [`solve`] (the smallest change that puts one at the other).
+//! There is one, MEMIT (Meng et al., "Mass-Editing Memory in a Transformer", 2023). `memit` reads
+//! like the algorithm box of the paper; what it does is spread over `z` (what each fact should
+//! look like), `keys` (where it is looked up), `statistics` (what else the model knows) and
+//! `solve` (the smallest change that puts one at the other).
 //!
 //! Letters are those of the paper: k is a key, `[in]`; z a value, `[d]`; C = E[k kᵀ]; R what is
 //! missing; λ the weight of C. The model is the same before and after an edit, also when it fails.
