@@ -17,6 +17,8 @@ trap 'rm -rf "$work"' EXIT
 mkdir "$work/demo"
 cd "$work/demo"
 ln -s "$examples" ../examples
+# Threads of libtorch that wait leave the machine to others.
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-PASSIVE}
 export KLEDGER_AUTHOR=${KLEDGER_AUTHOR:-Demo <demo@example.org>}
 
 # Prints a command, then runs it.

@@ -22,7 +22,7 @@ Examples:
   kledger fsck --weights
   kledger fsck --repair")]
 pub struct Args {
-    /// Build the index again from packs and journal, and remove what killed processes left behind
+    /// Build the index again from packs and journal
     #[arg(long)]
     repair: bool,
     /// Build the weights of every version and compare them with the hashes their commits name
