@@ -30,11 +30,23 @@ pub(super) struct Streams {
 /// Some requests of about the same length.
 #[derive(Debug)]
 struct Part {
-    /// Contexts of each request: the bare prompt first, then one for each prefix.
+    /// Contexts of each request: bare prompts first, then one for each prefix.
     contexts: i64,
+    /// How many of them are bare.
+    bare: i64,
     /// `[requests x contexts, tokens, d]`, filled up on the left.
     hidden: Tensor,
     mask: Option<Tensor>,
+}
+
+/// The keys of some requests at one block.
+#[derive(Debug)]
+pub(super) struct Keys {
+    /// Each request's mean over its contexts, `[requests, in]`: half of that over the bare prompts
+    /// and half of that over the prefixed ones.
+    pub(super) mean: Tensor,
+    /// Every context's key times the root of its weight in that mean, `[contexts of all, in]`.
+    pub(super) every: Tensor,
 }
 
 impl Streams {
@@ -43,21 +55,25 @@ impl Streams {
         let length = |asked: &Asked| {
             asked.contexts.iter().map(|text| text.through_subject().len()).max().unwrap_or(0)
         };
+        let contexts = |asked: &Asked| (asked.contexts.len(), asked.bare);
         let mut order: Vec<usize> = (0..asked.len()).collect();
-        order.sort_by_key(|&i| length(&asked[i]));
+        order.sort_by_key(|&i| (contexts(&asked[i]), length(&asked[i])));
 
         let mut batches = Vec::new();
         let mut rest = order.as_slice();
         while let Some(&first) = rest.first() {
-            let contexts = asked[first].contexts.len();
+            let each = contexts(&asked[first]);
             // The last of the requests is the longest.
-            let fits = |n: &usize| n * contexts * length(&asked[rest[n - 1]]) <= TOKENS;
+            let fits = |n: &usize| {
+                let last = &asked[rest[n - 1]];
+                contexts(last) == each && n * each.0 * length(last) <= TOKENS
+            };
             let count = (1..=rest.len()).take_while(fits).last().unwrap_or(1);
             let (now, later) = rest.split_at(count);
             let texts = now.iter().flat_map(|&i| &asked[i].contexts);
             let rows: Vec<Vec<u32>> =
                 texts.map(Lookup::through_subject).map(<[u32]>::to_vec).collect();
-            batches.push(no_grad(|| Part::new(decoder, &rows, contexts, layer)));
+            batches.push(no_grad(|| Part::new(decoder, &rows, each, layer)));
             rest = later;
         }
 
@@ -68,15 +84,23 @@ impl Streams {
         Self { layer, batches, places: Tensor::from_slice(&places).to_device(decoder.device()) }
     }
 
-    /// The keys at the block that the streams enter, `[requests, in]`: half of the bare prompt's and
-    /// half of the mean over the prefixes.
-    pub(super) fn keys(&self, decoder: &Decoder) -> Tensor {
-        self.gather(|part| part.keys(decoder, self.layer))
+    /// The keys at the block that the streams enter.
+    pub(super) fn keys(&self, decoder: &Decoder) -> Keys {
+        let parts: Vec<Keys> =
+            self.batches.iter().map(|part| no_grad(|| part.keys(decoder, self.layer))).collect();
+        let cat =
+            |of: fn(&Keys) -> &Tensor| Tensor::cat(&parts.iter().map(of).collect::<Vec<_>>(), 0);
+        Keys {
+            mean: cat(|keys| &keys.mean).index_select(0, &self.places),
+            every: cat(|keys| &keys.every),
+        }
     }
 
     /// The streams at the bare prompts' subjects as they leave block `z_layer`, `[requests, d]`.
     pub(super) fn values(&self, decoder: &Decoder, z_layer: usize) -> Tensor {
-        self.gather(|part| part.values(decoder, self.layer, z_layer))
+        let values = |part: &Part| no_grad(|| part.values(decoder, self.layer, z_layer));
+        let found: Vec<Tensor> = self.batches.iter().map(values).collect();
+        Tensor::cat(&found, 0).index_select(0, &self.places)
     }
 
     /// Goes on to block `layer`.
@@ -88,23 +112,23 @@ impl Streams {
         }
         self.layer = layer;
     }
-
-    fn gather(&self, of: impl Fn(&Part) -> Tensor) -> Tensor {
-        let found: Vec<Tensor> = self.batches.iter().map(|part| no_grad(|| of(part))).collect();
-        Tensor::cat(&found, 0).index_select(0, &self.places)
-    }
 }
 
 impl Part {
-    fn new(decoder: &Decoder, rows: &[Vec<u32>], contexts: usize, layer: usize) -> Self {
+    fn new(
+        decoder: &Decoder,
+        rows: &[Vec<u32>],
+        (contexts, bare): (usize, usize),
+        layer: usize,
+    ) -> Self {
         let batch = Batch::new(rows, Padding::Left, decoder.device());
         let hidden = decoder.embed(&batch.ids, &batch.positions);
         let (hidden, _) = run(decoder, 0..layer, hidden, &[], batch.mask.as_ref());
-        let contexts = i64::try_from(contexts).unwrap_or(i64::MAX);
-        Self { contexts, hidden, mask: batch.mask }
+        let int = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        Self { contexts: int(contexts), bare: int(bare), hidden, mask: batch.mask }
     }
 
-    fn keys(&self, decoder: &Decoder, layer: usize) -> Tensor {
+    fn keys(&self, decoder: &Decoder, layer: usize) -> Keys {
         let mut found = None;
         let mut listen = |site: Site, value: &mut Tensor| {
             if site == Site::MlpInner(layer) {
@@ -117,13 +141,18 @@ impl Part {
         let _ended_there = decoder.block(layer, &self.hidden, &attention, &mut listen);
         let keys = found.expect("because every block has an MLP").to_kind(Kind::Float);
         let inner = keys.size()[1];
+        let weights = self.weights().to_device(keys.device());
         let keys = keys.view([-1, self.contexts, inner]);
-        let bare = keys.select(1, 0);
-        if self.contexts == 1 {
-            return bare;
-        }
-        let prefixed = keys.narrow(1, 1, self.contexts - 1);
-        (bare + prefixed.mean_dim([1i64].as_slice(), false, Kind::Float)) * 0.5
+        let mean = (&keys * &weights).sum_dim_intlist([1i64].as_slice(), false, Kind::Float);
+        Keys { mean, every: (keys * weights.sqrt()).view([-1, inner]) }
+    }
+
+    /// How much each context counts, `[contexts, 1]`; they add up to 1.
+    fn weights(&self) -> Tensor {
+        let prefixed = self.contexts - self.bare;
+        let share = if prefixed == 0 { 1.0 } else { 0.5 };
+        let of = |n: i64| Tensor::full([n, 1], share / n as f64, (Kind::Float, tch::Device::Cpu));
+        Tensor::cat(&[of(self.bare), of(prefixed)], 0)
     }
 
     fn values(&self, decoder: &Decoder, layer: usize, z_layer: usize) -> Tensor {

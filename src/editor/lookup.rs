@@ -37,9 +37,11 @@ impl Lookup {
 pub(super) struct Asked {
     /// Whom it is about, for messages.
     pub(super) subject: String,
-    /// The prompt bare, then after each prefix; each followed by the target but for its last token,
-    /// so that the tail's last `target.len()` tokens predict the target.
+    /// The prompts bare, then one after each prefix; each followed by the target but for its last
+    /// token, so that the tail's last `target.len()` tokens predict the target.
     pub(super) contexts: Vec<Lookup>,
+    /// How many of the contexts are bare prompts, the one edits are made with first.
+    pub(super) bare: usize,
     /// "{subject} is a", cut off after the subject: what it is like is read there.
     pub(super) essence: Lookup,
     /// What is to follow the prompt.
@@ -47,8 +49,9 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// Puts `request` into tokens, bare and after each of `prefixes`, where its prompts take turns
-    /// if they are to `rephrase` it; `context` is the longest sequence the model takes.
+    /// Puts `request` into tokens, bare and after each of `prefixes`, where its prompts take turns.
+    /// Only if they are to `rephrase` it are there others than the first; `context` is the longest
+    /// sequence the model takes.
     pub(super) fn new(
         tokens: &Tokens,
         prefixes: &[String],
@@ -82,6 +85,10 @@ impl Asked {
         };
 
         let mut contexts = vec![bare];
+        for (before, after) in &prompts[1..] {
+            contexts.push(look_up(before, after)?);
+        }
+        let bare = contexts.len();
         let turns = prompts.iter().cycle().skip(1);
         for (prefix, (before, after)) in prefixes.iter().zip(turns) {
             contexts.push(look_up(&format!("{prefix}. {before}"), after)?);
@@ -95,7 +102,7 @@ impl Asked {
         }
         let mut essence = look_up("", " is a")?;
         essence.ids.truncate(essence.subject_last + 1);
-        Ok(Self { subject: request.subject.clone(), contexts, essence, target })
+        Ok(Self { subject: request.subject.clone(), contexts, bare, essence, target })
     }
 }
 

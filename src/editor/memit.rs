@@ -72,18 +72,20 @@ pub fn edit(
         streams.advance(decoder, *layer);
         let keys = streams.keys(decoder); // K, [n, in]
         if i == 0 {
-            notes.extend(crowded(&keys, job));
+            notes.extend(crowded(&keys.mean, job));
         }
         let missing = &wanted - streams.values(decoder, settings.z_layer()); // [n, d]
         let share = missing / (sites.len() - i) as f64; // R
         let past = past_keys(settings, job.version, site); // P, [m, in]
+        let held = if settings.every_context { &keys.every } else { &keys.mean };
+        let prior = prior(settings, job, site)?;
         let adjusted = solver
-            .adjusted_keys(&site.tensor, &prior(settings, job, site)?, &past.tr(), &keys.tr())
+            .adjusted_keys(&site.tensor, &prior, &past.tr(), &held.tr(), &keys.mean.tr())
             .map_err(|source| EditError::Singular { tensor: site.tensor.clone(), source })?;
         let change = LayerEdit {
             left: matrix(&share.tr()),
             right: matrix(&adjusted.tr()),
-            keys: matrix(&keys),
+            keys: matrix(&keys.mean),
         };
 
         // 3. The next layer sees exactly the weights that a checkout of this edit would have.

@@ -39,6 +39,8 @@ pub struct Settings {
     pub clamp_norm_factor: f64,
     /// Optimisation of a fact ends when its loss is below this.
     pub early_stop_loss: f64,
+    /// Whether the system holds the key of every context, or only their mean as in the paper.
+    pub every_context: bool,
     /// Weight of the divergence of "{subject} is a" from what the model said before.
     pub kl_factor: f64,
     /// The blocks whose MLP is edited, ascending; z lives at the output of the last.
@@ -49,8 +51,8 @@ pub struct Settings {
     pub prefix_count: usize,
     /// How long each is, in tokens, its first word included.
     pub prefix_tokens: usize,
-    /// Whether the fact's other prompts take turns behind the prefixes, where it has any. The
-    /// reference implementation knows one prompt for a fact.
+    /// Whether the fact's other prompts are contexts too, bare and in turns behind the prefixes, where
+    /// it has any. The reference implementation knows one prompt for a fact.
     pub rephrase: bool,
     /// Added to the diagonal of C, as a fraction of the diagonal's mean.
     pub ridge: f64,
@@ -249,7 +251,7 @@ mod tests {
         assert!(canonical.contains("v_lr = 0.1\n") && canonical.contains("kl_factor = 0.0\n"));
         let keys: Vec<&str> = canonical.lines().map(|l| l.split(' ').next().unwrap()).collect();
         assert!(keys.is_sorted(), "{keys:?}");
-        assert_eq!(keys.len(), 15);
+        assert_eq!(keys.len(), 16);
         assert_eq!(Settings::over_preset(&canonical, &xl()).unwrap().canonical(), canonical);
     }
 

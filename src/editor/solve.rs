@@ -1,9 +1,12 @@
 //! The least-squares system of one layer (MEMIT, eq. 14).
 //!
 //! C is E[k kᵀ] of the keys the model meets in ordinary text, `[in, in]`; λ weighs it; K holds the
-//! keys of this edit and P those of earlier ones, a column each. With C₀ = λ (C + ridge) and
-//! A = C₀ + P Pᵀ + K Kᵀ the change of the layer is Δ = R (A⁻¹ K)ᵀ, R being what is missing at the
-//! keys. All in f64, by Cholesky factors.
+//! mean key of each fact of this edit and P those of earlier ones, a column each. With C₀ = λ (C +
+//! ridge) and A = C₀ + P Pᵀ + H Hᵀ the change of the layer is Δ = R (A⁻¹ K)ᵀ, R being what is missing
+//! at the keys. In the paper H is K. With a column √w k for every context of every fact instead, w
+//! being its weight in the mean, Δ is the least-squares answer for R at each of these keys and not
+//! only at their mean, and no larger: it still has one column for each fact. All in f64, by Cholesky
+//! factors.
 //!
 //! This module knows nothing of models.
 
@@ -46,8 +49,9 @@ pub struct Prior<'a> {
 pub struct Singular;
 
 impl Solver {
-    /// A⁻¹ K, `[in, n]`, for the keys `keys` `[in, n]` and the earlier keys `past` `[in, m]`, on the
-    /// device of `keys` and in f64. `layer` names the tensor whose C₀ factor is remembered.
+    /// A⁻¹ K, `[in, n]`, for the keys `keys` `[in, n]`, the keys `held` `[in, h]` (H) that the system
+    /// has for them and the earlier keys `past` `[in, m]`, on the device of `keys` and in f64. `layer`
+    /// names the tensor whose C₀ factor is remembered.
     ///
     /// # Errors
     /// When C₀ is not positive definite.
@@ -56,23 +60,23 @@ impl Solver {
         layer: &str,
         prior: &Prior<'_>,
         past: &Tensor,
+        held: &Tensor,
         keys: &Tensor,
     ) -> Result<Tensor, Singular> {
         let keys = keys.to_kind(Kind::Double);
-        let columns =
-            Tensor::cat(&[&past.to_kind(Kind::Double).to_device(keys.device()), &keys], 1);
+        let f64_there = |t: &Tensor| t.to_kind(Kind::Double).to_device(keys.device());
+        let columns = Tensor::cat(&[f64_there(past), f64_there(held)], 1); // U = [P H]
         let (inputs, total) = columns.size2().expect("because keys are matrices");
         if 2 * total <= inputs {
-            // Push-through: A⁻¹ U = C₀⁻¹ U (1 + Uᵀ C₀⁻¹ U)⁻¹ for U = [P K], a small system once C₀
-            // is factored.
+            // Woodbury: A⁻¹ K = X − C₀⁻¹ U (1 + Uᵀ C₀⁻¹ U)⁻¹ Uᵀ X for X = C₀⁻¹ K, a small system once
+            // C₀ is factored.
             let lower = self.factor(layer, prior, keys.device())?;
+            let free = keys.cholesky_solve(lower, false); // X
             let solved = columns.cholesky_solve(lower, false); // C₀⁻¹ U
             let inner =
                 columns.tr().matmul(&solved) + Tensor::eye(total, (Kind::Double, keys.device()));
-            let adjusted = cholesky(&inner)?;
-            let adjusted = solved.tr().cholesky_solve(&adjusted, false).tr();
-            let new = keys.size()[1];
-            return Ok(adjusted.narrow(1, total - new, new).contiguous());
+            let bound = columns.tr().matmul(&free).cholesky_solve(&cholesky(&inner)?, false);
+            return Ok(free - solved.matmul(&bound));
         }
         let system = prior.weighted(keys.device()) + columns.matmul(&columns.tr());
         Ok(keys.cholesky_solve(&cholesky(&system)?, false))

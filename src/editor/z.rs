@@ -1,14 +1,14 @@
 //! What the stream at a subject should be so that the model says the target (MEMIT, eq. 16).
 //!
 //! For each fact a vector δ is added to the stream at the subject's last token as it leaves the
-//! z layer, in the bare prompt, after each prefix and in "{subject} is a". Adam looks for the δ that
+//! z layer, in the bare prompts, after each prefix and in "{subject} is a". Adam looks for the δ that
 //! makes
 //!
 //! L = mean over contexts of −log p(target) / |target|
 //!   + kl_factor · KL(what "{subject} is a" means now ‖ meant before)
 //!   + v_weight_decay · ‖δ‖ / ‖h‖²
 //!
-//! small, h being the bare prompt's stream; δ never grows beyond clamp_norm_factor · ‖h‖; z = h + δ.
+//! small, h being the stream in the first bare prompt; δ never grows beyond clamp_norm_factor · ‖h‖; z = h + δ.
 //! The KL term is read at the subject's last token itself, and in this direction, as the reference
 //! implementation does.
 //!
@@ -59,8 +59,12 @@ pub(super) fn find(
     let mut done = 0;
     let mut rest = order.as_slice();
     while !rest.is_empty() {
-        let bytes = |n: &usize| *n * Extent::of(asked[rest[n - 1]].1).bytes(decoder, settings);
-        let count = (1..=rest.len()).take_while(|n| bytes(n) <= MEMORY).last().unwrap_or(1);
+        let contexts = asked[rest[0]].1.contexts.len();
+        let fits = |n: &usize| {
+            let last = Extent::of(asked[rest[n - 1]].1);
+            last.contexts == contexts && n * last.bytes(decoder, settings) <= MEMORY
+        };
+        let count = (1..=rest.len()).take_while(fits).last().unwrap_or(1);
         let (now, later) = rest.split_at(count);
         let batch: Vec<&Asked> = now.iter().map(|&i| asked[i].1).collect();
         let mut search = no_grad(|| Search::new(decoder, &batch, settings));
@@ -87,10 +91,10 @@ pub(super) fn find(
 /// How much there is to compute for a fact; ordered so that neighbours waste little on filling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Extent {
+    contexts: usize,
     target: usize,
     tail: usize,
     head: usize,
-    contexts: usize,
 }
 
 impl Extent {
@@ -99,10 +103,10 @@ impl Extent {
             asked.contexts.iter().map(|text| part(text).len()).max().unwrap_or(0)
         };
         Self {
+            contexts: asked.contexts.len(),
             target: asked.target.len(),
             tail: longest(Lookup::tail),
             head: longest(Lookup::head),
-            contexts: asked.contexts.len(),
         }
     }
 

@@ -49,7 +49,7 @@ impl Case {
             rephrasings: Vec::new(),
             paraphrases: Vec::new(),
         });
-        let settings = toml::to_string(&case["settings"]).unwrap();
+        let settings = toml::to_string(&case["settings"]).unwrap() + "every_context = false\n";
         let size = ModelSize { family: "gpt2".to_owned(), layers: 4, width: 24 };
         let settings = Settings::over_preset(&settings, &size).unwrap();
         let second_moments = settings
@@ -278,10 +278,10 @@ fn both_ways_to_solve_agree() {
     let past = Tensor::randn([96, 40], (Kind::Double, Device::Cpu));
     let keys = Tensor::randn([96, 8], (Kind::Double, Device::Cpu));
     let mut solver = Solver::default();
-    let few = solver.adjusted_keys("layer", &prior, &past, &keys).unwrap();
+    let few = solver.adjusted_keys("layer", &prior, &past, &keys, &keys).unwrap();
     // One more past key with nothing in it changes nothing, but makes them many.
     let more = Tensor::cat(&[past, Tensor::zeros([96, 1], (Kind::Double, Device::Cpu))], 1);
-    let many = solver.adjusted_keys("layer", &prior, &more, &keys).unwrap();
+    let many = solver.adjusted_keys("layer", &prior, &more, &keys, &keys).unwrap();
     assert!(error(&few, &many) < 1e-10);
 }
 
