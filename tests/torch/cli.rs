@@ -116,6 +116,42 @@ fn an_edit_that_is_not_good_enough_is_refused() {
 }
 
 #[test]
+fn an_object_that_is_no_token() {
+    let dir = staged();
+    fs::write(dir.path().join("empty.ttl"), FACTS.replace(":rome", "\"\"")).unwrap();
+    let output = run(&dir, &["add", "--replace", "empty.ttl"]);
+    let mut message = String::from_utf8(output.stderr).unwrap();
+    if output.status.success() {
+        let output = run(&dir, &["commit", "-m", "x"]);
+        assert_eq!(output.status.code(), Some(1));
+        message = String::from_utf8(output.stderr).unwrap();
+    }
+    assert!(message.starts_with("error: ") && message.contains("hint: "), "{message}");
+    let history = String::from_utf8(run(&dir, &["log", "--json"]).stdout).unwrap();
+    assert_eq!(history.matches("\"id\"").count(), 1, "{history}");
+}
+
+#[test]
+fn tensors_that_do_not_fit_the_config() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = dir.path().join("base");
+    fs::create_dir(&base).unwrap();
+    for name in ["config.json", "model.safetensors", "tokenizer.json"] {
+        fs::copy(fixture().join(name), base.join(name)).unwrap();
+    }
+    let config = fs::read_to_string(base.join("config.json")).unwrap();
+    let mut config: Value = serde_json::from_str(&config).unwrap();
+    config["n_inner"] = 100.into();
+    fs::write(base.join("config.json"), config.to_string()).unwrap();
+    line(&dir, &["init", "--model", "base", "repo"]);
+    let output = run(&dir, &["-C", "repo", "ask", "Eiffel Tower"]);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_ne!(output.status.code(), Some(0));
+    assert!(message.contains("transformer.h.0.mlp.c_fc"), "{message}");
+    assert!(message.contains("96") && message.contains("100"), "both shapes: {message}");
+}
+
+#[test]
 fn a_device_that_is_not_there() {
     let dir = staged();
     let mut command = Command::new(env!("CARGO_BIN_EXE_kledger"));

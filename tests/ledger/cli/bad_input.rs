@@ -153,6 +153,38 @@ fn directory_in_the_way() {
 }
 
 #[test]
+fn second_kledger_at_work() {
+    let sandbox = Sandbox::with_words();
+    sandbox.write("facts.nt", FACT);
+    let lock = fs::File::open(sandbox.root().join(".kledger/lock")).unwrap();
+    lock.lock().unwrap();
+    let message = sandbox.run(&["add", "facts.nt"]).failed(1);
+    assert!(message.contains("in use by another kledger"), "{message}");
+    assert!(message.contains("hint: "), "{message}");
+    lock.unlock().unwrap();
+    sandbox.run(&["add", "facts.nt"]).done();
+}
+
+/// A limit on the size of files stands in for a disk that is full: the write fails half-way.
+#[cfg(unix)]
+#[test]
+fn full_disk() {
+    let sandbox = Sandbox::with_words();
+    let facts: String = (0..3_000)
+        .map(|n| format!("<https://example.org/{n}> <https://example.org/likes> \"{n}\" .\n"))
+        .collect();
+    sandbox.write("facts.nt", &facts);
+    let before = sandbox.state();
+    let output = sandbox.run_limited(&["add", "facts.nt"], 64);
+    assert_ne!(output.code, 0, "{output:#?}");
+    assert!(output.stderr.starts_with("error: "), "{output:#?}");
+    assert!(output.stderr.contains(".kledger/"), "the file is named: {output:#?}");
+    assert_eq!(before, sandbox.state(), "the repository is not as it was");
+    sandbox.run(&["fsck"]).done();
+    sandbox.run(&["add", "facts.nt"]).done();
+}
+
+#[test]
 fn no_repository() {
     let sandbox = Sandbox::bare();
     let message = sandbox.run(&["status"]).failed(1);

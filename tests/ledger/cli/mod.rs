@@ -83,7 +83,24 @@ impl Sandbox {
 
     /// Runs with something on standard input.
     fn run_with(&self, words: &[&str], input: &str) -> Output {
-        let mut command = self.command(words);
+        self.finish(self.command(words), input)
+    }
+
+    /// Runs where no file may grow beyond `kib` KiB; writing more is an error, as on a full disk.
+    #[cfg(unix)]
+    fn run_limited(&self, words: &[&str], kib: usize) -> Output {
+        let mut command = self.command(&[]);
+        let kledger = command.get_program().to_owned();
+        let script = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", 2 * kib);
+        let mut shell = Command::new("/bin/sh");
+        shell.arg("-c").arg(script).arg(kledger).args(words);
+        shell.current_dir(self.root()).env_clear();
+        shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command = shell;
+        self.finish(command, "")
+    }
+
+    fn finish(&self, mut command: Command, input: &str) -> Output {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         // A command that does not read its input may be gone before it is written.
