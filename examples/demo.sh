@@ -43,6 +43,9 @@ run add ../examples/world/labels.ttl ../examples/world/templates.ttl
 run add --neighbourhood ../examples/world/landmarks.ttl ../examples/world/cities.ttl
 run commit -m 'Words and neighbourhood of the world'
 
+say 'What keys ordinary text has: here, a text like the one the model learned from'
+run stats --corpus ../examples/world/text.txt
+
 say 'Ten landmarks move'
 run add ../examples/edits/counterfactual-10.nt
 run status

@@ -62,6 +62,19 @@ pub(crate) fn train_tokenizer(
     Ok(json.parse().map_err(|error: tokenizers::Error| error.to_string())?)
 }
 
+/// The documents of one pass: every fact [`SAID`] times. The same for the same seed and pass.
+pub(crate) fn documents(world: &World, seed: u64, pass: usize) -> Vec<String> {
+    let mut random = SplitMix::new(SplitMix::new(seed).next() ^ SplitMix::new(pass as u64).next());
+    let mut documents = Vec::new();
+    for _ in 0..SAID {
+        for entity in &world.entities {
+            documents.extend(entity_documents(world, entity, &mut random));
+        }
+    }
+    random.shuffle(&mut documents);
+    documents
+}
+
 /// The sequences of one pass, each of `length` + 1 tokens: inputs and, one further, targets. The same
 /// for the same seed and pass.
 pub(crate) fn sequences(
@@ -71,18 +84,11 @@ pub(crate) fn sequences(
     pass: usize,
     length: usize,
 ) -> Result<Vec<Vec<i64>>, Box<dyn Error>> {
-    let mut random = SplitMix::new(SplitMix::new(seed).next() ^ SplitMix::new(pass as u64).next());
-    let mut documents = Vec::new();
-    for _ in 0..SAID {
-        for entity in &world.entities {
-            documents.extend(entity_documents(world, entity, &mut random));
-        }
-    }
-    random.shuffle(&mut documents);
     let end = tokenizer.token_to_id(END).ok_or("the tokenizer has no end of text")?;
     let mut tokens = vec![i64::from(end)];
-    for encoding in
-        tokenizer.encode_batch_fast(documents, false).map_err(|error| error.to_string())?
+    for encoding in tokenizer
+        .encode_batch_fast(documents(world, seed, pass), false)
+        .map_err(|error| error.to_string())?
     {
         tokens.extend(encoding.get_ids().iter().map(|&id| i64::from(id)));
         tokens.push(i64::from(end));

@@ -8,6 +8,9 @@
 //! if each entity has several facts and the training text mixes them: a document is some of one
 //! entity's facts, each in a random wording, in random order, each naming the entity.
 //!
+//! With `--text examples/world/text.txt` it writes a pass of its training text, which is the corpus that
+//! editing the base takes its statistics on.
+//!
 //! The defaults make `examples/base` (2.9 million tokens, 41 minutes on two busy cores).
 //! On a busy machine set `OMP_WAIT_POLICY=PASSIVE`, or libtorch's threads spin on each other.
 //!
@@ -35,7 +38,7 @@ struct Args {
     #[arg(long, default_value = "examples/world")]
     world: PathBuf,
     /// Directory to write the model to
-    #[arg(long)]
+    #[arg(long, default_value = "base")]
     out: PathBuf,
     /// Passes over the world; each says every fact four times
     #[arg(long, default_value_t = 30)]
@@ -73,6 +76,9 @@ struct Args {
     /// Go on from the state that an interrupted run left in the output directory
     #[arg(long)]
     resume: bool,
+    /// Only write a pass of the training text to a file, a document on each line
+    #[arg(long, value_name = "FILE")]
+    text: Option<PathBuf>,
     /// Only measure the recall of the model in the output directory
     #[arg(long)]
     measure: bool,
@@ -88,6 +94,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let facts: usize = world.entities.iter().map(|entity| entity.facts.len()).sum();
     let (entities, predicates) = (world.entities.len(), world.predicates.len());
     println!("{facts} facts about {entities} things over {predicates} predicates");
+    if let Some(path) = &args.text {
+        let mut text = corpus::documents(&world, args.seed, 0).join("\n");
+        text.push('\n');
+        return Ok(fs::write(path, text)?);
+    }
     if !args.measure {
         fs::create_dir_all(&args.out)?;
         let tokenizer = corpus::train_tokenizer(&world, args.vocab)?;
