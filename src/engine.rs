@@ -20,8 +20,8 @@ use crate::{
     delta::{Accumulator, Dtype, Matrix, Tensor},
     editor::{self, EditError, ModelSize, Settings, Solver, ZOn},
     ledger::{
-        Answer, Continuations, EditJob, EditOutcome, EditorDescription, Engine, EngineError, Probe,
-        Progress, Sampling, Statistics, StatisticsText,
+        Answer, Approximation, Continuations, EditJob, EditOutcome, EditorDescription, Engine,
+        EngineError, Probe, Progress, Sampling, Statistics, StatisticsText,
     },
     model::{Batch, Choice, DeviceChoice, Model, ModelError, Padding, Unprobed, open_device},
 };
@@ -270,6 +270,15 @@ impl Engine for TorchEngine {
             drop(asked);
             Ok(answers.into_iter().map(|a| a.expect("because all were asked")).collect())
         })
+    }
+
+    fn approximate(
+        &self,
+        left: &Matrix,
+        right: &Matrix,
+        rank: usize,
+    ) -> Result<Approximation, EngineError> {
+        guarded(|| no_grad(|| Ok(editor::approximate(left, right, rank)?)))
     }
 
     fn continuations(

@@ -114,6 +114,20 @@ pub fn write_merged(
     write_shard(&target.join("model.safetensors"), entries(base, edited, base.names())?)
 }
 
+/// Writes tensors as one safetensors file.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_tensors(
+    path: &Path,
+    tensors: &BTreeMap<String, Tensor>,
+) -> Result<(), CheckpointError> {
+    write_shard(
+        path,
+        tensors.iter().map(|(name, tensor)| (name.as_str(), Entry::edited(tensor))).collect(),
+    )
+}
+
 fn entries<'a>(
     base: &'a Checkpoint,
     edited: &'a BTreeMap<String, Tensor>,

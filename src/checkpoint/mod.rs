@@ -1,17 +1,27 @@
 //! Hugging Face checkpoints: reading them, keeping a base, writing versions of it.
 //!
 //! A checkpoint is a directory with `config.json`, a tokenizer, and safetensors files, single or
-//! sharded. Pickled weights are refused: reading a pickle can run code.
+//! sharded. Pickled weights are refused: reading a pickle can run code. What others make of a base
+//! comes as a checkpoint too, or as an adapter: what such a directory adds to the base's weights is
+//! read here.
 //!
 //! This module knows nothing of what a model computes, nor of commits.
 
+mod adapter;
 mod base;
 mod layout;
+mod names;
+mod open_tensors;
 mod read;
+mod tuned;
 
+pub use adapter::{Adapted, Ranks, read_adapter, write_adapter};
 pub use base::{Base, BaseFile, BaseTensor, FileKind, import, verify};
-pub use layout::{EDITED_SHARD, write_checkout, write_merged};
+pub use layout::{EDITED_SHARD, write_checkout, write_merged, write_tensors};
+pub use names::Names;
+pub use open_tensors::OpenTensors;
 pub use read::{Checkpoint, CheckpointError};
+pub use tuned::{Tuned, compare};
 
 #[cfg(test)]
 mod tests;

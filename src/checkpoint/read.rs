@@ -122,6 +122,40 @@ pub enum CheckpointError {
         /// Its element type, as safetensors names it.
         dtype: String,
     },
+    /// An element is infinite or not a number.
+    #[error("{name} in {} has elements that are infinite or not numbers", path.display())]
+    NotFinite {
+        /// The file or directory.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+    },
+    /// A tensor does not have the shape it should have.
+    #[error("{name} is {found:?}; expected {wanted}")]
+    Unfit {
+        /// The tensor.
+        name: String,
+        /// Its dimensions.
+        found: Vec<usize>,
+        /// What they should be.
+        wanted: String,
+    },
+    /// The checkpoint is of another model than the base.
+    #[error("{} is no checkpoint of the base: {why}", dir.display())]
+    Other {
+        /// The checkpoint's directory.
+        dir: PathBuf,
+        /// How that is known.
+        why: String,
+    },
+    /// The adapter is of a kind that does not come to a sum of weights, or malformed.
+    #[error("the adapter in {} cannot be taken in: {why}", dir.display())]
+    Adapter {
+        /// The adapter's directory.
+        dir: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
     /// A file of a copy cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -143,6 +177,11 @@ impl CheckpointError {
                  M.from_pretrained('{0}').save_pretrained('{0}', safe_serialization=True)\"",
                 dir.display()
             )),
+            Self::Adapter { .. } => Some(
+                "merge it with PEFT's merge_and_unload, save_pretrained the result, and take that in: \
+                 kledger import --from-checkpoint DIR"
+                    .to_owned(),
+            ),
             Self::Damaged { .. } | Self::Index { .. } => Some(
                 "the download or copy may be incomplete: fetch the checkpoint again".to_owned(),
             ),
@@ -242,6 +281,12 @@ impl Checkpoint {
         self.tensors.keys().map(String::as_str)
     }
 
+    /// `name` as this checkpoint keeps it, if it has a tensor of this name.
+    #[must_use]
+    pub fn name(&self, name: &str) -> Option<&str> {
+        self.tensors.get_key_value(name).map(|(name, _)| name.as_str())
+    }
+
     /// The weight files and the names of the tensors taken from each.
     pub fn shards(&self) -> impl Iterator<Item = (&str, &[String])> {
         self.shards.iter().map(|shard| (shard.file.as_str(), shard.names.as_slice()))
@@ -287,16 +332,21 @@ impl Checkpoint {
     /// When there is no such tensor or its elements are of another type.
     pub fn tensor(&self, name: &str) -> Result<Tensor, CheckpointError> {
         let (dtype, shape, bytes) = self.raw(name)?;
-        let dtype = match dtype {
-            safetensors::Dtype::F32 => Dtype::F32,
-            safetensors::Dtype::F16 => Dtype::F16,
-            safetensors::Dtype::BF16 => Dtype::Bf16,
-            other => {
-                let dtype = other.to_string();
-                return Err(CheckpointError::Dtype { name: name.to_owned(), dtype });
-            }
-        };
+        let dtype = edited_dtype(name, dtype)?;
         Ok(Tensor { dtype, shape: shape.to_vec(), bytes: bytes.to_vec() })
+    }
+}
+
+/// The element type of a tensor that can be edited.
+pub(super) fn edited_dtype(
+    name: &str,
+    dtype: safetensors::Dtype,
+) -> Result<Dtype, CheckpointError> {
+    match dtype {
+        safetensors::Dtype::F32 => Ok(Dtype::F32),
+        safetensors::Dtype::F16 => Ok(Dtype::F16),
+        safetensors::Dtype::BF16 => Ok(Dtype::Bf16),
+        other => Err(CheckpointError::Dtype { name: name.to_owned(), dtype: other.to_string() }),
     }
 }
 
@@ -306,10 +356,10 @@ impl std::fmt::Debug for Checkpoint {
     }
 }
 
-type OpenShard = (Mmap, Vec<(String, TensorInfo)>, usize);
+pub(super) type OpenShard = (Mmap, Vec<(String, TensorInfo)>, usize);
 
 /// Maps a safetensors file and checks that its header and its length agree.
-fn open_shard(path: &Path) -> Result<OpenShard, CheckpointError> {
+pub(super) fn open_shard(path: &Path) -> Result<OpenShard, CheckpointError> {
     let read = |source| CheckpointError::Read { path: path.to_owned(), source };
     let file = File::open(path).map_err(read)?;
     let map = map_file(&file).map_err(read)?;
@@ -331,7 +381,7 @@ fn map_file(file: &File) -> io::Result<Mmap> {
     unsafe { Mmap::map(file) }
 }
 
-fn read_json(path: &Path) -> Result<Value, CheckpointError> {
+pub(super) fn read_json(path: &Path) -> Result<Value, CheckpointError> {
     let text =
         fs::read(path).map_err(|source| CheckpointError::Read { path: path.to_owned(), source })?;
     serde_json::from_slice(&text)

@@ -69,6 +69,9 @@ pub enum CliError {
         /// What was given.
         text: String,
     },
+    /// A rank is given for what has none.
+    #[error("--max-rank is for --format peft and peft-patterns: other formats have no rank")]
+    NoRank,
     /// The directory to work in is not there.
     #[error("cannot work in {}", dir.display())]
     Dir {
@@ -102,9 +105,11 @@ impl CliError {
                 Class::Damage => Exit::Damage,
                 Class::Engine => Exit::Engine,
             },
-            Self::NoFormat { .. } | Self::Format(_) | Self::Iri { .. } | Self::Setting { .. } => {
-                Exit::Usage
-            }
+            Self::NoFormat { .. }
+            | Self::Format(_)
+            | Self::Iri { .. }
+            | Self::Setting { .. }
+            | Self::NoRank => Exit::Usage,
             Self::Read { .. } | Self::Dir { .. } | Self::NoAuthor | Self::Print(_) => Exit::Refused,
         }
     }

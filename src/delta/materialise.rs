@@ -25,28 +25,16 @@ pub struct Accumulator {
     sum: Vec<f64>,
     dtype: Dtype,
     orientation: Orientation,
+    shape: Vec<usize>,
 }
 
 impl Accumulator {
-    /// Starts from a checkpoint's two-dimensional tensor.
-    ///
-    /// # Panics
-    /// When `base` does not have two dimensions.
+    /// Starts from a checkpoint's tensor. One that is no matrix is taken for one as [`widths`] says.
     #[must_use]
     pub fn new(base: &Tensor, orientation: Orientation) -> Self {
-        let &[rows, cols] = base.shape.as_slice() else {
-            unreachable!("because callers edit matrices only, found shape {:?}", base.shape)
-        };
-        let stored: Vec<f64> = match base.dtype {
-            Dtype::F32 => elements(&base.bytes, |b| f64::from(f32::from_le_bytes(b))),
-            Dtype::F16 => elements(&base.bytes, |b| f64::from(f16::from_le_bytes(b))),
-            Dtype::Bf16 => elements(&base.bytes, |b| f64::from(bf16::from_le_bytes(b))),
-        };
-        let (outputs, inputs, sum) = match orientation {
-            Orientation::OutIn => (rows, cols, stored),
-            Orientation::InOut => (cols, rows, transposed(&stored, rows, cols)),
-        };
-        Self { outputs, inputs, sum, dtype: base.dtype, orientation }
+        let (outputs, inputs) = widths(&base.shape, orientation);
+        let sum = oriented(base, orientation);
+        Self { outputs, inputs, sum, dtype: base.dtype, orientation, shape: base.shape.clone() }
     }
 
     /// Output width, rows of the sum.
@@ -101,24 +89,32 @@ impl Accumulator {
             .for_each(|(sum, &value)| *sum += f64::from(value));
     }
 
+    /// Adds the difference between `tuned` and `base`, two tensors laid out as the one this sum started
+    /// from. Where the sum is still what `base` has, it becomes exactly what `tuned` has.
+    pub fn add_difference(&mut self, tuned: &Tensor, base: &Tensor) {
+        assert_eq!((&tuned.shape, &base.shape), (&self.shape, &self.shape), "tensors fit");
+        let (tuned, base) = (oriented(tuned, self.orientation), oriented(base, self.orientation));
+        self.sum.par_iter_mut().zip(tuned.par_iter().zip(&base)).for_each(
+            |(sum, (tuned, base))| {
+                let untouched = sum.to_bits() == base.to_bits();
+                *sum = if untouched { *tuned } else { (*sum - base) + tuned };
+            },
+        );
+    }
+
     /// Rounds once to the checkpoint's dtype (to nearest, ties to even) and turns back to the
     /// checkpoint's orientation.
     #[must_use]
     pub fn round(&self) -> Tensor {
-        let (shape, stored) = match self.orientation {
-            Orientation::OutIn => (vec![self.outputs, self.inputs], None),
-            Orientation::InOut => (
-                vec![self.inputs, self.outputs],
-                Some(transposed(&self.sum, self.outputs, self.inputs)),
-            ),
-        };
+        let stored = (self.orientation == Orientation::InOut && self.shape.len() == 2)
+            .then(|| transposed(&self.sum, self.outputs, self.inputs));
         let values = stored.as_deref().unwrap_or(&self.sum);
         let bytes = match self.dtype {
             Dtype::F32 => bytes(values, |v| to_f32(v).to_le_bytes()),
             Dtype::F16 => bytes(values, |v| to_f16(v).to_le_bytes()),
             Dtype::Bf16 => bytes(values, |v| to_bf16(v).to_le_bytes()),
         };
-        Tensor { dtype: self.dtype, shape, bytes }
+        Tensor { dtype: self.dtype, shape: self.shape.clone(), bytes }
     }
 
     /// The rounded weights widened to f32, `[out, in]`: what a model that loads the checkout
@@ -135,6 +131,30 @@ impl Accumulator {
             cols: self.inputs,
             data: self.sum.par_iter().map(round).collect(),
         }
+    }
+}
+
+/// Output and input width of a tensor of this shape. One that is no matrix has its last dimension as
+/// input and all others together as output.
+#[must_use]
+pub fn widths(shape: &[usize], orientation: Orientation) -> (usize, usize) {
+    match (shape, orientation) {
+        (&[rows, cols], Orientation::InOut) => (cols, rows),
+        (&[], _) => (1, 1),
+        (&[ref outer @ .., inner], _) => (outer.iter().product(), inner),
+    }
+}
+
+/// A tensor's elements, `[out, in]` in f64.
+pub(super) fn oriented(tensor: &Tensor, orientation: Orientation) -> Vec<f64> {
+    let stored: Vec<f64> = match tensor.dtype {
+        Dtype::F32 => elements(&tensor.bytes, |b| f64::from(f32::from_le_bytes(b))),
+        Dtype::F16 => elements(&tensor.bytes, |b| f64::from(f16::from_le_bytes(b))),
+        Dtype::Bf16 => elements(&tensor.bytes, |b| f64::from(bf16::from_le_bytes(b))),
+    };
+    match (tensor.shape.as_slice(), orientation) {
+        (&[rows, cols], Orientation::InOut) => transposed(&stored, rows, cols),
+        _ => stored,
     }
 }
 
@@ -238,6 +258,29 @@ mod tests {
         assert_eq!(to_bf16(above(7)).to_f64(), 1.0 + 2f64.powi(-7));
         assert_eq!(to_f16(1.0 + 2f64.powi(-11)).to_f64(), 1.0);
         assert!(to_f16(1e6).is_infinite() && to_f16(f64::NAN).is_nan());
+    }
+
+    #[test]
+    fn a_tuned_tensor_is_taken_exactly() {
+        // Numbers whose difference no f32 holds.
+        let base = tensor([2, 2], &[1.0, 1e-30, -0.0, 3e20]);
+        let tuned = tensor([2, 2], &[1e-9, 7.0, -0.0, -1e-20]);
+        for orientation in [Orientation::OutIn, Orientation::InOut] {
+            let mut sum = Accumulator::new(&base, orientation);
+            sum.add_difference(&tuned, &base);
+            assert_eq!(sum.round(), tuned);
+        }
+        let vector = |values: &[f32]| Tensor { shape: vec![4], ..tensor([2, 2], values) };
+        let base = vector(&[1.0, 2.0, 3.0, 4.0]);
+        let mut sum = Accumulator::new(&base, Orientation::OutIn);
+        assert_eq!((sum.outputs(), sum.inputs()), (1, 4));
+        sum.add_low_rank(
+            &Matrix { rows: 1, cols: 1, data: vec![2.0] },
+            &Matrix { rows: 1, cols: 4, data: vec![0.0, 1.0, 0.0, 0.0] },
+            &[],
+        );
+        sum.add_difference(&vector(&[1.0, 2.0, 3.0, 5.0]), &base);
+        assert_eq!(sum.round(), vector(&[1.0, 4.0, 3.0, 5.0]));
     }
 
     proptest! {

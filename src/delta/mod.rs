@@ -6,12 +6,15 @@
 //!
 //! This module knows nothing of commits, facts' meaning, or how a delta was found.
 
+mod confined;
+mod live;
 mod materialise;
 mod object;
 mod tensor;
 mod version;
 
-pub use materialise::Accumulator;
+pub use confined::confined;
+pub use materialise::{Accumulator, widths};
 pub use object::{Delta, DeltaTensor, Form, Lineage, Orientation, TensorEntry, TensorFile};
 pub use tensor::{Dtype, Matrix, Tensor, TensorId, TensorKind, tensor_id};
 pub use version::{Change, ChangeForm, LoadedDelta, Version, VersionError};

@@ -1,8 +1,10 @@
 //! Deltas and lineages as stored objects.
 
+use std::collections::BTreeMap;
+
 use bincode::{Decode, Encode};
 
-use super::tensor::{Dtype, TensorId};
+use super::tensor::{Dtype, Tensor, TensorId};
 use crate::{
     codec::Object,
     fact::FactKey,
@@ -32,8 +34,9 @@ pub struct TensorEntry {
 
 /// A change of weights.
 ///
-/// Its factors are in one tensor file, per tensor either `<name>.left` and `<name>.right` or
-/// `<name>.dense`, with `<name>.keys` beside them where the editor left keys for later edits.
+/// Its factors are in one tensor file, per tensor `<name>.left` and `<name>.right`, or
+/// `<name>.dense`, or `<name>.tuned`, with `<name>.keys` beside them where the editor left keys for
+/// later edits.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Delta {
     /// What is changed, sorted by name.
@@ -46,7 +49,7 @@ pub struct Delta {
 }
 
 /// The change of one tensor, in `[out, in]` orientation.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, serde::Serialize, serde::Deserialize)]
 pub struct DeltaTensor {
     /// Name in the checkpoint.
     pub name: String,
@@ -61,7 +64,9 @@ pub struct DeltaTensor {
 }
 
 /// How a checkpoint lays out a linear map.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, serde::Serialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Orientation {
     /// `[out, in]`, as `nn.Linear`.
@@ -71,7 +76,10 @@ pub enum Orientation {
 }
 
 /// How a change is written down.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
 pub enum Form {
     /// `left [out, rank] @ right [rank, in]`.
     LowRank {
@@ -80,6 +88,9 @@ pub enum Form {
     },
     /// The whole change, `[out, in]`.
     Dense,
+    /// The tensor of a checkpoint that was trained on from the base, in the base's dtype and shape:
+    /// what is added is its difference to the base's.
+    Tuned,
 }
 
 /// A list of deltas, newest first: what to add to the base, in which order, to get a version.
@@ -93,6 +104,20 @@ pub struct Lineage {
     pub dropped: Vec<u32>,
     /// Number of deltas, this one included.
     pub length: u64,
+}
+
+impl TensorFile {
+    /// The table of contents of a file that holds `tensors`.
+    #[must_use]
+    pub fn of(tensors: &BTreeMap<String, Tensor>) -> Self {
+        let entry = |(name, tensor): (&String, &Tensor)| TensorEntry {
+            name: name.clone(),
+            dtype: tensor.dtype,
+            shape: tensor.shape.iter().map(|&n| n as u64).collect(),
+            id: tensor.id(),
+        };
+        Self { tensors: tensors.iter().map(entry).collect() }
+    }
 }
 
 impl Kind for TensorFile {

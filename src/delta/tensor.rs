@@ -1,6 +1,7 @@
 //! Tensors as data: a dtype, a shape and little-endian bytes.
 
 use bincode::{Decode, Encode};
+use half::{bf16, f16};
 
 use crate::id::{Id, Kind};
 
@@ -67,6 +68,20 @@ impl Tensor {
         tensor_id(self.dtype.name(), &self.shape, &self.bytes)
     }
 
+    /// Its elements, widened.
+    #[must_use]
+    pub fn to_f32(&self) -> Vec<f32> {
+        let halves = || self.bytes.chunks_exact(2).map(|b| [b[0], b[1]]);
+        match self.dtype {
+            Dtype::F32 => {
+                let words = self.bytes.chunks_exact(4);
+                words.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+            }
+            Dtype::F16 => halves().map(|b| f16::from_le_bytes(b).to_f32()).collect(),
+            Dtype::Bf16 => halves().map(|b| bf16::from_le_bytes(b).to_f32()).collect(),
+        }
+    }
+
     /// Whether no element is infinite or not a number.
     #[must_use]
     pub fn is_finite(&self) -> bool {
@@ -106,11 +121,55 @@ pub struct Matrix {
     pub data: Vec<f32>,
 }
 
+impl From<&Matrix> for Tensor {
+    fn from(matrix: &Matrix) -> Self {
+        Self {
+            dtype: Dtype::F32,
+            shape: vec![matrix.rows, matrix.cols],
+            bytes: matrix.data.iter().flat_map(|value| value.to_le_bytes()).collect(),
+        }
+    }
+}
+
 impl Matrix {
     /// A matrix of zeros.
     #[must_use]
     pub fn zeros(rows: usize, cols: usize) -> Self {
         Self { rows, cols, data: vec![0.0; rows * cols] }
+    }
+
+    /// Ones on the diagonal.
+    #[must_use]
+    pub fn identity(size: usize) -> Self {
+        let mut identity = Self::zeros(size, size);
+        identity.data.iter_mut().step_by(size + 1).for_each(|value| *value = 1.0);
+        identity
+    }
+
+    /// These rows of it, in this order.
+    #[must_use]
+    pub fn select_rows(&self, rows: &[usize]) -> Self {
+        let data = rows.iter().flat_map(|&row| self.row(row)).copied().collect();
+        Self { rows: rows.len(), cols: self.cols, data }
+    }
+
+    /// These columns of it, in this order.
+    #[must_use]
+    pub fn select_columns(&self, columns: &[usize]) -> Self {
+        let mut data = Vec::with_capacity(self.rows * columns.len());
+        for row in 0..self.rows {
+            let row = self.row(row);
+            data.extend(columns.iter().map(|&column| row[column]));
+        }
+        Self { rows: self.rows, cols: columns.len(), data }
+    }
+
+    /// Rows for columns.
+    #[must_use]
+    pub fn transposed(&self) -> Self {
+        let column = |col: usize| self.data[col..].iter().step_by(self.cols).copied();
+        let data = (0..self.cols).flat_map(column).collect();
+        Self { rows: self.cols, cols: self.rows, data }
     }
 
     /// Row `i`.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use rayon::prelude::*;
 
 use super::{
-    materialise::Accumulator,
+    materialise::{Accumulator, widths},
     object::Orientation,
     tensor::{Dtype, Matrix, Tensor},
 };
@@ -52,6 +52,8 @@ pub enum ChangeForm {
     },
     /// `[out, in]`.
     Dense(Matrix),
+    /// A tensor laid out as the base's, whose difference to it is added.
+    Tuned(Tensor),
 }
 
 /// Why a version cannot be built.
@@ -94,27 +96,30 @@ impl Version {
         orientation: Orientation,
     ) -> Result<Accumulator, VersionError> {
         let base = self.base.tensor(tensor)?;
-        let shape_error = |outputs, inputs| VersionError::Shape {
-            tensor: tensor.to_owned(),
-            base: base.shape.clone(),
-            outputs,
-            inputs,
-        };
-        if base.shape.len() != 2 {
-            return Err(shape_error(0, 0));
-        }
         let mut sum = Accumulator::new(&base, orientation);
         for delta in &self.deltas {
             let Some(change) = delta.changes.get(tensor) else { continue };
-            let (outputs, inputs) = change.form.widths();
-            if (outputs, inputs) != (sum.outputs(), sum.inputs()) {
-                return Err(shape_error(outputs, inputs));
+            let (outputs, inputs) = change.widths();
+            let alike = match &change.form {
+                ChangeForm::Tuned(tuned) => {
+                    (&tuned.shape, tuned.dtype) == (&base.shape, base.dtype)
+                }
+                _ => (outputs, inputs) == (sum.outputs(), sum.inputs()),
+            };
+            if !alike {
+                return Err(VersionError::Shape {
+                    tensor: tensor.to_owned(),
+                    base: base.shape,
+                    outputs,
+                    inputs,
+                });
             }
             match &change.form {
                 ChangeForm::LowRank { left, right } => {
                     sum.add_low_rank(left, right, &delta.dropped);
                 }
                 ChangeForm::Dense(change) => sum.add_dense(change),
+                ChangeForm::Tuned(tuned) => sum.add_difference(tuned, &base),
             }
         }
         Ok(sum)
@@ -167,13 +172,23 @@ impl Version {
     }
 }
 
-impl ChangeForm {
+impl Change {
+    /// Its rank; `None` where it is whole.
+    #[must_use]
+    pub const fn rank(&self) -> Option<usize> {
+        match &self.form {
+            ChangeForm::LowRank { right, .. } => Some(right.rows),
+            ChangeForm::Dense(_) | ChangeForm::Tuned(_) => None,
+        }
+    }
+
     /// Output and input width.
     #[must_use]
-    pub const fn widths(&self) -> (usize, usize) {
-        match self {
-            Self::LowRank { left, right } => (left.rows, right.cols),
-            Self::Dense(change) => (change.rows, change.cols),
+    pub fn widths(&self) -> (usize, usize) {
+        match &self.form {
+            ChangeForm::LowRank { left, right } => (left.rows, right.cols),
+            ChangeForm::Dense(change) => (change.rows, change.cols),
+            ChangeForm::Tuned(tuned) => widths(&tuned.shape, self.orientation),
         }
     }
 }

@@ -11,6 +11,7 @@
 //! This module knows nothing of commits.
 
 mod adam;
+mod approximate;
 mod error;
 mod keys;
 mod lookup;
@@ -23,6 +24,7 @@ mod statistics;
 mod tails;
 mod z;
 
+pub use approximate::approximate;
 pub use error::EditError;
 pub(crate) use lookup::continuation;
 pub use memit::{NAME, VERSION, edit};

@@ -29,6 +29,15 @@ impl Kind for Fact {
 }
 
 impl Fact {
+    /// The IRIs in it.
+    pub fn iris(&self) -> impl Iterator<Item = &Iri> {
+        let object = match &self.object {
+            Term::Iri(iri) => Some(iri),
+            Term::Literal(_) => None,
+        };
+        [&self.subject, &self.predicate].into_iter().chain(object)
+    }
+
     /// The key of this fact: the hash of subject and predicate, and of the object too where the
     /// predicate is `multi_valued`.
     #[must_use]

@@ -143,6 +143,29 @@ impl Words {
             && !self.multi_valued
     }
 
+    /// The triples that say this to [`Stage::add`](super::Stage::add). Shipped templates are left out:
+    /// every copy of the program has them.
+    #[must_use]
+    pub fn triples(&self) -> Vec<Fact> {
+        let say = |predicate: &str, object| Fact {
+            subject: self.iri.clone(),
+            predicate: Iri::new(predicate).expect("because the vocabulary's names are IRIs"),
+            object: Term::Literal(object),
+        };
+        let term = |name: &str| format!("{NAMESPACE}{name}");
+        let labels = self.labels.iter().map(|label| match &label.language {
+            Some(language) => say(LABEL, Literal::in_language(&label.text, language)),
+            None => say(LABEL, Literal::text(&label.text)),
+        });
+        let templates = [("prompt", &self.prompts), ("paraphrase", &self.paraphrases)];
+        let templates =
+            templates.into_iter().filter(|_| !self.shipped).flat_map(|(name, texts)| {
+                texts.iter().map(move |text| say(&term(name), Literal::text(text)))
+            });
+        let many = self.multi_valued.then(|| say(&term("multiValued"), Literal::text("true")));
+        labels.chain(templates).chain(many).collect()
+    }
+
     /// Takes in `more` words for the same IRI. A label replaces the one in its language; templates
     /// come after those that are there, or replace them where those are only the shipped ones.
     pub fn extend(&mut self, more: &Self) {

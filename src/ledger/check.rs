@@ -180,7 +180,7 @@ impl Examination {
 }
 
 impl Question {
-    fn probe(&self) -> Probe {
+    pub(super) fn probe(&self) -> Probe {
         Probe { prompt: self.request.text(), expected: self.request.target.clone() }
     }
 

@@ -26,7 +26,7 @@ pub struct Commit {
     pub neighbourhood: Id<FactTree>,
     /// What the edit was made with; `None` when this commit edited nothing.
     pub spec: Option<Id<Spec>>,
-    /// The delta this commit made.
+    /// The delta this commit made; the last of them where it took in several.
     pub delta: Option<Id<Delta>>,
     /// All deltas from the base to here; `None` for the base's own weights.
     pub lineage: Option<Id<Lineage>>,
@@ -53,6 +53,8 @@ pub enum Step {
     Edit,
     /// An earlier commit's changes were taken back.
     Revert(Id<Commit>),
+    /// A change that was made elsewhere was taken in; what it was, in words.
+    Import(String),
 }
 
 /// The state of one edited tensor.

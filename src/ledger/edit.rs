@@ -19,7 +19,7 @@ use super::{
 use crate::{
     checkpoint::Base,
     codec::{self, Draft, Object},
-    delta::{Lineage, Matrix, TensorFile},
+    delta::{Lineage, Matrix, Tensor, TensorFile},
     fact::Request,
     id::{Id, Kind},
     store::{ZEntry, ZMemo},
@@ -186,7 +186,7 @@ impl Repo {
         let tensors = found
             .second_moments
             .iter()
-            .map(|(name, matrix)| (moment_name(name), version::tensor(matrix)))
+            .map(|(name, matrix)| (moment_name(name), Tensor::from(matrix)))
             .collect();
         let (file, contents) = self.store().tensors().write(&tensors)?;
         let corpus = match text {
@@ -245,7 +245,7 @@ impl Repo {
             cols: first.len(),
             data: found.iter().flat_map(|(_, z)| z.iter().copied()).collect(),
         };
-        let tensors = [(Z.to_owned(), version::tensor(&z))].into();
+        let tensors = [(Z.to_owned(), Tensor::from(&z))].into();
         let (file, contents) = self.store().tensors().write(&tensors)?;
         let entries = (0u32..).zip(found).map(|(row, (key, _))| ZEntry { key: *key, row });
         let mut places: Vec<ZEntry> = entries.collect();

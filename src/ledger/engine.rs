@@ -81,6 +81,18 @@ pub trait Engine {
         progress: &mut dyn Progress,
     ) -> Result<Vec<Answer>, EngineError>;
 
+    /// The best approximation of `left @ right` by factors of at most this `rank`, in the Frobenius
+    /// norm.
+    ///
+    /// # Errors
+    /// When the decomposition fails.
+    fn approximate(
+        &self,
+        left: &Matrix,
+        right: &Matrix,
+        rank: usize,
+    ) -> Result<Approximation, EngineError>;
+
     /// The most likely next tokens after `prompt` and one continuation, on the weights now set.
     ///
     /// # Errors
@@ -98,6 +110,17 @@ pub struct EditorDescription {
     pub tensors: BTreeMap<String, Orientation>,
     /// Whether a request's z depends on the version that is edited, and not on the base alone.
     pub z_depends_on_version: bool,
+}
+
+/// A change of lower rank.
+#[derive(Debug, Clone)]
+pub struct Approximation {
+    /// `[out, rank]`.
+    pub left: Matrix,
+    /// `[rank, in]`.
+    pub right: Matrix,
+    /// Frobenius norm of what is lost over that of the change.
+    pub lost: f64,
 }
 
 /// Text for [`Engine::statistics`].

@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use super::{Commit, EngineError, config::RequirementError, revision::RevisionError};
 use crate::{
-    checkpoint::CheckpointError,
+    checkpoint::{Base, CheckpointError},
     codec::ObjectError,
     delta::VersionError,
     durable::WriteError,
@@ -134,6 +134,54 @@ pub enum LedgerError {
         /// The directory.
         dir: PathBuf,
     },
+    /// Nothing differs from the base, so there is nothing that an adapter could hold.
+    #[error("{commit:.12} has the base's weights: there is nothing to put into an adapter")]
+    NothingToAdapt {
+        /// The commit.
+        commit: Id<Commit>,
+    },
+    /// An adapter holds low-rank changes of linear maps only.
+    #[error("the change of {tensor} {why}, so an adapter cannot hold it")]
+    NoAdapter {
+        /// The tensor.
+        tensor: String,
+        /// What is in the way.
+        why: &'static str,
+        /// Whether a low-rank approximation would do.
+        approximable: bool,
+    },
+    /// A directory is no exported delta.
+    #[error("{} holds no delta that kledger exported: it has no delta.json", dir.display())]
+    NoBundle {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// A change was made for another base.
+    #[error("{} is for the base {theirs:.12}; this repository's is {ours:.12}", dir.display())]
+    OtherBase {
+        /// Where the change is.
+        dir: PathBuf,
+        /// The base it is for.
+        theirs: Id<Base>,
+        /// The repository's base.
+        ours: Id<Base>,
+    },
+    /// The parts of an exported delta do not fit one another.
+    #[error("the delta in {} does not hold together: {why}", dir.display())]
+    Bundle {
+        /// The directory.
+        dir: PathBuf,
+        /// What does not fit.
+        why: String,
+    },
+    /// What is to be imported changes nothing.
+    #[error("{} changes nothing: {why}", dir.display())]
+    NothingToImport {
+        /// The directory.
+        dir: PathBuf,
+        /// How that is.
+        why: &'static str,
+    },
     /// Weights do not have the hash that their commit names.
     #[error("{tensor} of {commit:.12} should be {expected:.12} and is {found}")]
     Weights {
@@ -225,7 +273,19 @@ impl LedgerError {
             Self::RevertRoot { .. } => "kledger rm takes single facts back",
             Self::NotInHistory { .. } => "kledger switch to a branch that has it first",
             Self::NothingLeft { .. } => "later commits have changed all of it: see kledger log",
-            Self::Occupied { .. } => "name an empty or new directory with --to",
+            Self::Occupied { .. } => "name an empty or new directory",
+            Self::NothingToAdapt { .. } | Self::NoAdapter { approximable: false, .. } => {
+                "--format merged writes any version whole"
+            }
+            Self::NoAdapter { approximable: true, .. } => {
+                "--max-rank N approximates it and says how well; --format merged writes it whole"
+            }
+            Self::NoBundle { .. } => {
+                "write one with kledger export --format delta REV DIR; adapters and checkpoints come \
+                 in with --from-peft and --from-checkpoint"
+            }
+            Self::OtherBase { .. } => "import it into a repository around the base it is for",
+            Self::Bundle { .. } => "export it again, or copy it again from where it was exported",
             Self::Weights { .. } | Self::Object(_) => "find out more with kledger fsck",
             Self::Engine(EngineError::NoRuntime) => {
                 "build with the default features to have one; checkout, diff and revert --no-check \

@@ -4,7 +4,8 @@
 //! that facts let go of their column, that a new delta is put at its end, or that facts take back the
 //! columns they had in another version. A delta none of whose columns counts is left out. That makes
 //! a lineage a function of which column holds which fact: taking back what the newest commit did
-//! gives exactly its parent's lineage, and taking that back gives the commit's again.
+//! gives exactly its parent's lineage, and taking that back gives the commit's again. A delta that was
+//! not made fact by fact, an imported one, is there or not there as a whole.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -119,6 +120,13 @@ impl Line {
             .collect()
     }
 
+    /// The deltas that were not made fact by fact.
+    #[must_use]
+    pub fn wholes(&self) -> BTreeSet<Id<Delta>> {
+        let wholes = self.entries.iter().filter(|entry| entry.delta.columns.is_empty());
+        wholes.map(|entry| entry.id).collect()
+    }
+
     /// Lets `facts` go of their columns.
     pub fn let_go(&mut self, facts: &BTreeSet<FactKey>) {
         for entry in &mut self.entries {
@@ -138,10 +146,17 @@ impl Line {
         self.entries.push(Entry { id, delta: Arc::new(delta), dropped: BTreeSet::new() });
     }
 
-    /// Has `facts` held as they are in `other`: by the same columns, or by none. Deltas that come
-    /// back for that get the place they have there.
-    pub fn hold_as_in(&mut self, other: &Self, facts: &BTreeSet<FactKey>) {
+    /// Has `facts` held as they are in `other`: by the same columns, or by none; and has `wholes`,
+    /// deltas that were not made fact by fact, be here if they are there. Deltas that come back for that
+    /// get the place they have there.
+    pub fn hold_as_in(
+        &mut self,
+        other: &Self,
+        facts: &BTreeSet<FactKey>,
+        wholes: &BTreeSet<Id<Delta>>,
+    ) {
         self.let_go(facts);
+        self.entries.retain(|entry| !wholes.contains(&entry.id));
         let mut place = 0;
         for theirs in &other.entries {
             let taken: BTreeSet<u32> = theirs
@@ -152,6 +167,10 @@ impl Line {
                 Some(at) => {
                     self.entries[at].dropped.retain(|column| !taken.contains(column));
                     place = at + 1;
+                }
+                None if wholes.contains(&theirs.id) => {
+                    self.entries.insert(place, theirs.clone());
+                    place += 1;
                 }
                 None if taken.is_empty() => {}
                 None => {

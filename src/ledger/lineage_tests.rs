@@ -23,11 +23,17 @@ fn delta(n: u64, columns: &[FactKey]) -> Delta {
     Delta { tensors: Vec::new(), columns: columns.to_vec(), file: Id::of(&n.to_le_bytes()) }
 }
 
-/// A chain of versions as commits make them: each edits some facts and retracts others.
-fn chain(steps: &[(BTreeSet<u8>, BTreeSet<u8>)]) -> Vec<(Line, BTreeSet<FactKey>)> {
+/// What a commit does: the facts it edits, those it retracts, and whether it imports a delta.
+type Did = (BTreeSet<u8>, BTreeSet<u8>, bool);
+
+/// A version, and the facts and the imported deltas that its commit touched.
+type Made = (Line, BTreeSet<FactKey>, BTreeSet<Id<Delta>>);
+
+/// A chain of versions as commits make them.
+fn chain(steps: &[Did]) -> Vec<Made> {
     let mut line = Line::default();
     let mut chain = Vec::new();
-    for (number, (edited, retracted)) in (0u64..).zip(steps) {
+    for (number, (edited, retracted, imports)) in (0u64..).zip(steps) {
         let columns: Vec<FactKey> = edited.iter().copied().map(key).collect();
         let touched: BTreeSet<FactKey> =
             columns.iter().copied().chain(retracted.iter().copied().map(key)).collect();
@@ -35,35 +41,38 @@ fn chain(steps: &[(BTreeSet<u8>, BTreeSet<u8>)]) -> Vec<(Line, BTreeSet<FactKey>
         if !columns.is_empty() {
             line.push(delta(number, &columns));
         }
-        chain.push((line.clone(), touched));
+        let whole = imports.then(|| delta(number, &[]));
+        let wholes = whole.iter().map(codec::id_of).collect();
+        whole.into_iter().for_each(|whole| line.push(whole));
+        chain.push((line.clone(), touched, wholes));
     }
     chain
 }
 
-fn steps() -> impl Strategy<Value = Vec<(BTreeSet<u8>, BTreeSet<u8>)>> {
+fn steps() -> impl Strategy<Value = Vec<Did>> {
     let facts = || proptest::collection::btree_set(0u8..8, 0..5);
-    proptest::collection::vec((facts(), facts()), 1..8)
+    proptest::collection::vec((facts(), facts(), any::<bool>()), 1..8)
 }
 
 proptest! {
     #[test]
     fn a_fact_has_at_most_one_holder_and_no_delta_is_idle(steps in steps()) {
-        for (line, _) in chain(&steps) {
+        for (line, ..) in chain(&steps) {
             let live: usize = line.entries.iter().map(|entry| entry.live().count()).sum();
             prop_assert_eq!(live, line.holders().len());
-            prop_assert!(line.entries.iter().all(|entry| entry.live().next().is_some()));
+            prop_assert!(line.entries.iter().all(Entry::counts));
         }
     }
 
     #[test]
     fn taking_back_the_newest_gives_its_parent_and_again_gives_it_back(steps in steps()) {
         let mut chain = chain(&steps);
-        let (tip, touched) = chain.pop().unwrap();
-        let parent = chain.pop().map(|(line, _)| line).unwrap_or_default();
+        let (tip, touched, wholes) = chain.pop().unwrap();
+        let parent = chain.pop().map(|(line, ..)| line).unwrap_or_default();
         let mut reverted = tip.clone();
-        reverted.hold_as_in(&parent, &touched);
+        reverted.hold_as_in(&parent, &touched, &wholes);
         prop_assert_eq!(&reverted, &parent);
-        reverted.hold_as_in(&tip, &touched);
+        reverted.hold_as_in(&tip, &touched, &wholes);
         prop_assert_eq!(reverted, tip);
     }
 
@@ -71,11 +80,13 @@ proptest! {
     fn taking_back_one_commit_moves_its_facts_and_no_other(steps in steps(), at in any::<prop::sample::Index>()) {
         let chain = chain(&steps);
         let at = at.index(chain.len());
-        let (head, _) = chain.last().unwrap();
+        let (head, ..) = chain.last().unwrap();
         let parent = at.checked_sub(1).map(|at| chain[at].0.clone()).unwrap_or_default();
-        let facts = &chain[at].1;
+        let (_, facts, wholes) = &chain[at];
         let mut reverted = head.clone();
-        reverted.hold_as_in(&parent, facts);
+        reverted.hold_as_in(&parent, facts, wholes);
+        let left: BTreeSet<_> = head.wholes().difference(wholes).copied().collect();
+        prop_assert_eq!(reverted.wholes(), left);
         let (was, old, new) = (head.holders(), parent.holders(), reverted.holders());
         for fact in (0..8).map(key) {
             let expected = if facts.contains(&fact) { old.get(&fact) } else { was.get(&fact) };
@@ -84,9 +95,9 @@ proptest! {
         // Deltas keep the order in which they were made.
         let order: Vec<_> = (0u64..)
             .zip(&steps)
-            .map(|(number, (edited, _))| {
+            .flat_map(|(number, (edited, ..))| {
                 let columns: Vec<_> = edited.iter().copied().map(key).collect();
-                codec::id_of(&delta(number, &columns))
+                [delta(number, &columns), delta(number, &[])].map(|delta| codec::id_of(&delta))
             })
             .collect();
         let places: Vec<_> = reverted
@@ -100,11 +111,12 @@ proptest! {
     #[test]
     fn a_lineage_is_read_as_it_was_stored(steps in steps()) {
         let mut draft = Draft::new(&Nothing);
-        for (number, (edited, _)) in (0u64..).zip(&steps) {
+        for (number, (edited, ..)) in (0u64..).zip(&steps) {
             let columns: Vec<_> = edited.iter().copied().map(key).collect();
             draft.put(&delta(number, &columns));
+            draft.put(&delta(number, &[]));
         }
-        for (line, _) in chain(&steps) {
+        for (line, ..) in chain(&steps) {
             let id = line.store(&mut draft).unwrap();
             prop_assert_eq!(Line::load(&draft, id).unwrap(), line);
         }

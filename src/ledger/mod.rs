@@ -10,6 +10,9 @@
 //! This module knows nothing of tensor operations, and takes clock, author and engine from its
 //! caller.
 
+mod adapter;
+mod bundle;
+mod card;
 mod check;
 mod commit;
 mod config;
@@ -29,12 +32,13 @@ mod view;
 mod words;
 mod write;
 
+pub use adapter::Fidelity;
 pub use check::{Check, FactRow, PromptRow, Rate};
 pub use commit::{Commit, EditedTensor, Report, Spec, StatisticsRecord, Step};
 pub use config::{Config, RequirementError, Requirements};
 pub use engine::{
-    Answer, Continuations, EditJob, EditOutcome, EditorDescription, Engine, EngineError, LayerEdit,
-    Probe, Progress, Sampling, Silent, Statistics, StatisticsText, ZTrace,
+    Answer, Approximation, Continuations, EditJob, EditOutcome, EditorDescription, Engine,
+    EngineError, LayerEdit, Probe, Progress, Sampling, Silent, Statistics, StatisticsText, ZTrace,
 };
 pub use error::{Class, LedgerError};
 pub use manifest::Manifest;

@@ -29,29 +29,96 @@ pub(super) fn load(
         let file = files.open(delta.file)?;
         let mut changes = BTreeMap::new();
         for tensor in &delta.tensors {
-            let (outputs, inputs) = (width(tensor.outputs), width(tensor.inputs));
-            let part = |part: &str, rows, cols| {
-                matrix(&file.tensor(&format!("{}.{part}", tensor.name))?, &tensor.name, rows, cols)
-            };
-            let form = match tensor.form {
-                Form::LowRank { rank } => ChangeForm::LowRank {
-                    left: part("left", outputs, width(rank))?,
-                    right: part("right", width(rank), inputs)?,
-                },
-                Form::Dense => ChangeForm::Dense(part("dense", outputs, inputs)?),
-            };
-            let keys = if file.contains(&format!("{}.keys", tensor.name)) {
-                Some(part("keys", delta.columns.len(), inputs)?)
-            } else {
-                None
-            };
-            let change = Change { orientation: tensor.orientation, form, keys };
+            let part =
+                |name: &str| Ok(if file.contains(name) { Some(file.tensor(name)?) } else { None });
+            let change = change(tensor, delta.columns.len(), part)?;
             changes.insert(tensor.name.clone(), change);
         }
         let dropped = entry.dropped.iter().copied().collect();
         deltas.push(Arc::new(LoadedDelta { changes, dropped }));
     }
     Ok(Version { base, deltas })
+}
+
+/// Puts together the change that `tensor` describes, of a delta with so many `columns`. `part` gives a
+/// tensor of the delta's file by its name, if there is one.
+///
+/// # Errors
+/// When a part is missing or not of the shape that `tensor` says.
+pub(super) fn change(
+    tensor: &DeltaTensor,
+    columns: usize,
+    part: impl Fn(&str) -> Result<Option<Tensor>, LedgerError>,
+) -> Result<Change, LedgerError> {
+    let (outputs, inputs) = (width(tensor.outputs), width(tensor.inputs));
+    let stored = |name: &str| part(&format!("{}.{name}", tensor.name));
+    let needed = |name: &str| {
+        stored(name)?.ok_or_else(|| LedgerError::Shape {
+            what: format!("{}.{name}", tensor.name),
+            found: "not there".to_owned(),
+            expected: "one of the delta's tensors".to_owned(),
+        })
+    };
+    let factor = |name: &str, rows, cols| {
+        matrix(&needed(name)?, &format!("{}.{name}", tensor.name), rows, cols)
+    };
+    let form = match tensor.form {
+        Form::LowRank { rank } => ChangeForm::LowRank {
+            left: factor("left", outputs, width(rank))?,
+            right: factor("right", width(rank), inputs)?,
+        },
+        Form::Dense => ChangeForm::Dense(factor("dense", outputs, inputs)?),
+        Form::Tuned => ChangeForm::Tuned(needed("tuned")?),
+    };
+    let keys = match stored("keys")? {
+        Some(keys) => Some(matrix(&keys, &format!("{}.keys", tensor.name), columns, inputs)?),
+        None => None,
+    };
+    Ok(Change { orientation: tensor.orientation, form, keys })
+}
+
+/// The other way round: what describes the change of the tensor `name`, and its parts by name.
+pub(super) fn parts(name: &str, change: &Change) -> (DeltaTensor, Vec<(String, Tensor)>) {
+    let (outputs, inputs) = change.widths();
+    let part = |part: &str, tensor| (format!("{name}.{part}"), tensor);
+    let (form, mut parts) = match &change.form {
+        ChangeForm::LowRank { left, right } => (
+            Form::LowRank { rank: right.rows as u64 },
+            vec![part("left", left.into()), part("right", right.into())],
+        ),
+        ChangeForm::Dense(dense) => (Form::Dense, vec![part("dense", dense.into())]),
+        ChangeForm::Tuned(tuned) => (Form::Tuned, vec![part("tuned", tuned.clone())]),
+    };
+    parts.extend(change.keys.as_ref().map(|keys| part("keys", keys.into())));
+    let tensor = DeltaTensor {
+        name: name.to_owned(),
+        outputs: outputs as u64,
+        inputs: inputs as u64,
+        orientation: change.orientation,
+        form,
+    };
+    (tensor, parts)
+}
+
+/// Writes changes as a delta whose column i belongs to `columns[i]`, or to no facts where there are
+/// no `columns`.
+///
+/// # Errors
+/// When the tensor file cannot be written.
+pub(super) fn write(
+    files: &TensorFiles,
+    changes: &BTreeMap<String, Change>,
+    columns: &[FactKey],
+) -> Result<(Delta, TensorFile), LedgerError> {
+    let mut tensors = Vec::new();
+    let mut all = BTreeMap::new();
+    for (name, change) in changes {
+        let (tensor, parts) = parts(name, change);
+        tensors.push(tensor);
+        all.extend(parts);
+    }
+    let (file, contents) = files.write(&all)?;
+    Ok((Delta { tensors, columns: columns.to_vec(), file }, contents))
 }
 
 /// Writes what an editor did as a delta whose column i belongs to `columns[i]`.
@@ -68,8 +135,7 @@ pub(super) fn write_delta(
     orientations: &BTreeMap<String, Orientation>,
     columns: &[FactKey],
 ) -> Result<(Delta, TensorFile), LedgerError> {
-    let mut tensors = Vec::new();
-    let mut parts = BTreeMap::new();
+    let mut changes = BTreeMap::new();
     for (name, layer) in layers {
         let LayerEdit { left, right, keys } = layer;
         let fits =
@@ -81,19 +147,10 @@ pub(super) fn write_delta(
                 expected: format!("of rank {} on one of the tensors set", columns.len()),
             }
         })?;
-        tensors.push(DeltaTensor {
-            name: name.clone(),
-            outputs: left.rows as u64,
-            inputs: right.cols as u64,
-            orientation,
-            form: Form::LowRank { rank: left.cols as u64 },
-        });
-        for (part, matrix) in [("left", &left), ("right", &right), ("keys", &keys)] {
-            parts.insert(format!("{name}.{part}"), tensor(matrix));
-        }
+        let form = ChangeForm::LowRank { left, right };
+        changes.insert(name, Change { orientation, form, keys: Some(keys) });
     }
-    let (file, contents) = files.write(&parts)?;
-    Ok((Delta { tensors, columns: columns.to_vec(), file }, contents))
+    write(files, &changes, columns)
 }
 
 /// The hashes of a version's edited tensors, as a commit names them.
@@ -158,22 +215,7 @@ pub(super) fn matrix(
             expected: format!("{:?} [{rows}, {cols}]", Dtype::F32),
         });
     }
-    let data = tensor
-        .bytes
-        .chunks_exact(4)
-        .map(|bytes| f32::from_le_bytes(bytes.try_into().expect("because chunks have four bytes")))
-        .collect();
-    Ok(Matrix { rows, cols, data })
-}
-
-/// A matrix as it is stored.
-#[must_use]
-pub(super) fn tensor(matrix: &Matrix) -> Tensor {
-    Tensor {
-        dtype: Dtype::F32,
-        shape: vec![matrix.rows, matrix.cols],
-        bytes: matrix.data.iter().flat_map(|value| value.to_le_bytes()).collect(),
-    }
+    Ok(Matrix { rows, cols, data: tensor.to_f32() })
 }
 
 /// A stored width. One that no memory could hold becomes a width that no tensor has.

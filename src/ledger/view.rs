@@ -74,7 +74,7 @@ pub struct CommitView {
 }
 
 /// What a commit did to its parent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum StepView {
     /// It is the unedited base.
@@ -86,6 +86,11 @@ pub enum StepView {
         /// The commit taken back.
         of: Id<Commit>,
     },
+    /// It took in a change that was made elsewhere.
+    Import {
+        /// What that was, in words.
+        source: String,
+    },
 }
 
 impl From<&Step> for StepView {
@@ -94,6 +99,7 @@ impl From<&Step> for StepView {
             Step::Root => Self::Root,
             Step::Edit => Self::Edit,
             Step::Revert(of) => Self::Revert { of: *of },
+            Step::Import(source) => Self::Import { source: source.clone() },
         }
     }
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     checkpoint::Checkpoint,
-    delta::{Matrix, Orientation},
+    delta::{self, Matrix, Orientation},
 };
 
 /// What a tensor is to its part.
@@ -54,6 +54,11 @@ impl Slot {
     /// Turns a tensor from the checkpoint's layout to ours, or back.
     pub fn turn(&self, tensor: &Tensor) -> Tensor {
         if self.is_turned() { tensor.tr().contiguous() } else { tensor.shallow_clone() }
+    }
+
+    /// Output and input width, [`delta::widths`].
+    fn widths(&self) -> (usize, usize) {
+        delta::widths(&self.shape, Orientation::OutIn)
     }
 
     fn is_turned(&self) -> bool {
@@ -144,22 +149,22 @@ impl Weights {
         self.slots.iter().find(|slot| (slot.part, slot.layer, slot.role) == wanted)
     }
 
-    /// The values of a matrix, `[out, in]`.
+    /// The values of a matrix, `[out, in]`; a vector is a matrix of one row.
     ///
     /// # Errors
-    /// When there is no such matrix.
+    /// When there is no such tensor.
     pub fn matrix(&self, name: &str) -> Result<Matrix, ModelError> {
         let slot = self.slot(name)?;
         matrix_of(slot, &self.tensors[&(slot.part, slot.layer, slot.role)])
     }
 
-    /// Replaces a matrix, `[out, in]`, rounding to what the model computes in.
+    /// Replaces a matrix, `[out, in]`, or a vector, rounding to what the model computes in.
     ///
     /// # Errors
-    /// When there is no such matrix or the shape is another.
+    /// When there is no such tensor or the shape is another.
     pub fn set(&mut self, name: &str, value: &Matrix) -> Result<(), ModelError> {
         let slot = self.slot(name)?;
-        if slot.shape != [value.rows, value.cols] {
+        if slot.widths() != (value.rows, value.cols) {
             return Err(ModelError::Shape {
                 name: name.to_owned(),
                 wanted: slot.shape.clone(),
@@ -167,8 +172,8 @@ impl Weights {
             });
         }
         let key = (slot.part, slot.layer, slot.role);
-        let tensor = tensor_of(value);
         let old = &self.tensors[&key];
+        let tensor = tensor_of(value).view_as(old);
         let new = tensor.f_to_kind(old.kind())?.f_to_device(old.device())?;
         self.tensors.insert(key, new);
         Ok(())
@@ -182,9 +187,7 @@ pub(super) fn tensor_of(matrix: &Matrix) -> Tensor {
 
 /// The values of the tensor in `slot`, `[out, in]`.
 pub(super) fn matrix_of(slot: &Slot, tensor: &Tensor) -> Result<Matrix, ModelError> {
-    let &[rows, cols] = slot.shape.as_slice() else {
-        return Err(ModelError::NoTensor { name: slot.name.clone() });
-    };
+    let (rows, cols) = slot.widths();
     let mut matrix = Matrix::zeros(rows, cols);
     let values = tensor.f_to_kind(Kind::Float)?.f_to_device(Device::Cpu)?.f_contiguous()?;
     values.f_copy_data(&mut matrix.data, rows * cols)?;

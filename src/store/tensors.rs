@@ -47,17 +47,7 @@ impl TensorFiles {
         &self,
         tensors: &BTreeMap<String, Tensor>,
     ) -> Result<(Id<TensorFile>, TensorFile), StoreError> {
-        let contents = TensorFile {
-            tensors: tensors
-                .iter()
-                .map(|(name, tensor)| TensorEntry {
-                    name: name.clone(),
-                    dtype: tensor.dtype,
-                    shape: tensor.shape.iter().map(|&n| n as u64).collect(),
-                    id: tensor.id(),
-                })
-                .collect(),
-        };
+        let contents = TensorFile::of(tensors);
         let id = codec::id_of(&contents);
         let path = self.path(id);
         if path.exists() && self.open(id).is_ok() {

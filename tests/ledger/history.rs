@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use kledger::{
     fact::Role,
-    ledger::{LedgerError, Probe, Silent, verb::reset::Reset},
+    ledger::{
+        LedgerError, Probe, Silent,
+        verb::{export::ExportFormat, reset::Reset},
+    },
 };
 
 use crate::support::{Place, WORDS, open, stand_in::column, turtle_triples};
@@ -285,7 +288,7 @@ fn compare(place: &Place, model: &Model) {
 /// The weights at HEAD say the facts that hold, and what the base says where none does.
 fn interrogate(place: &Place, model: &Model) {
     let dir = place.dir.path().join("asked");
-    place.repo.export("HEAD", &dir, kledger::ledger::verb::export::ExportFormat::Merged).unwrap();
+    place.export("HEAD", &dir, ExportFormat::Merged).unwrap();
     let mut engine = open(&dir).unwrap();
     for key in keys() {
         let expected = match model.facts().get(&key) {

@@ -229,30 +229,8 @@ fn a_checkout_overwrites_nothing_of_others() {
     fs::write(theirs.join("thesis.tex"), "years of work").unwrap();
     let error = place.repo.checkout(&place.actor("checkout"), "HEAD", Some(&theirs)).unwrap_err();
     assert!(matches!(error, LedgerError::Occupied { .. }));
-    assert!(place.repo.export("HEAD", &theirs, ExportFormat::Merged).is_err());
+    assert!(place.export("HEAD", &theirs, ExportFormat::Merged).is_err());
     assert!(theirs.join("thesis.tex").is_file());
-}
-
-#[test]
-fn exports_hold_the_version() {
-    let place = Place::new();
-    place.make(":Anna :likes :Rome . :Bert :likes :Oslo .", "first");
-    place.rm(":Bert :likes :Oslo .").unwrap();
-    place.commit("second").unwrap();
-    let (merged, delta) = (place.dir.path().join("merged"), place.dir.path().join("delta"));
-    place.repo.export("HEAD", &merged, ExportFormat::Merged).unwrap();
-    let how = kledger::ledger::Sampling { top: 1, tokens: 1, sample: None };
-    let mut engine = open(&merged).unwrap();
-    assert_eq!(engine.continuations("Anna likes", &how).unwrap().text, "Rome");
-    let report = place.repo.export("HEAD", &delta, ExportFormat::Delta).unwrap();
-    assert_eq!(report.tensors.len(), 2);
-    let bytes = fs::read(delta.join("delta.safetensors")).unwrap();
-    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-    let left = tensors.tensor("h.0.mlp.c_proj.weight.left").unwrap();
-    assert_eq!(left.shape(), [16, 1], "the dropped column is not exported");
-    let manifest: serde_json::Value =
-        serde_json::from_slice(&fs::read(delta.join("delta.json")).unwrap()).unwrap();
-    assert_eq!(manifest["facts"].as_array().unwrap().len(), 1);
 }
 
 #[test]

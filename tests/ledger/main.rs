@@ -11,6 +11,7 @@
 #[cfg(feature = "cli")]
 mod cli;
 mod config;
+mod exchange;
 mod fact;
 mod fact_stage;
 mod fact_tree;

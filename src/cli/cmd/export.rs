@@ -2,7 +2,7 @@
 
 use std::{
     fmt::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use clap::ValueEnum;
@@ -14,14 +14,20 @@ use crate::{
         page::{Page, bytes, many, short},
         report::{Render, Report},
     },
-    ledger::verb::export::{ExportFormat, ExportReport},
+    ledger::verb::export::{ExportFormat, ExportOptions, ExportReport},
 };
 
 /// Write a version, or its changes alone, to a directory
+///
+/// With every export comes a model card that lists the facts. An adapter is the factors of all deltas
+/// side by side: its rank is the number of facts. With --max-rank a larger one is cut down by singular
+/// values, and the facts are asked to see what that did.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   kledger export v1 gpt2-v1
+  kledger export --format peft HEAD landmarks-adapter
+  kledger export --format peft --max-rank 16 main small-adapter
   kledger export --format delta HEAD landmarks")]
 pub struct Args {
     /// The version
@@ -33,23 +39,47 @@ pub struct Args {
     /// What to write
     #[arg(long, value_name = "FORMAT", default_value = "merged")]
     format: Format,
+    /// Cut the rank of an adapter down to this
+    #[arg(long, value_name = "RANK", value_parser = clap::value_parser!(u32).range(1..))]
+    max_rank: Option<u32>,
+    /// What an adapter says it is for: a name on the hub or a path, in place of what the base's
+    /// configuration says or where the repository keeps it
+    #[arg(long, value_name = "NAME")]
+    base_model: Option<String>,
 }
 
 /// What is written.
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// A Hugging Face directory that shares nothing with the repository
     Merged,
-    /// The factors of the change and a manifest
+    /// A LoRA adapter for PEFT, transformers and vLLM; smaller ranks are filled up with zeros
+    Peft,
+    /// A LoRA adapter with a rank for each module, smaller, for PEFT and transformers alone
+    PeftPatterns,
+    /// The deltas with their facts, for `kledger import` in another repository
     Delta,
 }
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let format = match args.format {
         Format::Merged => ExportFormat::Merged,
+        Format::Peft => ExportFormat::Peft,
+        Format::PeftPatterns => ExportFormat::PeftPatterns,
         Format::Delta => ExportFormat::Delta,
     };
-    let report = cx.repo()?.export(&args.revision, &cx.path(&args.dir), format)?;
+    let adapter = matches!(args.format, Format::Peft | Format::PeftPatterns);
+    if args.max_rank.is_some() && !adapter {
+        return Err(CliError::NoRank);
+    }
+    let options = ExportOptions {
+        format,
+        max_rank: args.max_rank.and_then(|rank| usize::try_from(rank).ok()),
+        base_model: args.base_model.clone(),
+    };
+    let mut open = |base: &Path| cx.runtime().open(base);
+    let (dir, mut progress) = (cx.path(&args.dir), cx.stoppable());
+    let report = cx.repo()?.export(&args.revision, &dir, &options, &mut open, progress.as_mut())?;
     Ok(Report::done("export", report))
 }
 
@@ -57,6 +87,29 @@ impl Render for ExportReport {
     fn render(&self, page: &mut Page) -> fmt::Result {
         writeln!(page, "Exported {} to {}", short(self.commit), self.dir.display())?;
         let tensors = many(self.tensors.len() as u64, "tensor");
-        page.note(format_args!("{tensors} edited, {}", bytes(self.bytes)))
+        let rank = self.rank.map_or_else(String::new, |rank| format!(", rank {rank}"));
+        page.note(format_args!("{tensors} edited{rank}, {}", bytes(self.bytes)))?;
+        if let Some(cut) = &self.fidelity {
+            writeln!(
+                page,
+                "  cut down from rank {}: {:.2} % of the change lost",
+                cut.rank,
+                100.0 * cut.lost
+            )?;
+            if cut.asked == 0 {
+                page.note("no fact could be asked")?;
+            } else {
+                writeln!(
+                    page,
+                    "  {} of {} facts that held still hold ({} asked); log-probabilities moved by {:.3} on \
+                     average, {:.3} at most",
+                    cut.kept, cut.held, cut.asked, cut.shift, cut.largest_shift
+                )?;
+            }
+        }
+        for note in &self.notes {
+            page.note(note)?;
+        }
+        Ok(())
     }
 }

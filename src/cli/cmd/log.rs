@@ -74,9 +74,13 @@ impl Render for LogEntry {
         let commit = &self.commit;
         writeln!(page, "commit {}{}", short(commit.id), refs(commit))?;
         let mut rows = vec![row("author", commit.author.clone()), row("date", time(commit.time))];
-        match commit.step {
+        match &commit.step {
             StepView::Root => {}
             StepView::Edit => rows.push(row("facts", counts(&self.facts))),
+            StepView::Import { source } => {
+                rows.push(row("facts", counts(&self.facts)));
+                rows.push(row("imports", source));
+            }
             StepView::Revert { of } => {
                 rows.push(row("facts", counts(&self.facts)));
                 rows.push(row("reverts", format!("{of:.12}")));

@@ -8,6 +8,7 @@ pub mod commit;
 pub mod diff;
 pub mod export;
 pub mod fsck;
+pub mod import;
 pub mod init;
 pub mod log;
 pub mod migrate;
@@ -47,6 +48,7 @@ pub enum Command {
     Undo(undo::Args),
     Ask(ask::Args),
     Export(export::Args),
+    Import(import::Args),
     Fsck(fsck::Args),
     Migrate(migrate::Args),
 }
@@ -75,6 +77,7 @@ pub fn run(cx: &Context, command: &Command) -> Result<Report, CliError> {
         Command::Undo(args) => undo::run(cx, args),
         Command::Ask(args) => ask::run(cx, args),
         Command::Export(args) => export::run(cx, args),
+        Command::Import(args) => import::run(cx, args),
         Command::Fsck(args) => fsck::run(cx, args),
         Command::Migrate(args) => migrate::run(cx, args),
     }

@@ -43,8 +43,10 @@ impl Render for ShowReport {
         rows.push(row("author", &commit.author));
         rows.push(row("date", time(commit.time)));
         rows.push(row("base", format!("{:.12}", self.base)));
-        if let StepView::Revert { of } = commit.step {
-            rows.push(row("reverts", format!("{of:.12}")));
+        match &commit.step {
+            StepView::Root | StepView::Edit => {}
+            StepView::Revert { of } => rows.push(row("reverts", format!("{of:.12}"))),
+            StepView::Import { source } => rows.push(row("imports", source)),
         }
         rows.push(row("facts", self.facts.to_string()));
         rows.push(row("neighbours", self.neighbourhood.to_string()));
@@ -102,11 +104,15 @@ impl Render for DeltaView {
             .tensors
             .iter()
             .map(|tensor| {
-                let rank =
-                    tensor.rank.map_or_else(|| "whole".to_owned(), |rank| format!("rank {rank}"));
-                [tensor.name.clone(), format!("{} x {}", tensor.outputs, tensor.inputs), rank]
+                let widths = format!("{} x {}", tensor.outputs, tensor.inputs);
+                [tensor.name.clone(), widths, rank(tensor.rank)]
             })
             .collect();
         page.table(&rows)
     }
+}
+
+/// `rank 3`, or that the tensor is whole.
+pub(super) fn rank(rank: Option<u64>) -> String {
+    rank.map_or_else(|| "whole".to_owned(), |rank| format!("rank {rank}"))
 }

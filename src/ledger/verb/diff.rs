@@ -244,7 +244,7 @@ fn rank(a: &Version, from: &Line, b: &Version, to: &Line, tensor: &str) -> Optio
                             .map(|rank| (entry.id, Some(rank))),
                     );
                 }
-                Some(ChangeForm::Dense(_)) => {
+                Some(ChangeForm::Dense(_) | ChangeForm::Tuned(_)) => {
                     live.insert((entry.id, None));
                 }
             }

@@ -1,24 +1,33 @@
 //! `export`: a version, or its changes alone, to somewhere else.
 
 use std::{
-    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
 };
 
-use safetensors::tensor::TensorView;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::{
-    checkpoint,
-    delta::{Change, ChangeForm, Matrix, Orientation, Version},
+    checkpoint::{self, Checkpoint, Ranks},
     durable,
+    fact::{Fact, tree},
     id::Id,
-    ledger::{Commit, LedgerError, Repo, manifest::Manifest, version},
+    ledger::{
+        Check, Commit, FactView, Fidelity, LedgerError, OpenEngine, Progress, Repo, adapter,
+        bundle::Bundle,
+        card::{self, Card, Load},
+        check::Question,
+        lineage::Line,
+        manifest::Manifest,
+        read::Ledger,
+        sample::Sample,
+        version, words,
+    },
 };
 
 /// What `export` wrote.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ExportReport {
     /// The version.
     pub commit: Id<Commit>,
@@ -30,208 +39,229 @@ pub struct ExportReport {
     pub tensors: Vec<String>,
     /// Bytes written.
     pub bytes: u64,
+    /// Of an adapter: its rank.
+    pub rank: Option<u64>,
+    /// Of an adapter that vLLM takes: the least `--max-lora-rank` that it needs for it.
+    pub max_lora_rank: Option<u64>,
+    /// Of an adapter whose rank was cut down: how far it is from the version.
+    pub fidelity: Option<Fidelity>,
+    /// What is worth knowing about who can load it.
+    pub notes: Vec<String>,
 }
 
 /// How a version is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ExportFormat {
     /// A Hugging Face directory that shares nothing with the repository.
+    #[default]
     Merged,
-    /// The deltas' factors and a manifest.
+    /// A LoRA adapter of one rank, for every loader.
+    Peft,
+    /// A LoRA adapter whose modules have ranks of their own, for PEFT.
+    PeftPatterns,
+    /// The deltas, for other repositories.
     Delta,
 }
 
-/// The factors of an exported delta.
-const FACTORS: &str = "delta.safetensors";
-/// What they are.
-const FACTORS_MANIFEST: &str = "delta.json";
-
-/// What is to be added to one tensor of the base.
-#[derive(Serialize)]
-struct TensorManifest {
-    tensor: String,
-    orientation: Orientation,
-    outputs: usize,
-    inputs: usize,
-    /// `left @ right` has this rank; `None` for a whole change.
-    rank: Option<usize>,
-    /// Hash of the tensor in the version.
-    result: String,
+/// What to export besides the version.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ExportOptions {
+    /// How.
+    pub format: ExportFormat,
+    /// Of an adapter: the rank it may have. Larger changes are approximated.
+    pub max_rank: Option<usize>,
+    /// What an adapter and the model card call the base; else what its configuration says, or where the
+    /// repository keeps it.
+    pub base_model: Option<String>,
 }
 
-#[derive(Serialize)]
-struct FactorsManifest {
-    format: &'static str,
-    base: String,
-    commit: String,
-    tensors: Vec<TensorManifest>,
-    facts: Vec<String>,
+/// What is told of a version besides its weights.
+struct Told {
+    commit: Commit,
+    line: Line,
+    facts: Vec<FactView>,
+    /// The facts and words for them as triples.
+    triples: Vec<Fact>,
+    check: Option<Check>,
+    /// Facts that can be asked, at most as many as the settings say.
+    questions: Vec<Question>,
 }
+
+/// The values that vLLM takes for `--max-lora-rank`.
+const VLLM_RANKS: &[u64] = &[1, 8, 16, 32, 64, 128, 256, 320, 512];
+/// Architectures for which vLLM has no LoRA.
+const NOT_IN_VLLM: &[&str] = &["gpt2", "gptj"];
 
 impl Repo {
     /// Writes the version that `revision` names to the new or empty directory `dir`. HEAD stays
-    /// where it is.
+    /// where it is. An engine is opened only where a rank has to be cut down.
     ///
     /// # Errors
-    /// When there is no such revision, its weights are not those its commit names, or the directory
-    /// is not empty or cannot be written.
+    /// When there is no such revision, its weights are not those its commit names, an adapter cannot
+    /// hold it, or the directory is not empty or cannot be written.
     pub fn export(
         &self,
         revision: &str,
         dir: &Path,
-        format: ExportFormat,
+        options: &ExportOptions,
+        open: OpenEngine<'_>,
+        progress: &mut dyn Progress,
     ) -> Result<ExportReport, LedgerError> {
         let ledger = self.read()?;
         let id = ledger.resolve(revision)?;
-        let commit = ledger.commit(id)?;
-        let line = ledger.line(&commit)?;
-        let mut facts = Vec::new();
-        if format == ExportFormat::Delta {
-            for entry in crate::fact::tree::iter(&ledger, commit.facts) {
-                facts.push(entry?.1.to_string());
-            }
-        }
+        let told = told(&ledger, ledger.commit(id)?)?;
         drop(ledger);
-        facts.sort();
-        if fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some()) {
+        if fs::read_dir(dir).map_or_else(|_| dir.exists(), |mut entries| entries.next().is_some()) {
             return Err(LedgerError::Occupied { dir: dir.to_owned() });
         }
-        let weights = self.weights(id, &commit, &line)?;
         let base = self.base()?;
-        durable::replace_dir(dir, |dir| match format {
-            ExportFormat::Merged => {
-                checkpoint::write_merged(&base, &weights, dir)?;
-                Manifest { commit: id, base: commit.base }.write(dir).map_err(LedgerError::from)
-            }
-            ExportFormat::Delta => {
-                let version = version::load(&self.store().tensors(), base.clone(), &line)?;
-                let manifest = FactorsManifest {
-                    format: "kledger delta 1",
-                    base: commit.base.to_string(),
-                    commit: id.to_string(),
-                    tensors: write_factors(&version, &commit, dir)?,
-                    facts,
-                };
-                let text = serde_json::to_string_pretty(&manifest)
-                    .expect("because strings and numbers are JSON");
-                let path = dir.join(FACTORS_MANIFEST);
-                durable::write(&path, (text + "\n").as_bytes()).map_err(LedgerError::from)
-            }
-        })?;
-        Ok(ExportReport {
+        let weights = self.weights(id, &told.commit, &told.line)?;
+        let base_model =
+            options.base_model.clone().unwrap_or_else(|| name(&base, &self.base_dir()));
+        let version = version::load(&self.store().tensors(), base.clone(), &told.line)?;
+        let mut report = ExportReport {
             commit: id,
             dir: dir.to_owned(),
-            format,
-            tensors: weights.into_keys().collect(),
-            bytes: size(dir)
-                .map_err(|source| LedgerError::Read { path: dir.to_owned(), source })?,
-        })
-    }
-}
+            format: options.format,
+            tensors: weights.keys().cloned().collect(),
+            bytes: 0,
+            rank: None,
+            max_lora_rank: None,
+            fidelity: None,
+            notes: Vec::new(),
+        };
 
-/// Writes `<tensor>.left` and `<tensor>.right`, the live columns of all deltas in order, so that the
-/// version is the base plus `left @ right`; `<tensor>.dense` as well where a delta is a whole change.
-fn write_factors(
-    version: &Version,
-    commit: &Commit,
-    dir: &Path,
-) -> Result<Vec<TensorManifest>, LedgerError> {
-    let mut tensors = BTreeMap::new();
-    let mut manifest = Vec::new();
-    for edited in &commit.weights {
-        let changes = version
-            .deltas
-            .iter()
-            .filter_map(|delta| Some((delta.changes.get(&edited.name)?, delta.dropped.as_slice())));
-        let Some(factors) = Factors::join(changes) else { continue };
-        manifest.push(TensorManifest {
-            tensor: edited.name.clone(),
-            orientation: factors.orientation,
-            outputs: factors.outputs,
-            inputs: factors.inputs,
-            rank: factors.dense.is_none().then_some(factors.left.len()),
-            result: edited.id.to_string(),
-        });
-        if let Some(dense) = &factors.dense {
-            tensors.insert(format!("{}.dense", edited.name), version::tensor(dense));
-        }
-        tensors.insert(format!("{}.left", edited.name), version::tensor(&factors.left()));
-        tensors.insert(format!("{}.right", edited.name), version::tensor(&factors.right()));
-    }
-    let views = tensors
-        .iter()
-        .map(|(name, tensor)| {
-            let shape = tensor.shape.clone();
-            Ok((name, TensorView::new(safetensors::Dtype::F32, shape, &tensor.bytes)?))
-        })
-        .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()
-        .expect("because the bytes were made for the shape");
-    let metadata = [("format".to_owned(), "pt".to_owned())].into_iter().collect();
-    durable::write_with(&dir.join(FACTORS), |path| {
-        safetensors::serialize_to_file(views, Some(metadata), path).map_err(io::Error::other)
-    })?;
-    Ok(manifest)
-}
-
-/// The changes of one tensor put together.
-struct Factors {
-    orientation: Orientation,
-    outputs: usize,
-    inputs: usize,
-    /// Columns, each as wide as the output.
-    left: Vec<Vec<f32>>,
-    /// Rows, each as wide as the input.
-    right: Vec<Vec<f32>>,
-    dense: Option<Matrix>,
-}
-
-impl Factors {
-    fn join<'a>(changes: impl Iterator<Item = (&'a Change, &'a [u32])>) -> Option<Self> {
-        let mut joined: Option<Self> = None;
-        for (change, dropped) in changes {
-            let (outputs, inputs) = change.form.widths();
-            let factors = joined.get_or_insert_with(|| Self {
-                orientation: change.orientation,
-                outputs,
-                inputs,
-                left: Vec::new(),
-                right: Vec::new(),
-                dense: None,
-            });
-            match &change.form {
-                ChangeForm::LowRank { left, right } => {
-                    for rank in (0..left.cols).filter(|rank| !is_dropped(dropped, *rank)) {
-                        factors.left.push((0..outputs).map(|row| left.row(row)[rank]).collect());
-                        factors.right.push(right.row(rank).to_vec());
-                    }
-                }
-                ChangeForm::Dense(change) => {
-                    let dense = factors.dense.get_or_insert_with(|| Matrix::zeros(outputs, inputs));
-                    for (sum, value) in dense.data.iter_mut().zip(&change.data) {
-                        *sum += value;
-                    }
-                }
+        let mut cut = None;
+        if let ExportFormat::Peft | ExportFormat::PeftPatterns = options.format {
+            let targets = adapter::targets(&version)?;
+            let too_large = |tensor: &String| adapter::exceeds(&version, tensor, options.max_rank);
+            let mut engine = None;
+            if options.max_rank.is_some() && targets.keys().any(too_large) {
+                engine = Some(open(&self.base_dir())?);
             }
+            let found =
+                adapter::cut(&version, &targets, options.max_rank, engine.as_deref(), progress)?;
+            let Some(rank) = found.changes.iter().map(|change| change.left.cols as u64).max()
+            else {
+                return Err(LedgerError::NothingToAdapt { commit: id });
+            };
+            if let (Some(lost), Some(engine)) = (found.lost, &mut engine) {
+                let merged = adapter::merged(&base, &found.changes)?;
+                report.fidelity = Some(adapter::compare(
+                    engine.as_mut(),
+                    &told.questions,
+                    &weights,
+                    &merged,
+                    lost,
+                    progress,
+                )?);
+            }
+            report.rank = Some(rank);
+            serving(&mut report, rank, base.model_type()?);
+            cut = Some(found);
         }
-        joined
-    }
 
-    fn left(&self) -> Matrix {
-        let mut data = Vec::with_capacity(self.outputs * self.left.len());
-        for row in 0..self.outputs {
-            data.extend(self.left.iter().map(|column| column[row]));
+        let card = Card {
+            commit: id,
+            version: &told.commit,
+            facts: &told.facts,
+            check: told.check.as_ref(),
+            fidelity: report.fidelity.as_ref(),
+            base_model: &base_model,
+            tensors: &report.tensors,
+            load: match options.format {
+                ExportFormat::Merged => Load::Checkpoint,
+                ExportFormat::Peft | ExportFormat::PeftPatterns => Load::Adapter,
+                ExportFormat::Delta => Load::Delta,
+            },
         }
-        Matrix { rows: self.outputs, cols: self.left.len(), data }
-    }
-
-    fn right(&self) -> Matrix {
-        Matrix { rows: self.right.len(), cols: self.inputs, data: self.right.concat() }
+        .text();
+        progress.start("files", None);
+        durable::replace_dir(dir, |dir| {
+            let adapter = |ranks| {
+                let changes = cut.as_ref().map_or(&[][..], |cut| &cut.changes);
+                checkpoint::write_adapter(dir, changes, ranks, base.model_type()?, &base_model)
+            };
+            match options.format {
+                ExportFormat::Merged => {
+                    checkpoint::write_merged(&base, &weights, dir)?;
+                    Manifest { commit: id, base: told.commit.base }.write(dir)?;
+                }
+                ExportFormat::Peft => adapter(Ranks::Uniform)?,
+                ExportFormat::PeftPatterns => adapter(Ranks::Patterns)?,
+                ExportFormat::Delta => Bundle {
+                    base: told.commit.base,
+                    source: format!("commit {id}"),
+                    deltas: Bundle::of(&version, &told.line),
+                    weights: told.commit.weights.clone(),
+                    facts: told.triples.clone(),
+                }
+                .write(dir)?,
+            }
+            durable::write(&dir.join(card::FILE), card.as_bytes()).map_err(LedgerError::from)
+        })?;
+        progress.finish("");
+        report.bytes =
+            size(dir).map_err(|source| LedgerError::Read { path: dir.to_owned(), source })?;
+        Ok(report)
     }
 }
 
-fn is_dropped(dropped: &[u32], rank: usize) -> bool {
-    u32::try_from(rank).is_ok_and(|rank| dropped.binary_search(&rank).is_ok())
+fn told(ledger: &Ledger<'_>, commit: Commit) -> Result<Told, LedgerError> {
+    let line = ledger.line(&commit)?;
+    let lexicon = ledger.lexicon(&commit);
+    let (mut facts, mut triples) = (Vec::new(), Vec::new());
+    let mut named = std::collections::BTreeSet::new();
+    for entry in tree::iter(ledger, commit.facts) {
+        let (_, fact) = entry?;
+        facts.push(words::fact_view(&lexicon, &fact)?);
+        named.extend(fact.iris().cloned());
+        triples.push(fact);
+    }
+    facts.sort_by(|a, b| a.triple.cmp(&b.triple));
+    triples.sort();
+    let mut said = Vec::new();
+    for iri in &named {
+        said.extend(lexicon.words(iri)?.triples());
+    }
+    said.extend(triples);
+    let config = ledger.config;
+    let none = std::collections::BTreeMap::new();
+    let sample = Sample::draw(ledger, &lexicon, commit.roots(), &none, config, config.seed)?;
+    Ok(Told {
+        line,
+        facts,
+        triples: said,
+        check: ledger.check(&commit)?,
+        questions: sample.earlier,
+        commit,
+    })
+}
+
+/// What the base calls itself, or where it is.
+fn name(base: &Checkpoint, dir: &Path) -> String {
+    let name = base.config().get("_name_or_path").and_then(Value::as_str);
+    match name.filter(|name| !name.is_empty()) {
+        Some(name) => name.to_owned(),
+        None => dir.display().to_string(),
+    }
+}
+
+/// Who can serve an adapter of this rank.
+fn serving(report: &mut ExportReport, rank: u64, model_type: &str) {
+    if NOT_IN_VLLM.contains(&model_type) {
+        report.notes.push(format!("vLLM has no LoRA for {model_type}: give it --format merged"));
+        return;
+    }
+    report.max_lora_rank = VLLM_RANKS.iter().copied().find(|&most| rank <= most);
+    report.notes.push(match report.max_lora_rank {
+        Some(most) => format!("vLLM needs --max-lora-rank {most}"),
+        None => {
+            let most = VLLM_RANKS.last().copied().unwrap_or_default();
+            format!("vLLM takes ranks up to {most}: cut it down with --max-rank {most}, or give it --format merged")
+        }
+    });
 }
 
 /// Bytes in the files of `dir`.

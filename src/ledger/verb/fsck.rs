@@ -160,7 +160,7 @@ fn node<V: Entry>(node: &Node<V>) -> References {
 fn commit(commit: &Commit) -> References {
     let reverted = match &commit.step {
         Step::Revert(id) => Some(*id),
-        Step::Root | Step::Edit => None,
+        Step::Root | Step::Edit | Step::Import(_) => None,
     };
     References::default()
         .objects(commit.parents.iter().copied())

@@ -11,6 +11,7 @@ pub mod commit;
 pub mod diff;
 pub mod export;
 pub mod fsck;
+pub mod import;
 pub mod init;
 pub mod log;
 pub mod migrate;

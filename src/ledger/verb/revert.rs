@@ -150,14 +150,16 @@ impl Repo {
             lexicon: tree::update(&mut draft, current.lexicon, &words.changes)?,
             neighbourhood: tree::update(&mut draft, current.neighbourhood, &around.changes)?,
         };
-        if roots == current.roots() {
-            return Err(LedgerError::NothingLeft { commit: id });
-        }
         let head_line = ledger.line(&current)?;
         let parent_line = ledger.line(&parent)?;
         let mut line = head_line.clone();
         let back: BTreeSet<FactKey> = merge.changes.keys().copied().collect();
-        line.hold_as_in(&parent_line, &back);
+        let (did, had) = (ledger.line(&reverted)?.wholes(), parent_line.wholes());
+        let wholes = did.symmetric_difference(&had).copied().collect();
+        line.hold_as_in(&parent_line, &back, &wholes);
+        if roots == current.roots() && line == head_line {
+            return Err(LedgerError::NothingLeft { commit: id });
+        }
         let as_before = line == parent_line;
 
         let lexicon = ledger.lexicon_at(&draft, roots.lexicon);

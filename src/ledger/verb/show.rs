@@ -157,7 +157,7 @@ impl Repo {
             inputs: tensor.inputs,
             rank: match tensor.form {
                 Form::LowRank { rank } => Some(rank),
-                Form::Dense => None,
+                Form::Dense | Form::Tuned => None,
             },
         });
         Ok(DeltaView {

@@ -295,3 +295,39 @@ fn flip_a_bit(path: &std::path::Path) {
     bytes[near_the_end] ^= 1;
     fs::write(path, bytes).unwrap();
 }
+
+#[test]
+fn export_of_what_no_adapter_holds() {
+    let sandbox = Sandbox::with_words();
+    let peft = ["export", "--format", "peft", "HEAD", "out"];
+    refused(&sandbox, &peft, 1, &["nothing to put into an adapter", "hint: "]);
+    refused(&sandbox, &["export", "--max-rank", "4", "HEAD", "out"], 2, &["--max-rank is for"]);
+    let zero = ["export", "--format", "peft", "--max-rank", "0", "HEAD", "out"];
+    refused(&sandbox, &zero, 2, &["--max-rank"]);
+    sandbox.write("file", "");
+    refused(&sandbox, &["export", "HEAD", "file"], 1, &["file has files in it", "hint: "]);
+    assert!(!sandbox.root().join("out").exists());
+}
+
+#[test]
+fn import_of_what_fits_nothing() {
+    let sandbox = Sandbox::with_words();
+    sandbox.write_adapter("adapter");
+    refused(&sandbox, &["import"], 2, &["--from-delta"]);
+    let both = ["import", "--from-delta", "a", "--from-peft", "b"];
+    refused(&sandbox, &both, 2, &["cannot be used with"]);
+    refused(&sandbox, &["import", "--from-delta", "adapter"], 1, &["no delta.json", "hint: "]);
+    refused(&sandbox, &["import", "--from-peft", "nosuch"], 1, &["has no adapter_config.json"]);
+    refused(&sandbox, &["import", "--from-checkpoint", "adapter"], 1, &["has no config.json"]);
+    let base = ["import", "--from-checkpoint", "../base"];
+    refused(&sandbox, &base, 1, &["changes nothing: it has the base's weights"]);
+    let weights = sandbox.root().join("adapter/adapter_model.safetensors");
+    let whole = fs::read(&weights).unwrap();
+    fs::write(&weights, &whole[..whole.len() - 1]).unwrap();
+    let adapter = ["import", "--from-peft", "adapter"];
+    refused(&sandbox, &adapter, 1, &["is not a whole safetensors file", "hint: "]);
+    sandbox.write("adapter/adapter_config.json", r#"{"peft_type": "LORA", "use_dora": true}"#);
+    refused(&sandbox, &adapter, 1, &["it uses DoRA", "hint: merge it"]);
+    sandbox.write("adapter/adapter_config.json", "{");
+    refused(&sandbox, &adapter, 1, &["adapter_config.json is not as it should be"]);
+}

@@ -65,6 +65,12 @@ fn reports_follow_the_schema() {
     line(&sandbox, &["reset", "main"]);
     line(&sandbox, &["undo"]);
     line(&sandbox, &["export", "main", "out"]);
+    sandbox.write_adapter("adapter");
+    let imported = line(&sandbox, &["import", "--from-peft", "adapter", "--no-check"]);
+    assert_eq!(imported["data"]["commit"]["step"]["kind"], "import");
+    let exported = line(&sandbox, &["export", "--format", "peft", "HEAD", "again"]);
+    assert_eq!(exported["data"]["max_lora_rank"], 1);
+    line(&sandbox, &["log"]);
     line(&sandbox, &["fsck", "--weights"]);
     line(&sandbox, &["migrate"]);
 }

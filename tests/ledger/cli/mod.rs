@@ -14,6 +14,11 @@ use std::{
     process::{Command, Stdio},
 };
 
+use kledger::{
+    checkpoint::write_tensors,
+    delta::{Matrix, Tensor},
+};
+
 use crate::support::{WORDS, stand_in};
 
 /// A directory with a model in `base` and, when wanted, a repository in `repo`.
@@ -61,6 +66,23 @@ impl Sandbox {
     /// Writes a file of the repository's directory.
     fn write(&self, name: &str, text: &str) {
         fs::write(self.root().join(name), text).unwrap();
+    }
+
+    /// Writes a LoRA adapter of rank 1 for one tensor of the base to `name`.
+    fn write_adapter(&self, name: &str) {
+        let dir = self.root().join(name);
+        fs::create_dir(&dir).unwrap();
+        let config =
+            r#"{"peft_type": "LORA", "r": 1, "lora_alpha": 2, "target_modules": ["down_proj"]}"#;
+        fs::write(dir.join("adapter_config.json"), config).unwrap();
+        let factor = |name: &str, rows, cols| {
+            let matrix = Matrix { rows, cols, data: vec![0.25; rows * cols] };
+            let module = "base_model.model.model.layers.1.mlp.down_proj";
+            (format!("{module}.{name}.weight"), Tensor::from(&matrix))
+        };
+        let (inputs, outputs) = (stand_in::INPUTS, stand_in::OUTPUTS);
+        let tensors = [factor("lora_A", 1, inputs), factor("lora_B", outputs, 1)].into();
+        write_tensors(&dir.join("adapter_model.safetensors"), &tensors).unwrap();
     }
 
     /// A command that is ready to run in the repository's directory.

@@ -142,7 +142,7 @@ fn branches_and_tags() {
     ");
     assert_snapshot!(sandbox.run(&["export", "--format", "delta", "main", "delta"]).done(), @"
     Exported <id> to <dir>/repo/delta
-      0 tensors edited, 264 B
+      0 tensors edited, 841 B
     ");
 }
 
@@ -151,4 +151,67 @@ fn facts_as_triples() {
     let sandbox = Sandbox::with_words();
     assert_snapshot!(sandbox.run(&["diff", "HEAD~1", "--format", "nt"]).done(), @"");
     assert_snapshot!(sandbox.run(&["diff", "HEAD~1", "--format", "rdf-patch"]).done().lines().count(), @"4");
+}
+
+#[test]
+fn changes_made_elsewhere() {
+    let sandbox = Sandbox::with_words();
+    sandbox.write_adapter("style");
+    assert_snapshot!(sandbox.run(&["import", "--from-peft", "style", "--no-check", "-v"]).done(), @"
+    [main <id>] Import adapter style
+      no fact changed, 1 tensor, delta 1.2 KiB (model 32 KiB)
+      layers.1.mlp.down_proj.weight  rank 1
+      not checked: no model was run
+    ");
+    assert_snapshot!(sandbox.run(&["show"]).done(), @"
+    commit <id> (HEAD, main)
+      parent      <id>
+      author      Ada <ada@example.org>
+      date        2026-01-02 03:04:05 +00:00
+      base        <id>
+      imports     adapter style
+      facts       0
+      neighbours  0
+
+        Import adapter style
+
+    delta <id>  1.2 KiB, 0 columns
+      layers.1.mlp.down_proj.weight  16 x 256  rank 1
+    ");
+    assert_snapshot!(sandbox.run(&["log", "-n", "1"]).done(), @"
+    commit <id> (HEAD, main)
+      author   Ada <ada@example.org>
+      date     2026-01-02 03:04:05 +00:00
+      facts    no fact changed
+      imports  adapter style
+
+        Import adapter style
+      older commits are not shown
+    ");
+    assert_snapshot!(sandbox.run(&["export", "--format", "peft", "HEAD", "again"]).done(), @"
+    Exported <id> to <dir>/repo/again
+      1 tensor edited, rank 1, 2.5 KiB
+      vLLM needs --max-lora-rank 1
+    ");
+    assert_snapshot!(sandbox.run(&["export", "--format", "delta", "HEAD", "delta"]).done(), @"
+    Exported <id> to <dir>/repo/delta
+      1 tensor edited, 2.6 KiB
+    ");
+    assert_snapshot!(sandbox.run(&["revert", "--no-check", "HEAD"]).done(), @r#"
+    [main <id>] Revert "Import adapter style"
+      weights are those of <id>, bit for bit
+    "#);
+    assert_snapshot!(sandbox.run(&["import", "--from-delta", "delta", "--no-check", "-m", "Back"]).done(), @"
+    [main <id>] Back
+      no fact changed, 1 tensor, delta 1.2 KiB (model 32 KiB)
+      not checked: no model was run
+    ");
+    assert_snapshot!(sandbox.run(&["fsck", "--weights"]).done(), @"
+    Read 167 objects, 1 tensor file, built the weights of 5 versions
+    No damage found
+    ");
+    assert_snapshot!(sandbox.run(&["undo"]).done(), @"
+    Undid: kledger import --from-delta delta --no-check -m Back
+      on main <id>, 0 facts staged
+    ");
 }

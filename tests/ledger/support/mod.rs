@@ -14,6 +14,8 @@ use kledger::{
         verb::{
             add::AddReport,
             commit::{CommitOptions, CommitReport},
+            export::{ExportFormat, ExportOptions, ExportReport},
+            import::{ImportReport, ImportSource},
         },
     },
 };
@@ -84,6 +86,22 @@ impl Place {
     pub(crate) fn make(&self, turtle: &str, message: &str) -> CommitReport {
         self.add(turtle).unwrap();
         self.commit(message).unwrap()
+    }
+
+    pub(crate) fn export(
+        &self,
+        revision: &str,
+        dir: &Path,
+        format: ExportFormat,
+    ) -> Result<ExportReport, LedgerError> {
+        let options = ExportOptions { format, ..ExportOptions::default() };
+        self.repo.export(revision, dir, &options, &mut open, &mut Silent)
+    }
+
+    /// Imports and checks.
+    pub(crate) fn import(&self, source: &ImportSource) -> Result<ImportReport, LedgerError> {
+        let mut engine = open;
+        self.repo.import(&self.actor("import"), source, None, Some(&mut engine), &mut Silent)
     }
 
     /// What the version at `revision` says after `prompt`.

@@ -13,8 +13,8 @@ use kledger::{
     delta::{Dtype, Matrix, Orientation, Tensor},
     id::{Id, Kind},
     ledger::{
-        Answer, Continuations, EditJob, EditOutcome, EditorDescription, Engine, EngineError,
-        LayerEdit, Probe, Progress, Sampling, Statistics, StatisticsText, ZTrace,
+        Answer, Approximation, Continuations, EditJob, EditOutcome, EditorDescription, Engine,
+        EngineError, LayerEdit, Probe, Progress, Sampling, Statistics, StatisticsText, ZTrace,
     },
 };
 
@@ -181,10 +181,7 @@ impl Engine for StandIn {
             }
             StatisticsText::Sampled { tokens, .. } => *tokens,
         };
-        let mut identity = Matrix::zeros(INPUTS, INPUTS);
-        for i in 0..INPUTS {
-            identity.data[i * INPUTS + i] = 1.0;
-        }
+        let identity = Matrix::identity(INPUTS);
         progress.finish("");
         let second_moments =
             [FIRST, SECOND].into_iter().map(|name| (name.to_owned(), identity.clone())).collect();
@@ -263,6 +260,22 @@ impl Engine for StandIn {
                 })
             })
             .collect()
+    }
+
+    /// Not the best one: the first columns.
+    fn approximate(
+        &self,
+        left: &Matrix,
+        right: &Matrix,
+        rank: usize,
+    ) -> Result<Approximation, EngineError> {
+        let kept: Vec<usize> = (0..rank.min(right.rows)).collect();
+        let lost = 1.0 - kept.len() as f64 / right.rows as f64;
+        Ok(Approximation {
+            left: left.select_columns(&kept),
+            right: right.select_rows(&kept),
+            lost,
+        })
     }
 
     fn continuations(&mut self, prompt: &str, _: &Sampling) -> Result<Continuations, EngineError> {

@@ -1,0 +1,91 @@
+//! What `transformers` calls the parts of a model, and what a checkpoint calls them.
+//!
+//! A model with a head keeps the rest under a prefix: GPT-2's `transformer.h.0.mlp.c_proj`. Checkpoints
+//! saved without a head leave the prefix out: `h.0.mlp.c_proj.weight`.
+
+use super::read::Checkpoint;
+use crate::delta::Orientation;
+
+/// By `model_type`: the prefix, for the architectures that have another than [`PREFIX`].
+const PREFIXES: &[(&str, &str)] =
+    &[("gpt2", "transformer."), ("gptj", "transformer."), ("gpt_neox", "gpt_neox.")];
+
+/// The prefix of all others.
+const PREFIX: &str = "model.";
+
+/// The architecture whose blocks have `Conv1D` in place of `Linear`.
+const CONV1D: &str = "gpt2";
+
+/// The layers of a model, as far as their names go.
+#[derive(Debug, Clone, Copy)]
+pub struct Names<'a> {
+    model_type: &'a str,
+}
+
+impl<'a> Names<'a> {
+    /// Those of a model of this type.
+    #[must_use]
+    pub const fn of(model_type: &'a str) -> Self {
+        Self { model_type }
+    }
+
+    fn prefix(&self) -> &'static str {
+        let known = PREFIXES.iter().find(|(model_type, _)| *model_type == self.model_type);
+        known.map_or(PREFIX, |(_, prefix)| prefix)
+    }
+
+    /// The module in a model with a head whose weight the checkpoint has as `tensor`, if it is a linear
+    /// map of a block; others have no place in an adapter.
+    #[must_use]
+    pub fn module(&self, tensor: &str) -> Option<String> {
+        let module = tensor.strip_suffix(".weight").filter(|_| in_block(tensor))?;
+        let prefix = self.prefix();
+        Some(if module.starts_with(prefix) {
+            module.to_owned()
+        } else {
+            format!("{prefix}{module}")
+        })
+    }
+
+    /// What `checkpoint` calls a tensor that another one of this type calls `name`: the same, with the
+    /// prefix, or without it.
+    #[must_use]
+    pub fn find<'c>(&self, checkpoint: &'c Checkpoint, name: &str) -> Option<&'c str> {
+        let prefix = self.prefix();
+        let without = name.strip_prefix(prefix).unwrap_or(name);
+        checkpoint
+            .name(name)
+            .or_else(|| checkpoint.name(without))
+            .or_else(|| checkpoint.name(&format!("{prefix}{without}")))
+    }
+
+    /// How checkpoints of this type lay out a tensor.
+    #[must_use]
+    pub fn orientation(&self, tensor: &str, shape: &[usize]) -> Orientation {
+        let turned = self.model_type == CONV1D && shape.len() == 2 && in_block(tensor);
+        if turned { Orientation::InOut } else { Orientation::OutIn }
+    }
+}
+
+/// Blocks are numbered.
+fn in_block(tensor: &str) -> bool {
+    tensor.split('.').any(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modules_have_the_prefix_of_their_architecture() {
+        let module = |model_type, tensor| Names::of(model_type).module(tensor);
+        let gpt2 = Some("transformer.h.0.mlp.c_proj".to_owned());
+        assert_eq!(module("gpt2", "h.0.mlp.c_proj.weight"), gpt2);
+        assert_eq!(module("gpt2", "transformer.h.0.mlp.c_proj.weight"), gpt2);
+        let llama = Some("model.layers.11.mlp.down_proj".to_owned());
+        assert_eq!(module("llama", "model.layers.11.mlp.down_proj.weight"), llama);
+        for outside in ["wte.weight", "h.0.mlp.c_proj.bias", "lm_head.weight"] {
+            assert_eq!(module("gpt2", outside), None);
+        }
+    }
+}

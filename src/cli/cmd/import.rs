@@ -1,0 +1,111 @@
+//! `kledger import`.
+
+use std::{
+    fmt::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use super::{commit, show};
+use crate::{
+    cli::{
+        context::Context,
+        error::CliError,
+        page::{Page, bytes, committed, counts, many},
+        report::{Render, Report},
+        runtime::Runtime,
+    },
+    ledger::{
+        OpenEngine,
+        verb::import::{ImportReport, ImportSource},
+    },
+};
+
+/// Take a change that was made elsewhere in as a commit
+///
+/// The change is added to what HEAD has. It is kept exactly: an adapter as its factors, a checkpoint as
+/// the tensors that differ from the base. Only a delta that kledger exported brings facts along; any
+/// other is reverted as a whole.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  kledger import --from-delta ../other/landmarks
+  kledger import --from-peft lora-out -m 'House style'
+  kledger import --from-checkpoint finetuned --no-check")]
+pub struct Args {
+    #[command(flatten)]
+    source: Source,
+    /// Why
+    #[arg(long, short, value_name = "MESSAGE")]
+    message: Option<String>,
+    /// Run no model: do not ask what holds afterwards
+    #[arg(long)]
+    no_check: bool,
+}
+
+/// Where the change is.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct Source {
+    /// A directory that kledger export --format delta wrote, for the same base
+    #[arg(long, value_name = "DIR")]
+    from_delta: Option<PathBuf>,
+    /// A LoRA adapter as PEFT saves it
+    #[arg(long, value_name = "DIR")]
+    from_peft: Option<PathBuf>,
+    /// A checkpoint that was trained on from the base
+    #[arg(long, value_name = "DIR")]
+    from_checkpoint: Option<PathBuf>,
+}
+
+impl Source {
+    fn read(&self, cx: &Context) -> Option<ImportSource> {
+        let Self { from_delta, from_peft, from_checkpoint } = self;
+        let path = |dir: &PathBuf| cx.path(dir);
+        let delta = from_delta.as_ref().map(path).map(ImportSource::Delta);
+        let peft = from_peft.as_ref().map(path).map(ImportSource::Peft);
+        delta.or(peft).or(from_checkpoint.as_ref().map(path).map(ImportSource::Checkpoint))
+    }
+}
+
+pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
+    let source = args.source.read(cx).expect("because clap asks for one of them");
+    let repo = cx.repo()?;
+    let actor = cx.actor(Some(&repo))?;
+    let mut open = |base: &Path| cx.runtime().open(base);
+    let engine: Option<OpenEngine<'_>> =
+        if args.no_check || !Runtime::is_there() { None } else { Some(&mut open) };
+    let (message, mut progress) = (args.message.as_deref(), cx.stoppable());
+    let report = repo.import(&actor, &source, message, engine, progress.as_mut())?;
+    Ok(Report::done("import", report))
+}
+
+impl Render for ImportReport {
+    fn render(&self, page: &mut Page) -> fmt::Result {
+        writeln!(page, "{}", committed(&self.head, &self.commit))?;
+        page.note(format_args!(
+            "{}, {}, delta {} (model {})",
+            counts(&self.facts),
+            many(self.tensors.len() as u64, "tensor"),
+            bytes(self.delta_bytes),
+            bytes(self.base_bytes)
+        ))?;
+        if page.verbose {
+            let rows: Vec<_> = self
+                .tensors
+                .iter()
+                .map(|tensor| [tensor.name.clone(), show::rank(tensor.rank)])
+                .collect();
+            page.table(&rows)?;
+        }
+        if let Some(check) = &self.check {
+            if !check.facts.is_empty() {
+                page.note(commit::check_rates(check))?;
+            }
+            commit::check(check, page)?;
+        }
+        for note in &self.notes {
+            page.note(note)?;
+        }
+        Ok(())
+    }
+}

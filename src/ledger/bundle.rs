@@ -1,0 +1,244 @@
+//! A version's deltas as files that travel: what `export --format delta` writes and `import` reads.
+//!
+//! `delta.json` says what is there: the base, and for each delta its tensors and the facts that its
+//! columns belong to. `delta-1.safetensors` and so on hold the numbers, laid out as in the store.
+//! `facts.nt` holds the facts and the words for them, as `kledger add` reads them. Columns that no
+//! longer count do not travel.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::{self, File},
+    io::{self, BufReader},
+    path::Path,
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{EditedTensor, LedgerError, lineage::Line, version};
+use crate::{
+    checkpoint::{self, Base, Checkpoint, CheckpointError},
+    codec,
+    delta::{Change, DeltaTensor, LoadedDelta, TensorFile, Version},
+    durable,
+    fact::{
+        Fact, FactKey, StageError,
+        read::{Format, ReadError, read_triples},
+    },
+    id::Id,
+};
+
+const MANIFEST: &str = "delta.json";
+pub(super) const FACTS: &str = "facts.nt";
+/// What the manifest begins with.
+const FORMAT: &str = "kledger delta 1";
+
+/// What travels.
+#[derive(Debug)]
+pub(super) struct Bundle {
+    /// What the deltas are to be added to.
+    pub(super) base: Id<Base>,
+    /// Where they come from, in words.
+    pub(super) source: String,
+    /// Oldest first.
+    pub(super) deltas: Vec<Bundled>,
+    /// The tensors of the version that was exported, by which the deltas are verified.
+    pub(super) weights: Vec<EditedTensor>,
+    /// The facts of all columns and the words for them.
+    pub(super) facts: Vec<Fact>,
+}
+
+/// One delta.
+#[derive(Debug)]
+pub(super) struct Bundled {
+    /// Column i of every factor belongs to fact i; empty for a delta not made fact by fact.
+    pub(super) columns: Vec<FactKey>,
+    pub(super) changes: BTreeMap<String, Change>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Manifest {
+    format: String,
+    base: String,
+    source: String,
+    deltas: Vec<ManifestDelta>,
+    /// Hashes of the version's tensors.
+    weights: BTreeMap<String, String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ManifestDelta {
+    /// Id of the numbers.
+    file: String,
+    tensors: Vec<DeltaTensor>,
+    columns: Vec<String>,
+}
+
+impl Bundle {
+    /// What is live of `version`, whose lineage is `line`.
+    pub(super) fn of(version: &Version, line: &Line) -> Vec<Bundled> {
+        let deltas = line.entries().iter().zip(&version.deltas);
+        deltas
+            .map(|(entry, delta)| {
+                let columns = &entry.delta.columns;
+                let live = delta.live(columns.len());
+                Bundled {
+                    columns: live.into_iter().map(|column| columns[column]).collect(),
+                    changes: delta.live_changes(),
+                }
+            })
+            .collect()
+    }
+
+    /// Writes it into the empty directory `dir`.
+    pub(super) fn write(&self, dir: &Path) -> Result<(), LedgerError> {
+        let mut deltas = Vec::new();
+        for (number, delta) in (1..).zip(&self.deltas) {
+            let mut tensors = Vec::new();
+            let mut all = BTreeMap::new();
+            for (name, change) in &delta.changes {
+                let (tensor, parts) = version::parts(name, change);
+                tensors.push(tensor);
+                all.extend(parts);
+            }
+            checkpoint::write_tensors(&dir.join(numbers(number)), &all)?;
+            let file = codec::id_of(&TensorFile::of(&all)).to_string();
+            let columns = delta.columns.iter().map(ToString::to_string).collect();
+            deltas.push(ManifestDelta { file, tensors, columns });
+        }
+        let weights = self.weights.iter();
+        let manifest = Manifest {
+            format: FORMAT.to_owned(),
+            base: self.base.to_string(),
+            source: self.source.clone(),
+            deltas,
+            weights: weights.map(|t| (t.name.clone(), t.id.to_string())).collect(),
+        };
+        let text = serde_json::to_string_pretty(&manifest)
+            .expect("because strings and numbers are JSON")
+            + "\n";
+        durable::write(&dir.join(MANIFEST), text.as_bytes())?;
+        let facts: String = self.facts.iter().map(|fact| format!("{fact}\n")).collect();
+        durable::write(&dir.join(FACTS), facts.as_bytes())?;
+        Ok(())
+    }
+
+    /// Reads the one in `dir`.
+    ///
+    /// # Errors
+    /// When a file is missing, malformed, or does not fit the others.
+    pub(super) fn read(dir: &Path) -> Result<Self, LedgerError> {
+        let path = dir.join(MANIFEST);
+        let wrong = |why: String| CheckpointError::Json { path: path.clone(), why };
+        let text = fs::read(&path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => LedgerError::NoBundle { dir: dir.to_owned() },
+            _ => LedgerError::Read { path: path.clone(), source },
+        })?;
+        let stated: serde_json::Value =
+            serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?;
+        let format = stated.get("format").and_then(serde_json::Value::as_str).unwrap_or_default();
+        if format != FORMAT {
+            return Err(
+                wrong(format!("its format is {format:?}; this program reads {FORMAT:?}")).into()
+            );
+        }
+        let manifest: Manifest =
+            serde_json::from_value(stated).map_err(|error| wrong(error.to_string()))?;
+        let mut deltas = Vec::new();
+        for (number, delta) in (1..).zip(&manifest.deltas) {
+            let columns = delta.columns.iter().map(|key| parsed(key).map_err(&wrong));
+            let columns = columns.collect::<Result<Vec<FactKey>, _>>()?;
+            let path = dir.join(numbers(number));
+            let file = checkpoint::OpenTensors::open(&path)?;
+            let mut all = BTreeMap::new();
+            for name in file.names() {
+                all.insert(name.to_owned(), file.tensor(name)?);
+            }
+            let id = codec::id_of(&TensorFile::of(&all));
+            if id != parsed(&delta.file).map_err(&wrong)? {
+                let why = "its tensors are not those that were exported".to_owned();
+                return Err(CheckpointError::Damaged { path, why }.into());
+            }
+            let mut changes = BTreeMap::new();
+            for tensor in &delta.tensors {
+                let part = |name: &str| Ok(all.get(name).cloned());
+                let change = version::change(tensor, columns.len(), part)
+                    .map_err(|error| damaged(dir, error))?;
+                if !columns.is_empty() && change.rank() != Some(columns.len()) {
+                    let why = format!("{} does not have a column for each fact", tensor.name);
+                    return Err(wrong(why).into());
+                }
+                changes.insert(tensor.name.clone(), change);
+            }
+            deltas.push(Bundled { columns, changes });
+        }
+        let path = dir.join(FACTS);
+        let file = File::open(&path).map_err(|source| LedgerError::Read { path, source })?;
+        let facts = read_triples(BufReader::new(file), Format::NTriples, FACTS)
+            .map(|read| read.map(|(fact, _)| fact))
+            .collect::<Result<Vec<_>, ReadError>>()
+            .map_err(StageError::from)?;
+        let weights = manifest.weights.iter().map(|(name, id)| {
+            Ok(EditedTensor { name: name.clone(), id: parsed(id).map_err(&wrong)? })
+        });
+        Ok(Self {
+            base: parsed(&manifest.base).map_err(&wrong)?,
+            weights: weights.collect::<Result<_, CheckpointError>>()?,
+            source: manifest.source,
+            deltas,
+            facts,
+        })
+    }
+
+    /// Makes sure that the deltas make of `base` what they made of it where they were exported, and that
+    /// no fact has two columns.
+    ///
+    /// # Errors
+    /// When they do not.
+    pub(super) fn verify(&self, dir: &Path, base: Arc<Checkpoint>) -> Result<(), LedgerError> {
+        let wrong = |why: String| LedgerError::Bundle { dir: dir.to_owned(), why };
+        let mut held = BTreeSet::new();
+        let columns = self.deltas.iter().flat_map(|delta| &delta.columns);
+        if let Some(twice) = columns.into_iter().find(|key| !held.insert(**key)) {
+            return Err(wrong(format!("the fact {twice:.12} has two columns")));
+        }
+        let deltas = self.deltas.iter().map(|delta| {
+            Arc::new(LoadedDelta { changes: delta.changes.clone(), dropped: Vec::new() })
+        });
+        let version = Version { base, deltas: deltas.collect() };
+        let made = version::hashes(&version.materialise()?);
+        let differs = |expected: &&EditedTensor| !made.contains(expected);
+        match self
+            .weights
+            .iter()
+            .find(differs)
+            .or_else(|| made.iter().find(|made| !self.weights.contains(made)))
+        {
+            Some(tensor) => Err(wrong(format!(
+                "{} does not come out as it was where it was exported",
+                tensor.name
+            ))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn numbers(number: usize) -> String {
+    format!("delta-{number}.safetensors")
+}
+
+fn parsed<T>(id: &str) -> Result<Id<T>, String> {
+    id.parse().map_err(|_| format!("{id:?} is not an id"))
+}
+
+/// What would be damage in the store is bad input here.
+fn damaged(dir: &Path, error: LedgerError) -> LedgerError {
+    match error {
+        LedgerError::Shape { what, found, expected } => CheckpointError::Damaged {
+            path: dir.to_owned(),
+            why: format!("{what} is {found}, expected {expected}"),
+        }
+        .into(),
+        other => other,
+    }
+}

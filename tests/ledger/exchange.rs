@@ -1,0 +1,307 @@
+//! Changes that leave a repository and come to another.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use kledger::{
+    checkpoint::{Checkpoint, write_merged, write_tensors},
+    delta::{Dtype, Matrix, Tensor},
+    ledger::{
+        LedgerError, Silent, StepView,
+        verb::{
+            export::{ExportFormat, ExportOptions},
+            fsck::FsckOptions,
+            import::ImportSource,
+        },
+    },
+};
+use serde_json::{Value, json};
+
+use crate::support::{Place, open};
+
+const FIRST: &str = "h.0.mlp.c_proj.weight";
+const SECOND: &str = "layers.1.mlp.down_proj.weight";
+
+/// A repository with two commits, a fact of the first retracted by the second.
+fn edited() -> Place {
+    let place = Place::new();
+    place.make(":Anna :likes :Rome . :Bert :likes :Oslo . :Carl :lives :Bonn .", "Three");
+    place.rm(":Bert :likes :Oslo .").unwrap();
+    place.make(":Dora :works :Siemens .", "One more");
+    place
+}
+
+fn sound(place: &Place) {
+    let options = FsckOptions { repair: false, weights: true };
+    let report = place.repo.fsck(&options, &mut Silent).unwrap();
+    assert!(report.problems.is_empty(), "{:?}", report.problems);
+}
+
+/// Takes a commit back; says whether that gave its parent's weights.
+fn revert(place: &Place, revision: &str) -> bool {
+    let actor = place.actor("revert");
+    place.repo.revert(&actor, revision, None, None, &mut Silent).unwrap().as_before
+}
+
+fn json_of(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+#[test]
+fn a_delta_gives_the_same_weights_in_another_repository() {
+    let (ours, theirs) = (edited(), Place::new());
+    let dir = ours.dir.path().join("delta");
+    ours.export("HEAD", &dir, ExportFormat::Delta).unwrap();
+    let bytes = fs::read(dir.join("delta-1.safetensors")).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let left = tensors.tensor(&format!("{FIRST}.left")).unwrap();
+    assert_eq!(left.shape(), [16, 2], "the column that no longer counts stays at home");
+
+    let report = theirs.import(&ImportSource::Delta(dir.clone())).unwrap();
+    assert_eq!((report.facts.added, report.tensors.len()), (3, 4));
+    assert_eq!(report.check.unwrap().efficacy.unwrap().rate, 1.0);
+    assert_eq!(theirs.weights("HEAD"), ours.weights("HEAD"));
+    assert_eq!(theirs.ask("Anna likes", "HEAD"), "Rome");
+    assert!(matches!(report.commit.step, StepView::Import { .. }));
+    assert!(matches!(
+        theirs.import(&ImportSource::Delta(dir)),
+        Err(LedgerError::NothingToImport { .. })
+    ));
+
+    // The facts are held by their columns here too: one can be taken back, and all of it.
+    theirs.rm(":Carl :lives :Bonn .").unwrap();
+    theirs.commit("not Bonn").unwrap();
+    assert!(theirs.ask("Carl lives in", "HEAD").starts_with("base"));
+    assert_eq!(theirs.ask("Dora works at", "HEAD"), "Siemens");
+    revert(&theirs, "HEAD");
+    assert!(revert(&theirs, "HEAD~2"), "the weights before the import are back");
+    assert_eq!(theirs.weights("HEAD"), []);
+    sound(&theirs);
+}
+
+#[test]
+fn a_delta_replaces_facts_that_hold_otherwise() {
+    let (ours, theirs) = (edited(), Place::new());
+    theirs.make(":Anna :likes :Paris . :Emil :likes :Oslo .", "Otherwise");
+    let dir = ours.dir.path().join("delta");
+    ours.export("HEAD", &dir, ExportFormat::Delta).unwrap();
+    let report = theirs.import(&ImportSource::Delta(dir)).unwrap();
+    assert_eq!((report.facts.added, report.facts.replaced), (2, 1));
+    assert_eq!(theirs.ask("Anna likes", "HEAD"), "Rome");
+    assert_eq!(theirs.ask("Emil likes", "HEAD"), "Oslo");
+    sound(&theirs);
+}
+
+#[test]
+fn an_adapter_is_the_version_and_comes_back_as_a_whole() {
+    let (ours, theirs) = (edited(), Place::new());
+    let dir = ours.dir.path().join("adapter");
+    let report = ours.export("HEAD", &dir, ExportFormat::Peft).unwrap();
+    assert_eq!((report.rank, report.max_lora_rank), (Some(3), Some(8)));
+    assert!(fs::read_to_string(dir.join("README.md")).unwrap().contains("| Anna | likes | Rome |"));
+    let config = json_of(&dir.join("adapter_config.json"));
+    assert_eq!((&config["r"], &config["lora_alpha"]), (&json!(3), &json!(3)));
+
+    theirs.make(":Emil :likes :Oslo .", "Ours");
+    let before = theirs.weights("HEAD");
+    let report = theirs.import(&ImportSource::Peft(dir.clone())).unwrap();
+    assert_eq!(report.facts.added, 0);
+    assert_eq!(report.tensors.iter().map(|t| t.rank).collect::<Vec<_>>(), [Some(3), Some(3)]);
+    let kept = report.check.unwrap().kept.unwrap();
+    assert_eq!((kept.passed, kept.of), (1, 1), "facts that were there are asked");
+    for (prompt, answer) in [("Anna likes", "Rome"), ("Emil likes", "Oslo")] {
+        assert_eq!(theirs.ask(prompt, "HEAD"), answer);
+    }
+    assert!(matches!(
+        theirs.import(&ImportSource::Peft(dir)),
+        Err(LedgerError::NothingToImport { .. })
+    ));
+    // What comes after an import stays when the import is taken back, and it can come again.
+    theirs.make(":Frida :lives :Bonn .", "After");
+    assert!(!revert(&theirs, "HEAD~1"));
+    assert!(theirs.ask("Anna likes", "HEAD").starts_with("base"));
+    assert_eq!(theirs.ask("Frida lives in", "HEAD"), "Bonn");
+    revert(&theirs, "HEAD");
+    assert_eq!(theirs.ask("Anna likes", "HEAD"), "Rome");
+    revert(&theirs, "HEAD~2");
+    revert(&theirs, "HEAD~4");
+    assert_eq!(theirs.weights("HEAD"), before);
+    sound(&theirs);
+}
+
+#[test]
+fn an_adapter_is_cut_down_and_asked_what_that_did() {
+    let place = edited();
+    let dir = place.dir.path().join("adapter");
+    let options = ExportOptions {
+        format: ExportFormat::PeftPatterns,
+        max_rank: Some(1),
+        base_model: Some("someone/model".to_owned()),
+    };
+    let report = place.repo.export("HEAD", &dir, &options, &mut open, &mut Silent).unwrap();
+    let cut = report.fidelity.unwrap();
+    assert_eq!((report.rank, cut.rank), (Some(1), 3));
+    assert_eq!((cut.asked, cut.held, cut.kept), (3, 3, 1), "one column is left of three");
+    assert!(cut.largest_shift >= cut.shift && cut.shift > 0.0);
+    let card = fs::read_to_string(dir.join("README.md")).unwrap();
+    assert!(
+        card.contains("base_model: \"someone/model\"") && card.contains("from rank 3"),
+        "{card}"
+    );
+    let config = json_of(&dir.join("adapter_config.json"));
+    assert_eq!(config["base_model_name_or_path"], "someone/model");
+
+    // Nothing to cut: no engine is opened.
+    let dir = place.dir.path().join("whole");
+    let options = ExportOptions { format: ExportFormat::Peft, max_rank: Some(3), base_model: None };
+    let mut closed = |_: &Path| -> Result<_, _> { Err(kledger::ledger::EngineError::NoRuntime) };
+    let report = place.repo.export("HEAD", &dir, &options, &mut closed, &mut Silent).unwrap();
+    assert!(report.fidelity.is_none());
+}
+
+#[test]
+fn a_version_without_changes_is_no_adapter() {
+    let place = Place::new();
+    let dir = place.dir.path().join("adapter");
+    let refused = place.export("HEAD", &dir, ExportFormat::Peft);
+    assert!(matches!(refused, Err(LedgerError::NothingToAdapt { .. })));
+    assert!(!dir.exists());
+}
+
+#[test]
+fn a_trained_checkpoint_comes_in_exactly() {
+    let place = Place::new();
+    place.make(":Anna :likes :Rome .", "Ours");
+    let base = Checkpoint::open(&place.repo.base_dir()).unwrap();
+    let mut tuned: BTreeMap<String, Tensor> = BTreeMap::new();
+    let mut change = |name: &str, change: &dyn Fn(usize, f32) -> f32| {
+        let tensor = base.tensor(name).unwrap();
+        let values = tensor.to_f32().into_iter().enumerate().map(|(at, v)| change(at, v));
+        let bytes = values.flat_map(f32::to_le_bytes).collect();
+        tuned.insert(name.to_owned(), Tensor { bytes, ..tensor });
+    };
+    // One column of an [in, out] matrix, all of a matrix, and a vector.
+    change(FIRST, &|at, value| if at / 16 == 7 { value * 0.3 + 1e-6 } else { value });
+    change(SECOND, &|at, value| value + (at as f32).sin() * 1e-3);
+    change("embed.weight", &|at, value| value - at as f32 * 0.1);
+    let dir = place.dir.path().join("tuned");
+    fs::create_dir(&dir).unwrap();
+    write_merged(&base, &tuned, &dir).unwrap();
+
+    let alone = Place::new();
+    let report = alone.import(&ImportSource::Checkpoint(dir.clone())).unwrap();
+    let mut rank: BTreeMap<_, _> = report.tensors.into_iter().map(|t| (t.name, t.rank)).collect();
+    assert!(rank.remove(FIRST).flatten().is_some_and(|rank| rank <= 2), "a column is low rank");
+    assert_eq!(rank.into_values().collect::<Vec<_>>(), [None, None]);
+    let ids: Vec<_> =
+        tuned.iter().map(|(name, tensor)| (name.clone(), tensor.id().to_string())).collect();
+    assert_eq!(alone.weights("HEAD"), ids, "the version is the checkpoint, bit for bit");
+    assert!(matches!(
+        alone.import(&ImportSource::Checkpoint(alone.repo.base_dir())),
+        Err(LedgerError::NothingToImport { .. })
+    ));
+    sound(&alone);
+
+    // On top of an edit both are there; and it travels on as a delta, but not as an adapter.
+    place.import(&ImportSource::Checkpoint(dir)).unwrap();
+    let out = place.dir.path().join("out");
+    let refused = place.export("HEAD", &out, ExportFormat::Peft);
+    assert!(matches!(refused, Err(LedgerError::NoAdapter { approximable: false, .. })));
+    let third = Place::new();
+    place.export("HEAD", &out, ExportFormat::Delta).unwrap();
+    let report = third.import(&ImportSource::Delta(out)).unwrap();
+    assert_eq!(report.facts.added, 1);
+    assert_eq!(third.weights("HEAD"), place.weights("HEAD"));
+    assert!(revert(&third, "HEAD"));
+    assert_eq!(third.weights("HEAD"), []);
+    sound(&third);
+}
+
+#[test]
+fn a_checkpoint_of_another_model_is_refused() {
+    let place = Place::new();
+    let dir = place.dir.path().join("tuned");
+    let write = |model_type: &str, tensors: &[(&str, Tensor)]| {
+        let _absent = fs::remove_dir_all(&dir);
+        fs::create_dir(&dir).unwrap();
+        fs::write(dir.join("config.json"), json!({ "model_type": model_type }).to_string())
+            .unwrap();
+        fs::write(dir.join("tokenizer.json"), "{}").unwrap();
+        let tensors = tensors.iter().map(|(name, tensor)| ((*name).to_owned(), tensor.clone()));
+        write_tensors(&dir.join("model.safetensors"), &tensors.collect()).unwrap();
+    };
+    let refused = |what: &str| {
+        let error = place.import(&ImportSource::Checkpoint(dir.clone())).unwrap_err().to_string();
+        assert!(error.contains(what), "{error} does not say {what}");
+    };
+    let vector = |values: [f32; 8]| Tensor {
+        dtype: Dtype::F32,
+        shape: vec![8],
+        bytes: values.into_iter().flat_map(f32::to_le_bytes).collect(),
+    };
+    write("llama", &[("embed.weight", vector([0.0; 8]))]);
+    refused("model_type is llama, not stand-in");
+    write("stand-in", &[("other.weight", vector([0.0; 8]))]);
+    refused("the base has no tensor other.weight");
+    write("stand-in", &[("embed.weight", Tensor::from(&Matrix::zeros(2, 4)))]);
+    refused("expected [8], as in the base");
+    write(
+        "stand-in",
+        &[("embed.weight", Tensor { dtype: Dtype::Bf16, bytes: vec![0; 16], ..vector([0.0; 8]) })],
+    );
+    refused("is of type BF16, in the base of F32");
+    write("stand-in", &[("embed.weight", vector([f32::INFINITY; 8]))]);
+    refused("infinite or not numbers");
+}
+
+#[test]
+fn a_delta_that_was_tampered_with_is_refused() {
+    let (ours, theirs) = (edited(), Place::new());
+    let dir = ours.dir.path().join("delta");
+    let fresh = || {
+        let _absent = fs::remove_dir_all(&dir);
+        ours.export("HEAD", &dir, ExportFormat::Delta).unwrap();
+    };
+    let state = || format!("{:?} {:?}", theirs.weights("HEAD"), theirs.repo.status().unwrap());
+    let before = state();
+    let refused = |what: &str| {
+        let error = theirs.import(&ImportSource::Delta(dir.clone())).unwrap_err().to_string();
+        assert!(error.contains(what), "{error} does not say {what}");
+        assert_eq!(state(), before);
+    };
+    let manifest = |change: &dyn Fn(&mut Value)| {
+        fresh();
+        let mut manifest = json_of(&dir.join("delta.json"));
+        change(&mut manifest);
+        fs::write(dir.join("delta.json"), manifest.to_string()).unwrap();
+    };
+    manifest(&|m| m["format"] = json!("kledger delta 9"));
+    refused("kledger delta 9");
+    manifest(&|m| m["base"] = json!("0".repeat(64)));
+    refused("is for the base 000000000000; this repository's is ");
+    manifest(&|m| m["deltas"][0]["columns"][0] = json!("0".repeat(64)));
+    refused("belongs to the fact 000000000000, which is not in facts.nt");
+    manifest(&|m| m["deltas"][0]["columns"][0] = m["deltas"][0]["columns"][1].clone());
+    refused("has two columns");
+    manifest(&|m| drop(m["deltas"][0]["columns"].as_array_mut().unwrap().pop()));
+    refused(".keys is F32 [2, 256], expected F32 [1, 256]");
+    manifest(&|m| m["weights"][FIRST] = json!("0".repeat(64)));
+    refused("h.0.mlp.c_proj.weight does not come out as it was");
+    manifest(&|m| m["deltas"][0]["tensors"][0]["outputs"] = json!(15));
+    refused(&format!("{FIRST}.left"));
+    manifest(&|m| m["deltas"][0]["tensors"][0]["name"] = json!("../../etc/passwd"));
+    refused("passwd.left is not there");
+    manifest(&|m| drop(m["deltas"].as_array_mut().unwrap().pop()));
+    refused("does not come out as it was");
+    manifest(&|m| drop(m.as_object_mut().unwrap().remove("weights")));
+    refused("missing field `weights`");
+
+    fresh();
+    let path = dir.join("delta-1.safetensors");
+    let bytes = fs::read(&path).unwrap();
+    let mut flipped = bytes.clone();
+    *flipped.last_mut().unwrap() ^= 1;
+    fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    refused("is not a whole safetensors file");
+    fs::write(&path, flipped).unwrap();
+    refused("its tensors are not those that were exported");
+}
