@@ -10,10 +10,10 @@ component = @if $(CARGO) $(1) --version >/dev/null 2>&1; \
 	then set -x; $(CARGO) $(1) $(2); \
 	else echo "SKIPPED: cargo $(1) $(2) (it comes with: rustup component add rustfmt clippy)" >&2; fi
 
-.PHONY: help libtorch build test demo lint doc bench
+.PHONY: help libtorch build test test-clients demo lint doc bench
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.* ## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 libtorch: ## get libtorch 2.11.0 into .libtorch, once (543 MB to download)
 	@command -v $(CARGO) >/dev/null || { echo "no cargo: get Rust from https://rustup.rs" >&2; exit 1; }
@@ -26,6 +26,9 @@ build: libtorch ## build the kledger binary
 test: lint doc ## all that has to pass: lints, documentation, tests with and without torch
 	$(CARGO) test --locked --no-default-features
 	$(CARGO) test --locked
+
+test-clients: build ## what transformers and peft from PyPI make of our files, and we of theirs
+	PYTHON="$(PYTHON)" tests/clients/run.sh "$(abspath $(TARGET_DIR))/debug/kledger" "$(abspath $(TARGET_DIR))/clients"
 
 demo: build ## edit facts in the shipped model, step by step
 	KLEDGER="$(abspath $(TARGET_DIR))/debug/kledger" examples/demo.sh
