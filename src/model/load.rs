@@ -48,7 +48,11 @@ impl Model {
     pub fn open(dir: &Path, device: Device, dtype: Dtype) -> Result<Self, ModelError> {
         let checkpoint = Checkpoint::open(dir)?;
         let family = family(checkpoint.model_type()?)?;
-        let spec = family.spec(Config::new(checkpoint.config()))?;
+        let config = Config::new(checkpoint.config());
+        for key in ["quantization_config", "is_encoder_decoder", "add_cross_attention"] {
+            config.refuse(key)?;
+        }
+        let spec = family.spec(config)?;
         let tokens = Tokens::open(dir)?;
         let weights = Weights::load(&checkpoint, family, &spec, device, kind(dtype))?;
         Ok(Self { checkpoint, decoder: Decoder::new(spec, weights), tokens })

@@ -7,7 +7,7 @@ use tch::{Device, Kind, Tensor};
 use super::{
     error::ModelError,
     family::Family,
-    spec::{Head, Part, Spec},
+    spec::{Part, Spec},
 };
 use crate::{
     checkpoint::Checkpoint,
@@ -216,7 +216,7 @@ fn kind_of(name: &str, dtype: safetensors::Dtype) -> Result<Kind, ModelError> {
 fn slots(family: &dyn Family, spec: &Spec, prefix: &str) -> Vec<Slot> {
     let mut slots = Vec::new();
     for row in family.parts() {
-        if row.part == Part::Head && spec.head == Head::Tied {
+        if !spec.has(row.part) {
             continue;
         }
         let prefix = if row.part == Part::Head { "" } else { prefix };
@@ -231,7 +231,7 @@ fn slots(family: &dyn Family, spec: &Spec, prefix: &str) -> Vec<Slot> {
                 orientation: row.orientation,
                 shape: row.part.shape(spec),
             };
-            let bias = row.bias.then(|| Slot {
+            let bias = spec.biases.contains(&row.part).then(|| Slot {
                 name: format!("{name}.bias"),
                 role: Role::Bias,
                 shape: weight.shape[..1].to_vec(),
