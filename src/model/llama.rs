@@ -20,11 +20,14 @@ use super::{
 };
 use crate::delta::Orientation;
 
+/// How far the attention of each layer sees.
+type Windows = Result<Vec<Option<usize>>, ModelError>;
+
 /// What sets one of the relatives apart.
 pub(super) struct Relative {
     model_type: &'static str,
     biases: fn(Config<'_>) -> Result<Vec<Part>, ModelError>,
-    windows: fn(Config<'_>, usize) -> Result<Vec<Option<usize>>, ModelError>,
+    windows: fn(Config<'_>, usize) -> Windows,
     head_norms: HeadNorms,
 }
 
@@ -157,7 +160,7 @@ fn window(config: Config<'_>) -> Result<Option<usize>, ModelError> {
 }
 
 /// Windows of the layers that `layer_types` says, or of those from `max_window_layers` on.
-fn upper_windows(config: Config<'_>, layers: usize) -> Result<Vec<Option<usize>>, ModelError> {
+fn upper_windows(config: Config<'_>, layers: usize) -> Windows {
     const DEFAULT: f64 = 28.0;
     let window = if config.flag("use_sliding_window", false)? { window(config)? } else { None };
     let Some(types) = config.words("layer_types")? else {

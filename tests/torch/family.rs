@@ -20,6 +20,8 @@ use kledger::{
 };
 use tch::{Device, Kind, Tensor};
 
+use crate::refusal::altered;
+
 const TOLERANCE: f64 = 1e-4;
 pub(crate) const MODELS: [&str; 10] = [
     "gpt2-gelu",
@@ -336,28 +338,10 @@ fn an_edited_matrix_can_be_set_and_taken_back() {
     assert!(matches!(model.edit_site(2), Err(ModelError::NoLayer { layer: 2, layers: 2 })));
 }
 
-/// A copy of a fixture with `config.json` and the tensors changed.
-fn altered(
-    config: impl Fn(&mut serde_json::Value),
-    tensors: impl Fn(&mut Vec<(String, Tensor)>),
-) -> tempfile::TempDir {
-    let (from, to) = (fixture("gpt2-gelu"), tempfile::tempdir().unwrap());
-    for file in ["tokenizer.json", "tokenizer_config.json"] {
-        fs::copy(from.join(file), to.path().join(file)).unwrap();
-    }
-    let text = fs::read(from.join("config.json")).unwrap();
-    let mut value = serde_json::from_slice(&text).unwrap();
-    config(&mut value);
-    fs::write(to.path().join("config.json"), value.to_string()).unwrap();
-    let mut named = Tensor::read_safetensors(from.join("model.safetensors")).unwrap();
-    tensors(&mut named);
-    Tensor::write_safetensors(&named, to.path().join("model.safetensors")).unwrap();
-    to
-}
-
 #[test]
 fn names_without_the_prefix_are_the_same_model() {
     let bare = altered(
+        "gpt2-gelu",
         |_| {},
         |tensors| {
             for (name, _) in tensors.iter_mut() {
@@ -374,48 +358,6 @@ fn names_without_the_prefix_are_the_same_model() {
         Batch::new(std::slice::from_ref(&expected.cases[0].ids), Padding::Right, Device::Cpu);
     let logits = done(model.decoder().forward(&batch, &mut Unprobed));
     close("logits", &last_logits(&batch, &logits, 0), &expected.values["0.logits"]);
-}
-
-#[test]
-fn what_cannot_be_computed_is_refused_by_name() {
-    let refused = |dir: &tempfile::TempDir, words: &[&str]| {
-        let message = open(dir.path()).unwrap_err().to_string();
-        for word in words {
-            assert!(message.contains(word), "{word:?} is not in {message:?}");
-        }
-    };
-    let by_config = |key: &'static str, value: serde_json::Value, words: &[&str]| {
-        let dir = altered(|config| config[key] = value.clone(), |_| {});
-        refused(&dir, words);
-    };
-    by_config("model_type", "mamba".into(), &["mamba", "gpt2"]);
-    by_config("activation_function", "snake".into(), &["activation_function", "snake", "relu"]);
-    by_config("add_cross_attention", true.into(), &["add_cross_attention"]);
-    by_config("n_head", 5.into(), &["n_head", "5", "32"]);
-    by_config("n_layer", "two".into(), &["n_layer", "two"]);
-    by_config("n_embd", serde_json::Value::Null, &["n_embd", "missing"]);
-    by_config("n_layer", 3.into(), &["transformer.h.2.attn.c_attn.weight", "more"]);
-    by_config("n_inner", 64.into(), &["h.0.mlp.c_fc.weight", "[32, 128]", "[32, 64]"]);
-
-    let lacking =
-        altered(|_| {}, |tensors| tensors.retain(|(name, _)| !name.contains("ln_f.bias")));
-    refused(&lacking, &["lacks", "transformer.ln_f.bias"]);
-    let stranger = |tensors: &mut Vec<(String, Tensor)>| {
-        let tensor = Tensor::zeros([2], (Kind::Float, Device::Cpu));
-        tensors.push(("adapter.weight".to_owned(), tensor));
-    };
-    refused(&altered(|_| {}, stranger), &["no place", "adapter.weight"]);
-    let whole = altered(
-        |_| {},
-        |tensors| {
-            for (name, tensor) in tensors.iter_mut() {
-                if name.ends_with("wpe.weight") {
-                    *tensor = tensor.to_kind(Kind::Int64);
-                }
-            }
-        },
-    );
-    refused(&whole, &["wpe.weight", "I64"]);
 }
 
 #[test]
