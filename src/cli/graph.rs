@@ -22,7 +22,7 @@ pub struct Lines {
 impl<T: Copy + Eq> Graph<T> {
     /// A page with nothing on it yet.
     #[must_use]
-    pub const fn new() -> Self {
+    pub const fn empty() -> Self {
         Self { columns: Vec::new() }
     }
 
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     fn draw(history: &[(char, &[char])]) -> String {
-        let mut graph = Graph::new();
+        let mut graph = Graph::empty();
         let mut text = String::new();
         for (commit, parents) in history {
             let lines = graph.next(*commit, parents, |p| history.iter().any(|(c, _)| *c == p));

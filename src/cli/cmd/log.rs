@@ -86,7 +86,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
 
 impl Render for Log {
     fn render(&self, page: &mut Page) -> fmt::Result {
-        let mut graph = Graph::new();
+        let mut graph = Graph::empty();
         let shown: BTreeSet<Id<Commit>> =
             self.report.entries.iter().map(|entry| entry.commit.id).collect();
         for (number, entry) in self.report.entries.iter().enumerate() {

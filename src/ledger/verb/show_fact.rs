@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     delta::Delta,
-    fact::Lexicon,
+    fact::Request,
     id::Id,
     ledger::{
         About, Commit, FactRow, LedgerError, Repo,
@@ -62,7 +62,7 @@ impl Repo {
             let (what, revision) = (about.to_string(), revision.to_owned());
             return Err(LedgerError::NoFactAt { what, revision });
         }
-        let lexicon: Lexicon<'_> = ledger.lexicon(&commit);
+        let lexicon = ledger.lexicon(&commit);
         let holders = ledger.line(&commit)?.holders();
         let origins = ledger.origins(version, facts.keys().copied().collect())?;
         let mut stories = Vec::new();
@@ -73,7 +73,7 @@ impl Repo {
             let request = lexicon.request(fact).ok();
             stories.push(FactStory {
                 commit: ledger.commit_view(origins[key], &origin)?,
-                prompt: request.as_ref().map(|request| request.text()),
+                prompt: request.as_ref().map(Request::text),
                 paraphrases: request
                     .map(|request| request.paraphrase_texts().collect())
                     .unwrap_or_default(),
