@@ -63,6 +63,14 @@ pub enum LedgerError {
         /// The fact, or what was asked for.
         what: String,
     },
+    /// No fact of the version is meant.
+    #[error("{what} is in no fact at {revision}")]
+    NoFactAt {
+        /// What was asked for.
+        what: String,
+        /// The version as given.
+        revision: String,
+    },
     /// The stage is empty.
     #[error("nothing to commit")]
     NothingStaged,
@@ -210,6 +218,9 @@ impl LedgerError {
             Self::NoRepository { .. } => "make one: kledger init --model DIR",
             Self::Exists { .. } => "remove its .kledger directory to start again",
             Self::Requirement(_) => "for example: --require efficacy=0.95,neighbourhood=0.9",
+            Self::NoFactAt { .. } => {
+                "name subject and predicate by IRI, or as reports do: kledger blame lists all"
+            }
             Self::NothingStaged => "stage facts first: kledger add FILE",
             Self::NoMessage => "say why: kledger commit -m MESSAGE",
             Self::NothingToUndo => "kledger log shows what was done",

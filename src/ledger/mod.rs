@@ -10,14 +10,17 @@
 //! This module knows nothing of tensor operations, and takes clock, author and engine from its
 //! caller.
 
+mod about;
 mod check;
 mod commit;
 mod config;
 mod edit;
 mod engine;
 mod error;
+mod history;
 pub mod lineage;
 mod manifest;
+mod origin;
 mod read;
 mod refs;
 mod repo;
@@ -29,6 +32,7 @@ mod view;
 mod words;
 mod write;
 
+pub use about::About;
 pub use check::{Check, FactRow, PromptRow, Rate};
 pub use commit::{Commit, EditedTensor, Report, Spec, StatisticsRecord, Step};
 pub use config::{Config, RequirementError, Requirements};

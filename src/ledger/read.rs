@@ -1,6 +1,6 @@
 //! Reading the ledger while its store is held open.
 
-use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Check, Commit, Config, LedgerError, Report, Spec, StatisticsRecord,
@@ -102,15 +102,7 @@ impl Ledger<'_> {
 
     /// All commits that HEAD, a branch or a tag leads to.
     pub(super) fn reachable(&self) -> Result<BTreeMap<Id<Commit>, Commit>, LedgerError> {
-        let mut found = BTreeMap::new();
-        let mut ahead: Vec<Id<Commit>> = self.session.refs()?.into_values().collect();
-        ahead.push(self.head()?);
-        while let Some(id) = ahead.pop() {
-            if let Entry::Vacant(new) = found.entry(id) {
-                ahead.extend(&new.insert(self.commit(id)?).parents);
-            }
-        }
-        Ok(found)
+        self.ancestry(self.tips()?)
     }
 
     /// Makes sure that `commit` is in the history of `tip`.
@@ -119,12 +111,7 @@ impl Ledger<'_> {
         commit: Id<Commit>,
         tip: Id<Commit>,
     ) -> Result<(), LedgerError> {
-        for ancestor in self.first_parents(tip) {
-            if ancestor?.0 == commit {
-                return Ok(());
-            }
-        }
-        Err(LedgerError::NotInHistory { commit })
+        if self.leads_to(commit, tip)? { Ok(()) } else { Err(LedgerError::NotInHistory { commit }) }
     }
 
     /// The check stored with a commit.

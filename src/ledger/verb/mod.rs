@@ -5,6 +5,7 @@
 
 pub mod add;
 pub mod ask;
+pub mod blame;
 pub mod branch;
 pub mod checkout;
 pub mod commit;
@@ -18,6 +19,7 @@ pub mod reset;
 pub mod revert;
 pub mod rm;
 pub mod show;
+pub mod show_fact;
 pub mod stats;
 pub mod status;
 pub mod switch;
