@@ -151,8 +151,8 @@ impl History for Ledger<'_> {
         Ok(moves)
     }
 
-    fn parent(&self, commit: Id<Commit>) -> Result<Option<Id<Commit>>, LedgerError> {
-        Ok(self.commit(commit)?.parents.first().copied())
+    fn parents(&self, commit: Id<Commit>) -> Result<Vec<Id<Commit>>, LedgerError> {
+        Ok(self.commit(commit)?.parents)
     }
 
     fn summary(&self, commit: Id<Commit>) -> Result<String, LedgerError> {

@@ -1,8 +1,9 @@
 //! Names of versions: what a user may write where a commit is wanted.
 //!
 //! As in git: a branch or tag, `HEAD` or `@`, at least four digits of a commit's id, each followed by
-//! `~2` (two first parents back), `^` (the parent), or, for branches and HEAD, `@{2}` (where it was
-//! two moves ago). A ref's name wins over the digits of an id.
+//! `~2` (two first parents back), `^` (the parent), `^2` (of a merge, the commit that was merged in),
+//! or, for branches and HEAD, `@{2}` (where it was two moves ago). A ref's name wins over the digits
+//! of an id.
 
 use std::fmt;
 
@@ -18,7 +19,16 @@ pub struct Revision {
     text: String,
     anchor: Anchor,
     moves_ago: Option<usize>,
-    back: usize,
+    hops: Vec<Hop>,
+}
+
+/// A part of the way from a commit to an ancestor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hop {
+    /// So many first parents back.
+    Back(usize),
+    /// To the parent with this number, the first being 1; 0 stays.
+    Parent(usize),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,11 +67,11 @@ pub trait History {
     /// # Errors
     /// When the store cannot be read.
     fn moves(&self, name: Option<&str>) -> Result<Vec<Id<Commit>>, Self::Error>;
-    /// The first parent.
+    /// The parents, first one first.
     ///
     /// # Errors
     /// When the store cannot be read.
-    fn parent(&self, commit: Id<Commit>) -> Result<Option<Id<Commit>>, Self::Error>;
+    fn parents(&self, commit: Id<Commit>) -> Result<Vec<Id<Commit>>, Self::Error>;
     /// First line of a commit's message.
     ///
     /// # Errors
@@ -107,6 +117,16 @@ pub enum RevisionError {
         /// How many first parents there are.
         length: usize,
     },
+    /// The commit has not that many parents.
+    #[error("{text}: {commit} has {parents} parents")]
+    NoParent {
+        /// What was given.
+        text: String,
+        /// The commit, short.
+        commit: String,
+        /// How many it has.
+        parents: usize,
+    },
     /// The ref has not moved that often.
     #[error("{text}: {name} has moved only {moves} times")]
     NotMoved {
@@ -134,7 +154,7 @@ impl RevisionError {
             Self::Syntax { .. } => {
                 Some("examples: main, v1, 3f9a1c72, HEAD, HEAD~2, main@{1}".to_owned())
             }
-            Self::TooFar { .. } | Self::NotMoved { .. } => None,
+            Self::TooFar { .. } | Self::NoParent { .. } | Self::NotMoved { .. } => None,
         }
     }
 }
@@ -160,21 +180,19 @@ impl Revision {
                 name = "HEAD";
             }
         }
-        let mut back = 0usize;
+        let mut hops = Vec::new();
         while let Some(sign) = rest.chars().next() {
-            let tail = rest.trim_start_matches(sign);
-            let signs = rest.len() - tail.len();
+            let tail = &rest[sign.len_utf8()..];
             let digits = tail.find(|c: char| !c.is_ascii_digit()).unwrap_or(tail.len());
             let number = match &tail[..digits] {
                 "" => 1,
                 digits => digits.parse().map_err(|_| wrong("the number is too large"))?,
             };
-            back = match sign {
-                '~' => back.saturating_add(signs - 1).saturating_add(number),
-                '^' if number == 1 => back.saturating_add(signs),
-                '^' => return Err(wrong("a commit has one parent only")),
+            hops.push(match sign {
+                '~' => Hop::Back(number),
+                '^' => Hop::Parent(number),
                 _ => return Err(wrong("only ~, ^ and numbers may follow")),
-            };
+            });
             rest = &tail[digits..];
         }
         let anchor = match name {
@@ -182,20 +200,20 @@ impl Revision {
             "HEAD" | "@" => Anchor::Head,
             name => Anchor::Name(name.to_owned()),
         };
-        Ok(Self { text: text.to_owned(), anchor, moves_ago, back })
+        Ok(Self { text: text.to_owned(), anchor, moves_ago, hops })
     }
 
     /// Whether it is HEAD itself.
     #[must_use]
     pub fn is_head(&self) -> bool {
-        self.anchor == Anchor::Head && self.moves_ago.is_none() && self.back == 0
+        self.anchor == Anchor::Head && self.moves_ago.is_none() && self.hops.is_empty()
     }
 
     /// The branch or tag it is, if it is nothing but a name.
     #[must_use]
     pub fn as_name(&self) -> Option<&str> {
         match &self.anchor {
-            Anchor::Name(name) if self.moves_ago.is_none() && self.back == 0 => Some(name),
+            Anchor::Name(name) if self.moves_ago.is_none() && self.hops.is_empty() => Some(name),
             _ => None,
         }
     }
@@ -210,8 +228,33 @@ impl Revision {
             None => self.anchor(history)?,
         };
         let mut commit = start;
-        for length in 0..self.back {
-            commit = history.parent(commit)?.ok_or_else(|| RevisionError::TooFar {
+        for hop in &self.hops {
+            commit = match *hop {
+                Hop::Back(number) => self.back(history, commit, number)?,
+                Hop::Parent(0) => commit,
+                Hop::Parent(number) => {
+                    let parents = history.parents(commit)?;
+                    *parents.get(number - 1).ok_or_else(|| RevisionError::NoParent {
+                        text: self.text.clone(),
+                        commit: format!("{commit:.12}"),
+                        parents: parents.len(),
+                    })?
+                }
+            };
+        }
+        Ok(commit)
+    }
+
+    fn back<H: History>(
+        &self,
+        history: &H,
+        start: Id<Commit>,
+        number: usize,
+    ) -> Result<Id<Commit>, H::Error> {
+        let mut commit = start;
+        for length in 0..number {
+            let parent = history.parents(commit)?.first().copied();
+            commit = parent.ok_or_else(|| RevisionError::TooFar {
                 text: self.text.clone(),
                 commit: format!("{start:.12}"),
                 length,
@@ -303,7 +346,8 @@ fn distance(a: &str, b: &str) -> usize {
 mod tests {
     use super::*;
 
-    /// Five commits in a row; `main` went 0 1 2 4, where HEAD is; `v1` is a tag at 1.
+    /// Five commits in a row, 1 being merged into 4; `main` went 0 1 2 4, where HEAD is; `v1` is a tag
+    /// at 1.
     struct Five;
 
     fn commit(n: u8) -> Id<Commit> {
@@ -336,8 +380,9 @@ mod tests {
                 _ => Vec::new(),
             })
         }
-        fn parent(&self, child: Id<Commit>) -> Result<Option<Id<Commit>>, RevisionError> {
-            Ok((1..5).find(|&n| commit(n) == child).map(|n| commit(n - 1)))
+        fn parents(&self, child: Id<Commit>) -> Result<Vec<Id<Commit>>, RevisionError> {
+            let Some(n) = (1..5).find(|&n| commit(n) == child) else { return Ok(Vec::new()) };
+            Ok([commit(n - 1)].into_iter().chain((n == 4).then_some(commit(1))).collect())
         }
         fn summary(&self, _: Id<Commit>) -> Result<String, RevisionError> {
             Ok("message".to_owned())
@@ -362,6 +407,10 @@ mod tests {
             ("HEAD^", 3),
             ("HEAD^^", 2),
             ("HEAD^~2^", 0),
+            ("HEAD^2", 1),
+            ("main^2~", 0),
+            ("main^0", 4),
+            ("HEAD~^1", 2),
             ("main~~", 2),
             ("main@{0}", 4),
             ("main@{2}", 1),
@@ -388,10 +437,10 @@ mod tests {
         assert_eq!(near("v2"), ["v1"]);
         assert_eq!(near("abc"), Vec::<String>::new());
         assert!(matches!(resolve("HEAD~5"), Err(RevisionError::TooFar { length: 4, .. })));
+        assert!(matches!(resolve("HEAD^3"), Err(RevisionError::NoParent { parents: 2, .. })));
+        assert!(matches!(resolve("HEAD~^2"), Err(RevisionError::NoParent { parents: 1, .. })));
         assert!(matches!(resolve("main@{4}"), Err(RevisionError::NotMoved { moves: 3, .. })));
-        for text in
-            ["", "~1", "main^2", "main~x", "main@{", "main@{x}", "main~99999999999999999999999"]
-        {
+        for text in ["", "~1", "main~x", "main@{", "main@{x}", "main~99999999999999999999999"] {
             assert!(matches!(resolve(text), Err(RevisionError::Syntax { .. })), "{text}");
         }
     }
