@@ -23,6 +23,16 @@ fn delta(n: u64, columns: &[FactKey]) -> Delta {
     Delta { tensors: Vec::new(), columns: columns.to_vec(), file: Id::of(&n.to_le_bytes()) }
 }
 
+impl Line {
+    /// Which column of which delta holds each fact.
+    pub(crate) fn holders(&self) -> BTreeMap<FactKey, (Id<Delta>, u32)> {
+        self.entries
+            .iter()
+            .flat_map(|entry| entry.live().map(|(column, key)| (key, (entry.id, column))))
+            .collect()
+    }
+}
+
 /// A chain of versions as commits make them: each edits some facts and retracts others.
 fn chain(steps: &[(BTreeSet<u8>, BTreeSet<u8>)]) -> Vec<(Line, BTreeSet<FactKey>)> {
     let mut line = Line::default();
@@ -95,6 +105,17 @@ proptest! {
             .map(|entry| order.iter().position(|id| *id == entry.id))
             .collect();
         prop_assert!(places.is_sorted(), "{:?}", places);
+    }
+
+    #[test]
+    fn what_moved_is_what_has_another_holder(steps in steps(), at in any::<prop::sample::Index>()) {
+        let chain = chain(&steps);
+        let (a, b) = (&chain[at.index(chain.len())].0, &chain.last().unwrap().0);
+        let (was, is) = (a.holders(), b.holders());
+        let moved: BTreeSet<FactKey> =
+            (0..8).map(key).filter(|fact| was.get(fact) != is.get(fact)).collect();
+        prop_assert_eq!(a.moved(b), moved.clone());
+        prop_assert_eq!(b.moved(a), moved);
     }
 
     #[test]

@@ -10,7 +10,9 @@
 //! This module knows nothing of tensor operations, and takes clock, author and engine from its
 //! caller.
 
+mod ancestry;
 mod check;
+mod combine;
 mod commit;
 mod config;
 mod edit;

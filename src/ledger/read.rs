@@ -1,6 +1,6 @@
 //! Reading the ledger while its store is held open.
 
-use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Check, Commit, Config, LedgerError, Report, Spec, StatisticsRecord,
@@ -102,29 +102,8 @@ impl Ledger<'_> {
 
     /// All commits that HEAD, a branch or a tag leads to.
     pub(super) fn reachable(&self) -> Result<BTreeMap<Id<Commit>, Commit>, LedgerError> {
-        let mut found = BTreeMap::new();
-        let mut ahead: Vec<Id<Commit>> = self.session.refs()?.into_values().collect();
-        ahead.push(self.head()?);
-        while let Some(id) = ahead.pop() {
-            if let Entry::Vacant(new) = found.entry(id) {
-                ahead.extend(&new.insert(self.commit(id)?).parents);
-            }
-        }
-        Ok(found)
-    }
-
-    /// Makes sure that `commit` is in the history of `tip`.
-    pub(super) fn require_ancestor(
-        &self,
-        commit: Id<Commit>,
-        tip: Id<Commit>,
-    ) -> Result<(), LedgerError> {
-        for ancestor in self.first_parents(tip) {
-            if ancestor?.0 == commit {
-                return Ok(());
-            }
-        }
-        Err(LedgerError::NotInHistory { commit })
+        let refs = self.session.refs()?.into_values();
+        self.ancestors(refs.chain([self.head()?])).collect()
     }
 
     /// The check stored with a commit.
@@ -134,7 +113,7 @@ impl Ledger<'_> {
         Ok(report.check())
     }
 
-    /// The specs of the history of `commit`, newest first, and the statistics that an edit of `base`
+    /// The specs of the history of `commit`, nearest first, and the statistics that an edit of `base`
     /// can use: those taken last first, then those of the specs.
     pub(super) fn made_with(
         &self,
@@ -142,7 +121,7 @@ impl Ledger<'_> {
         base: Id<Base>,
     ) -> Result<(Vec<Spec>, Vec<Stored<StatisticsRecord>>), LedgerError> {
         let mut specs: Vec<Spec> = Vec::new();
-        for commit in self.first_parents(commit) {
+        for commit in self.ancestors([commit]) {
             if let (_, Commit { spec: Some(spec), .. }) = commit? {
                 specs.push(codec::get(self, spec)?);
             }
