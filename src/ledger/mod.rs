@@ -20,6 +20,7 @@ mod engine;
 mod error;
 pub mod lineage;
 mod manifest;
+mod memo;
 mod read;
 mod refs;
 mod repo;

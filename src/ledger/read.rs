@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Check, Commit, Config, LedgerError, Report, Spec, StatisticsRecord,
+    edit::Earlier,
     lineage::Line,
     revision::{History as _, Revision},
     view::{CommitView, HeadView},
@@ -119,7 +120,7 @@ impl Ledger<'_> {
         &self,
         commit: Id<Commit>,
         base: Id<Base>,
-    ) -> Result<(Vec<Spec>, Vec<Stored<StatisticsRecord>>), LedgerError> {
+    ) -> Result<Earlier, LedgerError> {
         let mut specs: Vec<Spec> = Vec::new();
         for commit in self.ancestors([commit]) {
             if let (_, Commit { spec: Some(spec), .. }) = commit? {
@@ -137,7 +138,7 @@ impl Ledger<'_> {
                 }
             }
         }
-        Ok((specs, statistics))
+        Ok(Earlier { specs, statistics })
     }
 
     /// What the next commit will do.
