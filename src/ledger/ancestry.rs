@@ -112,4 +112,14 @@ impl Ledger<'_> {
         }
         Ok(commits)
     }
+
+    /// As [`between`](Self::between), without merges, by id.
+    pub(super) fn single_between(
+        &self,
+        from: Id<Commit>,
+        to: Id<Commit>,
+    ) -> Result<Vec<Id<Commit>>, LedgerError> {
+        let commits = self.between(from, to)?.into_iter();
+        Ok(commits.filter(|(_, commit)| commit.parents.len() == 1).map(|(id, _)| id).collect())
+    }
 }

@@ -11,6 +11,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bincode::{Decode, Encode};
+
 use super::{Commit, LedgerError, lineage::Line, read::Ledger};
 use crate::{
     codec::{Draft, ObjectError},
@@ -29,11 +31,14 @@ pub(super) struct Side {
 }
 
 /// Who is right about what both sides changed, unless something else is said of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Favour {
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode)]
+pub enum Favour {
     /// Nobody: it stays open, and words are put beside each other.
+    #[default]
     Nobody,
+    /// The side that takes in.
     Ours,
+    /// The side that is taken in.
     Theirs,
     /// It goes back to what it was.
     Base,
@@ -46,6 +51,8 @@ pub(super) struct Combined {
     pub(super) side: Side,
     /// Facts held as in theirs now, by the same column or by none.
     pub(super) taken: BTreeSet<FactKey>,
+    /// Facts held as in the base again.
+    pub(super) back: BTreeSet<FactKey>,
     /// Facts that neither side holds and that have to be edited in.
     pub(super) edits: BTreeMap<FactKey, Fact>,
     /// Clashes and what is to hold.
@@ -114,7 +121,8 @@ pub(super) fn combine(
         lexicon: lexicon(draft, [base, ours, theirs], favour)?,
         neighbourhood: neighbourhood(draft, [base, ours, theirs], favour)?,
     };
-    Ok(Combined { side: Side { roots, line }, taken, edits, settled: decided, open })
+    let side = Side { roots, line };
+    Ok(Combined { side, taken, back, edits, settled: decided, open })
 }
 
 fn lexicon(

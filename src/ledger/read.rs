@@ -114,15 +114,15 @@ impl Ledger<'_> {
         Ok(report.check())
     }
 
-    /// The specs of the history of `commit`, nearest first, and the statistics that an edit of `base`
+    /// The specs of the history of `tips`, nearest first, and the statistics that an edit of `base`
     /// can use: those taken last first, then those of the specs.
     pub(super) fn made_with(
         &self,
-        commit: Id<Commit>,
+        tips: impl IntoIterator<Item = Id<Commit>>,
         base: Id<Base>,
     ) -> Result<Earlier, LedgerError> {
         let mut specs: Vec<Spec> = Vec::new();
-        for commit in self.ancestors([commit]) {
+        for commit in self.ancestors(tips) {
             if let (_, Commit { spec: Some(spec), .. }) = commit? {
                 specs.push(codec::get(self, spec)?);
             }

@@ -16,5 +16,6 @@ mod fact_stage;
 mod fact_tree;
 mod history;
 mod ledger;
+mod merge;
 mod support;
 mod tidy;

@@ -13,7 +13,7 @@ use crate::{
         report::{Render, Report},
     },
     ledger::{
-        StepView,
+        CommitView, StepView,
         verb::log::{LogEntry, LogReport},
     },
 };
@@ -74,14 +74,10 @@ impl Render for LogEntry {
         let commit = &self.commit;
         writeln!(page, "commit {}{}", short(commit.id), refs(commit))?;
         let mut rows = vec![row("author", commit.author.clone()), row("date", time(commit.time))];
-        match commit.step {
-            StepView::Root => {}
-            StepView::Edit => rows.push(row("facts", counts(&self.facts))),
-            StepView::Revert { of } => {
-                rows.push(row("facts", counts(&self.facts)));
-                rows.push(row("reverts", format!("{of:.12}")));
-            }
+        if commit.step != StepView::Root {
+            rows.push(row("facts", counts(&self.facts)));
         }
+        rows.extend(step(commit));
         if self.efficacy.is_some() || self.neighbourhood.is_some() {
             let text = rates(self.efficacy, self.paraphrase, self.neighbourhood);
             rows.push(row("check", text));
@@ -92,6 +88,21 @@ impl Render for LogEntry {
             writeln!(page, "    {line}")?;
         }
         Ok(())
+    }
+}
+
+/// What a commit did, where it did not just edit.
+pub(super) fn step(commit: &CommitView) -> Option<[String; 2]> {
+    match commit.step {
+        StepView::Root | StepView::Edit => None,
+        StepView::Revert { of } => Some(row("reverts", format!("{of:.12}"))),
+        StepView::Merge => {
+            let others: Vec<String> =
+                commit.parents.iter().skip(1).map(|parent| format!("{parent:.12}")).collect();
+            Some(row("merges", others.join(" ")))
+        }
+        StepView::Pick { of } => Some(row("picks", format!("{of:.12}"))),
+        StepView::Consolidate => Some(row("step", "all facts in one delta")),
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::fmt::{self, Write};
 
-use super::{commit, log::row};
+use super::{
+    commit,
+    log::{row, step},
+};
 use crate::{
     cli::{
         context::Context,
@@ -10,10 +13,7 @@ use crate::{
         page::{Page, bytes, many, refs, short, time},
         report::{Render, Report},
     },
-    ledger::{
-        StepView,
-        verb::show::{DeltaView, ShowReport},
-    },
+    ledger::verb::show::{DeltaView, ShowReport},
 };
 
 /// Show a commit in full: its facts, its edit and how that went
@@ -43,9 +43,7 @@ impl Render for ShowReport {
         rows.push(row("author", &commit.author));
         rows.push(row("date", time(commit.time)));
         rows.push(row("base", format!("{:.12}", self.base)));
-        if let StepView::Revert { of } = commit.step {
-            rows.push(row("reverts", format!("{of:.12}")));
-        }
+        rows.extend(step(commit));
         rows.push(row("facts", self.facts.to_string()));
         rows.push(row("neighbours", self.neighbourhood.to_string()));
         if let Some(spec) = &self.spec {

@@ -134,6 +134,7 @@ impl Repo {
     /// Reads all that the commit needs, so that the store can be closed while the engine runs.
     fn plan(&self, options: &CommitOptions) -> Result<Plan, LedgerError> {
         let ledger = self.read()?;
+        ledger.require_finished()?;
         let head = ledger.session.head()?;
         let (parent_id, parent) = ledger.head_commit()?;
         let stage = ledger.stage()?;
@@ -175,7 +176,7 @@ impl Repo {
         let mut line = parent_line.clone();
         line.let_go(&changed);
         Ok(Plan {
-            earlier: ledger.made_with(parent_id, parent.base)?,
+            earlier: ledger.made_with([parent_id], parent.base)?,
             words: differing(tree::diff(&draft, parent.lexicon, roots.lexicon))?,
             neighbourhood: differing(tree::diff(
                 &draft,
@@ -304,7 +305,9 @@ impl Repo {
 }
 
 /// How many differences there are.
-pub(super) fn differing<T, E>(differences: impl Iterator<Item = Result<T, E>>) -> Result<u64, E> {
+pub(in crate::ledger) fn differing<T, E>(
+    differences: impl Iterator<Item = Result<T, E>>,
+) -> Result<u64, E> {
     differences.map(|difference| difference.map(drop)).try_fold(0, |count, item| {
         item?;
         Ok(count + 1)

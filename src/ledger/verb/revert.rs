@@ -128,6 +128,7 @@ impl Repo {
         actor: &Actor,
     ) -> Result<(Id<Commit>, Plan), LedgerError> {
         let ledger = self.read()?;
+        ledger.require_finished()?;
         let head = ledger.session.head()?;
         let (head_id, current) = ledger.head_commit()?;
         let id = ledger.resolve(revision)?;

@@ -108,7 +108,7 @@ fn remove(
 }
 
 impl About {
-    fn matches(&self, fact: &Fact) -> bool {
+    pub(super) fn matches(&self, fact: &Fact) -> bool {
         fact.subject == self.subject
             && self.predicate.as_ref().is_none_or(|predicate| *predicate == fact.predicate)
     }
