@@ -65,6 +65,14 @@ pub enum LedgerError {
         /// The fact, or what was asked for.
         what: String,
     },
+    /// No fact of the version is meant.
+    #[error("{what} is in no fact at {revision}")]
+    NoFactAt {
+        /// What was asked for.
+        what: String,
+        /// The version as given.
+        revision: String,
+    },
     /// The stage is empty.
     #[error("nothing to commit")]
     NothingStaged,
@@ -155,7 +163,7 @@ pub enum LedgerError {
         task: Option<Task>,
     },
     /// What is to be settled is no conflict.
-    #[error("{what} is not in conflict")]
+    #[error("not in conflict: {what}")]
     NoConflict {
         /// The fact, or what was asked for.
         what: String,
@@ -273,6 +281,9 @@ impl LedgerError {
             Self::NoRepository { .. } => "make one: kledger init --model DIR",
             Self::Exists { .. } => "remove its .kledger directory to start again",
             Self::Requirement(_) => "for example: --require efficacy=0.95,neighbourhood=0.9",
+            Self::NoFactAt { .. } => {
+                "name subject and predicate by IRI, or as reports do: kledger blame lists all"
+            }
             Self::NothingStaged => "stage facts first: kledger add FILE",
             Self::NoMessage => "say why: kledger commit -m MESSAGE",
             Self::NothingToUndo => "kledger log shows what was done",

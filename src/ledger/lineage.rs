@@ -110,6 +110,15 @@ impl Line {
         &self.entries
     }
 
+    /// Which column of which delta holds each fact.
+    #[must_use]
+    pub fn holders(&self) -> BTreeMap<FactKey, (Id<Delta>, u32)> {
+        self.entries
+            .iter()
+            .flat_map(|entry| entry.live().map(|(column, key)| (key, (entry.id, column))))
+            .collect()
+    }
+
     /// The facts that are not held by the same column here and in `other`.
     #[must_use]
     pub fn moved(&self, other: &Self) -> BTreeSet<FactKey> {

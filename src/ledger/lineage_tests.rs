@@ -23,16 +23,6 @@ fn delta(n: u64, columns: &[FactKey]) -> Delta {
     Delta { tensors: Vec::new(), columns: columns.to_vec(), file: Id::of(&n.to_le_bytes()) }
 }
 
-impl Line {
-    /// Which column of which delta holds each fact.
-    pub(crate) fn holders(&self) -> BTreeMap<FactKey, (Id<Delta>, u32)> {
-        self.entries
-            .iter()
-            .flat_map(|entry| entry.live().map(|(column, key)| (key, (entry.id, column))))
-            .collect()
-    }
-}
-
 /// A chain of versions as commits make them: each edits some facts and retracts others.
 fn chain(steps: &[(BTreeSet<u8>, BTreeSet<u8>)]) -> Vec<(Line, BTreeSet<FactKey>)> {
     let mut line = Line::default();

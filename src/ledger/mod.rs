@@ -10,7 +10,7 @@
 //! This module knows nothing of tensor operations, and takes clock, author and engine from its
 //! caller.
 
-mod ancestry;
+mod about;
 mod check;
 mod combine;
 mod commit;
@@ -18,10 +18,12 @@ mod config;
 mod edit;
 mod engine;
 mod error;
+mod history;
 mod join;
 pub mod lineage;
 mod manifest;
 mod memo;
+mod origin;
 mod proceed;
 mod read;
 mod refs;
@@ -36,6 +38,7 @@ mod view;
 mod words;
 mod write;
 
+pub use about::About;
 pub use check::{Check, FactRow, PromptRow, Rate};
 pub use combine::Favour;
 pub use commit::{Commit, EditedTensor, Report, Spec, StatisticsRecord, Step};

@@ -86,25 +86,18 @@ impl Ledger<'_> {
         Lexicon::new(objects, root).in_language(&self.config.language)
     }
 
-    /// `commit` and its first parents, newest first.
-    pub(super) fn first_parents(
-        &self,
-        commit: Id<Commit>,
-    ) -> impl Iterator<Item = Result<(Id<Commit>, Commit), LedgerError>> {
-        let mut next = Some(commit);
-        std::iter::from_fn(move || {
-            let id = next.take()?;
-            Some(self.commit(id).map(|commit| {
-                next = commit.parents.first().copied();
-                (id, commit)
-            }))
-        })
-    }
-
     /// All commits that HEAD, a branch or a tag leads to.
     pub(super) fn reachable(&self) -> Result<BTreeMap<Id<Commit>, Commit>, LedgerError> {
-        let refs = self.session.refs()?.into_values();
-        self.ancestors(refs.chain([self.head()?])).collect()
+        self.ancestry(self.tips()?)
+    }
+
+    /// Makes sure that `commit` is in the history of `tip`.
+    pub(super) fn require_ancestor(
+        &self,
+        commit: Id<Commit>,
+        tip: Id<Commit>,
+    ) -> Result<(), LedgerError> {
+        if self.leads_to(commit, tip)? { Ok(()) } else { Err(LedgerError::NotInHistory { commit }) }
     }
 
     /// The check stored with a commit.
@@ -122,7 +115,7 @@ impl Ledger<'_> {
         base: Id<Base>,
     ) -> Result<Earlier, LedgerError> {
         let mut specs: Vec<Spec> = Vec::new();
-        for commit in self.ancestors(tips) {
+        for commit in self.walk_from(tips, BTreeSet::new()) {
             if let (_, Commit { spec: Some(spec), .. }) = commit? {
                 specs.push(codec::get(self, spec)?);
             }

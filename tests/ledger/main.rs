@@ -8,6 +8,7 @@
     reason = "the functions that tests share are tests too"
 )]
 
+mod asking;
 #[cfg(feature = "cli")]
 mod cli;
 mod config;

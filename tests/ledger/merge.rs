@@ -1,15 +1,11 @@
 //! Merging, picking, rebasing, consolidating: facts, weights and what happens in between.
 
-use kledger::{
-    fact::Iri,
-    ledger::{
-        Favour, How, LedgerError, OpenEngine, Outcome, ProceedReport, Repo, Silent, StepView,
-        Strategy, Task,
-        verb::{
-            diff::DiffOptions,
-            merge::{FastForward, MergeOptions},
-            rm::About,
-        },
+use kledger::ledger::{
+    About, Favour, How, LedgerError, OpenEngine, Outcome, ProceedReport, Repo, Silent, StepView,
+    Strategy, Task,
+    verb::{
+        diff::DiffOptions,
+        merge::{FastForward, MergeOptions},
     },
 };
 
@@ -222,9 +218,8 @@ fn conflicts_wait_until_they_are_settled() {
     // Another process sees it, and settles one conflict.
     let again = Repo::open(place.repo.root()).unwrap();
     assert_eq!(again.status().unwrap().unfinished.unwrap().conflicts.len(), 2);
-    let subject = Iri::new("https://example.org/Bert").unwrap();
-    let about = About { subject, predicate: None };
-    let report = again.resolve(&place.actor("resolve"), Favour::Theirs, Some(&about)).unwrap();
+    let about = About::new(Some("bert"), None);
+    let report = again.resolve(&place.actor("resolve"), Favour::Theirs, &about).unwrap();
     assert_eq!((report.settled, report.open), (1, 1));
     // The other one is settled by a third answer, which neither side's weights hold.
     let strange =
@@ -296,7 +291,7 @@ fn a_retraction_against_a_change_is_a_conflict() {
     let report = place.merge("draft");
     assert_eq!(report.conflicts.len(), 1);
     assert_eq!(report.conflicts[0].ours, None);
-    place.repo.resolve(&place.actor("resolve"), Favour::Ours, None).unwrap();
+    place.repo.resolve(&place.actor("resolve"), Favour::Ours, &About::default()).unwrap();
     place.go_on(Task::Merge);
     assert!(place.ask("Anna likes", "HEAD").starts_with("base"));
     let show = place.repo.show("HEAD").unwrap();
@@ -451,10 +446,10 @@ fn a_branch_is_put_on_another() {
     assert_eq!((report.outcome, report.made.len(), report.left), (Outcome::Conflicts, 1, 2));
     assert_eq!(report.conflicts[0].ours.as_ref().unwrap().object, "Paris");
     assert_eq!(place.head(), before, "the branch moves at the end");
-    place.repo.resolve(&place.actor("resolve"), Favour::Theirs, None).unwrap();
+    place.repo.resolve(&place.actor("resolve"), Favour::Theirs, &About::default()).unwrap();
     let report = place.go_on(Task::Rebase);
     assert_eq!((report.outcome, report.made.len()), (Outcome::Done, 2));
-    let log = place.repo.log("HEAD", None).unwrap();
+    let log = place.repo.log(&LogOptions::default()).unwrap();
     let messages: Vec<&str> = log.entries.iter().map(|e| e.commit.message.as_str()).collect();
     assert_eq!(messages[..5], ["three", "two", "one", "ours", "common"]);
     assert_eq!(

@@ -20,7 +20,7 @@ use crate::{
 Examples:
   kledger merge draft
   kledger merge draft --theirs --strategy re-edit
-  kledger resolve --ours --about http://www.wikidata.org/entity/Q243
+  kledger resolve --ours --subject 'Eiffel Tower'
   kledger merge --continue
   kledger merge --abort")]
 pub struct Args {

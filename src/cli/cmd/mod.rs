@@ -2,6 +2,7 @@
 
 pub mod add;
 pub mod ask;
+pub mod blame;
 pub mod branch;
 pub mod checkout;
 pub mod cherry_pick;
@@ -44,6 +45,7 @@ pub enum Command {
     Commit(commit::Args),
     Log(log::Args),
     Show(show::Args),
+    Blame(blame::Args),
     Diff(diff::Args),
     Checkout(checkout::Args),
     Switch(switch::Args),
@@ -78,6 +80,7 @@ pub fn run(cx: &Context, command: &Command) -> Result<Report, CliError> {
         Command::Commit(args) => commit::run(cx, args),
         Command::Log(args) => log::run(cx, args),
         Command::Show(args) => show::run(cx, args),
+        Command::Blame(args) => blame::run(cx, args),
         Command::Diff(args) => diff::run(cx, args),
         Command::Checkout(args) => checkout::run(cx, args),
         Command::Switch(args) => switch::run(cx, args),

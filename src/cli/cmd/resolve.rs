@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
 };
 
-use super::{add::Input, proceed::conflict_line, rm::about};
+use super::{add::Input, proceed::conflict_line};
 use crate::{
     cli::{
         context::Context,
@@ -13,7 +13,7 @@ use crate::{
         page::{Page, many},
         report::{Render, Report},
     },
-    ledger::{Favour, verb::resolve::ResolveReport},
+    ledger::{About, Favour, verb::resolve::ResolveReport},
 };
 
 /// Say what is to hold where a merge, cherry-pick or rebase is in conflict
@@ -24,7 +24,7 @@ use crate::{
 #[command(after_help = "\
 Examples:
   kledger resolve --theirs
-  kledger resolve --ours --about http://www.wikidata.org/entity/Q243
+  kledger resolve --ours --subject 'Eiffel Tower' --predicate location
   kledger resolve right.nt")]
 pub struct Args {
     /// Files of facts that are to hold, - for standard input
@@ -42,11 +42,11 @@ pub struct Args {
     /// What held before both sides changed it
     #[arg(long, group = "side")]
     base: bool,
-    /// Only conflicts with this subject
-    #[arg(long, value_name = "IRI", requires = "side")]
-    about: Option<String>,
-    /// Only those with this predicate
-    #[arg(long, value_name = "IRI", requires = "about")]
+    /// Only conflicts about this subject, an IRI or a name
+    #[arg(long, value_name = "NAME", requires = "side")]
+    subject: Option<String>,
+    /// Only conflicts about this predicate, an IRI or a name
+    #[arg(long, value_name = "NAME", requires = "side")]
     predicate: Option<String>,
 }
 
@@ -60,9 +60,8 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
         _ => None,
     };
     let report = if let Some(side) = side {
-        let subject = args.about.as_deref();
-        let meant = subject.map(|subject| about(subject, args.predicate.as_deref()));
-        repo.resolve(&actor, side, meant.transpose()?.as_ref())?
+        let about = About::new(args.subject.as_deref(), args.predicate.as_deref());
+        repo.resolve(&actor, side, &about)?
     } else {
         let input = Input { files: args.files.clone(), format: args.format.clone() };
         repo.resolve_with(&actor, input.read(cx)?)?

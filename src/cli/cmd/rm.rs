@@ -51,17 +51,13 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let actor = cx.actor(Some(&repo))?;
     let role = role(args.neighbourhood);
     let report = if let Some(subject) = &args.about {
-        repo.rm_about(&actor, &about(subject, args.predicate.as_deref())?, role)?
+        let predicate = args.predicate.as_deref().map(iri).transpose()?;
+        repo.rm_about(&actor, &About { subject: iri(subject)?, predicate }, role)?
     } else {
         let input = Input { files: args.files.clone(), format: args.format.clone() };
         repo.rm(&actor, input.read(cx)?, role)?
     };
     Ok(Report::done("rm", report))
-}
-
-/// What `--about` and `--predicate` name.
-pub(super) fn about(subject: &str, predicate: Option<&str>) -> Result<About, CliError> {
-    Ok(About { subject: iri(subject)?, predicate: predicate.map(iri).transpose()? })
 }
 
 fn iri(text: &str) -> Result<Iri, CliError> {

@@ -4,7 +4,9 @@ use crate::{
     id::Id,
     ledger::{
         Actor, Commit, How, LedgerError, OpenEngine, ProceedReport, Progress, Repo, Task,
-        Unfinished, read::Ledger, revision::History as _,
+        Unfinished,
+        read::Ledger,
+        revision::{History as _, Range},
     },
 };
 
@@ -30,14 +32,13 @@ impl Repo {
         let ledger = self.read()?;
         ledger.require_finished()?;
         let mut task = Unfinished::new(Task::CherryPick, ledger.head()?, revisions.join(" "), how);
-        for revision in revisions {
-            match revision.split_once("..") {
-                None => task.left.push(not_root(&ledger, ledger.resolve(revision)?)?),
-                Some((from, to)) => {
-                    let end = |text| if text == "" { "HEAD" } else { text };
-                    let (from, to) = (ledger.resolve(end(from))?, ledger.resolve(end(to))?);
-                    task.left.extend(ledger.single_between(from, to)?);
+        for text in revisions {
+            let range = Range::parse([text.as_str()])?;
+            match range.tips.as_slice() {
+                [single] if range.hidden.is_empty() => {
+                    task.left.push(not_root(&ledger, single.resolve(&ledger)?)?);
                 }
+                _ => task.left.extend(Ledger::to_make_again(ledger.walk(&range, false)?)?),
             }
         }
         drop(ledger);

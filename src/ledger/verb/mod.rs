@@ -5,6 +5,7 @@
 
 pub mod add;
 pub mod ask;
+pub mod blame;
 pub mod branch;
 pub mod checkout;
 pub mod cherry_pick;
@@ -23,6 +24,7 @@ pub mod resolve;
 pub mod revert;
 pub mod rm;
 pub mod show;
+pub mod show_fact;
 pub mod stash;
 pub mod stats;
 pub mod status;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::ledger::{
     Actor, How, LedgerError, OpenEngine, ProceedReport, Progress, Repo, Task, Unfinished,
-    revision::History as _,
+    read::Ledger, revision::History as _,
 };
 
 impl Repo {
@@ -38,7 +38,8 @@ impl Repo {
         let mut task = Unfinished::new(Task::Rebase, head, onto.unwrap_or(upstream), how);
         if onto.is_some() || bases != [base] {
             task.at = onto.map_or(Ok(base), |onto| ledger.resolve(onto))?;
-            task.left = ledger.single_between(base, head)?;
+            let known = ledger.ancestry([base])?.into_keys().collect();
+            task.left = Ledger::to_make_again(ledger.walk_from([head], known))?;
         }
         drop(ledger);
         self.proceed(actor, task, None, open, progress)

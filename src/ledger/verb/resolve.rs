@@ -2,16 +2,16 @@
 
 use serde::Serialize;
 
-use super::rm::About;
 use crate::{
     codec::Draft,
     fact::{
-        Fact,
+        Fact, FactKey, Lexicon, StageError,
         read::{Position, ReadError},
         tree::Clash,
     },
     ledger::{
-        Actor, ConflictView, Favour, LedgerError, Repo, Task, unfinished::UNFINISHED, write::Change,
+        About, Actor, ConflictView, Favour, LedgerError, Repo, Task, unfinished::UNFINISHED,
+        write::Change,
     },
 };
 
@@ -29,8 +29,8 @@ pub struct ResolveReport {
 }
 
 impl Repo {
-    /// Settles conflicts of the unfinished task: what `side` says is to hold, about everything that is
-    /// open or about `about`.
+    /// Settles conflicts of the unfinished task: what `side` says is to hold, of those `about` something
+    /// or, where that is everything, of those that are open.
     ///
     /// # Errors
     /// When no task is unfinished, or nothing of it is in conflict.
@@ -38,16 +38,15 @@ impl Repo {
         &self,
         actor: &Actor,
         side: Favour,
-        about: Option<&About>,
+        about: &About,
     ) -> Result<ResolveReport, LedgerError> {
-        let what = about.map_or_else(|| "nothing".to_owned(), ToString::to_string);
-        self.settle(actor, |clashes| {
+        self.settle(actor, |lexicon, clashes| {
             let mut said = Vec::new();
             for (clash, open) in clashes {
                 let fact = clash.ours.as_ref().or(clash.theirs.as_ref());
-                let meant = match about {
-                    Some(about) => fact.is_some_and(|fact| about.matches(fact)),
-                    None => *open,
+                let meant = match fact {
+                    Some(fact) if !about.is_everything() => about.matches(lexicon, fact)?,
+                    _ => *open,
                 };
                 let holds = match side {
                     Favour::Nobody => continue,
@@ -59,7 +58,10 @@ impl Repo {
                     said.push((clash.key, holds.clone()));
                 }
             }
-            if said.is_empty() { Err(LedgerError::NoConflict { what }) } else { Ok(said) }
+            if said.is_empty() {
+                return Err(LedgerError::NoConflict { what: about.to_string() });
+            }
+            Ok(said)
         })
     }
 
@@ -74,10 +76,10 @@ impl Repo {
         input: impl IntoIterator<Item = Result<(Fact, Position), ReadError>>,
     ) -> Result<ResolveReport, LedgerError> {
         let input: Vec<_> = input.into_iter().collect();
-        self.settle(actor, |clashes| {
+        self.settle(actor, |_, clashes| {
             let mut said = Vec::new();
             for triple in input {
-                let (fact, _) = triple.map_err(crate::fact::StageError::from)?;
+                let (fact, _) = triple.map_err(StageError::from)?;
                 let keys = [fact.key(false), fact.key(true)];
                 match clashes.iter().find(|(clash, _)| keys.contains(&clash.key)) {
                     Some((clash, _)) => said.push((clash.key, Some(fact))),
@@ -92,18 +94,20 @@ impl Repo {
     fn settle(
         &self,
         actor: &Actor,
-        choose: impl FnOnce(&[(Clash<Fact>, bool)]) -> Result<Vec<Settled>, LedgerError>,
+        choose: impl FnOnce(&Lexicon<'_>, &[(Clash<Fact>, bool)]) -> Result<Vec<Settled>, LedgerError>,
     ) -> Result<ResolveReport, LedgerError> {
         let ledger = self.read()?;
         let was = ledger.unfinished()?.ok_or(LedgerError::NoTask { task: None })?;
         let mut draft = Draft::new(&ledger);
         let mut clashes = Vec::new();
+        let mut words = ledger.commit(was.at)?.lexicon;
         if let Some(next) = ledger.next(&mut draft, &was)? {
+            words = next.combined.side.roots.lexicon;
             let settled = next.combined.settled.into_iter().map(|(clash, _)| (clash, false));
             clashes.extend(settled);
             clashes.extend(next.combined.open.into_iter().map(|clash| (clash, true)));
         }
-        let said = choose(&clashes)?;
+        let said = choose(&ledger.lexicon_at(&draft, words), &clashes)?;
         let settled = said.len() as u64;
         let mut now = was.clone();
         now.settled.extend(said);
@@ -115,4 +119,4 @@ impl Repo {
 }
 
 /// The key of a conflict and what is to hold.
-type Settled = (crate::fact::FactKey, Option<Fact>);
+type Settled = (FactKey, Option<Fact>);

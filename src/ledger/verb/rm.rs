@@ -108,7 +108,7 @@ fn remove(
 }
 
 impl About {
-    pub(super) fn matches(&self, fact: &Fact) -> bool {
+    fn matches(&self, fact: &Fact) -> bool {
         fact.subject == self.subject
             && self.predicate.as_ref().is_none_or(|predicate| *predicate == fact.predicate)
     }

@@ -65,6 +65,7 @@ fn reports_follow_the_schema() {
     line(&sandbox, &["rm", "facts.ttl"]);
     assert_eq!(line(&sandbox, &["log"])["data"]["entries"][0]["id"], id);
     line(&sandbox, &["show"]);
+    line(&sandbox, &["blame"]);
     assert_eq!(
         line(&sandbox, &["diff", "HEAD~1", "--no-behaviour", "--weights"])["data"]["to"],
         id
