@@ -83,6 +83,56 @@ impl Ledger<'_> {
         }
         Ok(false)
     }
+
+    /// The best common ancestors of the histories that end in `ours` and in `theirs`: those that are
+    /// no ancestors of another one. Several after two branches were merged into each other, none when
+    /// the histories have nothing in common.
+    pub(super) fn merge_bases(
+        &self,
+        ours: &BTreeSet<Id<Commit>>,
+        theirs: Id<Commit>,
+    ) -> Result<Vec<Id<Commit>>, LedgerError> {
+        let ours = self.ancestry(ours.iter().copied())?;
+        let mut best = Vec::new();
+        // Commits whose descendants are common ancestors already.
+        let mut behind: BTreeSet<Id<Commit>> = BTreeSet::new();
+        let mut ahead = VecDeque::from([theirs]);
+        let mut seen = BTreeSet::new();
+        while let Some(id) = ahead.pop_front() {
+            if !seen.insert(id) {
+                continue;
+            }
+            match ours.get(&id) {
+                Some(commit) => {
+                    best.push(id);
+                    behind.extend(&commit.parents);
+                }
+                None => ahead.extend(&self.commit(id)?.parents),
+            }
+        }
+        let mut ahead: Vec<Id<Commit>> = behind.iter().copied().collect();
+        while let Some(id) = ahead.pop() {
+            if let Some(commit) = ours.get(&id) {
+                ahead.extend(commit.parents.iter().filter(|parent| behind.insert(**parent)));
+            }
+        }
+        best.retain(|id| !behind.contains(id));
+        best.sort();
+        Ok(best)
+    }
+
+    /// The commits of `walk` without merges, each after what led to it.
+    pub(super) fn to_make_again(walk: Walk<'_>) -> Result<Vec<Id<Commit>>, LedgerError> {
+        let mut ids = Vec::new();
+        for commit in walk {
+            let (id, commit) = commit?;
+            if commit.parents.len() == 1 {
+                ids.push(id);
+            }
+        }
+        ids.reverse();
+        Ok(ids)
+    }
 }
 
 /// Commits, each before all that led to it, newer ones first where that leaves a choice. The order

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Check, Commit, Config, LedgerError, Report, Spec, StatisticsRecord,
+    edit::Earlier,
     lineage::Line,
     revision::{History as _, Revision},
     view::{CommitView, HeadView},
@@ -85,21 +86,6 @@ impl Ledger<'_> {
         Lexicon::new(objects, root).in_language(&self.config.language)
     }
 
-    /// `commit` and its first parents, newest first.
-    pub(super) fn first_parents(
-        &self,
-        commit: Id<Commit>,
-    ) -> impl Iterator<Item = Result<(Id<Commit>, Commit), LedgerError>> {
-        let mut next = Some(commit);
-        std::iter::from_fn(move || {
-            let id = next.take()?;
-            Some(self.commit(id).map(|commit| {
-                next = commit.parents.first().copied();
-                (id, commit)
-            }))
-        })
-    }
-
     /// All commits that HEAD, a branch or a tag leads to.
     pub(super) fn reachable(&self) -> Result<BTreeMap<Id<Commit>, Commit>, LedgerError> {
         self.ancestry(self.tips()?)
@@ -121,15 +107,15 @@ impl Ledger<'_> {
         Ok(report.check())
     }
 
-    /// The specs of the history of `commit`, newest first, and the statistics that an edit of `base`
+    /// The specs of the history of `tips`, nearest first, and the statistics that an edit of `base`
     /// can use: those taken last first, then those of the specs.
     pub(super) fn made_with(
         &self,
-        commit: Id<Commit>,
+        tips: impl IntoIterator<Item = Id<Commit>>,
         base: Id<Base>,
-    ) -> Result<(Vec<Spec>, Vec<Stored<StatisticsRecord>>), LedgerError> {
+    ) -> Result<Earlier, LedgerError> {
         let mut specs: Vec<Spec> = Vec::new();
-        for commit in self.first_parents(commit) {
+        for commit in self.walk_from(tips, BTreeSet::new()) {
             if let (_, Commit { spec: Some(spec), .. }) = commit? {
                 specs.push(codec::get(self, spec)?);
             }
@@ -145,7 +131,7 @@ impl Ledger<'_> {
                 }
             }
         }
-        Ok((specs, statistics))
+        Ok(Earlier { specs, statistics })
     }
 
     /// What the next commit will do.

@@ -17,5 +17,6 @@ mod fact_stage;
 mod fact_tree;
 mod history;
 mod ledger;
+mod merge;
 mod support;
 mod tidy;

@@ -18,7 +18,7 @@ use crate::{
     },
     id::Id,
     ledger::{
-        About, Commit, LedgerError, StepView,
+        About, Commit, CommitView, LedgerError, StepView,
         revision::Range,
         verb::log::{LogEntry, LogOptions, LogReport},
     },
@@ -132,14 +132,10 @@ impl Render for LogEntry {
             rows.push(row("merges", parents.join(" ")));
         }
         rows.extend([row("author", commit.author.clone()), row("date", time(commit.time))]);
-        match commit.step {
-            StepView::Root => {}
-            StepView::Edit => rows.push(row("facts", counts(&self.facts))),
-            StepView::Revert { of } => {
-                rows.push(row("facts", counts(&self.facts)));
-                rows.push(row("reverts", format!("{of:.12}")));
-            }
+        if commit.step != StepView::Root {
+            rows.push(row("facts", counts(&self.facts)));
         }
+        rows.extend(step(commit));
         if self.efficacy.is_some() || self.neighbourhood.is_some() {
             let text = rates(self.efficacy, self.paraphrase, self.neighbourhood);
             rows.push(row("check", text));
@@ -150,6 +146,16 @@ impl Render for LogEntry {
             writeln!(page, "    {line}")?;
         }
         Ok(())
+    }
+}
+
+/// What a commit did, where it did not just edit.
+pub(super) fn step(commit: &CommitView) -> Option<[String; 2]> {
+    match commit.step {
+        StepView::Root | StepView::Edit | StepView::Merge => None,
+        StepView::Revert { of } => Some(row("reverts", format!("{of:.12}"))),
+        StepView::Pick { of } => Some(row("picks", format!("{of:.12}"))),
+        StepView::Consolidate => Some(row("step", "all facts in one delta")),
     }
 }
 

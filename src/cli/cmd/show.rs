@@ -2,7 +2,10 @@
 
 use std::fmt::{self, Write};
 
-use super::{commit, log::row};
+use super::{
+    commit,
+    log::{row, step},
+};
 use crate::{
     cli::{
         context::Context,
@@ -11,7 +14,7 @@ use crate::{
         report::{Render, Report},
     },
     ledger::{
-        About, Answer, StepView,
+        About, Answer,
         verb::{
             show::{DeltaView, ShowReport},
             show_fact::{FactStory, Holder, ShowFactReport},
@@ -98,9 +101,7 @@ impl Render for ShowReport {
         rows.push(row("author", &commit.author));
         rows.push(row("date", time(commit.time)));
         rows.push(row("base", format!("{:.12}", self.base)));
-        if let StepView::Revert { of } = commit.step {
-            rows.push(row("reverts", format!("{of:.12}")));
-        }
+        rows.extend(step(commit));
         rows.push(row("facts", self.facts.to_string()));
         rows.push(row("neighbours", self.neighbourhood.to_string()));
         if let Some(spec) = &self.spec {
