@@ -180,6 +180,7 @@ impl Examination {
 }
 
 impl Question {
+    /// What the engine is asked.
     pub(super) fn probe(&self) -> Probe {
         Probe { prompt: self.request.text(), expected: self.request.target.clone() }
     }

@@ -186,6 +186,7 @@ impl Repo {
         progress: &mut dyn Progress,
     ) -> Result<Incoming, LedgerError> {
         let ledger = self.read()?;
+        ledger.require_finished()?;
         let (_, current) = ledger.head_commit()?;
         let line = ledger.line(&current)?;
         drop(ledger);
