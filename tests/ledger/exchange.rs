@@ -11,12 +11,13 @@ use kledger::{
             export::{ExportFormat, ExportOptions},
             fsck::FsckOptions,
             import::ImportSource,
+            merge::MergeOptions,
         },
     },
 };
 use serde_json::{Value, json};
 
-use crate::support::{Place, open};
+use crate::support::{Place, open, options};
 
 const FIRST: &str = "h.0.mlp.c_proj.weight";
 const SECOND: &str = "layers.1.mlp.down_proj.weight";
@@ -125,6 +126,42 @@ fn an_adapter_is_the_version_and_comes_back_as_a_whole() {
     revert(&theirs, "HEAD~2");
     revert(&theirs, "HEAD~4");
     assert_eq!(theirs.weights("HEAD"), before);
+    sound(&theirs);
+}
+
+#[test]
+fn an_import_is_merged_and_outlives_consolidation() {
+    let (ours, theirs) = (edited(), Place::new());
+    let dir = ours.dir.path().join("adapter");
+    ours.export("HEAD", &dir, ExportFormat::Peft).unwrap();
+    theirs.make(":Emil :likes :Oslo .", "Ours");
+    let switch = |name: &str, from| {
+        theirs.repo.switch(&theirs.actor("switch"), name, from).unwrap();
+    };
+    switch("draft", Some("HEAD"));
+    theirs.import(&ImportSource::Peft(dir)).unwrap();
+    switch("main", None);
+    theirs.make(":Frida :lives :Bonn .", "Meanwhile");
+    let mut engine = open;
+    let merge = MergeOptions::default();
+    theirs
+        .repo
+        .merge(&theirs.actor("merge"), "draft", &merge, Some(&mut engine), &mut Silent)
+        .unwrap();
+    let holds = || {
+        for (prompt, answer) in
+            [("Anna likes", "Rome"), ("Emil likes", "Oslo"), ("Frida lives in", "Bonn")]
+        {
+            assert_eq!(theirs.ask(prompt, "HEAD"), answer);
+        }
+    };
+    holds();
+    let actor = theirs.actor("consolidate");
+    theirs.repo.consolidate(&actor, &options("One"), &mut open, &mut Silent).unwrap();
+    assert_eq!(theirs.repo.show("HEAD").unwrap().deltas, 2, "the adapter and one for the facts");
+    holds();
+    let again = theirs.repo.consolidate(&actor, &options("Again"), &mut open, &mut Silent);
+    assert!(matches!(again, Err(LedgerError::NothingToConsolidate { .. })));
     sound(&theirs);
 }
 

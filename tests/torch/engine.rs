@@ -433,3 +433,30 @@ fn a_request_that_is_too_long_is_named() {
         matches!(error, EngineError::Request { ref subject, .. } if *subject == request.subject)
     );
 }
+
+#[test]
+fn the_best_approximation_keeps_the_largest_singular_values() {
+    // A diagonal of 3, 2 and 1, its factors turned so that their columns are not singular vectors.
+    let (c, s) = (0.6, 0.8);
+    let left = Matrix {
+        rows: 4,
+        cols: 3,
+        data: vec![3.0 * c, -3.0 * s, 0.0, 2.0 * s, 2.0 * c, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0],
+    };
+    let right = Matrix {
+        rows: 3,
+        cols: 5,
+        data: vec![c, s, 0.0, 0.0, 0.0, -s, c, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0],
+    };
+    let found = open().approximate(&left, &right, 2).unwrap();
+    assert!((found.lost - 1.0 / 14f64.sqrt()).abs() < 1e-6, "{}", found.lost);
+    assert_eq!((found.left.cols, found.right.rows), (2, 2));
+    for (row, wanted) in [3.0, 2.0, 0.0, 0.0].into_iter().enumerate() {
+        for column in 0..5 {
+            let wanted = if row == column { wanted } else { 0.0 };
+            let product: f32 =
+                (0..2).map(|rank| found.left.row(row)[rank] * found.right.row(rank)[column]).sum();
+            assert!((product - wanted).abs() < 1e-5, "[{row}, {column}] is {product}");
+        }
+    }
+}
