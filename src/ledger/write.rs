@@ -6,9 +6,11 @@ use super::{
     Actor, Commit, LedgerError, StatisticsRecord,
     read::{Ledger, STAGE, STATISTICS},
     refs::{branch_ref, tag_ref},
+    stash::STASH,
+    unfinished::UNFINISHED,
 };
 use crate::{
-    codec,
+    codec::{self, Object},
     fact::Stage,
     id::Id,
     store::{Head, Operation, RefChange, RootUpdate, StoreError, Transaction, ZMemo},
@@ -72,17 +74,29 @@ impl Change {
         }
     }
 
-    /// Replaces the stage.
-    pub(super) fn staging(mut self, was: &Stage, to: &Stage) -> Self {
-        let (old, _) = written(was);
-        let (new, bytes) = written(to);
+    /// Replaces the stage; an empty one is not written.
+    pub(super) fn staging(self, was: &Stage, to: &Stage) -> Self {
+        let (was, to) = [was, to].map(|stage| (!stage.is_empty()).then_some(stage)).into();
+        self.rooting(STAGE, was, to)
+    }
+
+    /// Replaces the object that is current under `name`.
+    pub(super) fn rooting<T: Object>(
+        mut self,
+        name: &str,
+        was: Option<&T>,
+        to: Option<&T>,
+    ) -> Self {
+        let old = was.map(|was| *codec::id_of(was).as_bytes());
+        let bytes = to.map(codec::encode);
+        let new = bytes.as_ref().map(|bytes| *Id::<T>::of(bytes).as_bytes());
         self.objects.extend(new.zip(bytes));
-        self.roots.push(RootUpdate { name: STAGE.to_owned(), old, new });
+        self.roots.push(RootUpdate { name: name.to_owned(), old, new });
         self
     }
 
-    /// Puts back what `operation`, the newest one not yet undone by this change, changed of refs, HEAD
-    /// and stage.
+    /// Puts back what `operation`, the newest one not yet undone by this change, changed of refs, HEAD,
+    /// stage and stash.
     pub(super) fn undoing(mut self, operation: &Operation) -> Self {
         for update in &operation.refs {
             match self.refs.iter_mut().find(|change| change.name == update.name) {
@@ -94,11 +108,11 @@ impl Change {
             let now = self.head.map_or_else(|| update.new.clone(), |(now, _)| now);
             self.head = Some((now, update.old.clone()));
         }
-        if let Some(update) = staged(operation) {
-            match self.roots.iter_mut().find(|root| root.name == STAGE) {
+        for update in undoable(operation) {
+            match self.roots.iter_mut().find(|root| root.name == update.name) {
                 Some(root) => root.new = update.old,
                 None => self.roots.push(RootUpdate {
-                    name: STAGE.to_owned(),
+                    name: update.name.clone(),
                     old: update.new,
                     new: update.old,
                 }),
@@ -130,8 +144,12 @@ impl Change {
     /// Does all of it or nothing.
     ///
     /// # Errors
-    /// [`LedgerError::Moved`] when something is not as it was read.
+    /// [`LedgerError::Moved`] when something is not as it was read, [`LedgerError::Unfinished`] when it
+    /// would move HEAD under a task that is not finished.
     pub(super) fn apply(self, ledger: &Ledger<'_>, actor: &Actor) -> Result<(), LedgerError> {
+        if self.moves_head(ledger)? && !self.roots.iter().any(|root| root.name == UNFINISHED) {
+            ledger.require_finished()?;
+        }
         let Self { objects, refs, head, roots, z } = self;
         let transaction = Transaction {
             objects,
@@ -155,16 +173,17 @@ impl Change {
     }
 }
 
-/// The hash and bytes of a stage; an empty one is not written.
-fn written(stage: &Stage) -> (Option<[u8; 32]>, Option<Vec<u8>>) {
-    if stage.is_empty() {
-        return (None, None);
+impl Change {
+    fn moves_head(&self, ledger: &Ledger<'_>) -> Result<bool, LedgerError> {
+        let current = match ledger.session.head()? {
+            Head::Branch(name) => branch_ref(&name),
+            Head::Detached(_) => return Ok(self.head.is_some()),
+        };
+        Ok(self.head.is_some() || self.refs.iter().any(|change| change.name == current))
     }
-    let bytes = codec::encode(stage);
-    (Some(*Id::<Stage>::of(&bytes).as_bytes()), Some(bytes))
 }
 
-/// What an operation did to the stage.
-pub(super) fn staged(operation: &Operation) -> Option<&RootUpdate> {
-    operation.roots.iter().find(|root| root.name == STAGE)
+/// What an operation did to stage and stash, which `undo` takes back with refs and HEAD.
+pub(super) fn undoable(operation: &Operation) -> impl Iterator<Item = &RootUpdate> {
+    operation.roots.iter().filter(|root| [STAGE, STASH].contains(&root.name.as_str()))
 }

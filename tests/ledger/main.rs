@@ -8,6 +8,7 @@
     reason = "the functions that tests share are tests too"
 )]
 
+mod asking;
 #[cfg(feature = "cli")]
 mod cli;
 mod config;
@@ -16,5 +17,6 @@ mod fact_stage;
 mod fact_tree;
 mod history;
 mod ledger;
+mod merge;
 mod support;
 mod tidy;

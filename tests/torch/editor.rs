@@ -118,7 +118,7 @@ fn request(value: &Value) -> Request {
 }
 
 fn settings(value: &Value) -> Settings {
-    let size = ModelSize { family: "gpt2".to_owned(), layers: 4, width: 24 };
+    let size = ModelSize { family: "gpt2".to_owned(), layers: 4, width: 24, inner: 96 };
     Settings::over_preset(&toml::to_string(value).unwrap(), &size).unwrap()
 }
 

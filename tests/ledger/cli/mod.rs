@@ -5,6 +5,7 @@ mod bad_input;
 mod docs;
 mod exit;
 mod json;
+mod merge;
 mod text;
 
 use std::{
