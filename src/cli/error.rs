@@ -72,6 +72,14 @@ pub enum CliError {
     /// A rank is given for what has none.
     #[error("--max-rank is for --format peft and peft-patterns: other formats have no rank")]
     NoRank,
+    /// There is no help on that.
+    #[error("there is no verb and no topic {topic:?}")]
+    Topic {
+        /// What was asked for.
+        topic: String,
+        /// What there is help on.
+        known: Vec<String>,
+    },
     /// The directory to work in is not there.
     #[error("cannot work in {}", dir.display())]
     Dir {
@@ -106,6 +114,7 @@ impl CliError {
                 Class::Engine => Exit::Engine,
             },
             Self::NoFormat { .. }
+            | Self::Topic { .. }
             | Self::Format(_)
             | Self::Iri { .. }
             | Self::Setting { .. }
@@ -119,6 +128,9 @@ impl CliError {
     pub fn hint(&self) -> Option<String> {
         let text = match self {
             Self::Ledger(error) => return error.hint(),
+            Self::Topic { known, .. } => {
+                return Some(format!("there is help on: {}", known.join(", ")));
+            }
             Self::NoFormat { .. } => "name it: --format nt|ttl|nq|trig|rdf|jsonld",
             Self::Iri { .. } => "for example: http://www.wikidata.org/entity/Q243",
             Self::Setting { .. } => "for example: --set lambda=3000 or --set 'layers=[2, 3, 4]'",

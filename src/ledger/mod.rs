@@ -12,6 +12,7 @@
 
 mod about;
 mod adapter;
+mod bisection;
 mod bundle;
 mod card;
 mod check;
@@ -34,6 +35,8 @@ mod repo;
 pub mod revision;
 mod sample;
 mod stash;
+mod suspects;
+mod undone;
 mod unfinished;
 pub mod verb;
 mod version;

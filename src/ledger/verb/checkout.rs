@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use crate::{
     checkpoint, durable,
+    id::Id,
     ledger::{
-        Actor, LedgerError, Repo,
+        Actor, Commit, LedgerError, Repo,
         manifest::Manifest,
         view::{CommitView, HeadView},
         write::Change,
@@ -46,20 +47,9 @@ impl Repo {
         let ledger = self.read()?;
         let head = ledger.head_for(revision)?;
         let id = ledger.resolve(revision)?;
-        let commit = ledger.commit(id)?;
-        let line = ledger.line(&commit)?;
         drop(ledger);
-
         let dir = to.map_or_else(|| self.checkout_dir(), Path::to_owned);
-        let weights = self.weights(id, &commit, &line)?;
-        Manifest::claim(&dir)?;
-        let base = self.base()?;
-        durable::replace_dir(&dir, |dir| {
-            checkpoint::write_checkout(&base, &weights, dir)?;
-            Manifest { commit: id, base: commit.base }.write(dir)?;
-            Ok::<_, LedgerError>(())
-        })?;
-
+        let commit = self.write_version(id, &dir)?;
         let ledger = self.read()?;
         let was = ledger.session.head()?;
         if was != head {
@@ -72,5 +62,22 @@ impl Repo {
             edited: commit.weights.len() as u64,
             staged: ledger.stage()?.changes.len() as u64,
         })
+    }
+
+    /// Writes the version `id` to `dir`, and returns its commit.
+    pub(super) fn write_version(&self, id: Id<Commit>, dir: &Path) -> Result<Commit, LedgerError> {
+        let ledger = self.read()?;
+        let commit = ledger.commit(id)?;
+        let line = ledger.line(&commit)?;
+        drop(ledger);
+        let weights = self.weights(id, &commit, &line)?;
+        Manifest::claim(dir)?;
+        let base = self.base()?;
+        durable::replace_dir(dir, |dir| {
+            checkpoint::write_checkout(&base, &weights, dir)?;
+            Manifest { commit: id, base: commit.base }.write(dir)?;
+            Ok::<_, LedgerError>(())
+        })?;
+        Ok(commit)
     }
 }
