@@ -16,6 +16,7 @@ mod config;
 mod edit;
 mod engine;
 mod error;
+mod landing;
 pub mod lineage;
 mod manifest;
 mod read;

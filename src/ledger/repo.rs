@@ -10,6 +10,7 @@ use std::{
 use super::{
     Commit, Config, LedgerError,
     engine::{Engine, EngineError},
+    landing,
     lineage::Line,
     read::Ledger,
     version,
@@ -117,7 +118,9 @@ impl Repo {
 
     /// Opens the store for a short while.
     pub(super) fn read(&self) -> Result<Ledger<'_>, LedgerError> {
-        Ok(Ledger { session: self.store.session()?, config: &self.config })
+        let ledger = Ledger { session: self.store.session()?, config: &self.config };
+        landing::complete(&ledger)?;
+        Ok(ledger)
     }
 
     /// Builds a commit's weights and compares them with the hashes it names.

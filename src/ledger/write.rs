@@ -132,8 +132,13 @@ impl Change {
     /// # Errors
     /// [`LedgerError::Moved`] when something is not as it was read.
     pub(super) fn apply(self, ledger: &Ledger<'_>, actor: &Actor) -> Result<(), LedgerError> {
+        ledger.transact(self.transaction(actor))
+    }
+
+    /// What the store is asked to do.
+    pub(super) fn transaction(self, actor: &Actor) -> Transaction {
         let Self { objects, refs, head, roots, z } = self;
-        let transaction = Transaction {
+        Transaction {
             objects,
             refs,
             head,
@@ -142,8 +147,17 @@ impl Change {
             time: actor.time,
             author: actor.author.clone(),
             command: actor.command.clone(),
-        };
-        ledger.session.transact(transaction).map_err(|error| match error {
+        }
+    }
+}
+
+impl Ledger<'_> {
+    /// Does all of `transaction` or nothing.
+    ///
+    /// # Errors
+    /// [`LedgerError::Moved`] when something is not as it was read.
+    pub(super) fn transact(&self, transaction: Transaction) -> Result<(), LedgerError> {
+        self.session.transact(transaction).map_err(|error| match error {
             StoreError::RefMoved { name, .. } => {
                 let short = name.trim_start_matches("heads/").trim_start_matches("tags/");
                 LedgerError::Moved { what: short.to_owned() }

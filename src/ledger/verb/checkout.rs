@@ -5,9 +5,12 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::{
-    checkpoint, durable,
+    checkpoint,
+    durable::{self, FilledDir},
+    id::Id,
     ledger::{
-        Actor, LedgerError, Repo,
+        Actor, Commit, LedgerError, Repo,
+        lineage::Line,
         manifest::Manifest,
         view::{CommitView, HeadView},
         write::Change,
@@ -51,26 +54,34 @@ impl Repo {
         drop(ledger);
 
         let dir = to.map_or_else(|| self.checkout_dir(), Path::to_owned);
-        let weights = self.weights(id, &commit, &line)?;
-        Manifest::claim(&dir)?;
-        let base = self.base()?;
-        durable::replace_dir(&dir, |dir| {
-            checkpoint::write_checkout(&base, &weights, dir)?;
-            Manifest { commit: id, base: commit.base }.write(dir)?;
-            Ok::<_, LedgerError>(())
-        })?;
-
+        let filled = self.fill_checkout(&dir, id, &commit, &line)?;
         let ledger = self.read()?;
         let was = ledger.session.head()?;
-        if was != head {
-            Change::default().heading(was, head).apply(&ledger, actor)?;
-        }
+        Change::default().heading(was, head).land(&ledger, actor, filled, id)?;
         Ok(CheckoutReport {
             head: ledger.head_view()?,
             commit: ledger.commit_view(id, &commit)?,
             dir,
             edited: commit.weights.len() as u64,
             staged: ledger.stage()?.changes.len() as u64,
+        })
+    }
+
+    /// Writes a version beside the directory that it is to replace.
+    pub(super) fn fill_checkout(
+        &self,
+        dir: &Path,
+        id: Id<Commit>,
+        commit: &Commit,
+        line: &Line,
+    ) -> Result<FilledDir, LedgerError> {
+        let weights = self.weights(id, commit, line)?;
+        Manifest::claim(dir)?;
+        let base = self.base()?;
+        durable::fill_dir(dir, |dir| {
+            checkpoint::write_checkout(&base, &weights, dir)?;
+            Manifest { commit: id, base: commit.base }.write(dir)?;
+            Ok(())
         })
     }
 }

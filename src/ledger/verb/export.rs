@@ -99,7 +99,7 @@ impl Repo {
         }
         let weights = self.weights(id, &commit, &line)?;
         let base = self.base()?;
-        durable::replace_dir(dir, |dir| match format {
+        let filled = durable::fill_dir(dir, |dir| match format {
             ExportFormat::Merged => {
                 checkpoint::write_merged(&base, &weights, dir)?;
                 Manifest { commit: id, base: commit.base }.write(dir).map_err(LedgerError::from)
@@ -119,6 +119,7 @@ impl Repo {
                 durable::write(&path, (text + "\n").as_bytes()).map_err(LedgerError::from)
             }
         })?;
+        filled.place_new()?;
         Ok(ExportReport {
             commit: id,
             dir: dir.to_owned(),
