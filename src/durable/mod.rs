@@ -74,7 +74,10 @@ pub fn write_with(
 ) -> Result<(), WriteError> {
     step("file: before it is written");
     let temporary = claim(path, "tmp", |path| File::create_new(path).map(drop)).at(path)?;
+    // What `fill` calls may make the file anew, for its owner's eyes only.
+    let permissions = fs::metadata(&temporary).map(|metadata| metadata.permissions());
     let written = fill(&temporary).and_then(|()| {
+        fs::set_permissions(&temporary, permissions?)?;
         step("file: before it is synced");
         File::open(&temporary)?.sync_all()?;
         step("file: before it is renamed");
