@@ -142,8 +142,11 @@ impl Ledger<'_> {
         base: Id<Base>,
     ) -> Result<(Vec<Spec>, Vec<Stored<StatisticsRecord>>), LedgerError> {
         let mut specs: Vec<Spec> = Vec::new();
+        let mut known = BTreeSet::new();
         for commit in self.first_parents(commit) {
-            if let (_, Commit { spec: Some(spec), .. }) = commit? {
+            if let (_, Commit { spec: Some(spec), .. }) = commit?
+                && known.insert(spec)
+            {
                 specs.push(codec::get(self, spec)?);
             }
         }
@@ -164,7 +167,7 @@ impl Ledger<'_> {
     /// What the next commit will do.
     pub(super) fn stage(&self) -> Result<Stage, LedgerError> {
         match self.session.root(STAGE)? {
-            Some(hash) => Ok(codec::get(self, Id::<Stage>::from_bytes(hash))?),
+            Some(hash) => Ok(Stage::load(self, Id::from_bytes(hash))?),
             None => Ok(Stage::default()),
         }
     }
@@ -187,12 +190,7 @@ impl Ledger<'_> {
         id: Id<Commit>,
         commit: &Commit,
     ) -> Result<CommitView, LedgerError> {
-        let mut refs = Vec::new();
-        for view in self.branches()?.into_iter().chain(self.tags()?) {
-            if view.commit == id {
-                refs.push(view.name);
-            }
-        }
+        let refs = self.names_of(id)?;
         Ok(CommitView {
             id,
             parents: commit.parents.clone(),

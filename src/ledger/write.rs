@@ -8,7 +8,7 @@ use super::{
     refs::{branch_ref, tag_ref},
 };
 use crate::{
-    codec,
+    codec::{Draft, Nothing},
     fact::Stage,
     id::Id,
     store::{Head, Operation, RefChange, RootUpdate, StoreError, Transaction, ZMemo},
@@ -74,9 +74,9 @@ impl Change {
 
     /// Replaces the stage.
     pub(super) fn staging(mut self, was: &Stage, to: &Stage) -> Self {
-        let (old, _) = written(was);
-        let (new, bytes) = written(to);
-        self.objects.extend(new.zip(bytes));
+        let (old, _) = stored(was);
+        let (new, objects) = stored(to);
+        self.objects.extend(objects);
         self.roots.push(RootUpdate { name: STAGE.to_owned(), old, new });
         self
     }
@@ -169,13 +169,14 @@ impl Ledger<'_> {
     }
 }
 
-/// The hash and bytes of a stage; an empty one is not written.
-fn written(stage: &Stage) -> (Option<[u8; 32]>, Option<Vec<u8>>) {
+/// The hash of a stage and the objects it is stored as; an empty one is not stored.
+fn stored(stage: &Stage) -> (Option<[u8; 32]>, BTreeMap<[u8; 32], Vec<u8>>) {
     if stage.is_empty() {
-        return (None, None);
+        return (None, BTreeMap::new());
     }
-    let bytes = codec::encode(stage);
-    (Some(*Id::<Stage>::of(&bytes).as_bytes()), Some(bytes))
+    let mut draft = Draft::new(&Nothing);
+    let id = stage.store(&mut draft);
+    (Some(*id.as_bytes()), draft.into_new())
 }
 
 /// What an operation did to the stage.
