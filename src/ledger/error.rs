@@ -146,6 +146,12 @@ pub enum LedgerError {
         /// Hash found, or that there is none.
         found: String,
     },
+    /// The copy of the base is not what it was.
+    #[error("the base is damaged: {what}")]
+    Base {
+        /// A file or tensor that differs.
+        what: String,
+    },
     /// The statistics or the delta do not fit the model.
     #[error("{what} is {found}, expected {expected}")]
     Shape {
@@ -192,7 +198,9 @@ impl LedgerError {
     #[must_use]
     pub fn class(&self) -> Class {
         match self {
-            Self::Weights { .. } | Self::Shape { .. } | Self::Object(_) => Class::Damage,
+            Self::Weights { .. } | Self::Base { .. } | Self::Shape { .. } | Self::Object(_) => {
+                Class::Damage
+            }
             Self::Stage(StageError::Object(_)) | Self::Lexicon(LexiconError::Object(_)) => {
                 Class::Damage
             }
@@ -227,6 +235,10 @@ impl LedgerError {
             Self::NothingLeft { .. } => "later commits have changed all of it: see kledger log",
             Self::Occupied { .. } => "name an empty or new directory with --to",
             Self::Weights { .. } | Self::Object(_) => "find out more with kledger fsck",
+            Self::Base { .. } => {
+                "bring .kledger/base back from a backup, or from the .kledger/base of a repository made \
+                 with the same model"
+            }
             Self::Engine(EngineError::NoRuntime) => {
                 "build with the default features to have one; checkout, diff and revert --no-check \
                  work without"

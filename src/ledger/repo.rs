@@ -16,7 +16,8 @@ use super::{
     version,
 };
 use crate::{
-    checkpoint::Checkpoint,
+    checkpoint::{self, Checkpoint},
+    codec,
     delta::{Tensor, TensorFile},
     id::Id,
     store::Store,
@@ -114,6 +115,26 @@ impl Repo {
     /// When its files are missing or damaged.
     pub fn base(&self) -> Result<Arc<Checkpoint>, LedgerError> {
         Ok(Arc::new(Checkpoint::open(&self.base_dir())?))
+    }
+
+    /// Makes sure that the copy of the base is what it was. Reads all of it.
+    ///
+    /// # Errors
+    /// [`LedgerError::Base`] names the first file or tensor that differs.
+    pub(super) fn verify_base(&self) -> Result<(), LedgerError> {
+        let ledger = self.read()?;
+        let base = codec::get(&ledger, ledger.head_commit()?.1.base)?;
+        drop(ledger);
+        match checkpoint::verify(&self.base_dir(), &base)?.into_iter().next() {
+            Some(what) => Err(LedgerError::Base { what }),
+            None => Ok(()),
+        }
+    }
+
+    /// Opens an engine on the base, verified first: an engine reads all of it anyway.
+    pub(super) fn engine(&self, open: OpenEngine<'_>) -> Result<Box<dyn Engine>, LedgerError> {
+        self.verify_base()?;
+        Ok(open(&self.base_dir())?)
     }
 
     /// Opens the store for a short while.

@@ -14,6 +14,7 @@ mod config;
 mod fact;
 mod fact_stage;
 mod fact_tree;
+mod flips;
 mod history;
 mod ledger;
 mod support;

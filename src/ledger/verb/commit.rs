@@ -228,7 +228,7 @@ impl Repo {
         let files = self.store().tensors();
         // Damage in the parent is found here, before anything is computed.
         let parent_weights = self.weights(plan.parent_id, &plan.parent, &plan.parent_line)?;
-        let mut engine = open(&self.base_dir())?;
+        let mut engine = self.engine(open)?;
         let setup = Setup::settle(
             self,
             engine.as_ref(),

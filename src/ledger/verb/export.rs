@@ -97,6 +97,7 @@ impl Repo {
         if fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some()) {
             return Err(LedgerError::Occupied { dir: dir.to_owned() });
         }
+        self.verify_base()?;
         let weights = self.weights(id, &commit, &line)?;
         let base = self.base()?;
         let filled = durable::fill_dir(dir, |dir| match format {

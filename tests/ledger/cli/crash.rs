@@ -31,7 +31,7 @@ impl Sandbox {
     }
 
     /// A backup: keeps hard links and permissions.
-    fn copy(&self) -> Self {
+    pub(super) fn copy(&self) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut cp = Command::new("cp");
         cp.args(["-a", "."]).arg(dir.path()).current_dir(self.dir.path());

@@ -5,7 +5,9 @@ mod bad_input;
 mod crash;
 mod docs;
 mod exit;
+mod files;
 mod json;
+mod processes;
 mod text;
 
 use std::{
