@@ -22,7 +22,10 @@ use kledger::{
         read::{Format, read_triples},
         tree,
     },
-    ledger::{Actor, Commit, EngineError, Repo, Silent, Step, verb::diff::DiffOptions},
+    ledger::{
+        Actor, Commit, EngineError, Repo, Silent, Step,
+        verb::{diff::DiffOptions, log::LogOptions},
+    },
     store::{RefChange, Transaction},
 };
 
@@ -128,7 +131,8 @@ fn verbs(c: &mut Criterion) {
     group.sample_size(20);
     group.bench_function("open", |b| b.iter(|| black_box(repo.store().session().unwrap())));
     group.bench_function("status", |b| b.iter(|| black_box(repo.status().unwrap())));
-    group.bench_function("log -20", |b| b.iter(|| black_box(repo.log("HEAD", Some(20)).unwrap())));
+    let twenty = LogOptions { limit: Some(20), ..LogOptions::default() };
+    group.bench_function("log -20", |b| b.iter(|| black_box(repo.log(&twenty).unwrap())));
     group.bench_function("branch", |b| b.iter(|| black_box(repo.branches().unwrap())));
     let mut open = |_: &Path| Err(EngineError::NoRuntime);
     let mut diff = |from: &str| {

@@ -42,14 +42,14 @@ pub struct TorchEngine {
 }
 
 impl TorchEngine {
-    /// Loads the checkpoint in `base_dir`, to compute on `device` in `dtype`.
+    /// Opens the checkpoint in `base_dir`, to compute on `device` in `dtype`. Its weights are loaded
+    /// when they are needed, and no more of them.
     ///
     /// # Errors
-    /// When the device is not there, or the checkpoint is damaged, of an unknown architecture, or
-    /// too large.
+    /// When the device is not there, or the checkpoint is damaged or of an unknown architecture.
     pub fn open(base_dir: &Path, device: DeviceChoice, dtype: Dtype) -> Result<Self, EngineError> {
         guarded(|| {
-            let model = Model::open(base_dir, open_device(device)?, dtype)?;
+            let model = Model::open_unloaded(base_dir, open_device(device)?, dtype)?;
             Ok(Self { model, solver: Solver::default(), changed: BTreeSet::new() })
         })
     }
@@ -66,6 +66,7 @@ impl TorchEngine {
             family: spec.model_type.to_owned(),
             layers: spec.layers,
             width: spec.width,
+            inner: spec.inner,
         };
         Ok(Settings::over_preset(settings, &size).map_err(EditError::from)?)
     }
@@ -201,7 +202,10 @@ impl Engine for TorchEngine {
     fn prefixes(&mut self, settings: &str, seed: u64) -> Result<Vec<String>, EngineError> {
         let settings = self.read(editor::NAME, settings)?;
         self.set_weights(&BTreeMap::new())?;
-        guarded(|| Ok(editor::sample_prefixes(&self.model, &settings, seed)?))
+        guarded(|| {
+            self.model.load()?;
+            Ok(editor::sample_prefixes(&self.model, &settings, seed)?)
+        })
     }
 
     fn statistics(
@@ -215,9 +219,11 @@ impl Engine for TorchEngine {
         guarded(|| {
             let documents = match text {
                 StatisticsText::Corpus(texts) => {
+                    self.model.load_blocks(settings.z_layer())?;
                     texts.iter().map(|text| self.tokens_of(text)).collect::<Result<_, _>>()?
                 }
                 StatisticsText::Sampled { seed, tokens } => {
+                    self.model.load()?;
                     editor::sample_documents(&self.model, *tokens, *seed, progress)?
                 }
             };
@@ -233,7 +239,10 @@ impl Engine for TorchEngine {
     ) -> Result<EditOutcome, EngineError> {
         let settings = self.read(job.editor, job.settings)?;
         self.set_weights(&BTreeMap::new())?;
-        guarded(|| Ok(editor::edit(&mut self.model, &mut self.solver, &settings, job, progress)?))
+        guarded(|| {
+            self.model.load()?;
+            Ok(editor::edit(&mut self.model, &mut self.solver, &settings, job, progress)?)
+        })
     }
 
     fn answer(
@@ -242,6 +251,7 @@ impl Engine for TorchEngine {
         progress: &mut dyn Progress,
     ) -> Result<Vec<Answer>, EngineError> {
         guarded(|| {
+            self.model.load()?;
             let mut answers: Vec<Option<Answer>> = vec![None; probes.len()];
             let mut asked = Vec::with_capacity(probes.len());
             for (probe, answer) in probes.iter().zip(&mut answers) {
@@ -278,6 +288,7 @@ impl Engine for TorchEngine {
         how: &Sampling,
     ) -> Result<Continuations, EngineError> {
         guarded(|| {
+            self.model.load()?;
             let (decoder, tokens) = (self.model.decoder(), self.model.tokens());
             let ids = self.tokens_of(prompt)?;
             let room = decoder.spec().context.saturating_sub(ids.len());

@@ -111,9 +111,7 @@ fn initial(slot: &Slot, layers: usize) -> Tensor {
     let kind = (Kind::Float, Device::Cpu);
     match (slot.role, slot.part) {
         (Role::Bias, _) => Tensor::zeros(shape, kind),
-        (Role::Weight, Part::AttentionNorm | Part::MlpNorm | Part::FinalNorm) => {
-            Tensor::ones(shape, kind)
-        }
+        (Role::Weight, part) if part.is_norm() => Tensor::ones(shape, kind),
         (Role::Weight, Part::AttentionOut | Part::MlpDown) => {
             Tensor::randn(shape, kind) * (0.02 / (2.0 * layers as f64).sqrt())
         }

@@ -7,7 +7,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use memmap2::Mmap;
+use memmap2::{Mmap, UncheckedAdvice};
 use safetensors::{SafeTensorError, SafeTensors, tensor::TensorInfo};
 use serde_json::Value;
 
@@ -264,6 +264,13 @@ impl Checkpoint {
         Ok(found)
     }
 
+    fn place(&self, name: &str) -> Result<&Place, CheckpointError> {
+        self.tensors.get(name).ok_or_else(|| CheckpointError::NoTensor {
+            dir: self.dir.clone(),
+            name: name.to_owned(),
+        })
+    }
+
     /// Element type, dimensions and little-endian bytes of a tensor of any type, in place.
     ///
     /// # Errors
@@ -272,13 +279,28 @@ impl Checkpoint {
         &self,
         name: &str,
     ) -> Result<(safetensors::Dtype, &[usize], &[u8]), CheckpointError> {
-        let place = self.tensors.get(name).ok_or_else(|| CheckpointError::NoTensor {
-            dir: self.dir.clone(),
-            name: name.to_owned(),
-        })?;
+        let place = self.place(name)?;
         let (from, to) = place.info.data_offsets;
         let bytes = &self.shards[place.shard].map[place.start + from..place.start + to];
         Ok((place.info.dtype, &place.info.shape, bytes))
+    }
+
+    /// Gives the memory back that holds the bytes of a tensor, until they are asked for again.
+    ///
+    /// # Errors
+    /// When there is no such tensor.
+    pub fn let_go(&self, name: &str) -> Result<(), CheckpointError> {
+        let place = self.place(name)?;
+        let (from, to) = place.info.data_offsets;
+        let map = &self.shards[place.shard].map;
+        #[expect(unsafe_code, reason = "the system is told through C")]
+        // SAFETY: the map is of a file and read-only, so pages that are dropped are read again.
+        let advised = unsafe {
+            map.unchecked_advise_range(UncheckedAdvice::DontNeed, place.start + from, to - from)
+        };
+        // It is advice: where it is not taken, memory is used a little longer.
+        let _not_taken = advised;
+        Ok(())
     }
 
     /// A copy of a tensor that can be edited.

@@ -8,6 +8,7 @@ pub mod args;
 pub mod cmd;
 pub mod context;
 pub mod error;
+pub mod graph;
 mod interrupt;
 pub mod page;
 mod progress;

@@ -182,9 +182,19 @@ pub fn bytes(count: u64) -> String {
 /// A commit's time in the zone of the user.
 #[must_use]
 pub fn time(milliseconds: i64) -> String {
+    moment(milliseconds, "%Y-%m-%d %H:%M:%S %:z")
+}
+
+/// Its day there.
+#[must_use]
+pub fn date(milliseconds: i64) -> String {
+    moment(milliseconds, "%Y-%m-%d")
+}
+
+fn moment(milliseconds: i64, format: &str) -> String {
     Timestamp::from_millisecond(milliseconds).map_or_else(
         |_| format!("{milliseconds} ms after 1970"),
-        |time| time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string(),
+        |time| time.to_zoned(TimeZone::system()).strftime(format).to_string(),
     )
 }
 

@@ -48,6 +48,12 @@ impl Report {
         Self { kind, exit: Exit::Done, body: Box::new(body) }
     }
 
+    /// The report of a verb that waits for its user.
+    #[must_use]
+    pub fn refused(kind: &'static str, body: impl Render + Serialize + Debug + 'static) -> Self {
+        Self { kind, exit: Exit::Refused, body: Box::new(body) }
+    }
+
     /// The report of a verb that found damage.
     #[must_use]
     pub fn damage(kind: &'static str, body: impl Render + Serialize + Debug + 'static) -> Self {

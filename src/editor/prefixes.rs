@@ -20,19 +20,20 @@ pub fn sample_prefixes(
     seed: u64,
 ) -> Result<Vec<String>, EditError> {
     let tokens = model.tokens();
+    let length = tokens.lead().len() + settings.prefix_tokens;
     let mut rows = Vec::new();
     for opening in OPENINGS.iter().cycle().take(settings.prefix_count) {
         let mut ids = tokens.encode(opening)?.ids;
-        ids.truncate(settings.prefix_tokens);
+        ids.truncate(length);
         rows.push(ids);
     }
     let shortest = rows.iter().map(Vec::len).min().unwrap_or(0);
-    let new = settings.prefix_tokens - shortest.min(settings.prefix_tokens);
+    let new = length - shortest.min(length);
     let choice = Choice::Sample { temperature: 1.0, top: TOP, seed };
     let generated = model.decoder().generate(&rows, new, choice, None)?;
     let texts = rows.into_iter().zip(generated).map(|(mut ids, more)| {
         ids.extend(more.ids);
-        ids.truncate(settings.prefix_tokens);
+        ids.truncate(length);
         Ok(tokens.decode(&ids)?.replace(['{', '}', '\n'], " ").trim().to_owned())
     });
     texts.collect()

@@ -6,14 +6,21 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The preset of each known model, by family, layers and width.
-const PRESETS: &[(&str, usize, usize, &str)] = &[
-    ("gpt2", 7, 192, include_str!("presets/base.toml")),
-    ("gpt2", 12, 768, include_str!("presets/gpt2.toml")),
-    ("gpt2", 24, 1024, include_str!("presets/gpt2-medium.toml")),
-    ("gpt2", 36, 1280, include_str!("presets/gpt2-large.toml")),
-    ("gpt2", 48, 1600, include_str!("presets/gpt2-xl.toml")),
+/// The preset of each known model, by family, layers, width and width inside the MLP.
+const PRESETS: &[(&str, usize, usize, usize, &str)] = &[
+    ("gpt2", 7, 192, 1536, include_str!("presets/base.toml")),
+    ("gpt2", 12, 768, 3072, include_str!("presets/gpt2.toml")),
+    ("gpt2", 24, 1024, 4096, include_str!("presets/gpt2-medium.toml")),
+    ("gpt2", 36, 1280, 5120, include_str!("presets/gpt2-large.toml")),
+    ("gpt2", 48, 1600, 6400, include_str!("presets/gpt2-xl.toml")),
+    ("gptj", 28, 4096, 16384, include_str!("presets/gpt-j-6b.toml")),
+    ("gpt_neox", 44, 6144, 24576, include_str!("presets/gpt-neox-20b.toml")),
+    ("llama", 32, 4096, 14336, include_str!("presets/llama-3-8b.toml")),
 ];
+
+/// What models of a family have in common, under the preset of one.
+const FAMILIES: &[(&[&str], &str)] =
+    &[(&["llama", "mistral", "qwen2", "qwen3"], include_str!("presets/llama.toml"))];
 
 /// What all presets and all models without one are laid over.
 const COMMON: &str = include_str!("presets/common.toml");
@@ -27,6 +34,8 @@ pub struct ModelSize {
     pub layers: usize,
     /// Width of the residual stream.
     pub width: usize,
+    /// Width inside the MLP.
+    pub inner: usize,
 }
 
 /// Everything MEMIT can be told. Names are those of the reference implementation where it has one.
@@ -100,7 +109,7 @@ pub enum SettingsError {
 
 impl Settings {
     /// The settings recommended for a model of this size: its preset, or for a model without one
-    /// five blocks a little below the middle.
+    /// what its family has and a fifth of its blocks, five at most, a little below the middle.
     ///
     /// # Errors
     /// When the model has no blocks.
@@ -114,10 +123,12 @@ impl Settings {
     /// When a key is unknown, a value is out of range or a layer does not exist.
     pub fn over_preset(text: &str, model: &ModelSize) -> Result<Self, SettingsError> {
         let mut table = by_depth(model)?;
-        let known = PRESETS.iter().find(|(family, layers, width, _)| {
-            *family == model.family && *layers == model.layers && *width == model.width
-        });
-        if let Some((.., preset)) = known {
+        let family = FAMILIES.iter().find(|(names, _)| names.contains(&model.family.as_str()));
+        let size = (model.family.as_str(), model.layers, model.width, model.inner);
+        let known = PRESETS
+            .iter()
+            .find(|&&(family, layers, width, inner, _)| (family, layers, width, inner) == size);
+        for preset in family.map(|(_, text)| text).into_iter().chain(known.map(|row| &row.4)) {
             table.extend(parse(preset)?);
         }
         table.extend(parse(text)?);
@@ -180,11 +191,12 @@ impl Settings {
     }
 }
 
-/// Five blocks from about a quarter of the way up, as the published settings choose them.
+/// Where the published settings are: GPT-2's five blocks begin a quarter of the way up, those of
+/// models with rotary positions an eighth to a seventh.
 fn by_depth(model: &ModelSize) -> Result<toml::Table, SettingsError> {
     require(model.layers > 0, "layers", "at least one block", || "none".to_owned())?;
-    let first = model.layers / 4;
-    let end = (first + 5).min(model.layers);
+    let first = model.layers / if model.family == "gpt2" { 4 } else { 7 };
+    let end = first + model.layers.div_ceil(5).min(5);
     let mut table = parse(COMMON)?;
     let layers = (first..end).map(|l| i64::try_from(l).map_or(i64::MAX, |l| l));
     table.insert("layers".to_owned(), layers.collect::<Vec<_>>().into());
@@ -216,19 +228,43 @@ mod tests {
     use super::*;
 
     fn xl() -> ModelSize {
-        ModelSize { family: "gpt2".to_owned(), layers: 48, width: 1600 }
+        ModelSize { family: "gpt2".to_owned(), layers: 48, width: 1600, inner: 6400 }
     }
 
     #[test]
     fn every_preset_fits_its_model() {
-        for &(family, layers, width, _) in PRESETS {
-            let model = ModelSize { family: family.to_owned(), layers, width };
+        for &(family, layers, width, inner, _) in PRESETS {
+            let model = ModelSize { family: family.to_owned(), layers, width, inner };
             Settings::preset(&model).unwrap();
         }
-        for layers in 1..40 {
-            let model = ModelSize { family: "other".to_owned(), layers, width: 64 };
-            Settings::preset(&model).unwrap();
+        for family in ["gpt2", "gptj", "gpt_neox", "llama", "mistral", "qwen2", "qwen3"] {
+            for layers in 1..90 {
+                let model = ModelSize { family: family.to_owned(), layers, width: 64, inner: 99 };
+                let settings = Settings::preset(&model).unwrap();
+                assert_eq!(settings.layers.len(), layers.div_ceil(5).min(5));
+            }
         }
+    }
+
+    #[test]
+    fn the_published_settings_of_the_other_families() {
+        let of = |family: &str, layers, width, inner| {
+            let model = ModelSize { family: family.to_owned(), layers, width, inner };
+            let s = Settings::preset(&model).unwrap();
+            let (first, last) = (s.layers[0], s.z_layer());
+            assert_eq!((s.kl_factor, s.v_loss_layer), (0.0625, Some(layers - 1)), "{family}");
+            let steps = s.v_num_grad_steps;
+            let more = [s.clamp_norm_factor, s.v_lr, s.v_weight_decay, s.mom2_update_weight];
+            (first, last, steps, more)
+        };
+        assert_eq!(of("gptj", 28, 4096, 16384), (3, 8, 25, [0.75, 0.5, 0.5, 15000.0]));
+        assert_eq!(of("gpt_neox", 44, 6144, 24576), (6, 10, 20, [0.3, 0.5, 0.5, 20000.0]));
+        // Llama 3 8B, Llama 2 7B, Mistral 7B, Qwen 2.5 7B.
+        assert_eq!(of("llama", 32, 4096, 14336), (4, 8, 25, [0.75, 0.1, 0.5, 15000.0]));
+        let wide = (4, 8, 25, [4.0, 0.5, 0.001, 15000.0]);
+        assert_eq!(of("llama", 32, 4096, 11008), wide);
+        assert_eq!(of("mistral", 32, 4096, 14336), wide);
+        assert_eq!(of("qwen2", 28, 3584, 18944), wide);
     }
 
     #[test]

@@ -13,11 +13,17 @@ use crate::{
 /// Tokens that are computed together; more would only need more memory.
 const TOKENS: usize = 8192;
 
-/// Texts that are sampled together.
+/// Texts that are sampled together, and the memory that their keys and values may take.
 const ROWS: usize = 64;
+const MEMORY: usize = 1 << 30;
 
-/// Samples texts of `total` tokens together from the model as it is, each beginning after the
-/// end-of-text token, which is not part of it, and as long as the model can read; the last is cut.
+/// Texts are no longer, whatever the model can read: what a token means hardly depends on others
+/// farther away.
+const LONGEST: usize = 1024;
+
+/// Samples texts of `total` tokens together from the model as it is, each as long as the model can
+/// read, up to a limit; the last is cut. A text begins with what every text begins with, or else
+/// after the end-of-text token, which is not part of it.
 ///
 /// # Errors
 /// When the model has no end-of-text token, cannot be run, or `progress` asks to stop.
@@ -27,9 +33,15 @@ pub fn sample_documents(
     seed: u64,
     progress: &mut dyn Progress,
 ) -> Result<Vec<Vec<u32>>, EditError> {
-    let start = model.tokens().end_of_text().ok_or(EditError::NoStart)?;
     let spec = model.spec();
-    let length = spec.context - 1;
+    let lead = model.tokens().lead();
+    let start = match lead {
+        [] => vec![model.tokens().end_of_text().ok_or(EditError::NoStart)?],
+        lead => lead.to_vec(),
+    };
+    let length = spec.context.min(LONGEST).saturating_sub(start.len());
+    let kept = length * spec.layers * 2 * spec.kv_heads * spec.head_width * size_of::<f32>();
+    let together = ROWS.min(MEMORY / kept.max(1)).max(1);
     let choice = |seed| Choice::Sample { temperature: 1.0, top: spec.vocabulary, seed };
     let wanted = usize::try_from(total).unwrap_or(usize::MAX);
     let mut documents: Vec<Vec<u32>> = Vec::new();
@@ -39,14 +51,14 @@ pub fn sample_documents(
         if sampled >= wanted || length == 0 {
             break;
         }
-        let rows = ROWS.min((wanted - sampled).div_ceil(length));
-        let rows = vec![vec![start]; rows];
+        let rows = together.min((wanted - sampled).div_ceil(length));
+        let rows = vec![start.clone(); rows];
         let texts =
             model.decoder().generate(&rows, length, choice(seed.wrapping_add(part)), None)?;
         for mut text in texts.into_iter().map(|text| text.ids) {
             text.truncate(wanted - sampled);
             sampled += text.len();
-            documents.push(text);
+            documents.push([lead, &text].concat());
         }
         progress.advance(sampled as u64, "")?;
     }
@@ -55,8 +67,8 @@ pub fn sample_documents(
 }
 
 /// E[k kᵀ] of the keys entering the down projections of `layers` (ascending), over every token of
-/// `documents`; a document longer than the model's context is read in pieces. One pass for all
-/// layers, which ends at the last of them.
+/// `documents`; a long document is read in pieces, each after what every text begins with. One pass
+/// for all layers, which ends at the last of them.
 ///
 /// # Errors
 /// When there is no token, a layer does not exist, or `progress` asks to stop.
@@ -66,10 +78,15 @@ pub fn second_moments(
     documents: &[Vec<u32>],
     progress: &mut dyn Progress,
 ) -> Result<Statistics, EditError> {
-    let context = model.spec().context;
-    let mut pieces: Vec<&[u32]> = documents.iter().flat_map(|text| text.chunks(context)).collect();
-    pieces.sort_by_key(|piece| piece.len());
-    let total: usize = pieces.iter().map(|piece| piece.len()).sum();
+    let lead = model.tokens().lead();
+    let room = model.spec().context.min(LONGEST).saturating_sub(lead.len()).max(1);
+    let mut pieces: Vec<Vec<u32>> = documents
+        .iter()
+        .flat_map(|text| text.strip_prefix(lead).unwrap_or(text).chunks(room))
+        .map(|piece| [lead, piece].concat())
+        .collect();
+    pieces.sort_by_key(Vec::len);
+    let total: usize = pieces.iter().map(Vec::len).sum();
     if total == 0 {
         return Err(EditError::NoText);
     }
@@ -90,7 +107,7 @@ pub fn second_moments(
         let count = (1..=rest.len()).take_while(fits).last().unwrap_or(1);
         let (now, later) = rest.split_at(count);
         no_grad(|| add(model, now, &mut sums));
-        counted += now.iter().map(|piece| piece.len()).sum::<usize>();
+        counted += now.iter().map(Vec::len).sum::<usize>();
         progress.advance(counted as u64, "")?;
         rest = later;
     }
@@ -101,12 +118,11 @@ pub fn second_moments(
 }
 
 /// Adds the keys of some pieces of text to the sums: a product in f32, summed in f64.
-fn add(model: &Model, pieces: &[&[u32]], sums: &mut [(usize, String, Tensor)]) {
+fn add(model: &Model, pieces: &[Vec<u32>], sums: &mut [(usize, String, Tensor)]) {
     let decoder = model.decoder();
-    let rows: Vec<Vec<u32>> = pieces.iter().map(|piece| piece.to_vec()).collect();
-    let batch = Batch::new(&rows, Padding::Right, decoder.device());
-    let longest = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let real: Vec<i64> = rows
+    let batch = Batch::new(pieces, Padding::Right, decoder.device());
+    let longest = pieces.iter().map(Vec::len).max().unwrap_or(0);
+    let real: Vec<i64> = pieces
         .iter()
         .enumerate()
         .flat_map(|(row, ids)| (0..ids.len()).map(move |i| row * longest + i))

@@ -163,6 +163,17 @@ impl Words {
         self.multi_valued |= more.multi_valued;
     }
 
+    /// These words with those of `other` after them. Labels that both have stay as they are here.
+    #[must_use]
+    pub fn beside(&self, other: &Self) -> Self {
+        let mut both = self.clone();
+        both.extend(other);
+        for label in &self.labels {
+            both.set_label(label.clone());
+        }
+        both
+    }
+
     fn set_label(&mut self, label: Label) -> bool {
         match self.labels.binary_search_by(|other| other.language.cmp(&label.language)) {
             Ok(at) if self.labels[at] == label => false,

@@ -180,7 +180,8 @@ impl Examination {
 }
 
 impl Question {
-    fn probe(&self) -> Probe {
+    /// What the engine is asked.
+    pub(super) fn probe(&self) -> Probe {
         Probe { prompt: self.request.text(), expected: self.request.target.clone() }
     }
 

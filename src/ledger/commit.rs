@@ -53,6 +53,12 @@ pub enum Step {
     Edit,
     /// An earlier commit's changes were taken back.
     Revert(Id<Commit>),
+    /// The second parent's history was joined to the first's.
+    Merge,
+    /// A commit elsewhere was made again here. It may be gone.
+    Pick(Id<Commit>),
+    /// The same facts, edited into the base at once.
+    Consolidate,
 }
 
 /// The state of one edited tensor.

@@ -1,59 +1,25 @@
-//! From requests to a delta: everything between the plan of a commit and the check of its weights.
+//! Facts edited into a version: from requests to a delta at the end of a lineage.
 //!
 //! Prefixes, statistics and z vectors that were found under the same inputs before are used again.
-//! z vectors are kept as soon as they are found, so that an edit that is stopped, refused or overtaken
-//! costs only a solve the next time.
 
-use std::collections::{BTreeMap, btree_map::Entry};
-
-use bincode::{Decode, Encode};
+use std::collections::BTreeMap;
 
 use super::{
-    LedgerError, Spec, StatisticsRecord,
-    engine::{EditorDescription, Engine, EngineError, Progress, StatisticsText},
+    Commit, EditOutcome, LedgerError, Spec, StatisticsRecord, ZTrace,
+    engine::{EditJob, EditorDescription, Engine, EngineError, Progress},
+    lineage::Line,
+    memo::ZKey,
     read::Stored,
     repo::{Actor, Repo},
     version,
-    write::Change,
 };
 use crate::{
     checkpoint::Base,
-    codec::{self, Draft, Object},
-    delta::{Lineage, Matrix, TensorFile},
-    fact::Request,
-    id::{Id, Kind},
-    store::{ZEntry, ZMemo},
+    codec::Draft,
+    delta::{Delta, Tensor, TensorFile},
+    fact::{FactKey, Request},
+    id::Id,
 };
-
-/// Everything that a z vector depends on. Never stored: its id is the key under which z is found
-/// again.
-#[derive(Encode, Decode)]
-pub(super) struct ZInputs {
-    base: Id<Base>,
-    editor: String,
-    editor_version: u32,
-    settings: String,
-    prefixes: Vec<String>,
-    /// The version edited, where z depends on it.
-    lineage: Option<Option<Id<Lineage>>>,
-    prompts: Vec<String>,
-    subject: String,
-    target: String,
-}
-
-impl Kind for ZInputs {
-    const NAME: &'static str = "z inputs";
-}
-
-impl Object for ZInputs {
-    const TAG: u8 = 0x15;
-}
-
-/// Key of a z vector: the id of its [`ZInputs`].
-pub(super) type ZKey = [u8; 32];
-
-/// The tensor of a z file, one row for each vector.
-const Z: &str = "z";
 
 /// What an editor is set to.
 pub(super) struct Setup {
@@ -82,36 +48,6 @@ impl Setup {
         Ok(Self { editor, settings, description, seed: seed.unwrap_or(config.seed) })
     }
 
-    /// The key of each request's z.
-    pub(super) fn z_keys(
-        &self,
-        base: Id<Base>,
-        prefixes: &[String],
-        lineage: Option<Id<Lineage>>,
-        requests: &[Request],
-    ) -> Vec<ZKey> {
-        requests
-            .iter()
-            .map(|request| {
-                let inputs = ZInputs {
-                    base,
-                    editor: self.editor.clone(),
-                    editor_version: self.description.version,
-                    settings: self.settings.clone(),
-                    prefixes: prefixes.to_vec(),
-                    lineage: self.description.z_depends_on_version.then_some(lineage),
-                    prompts: std::iter::once(&request.prompt)
-                        .chain(&request.rephrasings)
-                        .cloned()
-                        .collect(),
-                    subject: request.subject.clone(),
-                    target: request.target.clone(),
-                };
-                *codec::id_of(&inputs).as_bytes()
-            })
-            .collect()
-    }
-
     /// Whether `spec` was made with this setup.
     pub(super) fn matches(&self, spec: &Spec) -> bool {
         spec.editor == self.editor
@@ -121,139 +57,141 @@ impl Setup {
     }
 }
 
-/// Statistics with their record.
-pub(super) struct Moments {
-    pub(super) id: Id<StatisticsRecord>,
-    pub(super) record: StatisticsRecord,
-    /// By name of tensor: E[k kᵀ], `[in, in]`.
-    pub(super) matrices: BTreeMap<String, Matrix>,
+/// What earlier edits were made with: specs and statistics, nearest first.
+pub(super) struct Earlier {
+    pub(super) specs: Vec<Spec>,
+    pub(super) statistics: Vec<Stored<StatisticsRecord>>,
+}
+
+/// Facts to be edited, and into what.
+pub(super) struct Job<'a> {
+    pub(super) base: Id<Base>,
+    /// The lineage to put the delta on. It holds none of the facts.
+    pub(super) line: &'a Line,
+    pub(super) requests: BTreeMap<FactKey, Request>,
+    pub(super) earlier: &'a Earlier,
+}
+
+/// What the engine made of a [`Job`].
+pub(super) struct Edited {
+    pub(super) spec: Spec,
+    pub(super) delta: Delta,
+    /// Table of contents of its tensor file.
+    pub(super) contents: TensorFile,
+    /// Facts whose z was known.
+    pub(super) known: u64,
+    /// The lineage with the delta at its end.
+    pub(super) line: Line,
+    pub(super) weights: BTreeMap<String, Tensor>,
+    /// By fact, in the order of their keys: how its optimisation ended.
+    pub(super) traces: Vec<Option<ZTrace>>,
+    pub(super) notes: Vec<String>,
 }
 
 impl Repo {
-    /// Reads the statistics of the first of `candidates` that covers what `setup` edits.
-    pub(super) fn stored_statistics(
+    /// Runs the editor and builds the weights that come of it.
+    ///
+    /// # Errors
+    /// When a fact cannot be edited, the model fails, or `progress` asks to stop; the z vectors found
+    /// until then are kept.
+    pub(super) fn edit(
         &self,
-        setup: &Setup,
-        candidates: Vec<Stored<StatisticsRecord>>,
-    ) -> Result<Option<Moments>, LedgerError> {
+        actor: &Actor,
+        engine: &mut dyn Engine,
+        setup: Setup,
+        job: Job<'_>,
+        progress: &mut dyn Progress,
+    ) -> Result<Edited, LedgerError> {
+        let mut notes = Vec::new();
+        let prefixes = match job.earlier.specs.iter().find(|spec| setup.matches(spec)) {
+            Some(spec) => spec.prefixes.clone(),
+            None => engine.prefixes(&setup.settings, setup.seed)?,
+        };
+        let moments = match self.stored_statistics(&setup, job.earlier.statistics.clone())? {
+            Some(moments) => moments,
+            None => {
+                let tokens = self.config().statistics_tokens;
+                notes.push(format!(
+                    "statistics taken on {tokens} tokens sampled from the base; kledger stats \
+                     --corpus FILE takes them on text of yours"
+                ));
+                self.sampled_statistics(actor, engine, &setup, job.base, progress)?
+            }
+        };
+
+        let (columns, requests): (Vec<FactKey>, Vec<Request>) = job.requests.into_iter().unzip();
+        let keys = setup.z_keys(job.base, &prefixes, job.line.id(), &requests);
+        let known = self.known_z(&keys)?;
         let files = self.store().tensors();
-        for (id, record) in candidates {
-            let file = files.open(record.file)?;
-            let mut matrices = BTreeMap::new();
-            for name in setup.description.tensors.keys() {
-                let stored = moment_name(name);
-                if !file.contains(&stored) {
-                    break;
-                }
-                let tensor = file.tensor(&stored)?;
-                let width = tensor.shape.first().copied().unwrap_or_default();
-                matrices.insert(name.clone(), version::matrix(&tensor, &stored, width, width)?);
-            }
-            if matrices.len() == setup.description.tensors.len() {
-                return Ok(Some(Moments { id, record, matrices }));
-            }
+        let version = version::load(&files, self.base()?, job.line)?;
+        let work = EditJob {
+            editor: &setup.editor,
+            settings: &setup.settings,
+            prefixes: &prefixes,
+            second_moments: &moments.matrices,
+            version: &version,
+            requests: &requests,
+            known_z: &known,
+        };
+        let outcome = self.run_editor(actor, engine, &work, &keys, progress)?;
+        notes.extend(outcome.notes);
+
+        let orientations = &setup.description.tensors;
+        let (delta, contents) =
+            version::write_delta(&files, outcome.layers, orientations, &columns)?;
+        let mut line = job.line.clone();
+        line.push(delta.clone());
+        let weights = version::load(&files, self.base()?, &line)?.materialise()?;
+        Ok(Edited {
+            spec: Spec {
+                editor: setup.editor,
+                editor_version: setup.description.version,
+                settings: setup.settings,
+                seed: setup.seed,
+                prefixes,
+                statistics: moments.id,
+            },
+            delta,
+            contents,
+            known: known.iter().flatten().count() as u64,
+            line,
+            weights,
+            traces: outcome.traces,
+            notes,
+        })
+    }
+
+    /// Runs the editor and keeps the z vectors that it finds, however it ends.
+    fn run_editor(
+        &self,
+        actor: &Actor,
+        engine: &mut dyn Engine,
+        job: &EditJob<'_>,
+        keys: &[ZKey],
+        progress: &mut dyn Progress,
+    ) -> Result<EditOutcome, LedgerError> {
+        let mut listening = Listening { progress, found: BTreeMap::new() };
+        let outcome = engine.edit(job, &mut listening);
+        let mut found: BTreeMap<usize, Vec<f32>> = listening.found;
+        if let Ok(outcome) = &outcome {
+            found.extend((0..outcome.z.rows).map(|row| (row, outcome.z.row(row).to_vec())));
         }
-        Ok(None)
-    }
-
-    /// Takes the default statistics: on text sampled from the base.
-    pub(super) fn sampled_statistics(
-        &self,
-        actor: &Actor,
-        engine: &mut dyn Engine,
-        setup: &Setup,
-        base: Id<Base>,
-        progress: &mut dyn Progress,
-    ) -> Result<Moments, LedgerError> {
-        let (seed, tokens) = (setup.seed, self.config().statistics_tokens);
-        let source = format!("{tokens} tokens sampled from the base, seed {seed}");
-        let text = StatisticsText::Sampled { seed, tokens };
-        self.take_statistics(actor, engine, setup, base, (&text, source), progress)
-    }
-
-    /// Takes statistics, and stores them so that later edits find them whether or not this one goes
-    /// well.
-    pub(super) fn take_statistics(
-        &self,
-        actor: &Actor,
-        engine: &mut dyn Engine,
-        setup: &Setup,
-        base: Id<Base>,
-        (text, source): (&StatisticsText, String),
-        progress: &mut dyn Progress,
-    ) -> Result<Moments, LedgerError> {
-        let found = engine.statistics(&setup.settings, text, progress)?;
-        let tensors = found
-            .second_moments
-            .iter()
-            .map(|(name, matrix)| (moment_name(name), version::tensor(matrix)))
+        let new: Vec<(ZKey, Vec<f32>)> = found
+            .into_iter()
+            .filter(|(request, _)| job.known_z.get(*request).is_some_and(Option::is_none))
+            .map(|(request, z)| (keys[request], z))
             .collect();
-        let (file, contents) = self.store().tensors().write(&tensors)?;
-        let corpus = match text {
-            StatisticsText::Corpus(documents) => corpus_hash(documents),
-            StatisticsText::Sampled { .. } => corpus_hash(&[]),
-        };
-        let record = StatisticsRecord { base, source, corpus, tokens: found.tokens, file };
-        let ledger = self.read()?;
-        let mut draft = Draft::new(&ledger);
-        draft.put(&contents);
-        let id = draft.put(&record);
-        let objects = draft.into_new();
-        Change::new(objects).with_statistics(ledger.statistics()?, id).apply(&ledger, actor)?;
-        Ok(Moments { id, record, matrices: found.second_moments })
+        self.keep_z(actor, &new)?;
+        Ok(outcome?)
     }
+}
 
-    /// Reads the z vectors that are known, by request.
-    pub(super) fn known_z(&self, keys: &[ZKey]) -> Result<Vec<Option<Vec<f32>>>, LedgerError> {
-        let ledger = self.read()?;
-        let mut places = Vec::new();
-        for key in keys {
-            places.push(ledger.session.z(key)?);
-        }
-        drop(ledger);
-        let files = self.store().tensors();
-        let mut open: BTreeMap<Id<TensorFile>, Matrix> = BTreeMap::new();
-        let mut known = Vec::new();
-        for place in places {
-            let Some((file, row)) = place else {
-                known.push(None);
-                continue;
-            };
-            let z = match open.entry(file) {
-                Entry::Occupied(open) => open.into_mut(),
-                Entry::Vacant(new) => {
-                    let tensor = files.open(file)?.tensor(Z)?;
-                    let [rows, width] = tensor.shape.as_slice().try_into().unwrap_or_default();
-                    new.insert(version::matrix(&tensor, Z, rows, width)?)
-                }
-            };
-            let row = usize::try_from(row).unwrap_or(usize::MAX);
-            known.push((row < z.rows).then(|| z.row(row).to_vec()));
-        }
-        Ok(known)
-    }
-
-    /// Keeps z vectors to be found again under their keys.
-    pub(super) fn keep_z(
-        &self,
-        actor: &Actor,
-        found: &[(ZKey, Vec<f32>)],
-    ) -> Result<(), LedgerError> {
-        let Some((_, first)) = found.first() else { return Ok(()) };
-        let z = Matrix {
-            rows: found.len(),
-            cols: first.len(),
-            data: found.iter().flat_map(|(_, z)| z.iter().copied()).collect(),
-        };
-        let tensors = [(Z.to_owned(), version::tensor(&z))].into();
-        let (file, contents) = self.store().tensors().write(&tensors)?;
-        let entries = (0u32..).zip(found).map(|(row, (key, _))| ZEntry { key: *key, row });
-        let mut places: Vec<ZEntry> = entries.collect();
-        places.sort();
-        let ledger = self.read()?;
-        let mut draft = Draft::new(&ledger);
-        draft.put(&contents);
-        Change::new(draft.into_new()).with_z(ZMemo { file, places }).apply(&ledger, actor)
+impl Edited {
+    /// Puts the delta and what it was made with into `draft` and names them in `commit`.
+    pub(super) fn write(&self, draft: &mut Draft<'_>, commit: &mut Commit) {
+        draft.put(&self.contents);
+        commit.spec = Some(draft.put(&self.spec));
+        commit.delta = Some(draft.put(&self.delta));
     }
 }
 
@@ -277,24 +215,4 @@ impl Progress for Listening<'_> {
         self.found.insert(request, z.to_vec());
         self.progress.found_z(request, z);
     }
-}
-
-fn moment_name(tensor: &str) -> String {
-    format!("{tensor}.second_moment")
-}
-
-/// Marks hashes of corpora.
-struct Corpus;
-
-impl Kind for Corpus {
-    const NAME: &'static str = "corpus";
-}
-
-fn corpus_hash(documents: &[String]) -> [u8; 32] {
-    let mut hasher = Id::<Corpus>::hasher();
-    for document in documents {
-        hasher.update(&(document.len() as u64).to_le_bytes());
-        hasher.update(document.as_bytes());
-    }
-    *hasher.finalize().as_bytes()
 }

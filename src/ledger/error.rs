@@ -2,7 +2,9 @@
 
 use std::{io, path::PathBuf};
 
-use super::{Commit, EngineError, config::RequirementError, revision::RevisionError};
+use super::{
+    Commit, EngineError, config::RequirementError, revision::RevisionError, unfinished::Task,
+};
 use crate::{
     checkpoint::CheckpointError,
     codec::ObjectError,
@@ -63,6 +65,14 @@ pub enum LedgerError {
         /// The fact, or what was asked for.
         what: String,
     },
+    /// No fact of the version is meant.
+    #[error("{what} is in no fact at {revision}")]
+    NoFactAt {
+        /// What was asked for.
+        what: String,
+        /// The version as given.
+        revision: String,
+    },
     /// The stage is empty.
     #[error("nothing to commit")]
     NothingStaged,
@@ -121,6 +131,67 @@ pub enum LedgerError {
     NotInHistory {
         /// The commit.
         commit: Id<Commit>,
+    },
+    /// The root changes nothing that could be made again.
+    #[error("{commit:.12} is the base: it has no changes to make again")]
+    PickRoot {
+        /// The root commit.
+        commit: Id<Commit>,
+    },
+    /// Two histories have no commit in common.
+    #[error("HEAD and {commit:.12} have no commit in common")]
+    Unrelated {
+        /// The other commit.
+        commit: Id<Commit>,
+    },
+    /// The histories went apart where only moving the branch was allowed.
+    #[error("HEAD and {commit:.12} have gone apart")]
+    NotForward {
+        /// The other commit.
+        commit: Id<Commit>,
+    },
+    /// A merge, cherry-pick or rebase has to be finished first.
+    #[error("a {task} is not finished")]
+    Unfinished {
+        /// Which.
+        task: Task,
+    },
+    /// Nothing is there to be gone on with.
+    #[error("no {} is to be finished", task.map_or("merge, cherry-pick or rebase", Task::name))]
+    NoTask {
+        /// Which was meant.
+        task: Option<Task>,
+    },
+    /// What is to be settled is no conflict.
+    #[error("not in conflict: {what}")]
+    NoConflict {
+        /// The fact, or what was asked for.
+        what: String,
+    },
+    /// A merge has no commit to leave out.
+    #[error("a merge has one step only")]
+    NothingToSkip,
+    /// Nothing holds, or one delta holds everything already.
+    #[error("there is nothing to consolidate: {deltas} deltas hold {facts} facts")]
+    NothingToConsolidate {
+        /// Deltas of the version.
+        deltas: u64,
+        /// Facts that hold.
+        facts: u64,
+    },
+    /// There are not that many stashed stages.
+    #[error("there is no stash {number}: {count} are kept")]
+    NoStash {
+        /// The number asked for.
+        number: usize,
+        /// How many there are.
+        count: usize,
+    },
+    /// A stashed stage says something else than what is staged now.
+    #[error("{what} is staged already, and the stash says something else")]
+    StashClash {
+        /// What both change.
+        what: String,
     },
     /// Everything the commit changed has been changed again.
     #[error("nothing of {commit:.12} is left to take back")]
@@ -218,6 +289,9 @@ impl LedgerError {
             Self::NoRepository { .. } => "make one: kledger init --model DIR",
             Self::Exists { .. } => "remove its .kledger directory to start again",
             Self::Requirement(_) => "for example: --require efficacy=0.95,neighbourhood=0.9",
+            Self::NoFactAt { .. } => {
+                "name subject and predicate by IRI, or as reports do: kledger blame lists all"
+            }
             Self::NothingStaged => "stage facts first: kledger add FILE",
             Self::NoMessage => "say why: kledger commit -m MESSAGE",
             Self::NothingToUndo => "kledger log shows what was done",
@@ -232,6 +306,22 @@ impl LedgerError {
             Self::OnBranch { .. } => "kledger switch to another branch first",
             Self::RevertRoot { .. } => "kledger rm takes single facts back",
             Self::NotInHistory { .. } => "kledger switch to a branch that has it first",
+            Self::PickRoot { .. } => "name a later commit",
+            Self::Unrelated { .. } => {
+                "only branches of one repository and its clones can be merged"
+            }
+            Self::NotForward { .. } => "leave --ff-only out to merge them",
+            Self::Unfinished { task } => {
+                return Some(format!(
+                    "see kledger status; kledger {task} --continue goes on and kledger {task} \
+                     --abort gives it up"
+                ));
+            }
+            Self::NoTask { .. } => "kledger status says what is",
+            Self::NoConflict { .. } => "kledger status lists the conflicts",
+            Self::NothingToSkip => "kledger merge --abort gives it up",
+            Self::NoStash { .. } => "kledger stash list shows what is kept",
+            Self::StashClash { .. } => "commit or reset what is staged first",
             Self::NothingLeft { .. } => "later commits have changed all of it: see kledger log",
             Self::Occupied { .. } => "name an empty or new directory with --to",
             Self::Weights { .. } | Self::Object(_) => "find out more with kledger fsck",

@@ -61,6 +61,7 @@ impl Change {
         filled: FilledDir,
         commit: Id<Commit>,
     ) -> Result<(), LedgerError> {
+        self.permit(ledger)?;
         let transaction = self.transaction(actor);
         if transaction.is_nothing() {
             return Ok(filled.place()?.keep()?);

@@ -119,6 +119,23 @@ impl Line {
             .collect()
     }
 
+    /// The facts that are not held by the same column here and in `other`.
+    #[must_use]
+    pub fn moved(&self, other: &Self) -> BTreeSet<FactKey> {
+        // Deltas that both have, with the same columns, need not be looked at.
+        let only_in = |line: &Self, than: &Self| -> BTreeSet<(Id<Delta>, u32, FactKey)> {
+            let known: BTreeMap<_, _> =
+                than.entries.iter().map(|entry| (entry.id, &entry.dropped)).collect();
+            let differ = |entry: &&Entry| known.get(&entry.id) != Some(&&entry.dropped);
+            let entries = line.entries.iter().filter(differ);
+            let columns =
+                entries.flat_map(|entry| entry.live().map(|(column, key)| (entry.id, column, key)));
+            columns.collect()
+        };
+        let (here, there) = (only_in(self, other), only_in(other, self));
+        here.symmetric_difference(&there).map(|(.., key)| *key).collect()
+    }
+
     /// Lets `facts` go of their columns.
     pub fn let_go(&mut self, facts: &BTreeSet<FactKey>) {
         for entry in &mut self.entries {

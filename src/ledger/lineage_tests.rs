@@ -98,6 +98,17 @@ proptest! {
     }
 
     #[test]
+    fn what_moved_is_what_has_another_holder(steps in steps(), at in any::<prop::sample::Index>()) {
+        let chain = chain(&steps);
+        let (a, b) = (&chain[at.index(chain.len())].0, &chain.last().unwrap().0);
+        let (was, is) = (a.holders(), b.holders());
+        let moved: BTreeSet<FactKey> =
+            (0..8).map(key).filter(|fact| was.get(fact) != is.get(fact)).collect();
+        prop_assert_eq!(a.moved(b), moved.clone());
+        prop_assert_eq!(b.moved(a), moved);
+    }
+
+    #[test]
     fn a_lineage_is_read_as_it_was_stored(steps in steps()) {
         let mut draft = Draft::new(&Nothing);
         for (number, (edited, _)) in (0u64..).zip(&steps) {

@@ -10,27 +10,38 @@
 //! This module knows nothing of tensor operations, and takes clock, author and engine from its
 //! caller.
 
+mod about;
 mod check;
+mod combine;
 mod commit;
 mod config;
 mod edit;
 mod engine;
 mod error;
+mod history;
+mod join;
 mod landing;
 pub mod lineage;
 mod manifest;
+mod memo;
+mod origin;
+mod proceed;
 mod read;
 mod refs;
 mod repo;
 pub mod revision;
 mod sample;
+mod stash;
+mod unfinished;
 pub mod verb;
 mod version;
 mod view;
 mod words;
 mod write;
 
+pub use about::About;
 pub use check::{Check, FactRow, PromptRow, Rate};
+pub use combine::Favour;
 pub use commit::{Commit, EditedTensor, Report, Spec, StatisticsRecord, Step};
 pub use config::{Config, RequirementError, Requirements};
 pub use engine::{
@@ -38,6 +49,10 @@ pub use engine::{
     Probe, Progress, Sampling, Silent, Statistics, StatisticsText, ZTrace,
 };
 pub use error::{Class, LedgerError};
+pub use join::Strategy;
 pub use manifest::Manifest;
+pub use proceed::{How, Made, MadeDelta, Outcome, ProceedReport};
 pub use repo::{Actor, OpenEngine, Repo};
+pub use stash::Stash;
+pub use unfinished::{ConflictView, Task, Unfinished, UnfinishedView};
 pub use view::{CommitView, FactChange, FactCounts, FactView, HeadView, StepView};

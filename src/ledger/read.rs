@@ -1,9 +1,10 @@
 //! Reading the ledger while its store is held open.
 
-use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Check, Commit, Config, LedgerError, Report, Spec, StatisticsRecord,
+    edit::Earlier,
     lineage::Line,
     revision::{History as _, Revision},
     view::{CommitView, HeadView},
@@ -85,32 +86,9 @@ impl Ledger<'_> {
         Lexicon::new(objects, root).in_language(&self.config.language)
     }
 
-    /// `commit` and its first parents, newest first.
-    pub(super) fn first_parents(
-        &self,
-        commit: Id<Commit>,
-    ) -> impl Iterator<Item = Result<(Id<Commit>, Commit), LedgerError>> {
-        let mut next = Some(commit);
-        std::iter::from_fn(move || {
-            let id = next.take()?;
-            Some(self.commit(id).map(|commit| {
-                next = commit.parents.first().copied();
-                (id, commit)
-            }))
-        })
-    }
-
     /// All commits that HEAD, a branch or a tag leads to.
     pub(super) fn reachable(&self) -> Result<BTreeMap<Id<Commit>, Commit>, LedgerError> {
-        let mut found = BTreeMap::new();
-        let mut ahead: Vec<Id<Commit>> = self.session.refs()?.into_values().collect();
-        ahead.push(self.head()?);
-        while let Some(id) = ahead.pop() {
-            if let Entry::Vacant(new) = found.entry(id) {
-                ahead.extend(&new.insert(self.commit(id)?).parents);
-            }
-        }
-        Ok(found)
+        self.ancestry(self.tips()?)
     }
 
     /// Makes sure that `commit` is in the history of `tip`.
@@ -119,12 +97,7 @@ impl Ledger<'_> {
         commit: Id<Commit>,
         tip: Id<Commit>,
     ) -> Result<(), LedgerError> {
-        for ancestor in self.first_parents(tip) {
-            if ancestor?.0 == commit {
-                return Ok(());
-            }
-        }
-        Err(LedgerError::NotInHistory { commit })
+        if self.leads_to(commit, tip)? { Ok(()) } else { Err(LedgerError::NotInHistory { commit }) }
     }
 
     /// The check stored with a commit.
@@ -134,16 +107,16 @@ impl Ledger<'_> {
         Ok(report.check())
     }
 
-    /// The specs of the history of `commit`, newest first, and the statistics that an edit of `base`
+    /// The specs of the history of `tips`, nearest first, and the statistics that an edit of `base`
     /// can use: those taken last first, then those of the specs.
     pub(super) fn made_with(
         &self,
-        commit: Id<Commit>,
+        tips: impl IntoIterator<Item = Id<Commit>>,
         base: Id<Base>,
-    ) -> Result<(Vec<Spec>, Vec<Stored<StatisticsRecord>>), LedgerError> {
+    ) -> Result<Earlier, LedgerError> {
         let mut specs: Vec<Spec> = Vec::new();
         let mut known = BTreeSet::new();
-        for commit in self.first_parents(commit) {
+        for commit in self.walk_from(tips, BTreeSet::new()) {
             if let (_, Commit { spec: Some(spec), .. }) = commit?
                 && known.insert(spec)
             {
@@ -161,7 +134,7 @@ impl Ledger<'_> {
                 }
             }
         }
-        Ok((specs, statistics))
+        Ok(Earlier { specs, statistics })
     }
 
     /// What the next commit will do.

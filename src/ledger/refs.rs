@@ -1,6 +1,6 @@
 //! Branches, tags, and what revisions are resolved in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Commit, LedgerError,
@@ -159,8 +159,23 @@ impl History for Ledger<'_> {
         Ok(moves)
     }
 
-    fn parent(&self, commit: Id<Commit>) -> Result<Option<Id<Commit>>, LedgerError> {
-        Ok(self.commit(commit)?.parents.first().copied())
+    fn parents(&self, commit: Id<Commit>) -> Result<Vec<Id<Commit>>, LedgerError> {
+        Ok(self.commit(commit)?.parents)
+    }
+
+    fn with_message(
+        &self,
+        from: Option<Id<Commit>>,
+        text: &str,
+    ) -> Result<Option<Id<Commit>>, LedgerError> {
+        let tips = from.map_or_else(|| self.tips(), |from| Ok(vec![from]))?;
+        for commit in self.walk_from(tips, BTreeSet::new()) {
+            let (id, commit) = commit?;
+            if commit.message.contains(text) {
+                return Ok(Some(id));
+            }
+        }
+        Ok(None)
     }
 
     fn summary(&self, commit: Id<Commit>) -> Result<String, LedgerError> {

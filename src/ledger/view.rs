@@ -86,6 +86,15 @@ pub enum StepView {
         /// The commit taken back.
         of: Id<Commit>,
     },
+    /// It joined two histories.
+    Merge,
+    /// It made a commit again that is elsewhere, or was.
+    Pick {
+        /// That commit.
+        of: Id<Commit>,
+    },
+    /// It edited all facts into the base at once.
+    Consolidate,
 }
 
 impl From<&Step> for StepView {
@@ -94,6 +103,9 @@ impl From<&Step> for StepView {
             Step::Root => Self::Root,
             Step::Edit => Self::Edit,
             Step::Revert(of) => Self::Revert { of: *of },
+            Step::Merge => Self::Merge,
+            Step::Pick(of) => Self::Pick { of: *of },
+            Step::Consolidate => Self::Consolidate,
         }
     }
 }

@@ -6,9 +6,11 @@ use super::{
     Actor, Commit, LedgerError, StatisticsRecord,
     read::{Ledger, STAGE, STATISTICS},
     refs::{branch_ref, tag_ref},
+    stash::STASH,
+    unfinished::UNFINISHED,
 };
 use crate::{
-    codec::{Draft, Nothing},
+    codec::{self, Draft, Nothing, Object},
     fact::Stage,
     id::Id,
     store::{Head, Operation, RefChange, RootUpdate, StoreError, Transaction, ZMemo},
@@ -81,8 +83,23 @@ impl Change {
         self
     }
 
-    /// Puts back what `operation`, the newest one not yet undone by this change, changed of refs, HEAD
-    /// and stage.
+    /// Replaces the object that is current under `name`.
+    pub(super) fn rooting<T: Object>(
+        mut self,
+        name: &str,
+        was: Option<&T>,
+        to: Option<&T>,
+    ) -> Self {
+        let old = was.map(|was| *codec::id_of(was).as_bytes());
+        let bytes = to.map(codec::encode);
+        let new = bytes.as_ref().map(|bytes| *Id::<T>::of(bytes).as_bytes());
+        self.objects.extend(new.zip(bytes));
+        self.roots.push(RootUpdate { name: name.to_owned(), old, new });
+        self
+    }
+
+    /// Puts back what `operation`, the newest one not yet undone by this change, changed of refs, HEAD,
+    /// stage and stash.
     pub(super) fn undoing(mut self, operation: &Operation) -> Self {
         for update in &operation.refs {
             match self.refs.iter_mut().find(|change| change.name == update.name) {
@@ -94,11 +111,11 @@ impl Change {
             let now = self.head.map_or_else(|| update.new.clone(), |(now, _)| now);
             self.head = Some((now, update.old.clone()));
         }
-        if let Some(update) = staged(operation) {
-            match self.roots.iter_mut().find(|root| root.name == STAGE) {
+        for update in undoable(operation) {
+            match self.roots.iter_mut().find(|root| root.name == update.name) {
                 Some(root) => root.new = update.old,
                 None => self.roots.push(RootUpdate {
-                    name: STAGE.to_owned(),
+                    name: update.name.clone(),
                     old: update.new,
                     new: update.old,
                 }),
@@ -130,9 +147,19 @@ impl Change {
     /// Does all of it or nothing.
     ///
     /// # Errors
-    /// [`LedgerError::Moved`] when something is not as it was read.
+    /// [`LedgerError::Moved`] when something is not as it was read, [`LedgerError::Unfinished`] when it
+    /// would move HEAD under a task that is not finished.
     pub(super) fn apply(self, ledger: &Ledger<'_>, actor: &Actor) -> Result<(), LedgerError> {
+        self.permit(ledger)?;
         ledger.transact(self.transaction(actor))
+    }
+
+    /// Refuses to move HEAD under a task that is not finished.
+    pub(super) fn permit(&self, ledger: &Ledger<'_>) -> Result<(), LedgerError> {
+        if self.moves_head(ledger)? && !self.roots.iter().any(|root| root.name == UNFINISHED) {
+            ledger.require_finished()?;
+        }
+        Ok(())
     }
 
     /// What the store is asked to do.
@@ -179,7 +206,17 @@ fn stored(stage: &Stage) -> (Option<[u8; 32]>, BTreeMap<[u8; 32], Vec<u8>>) {
     (Some(*id.as_bytes()), draft.into_new())
 }
 
-/// What an operation did to the stage.
-pub(super) fn staged(operation: &Operation) -> Option<&RootUpdate> {
-    operation.roots.iter().find(|root| root.name == STAGE)
+impl Change {
+    fn moves_head(&self, ledger: &Ledger<'_>) -> Result<bool, LedgerError> {
+        let current = match ledger.session.head()? {
+            Head::Branch(name) => branch_ref(&name),
+            Head::Detached(_) => return Ok(self.head.is_some()),
+        };
+        Ok(self.head.is_some() || self.refs.iter().any(|change| change.name == current))
+    }
+}
+
+/// What an operation did to stage and stash, which `undo` takes back with refs and HEAD.
+pub(super) fn undoable(operation: &Operation) -> impl Iterator<Item = &RootUpdate> {
+    operation.roots.iter().filter(|root| [STAGE, STASH].contains(&root.name.as_str()))
 }

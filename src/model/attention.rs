@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-/// Keys and values of tokens already seen, `[batch, heads, tokens, head width]` each.
+/// Keys and values of tokens already seen, `[batch, kv heads, tokens, head width]` each.
 #[derive(Debug)]
 pub struct Kv {
     /// Keys.
@@ -52,34 +52,69 @@ impl Kv {
 pub struct Attention<'a> {
     /// Tokens before those of the pass; one row serves a whole batch.
     pub past: Option<&'a Kv>,
-    /// True where the token (row) may look (column), `[batch or 1, 1, tokens, past + tokens]`. Every
-    /// row must have a true. `None` is causal: all of the past, the token itself and those before.
+    /// True where the token (row) may look (column), `[batch or 1, 1, tokens, past + tokens]`: at
+    /// itself and at all tokens before it, not at filling. Where there is filling, its rows must
+    /// have a true too. `None` is causal: all of the past, the token itself and those before.
     pub mask: Option<&'a Tensor>,
 }
 
 impl Attention<'_> {
-    /// Weighs values by how well keys fit queries, `[batch, heads, tokens, head width]` all; returns
-    /// that and the keys and values now kept, past included.
-    pub(super) fn attend(&self, query: &Tensor, new: Kv, scale: f64) -> (Tensor, Kv) {
+    /// Place of each token in its text, `[batch or 1, 1, tokens]`: as many tokens as it may look at
+    /// besides itself.
+    pub(super) fn positions(&self, tokens: i64, device: Device) -> Tensor {
+        match self.mask {
+            Some(mask) => mask.sum_dim_intlist([3i64].as_slice(), false, Kind::Int64) - 1,
+            None => {
+                let past = self.past.map_or(0, Kv::tokens);
+                Tensor::arange_start(past, past + tokens, (Kind::Int64, device)).view([1, 1, -1])
+            }
+        }
+    }
+
+    /// Weighs values by how well keys fit `query` `[batch, heads, tokens, head width]`; returns that
+    /// and the keys and values now kept, past included. Of what a token may look at it sees the
+    /// nearest `window`.
+    pub(super) fn attend(
+        &self,
+        query: &Tensor,
+        new: Kv,
+        scale: f64,
+        window: Option<usize>,
+    ) -> (Tensor, Kv) {
         let kept = match self.past {
             Some(past) => past.then(&new),
             None => new,
         };
         let (tokens, total) = (query.size()[2], kept.tokens());
-        let over_past = (self.mask.is_none() && self.past.is_some() && tokens > 1)
-            .then(|| causal(tokens, total, query.device()));
+        let window = window.map(|n| n as i64).filter(|&n| n < total);
+        let mask = match (self.mask, window) {
+            (Some(mask), None) => Some(mask.shallow_clone()),
+            (Some(mask), Some(window)) => Some(nearest(mask, window)),
+            (None, Some(window)) => Some(nearest(&causal(tokens, total, query.device()), window)),
+            (None, None) => {
+                (self.past.is_some() && tokens > 1).then(|| causal(tokens, total, query.device()))
+            }
+        };
+        let is_causal = mask.is_none() && self.past.is_none();
+        let grouped = query.size()[1] != kept.key.size()[1];
         let out = Tensor::scaled_dot_product_attention(
             query,
             &kept.key,
             &kept.value,
-            self.mask.or(over_past.as_ref()),
+            mask.as_ref(),
             0.0,
-            self.mask.is_none() && self.past.is_none(),
+            is_causal,
             scale,
-            false,
+            grouped,
         );
         (out, kept)
     }
+}
+
+/// The last `window` of the columns that each row of `mask` may look at.
+fn nearest(mask: &Tensor, window: i64) -> Tensor {
+    let from_the_end = mask.flip([3]).cumsum(3, Kind::Int64).flip([3]);
+    mask.logical_and(&from_the_end.le(window))
 }
 
 /// True where one of the last `tokens` of `total` tokens may look, `[1, 1, tokens, total]`.

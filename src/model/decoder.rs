@@ -8,7 +8,8 @@ use super::{
     attention::{Attention, Kv},
     batch::Batch,
     probe::{Probe, Site},
-    spec::{Activation, Head, Mlp, Norm, Part, Positions, Residual, Spec},
+    rotary::Turns,
+    spec::{Activation, Head, Mlp, Norm, Part, Positions, Projections, Residual, Spec},
     weights::Weights,
 };
 
@@ -66,6 +67,7 @@ impl Decoder {
             Positions::Learned => {
                 look_up(Part::TokenEmbedding, ids) + look_up(Part::PositionEmbedding, positions)
             }
+            Positions::Rotary(_) => look_up(Part::TokenEmbedding, ids),
         }
     }
 
@@ -78,16 +80,8 @@ impl Decoder {
         attention: &Attention<'_>,
         probe: &mut dyn Probe,
     ) -> ControlFlow<(), (Tensor, Kv)> {
-        let (mut out, kv) = match self.spec.residual {
-            Residual::Sequential => {
-                let (change, kv) = self.attention(layer, hidden, attention);
-                let middle = hidden + change;
-                let change = self.mlp(layer, &middle, probe)?;
-                (middle + change, kv)
-            }
-        };
-        probe.visit(Site::BlockOut(layer), &mut out)?;
-        ControlFlow::Continue((out, kv))
+        let turns = self.turns(hidden, attention);
+        self.turned_block(layer, hidden, attention, turns.as_ref(), probe)
     }
 
     /// Runs the blocks of `layers` in order. `past` is empty or has what each of them kept before,
@@ -100,11 +94,13 @@ impl Decoder {
         mask: Option<&Tensor>,
         probe: &mut dyn Probe,
     ) -> ControlFlow<(), (Tensor, Vec<Kv>)> {
+        let seen = |i| Attention { past: past.get(i), mask };
+        // Tokens have the same places in all blocks.
+        let turns = self.turns(&hidden, &seen(0));
         let mut hidden = hidden;
         let mut kept = Vec::with_capacity(layers.len());
         for (i, layer) in layers.enumerate() {
-            let (out, kv) =
-                self.block(layer, &hidden, &Attention { past: past.get(i), mask }, probe)?;
+            let (out, kv) = self.turned_block(layer, &hidden, &seen(i), turns.as_ref(), probe)?;
             hidden = out;
             kept.push(kv);
         }
@@ -127,25 +123,89 @@ impl Decoder {
         ControlFlow::Continue(self.unembed(&last))
     }
 
-    fn attention(&self, layer: usize, hidden: &Tensor, seen: &Attention<'_>) -> (Tensor, Kv) {
-        let size = hidden.size();
-        let (batch, tokens, width) = (size[0], size[1], size[2]);
-        let heads = self.spec.heads as i64;
+    fn turned_block(
+        &self,
+        layer: usize,
+        hidden: &Tensor,
+        seen: &Attention<'_>,
+        turns: Option<&Turns>,
+        probe: &mut dyn Probe,
+    ) -> ControlFlow<(), (Tensor, Kv)> {
         let normed = self.norm(Part::AttentionNorm, layer, hidden);
-        let parts = self
-            .linear(Part::QueryKeyValue, layer, &normed) // [b, t, 3 d]
-            .view([batch, tokens, 3, heads, width / heads])
-            .permute([2, 0, 3, 1, 4]); // [3, b, heads, t, head]
-        let new = Kv { key: parts.get(1), value: parts.get(2) };
-        let (out, kept) = seen.attend(&parts.get(0), new, self.spec.score_scales[layer]);
-        let out = out.transpose(1, 2).reshape([batch, tokens, width]);
+        let (attended, kv) = self.attention(layer, &normed, seen, turns);
+        let mut out = match self.spec.residual {
+            Residual::Sequential => {
+                let middle = hidden + attended;
+                let normed = self.norm(Part::MlpNorm, layer, &middle);
+                middle + self.mlp(layer, &normed, probe)?
+            }
+            Residual::Parallel => {
+                let normed = self.norm(Part::MlpNorm, layer, hidden);
+                hidden + attended + self.mlp(layer, &normed, probe)?
+            }
+            Residual::ParallelOneNorm => hidden + attended + self.mlp(layer, &normed, probe)?,
+        };
+        probe.visit(Site::BlockOut(layer), &mut out)?;
+        ControlFlow::Continue((out, kv))
+    }
+
+    /// How the queries and keys of these tokens are turned, if they are.
+    fn turns(&self, hidden: &Tensor, seen: &Attention<'_>) -> Option<Turns> {
+        let Positions::Rotary(rotary) = self.spec.positions else { return None };
+        let positions = seen.positions(hidden.size()[1], hidden.device());
+        Some(rotary.turns(&positions, hidden.kind()))
+    }
+
+    fn attention(
+        &self,
+        layer: usize,
+        normed: &Tensor,
+        seen: &Attention<'_>,
+        turns: Option<&Turns>,
+    ) -> (Tensor, Kv) {
+        let (mut query, mut new) = self.projections(layer, normed);
+        if let Some(turns) = turns {
+            query = turns.turn(&query);
+            new.key = turns.turn(&new.key);
+        }
+        let (scale, window) = (self.spec.score_scales[layer], self.spec.windows[layer]);
+        let (out, kept) = seen.attend(&query, new, scale, window); // [b, heads, t, head]
+        let out = out.transpose(1, 2).flatten(2, 3);
         (self.linear(Part::AttentionOut, layer, &out), kept)
     }
 
-    fn mlp(&self, layer: usize, hidden: &Tensor, probe: &mut dyn Probe) -> ControlFlow<(), Tensor> {
-        let normed = self.norm(Part::MlpNorm, layer, hidden);
+    /// Queries, and keys and values, `[b, heads or kv heads, t, head width]` each.
+    fn projections(&self, layer: usize, normed: &Tensor) -> (Tensor, Kv) {
+        let (heads, head_width) = (self.spec.heads as i64, self.spec.head_width as i64);
+        let fused = |sizes: [i64; 3], order: [i64; 5]| {
+            let all = self.linear(Part::QueryKeyValue, layer, normed); // [b, t, 3 heads head]
+            let parts = all.unflatten(2, sizes).permute(order); // [3, b, heads, t, head]
+            (parts.get(0), Kv { key: parts.get(1), value: parts.get(2) })
+        };
+        let apart = |part, norm| {
+            let of_heads = self.linear(part, layer, normed).unflatten(2, [-1, head_width]);
+            match norm {
+                Some(norm) if self.spec.has(norm) => self.norm(norm, layer, &of_heads),
+                _ => of_heads,
+            }
+            .transpose(1, 2)
+        };
+        match self.spec.projections {
+            Projections::Fused => fused([3, heads, head_width], [2, 0, 3, 1, 4]),
+            Projections::FusedByHead => fused([heads, 3, head_width], [3, 0, 2, 1, 4]),
+            Projections::Apart => {
+                let key = apart(Part::Key, Some(Part::KeyNorm));
+                let value = apart(Part::Value, None);
+                (apart(Part::Query, Some(Part::QueryNorm)), Kv { key, value })
+            }
+        }
+    }
+
+    fn mlp(&self, layer: usize, normed: &Tensor, probe: &mut dyn Probe) -> ControlFlow<(), Tensor> {
+        let up = self.linear(Part::MlpUp, layer, normed);
         let mut inner = match self.spec.mlp {
-            Mlp::Plain => self.activate(&self.linear(Part::MlpUp, layer, &normed)),
+            Mlp::Plain => self.activate(&up),
+            Mlp::Gated => self.activate(&self.linear(Part::MlpGate, layer, normed)) * up,
         };
         probe.visit(Site::MlpInner(layer), &mut inner)?;
         ControlFlow::Continue(self.linear(Part::MlpDown, layer, &inner))
@@ -163,13 +223,10 @@ impl Decoder {
     fn norm(&self, part: Part, layer: usize, x: &Tensor) -> Tensor {
         let (scale, shift) = (self.weights.weight(part, layer), self.weights.bias(part, layer));
         match self.spec.norm {
-            Norm::Layer => x.layer_norm(
-                [self.spec.width as i64],
-                Some(scale),
-                shift,
-                self.spec.norm_epsilon,
-                false,
-            ),
+            Norm::Layer => {
+                x.layer_norm(scale.size(), Some(scale), shift, self.spec.norm_epsilon, false)
+            }
+            Norm::Rms => x.rms_norm(scale.size(), Some(scale), self.spec.norm_epsilon),
         }
     }
 

@@ -54,6 +54,24 @@ pub enum ModelError {
         /// Shape in the file, or of the value to be set.
         found: Vec<usize>,
     },
+    /// A tensor has values that are no numbers.
+    #[error("tensor {name} has values that are NaN or infinite")]
+    NotFinite {
+        /// The tensor.
+        name: String,
+    },
+    /// A token has an id that the model has no embedding for.
+    #[error(
+        "the tokenizer's token {token:?} has id {id}, but config.json says vocab_size {vocabulary}"
+    )]
+    Vocabulary {
+        /// The token.
+        token: String,
+        /// Its id.
+        id: u32,
+        /// Number of ids that the model has.
+        vocabulary: usize,
+    },
     /// No weight has this name.
     #[error("the model has no tensor {name}")]
     NoTensor {
@@ -119,6 +137,13 @@ impl ModelError {
             Self::MissingTensors { .. } | Self::ExtraTensors { .. } | Self::Shape { .. } => {
                 Some("config.json and the weights may belong to different models".to_owned())
             }
+            Self::Vocabulary { .. } => {
+                Some("tokenizer.json and the model may not belong together".to_owned())
+            }
+            Self::NotFinite { .. } => Some(
+                "the checkpoint is broken, or too large for f16: try --dtype f32 or bf16"
+                    .to_owned(),
+            ),
             Self::TooLong { .. } => Some("use a shorter text".to_owned()),
             _ => None,
         }

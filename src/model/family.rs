@@ -3,13 +3,17 @@
 use super::{
     config::Config,
     error::ModelError,
+    gpt_neox::GptNeox,
     gpt2::Gpt2,
+    gptj::GptJ,
+    llama,
     spec::{Part, Spec},
 };
 use crate::delta::Orientation;
 
 /// Every known family: adding one is a file and a line here.
-pub const FAMILIES: &[&dyn Family] = &[&Gpt2];
+pub const FAMILIES: &[&dyn Family] =
+    &[&Gpt2, &GptJ, &GptNeox, &llama::LLAMA, &llama::MISTRAL, &llama::QWEN2, &llama::QWEN3];
 
 /// What is particular to a family of models.
 pub trait Family: Sync {
@@ -22,7 +26,7 @@ pub trait Family: Sync {
     /// When a key is missing or asks for something that the decoder does not do.
     fn spec(&self, config: Config<'_>) -> Result<Spec, ModelError>;
 
-    /// Our parts and their names in a checkpoint.
+    /// Our parts and their names in a checkpoint. Which of them a model has its [`Spec`] says.
     fn parts(&self) -> &'static [PartName];
 
     /// What some checkpoints put before the names of all parts but the head.
@@ -42,8 +46,13 @@ pub struct PartName {
     pub name: &'static str,
     /// How the weight is laid out.
     pub orientation: Orientation,
-    /// Whether there is a bias.
-    pub bias: bool,
+}
+
+impl PartName {
+    /// A row of a family's table.
+    pub(super) const fn new(part: Part, name: &'static str, orientation: Orientation) -> Self {
+        Self { part, name, orientation }
+    }
 }
 
 /// The family of a `model_type`.

@@ -4,10 +4,10 @@
 //! `GPT2LMHeadModel` of transformers. Linear maps are stored `[in, out]` (`Conv1D`).
 
 use super::{
-    config::{Config, wrong},
+    config::Config,
     error::ModelError,
     family::{Family, PartName},
-    spec::{Activation, Head, Mlp, Norm, Part, Positions, Residual, Spec},
+    spec::{Activation, Head, HeadNorms, Mlp, Norm, Part, Positions, Projections, Residual, Spec},
 };
 use crate::delta::Orientation;
 
@@ -20,59 +20,57 @@ impl Family for Gpt2 {
     }
 
     fn spec(&self, config: Config<'_>) -> Result<Spec, ModelError> {
-        for key in ["add_cross_attention", "is_encoder_decoder", "quantization_config"] {
-            config.refuse(key)?;
-        }
         let layers = config.size("n_layer")?;
-        let width = config.size("n_embd")?;
-        let heads = config.size("n_head")?;
-        if !width.is_multiple_of(heads) {
-            return Err(wrong(
-                "n_head",
-                format!("is {heads}, which does not divide n_embd {width}"),
-            ));
-        }
-        let activation = config.word("activation_function", "gelu_new")?;
-        let activation = Activation::named(activation).ok_or_else(|| {
-            let why = format!("{activation:?} is not one of {}", Activation::names());
-            wrong("activation_function", why)
-        })?;
+        let (heads, width) = config.heads("n_head", "n_embd")?;
+        let head_width = width / heads;
+        let tied = config.flag("tie_word_embeddings", true)?;
         Ok(Spec {
             model_type: self.model_type(),
             layers,
             width,
             heads,
+            kv_heads: heads,
+            head_width,
             inner: config.optional_size("n_inner")?.unwrap_or(4 * width),
             vocabulary: config.size("vocab_size")?,
             context: config.size("n_positions")?,
             norm_epsilon: config.number("layer_norm_epsilon", 1e-5)?,
-            activation,
-            score_scales: score_scales(config, layers, width / heads)?,
+            activation: Activation::read(config, "activation_function", "gelu_new")?,
+            score_scales: score_scales(config, layers, head_width)?,
+            windows: vec![None; layers],
             positions: Positions::Learned,
+            projections: Projections::Fused,
+            head_norms: HeadNorms::None,
             residual: Residual::Sequential,
             norm: Norm::Layer,
             mlp: Mlp::Plain,
-            head: if config.flag("tie_word_embeddings", true)? { Head::Tied } else { Head::Apart },
+            head: if tied { Head::Tied } else { Head::Apart },
+            biases: vec![
+                Part::AttentionNorm,
+                Part::QueryKeyValue,
+                Part::AttentionOut,
+                Part::MlpNorm,
+                Part::MlpUp,
+                Part::MlpDown,
+                Part::FinalNorm,
+            ],
         })
     }
 
     fn parts(&self) -> &'static [PartName] {
         use Orientation::{InOut, OutIn};
-        const fn row(part: Part, name: &'static str, o: Orientation, bias: bool) -> PartName {
-            PartName { part, name, orientation: o, bias }
-        }
         const {
             &[
-                row(Part::TokenEmbedding, "wte", OutIn, false),
-                row(Part::PositionEmbedding, "wpe", OutIn, false),
-                row(Part::AttentionNorm, "h.{}.ln_1", OutIn, true),
-                row(Part::QueryKeyValue, "h.{}.attn.c_attn", InOut, true),
-                row(Part::AttentionOut, "h.{}.attn.c_proj", InOut, true),
-                row(Part::MlpNorm, "h.{}.ln_2", OutIn, true),
-                row(Part::MlpUp, "h.{}.mlp.c_fc", InOut, true),
-                row(Part::MlpDown, "h.{}.mlp.c_proj", InOut, true),
-                row(Part::FinalNorm, "ln_f", OutIn, true),
-                row(Part::Head, "lm_head", OutIn, false),
+                PartName::new(Part::TokenEmbedding, "wte", OutIn),
+                PartName::new(Part::PositionEmbedding, "wpe", OutIn),
+                PartName::new(Part::AttentionNorm, "h.{}.ln_1", OutIn),
+                PartName::new(Part::QueryKeyValue, "h.{}.attn.c_attn", InOut),
+                PartName::new(Part::AttentionOut, "h.{}.attn.c_proj", InOut),
+                PartName::new(Part::MlpNorm, "h.{}.ln_2", OutIn),
+                PartName::new(Part::MlpUp, "h.{}.mlp.c_fc", InOut),
+                PartName::new(Part::MlpDown, "h.{}.mlp.c_proj", InOut),
+                PartName::new(Part::FinalNorm, "ln_f", OutIn),
+                PartName::new(Part::Head, "lm_head", OutIn),
             ]
         }
     }

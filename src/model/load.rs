@@ -11,7 +11,7 @@ use super::{
     family::family,
     spec::{Part, Spec},
     tokens::Tokens,
-    weights::{Weights, matrix_of, read},
+    weights::{Slot, Weights, matrix_of, read},
 };
 use crate::{
     checkpoint::Checkpoint,
@@ -24,6 +24,8 @@ pub struct Model {
     checkpoint: Checkpoint,
     decoder: Decoder,
     tokens: Tokens,
+    device: Device,
+    kind: Kind,
 }
 
 /// A matrix that editors change: a block's down projection.
@@ -43,15 +45,55 @@ impl Model {
     /// Opens the Hugging Face checkpoint in `dir`, to compute on `device` in `dtype`.
     ///
     /// # Errors
-    /// When files are missing or damaged, the architecture is not known, the tensors do not fit it,
-    /// or the device has no room.
+    /// When files are missing or damaged, the architecture is not known, the tensors or the tokenizer
+    /// do not fit it, or the device has no room.
     pub fn open(dir: &Path, device: Device, dtype: Dtype) -> Result<Self, ModelError> {
+        let mut model = Self::open_unloaded(dir, device, dtype)?;
+        model.load()?;
+        Ok(model)
+    }
+
+    /// Opens a checkpoint and checks all that can be checked without its weights; they are loaded by
+    /// [`Model::load`] or [`Model::load_blocks`] before the first pass.
+    ///
+    /// # Errors
+    /// As [`Model::open`].
+    pub fn open_unloaded(dir: &Path, device: Device, dtype: Dtype) -> Result<Self, ModelError> {
         let checkpoint = Checkpoint::open(dir)?;
         let family = family(checkpoint.model_type()?)?;
-        let spec = family.spec(Config::new(checkpoint.config()))?;
-        let tokens = Tokens::open(dir)?;
-        let weights = Weights::load(&checkpoint, family, &spec, device, kind(dtype))?;
-        Ok(Self { checkpoint, decoder: Decoder::new(spec, weights), tokens })
+        let config = Config::new(checkpoint.config());
+        for key in ["quantization_config", "is_encoder_decoder", "add_cross_attention"] {
+            config.refuse(key)?;
+        }
+        let spec = family.spec(config)?;
+        let weights = Weights::of(&checkpoint, family, &spec)?;
+        let tokens = Tokens::open(dir, spec.vocabulary)?;
+        let decoder = Decoder::new(spec, weights);
+        Ok(Self { checkpoint, decoder, tokens, device, kind: kind(dtype) })
+    }
+
+    /// Loads every weight that is not loaded yet.
+    ///
+    /// # Errors
+    /// When one has values that are no numbers, or the device has no room.
+    pub fn load(&mut self) -> Result<(), ModelError> {
+        self.load_those(|_| true)
+    }
+
+    /// Loads what a pass through the blocks up to `last` needs.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    pub fn load_blocks(&mut self, last: usize) -> Result<(), ModelError> {
+        self.load_those(|slot| match slot.part {
+            Part::TokenEmbedding | Part::PositionEmbedding => true,
+            part => part.in_block() && slot.layer <= last,
+        })
+    }
+
+    fn load_those(&mut self, wanted: impl Fn(&Slot) -> bool) -> Result<(), ModelError> {
+        let weights = self.decoder.weights_mut();
+        weights.load(&self.checkpoint, self.device, self.kind, wanted)
     }
 
     /// Sizes and switches.
@@ -119,6 +161,7 @@ impl Model {
     /// # Errors
     /// When there is no such matrix or the shape is another.
     pub fn set_weight(&mut self, name: &str, value: &Matrix) -> Result<(), ModelError> {
+        self.load_those(|slot| slot.name == name)?;
         self.decoder.weights_mut().set(name, value)
     }
 }

@@ -26,9 +26,13 @@ mod error;
 mod family;
 mod generate;
 mod gpt2;
+mod gpt_neox;
+mod gptj;
+mod llama;
 mod load;
 mod probe;
 mod random;
+mod rotary;
 mod spec;
 mod tokens;
 mod weights;
@@ -44,6 +48,9 @@ pub use generate::{Choice, Generated};
 pub use load::{EditSite, Model};
 pub use probe::{Probe, Site, Unprobed};
 pub use random::SplitMix;
-pub use spec::{Activation, Head, Mlp, Norm, Part, Positions, Residual, Spec};
+pub use rotary::{Pairs, Rotary, Scaling};
+pub use spec::{
+    Activation, Head, HeadNorms, Mlp, Norm, Part, Positions, Projections, Residual, Spec,
+};
 pub use tokens::{Encoded, Tokens};
 pub use weights::{Role, Slot, Weights};

@@ -1,5 +1,7 @@
 //! What a decoder is made of: sizes, and one enum for each way in which families differ.
 
+use super::{config::Config, error::ModelError, rotary::Rotary};
+
 /// Sizes and switches of a decoder, as read from `config.json`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spec {
@@ -9,8 +11,12 @@ pub struct Spec {
     pub layers: usize,
     /// Width of the residual stream, d.
     pub width: usize,
-    /// Attention heads; they divide the width.
+    /// Attention heads, of the queries.
     pub heads: usize,
+    /// Heads of keys and values; they divide the heads, and each serves as many of them.
+    pub kv_heads: usize,
+    /// Width of one attention head.
+    pub head_width: usize,
     /// Width inside the MLP.
     pub inner: usize,
     /// Number of token ids.
@@ -23,8 +29,14 @@ pub struct Spec {
     pub activation: Activation,
     /// What attention scores are multiplied by, for each layer.
     pub score_scales: Vec<f64>,
+    /// How many tokens attention sees, the token itself included, for each layer; `None` is all.
+    pub windows: Vec<Option<usize>>,
     /// How a token knows its place.
     pub positions: Positions,
+    /// How queries, keys and values are computed.
+    pub projections: Projections,
+    /// What is done to queries and keys before they meet.
+    pub head_norms: HeadNorms,
     /// How attention and MLP are joined to the stream.
     pub residual: Residual,
     /// Kind of norm.
@@ -33,21 +45,59 @@ pub struct Spec {
     pub mlp: Mlp,
     /// Where logits come from.
     pub head: Head,
+    /// The parts that add a bias.
+    pub biases: Vec<Part>,
 }
 
 impl Spec {
-    /// Width of one attention head.
+    /// Whether a decoder of this kind has `part`.
     #[must_use]
-    pub const fn head_width(&self) -> usize {
-        self.width / self.heads
+    pub fn has(&self, part: Part) -> bool {
+        match part {
+            Part::PositionEmbedding => self.positions == Positions::Learned,
+            Part::QueryKeyValue => self.projections != Projections::Apart,
+            Part::Query | Part::Key | Part::Value => self.projections == Projections::Apart,
+            Part::QueryNorm | Part::KeyNorm => self.head_norms == HeadNorms::Own,
+            Part::MlpNorm => self.residual != Residual::ParallelOneNorm,
+            Part::MlpGate => self.mlp == Mlp::Gated,
+            Part::Head => self.head == Head::Apart,
+            Part::TokenEmbedding
+            | Part::AttentionNorm
+            | Part::AttentionOut
+            | Part::MlpUp
+            | Part::MlpDown
+            | Part::FinalNorm => true,
+        }
     }
 }
 
 /// How a token knows its place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Positions {
     /// A learned vector for each position is added to the token's.
     Learned,
+    /// Queries and keys are turned by an angle that grows with the position.
+    Rotary(Rotary),
+}
+
+/// How queries, keys and values are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Projections {
+    /// One map: all queries, then all keys, then all values.
+    Fused,
+    /// One map: query, key and value of the first head, then of the second, and so on.
+    FusedByHead,
+    /// A map each.
+    Apart,
+}
+
+/// What is done to queries and keys before they are turned and meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeadNorms {
+    /// Nothing.
+    None,
+    /// Each has a norm of its own over the head's width.
+    Own,
 }
 
 /// How attention and MLP are joined to the residual stream.
@@ -55,6 +105,10 @@ pub enum Positions {
 pub enum Residual {
     /// `x + attention(norm(x))`, then the same with the MLP and a norm of its own.
     Sequential,
+    /// `x + attention(norm(x)) + mlp(norm(x))`, each with a norm of its own.
+    Parallel,
+    /// The same, with one norm for both.
+    ParallelOneNorm,
 }
 
 /// Kind of norm.
@@ -62,6 +116,8 @@ pub enum Residual {
 pub enum Norm {
     /// Mean and variance over the width, then scale and shift.
     Layer,
+    /// Root mean square over the width, then scale.
+    Rms,
 }
 
 /// Kind of MLP.
@@ -69,6 +125,8 @@ pub enum Norm {
 pub enum Mlp {
     /// `down(activation(up(x)))`.
     Plain,
+    /// `down(activation(gate(x)) * up(x))`.
+    Gated,
 }
 
 /// Where logits come from.
@@ -97,6 +155,7 @@ impl Activation {
     /// Names in `config.json`, as transformers' `ACT2FN` has them.
     const NAMES: &'static [(&'static str, Self)] = &[
         ("gelu_new", Self::GeluTanh),
+        ("gelu_fast", Self::GeluTanh),
         ("gelu_pytorch_tanh", Self::GeluTanh),
         ("gelu", Self::Gelu),
         ("relu", Self::Relu),
@@ -104,17 +163,17 @@ impl Activation {
         ("swish", Self::Silu),
     ];
 
-    /// The activation that `config.json` calls `name`.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, activation)| *activation)
-    }
-
-    /// All known names, for error messages.
-    #[must_use]
-    pub fn names() -> String {
-        let names: Vec<&str> = Self::NAMES.iter().map(|(name, _)| *name).collect();
-        names.join(", ")
+    /// The activation that `key` of `config.json` names, or `default` where it names none.
+    ///
+    /// # Errors
+    /// When it is not one of these.
+    pub(super) fn read(config: Config<'_>, key: &str, default: &str) -> Result<Self, ModelError> {
+        let name = config.word(key, default)?;
+        let found = Self::NAMES.iter().find(|(known, _)| *known == name);
+        found.map(|(_, activation)| *activation).ok_or_else(|| {
+            let names: Vec<&str> = Self::NAMES.iter().map(|(name, _)| *name).collect();
+            config.wrong(key, format!("is {name:?}, not one of {}", names.join(", ")))
+        })
     }
 }
 
@@ -127,12 +186,24 @@ pub enum Part {
     PositionEmbedding,
     /// Norm before attention.
     AttentionNorm,
-    /// Queries, keys and values in one map, `[3 d, d]`.
+    /// Queries, keys and values in one map, `[3 heads w, d]`, w being the width of a head.
     QueryKeyValue,
-    /// Attention's output map, `[d, d]`.
+    /// Queries, `[heads w, d]`.
+    Query,
+    /// Keys, `[kv heads w, d]`.
+    Key,
+    /// Values, `[kv heads w, d]`.
+    Value,
+    /// Norm of each query.
+    QueryNorm,
+    /// Norm of each key.
+    KeyNorm,
+    /// Attention's output map, `[d, heads w]`.
     AttentionOut,
     /// Norm before the MLP.
     MlpNorm,
+    /// What an MLP's up projection is multiplied by, `[inner, d]`.
+    MlpGate,
     /// The MLP's up projection, `[inner, d]`.
     MlpUp,
     /// The MLP's down projection, `[d, inner]`: what editors change.
@@ -147,27 +218,35 @@ impl Part {
     /// Whether every block has one.
     #[must_use]
     pub const fn in_block(self) -> bool {
-        matches!(
+        !matches!(
             self,
-            Self::AttentionNorm
-                | Self::QueryKeyValue
-                | Self::AttentionOut
-                | Self::MlpNorm
-                | Self::MlpUp
-                | Self::MlpDown
+            Self::TokenEmbedding | Self::PositionEmbedding | Self::FinalNorm | Self::Head
         )
     }
 
-    /// Shape of its weight, outputs first. Tables are `[entries, d]`, norms `[d]`.
+    /// Whether it is a norm.
+    #[must_use]
+    pub const fn is_norm(self) -> bool {
+        matches!(
+            self,
+            Self::AttentionNorm | Self::QueryNorm | Self::KeyNorm | Self::MlpNorm | Self::FinalNorm
+        )
+    }
+
+    /// Shape of its weight, outputs first. Tables are `[entries, d]`.
     #[must_use]
     pub fn shape(self, spec: &Spec) -> Vec<usize> {
+        let (queries, keys) = (spec.heads * spec.head_width, spec.kv_heads * spec.head_width);
         match self {
             Self::TokenEmbedding | Self::Head => vec![spec.vocabulary, spec.width],
             Self::PositionEmbedding => vec![spec.context, spec.width],
             Self::AttentionNorm | Self::MlpNorm | Self::FinalNorm => vec![spec.width],
-            Self::QueryKeyValue => vec![3 * spec.width, spec.width],
-            Self::AttentionOut => vec![spec.width, spec.width],
-            Self::MlpUp => vec![spec.inner, spec.width],
+            Self::QueryNorm | Self::KeyNorm => vec![spec.head_width],
+            Self::QueryKeyValue => vec![3 * queries, spec.width],
+            Self::Query => vec![queries, spec.width],
+            Self::Key | Self::Value => vec![keys, spec.width],
+            Self::AttentionOut => vec![spec.width, queries],
+            Self::MlpGate | Self::MlpUp => vec![spec.inner, spec.width],
             Self::MlpDown => vec![spec.width, spec.inner],
         }
     }

@@ -11,6 +11,8 @@ use super::error::ModelError;
 #[derive(Debug)]
 pub struct Tokens {
     tokenizer: Tokenizer,
+    vocabulary: usize,
+    lead: Vec<u32>,
     end: Option<u32>,
 }
 
@@ -25,16 +27,15 @@ pub struct Encoded {
 
 impl Tokens {
     /// Reads `tokenizer.json` and, where they are there, `tokenizer_config.json` and `config.json`
-    /// of a checkpoint's directory.
+    /// of the directory of a checkpoint whose model knows ids below `vocabulary`.
     ///
     /// # Errors
-    /// When the tokenizer cannot be read.
-    pub fn open(dir: &Path) -> Result<Self, ModelError> {
+    /// When the tokenizer cannot be read, or has more tokens than the model.
+    pub fn open(dir: &Path, vocabulary: usize) -> Result<Self, ModelError> {
         let path = dir.join("tokenizer.json");
-        let mut tokenizer = Tokenizer::from_file(&path).map_err(|error| ModelError::Tokenizer {
-            path: path.clone(),
-            why: error.to_string(),
-        })?;
+        let wrong = |why: String| ModelError::Tokenizer { path: path.clone(), why };
+        let mut tokenizer =
+            Tokenizer::from_file(&path).map_err(|error| wrong(error.to_string()))?;
         let settings = settings(&dir.join("tokenizer_config.json"))?;
         // transformers' fast tokenizers take this switch from their own settings, where it is false
         // unless it is written there, and set the pre-tokenizer to it.
@@ -47,7 +48,7 @@ impl Tokens {
         tokenizer.with_padding(None);
         // Cutting a text silently would edit another fact than the one asked for.
         let uncut = tokenizer.with_truncation(None).map(|_| ());
-        uncut.map_err(|error| ModelError::Tokenizer { path, why: error.to_string() })?;
+        uncut.map_err(|error| wrong(error.to_string()))?;
 
         let eos = settings.get("eos_token");
         let eos = eos.and_then(|eos| eos.get("content").or(Some(eos)));
@@ -58,7 +59,23 @@ impl Tokens {
                 .and_then(Value::as_u64)
                 .and_then(|id| u32::try_from(id).ok()),
         };
-        Ok(Self { tokenizer, end })
+        let nothing = tokenizer.encode("", true).map_err(|error| wrong(error.to_string()))?;
+        let marks = nothing.get_ids().iter().zip(nothing.get_special_tokens_mask());
+        let lead = marks.filter(|&(_, mark)| *mark == 1).map(|(&id, _)| id).collect();
+        let tokens = Self { tokenizer, vocabulary, lead, end };
+        // Tokens added later may lie above, such as a filling that no text has.
+        let highest = tokens.tokenizer.get_vocab_size(false).saturating_sub(1);
+        tokens.check(u32::try_from(highest).unwrap_or(u32::MAX))?;
+        Ok(tokens)
+    }
+
+    /// Whether the model knows a token.
+    fn check(&self, id: u32) -> Result<(), ModelError> {
+        if (id as usize) < self.vocabulary {
+            return Ok(());
+        }
+        let token = self.tokenizer.id_to_token(id).unwrap_or_default();
+        Err(ModelError::Vocabulary { token, id, vocabulary: self.vocabulary })
     }
 
     /// The token that ends a text, if there is one.
@@ -67,18 +84,31 @@ impl Tokens {
         self.end
     }
 
-    /// Tokens of `text`, with whatever the tokenizer puts around a text.
+    /// The tokens that every text begins with: a beginning of text, or nothing.
+    #[must_use]
+    pub fn lead(&self) -> &[u32] {
+        &self.lead
+    }
+
+    /// Tokens of `text`, with whatever the tokenizer puts before a text and without what it puts
+    /// after it, since texts are to go on.
     ///
     /// # Errors
-    /// When the tokenizer fails, which a tokenizer made for bytes never does.
+    /// When the tokenizer fails, which a tokenizer made for bytes never does, or has a token that the
+    /// model does not know.
     pub fn encode(&self, text: &str) -> Result<Encoded, ModelError> {
         let encoding = self.tokenizer.encode(text, true).map_err(|error| {
             ModelError::Tokenizer { path: "tokenizer.json".into(), why: error.to_string() }
         })?;
-        Ok(Encoded {
-            ids: encoding.get_ids().to_vec(),
-            offsets: encoding.get_offsets().iter().map(|&(start, end)| start..end).collect(),
-        })
+        let mut ids = encoding.get_ids().to_vec();
+        let marks = encoding.get_special_tokens_mask();
+        let after = marks[self.lead.len().min(ids.len())..].iter().rev();
+        ids.truncate(ids.len() - after.take_while(|&&mark| mark == 1).count());
+        for &id in &ids {
+            self.check(id)?;
+        }
+        let offsets = encoding.get_offsets()[..ids.len()].iter();
+        Ok(Encoded { ids, offsets: offsets.map(|&(start, end)| start..end).collect() })
     }
 
     /// Text of `ids`, without tokens such as the end of text.

@@ -7,7 +7,7 @@ use tch::{Device, Kind, Tensor};
 use super::{
     error::ModelError,
     family::Family,
-    spec::{Head, Part, Spec},
+    spec::{Part, Spec},
 };
 use crate::{
     checkpoint::Checkpoint,
@@ -87,30 +87,54 @@ impl Weights {
         Ok(Self { slots, tensors })
     }
 
-    /// Takes them from a checkpoint, all names and shapes checked first.
+    /// Those of a checkpoint, all names and shapes checked and none loaded.
     ///
     /// # Errors
     /// When a tensor is missing, has no place, or has the wrong shape or element type.
-    pub fn load(
+    pub fn of(
         checkpoint: &Checkpoint,
         family: &dyn Family,
         spec: &Spec,
-        device: Device,
-        kind: Kind,
     ) -> Result<Self, ModelError> {
         let prefix = family.prefix();
         let prefix =
             if checkpoint.names().any(|name| name.starts_with(prefix)) { prefix } else { "" };
-        check(checkpoint, family, &slots(family, spec, prefix), prefix)?;
-        Self::new(family, spec, prefix, |slot| {
-            Ok(read(checkpoint, slot)?.to_kind(kind).to_device(device))
-        })
+        let slots = slots(family, spec, prefix);
+        check(checkpoint, family, &slots, prefix)?;
+        Ok(Self { slots, tensors: BTreeMap::new() })
+    }
+
+    /// Loads from the checkpoint those that are `wanted` and not there yet.
+    ///
+    /// # Errors
+    /// When one has values that are no numbers, or the device has no room.
+    pub fn load(
+        &mut self,
+        checkpoint: &Checkpoint,
+        device: Device,
+        kind: Kind,
+        wanted: impl Fn(&Slot) -> bool,
+    ) -> Result<(), ModelError> {
+        for slot in self.slots.iter().filter(|slot| wanted(slot)) {
+            let key = (slot.part, slot.layer, slot.role);
+            if self.tensors.contains_key(&key) {
+                continue;
+            }
+            let tensor = read(checkpoint, slot)?.f_to_kind(kind)?.f_to_device(device)?;
+            // Of a NaN the least and the greatest value are NaN.
+            let (least, greatest) = tensor.f_aminmax(None, false)?;
+            if !(least.double_value(&[]).is_finite() && greatest.double_value(&[]).is_finite()) {
+                return Err(ModelError::NotFinite { name: slot.name.clone() });
+            }
+            self.tensors.insert(key, tensor);
+        }
+        Ok(())
     }
 
     /// The weight of a part.
     ///
     /// # Panics
-    /// When the architecture has no such part: a mistake in the decoder.
+    /// When the architecture has no such part or it is not loaded: a mistake of the caller.
     pub fn weight(&self, part: Part, layer: usize) -> &Tensor {
         &self.tensors[&(part, layer, Role::Weight)]
     }
@@ -121,7 +145,7 @@ impl Weights {
         self.tensors.get(&(part, layer, Role::Bias))
     }
 
-    /// Every tensor and what it is, in the order of the forward pass.
+    /// Every tensor and what it is, in the order of the forward pass; all have to be loaded.
     pub fn iter(&self) -> impl Iterator<Item = (&Slot, &Tensor)> {
         self.slots.iter().map(|slot| (slot, &self.tensors[&(slot.part, slot.layer, slot.role)]))
     }
@@ -191,12 +215,15 @@ pub(super) fn matrix_of(slot: &Slot, tensor: &Tensor) -> Result<Matrix, ModelErr
     Ok(matrix)
 }
 
-/// Reads one tensor in its own element type and turns it to `[out, in]`.
+/// Reads one tensor in its own element type and turns it to `[out, in]`. The file's pages are given
+/// back, so that a model does not lie in memory twice.
 pub(super) fn read(checkpoint: &Checkpoint, slot: &Slot) -> Result<Tensor, ModelError> {
     let (dtype, shape, bytes) = checkpoint.raw(&slot.name)?;
     let kind = kind_of(&slot.name, dtype)?;
     let shape: Vec<i64> = shape.iter().map(|&n| n as i64).collect();
-    Ok(slot.turn(&Tensor::f_from_data_size(bytes, &shape, kind)?))
+    let tensor = slot.turn(&Tensor::f_from_data_size(bytes, &shape, kind)?);
+    checkpoint.let_go(&slot.name)?;
+    Ok(tensor)
 }
 
 fn kind_of(name: &str, dtype: safetensors::Dtype) -> Result<Kind, ModelError> {
@@ -216,7 +243,7 @@ fn kind_of(name: &str, dtype: safetensors::Dtype) -> Result<Kind, ModelError> {
 fn slots(family: &dyn Family, spec: &Spec, prefix: &str) -> Vec<Slot> {
     let mut slots = Vec::new();
     for row in family.parts() {
-        if row.part == Part::Head && spec.head == Head::Tied {
+        if !spec.has(row.part) {
             continue;
         }
         let prefix = if row.part == Part::Head { "" } else { prefix };
@@ -231,7 +258,7 @@ fn slots(family: &dyn Family, spec: &Spec, prefix: &str) -> Vec<Slot> {
                 orientation: row.orientation,
                 shape: row.part.shape(spec),
             };
-            let bias = row.bias.then(|| Slot {
+            let bias = spec.biases.contains(&row.part).then(|| Slot {
                 name: format!("{name}.bias"),
                 role: Role::Bias,
                 shape: weight.shape[..1].to_vec(),

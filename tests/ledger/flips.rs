@@ -1,10 +1,14 @@
 //! Every byte of a small repository changed in turn: found, or harmless; never a wrong answer.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::{Path, PathBuf}};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
 
 use kledger::ledger::{
     Class, LedgerError, Repo, Sampling, Silent,
-    verb::{diff::DiffOptions, fsck::FsckOptions},
+    verb::{diff::DiffOptions, fsck::FsckOptions, log::LogOptions},
 };
 
 use crate::support::{Place, open};
@@ -18,9 +22,10 @@ fn answers(root: &Path) -> Result<String, LedgerError> {
     let options = DiffOptions { weights: true, behaviour: None };
     let diff = repo.diff("HEAD~1", "HEAD", &options, &mut open, &mut Silent)?;
     let how = Sampling { top: 1, tokens: 1, sample: None };
-    let asked = repo.ask("Anna likes", &["HEAD~1".to_owned(), "HEAD".to_owned()], &how, &mut open)?;
+    let asked =
+        repo.ask("Anna likes", &["HEAD~1".to_owned(), "HEAD".to_owned()], &how, &mut open)?;
     let told = (
-        repo.log("HEAD", None)?,
+        repo.log(&LogOptions::default())?,
         repo.show("HEAD")?,
         repo.status()?,
         repo.branches()?,

@@ -8,6 +8,7 @@ use kledger::ledger::{
     verb::{
         diff::{DiffOptions, Prompts},
         export::ExportFormat,
+        log::LogOptions,
         reset::Reset,
         rm::About,
     },
@@ -169,14 +170,14 @@ fn a_branch_that_moved_meanwhile_is_not_overwritten() {
     let place = Place::new();
     place.commit("words").unwrap();
     place.add(":Anna :likes :Rome .").unwrap();
-    let root = place.repo.log("HEAD", None).unwrap().entries[1].commit.id.to_string();
+    let root = place.repo.log(&LogOptions::default()).unwrap().entries[1].commit.id.to_string();
     let act = || {
         place.repo.reset(&place.actor("reset"), &root, Reset::Branch).unwrap();
     };
     let mut progress = Meanwhile { act: Some(act), stop: false };
     let error = place.commit_with(&options("late"), &mut progress).unwrap_err();
     assert!(matches!(error, LedgerError::Moved { .. }), "{error}");
-    assert_eq!(place.repo.log("HEAD", None).unwrap().entries.len(), 1);
+    assert_eq!(place.repo.log(&LogOptions::default()).unwrap().entries.len(), 1);
     place.repo.undo(&place.actor("undo"), 1).unwrap();
     assert_eq!(place.commit("again").unwrap().edit.unwrap().known, 1);
 }
@@ -290,7 +291,7 @@ fn a_log_tells_what_happened_newest_first() {
     let place = Place::new();
     place.make(":Anna :likes :Rome .", "first");
     place.make(":Anna :likes :Oslo . :Bert :likes :Rome .", "second");
-    let log = place.repo.log("HEAD", Some(2)).unwrap();
+    let log = place.repo.log(&LogOptions { limit: Some(2), ..LogOptions::default() }).unwrap();
     assert!(log.more);
     let lines: Vec<_> = log
         .entries

@@ -8,6 +8,7 @@
     reason = "the functions that tests share are tests too"
 )]
 
+mod asking;
 #[cfg(feature = "cli")]
 mod cli;
 mod config;
@@ -17,5 +18,6 @@ mod fact_tree;
 mod flips;
 mod history;
 mod ledger;
+mod merge;
 mod support;
 mod tidy;

@@ -50,7 +50,7 @@ impl Case {
             paraphrases: Vec::new(),
         });
         let settings = toml::to_string(&case["settings"]).unwrap() + "every_context = false\n";
-        let size = ModelSize { family: "gpt2".to_owned(), layers: 4, width: 24 };
+        let size = ModelSize { family: "gpt2".to_owned(), layers: 4, width: 24, inner: 96 };
         let settings = Settings::over_preset(&settings, &size).unwrap();
         let second_moments = settings
             .layers

@@ -1,6 +1,6 @@
 //! The engine on the tiny random GPT-2 of `fixtures/editors/memit`.
 
-use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
+use std::{collections::BTreeMap, ops::ControlFlow, path::Path, sync::Arc};
 
 use kledger::{
     checkpoint::Checkpoint,
@@ -16,7 +16,7 @@ use kledger::{
 };
 use tch::{Device, Kind, Tensor as Torch};
 
-use crate::editor::fixture;
+use crate::{editor::fixture, family};
 
 const SETTINGS: &str = "layers = [1, 2]\nv_lr = 0.5\nv_num_grad_steps = 40\nclamp_norm_factor = 4.0\n\
                         v_weight_decay = 0.0\nkl_factor = 0.0\nmom2_update_weight = 0.1";
@@ -59,31 +59,153 @@ fn edit(
     engine: &mut TorchEngine,
     progress: &mut dyn Progress,
 ) -> Result<(Version, EditOutcome), EngineError> {
+    edit_in(&fixture(), SETTINGS, &requests(), engine, progress)
+}
+
+/// Edits requests into the base in `dir`, with statistics of text of its own.
+fn edit_in(
+    dir: &Path,
+    settings: &str,
+    requests: &[Request],
+    engine: &mut TorchEngine,
+    progress: &mut dyn Progress,
+) -> Result<(Version, EditOutcome), EngineError> {
     let text = StatisticsText::Sampled { seed: 3, tokens: 2000 };
-    let second_moments = engine.statistics(SETTINGS, &text, &mut Silent)?.second_moments;
-    let version =
-        Version { base: Arc::new(Checkpoint::open(&fixture()).unwrap()), deltas: Vec::new() };
+    let second_moments = engine.statistics(settings, &text, &mut Silent)?.second_moments;
+    let version = Version { base: Arc::new(Checkpoint::open(dir).unwrap()), deltas: Vec::new() };
     let job = EditJob {
         editor: editor::NAME,
-        settings: SETTINGS,
+        settings,
         prefixes: &[],
         second_moments: &second_moments,
         version: &version,
-        requests: &requests(),
+        requests,
         known_z: &[],
     };
     let outcome = engine.edit(&job, progress)?;
     Ok((version, outcome))
 }
 
-fn committed(mut version: Version, outcome: EditOutcome) -> Version {
+fn committed(
+    mut version: Version,
+    outcome: EditOutcome,
+    tensors: &BTreeMap<String, Orientation>,
+) -> Version {
     let changes = outcome.layers.into_iter().map(|(name, edit)| {
         let form = ChangeForm::LowRank { left: edit.left, right: edit.right };
-        (name, Change { orientation: Orientation::InOut, form, keys: Some(edit.keys) })
+        let orientation = tensors[&name];
+        (name, Change { orientation, form, keys: Some(edit.keys) })
     });
     let delta = LoadedDelta { changes: changes.collect(), dropped: Vec::new() };
     version.deltas.push(Arc::new(delta));
     version
+}
+
+/// The tensors that `settings` edit.
+fn edited(engine: &TorchEngine, settings: &str) -> BTreeMap<String, Orientation> {
+    engine.describe(editor::NAME, settings).unwrap().tensors
+}
+
+/// In every family: what is promised of z holds in a plain pass with z put in its place; the edit puts
+/// it there (λ is next to nothing, so exactly); and all in all the targets become likelier, though in
+/// a random model an edit disturbs every other token.
+#[test]
+fn models_of_every_family_learn_what_is_edited() {
+    let settings = "layers = [0]\nv_lr = 0.5\nv_num_grad_steps = 40\nclamp_norm_factor = 4.0\n\
+                    v_weight_decay = 0.0\nkl_factor = 0.0\nmom2_update_weight = 1e-9";
+    let request = |prompt: &str, subject: &str, target: &str| Request {
+        prompt: prompt.to_owned(),
+        subject: subject.to_owned(),
+        target: target.to_owned(),
+        rephrasings: Vec::new(),
+        paraphrases: Vec::new(),
+    };
+    let requests = [
+        request("The capital of {subject} is", "France", "London"),
+        request("{subject} was born in", "Ada Lovelace", "Paris"),
+    ];
+    for name in family::MODELS {
+        let dir = family::fixture(name);
+        let mut engine = TorchEngine::open(&dir, DeviceChoice::Cpu, Dtype::F32).unwrap();
+        let (version, outcome) =
+            edit_in(&dir, settings, &requests, &mut engine, &mut Silent).unwrap();
+        let (z, traces) = (outcome.z.clone(), outcome.traces.clone());
+        let tensors = edited(&engine, settings);
+        let version = committed(version, outcome, &tensors);
+
+        let mut model = Model::open(&dir, Device::Cpu, Dtype::F32).unwrap();
+        let asked: Vec<Said> = requests.iter().map(|request| Said::new(&model, request)).collect();
+        let before: Vec<f64> = asked.iter().map(|said| said.pass(&model, None).0).collect();
+        for (i, said) in asked.iter().enumerate() {
+            let promised = f64::from(traces[i].as_ref().unwrap().probability);
+            let promised = promised.ln() * said.target() as f64;
+            let found = said.pass(&model, Some(z.row(i))).0;
+            // Sums of a few log p in f32, by another order of the same sums.
+            assert!((found - promised).abs() < 1e-3, "{name}: {found}, promised {promised}");
+        }
+        for (tensor, orientation) in tensors {
+            let weight = version.accumulate(&tensor, orientation).unwrap().rounded();
+            model.set_weight(&tensor, &weight).unwrap();
+        }
+        let mut gain = 0.0;
+        for (i, said) in asked.iter().enumerate() {
+            let (log_p, stream) = said.pass(&model, None);
+            gain += log_p - before[i];
+            let z = Torch::from_slice(z.row(i));
+            let off = ((stream - &z).norm() / z.norm()).double_value(&[]);
+            // The checkpoints are f16: each of the sum's weights is rounded by up to 5e-4.
+            assert!(off < 1e-3, "{name}: the stream is {off} off z");
+        }
+        assert!(gain > 0.5, "{name}: log p grew by {gain}");
+    }
+}
+
+/// A fact said out loud.
+struct Said {
+    ids: Vec<u32>,
+    subject_last: usize,
+    /// Where the target begins.
+    start: usize,
+}
+
+impl Said {
+    fn new(model: &Model, request: &Request) -> Self {
+        let prompt = request.text();
+        let at = prompt.find(&request.subject).unwrap();
+        let subject = at..at + request.subject.len();
+        let whole = format!("{prompt} {}", request.target);
+        let (encoded, subject_last) = model.tokens().last_token_of(&whole, subject).unwrap();
+        let start = model.tokens().encode(&prompt).unwrap().ids.len();
+        Self { ids: encoded.ids, subject_last, start }
+    }
+
+    fn target(&self) -> usize {
+        self.ids.len() - self.start
+    }
+
+    /// Log p of the target, with `z` in the place of the stream at the subject as it leaves block 0
+    /// if given, and that stream as it was.
+    fn pass(&self, model: &Model, z: Option<&[f32]>) -> (f64, Torch) {
+        let batch = Batch::new(std::slice::from_ref(&self.ids), Padding::Right, Device::Cpu);
+        let place = i64::try_from(self.subject_last).unwrap();
+        let mut stream = None;
+        let mut probe = |site: Site, value: &mut Torch| {
+            if site == Site::BlockOut(0) {
+                let mut there = value.select(1, place);
+                stream = Some(there.copy().get(0));
+                if let Some(z) = z {
+                    there.copy_(&Torch::from_slice(z).unsqueeze(0));
+                }
+            }
+            ControlFlow::Continue(())
+        };
+        let logits = model.decoder().forward(&batch, &mut probe).continue_value().unwrap();
+        let log_p = logits.get(0).log_softmax(1, Kind::Double);
+        let of = |at: usize| {
+            log_p.double_value(&[i64::try_from(at).unwrap() - 1, i64::from(self.ids[at])])
+        };
+        ((self.start..self.ids.len()).map(of).sum(), stream.unwrap())
+    }
 }
 
 #[test]
@@ -93,7 +215,8 @@ fn an_edit_makes_its_targets_likelier_and_nothing_else_stays() {
     let (version, outcome) = edit(&mut engine, &mut Silent).unwrap();
     assert_eq!(ask(&mut engine), before, "after the edit the weights are the base's");
 
-    engine.set_weights(&committed(version, outcome).materialise().unwrap()).unwrap();
+    let version = committed(version, outcome, &edited(&engine, SETTINGS));
+    engine.set_weights(&version.materialise().unwrap()).unwrap();
     let after = ask(&mut engine);
     for (before, after) in before.iter().zip(&after) {
         assert!(after.probability > 5.0 * before.probability, "{before:?} -> {after:?}");

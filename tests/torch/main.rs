@@ -9,3 +9,4 @@ mod crash;
 mod editor;
 mod engine;
 mod family;
+mod refusal;

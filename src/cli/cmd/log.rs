@@ -1,6 +1,9 @@
 //! `kledger log`.
 
-use std::fmt::{self, Write};
+use std::{
+    collections::BTreeSet,
+    fmt::{self, Write},
+};
 
 use serde::Serialize;
 
@@ -9,12 +12,15 @@ use crate::{
     cli::{
         context::Context,
         error::CliError,
+        graph::Graph,
         page::{Page, counts, refs, short, summary, time},
         report::{Render, Report},
     },
+    id::Id,
     ledger::{
-        StepView,
-        verb::log::{LogEntry, LogReport},
+        About, Commit, CommitView, LedgerError, StepView,
+        revision::Range,
+        verb::log::{LogEntry, LogOptions, LogReport},
     },
 };
 
@@ -23,11 +29,30 @@ use crate::{
 #[command(after_help = "\
 Examples:
   kledger log
-  kledger log -n 5 --oneline draft")]
+  kledger log -n 5 --oneline draft
+  kledger log main..draft
+  kledger log --graph --all --oneline
+  kledger log --subject 'Eiffel Tower' --predicate location")]
 pub struct Args {
-    /// Where to start
-    #[arg(value_name = "REV", default_value = "HEAD")]
-    revision: String,
+    /// Where to start; a..b: what b has and a does not; a...b: what only one of them has; ^a: not
+    /// what a has [default: HEAD]
+    #[arg(value_name = "REV")]
+    revisions: Vec<String>,
+    /// Start at every branch, every tag and HEAD
+    #[arg(long)]
+    all: bool,
+    /// Only commits that changed a fact about this, an IRI or a name
+    #[arg(long, value_name = "SUBJECT")]
+    subject: Option<String>,
+    /// Only commits that changed a fact with this predicate, an IRI or a name
+    #[arg(long, value_name = "PREDICATE")]
+    predicate: Option<String>,
+    /// Of a merge's parents, go to the first only
+    #[arg(long)]
+    first_parent: bool,
+    /// Draw how commits follow from each other
+    #[arg(long)]
+    graph: bool,
     /// How many commits at most
     #[arg(short = 'n', long = "number", value_name = "N")]
     number: Option<usize>,
@@ -42,25 +67,52 @@ struct Log {
     report: LogReport,
     #[serde(skip)]
     oneline: bool,
+    #[serde(skip)]
+    graph: bool,
 }
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
-    let report = cx.repo()?.log(&args.revision, args.number)?;
-    Ok(Report::done("log", Log { report, oneline: args.oneline }))
+    let options = LogOptions {
+        range: Range::parse(args.revisions.iter().map(String::as_str))
+            .map_err(LedgerError::from)?,
+        all: args.all,
+        about: About::new(args.subject.as_deref(), args.predicate.as_deref()),
+        limit: args.number,
+        first_parent: args.first_parent,
+    };
+    let report = cx.repo()?.log(&options)?;
+    Ok(Report::done("log", Log { report, oneline: args.oneline, graph: args.graph }))
 }
 
 impl Render for Log {
     fn render(&self, page: &mut Page) -> fmt::Result {
+        let mut graph = Graph::empty();
+        let shown: BTreeSet<Id<Commit>> =
+            self.report.entries.iter().map(|entry| entry.commit.id).collect();
         for (number, entry) in self.report.entries.iter().enumerate() {
             let commit = &entry.commit;
+            let mut text = Page::new(page.verbose, page.quiet);
             if self.oneline {
-                writeln!(page, "{}{} {}", short(commit.id), refs(commit), summary(commit))?;
+                writeln!(text, "{}{} {}", short(commit.id), refs(commit), summary(commit))?;
+            } else {
+                entry.render(&mut text)?;
+                if number + 1 < self.report.entries.len() {
+                    writeln!(text)?;
+                }
+            }
+            let text = text.into_text();
+            if !self.graph {
+                page.write_str(&text)?;
                 continue;
             }
-            if number > 0 {
-                writeln!(page)?;
+            let lines = graph.next(commit.id, &commit.parents, |parent| shown.contains(&parent));
+            for (number, line) in text.lines().enumerate() {
+                let prefix = if number == 0 { &lines.first } else { &lines.further };
+                writeln!(page, "{}", format!("{prefix}{line}").trim_end())?;
             }
-            entry.render(page)?;
+            for joint in &lines.joints {
+                writeln!(page, "{}", joint.trim_end())?;
+            }
         }
         if self.report.more && !self.oneline {
             page.note("older commits are not shown")?;
@@ -73,15 +125,17 @@ impl Render for LogEntry {
     fn render(&self, page: &mut Page) -> fmt::Result {
         let commit = &self.commit;
         writeln!(page, "commit {}{}", short(commit.id), refs(commit))?;
-        let mut rows = vec![row("author", commit.author.clone()), row("date", time(commit.time))];
-        match commit.step {
-            StepView::Root => {}
-            StepView::Edit => rows.push(row("facts", counts(&self.facts))),
-            StepView::Revert { of } => {
-                rows.push(row("facts", counts(&self.facts)));
-                rows.push(row("reverts", format!("{of:.12}")));
-            }
+        let mut rows = Vec::new();
+        if commit.parents.len() > 1 {
+            let parents: Vec<String> =
+                commit.parents.iter().map(|parent| format!("{parent:.12}")).collect();
+            rows.push(row("merges", parents.join(" ")));
         }
+        rows.extend([row("author", commit.author.clone()), row("date", time(commit.time))]);
+        if commit.step != StepView::Root {
+            rows.push(row("facts", counts(&self.facts)));
+        }
+        rows.extend(step(commit));
         if self.efficacy.is_some() || self.neighbourhood.is_some() {
             let text = rates(self.efficacy, self.paraphrase, self.neighbourhood);
             rows.push(row("check", text));
@@ -92,6 +146,16 @@ impl Render for LogEntry {
             writeln!(page, "    {line}")?;
         }
         Ok(())
+    }
+}
+
+/// What a commit did, where it did not just edit.
+pub(super) fn step(commit: &CommitView) -> Option<[String; 2]> {
+    match commit.step {
+        StepView::Root | StepView::Edit | StepView::Merge => None,
+        StepView::Revert { of } => Some(row("reverts", format!("{of:.12}"))),
+        StepView::Pick { of } => Some(row("picks", format!("{of:.12}"))),
+        StepView::Consolidate => Some(row("step", "all facts in one delta")),
     }
 }
 

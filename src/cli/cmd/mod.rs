@@ -2,19 +2,27 @@
 
 pub mod add;
 pub mod ask;
+pub mod blame;
 pub mod branch;
 pub mod checkout;
+pub mod cherry_pick;
 pub mod commit;
+pub mod consolidate;
 pub mod diff;
 pub mod export;
 pub mod fsck;
 pub mod init;
 pub mod log;
+pub mod merge;
 pub mod migrate;
+mod proceed;
+pub mod rebase;
 pub mod reset;
+pub mod resolve;
 pub mod revert;
 pub mod rm;
 pub mod show;
+pub mod stash;
 pub mod stats;
 pub mod status;
 pub mod switch;
@@ -37,11 +45,18 @@ pub enum Command {
     Commit(commit::Args),
     Log(log::Args),
     Show(show::Args),
+    Blame(blame::Args),
     Diff(diff::Args),
     Checkout(checkout::Args),
     Switch(switch::Args),
     Branch(branch::Args),
     Tag(tag::Args),
+    Merge(merge::Args),
+    Resolve(resolve::Args),
+    CherryPick(cherry_pick::Args),
+    Rebase(rebase::Args),
+    Consolidate(consolidate::Args),
+    Stash(stash::Args),
     Revert(revert::Args),
     Reset(reset::Args),
     Undo(undo::Args),
@@ -65,11 +80,18 @@ pub fn run(cx: &Context, command: &Command) -> Result<Report, CliError> {
         Command::Commit(args) => commit::run(cx, args),
         Command::Log(args) => log::run(cx, args),
         Command::Show(args) => show::run(cx, args),
+        Command::Blame(args) => blame::run(cx, args),
         Command::Diff(args) => diff::run(cx, args),
         Command::Checkout(args) => checkout::run(cx, args),
         Command::Switch(args) => switch::run(cx, args),
         Command::Branch(args) => branch::run(cx, args),
         Command::Tag(args) => tag::run(cx, args),
+        Command::Merge(args) => merge::run(cx, args),
+        Command::Resolve(args) => resolve::run(cx, args),
+        Command::CherryPick(args) => cherry_pick::run(cx, args),
+        Command::Rebase(args) => rebase::run(cx, args),
+        Command::Consolidate(args) => consolidate::run(cx, args),
+        Command::Stash(args) => stash::run(cx, args),
         Command::Revert(args) => revert::run(cx, args),
         Command::Reset(args) => reset::run(cx, args),
         Command::Undo(args) => undo::run(cx, args),

@@ -2,17 +2,23 @@
 
 use std::fmt::{self, Write};
 
-use super::{commit, log::row};
+use super::{
+    commit,
+    log::{row, step},
+};
 use crate::{
     cli::{
         context::Context,
         error::CliError,
-        page::{Page, bytes, many, refs, short, time},
+        page::{Page, STRONG, bytes, many, refs, short, summary, time, words},
         report::{Render, Report},
     },
     ledger::{
-        StepView,
-        verb::show::{DeltaView, ShowReport},
+        About, Answer,
+        verb::{
+            show::{DeltaView, ShowReport},
+            show_fact::{FactStory, Holder, ShowFactReport},
+        },
     },
 };
 
@@ -21,15 +27,67 @@ use crate::{
 #[command(after_help = "\
 Examples:
   kledger show
-  kledger show HEAD~1 -v")]
+  kledger show HEAD~1 -v
+  kledger show --fact 'Eiffel Tower'
+  kledger show HEAD~1 --fact 'Eiffel Tower' --predicate location")]
 pub struct Args {
     /// The version
     #[arg(value_name = "REV", default_value = "HEAD")]
     revision: String,
+    /// Show instead what is known of the facts about this, an IRI or a name
+    #[arg(long, value_name = "SUBJECT")]
+    fact: Option<String>,
+    /// Of those facts, the ones with this predicate
+    #[arg(long, value_name = "PREDICATE", requires = "fact")]
+    predicate: Option<String>,
 }
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
-    Ok(Report::done("show", cx.repo()?.show(&args.revision)?))
+    let repo = cx.repo()?;
+    if args.fact.is_some() {
+        let about = About::new(args.fact.as_deref(), args.predicate.as_deref());
+        return Ok(Report::done("show", repo.show_facts(&args.revision, &about)?));
+    }
+    Ok(Report::done("show", repo.show(&args.revision)?))
+}
+
+impl Render for ShowFactReport {
+    fn render(&self, page: &mut Page) -> fmt::Result {
+        for (number, story) in self.facts.iter().enumerate() {
+            if number > 0 {
+                writeln!(page)?;
+            }
+            story.render(page)?;
+        }
+        Ok(())
+    }
+}
+
+impl Render for FactStory {
+    fn render(&self, page: &mut Page) -> fmt::Result {
+        writeln!(page, "{STRONG}{}{STRONG:#}", words(&self.fact))?;
+        let commit = &self.commit;
+        let mut rows = vec![
+            row("triple", &self.fact.triple),
+            row("set by", format!("{:.12} {}", commit.id, summary(commit))),
+            row("author", &commit.author),
+            row("date", time(commit.time)),
+        ];
+        rows.extend(self.prompt.as_ref().map(|prompt| row("prompt", prompt)));
+        rows.extend(self.paraphrases.iter().map(|prompt| row("paraphrase", prompt)));
+        if let Some(Holder { delta, column }) = self.holder {
+            rows.push(row("held by", format!("column {column} of delta {delta:.12}")));
+        }
+        if let Some(check) = &self.check {
+            let said =
+                |answer: &Answer| format!("{} (p {:.2})", answer.text.trim(), answer.confidence);
+            rows.push(row(
+                "answer",
+                format!("{}, before {}", said(&check.after), said(&check.before)),
+            ));
+        }
+        page.table(&rows)
+    }
 }
 
 impl Render for ShowReport {
@@ -43,9 +101,7 @@ impl Render for ShowReport {
         rows.push(row("author", &commit.author));
         rows.push(row("date", time(commit.time)));
         rows.push(row("base", format!("{:.12}", self.base)));
-        if let StepView::Revert { of } = commit.step {
-            rows.push(row("reverts", format!("{of:.12}")));
-        }
+        rows.extend(step(commit));
         rows.push(row("facts", self.facts.to_string()));
         rows.push(row("neighbours", self.neighbourhood.to_string()));
         if let Some(spec) = &self.spec {

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write};
 
+use super::proceed::conflict_line;
 use crate::{
     cli::{
         context::Context,
@@ -35,6 +36,20 @@ impl Render for StatusReport {
             let state = if checkout.current { "" } else { ", not where HEAD is" };
             let (dir, commit) = (checkout.dir.display(), short(checkout.commit));
             page.note(format_args!("checked out in {dir}: {commit}{state}"))?;
+        }
+        if let Some(unfinished) = &self.unfinished {
+            let (task, left) = (unfinished.task, many(unfinished.left, "commit"));
+            writeln!(page, "A {task} of {} is not finished, {left} left", unfinished.name)?;
+            for conflict in &unfinished.conflicts {
+                writeln!(page, "  {}", conflict_line(conflict))?;
+            }
+            page.note(format_args!("kledger {task} --continue goes on, --abort gives it up"))?;
+        }
+        if self.stashed > 0 {
+            page.note(format_args!(
+                "{} put aside (kledger stash list)",
+                many(self.stashed, "stage")
+            ))?;
         }
         if self.staged.is_empty() && self.words == 0 && self.neighbourhood == 0 {
             return writeln!(page, "Nothing staged");

@@ -6,16 +6,14 @@ use serde::Serialize;
 
 use crate::{
     codec::Draft,
-    delta::{Delta, TensorFile},
-    fact::{Fact, FactKey, Request, Roots, Stage, tree},
+    fact::{Fact, FactKey, Roots, Stage, tree},
     id::Id,
     ledger::{
-        Actor, Check, Commit, EditJob, EditedTensor, LedgerError, OpenEngine, Progress, Repo,
-        Report, Requirements, Spec, StatisticsRecord, Step, ZTrace,
+        Actor, Check, Commit, EditedTensor, LedgerError, OpenEngine, Progress, Repo, Report,
+        Requirements, Step,
         check::{Examination, Question},
-        edit::{Listening, Setup, ZKey},
+        edit::{Earlier, Edited, Job, Setup},
         lineage::Line,
-        read::Stored,
         sample::{Sample, question},
         version,
         view::{CommitView, FactCounts, HeadView},
@@ -95,22 +93,7 @@ struct Plan {
     /// The facts to edit, by key.
     edits: BTreeMap<FactKey, Question>,
     sample: Sample,
-    /// Specs and statistics of this history, newest first.
-    specs: Vec<Spec>,
-    statistics: Vec<Stored<StatisticsRecord>>,
-}
-
-/// What the engine made of a plan.
-struct Edited {
-    spec: Spec,
-    delta: Delta,
-    /// Table of contents of its tensor file.
-    contents: TensorFile,
-    known: u64,
-    line: Line,
-    weights: Vec<EditedTensor>,
-    check: Check,
-    notes: Vec<String>,
+    earlier: Earlier,
 }
 
 impl Repo {
@@ -135,10 +118,10 @@ impl Repo {
         let edited = if plan.edits.is_empty() {
             None
         } else {
-            Some(self.edit(&plan, actor, options, open, progress)?)
+            Some(self.edit_staged(&plan, actor, options, open, progress)?)
         };
         let weights = match &edited {
-            Some(edited) => edited.weights.clone(),
+            Some((edited, _)) => version::hashes(&edited.weights),
             None if plan.line == plan.parent_line => plan.parent.weights.clone(),
             None => {
                 let files = self.store().tensors();
@@ -151,6 +134,7 @@ impl Repo {
     /// Reads all that the commit needs, so that the store can be closed while the engine runs.
     fn plan(&self, options: &CommitOptions) -> Result<Plan, LedgerError> {
         let ledger = self.read()?;
+        ledger.require_finished()?;
         let head = ledger.session.head()?;
         let (parent_id, parent) = ledger.head_commit()?;
         let stage = ledger.stage()?;
@@ -191,8 +175,8 @@ impl Repo {
         let parent_line = ledger.line(&parent)?;
         let mut line = parent_line.clone();
         line.let_go(&changed);
-        let (specs, statistics) = ledger.made_with(parent_id, parent.base)?;
         Ok(Plan {
+            earlier: ledger.made_with([parent_id], parent.base)?,
             words: differing(tree::diff(&draft, parent.lexicon, roots.lexicon))?,
             neighbourhood: differing(tree::diff(
                 &draft,
@@ -210,127 +194,56 @@ impl Repo {
             line,
             edits,
             sample,
-            specs,
-            statistics,
         })
     }
 
     /// Runs the editor and checks what it made.
-    fn edit(
+    fn edit_staged(
         &self,
         plan: &Plan,
         actor: &Actor,
         options: &CommitOptions,
         open: OpenEngine<'_>,
         progress: &mut dyn Progress,
-    ) -> Result<Edited, LedgerError> {
-        let base_id = plan.parent.base;
-        let files = self.store().tensors();
+    ) -> Result<(Edited, Check), LedgerError> {
         // Damage in the parent is found here, before anything is computed.
         let parent_weights = self.weights(plan.parent_id, &plan.parent, &plan.parent_line)?;
         let mut engine = self.engine(open)?;
-        let setup = Setup::settle(
-            self,
-            engine.as_ref(),
-            options.editor.as_deref(),
-            &options.settings,
-            options.seed,
-        )?;
-        let mut notes = Vec::new();
-        let prefixes = match plan.specs.iter().find(|spec| setup.matches(spec)) {
-            Some(spec) => spec.prefixes.clone(),
-            None => engine.prefixes(&setup.settings, setup.seed)?,
+        let editor = options.editor.as_deref();
+        let setup = Setup::settle(self, engine.as_ref(), editor, &options.settings, options.seed)?;
+        let requests = plan.edits.iter().map(|(key, question)| (*key, question.request.clone()));
+        let job = Job {
+            base: plan.parent.base,
+            line: &plan.line,
+            requests: requests.collect(),
+            earlier: &plan.earlier,
         };
-        let moments = match self.stored_statistics(&setup, plan.statistics.clone())? {
-            Some(moments) => moments,
-            None => {
-                let tokens = self.config().statistics_tokens;
-                notes.push(format!(
-                    "statistics taken on {tokens} tokens sampled from the base; kledger stats \
-                     --corpus FILE takes them on text of yours"
-                ));
-                self.sampled_statistics(actor, engine.as_mut(), &setup, base_id, progress)?
-            }
+        let edited = self.edit(actor, engine.as_mut(), setup, job, progress)?;
+        let examination = Examination {
+            edited: plan.edits.values().cloned().zip(edited.traces.clone()).collect(),
+            neighbours: plan.sample.neighbours.clone(),
+            earlier: plan.sample.earlier.clone(),
         };
-
-        let requests: Vec<Request> =
-            plan.edits.values().map(|question| question.request.clone()).collect();
-        let keys = setup.z_keys(base_id, &prefixes, plan.line.id(), &requests);
-        let known = self.known_z(&keys)?;
-        let version = version::load(&files, self.base()?, &plan.line)?;
-        let job = EditJob {
-            editor: &setup.editor,
-            settings: &setup.settings,
-            prefixes: &prefixes,
-            second_moments: &moments.matrices,
-            version: &version,
-            requests: &requests,
-            known_z: &known,
-        };
-        let mut listening = Listening { progress: &mut *progress, found: BTreeMap::new() };
-        let outcome = engine.edit(&job, &mut listening);
-        let mut new_z: BTreeMap<usize, Vec<f32>> = listening.found;
-        if let Ok(outcome) = &outcome {
-            new_z.extend((0..outcome.z.rows).map(|row| (row, outcome.z.row(row).to_vec())));
-        }
-        // Kept at once: whatever happens now, z need not be found again.
-        let new_z: Vec<(ZKey, Vec<f32>)> = new_z
-            .into_iter()
-            .filter(|(request, _)| known.get(*request).is_some_and(Option::is_none))
-            .map(|(request, z)| (keys[request], z))
-            .collect();
-        self.keep_z(actor, &new_z)?;
-        let outcome = outcome?;
-        notes.extend(outcome.notes);
-
-        let columns: Vec<FactKey> = plan.edits.keys().copied().collect();
-        let orientations = &setup.description.tensors;
-        let (delta, contents) =
-            version::write_delta(&files, outcome.layers, orientations, &columns)?;
-        let mut line = plan.line.clone();
-        line.push(delta.clone());
-        let weights = version::load(&files, self.base()?, &line)?.materialise()?;
-        let check = examine(plan, outcome.traces).run(
-            engine.as_mut(),
-            &parent_weights,
-            &weights,
-            progress,
-        )?;
+        let check = examination.run(engine.as_mut(), &parent_weights, &edited.weights, progress)?;
         let unmet = options.require.or(self.config().require).unmet(&check);
         if !unmet.is_empty() {
             return Err(LedgerError::Unmet { unmet, check: Box::new(check) });
         }
-        Ok(Edited {
-            spec: Spec {
-                editor: setup.editor,
-                editor_version: setup.description.version,
-                settings: setup.settings,
-                seed: setup.seed,
-                prefixes,
-                statistics: moments.id,
-            },
-            delta,
-            contents,
-            known: known.iter().flatten().count() as u64,
-            line,
-            weights: version::hashes(&weights),
-            check,
-            notes,
-        })
+        Ok((edited, check))
     }
 
     /// Writes the commit and moves the branch.
     fn record(
         &self,
         plan: Plan,
-        edited: Option<Edited>,
+        edited: Option<(Edited, Check)>,
         weights: Vec<EditedTensor>,
         actor: &Actor,
         message: &str,
     ) -> Result<CommitReport, LedgerError> {
         let ledger = self.read()?;
         let mut draft = Draft::new(&ledger);
-        let line = edited.as_ref().map_or(&plan.line, |edited| &edited.line);
+        let line = edited.as_ref().map_or(&plan.line, |(edited, _)| &edited.line);
         let mut commit = Commit {
             parents: vec![plan.parent_id],
             base: plan.parent.base,
@@ -348,11 +261,9 @@ impl Repo {
             message: message.trim().to_owned(),
         };
         let mut notes = Vec::new();
-        if let Some(edited) = &edited {
-            draft.put(&edited.contents);
-            commit.spec = Some(draft.put(&edited.spec));
-            commit.delta = Some(draft.put(&edited.delta));
-            commit.report = Some(draft.put(&Report::of(&edited.check)));
+        if let Some((edited, check)) = &edited {
+            edited.write(&mut draft, &mut commit);
+            commit.report = Some(draft.put(&Report::of(check)));
             notes.clone_from(&edited.notes);
         }
         commit.lineage = line.store(&mut draft)?;
@@ -366,15 +277,7 @@ impl Repo {
 
         let edit = match edited {
             None => None,
-            Some(edited) => Some(EditView {
-                facts: edited.delta.columns.len() as u64,
-                known: edited.known,
-                delta_bytes: self.tensor_file_bytes(edited.delta.file)?,
-                base_bytes: self.base_bytes()?,
-                tensors: edited.delta.tensors.into_iter().map(|tensor| tensor.name).collect(),
-                editor: edited.spec.editor,
-                check: edited.check,
-            }),
+            Some((edited, check)) => Some(self.edit_view(edited, check)?),
         };
         Ok(CommitReport {
             commit: ledger.commit_view(id, &commit)?,
@@ -386,17 +289,25 @@ impl Repo {
             notes,
         })
     }
-}
 
-fn examine(plan: &Plan, traces: Vec<Option<ZTrace>>) -> Examination {
-    Examination {
-        edited: plan.edits.values().cloned().zip(traces).collect(),
-        neighbours: plan.sample.neighbours.clone(),
-        earlier: plan.sample.earlier.clone(),
+    /// What a report says of an edit.
+    pub(super) fn edit_view(&self, edited: Edited, check: Check) -> Result<EditView, LedgerError> {
+        Ok(EditView {
+            facts: edited.delta.columns.len() as u64,
+            known: edited.known,
+            delta_bytes: self.tensor_file_bytes(edited.delta.file)?,
+            base_bytes: self.base_bytes()?,
+            tensors: edited.delta.tensors.into_iter().map(|tensor| tensor.name).collect(),
+            editor: edited.spec.editor,
+            check,
+        })
     }
 }
 
-fn differing<T, E>(differences: impl Iterator<Item = Result<T, E>>) -> Result<u64, E> {
+/// How many differences there are.
+pub(in crate::ledger) fn differing<T, E>(
+    differences: impl Iterator<Item = Result<T, E>>,
+) -> Result<u64, E> {
     differences.map(|difference| difference.map(drop)).try_fold(0, |count, item| {
         item?;
         Ok(count + 1)

@@ -10,7 +10,10 @@ use crate::{
         Fact, Staged, StoredStage, Words,
         tree::{Entry, Long, Node, Slot},
     },
-    ledger::{Commit, LedgerError, Progress, Repo, Report, Spec, StatisticsRecord, Step},
+    ledger::{
+        Commit, LedgerError, Progress, Repo, Report, Spec, Stash, StatisticsRecord, Step,
+        Unfinished,
+    },
     store::fsck::{self, Kinds, References},
 };
 
@@ -148,6 +151,17 @@ fn kinds() -> Kinds {
             References::default().object(lineage.delta).objects(lineage.before)
         })
         .with(commit)
+        .with(|unfinished: &Unfinished| {
+            References::default()
+                .objects([unfinished.from, unfinished.at])
+                .objects(unfinished.left.iter().copied())
+        })
+        .with(|stash: &Stash| {
+            let entries = stash.entries.iter();
+            References::default()
+                .objects(entries.clone().map(|entry| entry.stage))
+                .objects(entries.map(|entry| entry.commit))
+        })
 }
 
 fn node<V: Entry>(node: &Node<V>) -> References {
@@ -167,7 +181,8 @@ fn node<V: Entry>(node: &Node<V>) -> References {
 fn commit(commit: &Commit) -> References {
     let reverted = match &commit.step {
         Step::Revert(id) => Some(*id),
-        Step::Root | Step::Edit => None,
+        // A commit made again elsewhere need not stay.
+        Step::Root | Step::Edit | Step::Merge | Step::Pick(_) | Step::Consolidate => None,
     };
     References::default()
         .objects(commit.parents.iter().copied())

@@ -5,8 +5,9 @@ use serde::Serialize;
 use crate::{
     fact::tree,
     ledger::{
-        Check, Commit, LedgerError, Rate, Repo,
+        About, Check, Commit, LedgerError, Rate, Repo,
         read::Ledger,
+        revision::Range,
         view::{CommitView, FactCounts},
     },
 };
@@ -36,18 +37,41 @@ pub struct LogEntry {
     pub neighbourhood: Option<Rate>,
 }
 
+/// Which commits `log` shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LogOptions {
+    /// Histories, and what to leave out of them.
+    pub range: Range,
+    /// Besides, the histories of all branches, tags and HEAD.
+    pub all: bool,
+    /// Only commits that changed facts of these.
+    pub about: About,
+    /// How many at most.
+    pub limit: Option<usize>,
+    /// Go to the first parent of a merge only.
+    pub first_parent: bool,
+}
+
 impl Repo {
-    /// The commits from `revision` back to the root along first parents, newest first, at most
-    /// `limit` of them.
+    /// The commits of a range, each before all that led to it.
     ///
     /// # Errors
     /// When there is no such revision or the store cannot be read.
-    pub fn log(&self, revision: &str, limit: Option<usize>) -> Result<LogReport, LedgerError> {
+    pub fn log(&self, options: &LogOptions) -> Result<LogReport, LedgerError> {
         let ledger = self.read()?;
-        let mut history = ledger.first_parents(ledger.resolve(revision)?);
+        let mut walk = ledger.walk(&options.range, options.all)?;
+        if options.first_parent {
+            walk = walk.along_first_parents();
+        }
         let mut entries = Vec::new();
-        for commit in history.by_ref().take(limit.unwrap_or(usize::MAX)) {
+        for commit in walk {
             let (id, commit) = commit?;
+            if !is_about(&ledger, &options.about, &commit)? {
+                continue;
+            }
+            if options.limit == Some(entries.len()) {
+                return Ok(LogReport { entries, more: true });
+            }
             let check = ledger.check(&commit)?;
             let rate = |of: fn(&Check) -> Option<Rate>| check.as_ref().and_then(of);
             entries.push(LogEntry {
@@ -58,8 +82,23 @@ impl Repo {
                 commit: ledger.commit_view(id, &commit)?,
             });
         }
-        Ok(LogReport { entries, more: history.next().is_some() })
+        Ok(LogReport { entries, more: false })
     }
+}
+
+/// Whether a commit changed facts that are meant. What a merge took over from one of its parents was
+/// changed there.
+fn is_about(ledger: &Ledger<'_>, about: &About, commit: &Commit) -> Result<bool, LedgerError> {
+    if about.is_everything() {
+        return Ok(true);
+    }
+    let lexicon = ledger.lexicon(commit);
+    for parent in &commit.parents {
+        if !about.differ(ledger, &lexicon, ledger.commit(*parent)?.facts, commit.facts)? {
+            return Ok(false);
+        }
+    }
+    Ok(!commit.parents.is_empty())
 }
 
 /// How a commit's facts differ from its parent's.

@@ -5,19 +5,27 @@
 
 pub mod add;
 pub mod ask;
+pub mod blame;
 pub mod branch;
 pub mod checkout;
+pub mod cherry_pick;
 pub mod commit;
+pub mod consolidate;
 pub mod diff;
 pub mod export;
 pub mod fsck;
 pub mod init;
 pub mod log;
+pub mod merge;
 pub mod migrate;
+pub mod rebase;
 pub mod reset;
+pub mod resolve;
 pub mod revert;
 pub mod rm;
 pub mod show;
+pub mod show_fact;
+pub mod stash;
 pub mod stats;
 pub mod status;
 pub mod switch;

@@ -1,16 +1,17 @@
 //! `revert`: an earlier commit's changes taken back by a new commit.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use crate::{
     codec::Draft,
-    fact::{FactKey, Roots, tree},
+    fact::tree,
     id::Id,
     ledger::{
         Actor, Check, Commit, FactRow, LedgerError, OpenEngine, Progress, Rate, Repo, Report, Step,
         check::Examination,
+        combine::{Favour, Side, combine},
         lineage::Line,
         sample::{Sample, question},
         version,
@@ -54,7 +55,7 @@ struct Plan {
     /// Weights, where they are known without building them: those of the reverted commit's parent.
     as_before: bool,
     commit: Commit,
-    objects: std::collections::BTreeMap<[u8; 32], Vec<u8>>,
+    objects: BTreeMap<[u8; 32], Vec<u8>>,
     changes: Vec<FactChange>,
     stayed: Vec<FactView>,
     examination: Examination,
@@ -64,7 +65,8 @@ impl Repo {
     /// Takes back what the commit that `revision` names did, by a new commit on HEAD.
     ///
     /// Facts that have not changed since go back to what they were in its parent, held by the columns
-    /// that held them there; facts that were changed again stay. With an engine, the facts that hold
+    /// that held them there; facts that were changed again stay. Of a merge, what came from its other
+    /// parents is taken back. With an engine, the facts that hold
     /// then are asked.
     ///
     /// # Errors
@@ -126,6 +128,7 @@ impl Repo {
         actor: &Actor,
     ) -> Result<(Id<Commit>, Plan), LedgerError> {
         let ledger = self.read()?;
+        ledger.require_finished()?;
         let head = ledger.session.head()?;
         let (head_id, current) = ledger.head_commit()?;
         let id = ledger.resolve(revision)?;
@@ -137,39 +140,31 @@ impl Repo {
         let parent = ledger.commit(parent_id)?;
 
         let mut draft = Draft::new(&ledger);
-        let merge = tree::merge3(&draft, reverted.facts, current.facts, parent.facts)?;
-        let words = tree::merge3(&draft, reverted.lexicon, current.lexicon, parent.lexicon)?;
-        let around = tree::merge3(
-            &draft,
-            reverted.neighbourhood,
-            current.neighbourhood,
-            parent.neighbourhood,
-        )?;
-        let roots = Roots {
-            facts: tree::update(&mut draft, current.facts, &merge.changes)?,
-            lexicon: tree::update(&mut draft, current.lexicon, &words.changes)?,
-            neighbourhood: tree::update(&mut draft, current.neighbourhood, &around.changes)?,
-        };
-        if roots == current.roots() {
+        let sides = [&reverted, &current, &parent].map(|commit| Side::of(&ledger, commit));
+        let [base, ours, theirs] = sides;
+        let (ours, theirs) = (ours?, theirs?);
+        let combined =
+            combine(&mut draft, [&base?, &ours, &theirs], Favour::Ours, &BTreeMap::new())?;
+        let Side { roots, line } = combined.side;
+        if roots == current.roots() && line == ours.line {
             return Err(LedgerError::NothingLeft { commit: id });
         }
-        let head_line = ledger.line(&current)?;
-        let parent_line = ledger.line(&parent)?;
-        let mut line = head_line.clone();
-        let back: BTreeSet<FactKey> = merge.changes.keys().copied().collect();
-        line.hold_as_in(&parent_line, &back);
-        let as_before = line == parent_line;
+        let as_before = line == theirs.line;
 
         let lexicon = ledger.lexicon_at(&draft, roots.lexicon);
         let changes = words::fact_changes(&draft, &lexicon, current.facts, roots.facts)?;
         let mut stayed = Vec::new();
-        for clash in &merge.clashes {
-            if let Some(fact) = &clash.ours {
+        for (_, fact) in &combined.settled {
+            if let Some(fact) = fact {
                 stayed.push(words::fact_view(&lexicon, fact)?);
             }
         }
-        let restored =
-            merge.changes.iter().filter_map(|(key, fact)| Some((*key, fact.clone()?))).collect();
+        let mut restored = BTreeMap::new();
+        for key in combined.taken {
+            if let Some(fact) = tree::get(&draft, roots.facts, key)? {
+                restored.insert(key, fact);
+            }
+        }
         let config = self.config();
         let sample = Sample::draw(&draft, &lexicon, roots, &restored, config, config.seed)?;
         let mut examination = Examination {
@@ -203,7 +198,7 @@ impl Repo {
             head,
             head_id,
             current,
-            head_line,
+            head_line: ours.line,
             line,
             as_before,
             commit,

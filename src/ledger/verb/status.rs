@@ -9,7 +9,7 @@ use crate::{
     fact::{LexiconError, tree},
     id::Id,
     ledger::{
-        Commit, LedgerError, Repo,
+        Commit, LedgerError, Repo, UnfinishedView,
         manifest::Manifest,
         view::{CommitView, FactChange, HeadView},
         words,
@@ -35,6 +35,10 @@ pub struct StatusReport {
     pub neighbourhood: u64,
     /// Predicates of staged facts for which the lexicon has no template: the commit would be refused.
     pub without_template: Vec<String>,
+    /// A merge, cherry-pick or rebase that waits to be finished.
+    pub unfinished: Option<UnfinishedView>,
+    /// Stages put aside.
+    pub stashed: u64,
     /// The checked-out model, if there is one.
     pub checkout: Option<CheckoutState>,
 }
@@ -91,6 +95,8 @@ impl Repo {
             words: stage.words.len() as u64,
             neighbourhood: stage.neighbourhood.len() as u64,
             without_template,
+            unfinished: ledger.unfinished_view()?,
+            stashed: ledger.stash()?.entries.len() as u64,
             checkout,
         })
     }

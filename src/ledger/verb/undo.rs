@@ -6,8 +6,9 @@ use crate::{
     id::Id,
     ledger::{
         Actor, Commit, LedgerError, Repo,
+        read::STAGE,
         view::HeadView,
-        write::{Change, staged},
+        write::{Change, undoable},
     },
     store::Operation,
 };
@@ -52,7 +53,7 @@ pub struct RefMove {
 }
 
 impl Repo {
-    /// Takes back the last `count` operations: refs, HEAD and stage go back to what they were. That is
+    /// Takes back the last `count` operations: refs, HEAD, stage and stash go back to what they were. That is
     /// an operation too, so undoing it does them again.
     ///
     /// # Errors
@@ -66,7 +67,7 @@ impl Repo {
             let operation = operation?;
             if operation.head.is_some()
                 || !operation.refs.is_empty()
-                || staged(&operation).is_some()
+                || undoable(&operation).next().is_some()
             {
                 operations.push(operation);
             }
@@ -104,7 +105,7 @@ impl OperationView {
             author: operation.author.clone(),
             time: operation.time,
             refs: refs.collect(),
-            stage: staged(operation).is_some(),
+            stage: undoable(operation).any(|root| root.name == STAGE),
         }
     }
 }

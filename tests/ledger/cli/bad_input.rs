@@ -140,6 +140,13 @@ fn unknown_and_ambiguous_revisions() {
     refused(&sandbox, &["branch", "main"], 1, &["main exists already"]);
     refused(&sandbox, &["tag", "a b"], 1, &["\"a b\" cannot be the name"]);
     refused(&sandbox, &["revert", "HEAD~1"], 1, &["is the base"]);
+    refused(&sandbox, &["show", "HEAD^2"], 1, &["HEAD^2", "no such parent"]);
+    refused(&sandbox, &["show", ":/nosuch"], 1, &["\"nosuch\" in its message", "hint: "]);
+    refused(&sandbox, &["show", "HEAD~1..HEAD"], 1, &["is a range", "hint: "]);
+    refused(&sandbox, &["log", "HEAD~1..nosuch"], 1, &["nosuch", "hint: "]);
+    refused(&sandbox, &["blame", "Ada"], 1, &["\"ada\" is in no fact at HEAD", "hint: "]);
+    refused(&sandbox, &["show", "--fact", "Ada"], 1, &["\"ada\" is in no fact at HEAD"]);
+    refused(&sandbox, &["show", "--predicate", "likes"], 2, &["--fact"]);
 }
 
 #[test]

@@ -6,7 +6,10 @@
 
 use std::{collections::BTreeMap, fs, path::PathBuf, process::Command};
 
-use kledger::ledger::{Repo, Silent, verb::fsck::FsckOptions};
+use kledger::ledger::{
+    Repo, Silent,
+    verb::{fsck::FsckOptions, log::LogOptions},
+};
 
 use super::Sandbox;
 use crate::support::Place;
@@ -43,7 +46,7 @@ impl Sandbox {
     fn whole(&self) -> (String, BTreeMap<PathBuf, Vec<u8>>) {
         let repo = Repo::open(&self.root()).unwrap();
         let told = (
-            repo.log("HEAD", None).unwrap(),
+            repo.log(&LogOptions::default()).unwrap(),
             repo.status().unwrap(),
             repo.branches().unwrap(),
             repo.tags().unwrap(),

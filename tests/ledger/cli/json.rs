@@ -13,23 +13,39 @@ const SCHEMA: &str = include_str!("../../../schema/report.schema.json");
 /// Runs `words` with `--json`; gives its one line, checked.
 #[track_caller]
 fn line(sandbox: &Sandbox, words: &[&str]) -> Value {
+    let value = checked(sandbox, words, 0);
+    if value["type"] != "error" {
+        assert_eq!(value["type"], words[0]);
+    }
+    value
+}
+
+/// Runs `words` with `--json`, which has to end with `code` unless it fails; gives its one line.
+#[track_caller]
+pub(super) fn checked(sandbox: &Sandbox, words: &[&str], code: i32) -> Value {
     let output = sandbox.run(&[words, &["--json"]].concat());
     let lines: Vec<&str> = output.stdout.lines().collect();
     assert_eq!((lines.len(), output.stderr.as_str()), (1, ""), "{output:#?}");
     let value: Value = serde_json::from_str(lines[0]).unwrap();
-    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
-    let validator = jsonschema::validator_for(&schema).unwrap();
-    let errors: Vec<String> = validator
-        .iter_errors(&value)
-        .map(|error| format!("{}: {error}", error.instance_path))
-        .collect();
-    assert!(errors.is_empty(), "{errors:#?}\n{value:#}");
+    valid(&value);
     if value["type"] == "error" {
         assert_eq!(value["data"]["exit"], output.code);
     } else {
-        assert_eq!((&value["type"], output.code), (&words[0].into(), 0));
+        assert_eq!(output.code, code, "{value:#}");
     }
     value
+}
+
+/// Checks a line against the schema.
+#[track_caller]
+pub(super) fn valid(value: &Value) {
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let errors: Vec<String> = validator
+        .iter_errors(value)
+        .map(|error| format!("{}: {error}", error.instance_path))
+        .collect();
+    assert!(errors.is_empty(), "{errors:#?}\n{value:#}");
 }
 
 #[test]
@@ -49,6 +65,7 @@ fn reports_follow_the_schema() {
     line(&sandbox, &["rm", "facts.ttl"]);
     assert_eq!(line(&sandbox, &["log"])["data"]["entries"][0]["id"], id);
     line(&sandbox, &["show"]);
+    line(&sandbox, &["blame"]);
     assert_eq!(
         line(&sandbox, &["diff", "HEAD~1", "--no-behaviour", "--weights"])["data"]["to"],
         id

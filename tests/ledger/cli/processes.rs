@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use kledger::ledger::{Repo, Silent, verb::fsck::FsckOptions};
+use kledger::ledger::{
+    Repo, Silent,
+    verb::{fsck::FsckOptions, log::LogOptions},
+};
 use serde_json::Value;
 
 use super::Sandbox;
@@ -17,7 +20,7 @@ use crate::support::Place;
 
 /// Messages of a history, newest first, with the ids of their commits.
 fn history(sandbox: &Sandbox) -> Vec<(String, String)> {
-    let log = Repo::open(&sandbox.root()).unwrap().log("HEAD", None).unwrap();
+    let log = Repo::open(&sandbox.root()).unwrap().log(&LogOptions::default()).unwrap();
     let entries = log.entries.into_iter();
     entries.map(|entry| (entry.commit.id.to_string(), entry.commit.message)).collect()
 }

@@ -42,6 +42,19 @@ fn a_repository_from_the_beginning() {
     <id> (HEAD, main) Words
     <id> base stand-in
     ");
+    assert_snapshot!(sandbox.run(&["log", "--graph", "HEAD~1.."]).done(), @"
+    * commit <id> (HEAD, main)
+        author  Ada <ada@example.org>
+        date    2026-01-02 03:04:05 +00:00
+        facts   no fact changed
+
+          Words
+    ");
+    assert_snapshot!(sandbox.run(&["log", "--graph", "--oneline", "--all"]).done(), @"
+    * <id> (HEAD, main) Words
+    * <id> base stand-in
+    ");
+    assert_snapshot!(sandbox.run(&["blame"]).done(), @"0 facts hold");
     assert_snapshot!(sandbox.run(&["show"]).done(), @"
     commit <id> (HEAD, main)
       parent      <id>

@@ -1,10 +1,18 @@
 //! Names of versions: what a user may write where a commit is wanted.
 //!
 //! As in git: a branch or tag, `HEAD` or `@`, at least four digits of a commit's id, each followed by
-//! `~2` (two first parents back), `^` (the parent), or, for branches and HEAD, `@{2}` (where it was
-//! two moves ago). A ref's name wins over the digits of an id.
+//! `~2` (two first parents back), `^` (the parent), `^2` (the second parent of a merge), `^{/text}`
+//! (the newest commit from there back whose message has that text), or, for branches and HEAD, `@{2}`
+//! (where it was two moves ago). `:/text` is the newest such commit that any ref leads to. A ref's
+//! name wins over the digits of an id. [`Range`] is what may be written where many commits are wanted.
+
+mod near;
+mod range;
 
 use std::fmt;
+
+pub(super) use near::nearest;
+pub use range::Range;
 
 use super::Commit;
 use crate::id::Id;
@@ -18,13 +26,26 @@ pub struct Revision {
     text: String,
     anchor: Anchor,
     moves_ago: Option<usize>,
-    back: usize,
+    steps: Vec<Step>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Anchor {
     Head,
     Name(String),
+    /// Whatever any ref leads to.
+    Anywhere,
+}
+
+/// A way from one commit to an earlier one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Step {
+    /// So many first parents back.
+    Back(usize),
+    /// The parent with this number; 0 is the commit itself.
+    Parent(usize),
+    /// The newest commit from here back whose message has this text.
+    Message(String),
 }
 
 /// What revisions are resolved in.
@@ -57,11 +78,20 @@ pub trait History {
     /// # Errors
     /// When the store cannot be read.
     fn moves(&self, name: Option<&str>) -> Result<Vec<Id<Commit>>, Self::Error>;
-    /// The first parent.
+    /// The parents, the first one first.
     ///
     /// # Errors
     /// When the store cannot be read.
-    fn parent(&self, commit: Id<Commit>) -> Result<Option<Id<Commit>>, Self::Error>;
+    fn parents(&self, commit: Id<Commit>) -> Result<Vec<Id<Commit>>, Self::Error>;
+    /// The newest commit from `from` back (`None`: from any ref and HEAD) whose message has `text`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn with_message(
+        &self,
+        from: Option<Id<Commit>>,
+        text: &str,
+    ) -> Result<Option<Id<Commit>>, Self::Error>;
     /// First line of a commit's message.
     ///
     /// # Errors
@@ -107,6 +137,38 @@ pub enum RevisionError {
         /// How many first parents there are.
         length: usize,
     },
+    /// The commit has fewer parents.
+    #[error("{text}: {commit} has no such parent: it has {parents}")]
+    NoParent {
+        /// What was given.
+        text: String,
+        /// The commit, short.
+        commit: String,
+        /// How many parents it has.
+        parents: usize,
+    },
+    /// No message has the text.
+    #[error("{text}: no commit there has {wanted:?} in its message")]
+    NoMessage {
+        /// What was given.
+        text: String,
+        /// The text looked for.
+        wanted: String,
+    },
+    /// A range stands where one version is wanted.
+    #[error("{text} is a range; one version is wanted here")]
+    Range {
+        /// What was given.
+        text: String,
+    },
+    /// The commit is there no more.
+    #[error("{text} is {commit}, which gc has removed: nothing kept it any more")]
+    Collected {
+        /// What was given.
+        text: String,
+        /// The commit, short.
+        commit: String,
+    },
     /// The ref has not moved that often.
     #[error("{text}: {name} has moved only {moves} times")]
     NotMoved {
@@ -132,9 +194,14 @@ impl RevisionError {
                 Some(format!("give more digits:\n  {}", candidates.join("\n  ")))
             }
             Self::Syntax { .. } => {
-                Some("examples: main, v1, 3f9a1c72, HEAD, HEAD~2, main@{1}".to_owned())
+                Some("examples: main, v1, 3f9a1c72, HEAD~2, HEAD^2, main@{1}, :/text".to_owned())
             }
-            Self::TooFar { .. } | Self::NotMoved { .. } => None,
+            Self::Range { .. } => Some("ranges are for kledger log".to_owned()),
+            Self::NoMessage { .. } => Some("kledger log shows the messages".to_owned()),
+            Self::TooFar { .. }
+            | Self::NoParent { .. }
+            | Self::NotMoved { .. }
+            | Self::Collected { .. } => None,
         }
     }
 }
@@ -147,8 +214,19 @@ impl Revision {
     pub fn parse(text: &str) -> Result<Self, RevisionError> {
         let wrong =
             |why: &str| RevisionError::Syntax { text: text.to_owned(), why: why.to_owned() };
+        if let Some(message) = text.strip_prefix(":/") {
+            let step = Step::Message(message.to_owned());
+            if message.is_empty() {
+                return Err(wrong(":/ needs a text"));
+            }
+            let anchor = Anchor::Anywhere;
+            return Ok(Self { text: text.to_owned(), anchor, moves_ago: None, steps: vec![step] });
+        }
+        if range::dots(text).is_some() {
+            return Err(RevisionError::Range { text: text.to_owned() });
+        }
         let end = text.find(['~', '^']).unwrap_or(text.len());
-        let (mut name, mut rest) = text.split_at(end);
+        let (mut name, rest) = text.split_at(end);
         let mut moves_ago = None;
         if let Some(start) = name.find("@{") {
             let number = name[start + 2..]
@@ -160,42 +238,26 @@ impl Revision {
                 name = "HEAD";
             }
         }
-        let mut back = 0usize;
-        while let Some(sign) = rest.chars().next() {
-            let tail = rest.trim_start_matches(sign);
-            let signs = rest.len() - tail.len();
-            let digits = tail.find(|c: char| !c.is_ascii_digit()).unwrap_or(tail.len());
-            let number = match &tail[..digits] {
-                "" => 1,
-                digits => digits.parse().map_err(|_| wrong("the number is too large"))?,
-            };
-            back = match sign {
-                '~' => back.saturating_add(signs - 1).saturating_add(number),
-                '^' if number == 1 => back.saturating_add(signs),
-                '^' => return Err(wrong("a commit has one parent only")),
-                _ => return Err(wrong("only ~, ^ and numbers may follow")),
-            };
-            rest = &tail[digits..];
-        }
+        let steps = steps(rest).map_err(wrong)?;
         let anchor = match name {
             "" => return Err(wrong("it has no name")),
             "HEAD" | "@" => Anchor::Head,
             name => Anchor::Name(name.to_owned()),
         };
-        Ok(Self { text: text.to_owned(), anchor, moves_ago, back })
+        Ok(Self { text: text.to_owned(), anchor, moves_ago, steps })
     }
 
     /// Whether it is HEAD itself.
     #[must_use]
     pub fn is_head(&self) -> bool {
-        self.anchor == Anchor::Head && self.moves_ago.is_none() && self.back == 0
+        self.anchor == Anchor::Head && self.moves_ago.is_none() && self.steps.is_empty()
     }
 
     /// The branch or tag it is, if it is nothing but a name.
     #[must_use]
     pub fn as_name(&self) -> Option<&str> {
         match &self.anchor {
-            Anchor::Name(name) if self.moves_ago.is_none() && self.back == 0 => Some(name),
+            Anchor::Name(name) if self.moves_ago.is_none() && self.steps.is_empty() => Some(name),
             _ => None,
         }
     }
@@ -205,19 +267,50 @@ impl Revision {
     /// # Errors
     /// When there is none, or more than one.
     pub fn resolve<H: History>(&self, history: &H) -> Result<Id<Commit>, H::Error> {
-        let start = match self.moves_ago {
-            Some(number) => self.moved(history, number)?,
-            None => self.anchor(history)?,
+        let mut at = match (&self.anchor, self.moves_ago) {
+            (Anchor::Anywhere, _) => None,
+            (_, Some(number)) => Some(self.moved(history, number)?),
+            (_, None) => Some(self.anchor(history)?),
         };
-        let mut commit = start;
-        for length in 0..self.back {
-            commit = history.parent(commit)?.ok_or_else(|| RevisionError::TooFar {
-                text: self.text.clone(),
-                commit: format!("{start:.12}"),
-                length,
-            })?;
+        for step in &self.steps {
+            at = Some(self.step(history, at, step)?);
         }
-        Ok(commit)
+        Ok(at.expect("because what begins anywhere has a step"))
+    }
+
+    fn step<H: History>(
+        &self,
+        history: &H,
+        from: Option<Id<Commit>>,
+        step: &Step,
+    ) -> Result<Id<Commit>, H::Error> {
+        let text = || self.text.clone();
+        match (step, from) {
+            (Step::Message(wanted), from) => history.with_message(from, wanted)?.ok_or_else(|| {
+                RevisionError::NoMessage { text: text(), wanted: wanted.clone() }.into()
+            }),
+            (Step::Back(number), Some(start)) => {
+                let mut commit = start;
+                for length in 0..*number {
+                    let parent = history.parents(commit)?.first().copied();
+                    commit = parent.ok_or_else(|| RevisionError::TooFar {
+                        text: text(),
+                        commit: format!("{start:.12}"),
+                        length,
+                    })?;
+                }
+                Ok(commit)
+            }
+            (Step::Parent(0), Some(start)) => Ok(start),
+            (Step::Parent(number), Some(start)) => {
+                let parents = history.parents(start)?;
+                parents.get(number - 1).copied().ok_or_else(|| {
+                    let (commit, parents) = (format!("{start:.12}"), parents.len());
+                    RevisionError::NoParent { text: text(), commit, parents }.into()
+                })
+            }
+            (_, None) => unreachable!("because only a message can be looked for anywhere"),
+        }
     }
 
     fn anchor<H: History>(&self, history: &H) -> Result<Id<Commit>, H::Error> {
@@ -243,7 +336,7 @@ impl Revision {
 
     fn moved<H: History>(&self, history: &H, number: usize) -> Result<Id<Commit>, H::Error> {
         let (shown, moves) = match &self.anchor {
-            Anchor::Head => ("HEAD", history.moves(None)?),
+            Anchor::Head | Anchor::Anywhere => ("HEAD", history.moves(None)?),
             Anchor::Name(name) => (name.as_str(), history.moves(Some(name))?),
         };
         if moves.is_empty() {
@@ -265,45 +358,45 @@ impl Revision {
     }
 }
 
+/// The steps that `text`, all of them in a row, describes; else what is wrong.
+fn steps(text: &str) -> Result<Vec<Step>, &'static str> {
+    let mut steps = Vec::new();
+    let mut rest = text;
+    while let Some(sign) = rest.chars().next() {
+        let tail = &rest[sign.len_utf8()..];
+        if let Some(message) = tail.strip_prefix("{/").filter(|_| sign == '^') {
+            let end = message.find('}').filter(|&end| end > 0).ok_or("^{/ needs a text and }")?;
+            steps.push(Step::Message(message[..end].to_owned()));
+            rest = &message[end + 1..];
+            continue;
+        }
+        let digits = tail.find(|c: char| !c.is_ascii_digit()).unwrap_or(tail.len());
+        let number = match &tail[..digits] {
+            "" => 1,
+            digits => digits.parse().map_err(|_| "the number is too large")?,
+        };
+        steps.push(match sign {
+            '~' => Step::Back(number),
+            '^' => Step::Parent(number),
+            _ => return Err("only ~, ^ and numbers may follow"),
+        });
+        rest = &tail[digits..];
+    }
+    Ok(steps)
+}
+
 impl fmt::Display for Revision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
 }
 
-/// Those of `known` that `name` may be a slip for, likeliest first.
-pub(super) fn nearest(name: &str, known: impl IntoIterator<Item = String>) -> Vec<String> {
-    let mut near: Vec<(usize, String)> = known
-        .into_iter()
-        .map(|known| (distance(name, &known), known))
-        .filter(|(distance, known)| *distance * 2 <= known.chars().count())
-        .collect();
-    near.sort();
-    near.truncate(3);
-    near.into_iter().map(|(_, name)| name).collect()
-}
-
-/// How many letters must be put in, left out or changed to make `b` of `a` (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = i;
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Five commits in a row; `main` went 0 1 2 4, where HEAD is; `v1` is a tag at 1.
+    /// Five commits in a row, 1 being the second parent of 4; `main` went 0 1 2 4, where HEAD is;
+    /// `v1` is a tag at 1.
     struct Five;
 
     fn commit(n: u8) -> Id<Commit> {
@@ -336,8 +429,19 @@ mod tests {
                 _ => Vec::new(),
             })
         }
-        fn parent(&self, child: Id<Commit>) -> Result<Option<Id<Commit>>, RevisionError> {
-            Ok((1..5).find(|&n| commit(n) == child).map(|n| commit(n - 1)))
+        fn parents(&self, child: Id<Commit>) -> Result<Vec<Id<Commit>>, RevisionError> {
+            let first = (1..5).find(|&n| commit(n) == child).map(|n| commit(n - 1));
+            Ok(first.into_iter().chain((child == commit(4)).then(|| commit(1))).collect())
+        }
+        fn with_message(
+            &self,
+            from: Option<Id<Commit>>,
+            text: &str,
+        ) -> Result<Option<Id<Commit>>, RevisionError> {
+            let messages = ["base", "words", "more words", "facts", "merge"];
+            let newest = (0..5).find(|&n| from == Some(commit(n))).unwrap_or(4);
+            let found = (0..=newest).rev().find(|&n| messages[usize::from(n)].contains(text));
+            Ok(found.map(commit))
         }
         fn summary(&self, _: Id<Commit>) -> Result<String, RevisionError> {
             Ok("message".to_owned())
@@ -369,6 +473,13 @@ mod tests {
             ("HEAD@{3}", 0),
             ("main@{1}^", 1),
             ("abcd03~3", 0),
+            ("main^2", 1),
+            ("main^0", 4),
+            ("HEAD^1^1", 2),
+            ("main^2~1", 0),
+            (":/words", 2),
+            ("v1^{/words}", 1),
+            ("HEAD~1^{/words}~1", 1),
         ] {
             assert_eq!(resolve(text), Ok(commit(expected)), "{text}");
         }
@@ -389,9 +500,19 @@ mod tests {
         assert_eq!(near("abc"), Vec::<String>::new());
         assert!(matches!(resolve("HEAD~5"), Err(RevisionError::TooFar { length: 4, .. })));
         assert!(matches!(resolve("main@{4}"), Err(RevisionError::NotMoved { moves: 3, .. })));
-        for text in
-            ["", "~1", "main^2", "main~x", "main@{", "main@{x}", "main~99999999999999999999999"]
-        {
+        assert!(matches!(resolve("main^3"), Err(RevisionError::NoParent { parents: 2, .. })));
+        assert!(matches!(resolve(":/nosuch"), Err(RevisionError::NoMessage { .. })));
+        assert!(matches!(resolve("v1..main"), Err(RevisionError::Range { .. })));
+        for text in [
+            "",
+            "~1",
+            ":/",
+            "main^{/",
+            "main~x",
+            "main@{",
+            "main@{x}",
+            "main~99999999999999999999999",
+        ] {
             assert!(matches!(resolve(text), Err(RevisionError::Syntax { .. })), "{text}");
         }
     }

@@ -1,0 +1,38 @@
+//! `kledger cherry-pick`.
+
+use super::proceed::{self, HowArgs, Waiting};
+use crate::{
+    cli::{context::Context, error::CliError, report::Report},
+    ledger::Task,
+};
+
+/// Make commits that are elsewhere again on HEAD
+///
+/// A..B are the commits that lead to B and not to A, oldest first and without merges. HEAD's branch
+/// moves once all are made.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  kledger cherry-pick draft
+  kledger cherry-pick 3f9a1c72 HEAD@{1}
+  kledger cherry-pick main..draft
+  kledger cherry-pick --continue")]
+pub struct Args {
+    /// The commits
+    #[arg(value_name = "REV", required_unless_present = "waiting", conflicts_with = "waiting")]
+    revisions: Vec<String>,
+    #[command(flatten)]
+    how: HowArgs,
+    #[command(flatten)]
+    waiting: Waiting,
+    /// Leave the commit out at which it waits, and go on
+    #[arg(long, group = "waiting")]
+    skip: bool,
+}
+
+pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
+    let waiting = (&args.waiting, args.skip);
+    proceed::run(cx, Task::CherryPick, waiting, &args.how, |repo, actor, how, engine, progress| {
+        repo.cherry_pick(actor, &args.revisions, how, engine, progress)
+    })
+}

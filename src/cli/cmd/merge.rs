@@ -1,0 +1,60 @@
+//! `kledger merge`.
+
+use super::proceed::{self, HowArgs, Waiting};
+use crate::{
+    cli::{context::Context, error::CliError, report::Report},
+    ledger::{
+        Task,
+        verb::merge::{FastForward, MergeOptions},
+    },
+};
+
+/// Join another branch's history to HEAD's
+///
+/// What each side changed since they went apart is taken. Two objects for one subject and predicate are
+/// a conflict: the merge waits until `kledger resolve` has said what is to hold. The deltas of both
+/// sides are summed, every fact is asked, and facts that no longer hold are edited in again, all in one
+/// commit with two parents.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  kledger merge draft
+  kledger merge draft --theirs --strategy re-edit
+  kledger resolve --ours --subject 'Eiffel Tower'
+  kledger merge --continue
+  kledger merge --abort")]
+pub struct Args {
+    /// The branch, or any other version
+    #[arg(value_name = "REV", required_unless_present = "waiting", conflicts_with = "waiting")]
+    revision: Option<String>,
+    /// Why
+    #[arg(long, short, value_name = "MESSAGE")]
+    message: Option<String>,
+    /// Make a commit even where moving the branch forward would do
+    #[arg(long, conflicts_with = "ff_only")]
+    no_ff: bool,
+    /// Refuse where moving the branch forward does not do
+    #[arg(long)]
+    ff_only: bool,
+    #[command(flatten)]
+    how: HowArgs,
+    #[command(flatten)]
+    waiting: Waiting,
+}
+
+pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
+    let waiting = (&args.waiting, false);
+    proceed::run(cx, Task::Merge, waiting, &args.how, |repo, actor, how, engine, progress| {
+        let options = MergeOptions {
+            message: args.message.clone(),
+            fast_forward: match (args.no_ff, args.ff_only) {
+                (true, _) => FastForward::Never,
+                (_, true) => FastForward::Only,
+                _ => FastForward::Allowed,
+            },
+            how: how.clone(),
+        };
+        let revision = args.revision.as_deref().unwrap_or_default();
+        repo.merge(actor, revision, &options, engine, progress)
+    })
+}

@@ -1,0 +1,214 @@
+//! What `merge`, `cherry-pick` and `rebase` have in common.
+
+use std::{
+    fmt::{self, Write},
+    path::Path,
+};
+
+use super::commit::{self, Settings, check_rates};
+use crate::{
+    cli::{
+        context::Context,
+        error::CliError,
+        page::{Page, bytes, committed, counts, head, many, short, summary, words},
+        report::{Render, Report},
+        runtime::Runtime,
+    },
+    ledger::{
+        Actor, ConflictView, FactCounts, FactView, Favour, How, LedgerError, Made, OpenEngine,
+        Outcome, ProceedReport, Progress, Repo, Strategy, Task,
+    },
+};
+
+/// How conflicts are decided and weights are made.
+#[derive(Debug, clap::Args)]
+pub(super) struct HowArgs {
+    /// In conflicts, what holds on our side
+    #[arg(long, conflicts_with = "theirs")]
+    ours: bool,
+    /// In conflicts, what holds on the other side
+    #[arg(long)]
+    theirs: bool,
+    /// How the weights of both sides become one's
+    #[arg(long, value_enum, default_value_t)]
+    strategy: StrategyArg,
+    /// Run no model: sum the deltas and do not ask what holds
+    #[arg(long)]
+    no_check: bool,
+    /// Seed of what is sampled
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+enum StrategyArg {
+    /// Sum the deltas of both, ask every fact, edit in again those that no longer hold
+    #[default]
+    Repair,
+    /// Sum the deltas of both
+    Sum,
+    /// Edit the other side's facts in again
+    ReEdit,
+}
+
+/// What to do with one that waits.
+#[derive(Debug, clap::Args)]
+#[group(id = "waiting", multiple = false)]
+pub(super) struct Waiting {
+    /// Go on, conflicts being settled
+    #[arg(long = "continue")]
+    go_on: bool,
+    /// Give it up; HEAD is where it was
+    #[arg(long)]
+    abort: bool,
+}
+
+impl HowArgs {
+    pub(super) fn how(&self) -> Result<How, CliError> {
+        Ok(How {
+            strategy: match self.strategy {
+                StrategyArg::Repair => Strategy::Repair,
+                StrategyArg::Sum => Strategy::Sum,
+                StrategyArg::ReEdit => Strategy::ReEdit,
+            },
+            favour: match (self.ours, self.theirs) {
+                (true, _) => Favour::Ours,
+                (_, true) => Favour::Theirs,
+                _ => Favour::Nobody,
+            },
+            editor: self.settings.editor(),
+            settings: self.settings.table()?,
+            seed: self.seed,
+        })
+    }
+}
+
+/// Goes on with what waits, gives it up or leaves a commit out, or begins with `begin`.
+pub(super) fn run(
+    cx: &Context,
+    task: Task,
+    (waiting, skip): (&Waiting, bool),
+    how: &HowArgs,
+    begin: impl FnOnce(
+        &Repo,
+        &Actor,
+        &How,
+        Option<OpenEngine<'_>>,
+        &mut dyn Progress,
+    ) -> Result<ProceedReport, LedgerError>,
+) -> Result<Report, CliError> {
+    let repo = cx.repo()?;
+    let actor = cx.actor(Some(&repo))?;
+    let mut open = |base: &Path| cx.runtime().open(base);
+    let engine: Option<OpenEngine<'_>> =
+        if how.no_check || !Runtime::is_there() { None } else { Some(&mut open) };
+    let mut progress = cx.stoppable();
+    let report = if waiting.abort {
+        repo.abort(&actor, task)?
+    } else if skip {
+        repo.skip(&actor, task, engine, progress.as_mut())?
+    } else if waiting.go_on {
+        repo.go_on(&actor, task, engine, progress.as_mut())?
+    } else {
+        begin(&repo, &actor, &how.how()?, engine, progress.as_mut())?
+    };
+    Ok(match report.outcome {
+        Outcome::Conflicts => Report::refused(task.name(), report),
+        _ => Report::done(task.name(), report),
+    })
+}
+
+impl Render for ProceedReport {
+    fn render(&self, page: &mut Page) -> fmt::Result {
+        for made in &self.made {
+            if made.commit.id == self.head.commit {
+                writeln!(page, "{}", committed(&self.head, &made.commit))?;
+            } else {
+                writeln!(page, "[{}] {}", short(made.commit.id), summary(&made.commit))?;
+            }
+            made.render(page)?;
+        }
+        for commit in &self.dropped {
+            writeln!(page, "[{}] {}: changes nothing here", short(commit.id), summary(commit))?;
+        }
+        match self.outcome {
+            Outcome::UpToDate => writeln!(page, "Already up to date"),
+            Outcome::FastForward => {
+                writeln!(page, "On {}", head(&self.head))?;
+                page.note("moved forward, no commit was needed")
+            }
+            Outcome::Done => Ok(()),
+            Outcome::Aborted => {
+                writeln!(page, "Gave the {} up, on {}", self.task, head(&self.head))
+            }
+            Outcome::Conflicts => {
+                let count = self.conflicts.iter().filter(|conflict| !conflict.settled).count();
+                writeln!(page, "{} with {}", many(count as u64, "conflict"), self.name)?;
+                for conflict in &self.conflicts {
+                    writeln!(page, "  {}", conflict_line(conflict))?;
+                }
+                page.note(
+                    "kledger resolve says what is to hold, --continue goes on, --abort gives up",
+                )
+            }
+        }
+    }
+}
+
+impl Render for Made {
+    fn render(&self, page: &mut Page) -> fmt::Result {
+        page.changes(&self.changes)?;
+        let mut what = counts(&FactCounts::of(&self.changes));
+        if let Some(check) = self.check.as_ref().filter(|check| !check.facts.is_empty()) {
+            write!(what, ", {}", check_rates(check))?;
+        }
+        writeln!(page, "  {what}")?;
+        if self.words > 0 {
+            writeln!(page, "  words for {}", many(self.words, "IRI"))?;
+        }
+        for conflict in &self.settled {
+            page.note(format_args!("settled: {}", conflict_line(conflict)))?;
+        }
+        for fact in &self.repaired {
+            writeln!(page, "  no longer held, edited in again: {}", words(fact))?;
+        }
+        if let Some(delta) = &self.delta {
+            let size = bytes(delta.bytes);
+            writeln!(page, "  {} of {}, delta {size}", delta.editor, many(delta.facts, "fact"))?;
+            if delta.known > 0 {
+                page.note(format_args!("{} of {} z were known", delta.known, delta.facts))?;
+            }
+        }
+        if let Some(version) = self.as_in {
+            writeln!(page, "  weights are those of {version:.12}, bit for bit")?;
+        }
+        if let Some(check) = &self.check {
+            commit::check(check, page)?;
+        }
+        for note in &self.notes {
+            page.note(note)?;
+        }
+        Ok(())
+    }
+}
+
+/// `Eiffel Tower / located in / : ours Rome, theirs Berlin, base Paris`, and what is to hold.
+pub(super) fn conflict_line(conflict: &ConflictView) -> String {
+    let object = |fact: &Option<FactView>| {
+        fact.as_ref().map_or_else(|| "nothing".to_owned(), |fact| fact.object.clone())
+    };
+    let (subject, predicate) = (&conflict.subject, &conflict.predicate);
+    let mut line = format!(
+        "{subject} / {predicate} / : ours {}, theirs {}, base {}",
+        object(&conflict.ours),
+        object(&conflict.theirs),
+        object(&conflict.base)
+    );
+    if conflict.settled {
+        line.push_str(" -> ");
+        line.push_str(&object(&conflict.holds));
+    }
+    line
+}

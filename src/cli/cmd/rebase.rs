@@ -1,0 +1,43 @@
+//! `kledger rebase`.
+
+use super::proceed::{self, HowArgs, Waiting};
+use crate::{
+    cli::{context::Context, error::CliError, report::Report},
+    ledger::Task,
+};
+
+/// Make HEAD's own commits again on another branch
+///
+/// The commits that lead to HEAD and not to REV are made again on REV, oldest first and without merges,
+/// and HEAD's branch moves once all are made. In conflicts, ours is what was made so far and theirs the
+/// commit that is made again.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  kledger rebase main
+  kledger rebase main --onto v1
+  kledger rebase --continue
+  kledger rebase --skip")]
+pub struct Args {
+    /// Where HEAD's own commits begin, and go to
+    #[arg(value_name = "REV", required_unless_present = "waiting", conflicts_with = "waiting")]
+    upstream: Option<String>,
+    /// Where they go to instead
+    #[arg(long, value_name = "REV")]
+    onto: Option<String>,
+    #[command(flatten)]
+    how: HowArgs,
+    #[command(flatten)]
+    waiting: Waiting,
+    /// Leave the commit out at which it waits, and go on
+    #[arg(long, group = "waiting")]
+    skip: bool,
+}
+
+pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
+    let waiting = (&args.waiting, args.skip);
+    proceed::run(cx, Task::Rebase, waiting, &args.how, |repo, actor, how, engine, progress| {
+        let upstream = args.upstream.as_deref().unwrap_or_default();
+        repo.rebase(actor, upstream, args.onto.as_deref(), how, engine, progress)
+    })
+}

@@ -1,0 +1,114 @@
+//! `kledger stash`.
+
+use std::fmt::{self, Write};
+
+use crate::{
+    cli::{
+        context::Context,
+        error::CliError,
+        page::{Page, many, short},
+        report::{Render, Report},
+    },
+    ledger::verb::stash::{StashAction, StashReport, StashView},
+};
+
+/// Put what is staged aside, and take it up again
+///
+/// Without a word of what to do, puts it aside. Taking it up again stages it beside what is staged
+/// then, on any branch.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  kledger stash
+  kledger stash push -m 'Towers, half done'
+  kledger stash list
+  kledger stash pop 1
+  kledger stash drop")]
+pub struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Put what is staged aside
+    Push {
+        /// What to remember it by
+        #[arg(long, short, value_name = "MESSAGE")]
+        message: Option<String>,
+    },
+    /// Stage again what was put aside, the newest unless a number is given
+    Pop {
+        /// Its number in the list
+        #[arg(value_name = "N", default_value_t = 0)]
+        number: usize,
+    },
+    /// List what was put aside
+    List,
+    /// Throw away what was put aside, the newest unless a number is given
+    Drop {
+        /// Its number in the list
+        #[arg(value_name = "N", default_value_t = 0)]
+        number: usize,
+    },
+}
+
+pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
+    let repo = cx.repo()?;
+    let actor = || cx.actor(Some(&repo));
+    let report = match &args.action {
+        None => repo.stash_push(&actor()?, None)?,
+        Some(Action::Push { message }) => repo.stash_push(&actor()?, message.as_deref())?,
+        Some(Action::Pop { number }) => repo.stash_pop(&actor()?, *number)?,
+        Some(Action::List) => repo.stashes()?,
+        Some(Action::Drop { number }) => repo.stash_drop(&actor()?, *number)?,
+    };
+    Ok(Report::done("stash", report))
+}
+
+impl Render for StashReport {
+    fn render(&self, page: &mut Page) -> fmt::Result {
+        match &self.action {
+            StashAction::Listed if self.entries.is_empty() => {
+                return writeln!(page, "Nothing is put aside");
+            }
+            StashAction::Listed => {
+                let rows: Vec<_> = self.entries.iter().map(row).collect();
+                return page.table(&rows);
+            }
+            StashAction::Pushed => {
+                if let Some(entry) = self.entries.first() {
+                    writeln!(page, "Put {} aside: {}", what(entry), entry.message)?;
+                }
+            }
+            StashAction::Popped { entry } => {
+                writeln!(page, "Staged {} again: {}", what(entry), entry.message)?;
+            }
+            StashAction::Dropped { entry } => {
+                writeln!(page, "Threw {} away: {}", what(entry), entry.message)?;
+            }
+        }
+        page.note(format_args!("{} staged in all", many(self.staged, "fact")))
+    }
+}
+
+fn row(entry: &StashView) -> [String; 5] {
+    let branch = entry.branch.clone().unwrap_or_else(|| "detached".to_owned());
+    let (number, commit) = (entry.number.to_string(), short(entry.commit));
+    [number, branch, commit, what(entry), entry.message.clone()]
+}
+
+/// `2 facts, words for 1 IRI`.
+fn what(entry: &StashView) -> String {
+    let mut parts = Vec::new();
+    if entry.facts > 0 {
+        parts.push(many(entry.facts, "fact"));
+    }
+    if entry.words > 0 {
+        parts.push(format!("words for {}", many(entry.words, "IRI")));
+    }
+    if entry.neighbourhood > 0 {
+        parts.push(many(entry.neighbourhood, "neighbourhood fact"));
+    }
+    parts.join(", ")
+}

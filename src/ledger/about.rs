@@ -1,0 +1,141 @@
+//! Which facts a user means: by subject, by predicate, by both, as IRIs or in words.
+
+use std::collections::BTreeMap;
+
+use super::{Commit, LedgerError, read::Ledger};
+use crate::{
+    codec::{ObjectError, Objects},
+    fact::{Fact, FactKey, FactTree, Iri, Lexicon, Term, tree},
+    id::Id,
+};
+
+/// Facts by what they are about; everything, unless subject or predicate is given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct About {
+    subject: Option<Name>,
+    predicate: Option<Name>,
+}
+
+/// A thing by its IRI or by what it is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Name {
+    Iri(Iri),
+    Words(String),
+}
+
+impl Name {
+    fn parse(text: &str) -> Self {
+        let bare = text.strip_prefix('<').and_then(|text| text.strip_suffix('>')).unwrap_or(text);
+        Iri::new(bare).map_or_else(|_| Self::Words(text.to_lowercase()), Self::Iri)
+    }
+
+    fn matches(&self, lexicon: &Lexicon<'_>, iri: &Iri) -> Result<bool, ObjectError> {
+        match self {
+            Self::Iri(wanted) => Ok(wanted == iri),
+            Self::Words(wanted) => {
+                Ok(lexicon.show(&Term::Iri(iri.clone()))?.to_lowercase() == *wanted)
+            }
+        }
+    }
+}
+
+impl About {
+    /// Facts with this subject and this predicate, each an absolute IRI (with or without `<>`) or the
+    /// name that reports give it; capitals do not matter in names.
+    #[must_use]
+    pub fn new(subject: Option<&str>, predicate: Option<&str>) -> Self {
+        Self { subject: subject.map(Name::parse), predicate: predicate.map(Name::parse) }
+    }
+
+    /// Whether all facts are meant.
+    #[must_use]
+    pub const fn is_everything(&self) -> bool {
+        self.subject.is_none() && self.predicate.is_none()
+    }
+
+    /// The only key that such a fact can have, if it is known without looking at facts.
+    fn key(&self, lexicon: &Lexicon<'_>) -> Result<Option<FactKey>, ObjectError> {
+        let (Some(Name::Iri(subject)), Some(Name::Iri(predicate))) =
+            (&self.subject, &self.predicate)
+        else {
+            return Ok(None);
+        };
+        if lexicon.multi_valued(predicate)? {
+            return Ok(None);
+        }
+        let object = Term::Iri(subject.clone()); // not part of the key
+        let fact = Fact { subject: subject.clone(), predicate: predicate.clone(), object };
+        Ok(Some(fact.key(false)))
+    }
+
+    pub(super) fn matches(&self, lexicon: &Lexicon<'_>, fact: &Fact) -> Result<bool, ObjectError> {
+        for (name, iri) in [(&self.subject, &fact.subject), (&self.predicate, &fact.predicate)] {
+            if let Some(name) = name
+                && !name.matches(lexicon, iri)?
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Those of the facts of `commit` that are meant.
+    pub(super) fn facts(
+        &self,
+        ledger: &Ledger<'_>,
+        commit: &Commit,
+    ) -> Result<BTreeMap<FactKey, Fact>, LedgerError> {
+        let lexicon = ledger.lexicon(commit);
+        if let Some(key) = self.key(&lexicon)? {
+            let fact = tree::get(ledger, commit.facts, key)?;
+            return Ok(fact.map(|fact| (key, fact)).into_iter().collect());
+        }
+        let mut facts = BTreeMap::new();
+        for entry in tree::iter(ledger, commit.facts) {
+            let (key, fact) = entry?;
+            if self.matches(&lexicon, &fact)? {
+                facts.insert(key, fact);
+            }
+        }
+        Ok(facts)
+    }
+
+    /// Whether facts that are meant differ between two trees.
+    pub(super) fn differ(
+        &self,
+        objects: &dyn Objects,
+        lexicon: &Lexicon<'_>,
+        before: Id<FactTree>,
+        after: Id<FactTree>,
+    ) -> Result<bool, LedgerError> {
+        if before == after {
+            return Ok(false);
+        }
+        if let Some(key) = self.key(lexicon)? {
+            return Ok(tree::get(objects, before, key)? != tree::get(objects, after, key)?);
+        }
+        for difference in tree::diff(objects, before, after) {
+            let (_, before, after) = difference?;
+            for fact in [before, after].into_iter().flatten() {
+                if self.matches(lexicon, &fact)? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl std::fmt::Display for About {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = |name: &Option<Name>| match name {
+            Some(Name::Iri(iri)) => iri.to_string(),
+            Some(Name::Words(words)) => format!("{words:?}"),
+            None => "anything".to_owned(),
+        };
+        match &self.predicate {
+            None => f.write_str(&name(&self.subject)),
+            Some(_) => write!(f, "{} / {}", name(&self.subject), name(&self.predicate)),
+        }
+    }
+}

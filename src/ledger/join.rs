@@ -1,0 +1,259 @@
+//! The weights of two versions in one: summed, edited again, or summed and repaired.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bincode::{Decode, Encode};
+
+use super::{
+    Actor, Check, Commit, EditedTensor, EngineError, LedgerError, OpenEngine, Progress, Repo,
+    check::{Examination, Question},
+    combine::Combined,
+    edit::{Earlier, Edited, Job, Setup},
+    engine::Engine,
+    lineage::Line,
+    read::Ledger,
+    sample::{Sample, question},
+    unfinished::{Next, Tip, Unfinished},
+    version,
+};
+use crate::{
+    codec::Objects,
+    delta::Tensor,
+    fact::{Fact, FactKey, LexiconError, tree},
+    id::Id,
+};
+
+/// How the weights of two versions become one's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode)]
+pub enum Strategy {
+    /// The deltas of both are summed, every fact is asked, and those that no longer hold are edited in
+    /// again.
+    #[default]
+    Repair,
+    /// The deltas of both are summed.
+    Sum,
+    /// The facts of the other side are edited in again.
+    ReEdit,
+}
+
+/// What joining needs of the store, read before it is closed.
+pub(super) struct Questions {
+    /// Every fact that is to hold and has words.
+    all: BTreeMap<FactKey, Question>,
+    neighbours: Vec<Question>,
+    earlier: Earlier,
+}
+
+/// The weights of two versions in one.
+pub(super) struct Joined {
+    pub(super) line: Line,
+    pub(super) weights: Vec<EditedTensor>,
+    /// The version whose weights these are, bit for bit.
+    pub(super) as_in: Option<Id<Commit>>,
+    /// Facts that no longer held in the sum and were edited in again.
+    pub(super) repaired: Vec<FactKey>,
+    pub(super) edited: Option<Edited>,
+    pub(super) check: Option<Check>,
+    pub(super) notes: Vec<String>,
+}
+
+impl Questions {
+    /// Reads what joining `next` needs.
+    ///
+    /// # Errors
+    /// When an object is damaged, or a fact that has to be edited has no words.
+    pub(super) fn read(
+        ledger: &Ledger<'_>,
+        objects: &dyn Objects,
+        next: &Next,
+        strategy: Strategy,
+    ) -> Result<Self, LedgerError> {
+        let roots = next.combined.side.roots;
+        let lexicon = ledger.lexicon_at(objects, roots.lexicon);
+        let edited = edited(&next.combined, strategy);
+        let mut all = BTreeMap::new();
+        let mut changed: BTreeMap<FactKey, Fact> = BTreeMap::new();
+        for entry in tree::iter(objects, roots.facts) {
+            let (key, fact) = entry?;
+            match question(&lexicon, &fact) {
+                Ok(question) => drop(all.insert(key, question)),
+                Err(LexiconError::Object(error)) => return Err(error.into()),
+                Err(error) if edited.contains(&key) => return Err(error.into()),
+                // What has no words cannot be asked.
+                Err(_) => {}
+            }
+            if edited.contains(&key) || next.combined.taken.contains(&key) {
+                changed.insert(key, fact);
+            }
+        }
+        let config = ledger.config;
+        let sample = Sample::draw(objects, &lexicon, roots, &changed, config, config.seed)?;
+        let tips = [next.ours.id, next.theirs.id];
+        Ok(Self {
+            all,
+            neighbours: sample.neighbours,
+            earlier: ledger.made_with(tips, next.ours.commit.base)?,
+        })
+    }
+}
+
+/// Facts that have to be edited whatever the sum would be.
+fn edited(combined: &Combined, strategy: Strategy) -> BTreeSet<FactKey> {
+    let again = if strategy == Strategy::ReEdit { Some(&combined.taken) } else { None };
+    combined.edits.keys().chain(again.into_iter().flatten()).copied().collect()
+}
+
+impl Repo {
+    /// Makes the weights of `next` as `unfinished` says.
+    ///
+    /// # Errors
+    /// When a fact has to be edited and there is no engine, the edit fails, or weights are damaged.
+    pub(super) fn join(
+        &self,
+        actor: &Actor,
+        unfinished: &Unfinished,
+        next: &Next,
+        questions: Questions,
+        open: Option<OpenEngine<'_>>,
+        progress: &mut dyn Progress,
+    ) -> Result<Joined, LedgerError> {
+        let Next { ours, theirs, combined } = next;
+        let strategy = unfinished.strategy;
+        let mut line = combined.side.line.clone();
+        let mut edits = edited(combined, strategy);
+        // A fact that is retracted is let go and not edited.
+        line.let_go(&edits);
+        edits.retain(|key| combined.edits.contains_key(key) || questions.all.contains_key(key));
+        if let Some(tip) = [ours, theirs].into_iter().find(|tip| tip.side.line == line)
+            && edits.is_empty()
+        {
+            return Ok(Joined::as_in(tip, line));
+        }
+        let files = self.store().tensors();
+        let mut weights = version::load(&files, self.base()?, &line)?.materialise()?;
+        let Some(open) = open else {
+            if !edits.is_empty() {
+                return Err(EngineError::NoRuntime.into());
+            }
+            return Ok(Joined::unchecked(line, &weights));
+        };
+
+        let before = self.tip_weights(ours)?;
+        let mut engine = self.engine(open)?;
+        let mut repaired = BTreeSet::new();
+        if strategy == Strategy::Repair {
+            let asked = questions.all.iter().filter(|(key, _)| !edits.contains(key));
+            let lost = failing(engine.as_mut(), &weights, asked, progress)?;
+            // What is as it was before both sides holds on neither.
+            let (back, lost): (Vec<_>, Vec<_>) =
+                lost.into_iter().partition(|(key, _)| combined.back.contains(key));
+            repaired.extend(back.into_iter().map(|(key, _)| *key));
+            let (from_theirs, from_ours): (Vec<_>, Vec<_>) =
+                lost.into_iter().partition(|(key, _)| combined.taken.contains(key));
+            for (facts, tip) in [(from_ours, ours), (from_theirs, theirs)] {
+                if facts.is_empty() {
+                    continue;
+                }
+                // What did not hold on its own side either is not the merge's to repair.
+                let side = self.tip_weights(tip)?;
+                let asked = facts.iter().map(|(key, question)| (*key, *question));
+                let never = failing(engine.as_mut(), &side, asked, progress)?;
+                repaired.extend(facts.iter().map(|(key, _)| **key));
+                for (key, _) in never {
+                    repaired.remove(key);
+                }
+            }
+            line.let_go(&repaired);
+            edits.extend(&repaired);
+        }
+        let mut edited = None;
+        if !edits.is_empty() {
+            let requests = questions.all.iter().filter(|(key, _)| edits.contains(key));
+            let job = Job {
+                base: ours.commit.base,
+                line: &line,
+                requests: requests.map(|(key, found)| (*key, found.request.clone())).collect(),
+                earlier: &questions.earlier,
+            };
+            let settings = unfinished
+                .settings
+                .parse()
+                .map_err(|error: toml::de::Error| EngineError::Settings(error.to_string()))?;
+            let editor = unfinished.editor.as_deref();
+            let setup = Setup::settle(self, engine.as_ref(), editor, &settings, unfinished.seed)?;
+            let found = self.edit(actor, engine.as_mut(), setup, job, progress)?;
+            line = found.line.clone();
+            weights.clone_from(&found.weights);
+            edited = Some(found);
+        }
+
+        let mut traces = edited.as_ref().map(|edited| edited.traces.clone()).unwrap_or_default();
+        traces.reverse();
+        let mut examination =
+            Examination { neighbours: questions.neighbours, ..Examination::default() };
+        for (key, question) in questions.all {
+            if edits.contains(&key) {
+                examination.edited.push((question, traces.pop().flatten()));
+            } else if combined.taken.contains(&key) {
+                examination.edited.push((question, None));
+            } else {
+                examination.earlier.push(question);
+            }
+        }
+        let check = examination.run(engine.as_mut(), &before, &weights, progress)?;
+        Ok(Joined {
+            line,
+            weights: version::hashes(&weights),
+            as_in: None,
+            repaired: repaired.into_iter().collect(),
+            notes: edited.as_ref().map(|edited| edited.notes.clone()).unwrap_or_default(),
+            edited,
+            check: Some(check),
+        })
+    }
+
+    fn tip_weights(&self, tip: &Tip) -> Result<BTreeMap<String, Tensor>, LedgerError> {
+        self.weights(tip.id, &tip.commit, &tip.side.line)
+    }
+}
+
+/// Those of `asked` whose prompt `weights` does not answer with their object.
+fn failing<'a>(
+    engine: &mut dyn Engine,
+    weights: &BTreeMap<String, Tensor>,
+    asked: impl Iterator<Item = (&'a FactKey, &'a Question)>,
+    progress: &mut dyn Progress,
+) -> Result<Vec<(&'a FactKey, &'a Question)>, EngineError> {
+    let asked: Vec<_> = asked.collect();
+    let probes: Vec<_> = asked.iter().map(|(_, question)| question.probe()).collect();
+    engine.set_weights(weights)?;
+    let answers = engine.answer(&probes, progress)?;
+    let failed = asked.into_iter().zip(answers).filter(|(_, answer)| !answer.matches);
+    Ok(failed.map(|(asked, _)| asked).collect())
+}
+
+impl Joined {
+    fn as_in(tip: &Tip, line: Line) -> Self {
+        Self {
+            line,
+            weights: tip.commit.weights.clone(),
+            as_in: Some(tip.id),
+            repaired: Vec::new(),
+            edited: None,
+            check: None,
+            notes: Vec::new(),
+        }
+    }
+
+    fn unchecked(line: Line, weights: &BTreeMap<String, Tensor>) -> Self {
+        Self {
+            line,
+            weights: version::hashes(weights),
+            as_in: None,
+            repaired: Vec::new(),
+            edited: None,
+            check: None,
+            notes: vec!["not checked: no model was run".to_owned()],
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! What earlier edits found and later ones need not find again: statistics and z vectors.
+//!
+//! z vectors are kept as soon as they are found, so that an edit that is stopped, refused or overtaken
+//! costs only a solve the next time.
+
+use std::collections::{BTreeMap, btree_map::Entry};
+
+use bincode::{Decode, Encode};
+
+use super::{
+    LedgerError, StatisticsRecord,
+    edit::Setup,
+    engine::{Engine, Progress, StatisticsText},
+    read::Stored,
+    repo::{Actor, Repo},
+    version,
+    write::Change,
+};
+use crate::{
+    checkpoint::Base,
+    codec::{self, Draft, Object},
+    delta::{Lineage, Matrix, TensorFile},
+    fact::Request,
+    id::{Id, Kind},
+    store::{ZEntry, ZMemo},
+};
+
+/// Everything that a z vector depends on. Never stored: its id is the key under which z is found
+/// again.
+#[derive(Encode, Decode)]
+pub(super) struct ZInputs {
+    base: Id<Base>,
+    editor: String,
+    editor_version: u32,
+    settings: String,
+    prefixes: Vec<String>,
+    /// The version edited, where z depends on it.
+    lineage: Option<Option<Id<Lineage>>>,
+    prompts: Vec<String>,
+    subject: String,
+    target: String,
+}
+
+impl Kind for ZInputs {
+    const NAME: &'static str = "z inputs";
+}
+
+impl Object for ZInputs {
+    const TAG: u8 = 0x15;
+}
+
+/// Key of a z vector: the id of its [`ZInputs`].
+pub(super) type ZKey = [u8; 32];
+
+/// The tensor of a z file, one row for each vector.
+const Z: &str = "z";
+
+impl Setup {
+    /// The key of each request's z.
+    pub(super) fn z_keys(
+        &self,
+        base: Id<Base>,
+        prefixes: &[String],
+        lineage: Option<Id<Lineage>>,
+        requests: &[Request],
+    ) -> Vec<ZKey> {
+        requests
+            .iter()
+            .map(|request| {
+                let inputs = ZInputs {
+                    base,
+                    editor: self.editor.clone(),
+                    editor_version: self.description.version,
+                    settings: self.settings.clone(),
+                    prefixes: prefixes.to_vec(),
+                    lineage: self.description.z_depends_on_version.then_some(lineage),
+                    prompts: std::iter::once(&request.prompt)
+                        .chain(&request.rephrasings)
+                        .cloned()
+                        .collect(),
+                    subject: request.subject.clone(),
+                    target: request.target.clone(),
+                };
+                *codec::id_of(&inputs).as_bytes()
+            })
+            .collect()
+    }
+}
+
+/// Statistics with their record.
+pub(super) struct Moments {
+    pub(super) id: Id<StatisticsRecord>,
+    pub(super) record: StatisticsRecord,
+    /// By name of tensor: E[k kᵀ], `[in, in]`.
+    pub(super) matrices: BTreeMap<String, Matrix>,
+}
+
+impl Repo {
+    /// Reads the statistics of the first of `candidates` that covers what `setup` edits.
+    pub(super) fn stored_statistics(
+        &self,
+        setup: &Setup,
+        candidates: Vec<Stored<StatisticsRecord>>,
+    ) -> Result<Option<Moments>, LedgerError> {
+        let files = self.store().tensors();
+        for (id, record) in candidates {
+            let file = files.open(record.file)?;
+            let mut matrices = BTreeMap::new();
+            for name in setup.description.tensors.keys() {
+                let stored = moment_name(name);
+                if !file.contains(&stored) {
+                    break;
+                }
+                let tensor = file.tensor(&stored)?;
+                let width = tensor.shape.first().copied().unwrap_or_default();
+                matrices.insert(name.clone(), version::matrix(&tensor, &stored, width, width)?);
+            }
+            if matrices.len() == setup.description.tensors.len() {
+                return Ok(Some(Moments { id, record, matrices }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes the default statistics: on text sampled from the base.
+    pub(super) fn sampled_statistics(
+        &self,
+        actor: &Actor,
+        engine: &mut dyn Engine,
+        setup: &Setup,
+        base: Id<Base>,
+        progress: &mut dyn Progress,
+    ) -> Result<Moments, LedgerError> {
+        let (seed, tokens) = (setup.seed, self.config().statistics_tokens);
+        let source = format!("{tokens} tokens sampled from the base, seed {seed}");
+        let text = StatisticsText::Sampled { seed, tokens };
+        self.take_statistics(actor, engine, setup, base, (&text, source), progress)
+    }
+
+    /// Takes statistics, and stores them so that later edits find them whether or not this one goes
+    /// well.
+    pub(super) fn take_statistics(
+        &self,
+        actor: &Actor,
+        engine: &mut dyn Engine,
+        setup: &Setup,
+        base: Id<Base>,
+        (text, source): (&StatisticsText, String),
+        progress: &mut dyn Progress,
+    ) -> Result<Moments, LedgerError> {
+        let found = engine.statistics(&setup.settings, text, progress)?;
+        let tensors = found
+            .second_moments
+            .iter()
+            .map(|(name, matrix)| (moment_name(name), version::tensor(matrix)))
+            .collect();
+        let (file, contents) = self.store().tensors().write(&tensors)?;
+        let corpus = match text {
+            StatisticsText::Corpus(documents) => corpus_hash(documents),
+            StatisticsText::Sampled { .. } => corpus_hash(&[]),
+        };
+        let record = StatisticsRecord { base, source, corpus, tokens: found.tokens, file };
+        let ledger = self.read()?;
+        let mut draft = Draft::new(&ledger);
+        draft.put(&contents);
+        let id = draft.put(&record);
+        let objects = draft.into_new();
+        Change::new(objects).with_statistics(ledger.statistics()?, id).apply(&ledger, actor)?;
+        Ok(Moments { id, record, matrices: found.second_moments })
+    }
+
+    /// Reads the z vectors that are known, by request.
+    pub(super) fn known_z(&self, keys: &[ZKey]) -> Result<Vec<Option<Vec<f32>>>, LedgerError> {
+        let ledger = self.read()?;
+        let mut places = Vec::new();
+        for key in keys {
+            places.push(ledger.session.z(key)?);
+        }
+        drop(ledger);
+        let files = self.store().tensors();
+        let mut open: BTreeMap<Id<TensorFile>, Matrix> = BTreeMap::new();
+        let mut known = Vec::new();
+        for place in places {
+            let Some((file, row)) = place else {
+                known.push(None);
+                continue;
+            };
+            let z = match open.entry(file) {
+                Entry::Occupied(open) => open.into_mut(),
+                Entry::Vacant(new) => {
+                    let tensor = files.open(file)?.tensor(Z)?;
+                    let [rows, width] = tensor.shape.as_slice().try_into().unwrap_or_default();
+                    new.insert(version::matrix(&tensor, Z, rows, width)?)
+                }
+            };
+            let row = usize::try_from(row).unwrap_or(usize::MAX);
+            known.push((row < z.rows).then(|| z.row(row).to_vec()));
+        }
+        Ok(known)
+    }
+
+    /// Keeps z vectors to be found again under their keys.
+    pub(super) fn keep_z(
+        &self,
+        actor: &Actor,
+        found: &[(ZKey, Vec<f32>)],
+    ) -> Result<(), LedgerError> {
+        let Some((_, first)) = found.first() else { return Ok(()) };
+        let z = Matrix {
+            rows: found.len(),
+            cols: first.len(),
+            data: found.iter().flat_map(|(_, z)| z.iter().copied()).collect(),
+        };
+        let tensors = [(Z.to_owned(), version::tensor(&z))].into();
+        let (file, contents) = self.store().tensors().write(&tensors)?;
+        let entries = (0u32..).zip(found).map(|(row, (key, _))| ZEntry { key: *key, row });
+        let mut places: Vec<ZEntry> = entries.collect();
+        places.sort();
+        let ledger = self.read()?;
+        let mut draft = Draft::new(&ledger);
+        draft.put(&contents);
+        Change::new(draft.into_new()).with_z(ZMemo { file, places }).apply(&ledger, actor)
+    }
+}
+
+fn moment_name(tensor: &str) -> String {
+    format!("{tensor}.second_moment")
+}
+
+/// Marks hashes of corpora.
+struct Corpus;
+
+impl Kind for Corpus {
+    const NAME: &'static str = "corpus";
+}
+
+fn corpus_hash(documents: &[String]) -> [u8; 32] {
+    let mut hasher = Id::<Corpus>::hasher();
+    for document in documents {
+        hasher.update(&(document.len() as u64).to_le_bytes());
+        hasher.update(document.as_bytes());
+    }
+    *hasher.finalize().as_bytes()
+}

@@ -1,0 +1,71 @@
+//! Where facts come from: the commit that made each what it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Commit, LedgerError, read::Ledger};
+use crate::{
+    fact::{FactKey, FactTree, tree},
+    id::Id,
+};
+
+/// So many facts are looked up one by one; for more, whole trees are compared.
+const FEW: usize = 64;
+
+impl Ledger<'_> {
+    /// For each of `facts`, which hold at `version`, the commit since which it holds as it does.
+    ///
+    /// A fact that one of a merge's parents has already came with that parent, with the first that
+    /// has it; only what none of them has was set by the merge.
+    pub(super) fn origins(
+        &self,
+        version: Id<Commit>,
+        facts: BTreeSet<FactKey>,
+    ) -> Result<BTreeMap<FactKey, Id<Commit>>, LedgerError> {
+        let mut origins = BTreeMap::new();
+        let mut ahead = vec![(version, facts)];
+        while let Some((id, mut facts)) = ahead.pop() {
+            let commit = self.commit(id)?;
+            for parent in commit.parents {
+                if facts.is_empty() {
+                    break;
+                }
+                let changed = self.changed(self.commit(parent)?.facts, commit.facts, &facts)?;
+                let same: BTreeSet<FactKey> = facts.difference(&changed).copied().collect();
+                facts = changed;
+                if !same.is_empty() {
+                    ahead.push((parent, same));
+                }
+            }
+            origins.extend(facts.into_iter().map(|fact| (fact, id)));
+        }
+        Ok(origins)
+    }
+
+    /// Those of `facts` that are not the same in both trees.
+    fn changed(
+        &self,
+        before: Id<FactTree>,
+        after: Id<FactTree>,
+        facts: &BTreeSet<FactKey>,
+    ) -> Result<BTreeSet<FactKey>, LedgerError> {
+        let mut changed = BTreeSet::new();
+        if before == after {
+            return Ok(changed);
+        }
+        if facts.len() <= FEW {
+            for fact in facts {
+                if tree::get(self, before, *fact)? != tree::get(self, after, *fact)? {
+                    changed.insert(*fact);
+                }
+            }
+            return Ok(changed);
+        }
+        for difference in tree::diff(self, before, after) {
+            let (key, ..) = difference?;
+            if facts.contains(&key) {
+                changed.insert(key);
+            }
+        }
+        Ok(changed)
+    }
+}

@@ -1,0 +1,54 @@
+//! Stages put aside.
+
+use bincode::{Decode, Encode};
+
+use super::{Commit, LedgerError, read::Ledger};
+use crate::{
+    codec::{self, Object},
+    fact::StoredStage,
+    id::{Id, Kind},
+};
+
+/// Root of the store: the stages put aside; absent when there are none.
+pub(super) const STASH: &str = "stash";
+
+/// Stages put aside.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Stash {
+    /// Newest first.
+    pub entries: Vec<Stashed>,
+}
+
+/// A stage put aside.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Stashed {
+    /// The stage.
+    pub stage: Id<StoredStage>,
+    /// The branch HEAD was on.
+    pub branch: Option<String>,
+    /// Where HEAD was.
+    pub commit: Id<Commit>,
+    /// Why, in words.
+    pub message: String,
+    /// Who.
+    pub author: String,
+    /// When, in milliseconds since 1970-01-01T00:00:00Z.
+    pub time: i64,
+}
+
+impl Kind for Stash {
+    const NAME: &'static str = "stash";
+}
+impl Object for Stash {
+    const TAG: u8 = 0x19;
+}
+
+impl Ledger<'_> {
+    /// The stages put aside.
+    pub(super) fn stash(&self) -> Result<Stash, LedgerError> {
+        match self.session.root(STASH)? {
+            Some(hash) => Ok(codec::get(self, Id::<Stash>::from_bytes(hash))?),
+            None => Ok(Stash::default()),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! `consolidate`: all facts that hold, edited into the base at once.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::commit::{CommitOptions, EditView};
+use crate::{
+    codec::Draft,
+    fact::{Fact, FactKey, tree},
+    ledger::{
+        Actor, Commit, LedgerError, OpenEngine, Progress, Repo, Report, Step,
+        check::{Examination, Question},
+        edit::{Job, Setup},
+        lineage::Line,
+        sample::{Sample, question},
+        version,
+        view::{CommitView, HeadView},
+        write::Change,
+    },
+};
+
+/// What `consolidate` made.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ConsolidateReport {
+    /// The new commit.
+    pub commit: CommitView,
+    /// Where HEAD is now.
+    pub head: HeadView,
+    /// Facts that hold, before as after.
+    pub facts: u64,
+    /// Deltas before.
+    pub deltas_before: u64,
+    /// Length of their tensor files in bytes.
+    pub bytes_before: u64,
+    /// Facts that were answered right before.
+    pub held_before: u64,
+    /// The one delta that took their place, and what holds now.
+    pub edit: EditView,
+    /// What is worth saying about how it went.
+    pub notes: Vec<String>,
+}
+
+impl Repo {
+    /// Makes a version with the same facts whose lineage is one delta, as if all of them had been
+    /// edited into the base by one commit. z vectors that were found before are used again.
+    ///
+    /// # Errors
+    /// When one delta holds all facts already, a fact has no words, the edit fails or does not reach
+    /// what is required, or HEAD moved meanwhile.
+    pub fn consolidate(
+        &self,
+        actor: &Actor,
+        options: &CommitOptions,
+        open: OpenEngine<'_>,
+        progress: &mut dyn Progress,
+    ) -> Result<ConsolidateReport, LedgerError> {
+        let ledger = self.read()?;
+        ledger.require_finished()?;
+        let head = ledger.session.head()?;
+        let (parent_id, parent) = ledger.head_commit()?;
+        let line = ledger.line(&parent)?;
+        let lexicon = ledger.lexicon(&parent);
+        let facts: BTreeMap<FactKey, Fact> =
+            tree::iter(&ledger, parent.facts).collect::<Result<_, _>>()?;
+        let deltas_before = line.entries().len() as u64;
+        if let [] | [_] = line.entries()
+            && line.entries().iter().all(|entry| entry.dropped.is_empty())
+        {
+            let facts = facts.len() as u64;
+            return Err(LedgerError::NothingToConsolidate { deltas: deltas_before, facts });
+        }
+        let mut questions: BTreeMap<FactKey, Question> = BTreeMap::new();
+        for (key, fact) in &facts {
+            questions.insert(*key, question(&lexicon, fact)?);
+        }
+        let seed = options.seed.unwrap_or(self.config().seed);
+        let roots = parent.roots();
+        let sample = Sample::draw(&ledger, &lexicon, roots, &facts, self.config(), seed)?;
+        let earlier = ledger.made_with([parent_id], parent.base)?;
+        drop(ledger);
+
+        let mut bytes_before = 0;
+        for entry in line.entries() {
+            bytes_before += self.tensor_file_bytes(entry.delta.file)?;
+        }
+        let before = self.weights(parent_id, &parent, &line)?;
+        let mut engine = self.engine(open)?;
+        let editor = options.editor.as_deref();
+        let setup = Setup::settle(self, engine.as_ref(), editor, &options.settings, options.seed)?;
+        let requests = questions.iter().map(|(key, question)| (*key, question.request.clone()));
+        let job = Job {
+            base: parent.base,
+            line: &Line::default(),
+            requests: requests.collect(),
+            earlier: &earlier,
+        };
+        let edited = self.edit(actor, engine.as_mut(), setup, job, progress)?;
+        let examination = Examination {
+            edited: questions.into_values().zip(edited.traces.clone()).collect(),
+            neighbours: sample.neighbours,
+            earlier: Vec::new(),
+        };
+        let check = examination.run(engine.as_mut(), &before, &edited.weights, progress)?;
+        let unmet = options.require.or(self.config().require).unmet(&check);
+        if !unmet.is_empty() {
+            return Err(LedgerError::Unmet { unmet, check: Box::new(check) });
+        }
+
+        let ledger = self.read()?;
+        let mut draft = Draft::new(&ledger);
+        let mut commit = Commit {
+            parents: vec![parent_id],
+            weights: version::hashes(&edited.weights),
+            spec: None,
+            delta: None,
+            lineage: edited.line.store(&mut draft)?,
+            report: Some(draft.put(&Report::of(&check))),
+            step: Step::Consolidate,
+            author: actor.author.clone(),
+            time: actor.time,
+            message: options.message.trim().to_owned(),
+            ..parent
+        };
+        if commit.message.is_empty() {
+            commit.message = format!("Consolidate {} facts", facts.len());
+        }
+        edited.write(&mut draft, &mut commit);
+        let id = draft.put(&commit);
+        Change::new(draft.into_new()).moving_head(head, parent_id, id).apply(&ledger, actor)?;
+        let notes = edited.notes.clone();
+        Ok(ConsolidateReport {
+            commit: ledger.commit_view(id, &commit)?,
+            head: ledger.head_view()?,
+            facts: facts.len() as u64,
+            deltas_before,
+            bytes_before,
+            held_before: check.facts.iter().filter(|row| row.before.matches).count() as u64,
+            edit: self.edit_view(edited, check)?,
+            notes,
+        })
+    }
+}

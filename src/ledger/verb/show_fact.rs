@@ -1,0 +1,88 @@
+//! `show --fact`: all that is known of facts of a version.
+
+use serde::Serialize;
+
+use crate::{
+    delta::Delta,
+    fact::Request,
+    id::Id,
+    ledger::{
+        About, Commit, FactRow, LedgerError, Repo,
+        view::{CommitView, FactView},
+        words::fact_view,
+    },
+};
+
+/// Facts of a version in full.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ShowFactReport {
+    /// The version.
+    pub version: Id<Commit>,
+    /// The facts, sorted by what they say.
+    pub facts: Vec<FactStory>,
+}
+
+/// All that is known of a fact.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FactStory {
+    /// The fact.
+    pub fact: FactView,
+    /// The commit since which it holds as it does.
+    pub commit: CommitView,
+    /// Its edit prompt, subject filled in; `None` when it has no words.
+    pub prompt: Option<String>,
+    /// The prompts that only checks use.
+    pub paraphrases: Vec<String>,
+    /// Where the weights hold it; `None` when no delta has a column for it.
+    pub holder: Option<Holder>,
+    /// What was answered in the check of that commit.
+    pub check: Option<FactRow>,
+}
+
+/// The column of a delta that holds a fact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Holder {
+    /// The delta.
+    pub delta: Id<Delta>,
+    /// The column of it.
+    pub column: u32,
+}
+
+impl Repo {
+    /// The facts that hold at `revision` and are meant by `about`, in full.
+    ///
+    /// # Errors
+    /// When there is no such revision or fact, or the store cannot be read.
+    pub fn show_facts(&self, revision: &str, about: &About) -> Result<ShowFactReport, LedgerError> {
+        let ledger = self.read()?;
+        let version = ledger.resolve(revision)?;
+        let commit = ledger.commit(version)?;
+        let facts = about.facts(&ledger, &commit)?;
+        if facts.is_empty() {
+            let (what, revision) = (about.to_string(), revision.to_owned());
+            return Err(LedgerError::NoFactAt { what, revision });
+        }
+        let lexicon = ledger.lexicon(&commit);
+        let holders = ledger.line(&commit)?.holders();
+        let origins = ledger.origins(version, facts.keys().copied().collect())?;
+        let mut stories = Vec::new();
+        for (key, fact) in &facts {
+            let origin = ledger.commit(origins[key])?;
+            let view = fact_view(&lexicon, fact)?;
+            let rows = ledger.check(&origin)?.map(|check| check.facts).unwrap_or_default();
+            let request = lexicon.request(fact).ok();
+            stories.push(FactStory {
+                commit: ledger.commit_view(origins[key], &origin)?,
+                prompt: request.as_ref().map(Request::text),
+                paraphrases: request
+                    .map(|request| request.paraphrase_texts().collect())
+                    .unwrap_or_default(),
+                holder: holders.get(key).map(|&(delta, column)| Holder { delta, column }),
+                check: rows.into_iter().find(|row| row.fact.triple == view.triple),
+                fact: view,
+            });
+        }
+        stories.sort_by(|a, b| a.fact.triple.cmp(&b.fact.triple));
+        Ok(ShowFactReport { version, facts: stories })
+    }
+}

@@ -1,0 +1,217 @@
+//! `stash`: what is staged put aside, and taken up again.
+
+use std::collections::{BTreeMap, btree_map::Entry};
+
+use serde::Serialize;
+
+use crate::{
+    codec::{Draft, Nothing},
+    fact::{FactKey, Stage, Staged},
+    id::Id,
+    ledger::{
+        Actor, Commit, LedgerError, Repo, Stash,
+        read::Ledger,
+        stash::{STASH, Stashed},
+        write::Change,
+    },
+};
+
+/// What `stash` did and the stages put aside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StashReport {
+    /// What was done.
+    #[serde(flatten)]
+    pub action: StashAction,
+    /// All stages put aside, newest first.
+    pub entries: Vec<StashView>,
+    /// Facts on the stage now.
+    pub staged: u64,
+}
+
+/// What was done to a stage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "action", rename_all = "kebab-case")]
+pub enum StashAction {
+    /// Nothing: they were listed.
+    Listed,
+    /// It was put aside, as number 0.
+    Pushed,
+    /// It is staged again.
+    Popped {
+        /// What it was.
+        entry: StashView,
+    },
+    /// It was thrown away.
+    Dropped {
+        /// What it was.
+        entry: StashView,
+    },
+}
+
+/// A stage put aside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StashView {
+    /// Its number, the newest one's being 0.
+    pub number: u64,
+    /// The branch HEAD was on.
+    pub branch: Option<String>,
+    /// Where HEAD was.
+    pub commit: Id<Commit>,
+    /// Why, in words.
+    pub message: String,
+    /// Who.
+    pub author: String,
+    /// When, in milliseconds since 1970-01-01T00:00:00Z.
+    pub time: i64,
+    /// Facts it sets or retracts.
+    pub facts: u64,
+    /// IRIs it has words for.
+    pub words: u64,
+    /// Neighbourhood facts.
+    pub neighbourhood: u64,
+}
+
+impl Repo {
+    /// The stages put aside.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn stashes(&self) -> Result<StashReport, LedgerError> {
+        report(&self.read()?, StashAction::Listed)
+    }
+
+    /// Puts what is staged aside, with `message` or the subject of HEAD to remember it by.
+    ///
+    /// # Errors
+    /// When nothing is staged.
+    pub fn stash_push(
+        &self,
+        actor: &Actor,
+        message: Option<&str>,
+    ) -> Result<StashReport, LedgerError> {
+        let ledger = self.read()?;
+        let stage = ledger.stage()?;
+        if stage.is_empty() {
+            return Err(LedgerError::NothingStaged);
+        }
+        let head = ledger.head_view()?;
+        let was = ledger.stash()?;
+        let mut now = was.clone();
+        let entry = Stashed {
+            stage: stage.store(&mut Draft::new(&Nothing)),
+            message: match message {
+                Some(message) => message.to_owned(),
+                None => ledger.commit(head.commit)?.summary().to_owned(),
+            },
+            branch: head.branch,
+            commit: head.commit,
+            author: actor.author.clone(),
+            time: actor.time,
+        };
+        now.entries.insert(0, entry);
+        stashing(Change::default(), &was, &now)
+            .staging(&stage, &Stage::default())
+            .apply(&ledger, actor)?;
+        report(&ledger, StashAction::Pushed)
+    }
+
+    /// Stages again what was put aside as `number`, beside what is staged now.
+    ///
+    /// # Errors
+    /// When there is none of that number, or it says something else of a fact that is staged.
+    pub fn stash_pop(&self, actor: &Actor, number: usize) -> Result<StashReport, LedgerError> {
+        let ledger = self.read()?;
+        let (was, now, entry) = taken(&ledger, number)?;
+        let stage = ledger.stage()?;
+        let both = together(&stage, Stage::load(&ledger, entry.stage)?)?;
+        let entry = view(&ledger, number, &entry)?;
+        stashing(Change::default(), &was, &now).staging(&stage, &both).apply(&ledger, actor)?;
+        report(&ledger, StashAction::Popped { entry })
+    }
+
+    /// Throws away what was put aside as `number`. `undo` brings it back.
+    ///
+    /// # Errors
+    /// When there is none of that number.
+    pub fn stash_drop(&self, actor: &Actor, number: usize) -> Result<StashReport, LedgerError> {
+        let ledger = self.read()?;
+        let (was, now, entry) = taken(&ledger, number)?;
+        let entry = view(&ledger, number, &entry)?;
+        stashing(Change::default(), &was, &now).apply(&ledger, actor)?;
+        report(&ledger, StashAction::Dropped { entry })
+    }
+}
+
+/// The stash with and without what has this number.
+fn taken(ledger: &Ledger<'_>, number: usize) -> Result<(Stash, Stash, Stashed), LedgerError> {
+    let was = ledger.stash()?;
+    let count = was.entries.len();
+    if number >= count {
+        return Err(LedgerError::NoStash { number, count });
+    }
+    let mut now = was.clone();
+    let entry = now.entries.remove(number);
+    Ok((was, now, entry))
+}
+
+/// Replaces the stash; an empty one is not written.
+fn stashing(change: Change, was: &Stash, to: &Stash) -> Change {
+    let [was, to] = [was, to].map(|stash| (!stash.entries.is_empty()).then_some(stash));
+    change.rooting(STASH, was, to)
+}
+
+/// Both stages in one.
+fn together(stage: &Stage, kept: Stage) -> Result<Stage, LedgerError> {
+    let mut both = stage.clone();
+    put(&mut both.changes, kept.changes)?;
+    put(&mut both.neighbourhood, kept.neighbourhood)?;
+    for (iri, words) in kept.words {
+        let words = both.words.get(&iri).map_or_else(|| words.clone(), |now| now.beside(&words));
+        both.words.insert(iri, words);
+    }
+    Ok(both)
+}
+
+fn put(
+    staged: &mut BTreeMap<FactKey, Staged>,
+    kept: BTreeMap<FactKey, Staged>,
+) -> Result<(), LedgerError> {
+    for (key, kept) in kept {
+        match staged.entry(key) {
+            Entry::Vacant(free) => drop(free.insert(kept)),
+            Entry::Occupied(now) if now.get().change == kept.change => {}
+            Entry::Occupied(now) => {
+                let what = now.get().change.fact().to_string();
+                return Err(LedgerError::StashClash { what });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn view(ledger: &Ledger<'_>, number: usize, entry: &Stashed) -> Result<StashView, LedgerError> {
+    let stage = Stage::load(ledger, entry.stage)?;
+    Ok(StashView {
+        number: number as u64,
+        branch: entry.branch.clone(),
+        commit: entry.commit,
+        message: entry.message.clone(),
+        author: entry.author.clone(),
+        time: entry.time,
+        facts: stage.changes.len() as u64,
+        words: stage.words.len() as u64,
+        neighbourhood: stage.neighbourhood.len() as u64,
+    })
+}
+
+fn report(ledger: &Ledger<'_>, action: StashAction) -> Result<StashReport, LedgerError> {
+    let stash = ledger.stash()?;
+    let entries = stash.entries.iter().enumerate();
+    Ok(StashReport {
+        action,
+        entries: entries
+            .map(|(number, entry)| view(ledger, number, entry))
+            .collect::<Result<_, _>>()?,
+        staged: ledger.stage()?.changes.len() as u64,
+    })
+}

@@ -1,0 +1,176 @@
+//! Checkpoints that do not fit: the message names the tensor, the key or the token.
+
+use std::fs;
+
+use kledger::{
+    delta::Dtype,
+    model::{Model, ModelError},
+};
+use serde_json::{Value, json};
+use tch::{Device, Kind, Tensor};
+
+use crate::family::fixture;
+
+/// A copy of a fixture with `config.json` and the tensors changed.
+pub(crate) fn altered(
+    name: &str,
+    config: impl Fn(&mut Value),
+    tensors: impl Fn(&mut Vec<(String, Tensor)>),
+) -> tempfile::TempDir {
+    let (from, to) = (fixture(name), tempfile::tempdir().unwrap());
+    for file in ["tokenizer.json", "tokenizer_config.json"] {
+        fs::copy(from.join(file), to.path().join(file)).unwrap();
+    }
+    let text = fs::read(from.join("config.json")).unwrap();
+    let mut value = serde_json::from_slice(&text).unwrap();
+    config(&mut value);
+    fs::write(to.path().join("config.json"), value.to_string()).unwrap();
+    let mut named = Tensor::read_safetensors(from.join("model.safetensors")).unwrap();
+    tensors(&mut named);
+    Tensor::write_safetensors(&named, to.path().join("model.safetensors")).unwrap();
+    to
+}
+
+fn refusal(dir: &tempfile::TempDir) -> ModelError {
+    Model::open(dir.path(), Device::Cpu, Dtype::F32).map(|_| ()).unwrap_err()
+}
+
+#[track_caller]
+fn refused(dir: &tempfile::TempDir, words: &[&str]) {
+    let message = refusal(dir).to_string();
+    for word in words {
+        assert!(message.contains(word), "{word:?} is not in {message:?}");
+    }
+}
+
+/// A fixture is refused with `key` of its configuration changed.
+#[track_caller]
+fn by_config(name: &str, key: &str, value: impl Into<Value>, words: &[&str]) {
+    let value = value.into();
+    refused(&altered(name, |config| config[key] = value.clone(), |_| {}), words);
+}
+
+#[test]
+fn keys_that_the_decoder_does_not_know() {
+    let gpt2 = "gpt2-gelu";
+    by_config(gpt2, "model_type", "mamba", &["mamba", "gpt2", "gpt_neox", "llama", "qwen3"]);
+    by_config(gpt2, "activation_function", "snake", &["activation_function", "snake", "relu"]);
+    by_config(gpt2, "add_cross_attention", true, &["add_cross_attention"]);
+    by_config(gpt2, "quantization_config", json!({"bits": 4}), &["quantization_config"]);
+    by_config(gpt2, "n_head", 5, &["n_head", "5", "32"]);
+    by_config(gpt2, "n_layer", "two", &["n_layer", "two"]);
+    by_config(gpt2, "n_embd", Value::Null, &["n_embd", "missing"]);
+    by_config("gptj", "rotary_dim", Value::Null, &["rotary_dim", "missing"]);
+    by_config("gptj", "rotary_dim", 10, &["rotary_dim", "10", "at most 8"]);
+    by_config("gptj", "tie_word_embeddings", true, &["tie_word_embeddings"]);
+    by_config("gpt-neox-parallel", "rotary_pct", 1.5, &["rotary_pct", "1.5"]);
+    by_config("llama-2", "num_key_value_heads", 3, &["num_key_value_heads", "3", "4"]);
+    by_config("qwen2", "layer_types", json!(["full_attention"]), &["layer_types", "1 ", "2 "]);
+    let types = json!(["full_attention", "linear_attention"]);
+    by_config("qwen3", "layer_types", types, &["layer_types", "linear_attention"]);
+}
+
+#[test]
+fn kinds_of_rotary_scaling() {
+    for kind in ["yarn", "dynamic", "linear", "longrope", "mrope"] {
+        for key in ["rope_type", "type"] {
+            let scaling = json!({ key: kind, "factor": 4.0 });
+            let name = format!("rope_scaling.{key}");
+            by_config("llama-2", "rope_scaling", scaling, &[&name, kind, "llama3"]);
+        }
+    }
+    let scaling = json!({ "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0 });
+    by_config("llama-3", "rope_scaling", scaling, &["rope_scaling.high_freq_factor"]);
+    by_config("mistral", "rope_scaling", "llama3", &["rope_scaling", "an object"]);
+    // As newer versions of transformers write them.
+    let parameters = json!({ "rope_type": "yarn", "rope_theta": 500.0 });
+    by_config("qwen3", "rope_parameters", parameters, &["rope_parameters.rope_type", "yarn"]);
+}
+
+#[test]
+fn tensors_that_do_not_fit() {
+    by_config("gpt2-gelu", "n_layer", 3, &["transformer.h.2.attn.c_attn.weight", "more"]);
+    by_config("gpt2-gelu", "n_inner", 64, &["h.0.mlp.c_fc.weight", "[32, 128]", "[32, 64]"]);
+    let wider = ["model.embed_tokens.weight", "[320, 32]", "[321, 32]"];
+    by_config("llama-2", "vocab_size", 321, &wider);
+    by_config("llama-3", "tie_word_embeddings", false, &["lacks", "lm_head.weight"]);
+    by_config("llama-2", "attention_bias", false, &["no place", "self_attn.k_proj.bias"]);
+    by_config("qwen3", "head_dim", 8, &["self_attn.q_proj.weight", "[64, 32]", "[32, 32]"]);
+
+    let lacking = altered(
+        "gpt2-gelu",
+        |_| {},
+        |tensors| tensors.retain(|(name, _)| !name.contains("ln_f.bias")),
+    );
+    refused(&lacking, &["lacks", "transformer.ln_f.bias"]);
+    let stranger = |tensors: &mut Vec<(String, Tensor)>| {
+        let tensor = Tensor::zeros([2], (Kind::Float, Device::Cpu));
+        tensors.push(("adapter.weight".to_owned(), tensor));
+    };
+    refused(&altered("gpt2-gelu", |_| {}, stranger), &["no place", "adapter.weight"]);
+    let whole = changed("gpt2-gelu", "wpe.weight", |tensor| tensor.to_kind(Kind::Int64));
+    refused(&whole, &["wpe.weight", "I64"]);
+}
+
+#[test]
+fn weights_that_are_no_numbers() {
+    for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let put = |tensor: &Tensor| {
+            let changed = tensor.copy();
+            let _ = changed.get(1).get(2).fill_(bad);
+            changed
+        };
+        let dir = changed("llama-3", "layers.1.mlp.up_proj.weight", put);
+        let error = refusal(&dir);
+        assert!(matches!(error, ModelError::NotFinite { .. }), "{error}");
+        refused(&dir, &["model.layers.1.mlp.up_proj.weight"]);
+        // Where only the first block is wanted, the second one's weights are not looked at.
+        let mut model = Model::open_unloaded(dir.path(), Device::Cpu, Dtype::F32).unwrap();
+        model.load_blocks(0).unwrap();
+        assert!(model.load_blocks(1).is_err());
+    }
+}
+
+/// A fixture with the tensor whose name ends in `end` changed.
+fn changed(name: &str, end: &str, change: impl Fn(&Tensor) -> Tensor) -> tempfile::TempDir {
+    altered(
+        name,
+        |_| {},
+        |tensors| {
+            let (_, tensor) = tensors.iter_mut().find(|(name, _)| name.ends_with(end)).unwrap();
+            *tensor = change(tensor);
+        },
+    )
+}
+
+#[test]
+fn a_tokenizer_of_another_model() {
+    let alter = |name: &str, change: &dyn Fn(&mut Value)| {
+        let dir = altered(name, |_| {}, |_| {});
+        let path = dir.path().join("tokenizer.json");
+        let mut tokenizer = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        change(&mut tokenizer);
+        fs::write(path, tokenizer.to_string()).unwrap();
+        dir
+    };
+    let larger =
+        alter("gpt2-gelu", &|tokenizer| tokenizer["model"]["vocab"]["Tallinn"] = 320.into());
+    refused(&larger, &["\"Tallinn\"", "320", "vocab_size"]);
+    assert!(refusal(&larger).hint().unwrap().contains("tokenizer.json"));
+
+    // A token that was added later and never trained is no harm until a text has it.
+    let added = alter("gpt2-gelu", &|tokenizer| {
+        let mut token = tokenizer["added_tokens"][0].clone();
+        token["id"] = 320.into();
+        token["content"] = "<pad>".into();
+        tokenizer["added_tokens"].as_array_mut().unwrap().push(token);
+    });
+    let model = Model::open(added.path(), Device::Cpu, Dtype::F32).unwrap();
+    assert!(model.tokens().encode("Paris").is_ok());
+    let error = model.tokens().encode("Paris<pad>").unwrap_err();
+    assert!(matches!(error, ModelError::Vocabulary { id: 320, vocabulary: 320, .. }), "{error}");
+
+    let broken = altered("gpt2-gelu", |_| {}, |_| {});
+    fs::write(broken.path().join("tokenizer.json"), "{}").unwrap();
+    refused(&broken, &["tokenizer.json"]);
+}
