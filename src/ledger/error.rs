@@ -269,12 +269,12 @@ impl LedgerError {
     #[must_use]
     pub fn class(&self) -> Class {
         match self {
-            Self::Weights { .. } | Self::Base { .. } | Self::Shape { .. } | Self::Object(_) => {
-                Class::Damage
-            }
-            Self::Stage(StageError::Object(_)) | Self::Lexicon(LexiconError::Object(_)) => {
-                Class::Damage
-            }
+            Self::Weights { .. }
+            | Self::Base { .. }
+            | Self::Shape { .. }
+            | Self::Object(_)
+            | Self::Stage(StageError::Object(_))
+            | Self::Lexicon(LexiconError::Object(_)) => Class::Damage,
             Self::Store(error) if error.is_damage() => Class::Damage,
             Self::Engine(EngineError::Settings(_) | EngineError::Request { .. }) => Class::Refused,
             Self::Engine(_) => Class::Engine,

@@ -74,11 +74,17 @@ impl Change {
         }
     }
 
-    /// Replaces the stage.
+    /// Replaces the stage; an empty one is not stored.
     pub(super) fn staging(mut self, was: &Stage, to: &Stage) -> Self {
-        let (old, _) = stored(was);
-        let (new, objects) = stored(to);
-        self.objects.extend(objects);
+        let mut store = |stage: &Stage, keep: bool| {
+            let mut draft = Draft::new(&Nothing);
+            let id = (!stage.is_empty()).then(|| *stage.store(&mut draft).as_bytes());
+            if keep && id.is_some() {
+                self.objects.extend(draft.into_new());
+            }
+            id
+        };
+        let (old, new) = (store(was, false), store(to, true));
         self.roots.push(RootUpdate { name: STAGE.to_owned(), old, new });
         self
     }
@@ -194,16 +200,6 @@ impl Ledger<'_> {
             other => other.into(),
         })
     }
-}
-
-/// The hash of a stage and the objects it is stored as; an empty one is not stored.
-fn stored(stage: &Stage) -> (Option<[u8; 32]>, BTreeMap<[u8; 32], Vec<u8>>) {
-    if stage.is_empty() {
-        return (None, BTreeMap::new());
-    }
-    let mut draft = Draft::new(&Nothing);
-    let id = stage.store(&mut draft);
-    (Some(*id.as_bytes()), draft.into_new())
 }
 
 impl Change {

@@ -16,6 +16,7 @@ mod fact;
 mod fact_stage;
 mod fact_tree;
 mod flips;
+mod format;
 mod history;
 mod ledger;
 mod merge;

@@ -10,7 +10,7 @@ use kledger::{
         Fact, Staged, StoredStage, Words,
         tree::{Long, Node},
     },
-    ledger::{Commit, Report, Spec, StatisticsRecord},
+    ledger::{Commit, Report, Spec, Stash, StatisticsRecord, Unfinished},
     store::ZMemo,
 };
 use libfuzzer_sys::fuzz_target;
@@ -33,6 +33,8 @@ fuzz_target!(|bytes: &[u8]| {
     canonical::<Node<Staged>>(bytes);
     canonical::<Long<Staged>>(bytes);
     canonical::<StoredStage>(bytes);
+    canonical::<Unfinished>(bytes);
+    canonical::<Stash>(bytes);
     canonical::<TensorFile>(bytes);
     canonical::<Delta>(bytes);
     canonical::<Lineage>(bytes);

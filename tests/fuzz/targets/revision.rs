@@ -3,12 +3,15 @@
 
 #![no_main]
 
-use kledger::{ledger::revision::Revision, store::check_ref_name};
+use kledger::{ledger::revision::{Range, Revision}, store::check_ref_name};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
     let parsed = Revision::parse(text);
     if let Err(error) = &parsed {
+        assert!(!error.to_string().is_empty());
+    }
+    if let Err(error) = Range::parse(text.split(' ')) {
         assert!(!error.to_string().is_empty());
     }
     // A branch can be named in a revision, and then means that branch.
