@@ -20,6 +20,8 @@ impl Objects for Nothing {
 type Facts = BTreeMap<u8, u8>;
 /// What a commit does: by subject, the new object or nothing.
 type Step = BTreeMap<u8, Option<u8>>;
+/// Says what is to hold.
+type Choice = fn(&Clash<Fact>) -> Option<Fact>;
 
 fn iri(what: &str, n: u8) -> Iri {
     Iri::new(&format!("https://example.org/{what}/{n}")).unwrap()
@@ -163,7 +165,7 @@ proptest! {
         let theirs = commit(&mut draft, &base, &right, "right");
         let sides = [&base, &ours, &theirs];
         let open = combine(&mut draft, sides, Favour::Nobody, &BTreeMap::new()).unwrap().open;
-        let (favour, choice): (_, fn(&Clash<Fact>) -> Option<Fact>) = match said {
+        let (favour, choice): (_, Choice) = match said {
             0 => (Favour::Ours, |clash| clash.ours.clone()),
             1 => (Favour::Theirs, |clash| clash.theirs.clone()),
             2 => (Favour::Base, |clash| clash.base.clone()),

@@ -197,7 +197,7 @@ impl Repo {
         let ledger = self.read()?;
         let unfinished = ledger.unfinished_task(task)?;
         Change::default().rooting(UNFINISHED, Some(&unfinished), None).apply(&ledger, actor)?;
-        Run::of(&unfinished, None).report(&ledger, Outcome::Aborted)
+        Run::of(unfinished, None).report(&ledger, Outcome::Aborted)
     }
 
     /// Takes in one commit after the other until none is left, which moves HEAD's branch, or there is
@@ -210,7 +210,7 @@ impl Repo {
         mut open: Option<OpenEngine<'_>>,
         progress: &mut dyn Progress,
     ) -> Result<ProceedReport, LedgerError> {
-        let mut run = Run::of(&unfinished, stored);
+        let mut run = Run::of(unfinished, stored);
         loop {
             let ledger = self.read()?;
             match run.look_ahead(&ledger)? {
@@ -355,8 +355,7 @@ struct Run {
 }
 
 impl Run {
-    fn of(task: &Unfinished, stored: Option<Unfinished>) -> Self {
-        let task = task.clone();
+    const fn of(task: Unfinished, stored: Option<Unfinished>) -> Self {
         Self { task, stored, made: Vec::new(), dropped: Vec::new(), conflicts: Vec::new() }
     }
 

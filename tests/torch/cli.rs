@@ -50,7 +50,7 @@ fn run(dir: &TempDir, words: &[&str]) -> Output {
 
 /// The data of a report, checked against the schema.
 #[track_caller]
-fn line(dir: &TempDir, words: &[&str]) -> Value {
+pub(crate) fn line(dir: &TempDir, words: &[&str]) -> Value {
     let output = run(dir, &[words, &["--json"]].concat());
     let value: Value = serde_json::from_slice(&output.stdout).unwrap();
     let schema: Value = serde_json::from_str(SCHEMA).unwrap();

@@ -9,4 +9,6 @@ mod crash;
 mod editor;
 mod engine;
 mod family;
+#[cfg(feature = "cli")]
+mod merge;
 mod refusal;
