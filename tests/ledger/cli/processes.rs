@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use fs4::fs_std::FileExt;
 use kledger::ledger::{
     Repo, Silent,
     verb::{fsck::FsckOptions, log::LogOptions},
@@ -192,12 +193,14 @@ fn overtaken(sandbox: &Sandbox) -> bool {
     }
     signal("-STOP");
     let lock = fs::File::open(sandbox.root().join(".kledger/lock")).unwrap();
-    if lock.try_lock().is_err() || fs::read_to_string(&log).unwrap().contains("put in place") {
+    if !FileExt::try_lock_exclusive(&lock).unwrap()
+        || fs::read_to_string(&log).unwrap().contains("put in place")
+    {
         signal("-CONT");
         slow.wait_with_output().unwrap();
         return false;
     }
-    lock.unlock().unwrap();
+    drop(lock);
     sandbox.run(&["reset", "HEAD~2"]).done();
     let before = sandbox.state();
     signal("-CONT");
