@@ -349,7 +349,7 @@ fn interrogate(place: &Place, model: &Model) {
         let answer = engine.answer(&[probe], &mut Silent).unwrap().remove(0);
         assert_eq!(answer.text, expected, "{}", prompt(key));
     }
-    std::fs::remove_dir_all(dir).unwrap();
+    fs::remove_dir_all(dir).unwrap();
 }
 
 fn run(seed: u64) {
