@@ -16,6 +16,7 @@ use crate::delta::Dtype;
     max_term_width = 100,
     subcommand_required = true,
     arg_required_else_help = true,
+    disable_help_subcommand = true,
     after_help = AFTER_HELP
 )]
 pub struct Cli {
@@ -29,7 +30,7 @@ pub struct Cli {
 
 const AFTER_HELP: &str = "\
 A revision is a commit id or the beginning of one, a branch, a tag, HEAD, HEAD~2 (two commits
-before), or main@{1} (where main was before its last move).
+before), or main@{1} (where main was before its last move): see kledger help revisions.
 
 Exit codes: 0 done, 1 refused, 2 wrong usage, 3 damage found, 4 model or device, 130 interrupted.";
 

@@ -69,6 +69,14 @@ pub enum CliError {
         /// What was given.
         text: String,
     },
+    /// There is no help on that.
+    #[error("there is no verb and no topic {topic:?}")]
+    Topic {
+        /// What was asked for.
+        topic: String,
+        /// What there is help on.
+        known: Vec<String>,
+    },
     /// The directory to work in is not there.
     #[error("cannot work in {}", dir.display())]
     Dir {
@@ -102,9 +110,11 @@ impl CliError {
                 Class::Damage => Exit::Damage,
                 Class::Engine => Exit::Engine,
             },
-            Self::NoFormat { .. } | Self::Format(_) | Self::Iri { .. } | Self::Setting { .. } => {
-                Exit::Usage
-            }
+            Self::NoFormat { .. }
+            | Self::Topic { .. }
+            | Self::Format(_)
+            | Self::Iri { .. }
+            | Self::Setting { .. } => Exit::Usage,
             Self::Read { .. } | Self::Dir { .. } | Self::NoAuthor | Self::Print(_) => Exit::Refused,
         }
     }
@@ -114,6 +124,9 @@ impl CliError {
     pub fn hint(&self) -> Option<String> {
         let text = match self {
             Self::Ledger(error) => return error.hint(),
+            Self::Topic { known, .. } => {
+                return Some(format!("there is help on: {}", known.join(", ")));
+            }
             Self::NoFormat { .. } => "name it: --format nt|ttl|nq|trig|rdf|jsonld",
             Self::Iri { .. } => "for example: http://www.wikidata.org/entity/Q243",
             Self::Setting { .. } => "for example: --set lambda=3000 or --set 'layers=[2, 3, 4]'",

@@ -14,6 +14,7 @@ pub mod page;
 mod progress;
 pub mod report;
 mod runtime;
+pub mod topics;
 pub mod ui;
 
 use std::process::ExitCode;

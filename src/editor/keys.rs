@@ -2,133 +2,194 @@
 //!
 //! Blocks below the first edited one never change, and a key depends only on tokens up to the
 //! subject's last. So the streams of those tokens are kept as they enter the block that is edited
-//! next, and each block is run once with its new weights to get to the next.
+//! next, and each block is run once with its new weights to get to the next. What texts begin with is
+//! run once for all of them. Streams that do not fit into memory are computed anew for each block.
 
-use std::ops::ControlFlow;
+use std::{collections::BTreeMap, ops::ControlFlow};
 
-use tch::{Kind, Tensor, no_grad};
+use tch::{Device, Kind, Tensor, no_grad};
 
 use super::{
-    lookup::{Asked, Lookup},
+    bucket::numbers,
+    lookup::Asked,
+    openings::{Openings, int},
     tails::run,
 };
-use crate::model::{Attention, Batch, Decoder, Padding, Site};
+use crate::model::{Attention, Decoder, Site, free_memory};
 
 /// Tokens that are computed together; more would only need more memory.
-const TOKENS: usize = 8192;
+const TOKENS: usize = 4096;
 
 /// The streams at and before every subject, as they enter one block.
 #[derive(Debug)]
 pub(super) struct Streams {
     /// The block they enter.
     layer: usize,
-    batches: Vec<Part>,
-    /// Where each request's rows are in the order of the batches, `[requests]`.
-    places: Tensor,
+    requests: usize,
+    openings: Openings,
+    parts: Vec<Part>,
 }
 
-/// Some requests of about the same length.
+/// Some contexts with the same opening and of about the same length, without the opening.
 #[derive(Debug)]
 struct Part {
-    /// Contexts of each request: bare prompts first, then one for each prefix.
-    contexts: i64,
-    /// How many of them are bare.
-    bare: i64,
-    /// `[requests x contexts, tokens, d]`, filled up on the left.
-    hidden: Tensor,
+    opening: usize,
+    ids: Vec<Vec<u32>>,
+    /// The request of each row, i64.
+    requests: Tensor,
+    /// How much each row counts in its request's mean, `[rows, 1]`: bare prompts together as much as
+    /// prefixed ones, 1 in all.
+    weights: Tensor,
+    /// The rows that are their request's first prompt, i64.
+    firsts: Tensor,
     mask: Option<Tensor>,
+    /// `[rows, tokens, d]`, if there is room to keep it.
+    hidden: Option<Tensor>,
 }
 
-/// The keys of some requests at one block.
-#[derive(Debug)]
-pub(super) struct Keys {
-    /// Each request's mean over its contexts, `[requests, in]`: half of that over the bare prompts
-    /// and half of that over the prefixed ones.
-    pub(super) mean: Tensor,
-    /// Every context's key times the root of its weight in that mean, `[contexts of all, in]`.
-    pub(super) every: Tensor,
+/// A context of a request, cut off after its subject.
+struct Row<'a> {
+    request: usize,
+    ids: &'a [u32],
+    weight: f64,
+    is_first: bool,
 }
 
 impl Streams {
-    /// Computes the streams that enter block `layer`.
-    pub(super) fn new(decoder: &Decoder, asked: &[Asked], layer: usize) -> Self {
-        let length = |asked: &Asked| {
-            asked.contexts.iter().map(|text| text.through_subject().len()).max().unwrap_or(0)
-        };
-        let contexts = |asked: &Asked| (asked.contexts.len(), asked.bare);
-        let mut order: Vec<usize> = (0..asked.len()).collect();
-        order.sort_by_key(|&i| (contexts(&asked[i]), length(&asked[i])));
-
-        let mut batches = Vec::new();
-        let mut rest = order.as_slice();
-        while let Some(&first) = rest.first() {
-            let each = contexts(&asked[first]);
-            // The last of the requests is the longest.
-            let fits = |n: &usize| {
-                let last = &asked[rest[n - 1]];
-                contexts(last) == each && n * each.0 * length(last) <= TOKENS
-            };
-            let count = (1..=rest.len()).take_while(fits).last().unwrap_or(1);
-            let (now, later) = rest.split_at(count);
-            let texts = now.iter().flat_map(|&i| &asked[i].contexts);
-            let rows: Vec<Vec<u32>> =
-                texts.map(Lookup::through_subject).map(<[u32]>::to_vec).collect();
-            batches.push(no_grad(|| Part::new(decoder, &rows, each, layer)));
-            rest = later;
+    /// Computes the streams that enter block `layer`. Many texts begin with one of `openings`.
+    pub(super) fn new(
+        decoder: &Decoder,
+        openings: &[Vec<u32>],
+        asked: &[Asked],
+        layer: usize,
+    ) -> Self {
+        let device = decoder.device();
+        let openings = no_grad(|| Openings::new(decoder, openings));
+        let mut alike: BTreeMap<usize, Vec<Row<'_>>> = BTreeMap::new();
+        for (request, asked) in asked.iter().enumerate() {
+            let prefixed = asked.contexts.len() - asked.bare;
+            let share = if prefixed == 0 { 1.0 } else { 0.5 };
+            for (i, text) in asked.contexts.iter().enumerate() {
+                let weight = share / if i < asked.bare { asked.bare } else { prefixed } as f64;
+                let opening = openings.of(text.head());
+                let ids = &text.through_subject()[openings.tokens(opening)..];
+                let row = Row { request, ids, weight, is_first: i == 0 };
+                alike.entry(opening).or_default().push(row);
+            }
         }
-
-        let mut places = vec![0i64; asked.len()];
-        for (place, &i) in (0i64..).zip(&order) {
-            places[i] = place;
+        let mut parts = Vec::new();
+        for (opening, mut rows) in alike {
+            rows.sort_by_key(|row| row.ids.len());
+            let mut rest = rows.as_slice();
+            while !rest.is_empty() {
+                // The last of the rows is the longest.
+                let fits = |n: &usize| n * rest[n - 1].ids.len() <= TOKENS;
+                let count = (1..=rest.len()).take_while(fits).last().unwrap_or(1);
+                parts.push(Part::new(opening, &rest[..count], device));
+                rest = &rest[count..];
+            }
         }
-        Self { layer, batches, places: Tensor::from_slice(&places).to_device(decoder.device()) }
-    }
-
-    /// The keys at the block that the streams enter.
-    pub(super) fn keys(&self, decoder: &Decoder) -> Keys {
-        let parts: Vec<Keys> =
-            self.batches.iter().map(|part| no_grad(|| part.keys(decoder, self.layer))).collect();
-        let cat =
-            |of: fn(&Keys) -> &Tensor| Tensor::cat(&parts.iter().map(of).collect::<Vec<_>>(), 0);
-        Keys {
-            mean: cat(|keys| &keys.mean).index_select(0, &self.places),
-            every: cat(|keys| &keys.every),
+        let mut room = free_memory(device).map_or(1 << 30, |free| free / 8);
+        for part in &mut parts {
+            let tokens = part.ids.iter().map(Vec::len).max().unwrap_or(0) * part.ids.len();
+            let (hidden, mask) = no_grad(|| openings.embed(decoder, part.opening, &part.ids));
+            part.mask = mask;
+            let bytes = 4 * tokens * decoder.spec().width;
+            if bytes <= room {
+                room -= bytes;
+                part.hidden = Some(hidden);
+            }
         }
-    }
-
-    /// The streams at the bare prompts' subjects as they leave block `z_layer`, `[requests, d]`.
-    pub(super) fn values(&self, decoder: &Decoder, z_layer: usize) -> Tensor {
-        let values = |part: &Part| no_grad(|| part.values(decoder, self.layer, z_layer));
-        let found: Vec<Tensor> = self.batches.iter().map(values).collect();
-        Tensor::cat(&found, 0).index_select(0, &self.places)
+        let mut streams = Self { layer: 0, requests: asked.len(), openings, parts };
+        streams.advance(decoder, layer);
+        streams
     }
 
     /// Goes on to block `layer`.
     pub(super) fn advance(&mut self, decoder: &Decoder, layer: usize) {
-        for part in &mut self.batches {
-            let hidden = part.hidden.shallow_clone();
-            let mask = part.mask.as_ref();
-            part.hidden = no_grad(|| run(decoder, self.layer..layer, hidden, &[], mask).0);
-        }
+        no_grad(|| {
+            self.openings.advance(decoder, layer);
+            for part in &mut self.parts {
+                if let Some(hidden) = part.hidden.take() {
+                    let layers = self.layer..layer;
+                    let past = self.openings.past(part.opening, layers.clone());
+                    let (hidden, _) = run(decoder, layers, hidden, past, part.mask.as_ref());
+                    part.hidden = Some(hidden);
+                }
+            }
+        });
         self.layer = layer;
+    }
+
+    /// The keys at the block that the streams enter: each request's mean over its contexts,
+    /// `[requests, in]`. `every` hears all contexts' keys, each times the root of its weight in that
+    /// mean, `[contexts, in]`, some at a time.
+    pub(super) fn keys(&self, decoder: &Decoder, every: &mut dyn FnMut(&Tensor)) -> Tensor {
+        no_grad(|| {
+            let openings = self.openings.ahead(decoder, self.layer + 1);
+            let mut mean: Option<Tensor> = None;
+            for part in &self.parts {
+                let keys = part.keys(decoder, &openings, self.layer); // [rows, in]
+                let shape = [int(self.requests), keys.size()[1]];
+                let mean =
+                    mean.get_or_insert_with(|| Tensor::zeros(shape, (Kind::Float, keys.device())));
+                let _changed_in_place =
+                    mean.index_add_(0, &part.requests, &(&keys * &part.weights));
+                every(&(keys * part.weights.sqrt()));
+            }
+            mean.expect("because an edit has requests")
+        })
+    }
+
+    /// The streams at the first prompts' subjects as they leave block `z_layer`, `[requests, d]`.
+    pub(super) fn values(&self, decoder: &Decoder, z_layer: usize) -> Tensor {
+        no_grad(|| {
+            let openings = self.openings.ahead(decoder, z_layer + 1);
+            let shape = [int(self.requests), int(decoder.spec().width)];
+            let mut values = Tensor::zeros(shape, (Kind::Float, decoder.device()));
+            for part in self.parts.iter().filter(|part| part.firsts.numel() > 0) {
+                let found = part.values(decoder, &openings, self.layer, z_layer);
+                let requests = part.requests.index_select(0, &part.firsts);
+                let _changed_in_place = values.index_copy_(0, &requests, &found);
+            }
+            values
+        })
     }
 }
 
 impl Part {
-    fn new(
-        decoder: &Decoder,
-        rows: &[Vec<u32>],
-        (contexts, bare): (usize, usize),
-        layer: usize,
-    ) -> Self {
-        let batch = Batch::new(rows, Padding::Left, decoder.device());
-        let hidden = decoder.embed(&batch.ids, &batch.positions);
-        let (hidden, _) = run(decoder, 0..layer, hidden, &[], batch.mask.as_ref());
-        let int = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-        Self { contexts: int(contexts), bare: int(bare), hidden, mask: batch.mask }
+    fn new(opening: usize, rows: &[Row<'_>], device: Device) -> Self {
+        let all = |of: fn(&Row<'_>) -> usize| numbers(&rows.iter().map(of).collect::<Vec<_>>());
+        let weights: Vec<f64> = rows.iter().map(|row| row.weight).collect();
+        let firsts: Vec<usize> = (0..rows.len()).filter(|&i| rows[i].is_first).collect();
+        Self {
+            opening,
+            ids: rows.iter().map(|row| row.ids.to_vec()).collect(),
+            requests: all(|row| row.request).to_device(device),
+            weights: Tensor::from_slice(&weights)
+                .to_kind(Kind::Float)
+                .view([-1, 1])
+                .to_device(device),
+            firsts: numbers(&firsts).to_device(device),
+            mask: None,
+            hidden: None,
+        }
     }
 
-    fn keys(&self, decoder: &Decoder, layer: usize) -> Keys {
+    /// The streams as they enter block `layer`, to which `openings` have come and which kept streams
+    /// enter.
+    fn entering(&self, decoder: &Decoder, openings: &Openings, layer: usize) -> Tensor {
+        match &self.hidden {
+            Some(hidden) => hidden.shallow_clone(),
+            None => {
+                let (hidden, mask) = openings.embed(decoder, self.opening, &self.ids);
+                let past = openings.past(self.opening, 0..layer);
+                run(decoder, 0..layer, hidden, past, mask.as_ref()).0
+            }
+        }
+    }
+
+    fn keys(&self, decoder: &Decoder, openings: &Openings, layer: usize) -> Tensor {
         let mut found = None;
         let mut listen = |site: Site, value: &mut Tensor| {
             if site == Site::MlpInner(layer) {
@@ -137,31 +198,24 @@ impl Part {
             }
             ControlFlow::Continue(())
         };
-        let attention = Attention { past: None, mask: self.mask.as_ref() };
-        let _ended_there = decoder.block(layer, &self.hidden, &attention, &mut listen);
-        let keys = found.expect("because every block has an MLP").to_kind(Kind::Float);
-        let inner = keys.size()[1];
-        let weights = self.weights().to_device(keys.device());
-        let keys = keys.view([-1, self.contexts, inner]);
-        let mean = (&keys * &weights).sum_dim_intlist([1i64].as_slice(), false, Kind::Float);
-        Keys { mean, every: (keys * weights.sqrt()).view([-1, inner]) }
+        let past = openings.past(self.opening, layer..layer + 1).first();
+        let attention = Attention { past, mask: self.mask.as_ref() };
+        let hidden = self.entering(decoder, openings, layer);
+        let _ended_there = decoder.block(layer, &hidden, &attention, &mut listen);
+        found.expect("because every block has an MLP").to_kind(Kind::Float)
     }
 
-    /// How much each context counts, `[contexts, 1]`; they add up to 1.
-    fn weights(&self) -> Tensor {
-        let prefixed = self.contexts - self.bare;
-        let share = if prefixed == 0 { 1.0 } else { 0.5 };
-        let of = |n: i64| Tensor::full([n, 1], share / n as f64, (Kind::Float, tch::Device::Cpu));
-        Tensor::cat(&[of(self.bare), of(prefixed)], 0)
-    }
-
-    fn values(&self, decoder: &Decoder, layer: usize, z_layer: usize) -> Tensor {
-        let rows = self.hidden.size()[0];
-        let bare =
-            Tensor::arange_start_step(0, rows, self.contexts, (Kind::Int64, self.hidden.device()));
-        let mask = self.mask.as_ref().map(|mask| mask.index_select(0, &bare));
-        let hidden = self.hidden.index_select(0, &bare);
-        let (hidden, _) = run(decoder, layer..z_layer + 1, hidden, &[], mask.as_ref());
+    fn values(
+        &self,
+        decoder: &Decoder,
+        openings: &Openings,
+        layer: usize,
+        z_layer: usize,
+    ) -> Tensor {
+        let mask = self.mask.as_ref().map(|mask| mask.index_select(0, &self.firsts));
+        let hidden = self.entering(decoder, openings, layer).index_select(0, &self.firsts);
+        let past = openings.past(self.opening, layer..z_layer + 1);
+        let (hidden, _) = run(decoder, layer..z_layer + 1, hidden, past, mask.as_ref());
         hidden.select(1, hidden.size()[1] - 1).to_kind(Kind::Float)
     }
 }

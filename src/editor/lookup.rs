@@ -91,7 +91,7 @@ impl Asked {
         let bare = contexts.len();
         let turns = prompts.iter().cycle().skip(1);
         for (prefix, (before, after)) in prefixes.iter().zip(turns) {
-            contexts.push(look_up(&format!("{prefix}. {before}"), after)?);
+            contexts.push(look_up(&format!("{} {before}", sentence(prefix)), after)?);
         }
         for lookup in &mut contexts {
             lookup.ids.extend(all_but_last);
@@ -104,6 +104,15 @@ impl Asked {
         essence.ids.truncate(essence.subject_last + 1);
         Ok(Self { subject: request.subject.clone(), contexts, bare, essence, target })
     }
+}
+
+/// Tokens that the contexts behind each of `prefixes` begin with, as far as words do not run together.
+pub(super) fn openings(tokens: &Tokens, prefixes: &[String]) -> Result<Vec<Vec<u32>>, ModelError> {
+    prefixes.iter().map(|prefix| Ok(tokens.encode(&sentence(prefix))?.ids)).collect()
+}
+
+fn sentence(prefix: &str) -> String {
+    format!("{prefix}.")
 }
 
 /// Tokens of `target` where it follows `text`, whose own tokens are `ids`, after a space.

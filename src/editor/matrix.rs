@@ -20,6 +20,23 @@ pub(super) fn matrix(tensor: &Tensor) -> Matrix {
     Matrix { rows, cols, data: floats(tensor) }
 }
 
+/// x xᵀ for x `[n, m]`, in x's kind. It is symmetric, so of the blocks beside the diagonal only one
+/// of two is computed.
+pub(super) fn gram(x: &Tensor) -> Tensor {
+    const BLOCK: i64 = 256;
+    let n = x.size()[0];
+    let product = Tensor::zeros([n, n], (x.kind(), x.device()));
+    let mut start = 0;
+    while start < n {
+        let rows = BLOCK.min(n - start);
+        let below = x.narrow(0, start, rows).matmul(&x.narrow(0, 0, start + rows).tr());
+        product.narrow(0, start, rows).narrow(1, 0, start + rows).copy_(&below);
+        product.narrow(0, 0, start).narrow(1, start, rows).copy_(&below.narrow(1, 0, start).tr());
+        start += rows;
+    }
+    product
+}
+
 /// The values of a tensor as f32 in memory, row by row.
 pub(super) fn floats(tensor: &Tensor) -> Vec<f32> {
     let tensor = tensor.detach().to_device(Device::Cpu).to_kind(Kind::Float).contiguous();

@@ -7,10 +7,10 @@ use tch::Tensor;
 use super::{
     error::EditError,
     keys::Streams,
-    lookup::Asked,
-    matrix::{matrix, tensor},
+    lookup::{Asked, openings},
+    matrix::{floats, matrix, tensor},
     settings::{Settings, ZOn},
-    solve::{Prior, Solver},
+    solve::{Prior, Solver, System},
     z,
 };
 use crate::{
@@ -26,7 +26,10 @@ pub const NAME: &str = "memit";
 pub const VERSION: u32 = 1;
 
 /// Keys whose cosine is above this are the same look-up to the model.
-const SAME_KEY: f64 = 0.99;
+const SAME_KEY: f32 = 0.99;
+
+/// Keys that are compared with all earlier ones together.
+const ROWS: i64 = 1024;
 
 /// Finds the change of weights that makes `job.requests` true in `job.version`, with the base's
 /// weights in `model` before and after. `job.settings` is read by the caller, into `settings`.
@@ -47,45 +50,55 @@ pub fn edit(
         .iter()
         .map(|&layer| Ok((layer, model.edit_site(layer)?)))
         .collect::<Result<_, EditError>>()?;
+    let openings = openings(model.tokens(), job.prefixes)?;
     let mut workbench = Workbench::new(model);
 
     // 1. What each fact should look like at the z layer.
     let base_z = match settings.z_on {
-        ZOn::Base => Some(wanted(workbench.model, &asked, settings, job, progress)?),
+        ZOn::Base => Some(wanted(workbench.model, &openings, &asked, settings, job, progress)?),
         ZOn::Current => None,
     };
     let mut weights = workbench.load(job.version, &sites)?;
     let (z, traces) = match base_z {
         Some(found) => found,
-        None => wanted(workbench.model, &asked, settings, job, progress)?,
+        None => wanted(workbench.model, &openings, &asked, settings, job, progress)?,
     };
 
     // 2. Each layer in turn takes its share of what is missing.
     let device = workbench.model.decoder().device();
     let wanted = tensor(&z, device); // [n, d]
-    let mut streams = Streams::new(workbench.model.decoder(), &asked, settings.layers[0]);
+    let mut streams =
+        Streams::new(workbench.model.decoder(), &openings, &asked, settings.layers[0]);
     let mut layers = BTreeMap::new();
     let mut notes = Vec::new();
     progress.start("layers", Some(sites.len() as u64));
     for (i, (layer, site)) in sites.iter().enumerate() {
         let decoder = workbench.model.decoder();
         streams.advance(decoder, *layer);
-        let keys = streams.keys(decoder); // K, [n, in]
+        let mut system = System::new(prior(settings, job, site)?, device);
+        if let Some(past) = past_keys(settings, job.version, site) {
+            system.hold(&past.tr());
+        }
+        let keys = streams.keys(decoder, &mut |every| {
+            if settings.every_context {
+                system.hold(&every.tr());
+            }
+        }); // K, [n, in]
+        if !settings.every_context {
+            system.hold(&keys.tr());
+        }
         if i == 0 {
-            notes.extend(crowded(&keys.mean, job));
+            notes.extend(crowded(&keys, job));
         }
         let missing = &wanted - streams.values(decoder, settings.z_layer()); // [n, d]
         let share = missing / (sites.len() - i) as f64; // R
-        let past = past_keys(settings, job.version, site); // P, [m, in]
-        let held = if settings.every_context { &keys.every } else { &keys.mean };
-        let prior = prior(settings, job, site)?;
         let adjusted = solver
-            .adjusted_keys(&site.tensor, &prior, &past.tr(), &held.tr(), &keys.mean.tr())
+            .adjusted_keys(&site.tensor, &system, &keys.tr())
             .map_err(|source| EditError::Singular { tensor: site.tensor.clone(), source })?;
         let change = LayerEdit {
             left: matrix(&share.tr()),
             right: matrix(&adjusted.tr()),
-            keys: matrix(&keys.mean),
+            keys: matrix(&keys),
         };
 
         // 3. The next layer sees exactly the weights that a checkout of this edit would have.
@@ -109,6 +122,7 @@ fn ask(model: &Model, settings: &Settings, job: &EditJob<'_>) -> Result<Vec<Aske
 /// Z, `[n, d]`: what is known already, and the rest by optimisation on the model as it is.
 fn wanted(
     model: &Model,
+    openings: &[Vec<u32>],
     asked: &[Asked],
     settings: &Settings,
     job: &EditJob<'_>,
@@ -117,7 +131,7 @@ fn wanted(
     let known = |i: usize| job.known_z.get(i).and_then(Option::as_ref);
     let unknown: Vec<(usize, &Asked)> =
         asked.iter().enumerate().filter(|(i, _)| known(*i).is_none()).collect();
-    let mut found = z::find(model.decoder(), &unknown, settings, progress)?.into_iter();
+    let mut found = z::find(model.decoder(), openings, &unknown, settings, progress)?.into_iter();
     let mut z = Matrix::zeros(asked.len(), model.spec().width);
     let mut traces = Vec::new();
     for (i, row) in z.data.chunks_exact_mut(z.cols).enumerate() {
@@ -133,13 +147,10 @@ fn wanted(
     Ok((z, traces))
 }
 
-fn past_keys(settings: &Settings, version: &Version, site: &EditSite) -> Tensor {
-    let past = if settings.carry {
-        version.past_keys(&site.tensor, site.inputs)
-    } else {
-        Matrix::zeros(0, site.inputs)
-    };
-    tensor(&past, tch::Device::Cpu)
+/// P, `[m, in]`, if there are any.
+fn past_keys(settings: &Settings, version: &Version, site: &EditSite) -> Option<Tensor> {
+    let past = settings.carry.then(|| version.past_keys(&site.tensor, site.inputs))?;
+    (past.rows > 0).then(|| tensor(&past, tch::Device::Cpu))
 }
 
 fn prior<'a>(
@@ -163,14 +174,19 @@ fn prior<'a>(
 /// subject do when the prompt begins with it: says which.
 fn crowded(keys: &Tensor, job: &EditJob<'_>) -> Option<String> {
     let unit = keys / keys.norm_scalaropt_dim(2, [1i64].as_slice(), true);
+    let count = unit.size()[0];
     let mut pairs = Vec::new();
-    for i in 1..job.requests.len() {
-        let row = i64::try_from(i).unwrap_or(i64::MAX);
-        let (cosine, nearest) = unit.narrow(0, 0, row).mv(&unit.get(row)).max_dim(0, false);
-        if cosine.double_value(&[]) > SAME_KEY {
-            let nearest = usize::try_from(nearest.int64_value(&[])).unwrap_or(0);
-            pairs.push((&job.requests[nearest], &job.requests[i]));
-        }
+    let mut start = 0;
+    while start < count {
+        let rows = ROWS.min(count - start);
+        let cosines = unit.narrow(0, start, rows).matmul(&unit.narrow(0, 0, start + rows).tr());
+        let (cosines, nearest) = cosines.tril(start - 1).max_dim(1, false);
+        let nearest = Vec::<i64>::try_from(nearest).expect("because it is a vector of i64");
+        let request = |row: i64| &job.requests[usize::try_from(row).unwrap_or_default()];
+        let found = (start..).zip(floats(&cosines).into_iter().zip(nearest));
+        let same = found.filter(|(_, (cosine, _))| *cosine > SAME_KEY);
+        pairs.extend(same.map(|(row, (_, nearest))| (request(nearest), request(row))));
+        start += rows;
     }
     let (a, b) = pairs.first()?;
     Some(format!(

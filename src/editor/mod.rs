@@ -11,12 +11,15 @@
 //! This module knows nothing of commits.
 
 mod adam;
+mod bucket;
 mod error;
 mod keys;
 mod lookup;
 mod matrix;
 mod memit;
+mod openings;
 mod prefixes;
+mod search;
 mod settings;
 mod solve;
 mod statistics;
@@ -28,5 +31,5 @@ pub(crate) use lookup::continuation;
 pub use memit::{NAME, VERSION, edit};
 pub use prefixes::sample_prefixes;
 pub use settings::{ModelSize, Settings, SettingsError, ZOn};
-pub use solve::{Prior, Singular, Solver};
+pub use solve::{Prior, Singular, Solver, System};
 pub use statistics::{sample_documents, second_moments};

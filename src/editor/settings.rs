@@ -25,6 +25,10 @@ const FAMILIES: &[(&[&str], &str)] =
 /// What all presets and all models without one are laid over.
 const COMMON: &str = include_str!("presets/common.toml");
 
+/// What `faithful = true` lays over the preset: the choices of the reference implementation. The key is
+/// not a setting itself; what it stands for is recorded.
+const FAITHFUL: &str = include_str!("presets/faithful.toml");
+
 /// What settings are checked against.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelSize {
@@ -117,7 +121,8 @@ impl Settings {
         Self::over_preset("", model)
     }
 
-    /// Reads settings, taking what they leave out from the model's preset, and checks them.
+    /// Reads settings, taking what they leave out from the model's preset, and checks them. With
+    /// `faithful = true` among them the preset does as the reference implementation does.
     ///
     /// # Errors
     /// When a key is unknown, a value is out of range or a layer does not exist.
@@ -131,7 +136,13 @@ impl Settings {
         for preset in family.map(|(_, text)| text).into_iter().chain(known.map(|row| &row.4)) {
             table.extend(parse(preset)?);
         }
-        table.extend(parse(text)?);
+        let mut text = parse(text)?;
+        match text.remove("faithful") {
+            None | Some(toml::Value::Boolean(false)) => {}
+            Some(toml::Value::Boolean(true)) => table.extend(parse(FAITHFUL)?),
+            Some(other) => require(false, "faithful", "true or false", || other.to_string())?,
+        }
+        table.extend(text);
         let mut settings: Self = table.try_into().map_err(|e: toml::de::Error| parse_error(&e))?;
         let last = model.layers - 1;
         settings.v_loss_layer.get_or_insert(last);
@@ -277,6 +288,19 @@ mod tests {
         );
         assert_eq!((settings.v_weight_decay, settings.kl_factor), (0.5, 0.0625));
         assert_eq!((settings.mom2_update_weight, settings.v_loss_layer), (20000.0, Some(47)));
+    }
+
+    #[test]
+    fn faithful_settings_are_the_references_and_may_be_changed() {
+        let settings = Settings::over_preset("faithful = true\nridge = 1e-3", &xl()).unwrap();
+        assert!(!settings.carry && !settings.every_context && !settings.rephrase);
+        assert_eq!((settings.z_on, settings.early_stop_loss), (ZOn::Current, 0.05));
+        assert_eq!((settings.ridge, settings.v_num_grad_steps), (0.001, 20));
+        assert!(!settings.canonical().contains("faithful"), "what it stands for is recorded");
+        let plain = Settings::preset(&xl()).unwrap();
+        assert_eq!(Settings::over_preset("faithful = false", &xl()).unwrap(), plain);
+        let mistake = Settings::over_preset("faithful = 1", &xl()).unwrap_err().to_string();
+        assert_eq!(mistake, "faithful must be true or false, found 1");
     }
 
     #[test]

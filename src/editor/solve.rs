@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use tch::{Device, Kind, Tensor};
 
-use super::matrix::tensor;
+use super::matrix::{gram, tensor};
 use crate::delta::Matrix;
 
 /// Solves the systems of one model's layers and remembers the factors of their C₀, which are the
@@ -48,9 +48,43 @@ pub struct Prior<'a> {
 #[error("C is not positive definite: it was taken from too little text, or ridge is too small")]
 pub struct Singular;
 
+/// What a layer is to hold, as columns `[in, _]` as long as they are few, else added up to A.
+#[derive(Debug)]
+pub struct System<'a> {
+    prior: Prior<'a>,
+    device: Device,
+    columns: Vec<Tensor>,
+    sum: Option<Tensor>,
+}
+
+impl<'a> System<'a> {
+    /// Only the prior, on `device`.
+    #[must_use]
+    pub const fn new(prior: Prior<'a>, device: Device) -> Self {
+        Self { prior, device, columns: Vec::new(), sum: None }
+    }
+
+    /// Adds keys `[in, _]` to be held: a column each.
+    pub fn hold(&mut self, keys: &Tensor) {
+        let keys = keys.to_device(self.device).to_kind(Kind::Double);
+        if let Some(sum) = &mut self.sum {
+            *sum += gram(&keys);
+            return;
+        }
+        self.columns.push(keys);
+        let total: i64 = self.columns.iter().map(|keys| keys.size()[1]).sum();
+        if 2 * total > self.columns[0].size()[0] {
+            let mut sum = self.prior.weighted(self.device);
+            for keys in self.columns.drain(..) {
+                sum += gram(&keys);
+            }
+            self.sum = Some(sum);
+        }
+    }
+}
+
 impl Solver {
-    /// A⁻¹ K, `[in, n]`, for the keys `keys` `[in, n]`, the keys `held` `[in, h]` (H) that the system
-    /// has for them and the earlier keys `past` `[in, m]`, on the device of `keys` and in f64. `layer`
+    /// A⁻¹ K, `[in, n]`, for the keys `keys` `[in, n]`, on the device of `system` and in f64. `layer`
     /// names the tensor whose C₀ factor is remembered.
     ///
     /// # Errors
@@ -58,28 +92,26 @@ impl Solver {
     pub fn adjusted_keys(
         &mut self,
         layer: &str,
-        prior: &Prior<'_>,
-        past: &Tensor,
-        held: &Tensor,
+        system: &System<'_>,
         keys: &Tensor,
     ) -> Result<Tensor, Singular> {
-        let keys = keys.to_kind(Kind::Double);
-        let f64_there = |t: &Tensor| t.to_kind(Kind::Double).to_device(keys.device());
-        let columns = Tensor::cat(&[f64_there(past), f64_there(held)], 1); // U = [P H]
-        let (inputs, total) = columns.size2().expect("because keys are matrices");
-        if 2 * total <= inputs {
-            // Woodbury: A⁻¹ K = X − C₀⁻¹ U (1 + Uᵀ C₀⁻¹ U)⁻¹ Uᵀ X for X = C₀⁻¹ K, a small system once
-            // C₀ is factored.
-            let lower = self.factor(layer, prior, keys.device())?;
-            let free = keys.cholesky_solve(lower, false); // X
-            let solved = columns.cholesky_solve(lower, false); // C₀⁻¹ U
-            let inner =
-                columns.tr().matmul(&solved) + Tensor::eye(total, (Kind::Double, keys.device()));
-            let bound = columns.tr().matmul(&free).cholesky_solve(&cholesky(&inner)?, false);
-            return Ok(free - solved.matmul(&bound));
+        let keys = keys.to_device(system.device).to_kind(Kind::Double);
+        if let Some(sum) = &system.sum {
+            return Ok(keys.cholesky_solve(&cholesky(sum)?, false));
         }
-        let system = prior.weighted(keys.device()) + columns.matmul(&columns.tr());
-        Ok(keys.cholesky_solve(&cholesky(&system)?, false))
+        // Woodbury: A⁻¹ K = X − C₀⁻¹ U (1 + Uᵀ C₀⁻¹ U)⁻¹ Uᵀ X for X = C₀⁻¹ K and the columns U, a
+        // small system once C₀ is factored.
+        let lower = self.factor(layer, &system.prior, system.device)?;
+        let free = keys.cholesky_solve(lower, false); // X
+        if system.columns.is_empty() {
+            return Ok(free);
+        }
+        let columns = Tensor::cat(&system.columns, 1); // U
+        let solved = columns.cholesky_solve(lower, false); // C₀⁻¹ U
+        let one = Tensor::eye(columns.size()[1], (Kind::Double, system.device));
+        let inner = columns.tr().matmul(&solved) + one;
+        let bound = columns.tr().matmul(&free).cholesky_solve(&cholesky(&inner)?, false);
+        Ok(free - solved.matmul(&bound))
     }
 
     fn factor(

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, ops::ControlFlow};
 
 use tch::{Kind, Tensor, no_grad};
 
-use super::{error::EditError, matrix::matrix};
+use super::{
+    error::EditError,
+    matrix::{gram, matrix},
+};
 use crate::{
     ledger::{Progress, Statistics},
     model::{Batch, Choice, Model, Padding, Site},
@@ -135,7 +138,7 @@ fn add(model: &Model, pieces: &[Vec<u32>], sums: &mut [(usize, String, Tensor)])
         if let Some((.., sum)) = sums.iter_mut().find(|(layer, ..)| *layer == at) {
             let width = sum.size()[0];
             let keys = value.reshape([-1, width]).index_select(0, &real).to_kind(Kind::Float);
-            *sum += keys.tr().matmul(&keys).to_kind(Kind::Double);
+            *sum += gram(&keys.tr()).to_kind(Kind::Double);
         }
         if last == Some(at) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };

@@ -39,6 +39,22 @@ pub enum LedgerError {
         /// What is wrong, and where.
         source: Box<toml::de::Error>,
     },
+    /// There is no such setting.
+    #[error("there is no setting {key}")]
+    NoSetting {
+        /// The name.
+        key: String,
+        /// Names that look like it.
+        near: Vec<String>,
+    },
+    /// A setting cannot have that value.
+    #[error("{key} cannot be set to that")]
+    Setting {
+        /// Its name.
+        key: String,
+        /// Why not.
+        source: Box<toml::de::Error>,
+    },
     /// A requirement is not spelled as one.
     #[error(transparent)]
     Requirement(#[from] RequirementError),
@@ -76,9 +92,41 @@ pub enum LedgerError {
     /// The stage is empty.
     #[error("nothing to commit")]
     NothingStaged,
+    /// A search goes on already.
+    #[error("a bisection is going on already")]
+    Bisecting,
+    /// No search is going on.
+    #[error("no bisection is going on")]
+    NotBisecting,
+    /// The good commit of a search is not one that led to the bad one.
+    #[error("{good:.12}, said to be good, did not lead to {bad:.12}, said to be bad")]
+    NotBefore {
+        /// The good commit.
+        good: Id<Commit>,
+        /// The bad one.
+        bad: Id<Commit>,
+    },
+    /// Both ends of a search answer alike.
+    #[error(
+        "{good:.12} and {bad:.12} {} what is expected after {prompt:?}",
+        if *expected { "both say" } else { "do not say" }
+    )]
+    SameAnswer {
+        /// The good commit.
+        good: Id<Commit>,
+        /// The bad one.
+        bad: Id<Commit>,
+        /// What they were asked.
+        prompt: String,
+        /// Whether they say it.
+        expected: bool,
+    },
     /// The operation log is at its beginning.
     #[error("nothing to undo")]
     NothingToUndo,
+    /// Nothing is undone, or something else was done since.
+    #[error("nothing to redo")]
+    NothingToRedo,
     /// A commit must say why.
     #[error("a commit needs a message")]
     NoMessage,
@@ -292,9 +340,18 @@ impl LedgerError {
             Self::NoFactAt { .. } => {
                 "name subject and predicate by IRI, or as reports do: kledger blame lists all"
             }
+            Self::Bisecting => "kledger bisect shows where it is, kledger bisect reset ends it",
+            Self::NotBisecting => "begin one: kledger bisect start [BAD [GOOD...]]",
+            Self::NotBefore { .. } => {
+                "name a good commit that is in the history of the bad one; for a change for the \
+                 better call good what is bad"
+            }
+            Self::SameAnswer { .. } => {
+                "see what versions say: kledger ask PROMPT --at REV --vs REV"
+            }
             Self::NothingStaged => "stage facts first: kledger add FILE",
             Self::NoMessage => "say why: kledger commit -m MESSAGE",
-            Self::NothingToUndo => "kledger log shows what was done",
+            Self::NothingToUndo | Self::NothingToRedo => "kledger op log shows what was done",
             Self::Unmet { .. } => {
                 "the facts are still staged; change the settings, the facts or the requirement and \
                  commit again, which will not have to look for what it has found"
@@ -336,7 +393,8 @@ impl LedgerError {
             Self::Engine(EngineError::Interrupted) => {
                 "the facts are still staged and what was found is kept"
             }
-            Self::NoRef { near, .. } if !near.is_empty() => {
+            Self::NoSetting { near, .. } if near.is_empty() => "kledger config lists all",
+            Self::NoRef { near, .. } | Self::NoSetting { near, .. } if !near.is_empty() => {
                 return Some(format!("did you mean {}?", near.join(" or ")));
             }
             Self::Revision(error) => return error.hint(),

@@ -11,6 +11,7 @@
 //! caller.
 
 mod about;
+mod bisection;
 mod check;
 mod combine;
 mod commit;
@@ -32,6 +33,8 @@ mod repo;
 pub mod revision;
 mod sample;
 mod stash;
+mod suspects;
+mod undone;
 mod unfinished;
 pub mod verb;
 mod version;

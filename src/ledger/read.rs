@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     checkpoint::Base,
-    codec::{self, ObjectError, Objects},
+    codec::{self, Object, ObjectError, Objects},
     fact::{Lexicon, LexiconTree, Stage},
     id::Id,
     store::{Head, Session},
@@ -135,6 +135,12 @@ impl Ledger<'_> {
             }
         }
         Ok(Earlier { specs, statistics })
+    }
+
+    /// The object that is current under `name`.
+    pub(super) fn root<T: Object>(&self, name: &str) -> Result<Option<T>, LedgerError> {
+        let root = self.session.root(name)?;
+        Ok(root.map(|hash| codec::get(self, Id::<T>::from_bytes(hash))).transpose()?)
     }
 
     /// What the next commit will do.

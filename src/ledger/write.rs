@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Actor, Commit, LedgerError, StatisticsRecord,
+    bisection::BISECTION,
     read::{Ledger, STAGE, STATISTICS},
     refs::{branch_ref, tag_ref},
     stash::STASH,
@@ -15,6 +16,9 @@ use crate::{
     id::Id,
     store::{Head, Operation, RefChange, RootUpdate, StoreError, Transaction, ZMemo},
 };
+
+/// A name, and what it is moved from and to.
+type Move<'a, T> = (&'a String, Option<T>, Option<T>);
 
 /// What a verb changes. Whatever it does not name stays. Each part says what it was when the verb
 /// read it; if that is no longer so, nothing is changed.
@@ -105,26 +109,42 @@ impl Change {
     }
 
     /// Puts back what `operation`, the newest one not yet undone by this change, changed of refs, HEAD,
-    /// stage and stash.
-    pub(super) fn undoing(mut self, operation: &Operation) -> Self {
-        for update in &operation.refs {
-            match self.refs.iter_mut().find(|change| change.name == update.name) {
-                Some(change) => change.new = update.old,
-                None => self = self.moving(update.name.clone(), update.new, update.old),
+    /// stage, stash and bisection.
+    pub(super) fn undoing(self, operation: &Operation) -> Self {
+        let refs = operation.refs.iter().map(|update| (&update.name, update.new, update.old));
+        let head = operation.head.as_ref().map(|head| (&head.new, &head.old));
+        let roots = undoable(operation).map(|update| (&update.name, update.new, update.old));
+        self.making(refs, head, roots)
+    }
+
+    /// Makes the moves of `operation` again, on top of what this change makes already.
+    pub(super) fn redoing(self, operation: &Operation) -> Self {
+        let refs = operation.refs.iter().map(|update| (&update.name, update.old, update.new));
+        let head = operation.head.as_ref().map(|head| (&head.old, &head.new));
+        let roots = undoable(operation).map(|update| (&update.name, update.old, update.new));
+        self.making(refs, head, roots)
+    }
+
+    fn making<'a>(
+        mut self,
+        refs: impl Iterator<Item = Move<'a, Id<Commit>>>,
+        head: Option<(&Head, &Head)>,
+        roots: impl Iterator<Item = Move<'a, [u8; 32]>>,
+    ) -> Self {
+        for (name, from, to) in refs {
+            match self.refs.iter_mut().find(|change| change.name == *name) {
+                Some(change) => change.new = to,
+                None => self = self.moving(name.clone(), from, to),
             }
         }
-        if let Some(update) = &operation.head {
-            let now = self.head.map_or_else(|| update.new.clone(), |(now, _)| now);
-            self.head = Some((now, update.old.clone()));
+        if let Some((from, to)) = head {
+            let from = self.head.map_or_else(|| from.clone(), |(from, _)| from);
+            self.head = Some((from, to.clone()));
         }
-        for update in undoable(operation) {
-            match self.roots.iter_mut().find(|root| root.name == update.name) {
-                Some(root) => root.new = update.old,
-                None => self.roots.push(RootUpdate {
-                    name: update.name.clone(),
-                    old: update.new,
-                    new: update.old,
-                }),
+        for (name, old, new) in roots {
+            match self.roots.iter_mut().find(|root| root.name == *name) {
+                Some(root) => root.new = new,
+                None => self.roots.push(RootUpdate { name: name.clone(), old, new }),
             }
         }
         self
@@ -212,7 +232,8 @@ impl Change {
     }
 }
 
-/// What an operation did to stage and stash, which `undo` takes back with refs and HEAD.
+/// What an operation did to stage, stash and bisection, which `undo` takes back with refs and HEAD.
 pub(super) fn undoable(operation: &Operation) -> impl Iterator<Item = &RootUpdate> {
-    operation.roots.iter().filter(|root| [STAGE, STASH].contains(&root.name.as_str()))
+    let taken_back = [STAGE, STASH, BISECTION];
+    operation.roots.iter().filter(move |root| taken_back.contains(&root.name.as_str()))
 }

@@ -71,6 +71,45 @@ pub fn open_device(choice: DeviceChoice) -> Result<Device, ModelError> {
     }
 }
 
+/// Memory that is free where `device` computes, in bytes, if it can be told.
+#[must_use]
+pub fn free_memory(device: Device) -> Option<usize> {
+    match device {
+        Device::Cpu => free_main_memory(),
+        Device::Cuda(_) => free_cuda_memory(),
+        _ => None,
+    }
+}
+
+/// What the kernel would give to a process, or what is left of a container's limit.
+fn free_main_memory() -> Option<usize> {
+    let meminfo = fs::read_to_string("/proc/meminfo").ok()?;
+    let available = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let available: usize = available.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    let number = |file: &str| -> Option<usize> {
+        fs::read_to_string(format!("/sys/fs/cgroup/{file}")).ok()?.trim().parse().ok()
+    };
+    let limit = || Some(number("memory.max")?.saturating_sub(number("memory.current")?));
+    Some((available * 1024).min(limit().unwrap_or(usize::MAX)))
+}
+
+/// What the CUDA runtime in use says of its current device.
+#[expect(unsafe_code, reason = "tch does not pass this question on")]
+fn free_cuda_memory() -> Option<usize> {
+    type MemGetInfo = unsafe extern "C" fn(*mut usize, *mut usize) -> libc::c_int;
+    let (mut free, mut total) = (0, 0);
+    // SAFETY: the name is that of a function of this signature in every CUDA runtime; it writes two
+    // numbers, which live through the call, and returns 0 if it did.
+    unsafe {
+        let found = libc::dlsym(libc::RTLD_DEFAULT, c"cudaMemGetInfo".as_ptr());
+        if found.is_null() {
+            return None;
+        }
+        let get_info: MemGetInfo = std::mem::transmute(found);
+        (get_info(&raw mut free, &raw mut total) == 0).then_some(free)
+    }
+}
+
 /// Loads `libtorch_cuda.so` from beside the `libtorch_cpu.so` in use. Its initialisers register the
 /// CUDA backend, so a program that was linked to the CPU libraries only runs on both.
 fn add_cuda() -> Result<(), String> {

@@ -161,8 +161,11 @@ impl Index {
         Ok(refs)
     }
 
-    pub(super) fn operations(&self) -> impl Iterator<Item = Result<Operation, StoreError>> + '_ {
-        self.operations.iter().rev().map(|pair| {
+    pub(super) fn operations_before(
+        &self,
+        sequence: u64,
+    ) -> impl Iterator<Item = Result<Operation, StoreError>> + '_ {
+        self.operations.range(..operation_key(sequence)).rev().map(|pair| {
             let (_, bytes) = pair.map_err(|error| failed(&self.dir, error))?;
             let logged: Logged =
                 codec::decode(&bytes).map_err(|error| StoreError::decode(&self.dir, &error))?;
@@ -279,9 +282,8 @@ impl Index {
                         None => roots.remove(update.name.as_bytes())?,
                     };
                 }
-                #[expect(clippy::big_endian_bytes, reason = "sled sorts keys by their bytes")]
-                let sequence = operation.sequence.to_be_bytes();
-                operations.insert(&sequence, codec::encode(&Logged(operation.clone())))?;
+                let key = operation_key(operation.sequence);
+                operations.insert(&key, codec::encode(&Logged(operation.clone())))?;
                 meta.insert(b"position", codec::encode(&position))?;
                 Ok::<(), ConflictableTransactionError<()>>(())
             })
@@ -330,6 +332,11 @@ pub(super) struct Everything {
     pub(super) z_memo: BTreeMap<Vec<u8>, Vec<u8>>,
     pub(super) roots: BTreeMap<Vec<u8>, Vec<u8>>,
     pub(super) meta: BTreeMap<Vec<u8>, Vec<u8>>,
+}
+
+#[expect(clippy::big_endian_bytes, reason = "sled sorts keys by their bytes")]
+const fn operation_key(sequence: u64) -> [u8; 8] {
+    sequence.to_be_bytes()
 }
 
 fn object_value(pack: Id<Pack>, bytes: &[u8], offset: usize) -> Vec<u8> {

@@ -173,7 +173,15 @@ impl Session {
 
     /// The operation log, newest first.
     pub fn operations(&self) -> impl Iterator<Item = Result<Operation, StoreError>> + '_ {
-        self.index.operations()
+        self.operations_before(u64::MAX)
+    }
+
+    /// The operations with numbers below `sequence`, newest first.
+    pub fn operations_before(
+        &self,
+        sequence: u64,
+    ) -> impl Iterator<Item = Result<Operation, StoreError>> + '_ {
+        self.index.operations_before(sequence)
     }
 
     /// Where the ref with this full name was, newest first.

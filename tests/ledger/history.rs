@@ -272,11 +272,20 @@ fn step(place: &Place, model: &mut Model, random: &mut Random) -> &'static str {
             if model.before.len() < count {
                 return "nothing";
             }
+            let now = model.state.clone();
             place.repo.undo(&actor, count).unwrap();
-            model.act(|model| {
-                model.state = model.before[model.before.len() - count].clone();
-            });
-            "undo"
+            let at = model.before.len() - count;
+            let undone = model.before.split_off(at);
+            model.state = undone[0].clone();
+            if random.below(2) == 0 {
+                return "undo";
+            }
+            compare(place, model);
+            let again = 1 + random.below(count);
+            place.repo.redo(&actor, again).unwrap();
+            model.state = undone.get(again).cloned().unwrap_or(now);
+            model.before.extend(undone.into_iter().take(again));
+            "redo"
         }
     }
 }
@@ -388,6 +397,7 @@ fn run(seed: u64) {
         "crash",
         "fsck",
         "undo",
+        "redo",
     ] {
         assert!(did.contains_key(verb), "seed {seed} never did {verb}: {did:?}");
     }

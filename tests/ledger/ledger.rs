@@ -345,13 +345,36 @@ fn what_is_undone_can_be_done_again() {
     let place = Place::new();
     place.make(":Anna :likes :Rome .", "first");
     place.make(":Anna :likes :Oslo .", "second");
-    place.repo.undo(&place.actor("undo"), 1).unwrap();
-    let status = place.repo.status().unwrap();
-    assert_eq!((status.commit.message.as_str(), status.staged.len()), ("first", 1));
-    place.repo.undo(&place.actor("undo"), 1).unwrap();
-    let status = place.repo.status().unwrap();
-    assert_eq!((status.commit.message.as_str(), status.staged.len()), ("second", 0));
-    assert!(matches!(place.repo.undo(&place.actor("undo"), 100), Err(LedgerError::NothingToUndo)));
+    let at = || {
+        let status = place.repo.status().unwrap();
+        (status.commit.message, status.staged.len())
+    };
+    let (undo, redo) = (place.actor("undo"), place.actor("redo"));
+    for expected in [("first", 1), ("first", 0), ("base stand-in", 1)] {
+        place.repo.undo(&undo, 1).unwrap();
+        assert_eq!(at(), (expected.0.to_owned(), expected.1));
+    }
+    assert_eq!(place.repo.redo(&redo, 2).unwrap().redone.len(), 2);
+    assert_eq!(at(), ("first".to_owned(), 1));
+    let log = place.repo.op_log(None).unwrap();
+    let undone: Vec<&str> = log
+        .operations
+        .iter()
+        .filter(|logged| logged.undone)
+        .map(|logged| logged.operation.command.as_str())
+        .collect();
+    assert_eq!(undone, ["commit"]);
+
+    // What is done now takes the place of what was undone; what came before can still be undone.
+    place.repo.create_tag(&place.actor("tag"), "v1", "HEAD").unwrap();
+    assert!(matches!(place.repo.redo(&redo, 1), Err(LedgerError::NothingToRedo)));
+    place.repo.undo(&undo, 3).unwrap();
+    assert_eq!(at(), ("base stand-in".to_owned(), 1));
+    place.repo.redo(&redo, 3).unwrap();
+    assert_eq!(at(), ("first".to_owned(), 1));
+    assert_eq!(place.repo.tags().unwrap().tags.len(), 1);
+    assert!(matches!(place.repo.undo(&undo, 100), Err(LedgerError::NothingToUndo)));
+    assert_eq!(at(), ("first".to_owned(), 1));
 }
 
 #[test]

@@ -9,6 +9,7 @@
 )]
 
 mod asking;
+mod bisect;
 #[cfg(feature = "cli")]
 mod cli;
 mod config;

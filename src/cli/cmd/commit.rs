@@ -28,7 +28,8 @@ use crate::{
 Examples:
   kledger commit -m 'Landmarks moved'
   kledger commit -m 'Landmarks moved' --require efficacy=0.95,neighbourhood=0.9
-  kledger commit -m 'Gently' --set kl_factor=0.2 --set 'layers=[3, 4]'")]
+  kledger commit -m 'Gently' --set kl_factor=0.2 --set 'layers=[3, 4]'
+  kledger commit -m 'As published' --faithful")]
 pub struct Args {
     /// Why
     #[arg(long, short, value_name = "MESSAGE")]
@@ -39,6 +40,9 @@ pub struct Args {
     /// Seed of what is sampled
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// Do exactly what the method's reference implementation does, without what was added since
+    #[arg(long)]
+    faithful: bool,
     #[command(flatten)]
     settings: Settings,
 }
@@ -87,10 +91,14 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let actor = cx.actor(Some(&repo))?;
     let require: Requirements =
         args.require.join(",").parse().map_err(crate::ledger::LedgerError::from)?;
+    let mut settings = args.settings.table()?;
+    if args.faithful {
+        settings.insert("faithful".to_owned(), true.into());
+    }
     let options = CommitOptions {
         message: args.message.clone(),
         editor: args.settings.editor(),
-        settings: args.settings.table()?,
+        settings,
         seed: args.seed,
         require,
     };

@@ -2,21 +2,28 @@
 
 pub mod add;
 pub mod ask;
+pub mod bisect;
 pub mod blame;
 pub mod branch;
 pub mod checkout;
 pub mod cherry_pick;
 pub mod commit;
+pub mod completions;
+pub mod config;
 pub mod consolidate;
 pub mod diff;
 pub mod export;
 pub mod fsck;
+pub mod help;
 pub mod init;
 pub mod log;
+pub mod man;
 pub mod merge;
 pub mod migrate;
+pub mod op;
 mod proceed;
 pub mod rebase;
+pub mod redo;
 pub mod reset;
 pub mod resolve;
 pub mod revert;
@@ -46,6 +53,7 @@ pub enum Command {
     Log(log::Args),
     Show(show::Args),
     Blame(blame::Args),
+    Bisect(bisect::Args),
     Diff(diff::Args),
     Checkout(checkout::Args),
     Switch(switch::Args),
@@ -60,10 +68,16 @@ pub enum Command {
     Revert(revert::Args),
     Reset(reset::Args),
     Undo(undo::Args),
+    Redo(redo::Args),
+    Op(op::Args),
     Ask(ask::Args),
     Export(export::Args),
+    Config(config::Args),
     Fsck(fsck::Args),
     Migrate(migrate::Args),
+    Help(help::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// Runs a verb.
@@ -81,6 +95,7 @@ pub fn run(cx: &Context, command: &Command) -> Result<Report, CliError> {
         Command::Log(args) => log::run(cx, args),
         Command::Show(args) => show::run(cx, args),
         Command::Blame(args) => blame::run(cx, args),
+        Command::Bisect(args) => bisect::run(cx, args),
         Command::Diff(args) => diff::run(cx, args),
         Command::Checkout(args) => checkout::run(cx, args),
         Command::Switch(args) => switch::run(cx, args),
@@ -95,9 +110,15 @@ pub fn run(cx: &Context, command: &Command) -> Result<Report, CliError> {
         Command::Revert(args) => revert::run(cx, args),
         Command::Reset(args) => reset::run(cx, args),
         Command::Undo(args) => undo::run(cx, args),
+        Command::Redo(args) => redo::run(cx, args),
+        Command::Op(args) => op::run(cx, args),
         Command::Ask(args) => ask::run(cx, args),
         Command::Export(args) => export::run(cx, args),
+        Command::Config(args) => config::run(cx, args),
         Command::Fsck(args) => fsck::run(cx, args),
         Command::Migrate(args) => migrate::run(cx, args),
+        Command::Help(args) => help::run(args),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(cx, args),
     }
 }

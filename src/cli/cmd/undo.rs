@@ -14,7 +14,8 @@ use crate::{
 
 /// Take back what the last command did to branches, tags, HEAD and stage
 ///
-/// Undoing is an operation too: undoing twice does it again.
+/// Undoing again goes back further; `kledger redo` makes what was undone again. Work that is on disk
+/// stays there: a checkout is not written again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -22,8 +23,16 @@ Examples:
   kledger undo -n 3")]
 pub struct Args {
     /// How many operations to take back
-    #[arg(short = 'n', long = "number", value_name = "N", default_value_t = 1)]
+    #[arg(short = 'n', long = "number", value_name = "N", default_value_t = 1, value_parser = count)]
     number: usize,
+}
+
+/// A number of operations.
+pub(super) fn count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("expected a number of operations, 1 or more".to_owned()),
+        Ok(number) => Ok(number),
+    }
 }
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {

@@ -161,14 +161,6 @@ pub enum RevisionError {
         /// What was given.
         text: String,
     },
-    /// The commit is there no more.
-    #[error("{text} is {commit}, which gc has removed: nothing kept it any more")]
-    Collected {
-        /// What was given.
-        text: String,
-        /// The commit, short.
-        commit: String,
-    },
     /// The ref has not moved that often.
     #[error("{text}: {name} has moved only {moves} times")]
     NotMoved {
@@ -198,10 +190,7 @@ impl RevisionError {
             }
             Self::Range { .. } => Some("ranges are for kledger log".to_owned()),
             Self::NoMessage { .. } => Some("kledger log shows the messages".to_owned()),
-            Self::TooFar { .. }
-            | Self::NoParent { .. }
-            | Self::NotMoved { .. }
-            | Self::Collected { .. } => None,
+            Self::TooFar { .. } | Self::NoParent { .. } | Self::NotMoved { .. } => None,
         }
     }
 }

@@ -10,7 +10,6 @@ use crate::{
     id::Id,
     ledger::{
         Actor, Commit, LedgerError, Repo,
-        lineage::Line,
         manifest::Manifest,
         view::{CommitView, HeadView},
         write::Change,
@@ -49,12 +48,9 @@ impl Repo {
         let ledger = self.read()?;
         let head = ledger.head_for(revision)?;
         let id = ledger.resolve(revision)?;
-        let commit = ledger.commit(id)?;
-        let line = ledger.line(&commit)?;
         drop(ledger);
-
         let dir = to.map_or_else(|| self.checkout_dir(), Path::to_owned);
-        let filled = self.fill_checkout(&dir, id, &commit, &line)?;
+        let (commit, filled) = self.fill_checkout(id, &dir)?;
         let ledger = self.read()?;
         let was = ledger.session.head()?;
         Change::default().heading(was, head).land(&ledger, actor, filled, id)?;
@@ -67,21 +63,29 @@ impl Repo {
         })
     }
 
-    /// Writes a version beside the directory that it is to replace.
+    /// Writes the version `id` to `dir`. HEAD stays where it is.
+    pub(super) fn write_version(&self, id: Id<Commit>, dir: &Path) -> Result<(), LedgerError> {
+        Ok(self.fill_checkout(id, dir)?.1.place()?.keep()?)
+    }
+
+    /// Writes the version `id` beside the directory that it is to replace; returns its commit too.
     pub(super) fn fill_checkout(
         &self,
-        dir: &Path,
         id: Id<Commit>,
-        commit: &Commit,
-        line: &Line,
-    ) -> Result<FilledDir, LedgerError> {
-        let weights = self.weights(id, commit, line)?;
+        dir: &Path,
+    ) -> Result<(Commit, FilledDir), LedgerError> {
+        let ledger = self.read()?;
+        let commit = ledger.commit(id)?;
+        let line = ledger.line(&commit)?;
+        drop(ledger);
+        let weights = self.weights(id, &commit, &line)?;
         Manifest::claim(dir)?;
         let base = self.base()?;
-        durable::fill_dir(dir, |dir| {
+        let filled = durable::fill_dir(dir, |dir| {
             checkpoint::write_checkout(&base, &weights, dir)?;
             Manifest { commit: id, base: commit.base }.write(dir)?;
-            Ok(())
-        })
+            Ok::<_, LedgerError>(())
+        })?;
+        Ok((commit, filled))
     }
 }

@@ -12,8 +12,9 @@ use crate::{
     },
     ledger::{
         Commit, LedgerError, Progress, Repo, Report, Spec, Stash, StatisticsRecord, Step,
-        Unfinished,
+        Unfinished, bisection::Bisection, undone::Undone,
     },
+    store::Head,
     store::fsck::{self, Kinds, References},
 };
 
@@ -139,6 +140,8 @@ fn kinds() -> Kinds {
                 .object(stage.words)
                 .object(stage.neighbourhood)
         })
+        .with(bisection)
+        .with(move |_: &Undone| none())
         .with(move |_: &Report| none())
         .with(move |_: &Base| none())
         .with(|spec: &Spec| References::default().object(spec.statistics))
@@ -176,6 +179,15 @@ fn node<V: Entry>(node: &Node<V>) -> References {
             References::default().objects(children.iter().flatten().map(|child| child.id))
         }
     }
+}
+
+fn bisection(bisection: &Bisection) -> References {
+    let start = match &bisection.start {
+        Head::Detached(id) => Some(*id),
+        Head::Branch(_) => None,
+    };
+    let named = bisection.bad.iter().chain(&bisection.good).chain(&bisection.skipped);
+    References::default().objects(start).objects(named.copied())
 }
 
 fn commit(commit: &Commit) -> References {

@@ -5,11 +5,13 @@
 
 pub mod add;
 pub mod ask;
+pub mod bisect;
 pub mod blame;
 pub mod branch;
 pub mod checkout;
 pub mod cherry_pick;
 pub mod commit;
+pub mod config;
 pub mod consolidate;
 pub mod diff;
 pub mod export;
@@ -18,6 +20,7 @@ pub mod init;
 pub mod log;
 pub mod merge;
 pub mod migrate;
+pub mod op;
 pub mod rebase;
 pub mod reset;
 pub mod resolve;

@@ -53,10 +53,8 @@ impl Repo {
         let to = if reset == Reset::Stage { from } else { ledger.resolve(revision)? };
         let mut filled = None;
         if reset == Reset::Hard {
-            let commit = ledger.commit(to)?;
-            let line = ledger.line(&commit)?;
             drop(ledger);
-            filled = Some(self.fill_checkout(&self.checkout_dir(), to, &commit, &line)?);
+            filled = Some(self.fill_checkout(to, &self.checkout_dir())?.1);
             ledger = self.read()?;
             if ledger.head()? != from {
                 return Err(LedgerError::Moved { what: "HEAD".to_owned() });

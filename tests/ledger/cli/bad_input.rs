@@ -150,6 +150,51 @@ fn unknown_and_ambiguous_revisions() {
 }
 
 #[test]
+fn searches_that_lead_nowhere() {
+    let sandbox = Sandbox::with_words();
+    refused(&sandbox, &["bisect", "good"], 1, &["no bisection is going on", "hint: begin one"]);
+    refused(&sandbox, &["bisect", "start", "HEAD~1", "HEAD"], 1, &["did not lead to", "hint: "]);
+    refused(&sandbox, &["bisect", "start", "nosuch"], 1, &["nosuch"]);
+    let run = ["bisect", "run", "--prompt", "Ada likes", "--expect", "tea", "HEAD", "HEAD~1"];
+    refused(&sandbox, &run, 1, &["said to be good, did not lead to"]);
+    refused(&sandbox, &["bisect", "run", "HEAD~1"], 2, &["--prompt"]);
+    sandbox.run(&["bisect", "start"]).done();
+    refused(&sandbox, &["bisect", "start"], 1, &["is going on already", "hint: "]);
+}
+
+#[test]
+fn nothing_to_undo_or_redo() {
+    let sandbox = Sandbox::with_words();
+    refused(&sandbox, &["undo", "-n", "9"], 1, &["nothing to undo", "hint: kledger op log"]);
+    refused(&sandbox, &["redo"], 1, &["nothing to redo", "hint: "]);
+    refused(&sandbox, &["undo", "-n", "0"], 2, &["1 or more"]);
+    refused(&sandbox, &["op"], 2, &["kledger op"]);
+}
+
+#[test]
+fn settings_that_cannot_be_made() {
+    let sandbox = Sandbox::new();
+    let file = || fs::read_to_string(sandbox.root().join(".kledger/config.toml")).unwrap();
+    let before = file();
+    let near = ["there is no setting langauge", "hint: did you mean language?"];
+    refused(&sandbox, &["config", "get", "langauge"], 1, &near);
+    refused(&sandbox, &["config", "set", "langauge", "de"], 1, &near);
+    refused(&sandbox, &["config", "set", "seed", "seven"], 1, &["seed cannot be set", "because: "]);
+    refused(&sandbox, &["config", "set", "settings.memit", "3"], 1, &["settings.memit cannot"]);
+    refused(&sandbox, &["config", "unset", "author"], 1, &["there is no setting author"]);
+    assert_eq!(file(), before);
+}
+
+#[test]
+fn help_on_nothing() {
+    let sandbox = Sandbox::bare();
+    let message = sandbox.run(&["help", "nosuch"]).failed(2);
+    assert!(message.contains("no verb and no topic \"nosuch\""), "{message}");
+    assert!(message.contains("hint: there is help on: facts, revisions"), "{message}");
+    assert!(sandbox.run(&["completions", "tcsh"]).failed(2).contains("bash"));
+}
+
+#[test]
 fn directory_in_the_way() {
     let sandbox = Sandbox::with_words();
     fs::create_dir(sandbox.root().join("mine")).unwrap();

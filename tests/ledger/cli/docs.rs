@@ -3,7 +3,7 @@
 use std::{env, fmt::Write, fs, path::Path};
 
 use clap::CommandFactory;
-use kledger::cli::Cli;
+use kledger::cli::{Cli, topics::TOPICS};
 
 use super::Sandbox;
 
@@ -48,10 +48,17 @@ fn reference() -> String {
     section(&mut text, "kledger", &command.render_long_help().to_string());
     let names: Vec<String> =
         command.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
-    for name in names.iter().filter(|name| *name != "help") {
+    for name in &names {
         let verb = command.find_subcommand_mut(name).unwrap();
         let help = verb.render_long_help().to_string();
         section(&mut text, &format!("kledger {name}"), &without_globals(&help));
+        for step in verb.get_subcommands_mut() {
+            let title = format!("kledger {name} {}", step.get_name());
+            section(&mut text, &title, &without_globals(&step.render_long_help().to_string()));
+        }
+    }
+    for topic in TOPICS {
+        section(&mut text, &format!("kledger help {}", topic.name), topic.text);
     }
     text
 }
@@ -64,6 +71,6 @@ fn section(text: &mut String, title: &str, help: &str) {
 /// The global options are the same everywhere; they are printed once.
 fn without_globals(help: &str) -> String {
     let start = help.find("\nGlobal options:").unwrap();
-    let end = help.find("\nExamples:").unwrap();
+    let end = help.find("\nExamples:").unwrap_or(help.len());
     format!("{}{}", &help[..start], &help[end..])
 }

@@ -81,6 +81,15 @@ fn reports_follow_the_schema() {
     line(&sandbox, &["reset"]);
     line(&sandbox, &["reset", "main"]);
     line(&sandbox, &["undo"]);
+    line(&sandbox, &["redo"]);
+    line(&sandbox, &["op", "log"]);
+    line(&sandbox, &["bisect", "start", "main", "main~1"]);
+    line(&sandbox, &["bisect", "reset"]);
+    line(&sandbox, &["config"]);
+    line(&sandbox, &["config", "set", "seed", "7"]);
+    line(&sandbox, &["help"]);
+    line(&sandbox, &["completions", "fish"]);
+    line(&sandbox, &["man", "pages"]);
     line(&sandbox, &["export", "main", "out"]);
     line(&sandbox, &["fsck", "--weights"]);
     line(&sandbox, &["migrate"]);

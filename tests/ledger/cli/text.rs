@@ -54,7 +54,7 @@ fn a_repository_from_the_beginning() {
     * <id> (HEAD, main) Words
     * <id> base stand-in
     ");
-    assert_snapshot!(sandbox.run(&["blame"]).done(), @"0 facts hold");
+    assert_snapshot!(sandbox.run(&["blame"]).done(), @"  0 facts hold");
     assert_snapshot!(sandbox.run(&["show"]).done(), @"
     commit <id> (HEAD, main)
       parent      <id>
@@ -128,6 +128,122 @@ fn facts_on_the_stage() {
     Staged for the next commit:
       2 neighbourhood facts
     ");
+}
+
+#[test]
+fn going_back_and_forth() {
+    let sandbox = Sandbox::with_words();
+    sandbox.run(&["tag", "v1"]).done();
+    sandbox.run(&["undo"]).done();
+    assert_snapshot!(sandbox.run(&["undo"]).done(), @"
+    Undid: kledger commit -m Words
+      on main <id>, 0 facts staged
+    ");
+    assert_snapshot!(sandbox.run(&["redo"]).done(), @"
+    Redid: kledger commit -m Words
+      on main <id>, 0 facts staged
+    ");
+    assert_snapshot!(sandbox.run(&["op", "log", "-n", "4"]).done(), @"
+    7  kledger redo
+      2026-01-02 03:04:05 +00:00  Ada <ada@example.org>
+      main: <id> -> <id>
+      stage changed
+    6  kledger undo
+      2026-01-02 03:04:05 +00:00  Ada <ada@example.org>
+      main: <id> -> <id>
+      stage changed
+    5  kledger undo
+      2026-01-02 03:04:05 +00:00  Ada <ada@example.org>
+      v1: <id> -> nothing
+    4  kledger tag v1  (undone)
+      2026-01-02 03:04:05 +00:00  Ada <ada@example.org>
+      v1: nothing -> <id>
+      older operations are not shown
+    ");
+}
+
+#[test]
+fn a_search() {
+    let sandbox = Sandbox::with_words();
+    for name in ["one", "two", "three"] {
+        let label = "<http://www.w3.org/2000/01/rdf-schema#label>";
+        sandbox.write("l.nt", &format!("<https://a.b/c> {label} \"{name}\"@en .\n"));
+        sandbox.run(&["add", "l.nt"]).done();
+        sandbox.run(&["commit", "-m", name]).done();
+    }
+    assert_snapshot!(sandbox.run(&["bisect"]).done(), @"On main <id>, no bisection");
+    assert_snapshot!(sandbox.run(&["bisect", "start"]).done(), @"
+    On main <id>
+      name a bad version: kledger bisect bad REV
+      name a good version: kledger bisect good REV
+    ");
+    sandbox.run(&["bisect", "bad"]).done();
+    assert_snapshot!(sandbox.run(&["bisect", "good", "HEAD~4"]).done(), @"
+    Test <id> one
+      4 commits left, 2 tests at most
+    ");
+    assert_snapshot!(sandbox.run(&["bisect", "skip"]).done(), @"
+    Test <id> Words
+      4 commits left, 2 tests at most
+    ");
+    sandbox.run(&["bisect", "good"]).done();
+    assert_snapshot!(sandbox.run(&["bisect", "bad"]).done(), @"
+    The first bad commit is one of these, for those in between were skipped:
+      <id>  two
+      <id>  one
+    ");
+    assert_snapshot!(sandbox.run(&["bisect", "good", "HEAD~1"]).done(), @"First bad commit: <id> two");
+    assert_snapshot!(sandbox.run(&["bisect", "reset"]).done(), @"On main <id>, no bisection");
+}
+
+#[test]
+fn settings() {
+    let sandbox = Sandbox::new();
+    assert_snapshot!(sandbox.run(&["config", "set", "author", "Ada"]).done(), @"* author = Ada");
+    sandbox.run(&["config", "set", "settings.memit.layers", "[2, 3]"]).done();
+    sandbox.run(&["config", "set", "require", "efficacy=0.9"]).done();
+    assert_snapshot!(sandbox.run(&["config"]).done(), @"
+    * author = Ada
+      checkout = model
+      editor = memit
+      language = en
+      neighbours = 10
+      recheck = 100
+    * require = efficacy=0.9
+      seed = 0
+    * settings.memit.layers = [2,3]
+      statistics-tokens = 30000
+    ");
+    let file = std::fs::read_to_string(sandbox.root().join(".kledger/config.toml")).unwrap();
+    assert!(
+        file.contains("# Who commits, where the command does not say.\nauthor = \"Ada\"\n"),
+        "{file}"
+    );
+    assert!(file.contains("[settings.memit]\nlayers = [2, 3]"), "{file}");
+    assert_snapshot!(sandbox.run(&["config", "unset", "author"]).done(), @"  author is not set");
+    assert_snapshot!(sandbox.run(&["config", "get", "settings"]).done(), @"* settings.memit.layers = [2,3]");
+}
+
+#[test]
+fn help_for_shells_and_readers() {
+    let sandbox = Sandbox::bare();
+    let help = sandbox.run(&["help"]).done();
+    assert!(help.contains("Topics:\n  facts"), "{help}");
+    assert!(help.contains("Usage: kledger"), "{help}");
+    assert!(sandbox.run(&["help", "revisions"]).done().starts_with("Names of versions\n"));
+    let verb = sandbox.run(&["help", "bisect", "run"]).done();
+    assert!(verb.contains("--expect <TEXT>"), "{verb}");
+    for shell in ["bash", "zsh", "fish"] {
+        let script = sandbox.run(&["completions", shell]).done();
+        for word in ["bisect", "checkout", "neighbourhood"] {
+            assert!(script.contains(word), "{shell} does not know {word}");
+        }
+    }
+    let written = sandbox.run(&["man", "man1"]).done();
+    assert!(written.starts_with("Wrote "), "{written}");
+    let page = std::fs::read_to_string(sandbox.root().join("man1/kledger-bisect-run.1")).unwrap();
+    assert!(page.contains(".TH kledger-bisect-run 1"), "{page}");
+    assert!(page.contains("\\-\\-expect"), "{page}");
 }
 
 #[test]

@@ -1,0 +1,188 @@
+//! Texts of about one length that are run together, and what a change at their subjects costs.
+
+use std::collections::BTreeMap;
+
+use tch::{Kind, Tensor};
+
+use super::{
+    lookup::{Asked, Lookup},
+    openings::{Openings, int},
+    settings::Settings,
+    tails::Tails,
+};
+use crate::model::Decoder;
+
+/// Rows of one bucket; row i belongs to fact `facts[i]` of a batch.
+#[derive(Debug)]
+pub(super) struct Bucket {
+    tails: Tails,
+    facts: Vec<usize>,
+    /// `facts`, i64.
+    index: Tensor,
+    term: Term,
+}
+
+/// What is added up over the rows of a fact.
+#[derive(Debug)]
+enum Term {
+    /// −log p of the target.
+    Misfit {
+        /// The block after which it is read, plus 1.
+        end: usize,
+        /// Where in a tail the target is predicted, `[rows, target tokens]`.
+        reads: Tensor,
+        /// The target's tokens there.
+        targets: Tensor,
+        /// How much each of them counts: 1 / (tokens · contexts of the fact), 0 where there is none.
+        counted: Tensor,
+    },
+    /// KL(now ‖ before) of what follows the subject.
+    Drift {
+        /// Number of all blocks.
+        end: usize,
+        /// log p before, `[rows, vocabulary]`, once it is known.
+        before: Option<Tensor>,
+    },
+}
+
+/// A context of a fact of a batch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Row<'a> {
+    pub(super) fact: usize,
+    pub(super) asked: &'a Asked,
+    pub(super) text: &'a Lookup,
+}
+
+impl Row<'_> {
+    /// What decides how long it takes.
+    pub(super) fn size(&self) -> (usize, usize, usize) {
+        (self.text.tail().len(), self.asked.target.len(), self.text.head().len())
+    }
+}
+
+impl Bucket {
+    /// Contexts in which the target is to follow.
+    pub(super) fn misfit(
+        decoder: &Decoder,
+        openings: &Openings,
+        rows: &[Row<'_>],
+        settings: &Settings,
+    ) -> Self {
+        let end = settings.loss_layer(decoder.spec().layers) + 1;
+        let longest = rows.iter().map(|row| row.asked.target.len()).max().unwrap_or(0);
+        let (mut reads, mut targets, mut counted) = (Vec::new(), Vec::new(), Vec::new());
+        for row in rows {
+            let target = &row.asked.target;
+            let first = row.text.tail().len() - target.len();
+            let each = 1.0 / (target.len() * row.asked.contexts.len()) as f64;
+            for j in 0..longest {
+                let token = target.get(j);
+                reads.push(if token.is_some() { int(first + j) } else { 0 });
+                targets.push(token.map_or(0, |&id| i64::from(id)));
+                counted.push(if token.is_some() { each } else { 0.0 });
+            }
+        }
+        let device = decoder.device();
+        let table = |t: Tensor| t.view([-1, int(longest)]).to_device(device);
+        let term = Term::Misfit {
+            end,
+            reads: table(Tensor::from_slice(&reads)),
+            targets: table(Tensor::from_slice(&targets)),
+            counted: table(Tensor::from_slice(&counted).to_kind(Kind::Float)),
+        };
+        Self::new(decoder, openings, rows, settings, end, term)
+    }
+
+    /// What "{subject} is a" means.
+    pub(super) fn drift(
+        decoder: &Decoder,
+        openings: &Openings,
+        rows: &[Row<'_>],
+        settings: &Settings,
+    ) -> Self {
+        let end = decoder.spec().layers;
+        Self::new(decoder, openings, rows, settings, end, Term::Drift { end, before: None })
+    }
+
+    fn new(
+        decoder: &Decoder,
+        openings: &Openings,
+        rows: &[Row<'_>],
+        settings: &Settings,
+        end: usize,
+        term: Term,
+    ) -> Self {
+        let texts: Vec<&Lookup> = rows.iter().map(|row| row.text).collect();
+        let facts: Vec<usize> = rows.iter().map(|row| row.fact).collect();
+        let tails = Tails::new(decoder, openings, &texts, settings.z_layer() + 1, end);
+        Self { tails, index: numbers(&facts).to_device(decoder.device()), facts, term }
+    }
+
+    /// The fact of each row, `[rows]`, i64.
+    pub(super) const fn facts(&self) -> &Tensor {
+        &self.index
+    }
+
+    /// The streams that are changed, `[rows, d]`.
+    pub(super) fn at_subject(&self) -> Tensor {
+        self.tails.at_subject().to_kind(Kind::Float)
+    }
+
+    /// What each row costs when the streams at its fact's subject change by that row of `delta`
+    /// `[facts, d]`: `[rows]`.
+    pub(super) fn cost(&mut self, decoder: &Decoder, delta: &Tensor) -> Tensor {
+        let change = delta.index_select(0, &self.index);
+        match &mut self.term {
+            Term::Misfit { end, reads, targets, counted } => {
+                let hidden = self.tails.with(decoder, &change, *end); // [rows, tail tokens, d]
+                let reads = reads.unsqueeze(2).expand([-1, -1, change.size()[1]], false);
+                let logits = decoder.head(&hidden.gather(1, &reads, false)); // [rows, target, v]
+                let log_p = logits.log_softmax(2, Kind::Float);
+                let log_p = log_p.gather(2, &targets.unsqueeze(2), false).squeeze_dim(2);
+                -(log_p * &*counted).sum_dim_intlist([1i64].as_slice(), false, Kind::Float)
+            }
+            Term::Drift { end, before } => {
+                let hidden = self.tails.with(decoder, &change, *end);
+                let now = decoder.head(&hidden.select(1, 0)).log_softmax(1, Kind::Float);
+                let before = before.get_or_insert_with(|| now.detach());
+                (now.exp() * (&now - &*before)).sum_dim_intlist(
+                    [1i64].as_slice(),
+                    false,
+                    Kind::Float,
+                )
+            }
+        }
+    }
+
+    /// Only the rows of some facts go on: those of fact `old` are then of fact `places[old]`.
+    /// Returns whether there are any.
+    pub(super) fn keep(&mut self, places: &BTreeMap<usize, usize>) -> bool {
+        let rows: Vec<usize> =
+            (0..self.facts.len()).filter(|&row| places.contains_key(&self.facts[row])).collect();
+        let all = rows.len() == self.facts.len();
+        self.facts = rows.iter().map(|&row| places[&self.facts[row]]).collect();
+        let device = self.index.device();
+        self.index = numbers(&self.facts).to_device(device);
+        if all || rows.is_empty() {
+            return all;
+        }
+        let rows = numbers(&rows).to_device(device);
+        self.tails.keep(&rows);
+        match &mut self.term {
+            Term::Misfit { reads, targets, counted, .. } => {
+                for tensor in [reads, targets, counted] {
+                    *tensor = tensor.index_select(0, &rows);
+                }
+            }
+            Term::Drift { before, .. } => {
+                *before = before.as_ref().map(|before| before.index_select(0, &rows));
+            }
+        }
+        true
+    }
+}
+
+/// Numbers as an index, i64.
+pub(super) fn numbers(of: &[usize]) -> Tensor {
+    Tensor::from_slice(&of.iter().map(|&n| int(n)).collect::<Vec<_>>())
+}

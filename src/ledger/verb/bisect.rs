@@ -1,0 +1,301 @@
+//! `bisect`: the commit that made a version bad, step by step or by asking.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::{
+    id::Id,
+    ledger::{
+        Actor, Answer, Commit, LedgerError, OpenEngine, Probe, Progress, Repo,
+        bisection::{BISECTION, Bisection, insert},
+        read::Ledger,
+        suspects::tests_left,
+        view::{CommitView, FactChange, HeadView},
+        words,
+        write::Change,
+    },
+    store::Head,
+};
+
+/// Where a search is.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BisectReport {
+    /// Where HEAD is now.
+    pub head: HeadView,
+    /// What is next.
+    #[serde(flatten)]
+    pub state: BisectState,
+    /// Versions asked, in this order; empty where a person tests.
+    pub tests: Vec<Test>,
+}
+
+/// What is next in a search.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum BisectState {
+    /// There is no search.
+    None,
+    /// A good or a bad commit has still to be named.
+    Waiting {
+        /// Whether a bad one is known.
+        bad: bool,
+        /// How many good ones are.
+        good: u64,
+    },
+    /// This commit is to be tested.
+    Test {
+        /// The commit.
+        commit: Box<CommitView>,
+        /// How many commits could be the first bad one.
+        suspects: u64,
+        /// How many tests it takes at most if none is skipped, this one included.
+        tests_left: u32,
+    },
+    /// The first bad commit is known.
+    Found {
+        /// The commit.
+        commit: Box<CommitView>,
+        /// What it changed.
+        changes: Vec<FactChange>,
+    },
+    /// It is one of these: the others could not be tested.
+    Ambiguous {
+        /// The commits, newest first.
+        commits: Vec<CommitView>,
+    },
+}
+
+/// What one version said.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Test {
+    /// The version.
+    pub commit: Id<Commit>,
+    /// Its answer.
+    pub answer: Answer,
+}
+
+/// What a person found out about a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is as it should be.
+    Good,
+    /// It is not.
+    Bad,
+    /// It cannot be tested.
+    Skip,
+}
+
+impl Repo {
+    /// Where the search is.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn bisection(&self) -> Result<BisectReport, LedgerError> {
+        let ledger = self.read()?;
+        let state = match ledger.root::<Bisection>(BISECTION)? {
+            Some(bisection) => state(&ledger, &bisection)?,
+            None => BisectState::None,
+        };
+        Ok(BisectReport { head: ledger.head_view()?, state, tests: Vec::new() })
+    }
+
+    /// Begins a search, with a bad commit and good ones if they are known already. With `checkout`
+    /// each commit to test is written as `checkout` would and HEAD goes there.
+    ///
+    /// # Errors
+    /// When a search is going on, there is no such revision, or the checkout cannot be written.
+    pub fn bisect_start(
+        &self,
+        actor: &Actor,
+        bad: Option<&str>,
+        good: &[String],
+        checkout: bool,
+    ) -> Result<BisectReport, LedgerError> {
+        let ledger = self.read()?;
+        if ledger.root::<Bisection>(BISECTION)?.is_some() {
+            return Err(LedgerError::Bisecting);
+        }
+        ledger.require_finished()?;
+        let mut bisection = Bisection {
+            start: ledger.session.head()?,
+            checkout,
+            bad: None,
+            good: Vec::new(),
+            skipped: Vec::new(),
+        };
+        if let Some(bad) = bad {
+            bisection.is_bad(&ledger, ledger.resolve(bad)?)?;
+        }
+        for good in good {
+            bisection.is_good(&ledger, ledger.resolve(good)?)?;
+        }
+        self.search_on(ledger, actor, None, &bisection)
+    }
+
+    /// Says what came of testing the commit that `revision` names.
+    ///
+    /// # Errors
+    /// When no search is going on, there is no such revision, a good commit did not lead to the bad
+    /// one, or the checkout cannot be written.
+    pub fn bisect_mark(
+        &self,
+        actor: &Actor,
+        revision: &str,
+        verdict: Verdict,
+    ) -> Result<BisectReport, LedgerError> {
+        let ledger = self.read()?;
+        let was = ledger.root::<Bisection>(BISECTION)?.ok_or(LedgerError::NotBisecting)?;
+        ledger.require_finished()?;
+        let id = ledger.resolve(revision)?;
+        let mut bisection = was.clone();
+        match verdict {
+            Verdict::Good => bisection.is_good(&ledger, id)?,
+            Verdict::Bad => bisection.is_bad(&ledger, id)?,
+            Verdict::Skip => insert(&mut bisection.skipped, id),
+        }
+        self.search_on(ledger, actor, Some(&was), &bisection)
+    }
+
+    /// Ends a search: HEAD goes back to where it was.
+    ///
+    /// # Errors
+    /// When no search is going on or the checkout cannot be written.
+    pub fn bisect_reset(&self, actor: &Actor) -> Result<BisectReport, LedgerError> {
+        let ledger = self.read()?;
+        let was = ledger.root::<Bisection>(BISECTION)?.ok_or(LedgerError::NotBisecting)?;
+        ledger.require_finished()?;
+        let head = ledger.session.head()?;
+        let start = match &was.start {
+            // A branch that was deleted meanwhile cannot be gone back to.
+            Head::Branch(name) if ledger.branch_at(name)?.is_none() => head.clone(),
+            start => start.clone(),
+        };
+        let change = Change::default().rooting(BISECTION, Some(&was), None).heading(head, start);
+        change.apply(&ledger, actor)?;
+        let (id, report) = (ledger.head_commit()?.0, ledger.head_view()?);
+        drop(ledger);
+        if was.checkout {
+            self.write_version(id, &self.checkout_dir())?;
+        }
+        Ok(BisectReport { head: report, state: BisectState::None, tests: Vec::new() })
+    }
+
+    /// Stores what is known now and goes to the next commit to test.
+    fn search_on(
+        &self,
+        ledger: Ledger<'_>,
+        actor: &Actor,
+        was: Option<&Bisection>,
+        bisection: &Bisection,
+    ) -> Result<BisectReport, LedgerError> {
+        let state = state(&ledger, bisection)?;
+        let mut change = Change::default().rooting(BISECTION, was, Some(bisection));
+        if let BisectState::Test { commit, .. } = &state
+            && bisection.checkout
+        {
+            let id = commit.id;
+            change = change.heading(ledger.session.head()?, Head::Detached(id));
+            drop(ledger);
+            self.write_version(id, &self.checkout_dir())?;
+        } else {
+            drop(ledger);
+        }
+        let ledger = self.read()?;
+        change.apply(&ledger, actor)?;
+        Ok(BisectReport { head: ledger.head_view()?, state, tests: Vec::new() })
+    }
+
+    /// Finds the first commit after `good`, on the way to `bad`, that does not answer `probe` as `good`
+    /// does: with what is expected, or with something else. Of n commits between them about log₂ n
+    /// are built and asked, and the two ends. Nothing is stored, and HEAD stays where it is.
+    ///
+    /// # Errors
+    /// When there is no such revision, `good` did not lead to `bad`, both ends answer alike, weights
+    /// are damaged, or the model fails.
+    pub fn bisect_run(
+        &self,
+        probe: &Probe,
+        (good, bad): (&str, &str),
+        open: OpenEngine<'_>,
+        progress: &mut dyn Progress,
+    ) -> Result<BisectReport, LedgerError> {
+        let ledger = self.read()?;
+        let (good, mut bad) = (ledger.resolve(good)?, ledger.resolve(bad)?);
+        ledger.require_before(good, bad)?;
+        let mut cleared: BTreeSet<Id<Commit>> = [good].into();
+        let suspects = ledger.suspects(&cleared, bad)?.len();
+        drop(ledger);
+        let total = u64::from(tests_left(suspects)) + 2;
+        progress.start("bisect", Some(total));
+        let mut engine = open(&self.base_dir())?;
+        let mut tests: Vec<Test> = Vec::new();
+        let mut ask = |commit: Id<Commit>| -> Result<bool, LedgerError> {
+            let ledger = self.read()?;
+            let version = ledger.commit(commit)?;
+            let line = ledger.line(&version)?;
+            drop(ledger);
+            engine.set_weights(&self.weights(commit, &version, &line)?)?;
+            let answers = engine.answer(std::slice::from_ref(probe), &mut crate::ledger::Silent)?;
+            let answer = answers.into_iter().next().expect("because there is one for each probe");
+            let matches = answer.matches;
+            tests.push(Test { commit, answer });
+            progress.advance(tests.len() as u64, &format!("{commit:.12}"))?;
+            Ok(matches)
+        };
+        let wanted = ask(good)?;
+        if ask(bad)? == wanted {
+            let prompt = probe.prompt.clone();
+            return Err(LedgerError::SameAnswer { good, bad, prompt, expected: wanted });
+        }
+        loop {
+            let ledger = self.read()?;
+            let next = ledger.suspects(&cleared, bad)?.middle(&BTreeSet::new());
+            drop(ledger);
+            match next {
+                None => break,
+                Some(next) if ask(next)? == wanted => drop(cleared.insert(next)),
+                Some(next) => bad = next,
+            }
+        }
+        progress.finish("");
+        let ledger = self.read()?;
+        Ok(BisectReport { head: ledger.head_view()?, state: found(&ledger, bad)?, tests })
+    }
+}
+
+fn state(ledger: &Ledger<'_>, bisection: &Bisection) -> Result<BisectState, LedgerError> {
+    let good = bisection.good();
+    let Some(bad) = bisection.bad.filter(|_| !good.is_empty()) else {
+        return Ok(BisectState::Waiting { bad: bisection.bad.is_some(), good: good.len() as u64 });
+    };
+    let suspects = ledger.suspects(&good, bad)?;
+    if suspects.len() == 1 {
+        return found(ledger, bad);
+    }
+    if let Some(id) = suspects.middle(&bisection.skipped()) {
+        return Ok(BisectState::Test {
+            commit: Box::new(ledger.commit_view(id, &ledger.commit(id)?)?),
+            suspects: suspects.len() as u64,
+            tests_left: tests_left(suspects.len()),
+        });
+    }
+    let mut commits = Vec::new();
+    for id in suspects.ids() {
+        commits.push(ledger.commit_view(id, &ledger.commit(id)?)?);
+    }
+    Ok(BisectState::Ambiguous { commits })
+}
+
+fn found(ledger: &Ledger<'_>, id: Id<Commit>) -> Result<BisectState, LedgerError> {
+    let commit = ledger.commit(id)?;
+    let mut changes = Vec::new();
+    if let Some(parent) = commit.parents.first() {
+        let (lexicon, before) = (ledger.lexicon(&commit), ledger.commit(*parent)?.facts);
+        changes = words::fact_changes(ledger, &lexicon, before, commit.facts)?;
+    }
+    Ok(BisectState::Found {
+        commit: Box::new(ledger.commit_view(id, &commit)?),
+        changes: changes.into_iter().map(|(_, change)| change).collect(),
+    })
+}

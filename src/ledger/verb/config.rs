@@ -1,0 +1,222 @@
+//! `config`: the repository's settings, shown and changed.
+
+use std::{fs, path::PathBuf};
+
+use serde::Serialize;
+use toml_edit::{DocumentMut, Item, Table, Value};
+
+use crate::{
+    durable,
+    ledger::{Config, LedgerError, Repo, revision::nearest},
+};
+
+/// Settings, and where they are.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ConfigReport {
+    /// The settings file.
+    pub path: PathBuf,
+    /// The settings asked for or changed, sorted by key.
+    pub settings: Vec<Setting>,
+}
+
+/// One setting.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Setting {
+    /// Its name; parts of tables are joined by dots.
+    pub key: String,
+    /// What it is; `None` for one that has no default and is not set.
+    pub value: Option<serde_json::Value>,
+    /// Whether the file sets it.
+    pub set: bool,
+}
+
+/// The table of editors' settings, whose keys only their editor knows.
+const OPEN: &str = "settings";
+
+impl Repo {
+    /// All settings.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn settings(&self) -> Result<ConfigReport, LedgerError> {
+        let file = self.settings_file()?;
+        let (mut settings, mut set) = (Vec::new(), Vec::new());
+        flatten(None, &serde_json::json!(self.config()), &mut settings);
+        let text = toml::from_str::<toml::Table>(&file.to_string()).unwrap_or_default();
+        flatten(None, &serde_json::json!(text), &mut set);
+        let settings = settings.into_iter().map(|(key, value)| Setting {
+            set: set.iter().any(|(other, _)| *other == key),
+            value: Some(value).filter(|value| !value.is_null()),
+            key,
+        });
+        let mut settings: Vec<Setting> = settings.collect();
+        settings.sort_by(|a, b| a.key.cmp(&b.key));
+        Ok(ConfigReport { path: self.settings_path(), settings })
+    }
+
+    /// The setting `key`, or all of a table.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub fn setting(&self, key: &str) -> Result<ConfigReport, LedgerError> {
+        let ConfigReport { path, settings } = self.settings()?;
+        let known: Vec<String> = settings.iter().map(|setting| setting.key.clone()).collect();
+        let table = format!("{key}.");
+        let settings: Vec<Setting> = settings
+            .into_iter()
+            .filter(|setting| setting.key == key || setting.key.starts_with(&table))
+            .collect();
+        if settings.is_empty() {
+            return Err(LedgerError::NoSetting { key: key.to_owned(), near: nearest(key, known) });
+        }
+        Ok(ConfigReport { path, settings })
+    }
+
+    /// Sets `key` to `value`, TOML or a bare string. Comments in the file stay.
+    ///
+    /// # Errors
+    /// When there is no setting of that name, it cannot have that value, or the file cannot be
+    /// written. The file is then as it was.
+    pub fn set_setting(&self, key: &str, value: &str) -> Result<ConfigReport, LedgerError> {
+        let bare = || Value::from(value);
+        let parsed = value.parse::<Value>().unwrap_or_else(|_| bare());
+        let first = self.with_setting(key, parsed);
+        // 7 is a number, but somebody may be called so.
+        let changed = first.or_else(|error| self.with_setting(key, bare()).map_err(|_| error))?;
+        self.write_settings(&changed)?.setting(key)
+    }
+
+    /// Lets `key` have its default again.
+    ///
+    /// # Errors
+    /// When the file does not set it or cannot be written.
+    pub fn unset_setting(&self, key: &str) -> Result<ConfigReport, LedgerError> {
+        let mut file = self.settings_file()?;
+        let (tables, last) = path_of(key);
+        let mut table = Some(file.as_table_mut());
+        for part in tables {
+            table = table.and_then(|table| table.get_mut(part)?.as_table_mut());
+        }
+        if table.and_then(|table| table.remove(last)).is_none() {
+            let set = self.settings()?.settings.into_iter().filter(|setting| setting.set);
+            let near = nearest(key, set.map(|setting| setting.key));
+            return Err(LedgerError::NoSetting { key: key.to_owned(), near });
+        }
+        let repo = self.write_settings(&file.to_string())?;
+        let settings = repo.settings()?.settings.into_iter();
+        let settings = settings.filter(|setting| setting.key == key).collect();
+        Ok(ConfigReport { path: self.settings_path(), settings })
+    }
+
+    fn settings_path(&self) -> PathBuf {
+        self.root().join(Self::DIR).join(Config::FILE)
+    }
+
+    fn settings_file(&self) -> Result<DocumentMut, LedgerError> {
+        let path = self.settings_path();
+        // Whether it makes sense was checked when the repository was opened.
+        let text = match fs::read_to_string(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(source) => return Err(LedgerError::Read { path, source }),
+            Ok(text) => text,
+        };
+        Ok(text.parse().unwrap_or_default())
+    }
+
+    /// The text of the file with one setting changed, if it still makes sense.
+    fn with_setting(&self, key: &str, value: Value) -> Result<String, LedgerError> {
+        let (tables, last) = path_of(key);
+        let mut file = self.settings_file()?;
+        let text = file.to_string();
+        let uncommented = uncomment(&text, key, &value).filter(|_| !file.contains_key(last));
+        let changed = match uncommented {
+            Some(changed) => changed,
+            None => {
+                put(&mut file, &tables, last, value).ok_or_else(|| LedgerError::NoSetting {
+                    key: key.to_owned(),
+                    near: Vec::new(),
+                })?;
+                file.to_string()
+            }
+        };
+        match toml::from_str::<Config>(&changed) {
+            Ok(_) => Ok(changed),
+            Err(_)
+                if self.setting(key.split('.').next().unwrap_or(key)).is_err()
+                    && !key.starts_with(OPEN) =>
+            {
+                let known = self.settings()?.settings.into_iter().map(|setting| setting.key);
+                Err(LedgerError::NoSetting { key: key.to_owned(), near: nearest(key, known) })
+            }
+            Err(source) => {
+                Err(LedgerError::Setting { key: key.to_owned(), source: Box::new(source) })
+            }
+        }
+    }
+
+    /// Writes the file and opens the repository again.
+    fn write_settings(&self, text: &str) -> Result<Self, LedgerError> {
+        durable::write(&self.settings_path(), text.as_bytes())?;
+        Self::open(self.root())
+    }
+}
+
+/// The tables that a key is in, and its name there.
+fn path_of(key: &str) -> (Vec<&str>, &str) {
+    let mut parts: Vec<&str> = key.split('.').collect();
+    let last = parts.pop().unwrap_or_default();
+    (parts, last)
+}
+
+/// The text with the template's line for `key` in force: `# seed = 0` becomes `seed = 7`. `None` where
+/// there is no such line, or it would mean something else because it stands in a table.
+fn uncomment(text: &str, key: &str, value: &Value) -> Option<String> {
+    let start = format!("# {key} = ");
+    let line = text.lines().find(|line| line.starts_with(&start))?;
+    let changed = text.replacen(line, &format!("{key} = {value}"), 1);
+    let parsed: DocumentMut = changed.parse().ok()?;
+    parsed.contains_key(key).then_some(changed)
+}
+
+/// Puts a setting into its table. `None` where something else than a table is in the way.
+fn put(file: &mut DocumentMut, tables: &[&str], last: &str, value: Value) -> Option<()> {
+    // A new table goes behind the comments at the end, or what is uncommented later would be in it.
+    let behind = file.trailing().as_str().unwrap_or_default().to_owned();
+    let mut table = file.as_table_mut();
+    let mut is_new = false;
+    for part in tables {
+        if !table.contains_key(part) {
+            let mut new = Table::new();
+            new.set_implicit(true);
+            table.insert(part, Item::Table(new));
+            is_new = true;
+        }
+        table = table.get_mut(part)?.as_table_mut()?;
+    }
+    if is_new && !behind.is_empty() {
+        table.decor_mut().set_prefix(format!("{behind}\n"));
+    }
+    table.insert(last, Item::Value(value));
+    if is_new {
+        file.set_trailing("");
+    }
+    Some(())
+}
+
+/// Tables taken apart: `settings.memit.lambda`.
+fn flatten(
+    key: Option<&str>,
+    value: &serde_json::Value,
+    into: &mut Vec<(String, serde_json::Value)>,
+) {
+    match (value, key) {
+        (serde_json::Value::Object(table), key) => {
+            for (part, value) in table {
+                let key = key.map_or_else(|| part.clone(), |key| format!("{key}.{part}"));
+                flatten(Some(&key), value, into);
+            }
+        }
+        (value, Some(key)) => into.push((key.to_owned(), value.clone())),
+        (_, None) => {}
+    }
+}
