@@ -26,7 +26,7 @@ use kledger::{
         Actor, Commit, EngineError, Repo, Silent, Step,
         verb::{diff::DiffOptions, log::LogOptions},
     },
-    store::{RefChange, Transaction},
+    store::{RefChange, Session, Transaction},
 };
 
 #[path = "../tests/ledger/support/stand_in.rs"]
@@ -65,11 +65,10 @@ fn init(dir: &Path) -> Repo {
 }
 
 /// Commits `facts` on `main`, with a delta that has a column for each.
-fn commit(repo: &Repo, number: u32, facts: &BTreeMap<FactKey, Option<Fact>>) {
-    let session = repo.store().session().unwrap();
+fn commit(session: &Session, number: u32, facts: &BTreeMap<FactKey, Option<Fact>>) {
     let parent = session.refs().unwrap()["heads/main"];
-    let mut commit: Commit = codec::get(&session, parent).unwrap();
-    let mut draft = Draft::new(&session);
+    let mut commit: Commit = codec::get(session, parent).unwrap();
+    let mut draft = Draft::new(session);
     commit.facts = tree::update(&mut draft, commit.facts, facts).unwrap();
     let file = draft.put(&TensorFile { tensors: Vec::new() });
     let columns = facts.keys().copied().collect();
@@ -93,13 +92,15 @@ fn commit(repo: &Repo, number: u32, facts: &BTreeMap<FactKey, Option<Fact>>) {
 fn history(dir: &Path) -> Repo {
     let repo = init(dir);
     let first = FACTS - (COMMITS - 1) * FACTS_PER_COMMIT;
+    let session = repo.store().session().unwrap();
     let mut from = 0;
     for number in 1..=COMMITS {
         let to = if number == 1 { first } else { from + FACTS_PER_COMMIT };
         let facts = (from..to).map(|n| fact(n, n % 977));
-        commit(&repo, number, &facts.map(|fact| (fact.key(false), Some(fact))).collect());
+        commit(&session, number, &facts.map(|fact| (fact.key(false), Some(fact))).collect());
         from = to;
     }
+    drop(session);
     repo
 }
 
