@@ -10,6 +10,7 @@
 mod lexicon;
 pub mod read;
 mod stage;
+mod stored;
 mod term;
 pub mod tree;
 mod triple;
@@ -19,6 +20,7 @@ pub use lexicon::{Lexicon, LexiconError, Request, builtin};
 pub use stage::{
     AddOutcome, Change, Conflict, RemoveOutcome, Role, Roots, Stage, StageError, Staged,
 };
+pub use stored::{StagedTree, StoredStage};
 pub use term::{Iri, IriError, Literal, Term};
 pub use tree::{FactTree, LexiconTree};
 pub use triple::{Fact, FactKey};

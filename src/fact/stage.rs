@@ -7,7 +7,7 @@
 //!
 //! This module knows nothing of where a stage is kept.
 
-use std::collections::{BTreeMap, btree_map};
+use std::collections::{BTreeMap, BTreeSet};
 
 use bincode::{Decode, Encode};
 
@@ -39,7 +39,7 @@ pub struct Roots {
 }
 
 /// Changes that wait for a commit.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stage {
     /// Facts to edit in or to take back.
     pub changes: BTreeMap<FactKey, Staged>,
@@ -267,17 +267,12 @@ impl Stage {
                 (committed.neighbourhood, std::mem::take(&mut next.neighbourhood))
             }
         };
-        let mut call = Call { replace, staged, outcome, ..Call::new(objects, held) };
-        let lexicon = next.lexicon(objects, committed);
-        let mut many = BTreeMap::new();
+        let mut many = Many { lexicon: next.lexicon(objects, committed), known: BTreeMap::new() };
+        let held = Held::read(objects, held, &mut many, facts.iter().map(|(fact, _)| fact))?;
+        let mut call = Call::new(held, staged, replace, outcome);
         for (fact, position) in facts {
-            let many = match many.entry(fact.predicate.clone()) {
-                btree_map::Entry::Occupied(known) => *known.get(),
-                btree_map::Entry::Vacant(new) => {
-                    *new.insert(lexicon.multi_valued(&fact.predicate)?)
-                }
-            };
-            call.set(fact, &position, many)?;
+            let many = many.valued(&fact.predicate)?;
+            call.set(fact, &position, many);
         }
         let (staged, outcome) = call.finish()?;
         match role {
@@ -308,20 +303,26 @@ impl Stage {
             Role::Edit => (committed.facts, &mut next.changes),
             Role::Neighbourhood => (committed.neighbourhood, &mut next.neighbourhood),
         };
+        let mut facts = Vec::new();
         for triple in input {
             let (fact, position) = triple?;
             if words::is_term(&fact.predicate) {
                 return Err(StageError::WordsToRemove(position));
             }
-            let many = lexicon.multi_valued(&fact.predicate)?;
-            let (key, held) = locate(objects, held, staged, &fact, many)?;
+            facts.push((fact, position));
+        }
+        let mut many = Many { lexicon, known: BTreeMap::new() };
+        let held = Held::read(objects, held, &mut many, facts.iter().map(|(fact, _)| fact))?;
+        for (fact, position) in facts {
+            let many = many.valued(&fact.predicate)?;
+            let (key, held) = held.locate(staged, &fact, many);
             match staged.get(&key).map(|staged| &staged.change) {
                 Some(Change::Set(set)) if *set == fact => {
                     staged.remove(&key);
                     outcome.unstaged += 1;
                 }
                 Some(Change::Retract(retracted)) if *retracted == fact => outcome.duplicates += 1,
-                None if held.as_ref() == Some(&fact) => {
+                None if held == Some(&fact) => {
                     let source = position.to_string();
                     staged.insert(key, Staged { change: Change::Retract(fact), source });
                     outcome.retracted += 1;
@@ -375,83 +376,143 @@ fn facts(staged: &BTreeMap<FactKey, Staged>) -> BTreeMap<FactKey, Option<Fact>> 
     staged.iter().map(|(key, staged)| (*key, change(&staged.change))).collect()
 }
 
-/// The key of `fact` and what is committed under it. A fact that came in before its predicate was
-/// said to have many values stays under the key it has.
-fn locate(
-    objects: &dyn Objects,
-    held: Id<FactTree>,
-    staged: &BTreeMap<FactKey, Staged>,
-    fact: &Fact,
-    many: bool,
-) -> Result<(FactKey, Option<Fact>), ObjectError> {
-    let key = fact.key(false);
-    let committed = tree::get(objects, held, key)?;
-    let staged = staged.get(&key).map(|staged| staged.change.fact());
-    if !many || committed.as_ref() == Some(fact) || staged == Some(fact) {
-        return Ok((key, committed));
+/// Which predicates have many values.
+struct Many<'a> {
+    lexicon: Lexicon<'a>,
+    known: BTreeMap<Iri, bool>,
+}
+
+impl Many<'_> {
+    fn valued(&mut self, predicate: &Iri) -> Result<bool, ObjectError> {
+        if let Some(known) = self.known.get(predicate) {
+            return Ok(*known);
+        }
+        let many = self.lexicon.multi_valued(predicate)?;
+        self.known.insert(predicate.clone(), many);
+        Ok(many)
     }
-    let key = fact.key(true);
-    Ok((key, tree::get(objects, held, key)?))
+}
+
+/// What is committed under the keys of some facts.
+struct Held(BTreeMap<FactKey, Fact>);
+
+impl Held {
+    /// Looks all of `facts` up in one walk of the tree.
+    fn read<'a>(
+        objects: &dyn Objects,
+        root: Id<FactTree>,
+        many: &mut Many<'_>,
+        facts: impl Iterator<Item = &'a Fact>,
+    ) -> Result<Self, ObjectError> {
+        if tree::len(objects, root)? == 0 {
+            return Ok(Self(BTreeMap::new()));
+        }
+        let mut keys = Vec::new();
+        for fact in facts {
+            keys.push(fact.key(false));
+            if many.valued(&fact.predicate)? {
+                keys.push(fact.key(true));
+            }
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        Ok(Self(tree::get_many(objects, root, &keys)?))
+    }
+
+    /// The key of `fact` and what is committed under it. A fact that came in before its predicate was
+    /// said to have many values stays under the key it has.
+    fn locate(
+        &self,
+        staged: &BTreeMap<FactKey, Staged>,
+        fact: &Fact,
+        many: bool,
+    ) -> (FactKey, Option<&Fact>) {
+        let key = fact.key(false);
+        let committed = self.0.get(&key);
+        if !many
+            || committed == Some(fact)
+            || staged.get(&key).is_some_and(|staged| staged.change.fact() == fact)
+        {
+            return (key, committed);
+        }
+        let key = fact.key(true);
+        (key, self.0.get(&key))
+    }
 }
 
 /// One call of [`Stage::add`], half way through.
-struct Call<'a> {
-    objects: &'a dyn Objects,
-    held: Id<FactTree>,
+struct Call {
+    held: Held,
     replace: bool,
     staged: BTreeMap<FactKey, Staged>,
-    /// Facts of this call, by key, with their places.
-    seen: BTreeMap<FactKey, (Fact, Position)>,
+    /// Keys of this call under which a fact is staged.
+    seen: BTreeSet<FactKey>,
+    /// Facts of this call under other keys, and where they stand.
+    others: BTreeMap<FactKey, (Fact, Position)>,
     outcome: AddOutcome,
     conflicts: Vec<Conflict>,
     total: u64,
 }
 
-impl<'a> Call<'a> {
-    fn new(objects: &'a dyn Objects, held: Id<FactTree>) -> Self {
+impl Call {
+    fn new(
+        held: Held,
+        staged: BTreeMap<FactKey, Staged>,
+        replace: bool,
+        outcome: AddOutcome,
+    ) -> Self {
         Self {
-            objects,
             held,
-            replace: false,
-            staged: BTreeMap::new(),
-            seen: BTreeMap::new(),
-            outcome: AddOutcome::default(),
+            replace,
+            staged,
+            seen: BTreeSet::new(),
+            others: BTreeMap::new(),
+            outcome,
             conflicts: Vec::new(),
             total: 0,
         }
     }
 
-    fn set(&mut self, fact: Fact, position: &Position, many: bool) -> Result<(), ObjectError> {
-        let (key, committed) = locate(self.objects, self.held, &self.staged, &fact, many)?;
-        if let Some((first, at)) = self.seen.get(&key) {
+    /// The fact that this call had under `key` before, and where it stands.
+    fn before(&self, key: &FactKey) -> Option<(&Fact, String)> {
+        if let Some((fact, position)) = self.others.get(key) {
+            return Some((fact, position.to_string()));
+        }
+        let staged = self.seen.contains(key).then(|| self.staged.get(key))??;
+        Some((staged.change.fact(), staged.source.clone()))
+    }
+
+    fn set(&mut self, fact: Fact, position: &Position, many: bool) {
+        let (key, committed) = self.held.locate(&self.staged, &fact, many);
+        let is_committed = committed.is_some();
+        let committed_already = committed == Some(&fact);
+        if let Some((first, first_source)) = self.before(&key) {
             if *first == fact {
                 self.outcome.duplicates += 1;
             } else {
-                let (first, first_source) = (first.clone(), at.to_string());
-                self.conflict(first, first_source, fact, position, false);
+                self.conflict(first.clone(), first_source, fact, position, false);
             }
-            return Ok(());
+            return;
         }
-        self.seen.insert(key, (fact.clone(), position.clone()));
-        let committed_already = committed.as_ref() == Some(&fact);
         let occupied = match self.staged.get(&key) {
             Some(Staged { change: Change::Set(staged), .. }) if *staged == fact => {
                 self.outcome.duplicates += 1;
-                return Ok(());
+                self.others.insert(key, (fact, position.clone()));
+                return;
             }
             Some(Staged { change: Change::Set(staged), source }) if !self.replace => {
                 let (first, first_source) = (staged.clone(), source.clone());
-                self.conflict(first, first_source, fact, position, true);
-                return Ok(());
+                self.conflict(first, first_source, fact.clone(), position, true);
+                self.others.insert(key, (fact, position.clone()));
+                return;
             }
             Some(_) => true,
-            None => {
-                if committed_already {
-                    self.outcome.unchanged += 1;
-                    return Ok(());
-                }
-                committed.is_some()
+            None if committed_already => {
+                self.outcome.unchanged += 1;
+                self.others.insert(key, (fact, position.clone()));
+                return;
             }
+            None => is_committed,
         };
         if occupied {
             self.outcome.replaced += 1;
@@ -460,11 +521,12 @@ impl<'a> Call<'a> {
         }
         if committed_already {
             self.staged.remove(&key);
+            self.others.insert(key, (fact, position.clone()));
         } else {
             let source = position.to_string();
             self.staged.insert(key, Staged { change: Change::Set(fact), source });
+            self.seen.insert(key);
         }
-        Ok(())
     }
 
     fn conflict(

@@ -7,7 +7,7 @@ use crate::{
     checkpoint::Base,
     codec::Object,
     delta::{Delta, Lineage, TensorId},
-    fact::{FactTree, LexiconTree, Roots, Stage},
+    fact::{FactTree, LexiconTree, Roots},
     id::{Id, Kind},
 };
 
@@ -163,10 +163,4 @@ impl Kind for Report {
 }
 impl Object for Report {
     const TAG: u8 = 0x13;
-}
-impl Kind for Stage {
-    const NAME: &'static str = "stage";
-}
-impl Object for Stage {
-    const TAG: u8 = 0x14;
 }

@@ -313,6 +313,12 @@ pub enum LedgerError {
         /// Hash found, or that there is none.
         found: String,
     },
+    /// The copy of the base is not what it was.
+    #[error("the base is damaged: {what}")]
+    Base {
+        /// A file or tensor that differs.
+        what: String,
+    },
     /// The statistics or the delta do not fit the model.
     #[error("{what} is {found}, expected {expected}")]
     Shape {
@@ -359,10 +365,12 @@ impl LedgerError {
     #[must_use]
     pub fn class(&self) -> Class {
         match self {
-            Self::Weights { .. } | Self::Shape { .. } | Self::Object(_) => Class::Damage,
-            Self::Stage(StageError::Object(_)) | Self::Lexicon(LexiconError::Object(_)) => {
-                Class::Damage
-            }
+            Self::Weights { .. }
+            | Self::Base { .. }
+            | Self::Shape { .. }
+            | Self::Object(_)
+            | Self::Stage(StageError::Object(_))
+            | Self::Lexicon(LexiconError::Object(_)) => Class::Damage,
             Self::Store(error) if error.is_damage() => Class::Damage,
             Self::Engine(EngineError::Settings(_) | EngineError::Request { .. }) => Class::Refused,
             Self::Engine(_) => Class::Engine,
@@ -434,6 +442,10 @@ impl LedgerError {
             Self::OtherBase { .. } => "import it into a repository around the base it is for",
             Self::Bundle { .. } => "export it again, or copy it again from where it was exported",
             Self::Weights { .. } | Self::Object(_) => "find out more with kledger fsck",
+            Self::Base { .. } => {
+                "bring .kledger/base back from a backup, or from the .kledger/base of a repository made \
+                 with the same model"
+            }
             Self::Engine(EngineError::NoRuntime) => {
                 "build with the default features to have one; checkout, diff and revert --no-check \
                  work without"

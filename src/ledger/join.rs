@@ -139,7 +139,7 @@ impl Repo {
         };
 
         let before = self.tip_weights(ours)?;
-        let mut engine = open(&self.base_dir())?;
+        let mut engine = self.engine(open)?;
         let mut repaired = BTreeSet::new();
         if strategy == Strategy::Repair {
             let asked = questions.all.iter().filter(|(key, _)| !edits.contains(key));

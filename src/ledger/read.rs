@@ -115,8 +115,11 @@ impl Ledger<'_> {
         base: Id<Base>,
     ) -> Result<Earlier, LedgerError> {
         let mut specs: Vec<Spec> = Vec::new();
+        let mut known = BTreeSet::new();
         for commit in self.walk_from(tips, BTreeSet::new()) {
-            if let (_, Commit { spec: Some(spec), .. }) = commit? {
+            if let (_, Commit { spec: Some(spec), .. }) = commit?
+                && known.insert(spec)
+            {
                 specs.push(codec::get(self, spec)?);
             }
         }
@@ -142,7 +145,10 @@ impl Ledger<'_> {
 
     /// What the next commit will do.
     pub(super) fn stage(&self) -> Result<Stage, LedgerError> {
-        Ok(self.root(STAGE)?.unwrap_or_default())
+        match self.session.root(STAGE)? {
+            Some(hash) => Ok(Stage::load(self, Id::from_bytes(hash))?),
+            None => Ok(Stage::default()),
+        }
     }
 
     /// The statistics taken last.
@@ -163,12 +169,7 @@ impl Ledger<'_> {
         id: Id<Commit>,
         commit: &Commit,
     ) -> Result<CommitView, LedgerError> {
-        let mut refs = Vec::new();
-        for view in self.branches()?.into_iter().chain(self.tags()?) {
-            if view.commit == id {
-                refs.push(view.name);
-            }
-        }
+        let refs = self.names_of(id)?;
         Ok(CommitView {
             id,
             parents: commit.parents.clone(),

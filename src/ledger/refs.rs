@@ -53,6 +53,16 @@ impl Ledger<'_> {
         Ok(views)
     }
 
+    /// Names of the branches, then of the tags, that point at a commit.
+    pub(super) fn names_of(&self, commit: Id<Commit>) -> Result<Vec<String>, LedgerError> {
+        let all = self.session.refs()?;
+        let under = |kind: &'static str| {
+            let named = all.iter().filter(move |(_, at)| **at == commit);
+            named.filter_map(move |(name, _)| Some(name.strip_prefix(kind)?.to_owned()))
+        };
+        Ok(under(BRANCH).chain(under(TAG)).collect())
+    }
+
     /// Where a branch points, if there is one.
     pub(super) fn branch_at(&self, name: &str) -> Result<Option<Id<Commit>>, LedgerError> {
         Ok(self.session.reference(&branch_ref(name))?)
@@ -60,27 +70,25 @@ impl Ledger<'_> {
 
     /// Where a branch points.
     pub(super) fn branch(&self, name: &str) -> Result<Id<Commit>, LedgerError> {
-        let known = self.branches()?;
-        let found = known.iter().find(|branch| branch.name == name);
-        found.map(|branch| branch.commit).ok_or_else(|| no_ref("branch", name, &known))
+        match self.branch_at(name)? {
+            Some(commit) => Ok(commit),
+            None => Err(no_ref("branch", name, &self.branches()?)),
+        }
     }
 
     /// Where a tag points.
     pub(super) fn tag(&self, name: &str) -> Result<Id<Commit>, LedgerError> {
-        let known = self.tags()?;
-        let found = known.iter().find(|tag| tag.name == name);
-        found.map(|tag| tag.commit).ok_or_else(|| no_ref("tag", name, &known))
+        match self.session.reference(&tag_ref(name))? {
+            Some(commit) => Ok(commit),
+            None => Err(no_ref("tag", name, &self.tags()?)),
+        }
     }
 
     /// Makes sure that `name` can be given to a new branch or tag.
     pub(super) fn check_new_name(&self, name: &str) -> Result<(), LedgerError> {
         check_ref_name(&branch_ref(name)).map_err(StoreError::from)?;
-        let taken =
-            self.branches()?.into_iter().chain(self.tags()?).find(|known| known.name == name);
-        match taken {
-            Some(known) => {
-                Err(LedgerError::RefExists { name: name.to_owned(), commit: known.commit })
-            }
+        match self.named(name)? {
+            Some(commit) => Err(LedgerError::RefExists { name: name.to_owned(), commit }),
             None => Ok(()),
         }
     }

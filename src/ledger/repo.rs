@@ -10,12 +10,14 @@ use std::{
 use super::{
     Commit, Config, LedgerError,
     engine::{Engine, EngineError},
+    landing,
     lineage::Line,
     read::Ledger,
     version,
 };
 use crate::{
-    checkpoint::Checkpoint,
+    checkpoint::{self, Checkpoint},
+    codec,
     delta::{Tensor, TensorFile},
     id::Id,
     store::Store,
@@ -115,9 +117,31 @@ impl Repo {
         Ok(Arc::new(Checkpoint::open(&self.base_dir())?))
     }
 
+    /// Makes sure that the copy of the base is what it was. Reads all of it.
+    ///
+    /// # Errors
+    /// [`LedgerError::Base`] names the first file or tensor that differs.
+    pub(super) fn verify_base(&self) -> Result<(), LedgerError> {
+        let ledger = self.read()?;
+        let base = codec::get(&ledger, ledger.head_commit()?.1.base)?;
+        drop(ledger);
+        match checkpoint::verify(&self.base_dir(), &base)?.into_iter().next() {
+            Some(what) => Err(LedgerError::Base { what }),
+            None => Ok(()),
+        }
+    }
+
+    /// Opens an engine on the base, verified first: an engine reads all of it anyway.
+    pub(super) fn engine(&self, open: OpenEngine<'_>) -> Result<Box<dyn Engine>, LedgerError> {
+        self.verify_base()?;
+        Ok(open(&self.base_dir())?)
+    }
+
     /// Opens the store for a short while.
     pub(super) fn read(&self) -> Result<Ledger<'_>, LedgerError> {
-        Ok(Ledger { session: self.store.session()?, config: &self.config })
+        let ledger = Ledger { session: self.store.session()?, config: &self.config };
+        landing::complete(&ledger)?;
+        Ok(ledger)
     }
 
     /// Builds a commit's weights and compares them with the hashes it names.

@@ -5,7 +5,7 @@ use bincode::{Decode, Encode};
 use super::{Commit, LedgerError, read::Ledger};
 use crate::{
     codec::{self, Object},
-    fact::Stage,
+    fact::StoredStage,
     id::{Id, Kind},
 };
 
@@ -23,7 +23,7 @@ pub struct Stash {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Stashed {
     /// The stage.
-    pub stage: Id<Stage>,
+    pub stage: Id<StoredStage>,
     /// The branch HEAD was on.
     pub branch: Option<String>,
     /// Where HEAD was.

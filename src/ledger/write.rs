@@ -11,7 +11,7 @@ use super::{
     unfinished::UNFINISHED,
 };
 use crate::{
-    codec::{self, Object},
+    codec::{self, Draft, Nothing, Object},
     fact::Stage,
     id::Id,
     store::{Head, Operation, RefChange, RootUpdate, StoreError, Transaction, ZMemo},
@@ -78,10 +78,19 @@ impl Change {
         }
     }
 
-    /// Replaces the stage; an empty one is not written.
-    pub(super) fn staging(self, was: &Stage, to: &Stage) -> Self {
-        let [was, to] = [was, to].map(|stage| (!stage.is_empty()).then_some(stage));
-        self.rooting(STAGE, was, to)
+    /// Replaces the stage; an empty one is not stored.
+    pub(super) fn staging(mut self, was: &Stage, to: &Stage) -> Self {
+        let mut store = |stage: &Stage, keep: bool| {
+            let mut draft = Draft::new(&Nothing);
+            let id = (!stage.is_empty()).then(|| *stage.store(&mut draft).as_bytes());
+            if keep && id.is_some() {
+                self.objects.extend(draft.into_new());
+            }
+            id
+        };
+        let (old, new) = (store(was, false), store(to, true));
+        self.roots.push(RootUpdate { name: STAGE.to_owned(), old, new });
+        self
     }
 
     /// Replaces the object that is current under `name`.
@@ -167,11 +176,22 @@ impl Change {
     /// [`LedgerError::Moved`] when something is not as it was read, [`LedgerError::Unfinished`] when it
     /// would move HEAD under a task that is not finished.
     pub(super) fn apply(self, ledger: &Ledger<'_>, actor: &Actor) -> Result<(), LedgerError> {
+        self.permit(ledger)?;
+        ledger.transact(self.transaction(actor))
+    }
+
+    /// Refuses to move HEAD under a task that is not finished.
+    pub(super) fn permit(&self, ledger: &Ledger<'_>) -> Result<(), LedgerError> {
         if self.moves_head(ledger)? && !self.roots.iter().any(|root| root.name == UNFINISHED) {
             ledger.require_finished()?;
         }
+        Ok(())
+    }
+
+    /// What the store is asked to do.
+    pub(super) fn transaction(self, actor: &Actor) -> Transaction {
         let Self { objects, refs, head, roots, z } = self;
-        let transaction = Transaction {
+        Transaction {
             objects,
             refs,
             head,
@@ -180,8 +200,17 @@ impl Change {
             time: actor.time,
             author: actor.author.clone(),
             command: actor.command.clone(),
-        };
-        ledger.session.transact(transaction).map_err(|error| match error {
+        }
+    }
+}
+
+impl Ledger<'_> {
+    /// Does all of `transaction` or nothing.
+    ///
+    /// # Errors
+    /// [`LedgerError::Moved`] when something is not as it was read.
+    pub(super) fn transact(&self, transaction: Transaction) -> Result<(), LedgerError> {
+        self.session.transact(transaction).map_err(|error| match error {
             StoreError::RefMoved { name, .. } => {
                 let short = name.trim_start_matches("heads/").trim_start_matches("tags/");
                 LedgerError::Moved { what: short.to_owned() }

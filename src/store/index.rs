@@ -31,8 +31,9 @@ use crate::{
     ledger::Commit,
 };
 
-/// The largest object kept in sled itself.
-const INLINE: usize = 4000;
+/// The largest object kept in sled itself. sled reads all it holds when it opens and keeps two copies
+/// for a while, so only what a log reads is worth its place there; nodes of trees stay in their packs.
+const INLINE: usize = 512;
 /// Objects put into sled at a time while an index is built.
 const BATCH: usize = 4096;
 

@@ -28,6 +28,7 @@ use std::{
 pub use error::StoreError;
 pub use journal::{HeadUpdate, Operation, RefUpdate, RootUpdate};
 pub use migrate::{FORMAT, Migration, migrate};
+pub use pack::entries as pack_entries;
 pub use refs::{Head, RefNameError, check_ref_name};
 pub use session::Session;
 pub use tensors::{OpenTensorFile, TensorFiles};

@@ -84,7 +84,10 @@ pub(super) fn read(packs: &Path, id: Id<Pack>) -> Result<Contents, StoreError> {
     Ok(Contents { bytes, entries })
 }
 
-fn entries(bytes: &[u8]) -> Option<BTreeMap<[u8; 32], Range<usize>>> {
+/// Where each object of a pack's bytes is, by hash; `None` when they are not a well-formed pack. Whoever
+/// reads an object checks its hash.
+#[must_use]
+pub fn entries(bytes: &[u8]) -> Option<BTreeMap<[u8; 32], Range<usize>>> {
     let mut at = MAGIC.len();
     let mut take = |length: usize| {
         let range = at..at.checked_add(length)?;

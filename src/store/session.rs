@@ -115,6 +115,12 @@ impl Session {
         }
     }
 
+    /// The store's directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     pub(super) fn packs(&self) -> PathBuf {
         self.dir.join("packs")
     }

@@ -38,8 +38,20 @@ pub struct Transaction {
     pub command: String,
 }
 
+impl Transaction {
+    /// Whether it changes nothing.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.objects.is_empty()
+            && self.refs.is_empty()
+            && self.head.is_none()
+            && self.roots.is_empty()
+            && self.z.is_empty()
+    }
+}
+
 /// A ref to move, make or remove.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct RefChange {
     /// Full name, `heads/…` or `tags/…`.
     pub name: String,

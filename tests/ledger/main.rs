@@ -17,6 +17,8 @@ mod exchange;
 mod fact;
 mod fact_stage;
 mod fact_tree;
+mod flips;
+mod format;
 mod history;
 mod ledger;
 mod merge;

@@ -8,8 +8,8 @@
 //!
 //! **Invariants**, checked whenever a node is read: a subtree of at most [`LEAF`] entries is a leaf,
 //! one of more is a branch; entries ascend by key and lie where their digits lead; counts agree; a
-//! value is inline if and only if its bytes are at most [`INLINE`]; no node is longer than 4 KiB. The
-//! empty tree is the empty leaf.
+//! value is inline if and only if its bytes are at most [`Entry::INLINE`], which keeps nodes to some
+//! kilobytes. The empty tree is the empty leaf.
 //!
 //! This module knows nothing of what is kept in a tree.
 
@@ -19,6 +19,6 @@ mod update;
 mod walk;
 
 pub use compare::{Clash, Difference, Differences, Merge, diff, merge3};
-pub use node::{Child, Entry, FactTree, INLINE, LEAF, LexiconTree, Long, Node, Slot};
-pub use update::{empty, update};
-pub use walk::{Iter, get, iter, len};
+pub use node::{Child, Entry, FactTree, LEAF, LexiconTree, Long, Node, Slot};
+pub use update::{build, empty, update};
+pub use walk::{Iter, get, get_many, iter, len};

@@ -11,10 +11,6 @@ use crate::{
 /// The most entries of a leaf.
 pub const LEAF: usize = 16;
 
-/// The most bytes of a value that is kept inside its leaf. Longer ones are objects of their own, so
-/// that a full leaf stays below 4 KiB: 14 + 16 * (32 + 4 + 216) = 4046.
-pub const INLINE: usize = 216;
-
 /// A value that trees are made of.
 pub trait Entry: Kind + Encode + Decode<()> + Clone + Eq + 'static {
     /// Name of a tree's nodes, as [`Kind::NAME`].
@@ -25,6 +21,9 @@ pub trait Entry: Kind + Encode + Decode<()> + Clone + Eq + 'static {
     const LONG_NAME: &'static str;
     /// First stored byte of such a value.
     const LONG_TAG: u8;
+    /// The most bytes of a value that is kept inside its leaf. Longer ones are objects of their own, so
+    /// that a full leaf stays below 4 KiB: 14 + 16 * (32 + 4 + 216) = 4046.
+    const INLINE: usize = 216;
 
     /// Whether this value may be kept under `key`.
     fn belongs(&self, key: Id<Self>) -> bool;
@@ -70,7 +69,7 @@ pub enum Node<V: Entry> {
 /// A value inside a leaf or beside it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum Slot<V: Entry> {
-    /// The value, of at most [`INLINE`] bytes.
+    /// The value, of at most [`Entry::INLINE`] bytes.
     Inline(V),
     /// A longer value.
     Long(Id<Long<V>>),
@@ -188,7 +187,7 @@ impl<V: Entry> Place<V> {
                     if !value.belongs(*key) {
                         return Some(format!("the value under {key:.12} belongs elsewhere"));
                     }
-                    (stored_length(value) > INLINE)
+                    (stored_length(value) > V::INLINE)
                         .then(|| format!("the value under {key:.12} is too long to be inline"))
                 })
             }
@@ -218,7 +217,7 @@ impl<V: Entry> Slot<V> {
         if !value.belongs(key) {
             return Err(damaged(format!("it is kept under {key:.12}, where it does not belong")));
         }
-        if stored_length(&value) <= INLINE {
+        if stored_length(&value) <= V::INLINE {
             return Err(damaged("it is short enough to be inline".to_owned()));
         }
         Ok(value)

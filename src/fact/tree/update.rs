@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::node::{Child, Entry, INLINE, LEAF, Long, Node, Place, Slot, digit, stored_length};
+use super::node::{Child, Entry, LEAF, Long, Node, Place, Slot, digit, stored_length};
 use crate::{
     codec::{Draft, ObjectError},
     id::Id,
@@ -34,6 +34,18 @@ pub fn update<V: Entry>(
     }
 }
 
+/// The tree of `entries`, which ascend by key.
+pub fn build<'v, V: Entry>(
+    draft: &mut Draft<'_>,
+    entries: impl IntoIterator<Item = (Id<V>, &'v V)>,
+) -> Id<Node<V>> {
+    let entries: Vec<_> = entries.into_iter().map(|(key, value)| (key, Some(value))).collect();
+    match grown(draft, 0, &entries) {
+        Subtree::Stored(child) => child.id,
+        Subtree::Small(entries) => draft.put(&Node::Leaf(entries)),
+    }
+}
+
 type Entries<V> = Vec<(Id<V>, Slot<V>)>;
 
 /// A subtree after a change.
@@ -52,8 +64,7 @@ fn change<V: Entry>(
     changes: &[(Id<V>, Option<&V>)],
 ) -> Result<Subtree<V>, ObjectError> {
     let Some((id, count)) = old else {
-        let entries = merged(draft, Vec::new(), changes);
-        return Ok(grow(draft, place.depth, entries));
+        return Ok(grown(draft, place.depth, changes));
     };
     match place.read(draft, id, count)? {
         Node::Leaf(old) => {
@@ -140,6 +151,27 @@ fn stored<V: Entry>(draft: &mut Draft<'_>, subtree: Subtree<V>) -> Option<Child<
     }
 }
 
+/// The subtree of what is set in `changes`, which share their first `depth` digits.
+fn grown<V: Entry>(
+    draft: &mut Draft<'_>,
+    depth: usize,
+    mut changes: &[(Id<V>, Option<&V>)],
+) -> Subtree<V> {
+    let count = changes.iter().filter(|(_, value)| value.is_some()).count();
+    if count <= LEAF {
+        return Subtree::Small(merged(draft, Vec::new(), changes));
+    }
+    let children = std::array::from_fn(|next| {
+        let end = changes.partition_point(|(key, _)| digit(*key, depth) <= next);
+        let (here, after) = changes.split_at(end);
+        changes = after;
+        let subtree = grown(draft, depth + 1, here);
+        stored(draft, subtree)
+    });
+    let id = draft.put(&Node::Branch(Box::new(children)));
+    Subtree::Stored(Child { id, count: count as u64 })
+}
+
 /// The subtree of `entries`, which share their first `depth` digits.
 fn grow<V: Entry>(draft: &mut Draft<'_>, depth: usize, entries: Entries<V>) -> Subtree<V> {
     if entries.len() <= LEAF {
@@ -179,7 +211,7 @@ fn merged<V: Entry>(
 }
 
 fn slot<V: Entry>(draft: &mut Draft<'_>, value: &V) -> Slot<V> {
-    if stored_length(value) <= INLINE {
+    if stored_length(value) <= V::INLINE {
         Slot::Inline(value.clone())
     } else {
         Slot::Long(draft.put(&Long(value.clone())))

@@ -1,5 +1,7 @@
 //! Looking up and iterating.
 
+use std::collections::BTreeMap;
+
 use super::node::{Child, Entry, Node, Place, Slot, digit};
 use crate::{
     codec::{ObjectError, Objects},
@@ -33,6 +35,42 @@ pub fn get<V: Entry>(
             }
         }
     }
+}
+
+/// The values under those of `keys`, ascending, that are in the tree `root`. Each node on the way is
+/// read once.
+///
+/// # Errors
+/// As [`get`].
+pub fn get_many<V: Entry>(
+    objects: &dyn Objects,
+    root: Id<Node<V>>,
+    keys: &[Id<V>],
+) -> Result<BTreeMap<Id<V>, V>, ObjectError> {
+    let mut found = BTreeMap::new();
+    let mut ahead = vec![(Place::ROOT, root, None, keys)];
+    while let Some((place, id, count, mut keys)) = ahead.pop() {
+        match place.read(objects, id, count)? {
+            Node::Leaf(entries) => {
+                for (key, slot) in entries {
+                    if keys.binary_search(&key).is_ok() {
+                        found.insert(key, slot.load(objects, key)?);
+                    }
+                }
+            }
+            Node::Branch(children) => {
+                for (next, child) in children.into_iter().enumerate() {
+                    let end = keys.partition_point(|key| digit(*key, place.depth) <= next);
+                    let (here, after) = keys.split_at(end);
+                    keys = after;
+                    if let Some(Child { id, count }) = child.filter(|_| !here.is_empty()) {
+                        ahead.push((place.below(next), id, Some(count), here));
+                    }
+                }
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// The number of entries of the tree `root`. Reads one node.

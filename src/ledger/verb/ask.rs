@@ -50,7 +50,7 @@ impl Repo {
             versions.push((revision, id, commit, line));
         }
         drop(ledger);
-        let mut engine = open(&self.base_dir())?;
+        let mut engine = self.engine(open)?;
         let mut answers = Vec::new();
         for (revision, id, commit, line) in versions {
             engine.set_weights(&self.weights(id, &commit, &line)?)?;

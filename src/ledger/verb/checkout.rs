@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::{
-    checkpoint, durable,
+    checkpoint,
+    durable::{self, FilledDir},
     id::Id,
     ledger::{
         Actor, Commit, LedgerError, Repo,
@@ -49,12 +50,10 @@ impl Repo {
         let id = ledger.resolve(revision)?;
         drop(ledger);
         let dir = to.map_or_else(|| self.checkout_dir(), Path::to_owned);
-        let commit = self.write_version(id, &dir)?;
+        let (commit, filled) = self.fill_checkout(id, &dir)?;
         let ledger = self.read()?;
         let was = ledger.session.head()?;
-        if was != head {
-            Change::default().heading(was, head).apply(&ledger, actor)?;
-        }
+        Change::default().heading(was, head).land(&ledger, actor, filled, id)?;
         Ok(CheckoutReport {
             head: ledger.head_view()?,
             commit: ledger.commit_view(id, &commit)?,
@@ -64,8 +63,17 @@ impl Repo {
         })
     }
 
-    /// Writes the version `id` to `dir`, and returns its commit.
-    pub(super) fn write_version(&self, id: Id<Commit>, dir: &Path) -> Result<Commit, LedgerError> {
+    /// Writes the version `id` to `dir`. HEAD stays where it is.
+    pub(super) fn write_version(&self, id: Id<Commit>, dir: &Path) -> Result<(), LedgerError> {
+        Ok(self.fill_checkout(id, dir)?.1.place()?.keep()?)
+    }
+
+    /// Writes the version `id` beside the directory that it is to replace; returns its commit too.
+    pub(super) fn fill_checkout(
+        &self,
+        id: Id<Commit>,
+        dir: &Path,
+    ) -> Result<(Commit, FilledDir), LedgerError> {
         let ledger = self.read()?;
         let commit = ledger.commit(id)?;
         let line = ledger.line(&commit)?;
@@ -73,11 +81,11 @@ impl Repo {
         let weights = self.weights(id, &commit, &line)?;
         Manifest::claim(dir)?;
         let base = self.base()?;
-        durable::replace_dir(dir, |dir| {
+        let filled = durable::fill_dir(dir, |dir| {
             checkpoint::write_checkout(&base, &weights, dir)?;
             Manifest { commit: id, base: commit.base }.write(dir)?;
             Ok::<_, LedgerError>(())
         })?;
-        Ok(commit)
+        Ok((commit, filled))
     }
 }

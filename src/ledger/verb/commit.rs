@@ -208,7 +208,7 @@ impl Repo {
     ) -> Result<(Edited, Check), LedgerError> {
         // Damage in the parent is found here, before anything is computed.
         let parent_weights = self.weights(plan.parent_id, &plan.parent, &plan.parent_line)?;
-        let mut engine = open(&self.base_dir())?;
+        let mut engine = self.engine(open)?;
         let editor = options.editor.as_deref();
         let setup = Setup::settle(self, engine.as_ref(), editor, &options.settings, options.seed)?;
         let requests = plan.edits.iter().map(|(key, question)| (*key, question.request.clone()));

@@ -85,7 +85,7 @@ impl Repo {
             bytes_before += self.tensor_file_bytes(entry.delta.file)?;
         }
         let before = self.weights(parent_id, &parent, &line)?;
-        let mut engine = open(&self.base_dir())?;
+        let mut engine = self.engine(open)?;
         let editor = options.editor.as_deref();
         let setup = Setup::settle(self, engine.as_ref(), editor, &options.settings, options.seed)?;
         let requests = questions.iter().map(|(key, question)| (*key, question.request.clone()));

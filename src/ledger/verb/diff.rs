@@ -127,7 +127,6 @@ impl Repo {
         let ledger = self.read()?;
         let (from, to) = (ledger.resolve(from)?, ledger.resolve(to)?);
         let (a, b) = (ledger.commit(from)?, ledger.commit(to)?);
-        let (a_line, b_line) = (ledger.line(&a)?, ledger.line(&b)?);
         let facts = words::fact_changes(&ledger, &ledger.lexicon(&b), a.facts, b.facts)?;
         let mut words = 0;
         for difference in tree::diff(&ledger, a.lexicon, b.lexicon) {
@@ -166,15 +165,25 @@ impl Repo {
                 Some(questions)
             }
         };
+        // A lineage is as long as its history: it is read only where weights are looked at.
+        let lines = if options.weights || questions.is_some() {
+            Some((ledger.line(&a)?, ledger.line(&b)?))
+        } else {
+            None
+        };
         drop(ledger);
+        let (a_line, b_line) = lines.unwrap_or_default();
 
+        if options.weights {
+            self.verify_base()?;
+        }
         let weights = options.weights.then(|| self.weight_diff(&a_line, &b_line)).transpose()?;
         let behaviour = match questions {
             None => None,
             Some(questions) => {
                 let before = self.weights(from, &a, &a_line)?;
                 let after = self.weights(to, &b, &b_line)?;
-                let mut engine = open(&self.base_dir())?;
+                let mut engine = self.engine(open)?;
                 engine.set_weights(&before)?;
                 let was = hear(engine.as_mut(), &questions, progress)?;
                 engine.set_weights(&after)?;

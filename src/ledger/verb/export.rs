@@ -115,6 +115,7 @@ impl Repo {
         if fs::read_dir(dir).map_or_else(|_| dir.exists(), |mut entries| entries.next().is_some()) {
             return Err(LedgerError::Occupied { dir: dir.to_owned() });
         }
+        self.verify_base()?;
         let base = self.base()?;
         let weights = self.weights(id, &told.commit, &told.line)?;
         let base_model =
@@ -178,7 +179,7 @@ impl Repo {
         }
         .text();
         progress.start("files", None);
-        durable::replace_dir(dir, |dir| {
+        let filled = durable::fill_dir(dir, |dir| {
             let adapter = |ranks| {
                 let changes = cut.as_ref().map_or(&[][..], |cut| &cut.changes);
                 checkpoint::write_adapter(dir, changes, ranks, base.model_type()?, &base_model)
@@ -201,6 +202,7 @@ impl Repo {
             }
             durable::write(&dir.join(card::FILE), card.as_bytes()).map_err(LedgerError::from)
         })?;
+        filled.place_new()?;
         progress.finish("");
         report.bytes =
             size(dir).map_err(|source| LedgerError::Read { path: dir.to_owned(), source })?;

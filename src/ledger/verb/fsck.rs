@@ -7,7 +7,7 @@ use crate::{
     codec,
     delta::{Delta, Lineage, TensorFile},
     fact::{
-        Fact, Stage, Words,
+        Fact, Staged, StoredStage, Words,
         tree::{Entry, Long, Node, Slot},
     },
     ledger::{
@@ -132,7 +132,14 @@ fn kinds() -> Kinds {
         .with(node::<Words>)
         .with(move |_: &Long<Fact>| none())
         .with(move |_: &Long<Words>| none())
-        .with(move |_: &Stage| none())
+        .with(node::<Staged>)
+        .with(move |_: &Long<Staged>| none())
+        .with(|stage: &StoredStage| {
+            References::default()
+                .object(stage.changes)
+                .object(stage.words)
+                .object(stage.neighbourhood)
+        })
         .with(bisection)
         .with(move |_: &Undone| none())
         .with(move |_: &Report| none())

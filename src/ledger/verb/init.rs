@@ -58,9 +58,13 @@ impl Repo {
         }
         // It gets its name only when it is whole, so that a killed `init` can be run again.
         let mut made = None;
-        durable::replace_dir(&dir, |dir| {
+        let filled = durable::fill_dir(&dir, |dir| {
             made = Some(fill(dir, model, actor, progress)?);
             Ok::<_, LedgerError>(())
+        })?;
+        filled.place_new().map_err(|error| {
+            // Another `init` was faster.
+            if dir.exists() { LedgerError::Exists { root: root.to_owned() } } else { error.into() }
         })?;
         let (base, commit, predicates) = made.expect("because the directory was filled");
         let report = InitReport {

@@ -48,9 +48,18 @@ impl Repo {
         revision: &str,
         reset: Reset,
     ) -> Result<ResetReport, LedgerError> {
-        let ledger = self.read()?;
+        let mut ledger = self.read()?;
         let from = ledger.head()?;
         let to = if reset == Reset::Stage { from } else { ledger.resolve(revision)? };
+        let mut filled = None;
+        if reset == Reset::Hard {
+            drop(ledger);
+            filled = Some(self.fill_checkout(to, &self.checkout_dir())?.1);
+            ledger = self.read()?;
+            if ledger.head()? != from {
+                return Err(LedgerError::Moved { what: "HEAD".to_owned() });
+            }
+        }
         let mut change = Change::default();
         if to != from {
             change = change.moving_head(ledger.session.head()?, from, to);
@@ -61,13 +70,11 @@ impl Repo {
             unstaged = stage.changes.len() as u64;
             change = change.staging(&stage, &Stage::default());
         }
-        change.apply(&ledger, actor)?;
-        let head = ledger.head_view()?;
-        drop(ledger);
-        let dir = match reset {
-            Reset::Hard => Some(self.checkout(actor, "HEAD", None)?.dir),
-            Reset::Branch | Reset::Stage => None,
-        };
-        Ok(ResetReport { head, from, unstaged, dir })
+        let dir = filled.is_some().then(|| self.checkout_dir());
+        match filled {
+            Some(filled) => change.land(&ledger, actor, filled, to)?,
+            None => change.apply(&ledger, actor)?,
+        }
+        Ok(ResetReport { head: ledger.head_view()?, from, unstaged, dir })
     }
 }

@@ -91,7 +91,7 @@ impl Repo {
             plan.commit.weights = version::hashes(&after);
             if let Some(open) = open {
                 let before = self.weights(plan.head_id, &plan.current, &plan.head_line)?;
-                let mut engine = open(&self.base_dir())?;
+                let mut engine = self.engine(open)?;
                 let examination = std::mem::take(&mut plan.examination);
                 let found = examination.run(engine.as_mut(), &before, &after, progress)?;
                 check = Some(found);

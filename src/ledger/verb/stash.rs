@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, btree_map::Entry};
 use serde::Serialize;
 
 use crate::{
-    codec,
+    codec::{Draft, Nothing},
     fact::{FactKey, Stage, Staged},
     id::Id,
     ledger::{
@@ -98,7 +98,7 @@ impl Repo {
         let was = ledger.stash()?;
         let mut now = was.clone();
         let entry = Stashed {
-            stage: codec::id_of(&stage),
+            stage: stage.store(&mut Draft::new(&Nothing)),
             message: match message {
                 Some(message) => message.to_owned(),
                 None => ledger.commit(head.commit)?.summary().to_owned(),
@@ -123,7 +123,7 @@ impl Repo {
         let ledger = self.read()?;
         let (was, now, entry) = taken(&ledger, number)?;
         let stage = ledger.stage()?;
-        let both = together(&stage, codec::get(&ledger, entry.stage)?)?;
+        let both = together(&stage, Stage::load(&ledger, entry.stage)?)?;
         let entry = view(&ledger, number, &entry)?;
         stashing(Change::default(), &was, &now).staging(&stage, &both).apply(&ledger, actor)?;
         report(&ledger, StashAction::Popped { entry })
@@ -190,7 +190,7 @@ fn put(
 }
 
 fn view(ledger: &Ledger<'_>, number: usize, entry: &Stashed) -> Result<StashView, LedgerError> {
-    let stage = codec::get(ledger, entry.stage)?;
+    let stage = Stage::load(ledger, entry.stage)?;
     Ok(StashView {
         number: number as u64,
         branch: entry.branch.clone(),

@@ -52,7 +52,7 @@ impl Repo {
         progress: &mut dyn Progress,
     ) -> Result<StatsReport, LedgerError> {
         let base = self.read()?.head_commit()?.1.base;
-        let mut engine = open(&self.base_dir())?;
+        let mut engine = self.engine(open)?;
         let editor = options.editor.as_deref();
         let setup = Setup::settle(self, engine.as_ref(), editor, &options.settings, None)?;
         let text = (&options.text, options.source.clone());

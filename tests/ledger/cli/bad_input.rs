@@ -383,3 +383,47 @@ fn import_of_what_fits_nothing() {
     sandbox.write("adapter/adapter_config.json", "{");
     refused(&sandbox, &adapter, 1, &["adapter_config.json is not as it should be"]);
 }
+
+/// Two commits whose ids begin alike are told apart only by more digits.
+#[test]
+fn ambiguous_prefix() {
+    use std::collections::BTreeMap;
+
+    use kledger::{
+        codec,
+        id::Id,
+        ledger::Commit,
+        store::{Store, Transaction},
+    };
+
+    let sandbox = Sandbox::with_words();
+    let session = Store::open(&sandbox.root().join(".kledger")).unwrap().session().unwrap();
+    let tip = session.refs().unwrap()["heads/main"];
+    let mut commit: Commit = codec::get(&session, tip).unwrap();
+    let mut seen: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    let prefix = loop {
+        commit.time += 1;
+        let bytes = codec::encode(&commit);
+        let prefix = Id::<Commit>::of(&bytes).to_string()[..4].to_owned();
+        if let Some(other) = seen.insert(prefix.clone(), bytes.clone()) {
+            let objects = [other, bytes].map(|bytes| (*Id::<Commit>::of(&bytes).as_bytes(), bytes));
+            session
+                .transact(Transaction { objects: objects.into(), ..Default::default() })
+                .unwrap();
+            break prefix;
+        }
+    };
+    drop(session);
+    refused(&sandbox, &["show", &prefix], 1, &[&prefix, "hint: give more digits", "Words"]);
+}
+
+#[test]
+fn words_cannot_be_removed() {
+    let sandbox = Sandbox::with_words();
+    refused(
+        &sandbox,
+        &["rm", "words.ttl"],
+        1,
+        &["words.ttl:", "words cannot be removed", "hint: add a label or a template"],
+    );
+}

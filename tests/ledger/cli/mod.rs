@@ -2,10 +2,13 @@
 //! clock and author.
 
 mod bad_input;
+mod crash;
 mod docs;
 mod exit;
+mod files;
 mod json;
 mod merge;
+mod processes;
 mod text;
 
 use std::{

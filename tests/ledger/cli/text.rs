@@ -79,7 +79,7 @@ fn a_repository_from_the_beginning() {
       written to <dir>/repo/model, 0 tensors edited
     ");
     assert_snapshot!(sandbox.run(&["fsck", "--weights"]).done(), @"
-    Read 161 objects, 0 tensor files, built the weights of 2 versions
+    Read 163 objects, 0 tensor files, built the weights of 2 versions
     No damage found
     ");
     assert_snapshot!(sandbox.run(&["migrate"]).done(), @"The format is kledger 1 already");

@@ -52,6 +52,11 @@ impl Place {
         place
     }
 
+    /// A repository that is there already.
+    pub(crate) fn around(dir: tempfile::TempDir, repo: Repo) -> Self {
+        Self { dir, repo, clock: std::cell::Cell::new(1_000_000) }
+    }
+
     /// Who acts now; time passes with every call.
     pub(crate) fn actor(&self, command: &str) -> Actor {
         self.clock.set(self.clock.get() + 1000);

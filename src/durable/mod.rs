@@ -1,17 +1,23 @@
 //! Files and directories that are whole or absent after a crash.
 //!
 //! A file is written under a temporary name beside its target, synced, renamed, and its directory
-//! synced. A directory is filled under a temporary name and exchanged for the old one. Each step
-//! passes a fault point, so that tests can end the process there.
+//! synced. A directory is filled under a temporary name and exchanged for the old one. Temporary names
+//! belong to one writer, so two processes can write the same thing at once. Each step passes a fault
+//! point, so that tests can end the process there.
 //!
 //! This module knows nothing of what it writes.
+
+mod dir;
 
 use std::{
     ffi::OsString,
     fs::{self, File},
     io,
     path::{Path, PathBuf},
+    process,
 };
+
+pub use dir::{FilledDir, PlacedDir, fill_dir, recover_dir, replace_dir};
 
 /// A file or directory could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -66,16 +72,19 @@ pub fn write_with(
     path: &Path,
     fill: impl FnOnce(&Path) -> io::Result<()>,
 ) -> Result<(), WriteError> {
-    let temporary = beside(path, "tmp");
     step("file: before it is written");
+    let temporary = claim(path, "tmp", |path| File::create_new(path).map(drop)).at(path)?;
+    // What `fill` calls may make the file anew, for its owner's eyes only.
+    let permissions = fs::metadata(&temporary).map(|metadata| metadata.permissions());
     let written = fill(&temporary).and_then(|()| {
+        fs::set_permissions(&temporary, permissions?)?;
         step("file: before it is synced");
         File::open(&temporary)?.sync_all()?;
         step("file: before it is renamed");
         fs::rename(&temporary, path)
     });
     if written.is_err() {
-        // Nothing more can be done if this fails as well; the leftover is swept on the next open.
+        // Nothing more can be done if this fails as well; `fsck` mentions what is left over.
         let _ignored = fs::remove_file(&temporary);
     }
     written.at(path)?;
@@ -101,73 +110,6 @@ pub fn create_dir(path: &Path) -> Result<(), WriteError> {
     sync_parent(path)
 }
 
-/// Has `fill` fill an empty temporary directory, then puts it in `path`'s place.
-///
-/// Where the system can exchange two directories in one step (Linux on the usual file systems), a
-/// crash leaves the old directory or the new one under `path`. Elsewhere there is a moment when the
-/// old one is only under its temporary name, from which [`recover_dir`] puts it back.
-///
-/// # Errors
-/// When `fill` fails or a step does; the old directory is then still in place.
-pub fn replace_dir<E: From<WriteError>>(
-    path: &Path,
-    fill: impl FnOnce(&Path) -> Result<(), E>,
-) -> Result<(), E> {
-    recover_dir(path)?;
-    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        create_dir(parent)?;
-    }
-    let (new, old) = (beside(path, "new"), beside(path, "old"));
-    step("directory: before it is filled");
-    fs::create_dir(&new).at(&new)?;
-    if let Err(error) = fill(&new) {
-        // Nothing more can be done if this fails as well; the leftover is swept the next time.
-        let _ignored = fs::remove_dir_all(&new);
-        return Err(error);
-    }
-    sync(&new)?;
-    step("directory: before it is put in place");
-    if !path.exists() {
-        fs::rename(&new, path).at(path)?;
-    } else if exchange(&new, path).is_err() {
-        fs::rename(path, &old).at(path)?;
-        fs::rename(&new, path).at(path)?;
-    }
-    sync_parent(path)?;
-    step("directory: before the old one is removed");
-    recover_dir(path)?;
-    Ok(())
-}
-
-#[cfg(target_os = "linux")]
-fn exchange(a: &Path, b: &Path) -> io::Result<()> {
-    use rustix::fs::{CWD, RenameFlags, renameat_with};
-    Ok(renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE)?)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn exchange(_: &Path, _: &Path) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
-/// Tidies up after a [`replace_dir`] that was killed: puts the old directory back if the new one
-/// did not take its place, and removes what is left over.
-///
-/// # Errors
-/// When a leftover cannot be moved or removed.
-pub fn recover_dir(path: &Path) -> Result<(), WriteError> {
-    let (new, old) = (beside(path, "new"), beside(path, "old"));
-    if old.exists() && !path.exists() {
-        fs::rename(&old, path).at(path)?;
-    }
-    for leftover in [new, old] {
-        if leftover.exists() {
-            fs::remove_dir_all(&leftover).at(&leftover)?;
-        }
-    }
-    Ok(())
-}
-
 /// Takes everybody's permission to write the file.
 ///
 /// # Errors
@@ -191,8 +133,25 @@ fn sync_parent(path: &Path) -> Result<(), WriteError> {
     sync(parent.unwrap_or(Path::new(".")))
 }
 
-/// `dir/name` -> `dir/.name.<suffix>`: hidden, on the same file system, and the same every time, so
-/// that leftovers are found.
+/// Makes a file or directory that is this writer's alone, `dir/.name.<process>-<number>.<suffix>` for
+/// `dir/name`: hidden and on the same file system.
+fn claim(
+    path: &Path,
+    suffix: &str,
+    create: impl Fn(&Path) -> io::Result<()>,
+) -> io::Result<PathBuf> {
+    let mut number = 0u64;
+    loop {
+        let temporary = beside(path, &format!("{}-{number}.{suffix}", process::id()));
+        match create(&temporary) {
+            // Another thread's, a dead process's, or one's of another machine.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+            other => return other.map(|()| temporary),
+        }
+    }
+}
+
+/// `dir/name` -> `dir/.name.<suffix>`.
 fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
@@ -243,35 +202,20 @@ mod fault {
 mod tests {
     use super::*;
 
-    fn put(dir: &Path, text: &str) -> Result<(), WriteError> {
-        replace_dir(dir, |new| write(&new.join("file"), text.as_bytes()))
-    }
-
+    /// Two processes that wrote the same file at once used to write the same temporary file.
     #[test]
-    fn a_directory_is_replaced_whole_or_not_at_all() {
+    fn two_writers_of_a_file_do_not_meet() {
         let root = tempfile::tempdir().unwrap();
-        let dir = root.path().join("a/b");
-        put(&dir, "one").unwrap();
-        put(&dir, "two").unwrap();
-        assert_eq!(fs::read_to_string(dir.join("file")).unwrap(), "two");
-        let failed = replace_dir(&dir, |new| {
-            write(&new.join("file"), b"three")?;
-            write(&new.join("absent/file"), b"four")
-        });
-        assert!(failed.is_err());
-        assert_eq!(fs::read_to_string(dir.join("file")).unwrap(), "two");
-        assert_eq!(fs::read_dir(dir.parent().unwrap()).unwrap().count(), 1, "nothing is left over");
-    }
-
-    #[test]
-    fn leftovers_of_a_killed_process_are_put_right() {
-        let root = tempfile::tempdir().unwrap();
-        let dir = root.path().join("model");
-        put(&dir, "one").unwrap();
-        fs::rename(&dir, beside(&dir, "old")).unwrap();
-        fs::create_dir(beside(&dir, "new")).unwrap();
-        recover_dir(&dir).unwrap();
-        assert_eq!(fs::read_to_string(dir.join("file")).unwrap(), "one");
+        let file = root.path().join("file");
+        write_with(&file, |first| {
+            fs::write(first, "first")?;
+            write(&file, b"second").unwrap();
+            assert_eq!(fs::read_to_string(first)?, "first");
+            assert_eq!(fs::read_to_string(&file)?, "second");
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "first");
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1, "nothing is left over");
     }
 

@@ -1,0 +1,110 @@
+//! Stores that earlier versions wrote open, verify and check out.
+//!
+//! `tests/fixtures/format/v0001` is a repository of format 1, without its index, which is built again.
+//! With `KLEDGER_MAKE_FIXTURE` set, the test makes the newest format's fixture anew; one of an older
+//! format is never made again.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use kledger::{
+    ledger::{
+        Repo, Silent,
+        verb::{fsck::FsckOptions, log::LogOptions},
+    },
+    store::FORMAT,
+};
+use serde_json::{Value, json};
+
+use crate::support::{Place, options, stand_in};
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/format")
+}
+
+fn copy(from: &Path, to: &Path) {
+    let from = from.join(".");
+    let status = Command::new("cp").arg("-r").arg(from).arg(to).status().unwrap();
+    assert!(status.success());
+}
+
+/// What a repository holds, for comparing: history with all ids, weights, stage.
+fn told(repo: &Repo) -> Value {
+    let log = repo.log(&LogOptions { all: true, ..LogOptions::default() }).unwrap();
+    let commits: Vec<Value> = log
+        .entries
+        .iter()
+        .map(|entry| {
+            let show = repo.show(&entry.commit.id.to_string()).unwrap();
+            let weights: Vec<_> =
+                show.weights.iter().map(|tensor| (&tensor.name, tensor.id.to_string())).collect();
+            json!({
+                "id": entry.commit.id.to_string(),
+                "message": entry.commit.message,
+                "refs": entry.commit.refs,
+                "facts": [entry.facts.added, entry.facts.removed, entry.facts.replaced],
+                "weights": weights,
+            })
+        })
+        .collect();
+    json!({ "commits": commits, "staged": repo.status().unwrap().staged })
+}
+
+/// Every kind of thing that a history can have: edits, replaced and retracted facts, a revert, branch
+/// and tag, statistics, z vectors, long literals, neighbours, and a stage.
+fn make(to: &Path) {
+    let place = Place::new();
+    place.add_neighbours(":Carl :likes :Bern .").unwrap();
+    place.make(":Anna :likes :Rome . :Bert :lives :Oslo .", "First edit");
+    let long = "Straße ".repeat(60);
+    place.add_neighbours(&format!(":Dora :likes \"{long}\"@de .")).unwrap();
+    place.add(":Anna :likes :Oslo .").unwrap();
+    place.rm(":Bert :lives :Oslo .").unwrap();
+    place.commit_with(&options("Replaced and retracted"), &mut Silent).unwrap();
+    place.repo.create_branch(&place.actor("branch"), "draft", "HEAD~1").unwrap();
+    place.repo.create_tag(&place.actor("tag"), "v1", "HEAD").unwrap();
+    place.repo.revert(&place.actor("revert"), "HEAD", None, None, &mut Silent).unwrap();
+    place.add(":Emil :works :Siemens .").unwrap();
+    let store = to.join(".kledger");
+    let _absent = fs::remove_dir_all(to);
+    fs::create_dir_all(&store).unwrap();
+    copy(place.repo.store().dir(), &store);
+    fs::remove_dir_all(store.join("ledger")).unwrap();
+    fs::remove_file(store.join("lock")).unwrap();
+    let told = serde_json::to_string_pretty(&told(&place.repo)).unwrap();
+    fs::write(to.join("expected.json"), told + "\n").unwrap();
+}
+
+#[test]
+fn stores_of_every_format_open() {
+    let newest: u32 = FORMAT.strip_prefix("kledger ").unwrap().parse().unwrap();
+    if std::env::var_os("KLEDGER_MAKE_FIXTURE").is_some() {
+        make(&fixtures().join(format!("v{newest:04}")));
+    }
+    for format in 1..=newest {
+        let fixture = fixtures().join(format!("v{format:04}"));
+        let dir = tempfile::tempdir().unwrap();
+        copy(&fixture, dir.path());
+        kledger::store::migrate(&dir.path().join(".kledger")).unwrap();
+        let repo = Repo::open(dir.path()).unwrap();
+        let expected = fs::read_to_string(fixture.join("expected.json")).unwrap();
+        let expected: Value = serde_json::from_str(&expected).unwrap();
+        assert_eq!(told(&repo), expected, "format {format}");
+
+        let wanted = FsckOptions { weights: true, repair: false };
+        let found = repo.fsck(&wanted, &mut Silent).unwrap();
+        assert_eq!((found.problems, found.versions), (vec![], 4), "format {format}");
+        let place = Place::around(dir, repo);
+        let checkout = place.repo.checkout(&place.actor("checkout"), "v1", None).unwrap();
+        let mut engine = crate::support::open(&checkout.dir).unwrap();
+        let how = kledger::ledger::Sampling { top: 1, tokens: 1, sample: None };
+        assert_eq!(engine.continuations("Anna likes", &how).unwrap().text, "Oslo");
+        let base = format!("base{}", stand_in::column("Bert lives in"));
+        assert_eq!(engine.continuations("Bert lives in", &how).unwrap().text, base);
+        place.repo.switch(&place.actor("switch"), "main", None).unwrap();
+        place.commit("Goes on from here").unwrap();
+    }
+}
