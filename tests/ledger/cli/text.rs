@@ -336,7 +336,7 @@ fn changes_made_elsewhere() {
       not checked: no model was run
     ");
     assert_snapshot!(sandbox.run(&["fsck", "--weights"]).done(), @"
-    Read 167 objects, 1 tensor file, built the weights of 5 versions
+    Read 169 objects, 1 tensor file, built the weights of 5 versions
     No damage found
     ");
     assert_snapshot!(sandbox.run(&["undo"]).done(), @"
