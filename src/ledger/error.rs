@@ -90,7 +90,7 @@ pub enum LedgerError {
         revision: String,
     },
     /// The stage is empty.
-    #[error("nothing to commit")]
+    #[error("nothing is staged")]
     NothingStaged,
     /// A search goes on already.
     #[error("a bisection is going on already")]

@@ -5,7 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Config, LedgerError, check::Question, words::fact_view};
+use super::{
+    Config, LedgerError,
+    check::{Examination, Question},
+    words::fact_view,
+};
 use crate::{
     codec::Objects,
     fact::{Fact, FactKey, Iri, Lexicon, LexiconError, Roots, tree},
@@ -110,5 +114,19 @@ impl Sample {
             sample.neighbours.extend(draw.questions(lexicon)?);
         }
         Ok(sample)
+    }
+
+    /// An examination of `edited`, facts that were set without being sought, among what was drawn.
+    pub(super) fn examining<'a>(
+        self,
+        lexicon: &Lexicon<'_>,
+        edited: impl IntoIterator<Item = &'a Fact>,
+    ) -> Result<Examination, LexiconError> {
+        let asked = edited.into_iter().map(|fact| Ok((question(lexicon, fact)?, None)));
+        Ok(Examination {
+            edited: asked.collect::<Result<_, LexiconError>>()?,
+            neighbours: self.neighbours,
+            earlier: self.earlier,
+        })
     }
 }

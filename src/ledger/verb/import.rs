@@ -18,7 +18,7 @@ use crate::{
         bundle::{self, Bundle, Bundled},
         check::Examination,
         lineage::Line,
-        sample::{Sample, question},
+        sample::Sample,
         version,
         view::{CommitView, FactCounts, HeadView},
         write::Change,
@@ -326,14 +326,7 @@ impl Repo {
         let lexicon = ledger.lexicon_at(&draft, roots.lexicon);
         let config = self.config();
         let sample = Sample::draw(&draft, &lexicon, roots, &facts, config, config.seed)?;
-        let mut examination = Examination {
-            neighbours: sample.neighbours,
-            earlier: sample.earlier,
-            ..Default::default()
-        };
-        for fact in facts.values() {
-            examination.edited.push((question(&lexicon, fact)?, None));
-        }
+        let examination = sample.examining(&lexicon, facts.values())?;
         Ok(Plan {
             objects: draft.into_new(),
             head,

@@ -13,7 +13,7 @@ use crate::{
         check::Examination,
         combine::{Favour, Side, combine},
         lineage::Line,
-        sample::{Sample, question},
+        sample::Sample,
         version,
         view::{CommitView, FactChange, FactView, HeadView},
         words,
@@ -167,14 +167,7 @@ impl Repo {
         }
         let config = self.config();
         let sample = Sample::draw(&draft, &lexicon, roots, &restored, config, config.seed)?;
-        let mut examination = Examination {
-            neighbours: sample.neighbours,
-            earlier: sample.earlier,
-            ..Default::default()
-        };
-        for fact in restored.values() {
-            examination.edited.push((question(&lexicon, fact)?, None));
-        }
+        let examination = sample.examining(&lexicon, restored.values())?;
         let summary = reverted.summary();
         let message = message.map_or_else(|| format!("Revert \"{summary}\""), str::to_owned);
         let commit = Commit {

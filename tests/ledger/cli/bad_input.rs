@@ -109,7 +109,7 @@ fn facts_that_do_not_hold_cannot_be_taken_back() {
 #[test]
 fn nothing_to_commit() {
     let sandbox = Sandbox::new();
-    refused(&sandbox, &["commit", "-m", "x"], 1, &["nothing to commit", "hint: stage facts first"]);
+    refused(&sandbox, &["commit", "-m", "x"], 1, &["nothing is staged", "hint: stage facts first"]);
 }
 
 #[test]

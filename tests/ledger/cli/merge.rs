@@ -155,7 +155,7 @@ fn a_stage_put_aside() {
         "@prefix : <https://example.org/> . :Ada :likes :Tea ; :lives :London .",
     );
     assert_snapshot!(sandbox.run(&["stash"]).failed(1), @"
-    error: nothing to commit
+    error: nothing is staged
     hint: stage facts first: kledger add FILE
     ");
     sandbox.run(&["add", "facts.ttl"]).done();
