@@ -113,6 +113,7 @@ fn request(value: &Value) -> Request {
         subject: words(&value["subject"]),
         target: words(&value["target"]),
         rephrasings: Vec::new(),
+        kept: Vec::new(),
         paraphrases: Vec::new(),
     }
 }
