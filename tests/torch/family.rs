@@ -240,14 +240,14 @@ fn greedy_continuations_of_prompts_of_different_lengths_are_those_of_the_referen
     for name in MODELS {
         let (model, expected) = (open(&fixture(name)).unwrap(), expected(name));
         let rows: Vec<Vec<u32>> = expected.cases.iter().map(|case| case.ids.clone()).collect();
-        let found = model.decoder().generate(&rows, 6, Choice::Greedy, None).unwrap();
+        let found = model.decoder().generate(&rows, 6, Choice::Greedy, &[]).unwrap();
         for (found, case) in found.iter().zip(&expected.cases) {
             assert_eq!(found.ids, case.greedy, "{name}: {}", case.prompt);
             assert!(found.probabilities.iter().all(|p| *p > 0.0 && *p <= 1.0));
         }
         // The token that ends the text ends the row, and only that row.
         let stop = found[0].ids[2];
-        let stopped = model.decoder().generate(&rows, 6, Choice::Greedy, Some(stop)).unwrap();
+        let stopped = model.decoder().generate(&rows, 6, Choice::Greedy, &[stop]).unwrap();
         let end = found[0].ids.iter().position(|id| *id == stop).unwrap();
         assert_eq!(stopped[0].ids, found[0].ids[..=end]);
         for (stopped, free) in stopped.iter().zip(&found) {
@@ -262,7 +262,7 @@ fn samples_depend_on_the_seed_and_the_row_and_nothing_else() {
     let model = open(&fixture("gpt2-relu")).unwrap();
     let sample = |rows: &[Vec<u32>], seed| {
         let choice = Choice::Sample { temperature: 3.0, top: 50, seed };
-        model.decoder().generate(rows, 8, choice, None).unwrap()
+        model.decoder().generate(rows, 8, choice, &[]).unwrap()
     };
     let (long, short) = (vec![5, 6, 7, 8, 9], vec![5, 6]);
     let both = sample(&[short.clone(), long.clone()], 1);
@@ -273,15 +273,15 @@ fn samples_depend_on_the_seed_and_the_row_and_nothing_else() {
     assert_ne!(twice[0].ids, twice[1].ids);
     // Drawing from one token only is greedy.
     let choice = Choice::Sample { temperature: 1.0, top: 1, seed: 3 };
-    let one = model.decoder().generate(std::slice::from_ref(&long), 4, choice, None).unwrap();
-    let greedy = model.decoder().generate(&[long], 4, Choice::Greedy, None).unwrap();
+    let one = model.decoder().generate(std::slice::from_ref(&long), 4, choice, &[]).unwrap();
+    let greedy = model.decoder().generate(&[long], 4, Choice::Greedy, &[]).unwrap();
     assert_eq!(one, greedy);
 }
 
 #[test]
 fn text_that_does_not_fit_is_refused() {
     let model = open(&fixture("gpt2-relu")).unwrap();
-    let generate = |prompt: Vec<u32>| model.decoder().generate(&[prompt], 8, Choice::Greedy, None);
+    let generate = |prompt: Vec<u32>| model.decoder().generate(&[prompt], 8, Choice::Greedy, &[]);
     assert!(generate(vec![5; 40]).is_ok());
     let error = generate(vec![5; 41]).unwrap_err();
     assert!(matches!(error, ModelError::TooLong { tokens: 49, context: 48 }), "{error}");
