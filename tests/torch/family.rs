@@ -360,6 +360,50 @@ fn names_without_the_prefix_are_the_same_model() {
     close("logits", &last_logits(&batch, &logits, 0), &expected.values["0.logits"]);
 }
 
+/// The tensors of a fixture put through element types, and into two files, as others write them.
+fn stored(name: &str, kinds: &[Kind], shards: bool) -> tempfile::TempDir {
+    let cast = |tensors: &mut Vec<(String, Tensor)>| {
+        for (_, tensor) in tensors.iter_mut() {
+            *tensor = kinds.iter().fold(tensor.shallow_clone(), |t, &kind| t.to_kind(kind));
+        }
+    };
+    let dir = altered(name, |_| {}, cast);
+    if shards {
+        let whole = dir.path().join("model.safetensors");
+        let tensors = Tensor::read_safetensors(&whole).unwrap();
+        fs::remove_file(&whole).unwrap();
+        let mut map = BTreeMap::new();
+        let (first, second) = tensors.split_at(tensors.len() / 2);
+        for (file, tensors) in [("b.safetensors", first), ("a.safetensors", second)] {
+            Tensor::write_safetensors(tensors, dir.path().join(file)).unwrap();
+            map.extend(tensors.iter().map(|(name, _)| (name.clone(), file)));
+        }
+        let index = serde_json::json!({ "weight_map": map }).to_string();
+        fs::write(dir.path().join("model.safetensors.index.json"), index).unwrap();
+    }
+    dir
+}
+
+#[test]
+fn the_element_type_and_the_number_of_files_do_not_matter() {
+    let (name, ids) = ("llama-3", vec![5, 6, 7, 8]);
+    let logits = |dir: &Path| {
+        let model = open(dir).unwrap();
+        let batch = Batch::new(std::slice::from_ref(&ids), Padding::Right, Device::Cpu);
+        done(model.decoder().forward(&batch, &mut Unprobed))
+    };
+    let half = logits(&fixture(name));
+    let rounded = logits(stored(name, &[Kind::BFloat16, Kind::Float], false).path());
+    assert!(difference(&half, &rounded) > 0.0);
+    // What is exact in f16 or bf16 is exact in f32.
+    for shards in [false, true] {
+        let single = logits(stored(name, &[Kind::Float], shards).path());
+        assert_eq!(difference(&half, &single), 0.0);
+        let brain = logits(stored(name, &[Kind::BFloat16], shards).path());
+        assert_eq!(difference(&rounded, &brain), 0.0);
+    }
+}
+
 #[test]
 fn a_device_is_named_and_one_that_is_not_there_is_refused() {
     let refused = |name: &str| {
