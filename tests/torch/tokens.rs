@@ -1,6 +1,6 @@
 //! Tokenizers as `AutoTokenizer` has them, and those that may not be the model's.
 
-use std::{fs, ops::Range, path::Path};
+use std::{fs, io::Write, ops::Range, path::Path};
 
 use kledger::model::{ModelError, Tokens, family};
 use serde_json::{Value, json};
@@ -151,4 +151,37 @@ fn token(id: u64) -> String {
     let tokenizer: Value = read(&fixture("gpt2-gelu").join("tokenizer.json"));
     let vocabulary = tokenizer["model"]["vocab"].as_object().unwrap();
     vocabulary.iter().find(|(_, own)| own.as_u64() == Some(id)).unwrap().0.clone()
+}
+
+/// Real tokenizers on real text, which are not in the repository: `clients/published.py` says where they
+/// are and what the Python library makes of each line.
+#[test]
+fn published_tokenizers_agree_with_the_python_library() {
+    #[derive(serde::Deserialize)]
+    struct Line {
+        text: String,
+        ids: Vec<u32>,
+        offsets: Vec<(usize, usize)>,
+        decoded: String,
+    }
+    let mut out = std::io::stderr(); // Past what the test runner catches.
+    let Some(dir) = std::env::var_os("KLEDGER_TOKENS") else {
+        writeln!(out, "SKIPPED: published tokenizers: make test-clients DATA=DIR").unwrap();
+        return;
+    };
+    for dir in fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
+        let tokens = open(&dir).unwrap();
+        let (mut lines, mut ids) = (0, 0);
+        for line in fs::read_to_string(dir.join("expected.jsonl")).unwrap().lines() {
+            let line: Line = serde_json::from_str(line).unwrap();
+            let found = tokens.encode(&line.text).unwrap();
+            assert_eq!(found.ids, line.ids, "{:?}", line.text);
+            let wanted = line.offsets.iter().map(|&(from, to)| from..to);
+            assert!(found.offsets.iter().cloned().eq(wanted), "{:?}", line.text);
+            assert_eq!(tokens.decode(&found.ids).unwrap(), line.decoded);
+            (lines, ids) = (lines + 1, ids + found.ids.len());
+        }
+        let name = dir.file_name().unwrap().to_string_lossy();
+        writeln!(out, "ok  {name}: {lines} lines, {ids} tokens as in Python").unwrap();
+    }
 }
