@@ -19,6 +19,10 @@ pub(super) struct Bucket {
     facts: Vec<usize>,
     /// `facts`, i64.
     index: Tensor,
+    /// The block after which the streams are read, plus 1.
+    end: usize,
+    /// Where in a tail they are read, `[rows, n]`.
+    reads: Tensor,
     term: Term,
 }
 
@@ -27,19 +31,13 @@ pub(super) struct Bucket {
 enum Term {
     /// −log p of the target.
     Misfit {
-        /// The block after which it is read, plus 1.
-        end: usize,
-        /// Where in a tail the target is predicted, `[rows, target tokens]`.
-        reads: Tensor,
-        /// The target's tokens there.
+        /// The target's tokens where they are predicted, `[rows, n]`.
         targets: Tensor,
         /// How much each of them counts: 1 / (tokens · contexts of the fact), 0 where there is none.
         counted: Tensor,
     },
     /// KL(now ‖ before) of what follows the subject.
     Drift {
-        /// Number of all blocks.
-        end: usize,
         /// log p before, `[rows, vocabulary]`, once it is known.
         before: Option<Tensor>,
     },
@@ -84,13 +82,12 @@ impl Bucket {
         }
         let device = decoder.device();
         let table = |t: Tensor| t.view([-1, int(longest)]).to_device(device);
+        let reads = table(Tensor::from_slice(&reads));
         let term = Term::Misfit {
-            end,
-            reads: table(Tensor::from_slice(&reads)),
             targets: table(Tensor::from_slice(&targets)),
             counted: table(Tensor::from_slice(&counted).to_kind(Kind::Float)),
         };
-        Self::new(decoder, openings, rows, settings, end, term)
+        Self::new(decoder, openings, rows, settings, (end, reads), term)
     }
 
     /// What "{subject} is a" means.
@@ -101,7 +98,9 @@ impl Bucket {
         settings: &Settings,
     ) -> Self {
         let end = decoder.spec().layers;
-        Self::new(decoder, openings, rows, settings, end, Term::Drift { end, before: None })
+        let at_subject = Tensor::zeros([int(rows.len()), 1], (Kind::Int64, decoder.device()));
+        let term = Term::Drift { before: None };
+        Self::new(decoder, openings, rows, settings, (end, at_subject), term)
     }
 
     fn new(
@@ -109,13 +108,13 @@ impl Bucket {
         openings: &Openings,
         rows: &[Row<'_>],
         settings: &Settings,
-        end: usize,
+        (end, reads): (usize, Tensor),
         term: Term,
     ) -> Self {
         let texts: Vec<&Lookup> = rows.iter().map(|row| row.text).collect();
         let facts: Vec<usize> = rows.iter().map(|row| row.fact).collect();
         let tails = Tails::new(decoder, openings, &texts, settings.z_layer() + 1, end);
-        Self { tails, index: numbers(&facts).to_device(decoder.device()), facts, term }
+        Self { tails, index: numbers(&facts).to_device(decoder.device()), facts, end, reads, term }
     }
 
     /// The fact of each row, `[rows]`, i64.
@@ -132,18 +131,15 @@ impl Bucket {
     /// `[facts, d]`: `[rows]`.
     pub(super) fn cost(&mut self, decoder: &Decoder, delta: &Tensor) -> Tensor {
         let change = delta.index_select(0, &self.index);
+        let streams = self.tails.with(decoder, &change, self.end, &self.reads); // [rows, n, d]
+        let log_p = decoder.head(&streams).log_softmax(2, Kind::Float);
         match &mut self.term {
-            Term::Misfit { end, reads, targets, counted } => {
-                let hidden = self.tails.with(decoder, &change, *end); // [rows, tail tokens, d]
-                let reads = reads.unsqueeze(2).expand([-1, -1, change.size()[1]], false);
-                let logits = decoder.head(&hidden.gather(1, &reads, false)); // [rows, target, v]
-                let log_p = logits.log_softmax(2, Kind::Float);
+            Term::Misfit { targets, counted } => {
                 let log_p = log_p.gather(2, &targets.unsqueeze(2), false).squeeze_dim(2);
                 -(log_p * &*counted).sum_dim_intlist([1i64].as_slice(), false, Kind::Float)
             }
-            Term::Drift { end, before } => {
-                let hidden = self.tails.with(decoder, &change, *end);
-                let now = decoder.head(&hidden.select(1, 0)).log_softmax(1, Kind::Float);
+            Term::Drift { before } => {
+                let now = log_p.select(1, 0);
                 let before = before.get_or_insert_with(|| now.detach());
                 (now.exp() * (&now - &*before)).sum_dim_intlist(
                     [1i64].as_slice(),
@@ -168,13 +164,14 @@ impl Bucket {
         }
         let rows = numbers(&rows).to_device(device);
         self.tails.keep(&rows);
+        self.reads = self.reads.index_select(0, &rows);
         match &mut self.term {
-            Term::Misfit { reads, targets, counted, .. } => {
-                for tensor in [reads, targets, counted] {
+            Term::Misfit { targets, counted } => {
+                for tensor in [targets, counted] {
                     *tensor = tensor.index_select(0, &rows);
                 }
             }
-            Term::Drift { before, .. } => {
+            Term::Drift { before } => {
                 *before = before.as_ref().map(|before| before.index_select(0, &rows));
             }
         }
