@@ -62,11 +62,11 @@ impl Stopwatch {
         }
     }
 
-    /// What was spent, in the order in which parts began.
+    /// What was spent, in the order in which parts began; nothing where no part followed the setup.
     pub(super) fn stop(&self) -> Vec<Spent> {
         let mut laps = self.0.borrow_mut();
         laps.stop();
-        laps.spent.clone()
+        if laps.spent.len() > 1 { laps.spent.clone() } else { Vec::new() }
     }
 }
 

@@ -181,14 +181,14 @@ impl Engine for StandIn {
             }
             StatisticsText::Sampled { tokens, .. } => *tokens,
         };
-        progress.advance(tokens, "")?;
-        progress.finish("");
         // As large as its words are long.
         let mut moment = Matrix::identity(INPUTS);
         if let StatisticsText::Corpus(documents) = text {
+            progress.advance(tokens, "")?;
             let bytes: usize = documents.iter().map(String::len).sum();
             moment.data.iter_mut().for_each(|value| *value *= bytes as f32 / tokens as f32);
         }
+        progress.finish("");
         let second_moments =
             [FIRST, SECOND].into_iter().map(|name| (name.to_owned(), moment.clone())).collect();
         Ok(Statistics { tokens, second_moments })
