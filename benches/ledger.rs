@@ -61,7 +61,7 @@ fn init(dir: &Path) -> Repo {
     let (model, root) = (dir.join("base"), dir.join("repo"));
     stand_in::write_checkpoint(&model);
     fs::create_dir(&root).unwrap();
-    Repo::init(&root, &model, &actor(0), &mut Silent).unwrap().0
+    Repo::init(&root, &model, &actor(0), &mut Silent, |_| Vec::new()).unwrap().0
 }
 
 /// Commits `facts` on `main`, with a delta that has a column for each.

@@ -46,6 +46,7 @@ fn requests() -> Vec<Request> {
         subject: subject.to_owned(),
         target: "Rome".to_owned(),
         rephrasings: Vec::new(),
+        kept: Vec::new(),
         paraphrases: Vec::new(),
     };
     SUBJECTS.iter().flat_map(|subject| PROMPTS.map(|prompt| ask(prompt, subject))).collect()

@@ -33,11 +33,13 @@ enum Term {
     Misfit {
         /// The target's tokens where they are predicted, `[rows, n]`.
         targets: Tensor,
-        /// How much each of them counts: 1 / (tokens · contexts of the fact), 0 where there is none.
+        /// How much each of them counts: the row's weight / tokens, 0 where there is none.
         counted: Tensor,
     },
-    /// KL(now ‖ before) of what follows the subject.
+    /// KL(now ‖ before) of what follows the text.
     Drift {
+        /// Weights of the rows, `[rows]`.
+        weights: Tensor,
         /// log p before, `[rows, vocabulary]`, once it is known.
         before: Option<Tensor>,
     },
@@ -49,6 +51,8 @@ pub(super) struct Row<'a> {
     pub(super) fact: usize,
     pub(super) asked: &'a Asked,
     pub(super) text: &'a Lookup,
+    /// How much it counts in the loss of its fact.
+    pub(super) weight: f64,
 }
 
 impl Row<'_> {
@@ -72,7 +76,7 @@ impl Bucket {
         for row in rows {
             let target = &row.asked.target;
             let first = row.text.tail().len() - target.len();
-            let each = 1.0 / (target.len() * row.asked.contexts.len()) as f64;
+            let each = row.weight / target.len() as f64;
             for j in 0..longest {
                 let token = target.get(j);
                 reads.push(if token.is_some() { int(first + j) } else { 0 });
@@ -90,7 +94,7 @@ impl Bucket {
         Self::new(decoder, openings, rows, settings, (end, reads), term)
     }
 
-    /// What "{subject} is a" means.
+    /// Texts that are to mean what they did.
     pub(super) fn drift(
         decoder: &Decoder,
         openings: &Openings,
@@ -98,9 +102,13 @@ impl Bucket {
         settings: &Settings,
     ) -> Self {
         let end = decoder.spec().layers;
-        let at_subject = Tensor::zeros([int(rows.len()), 1], (Kind::Int64, decoder.device()));
-        let term = Term::Drift { before: None };
-        Self::new(decoder, openings, rows, settings, (end, at_subject), term)
+        let last: Vec<usize> = rows.iter().map(|row| row.text.tail().len() - 1).collect();
+        let weights: Vec<f64> = rows.iter().map(|row| row.weight).collect();
+        let device = decoder.device();
+        let reads = numbers(&last).view([-1, 1]).to_device(device);
+        let weights = Tensor::from_slice(&weights).to_kind(Kind::Float).to_device(device);
+        let term = Term::Drift { weights, before: None };
+        Self::new(decoder, openings, rows, settings, (end, reads), term)
     }
 
     fn new(
@@ -127,7 +135,7 @@ impl Bucket {
         self.tails.at_subject().to_kind(Kind::Float)
     }
 
-    /// What each row costs when the streams at its fact's subject change by that row of `delta`
+    /// What each row costs, weighted, when the streams at its fact's subject change by that row of `delta`
     /// `[facts, d]`: `[rows]`.
     pub(super) fn cost(&mut self, decoder: &Decoder, delta: &Tensor) -> Tensor {
         let change = delta.index_select(0, &self.index);
@@ -138,14 +146,11 @@ impl Bucket {
                 let log_p = log_p.gather(2, &targets.unsqueeze(2), false).squeeze_dim(2);
                 -(log_p * &*counted).sum_dim_intlist([1i64].as_slice(), false, Kind::Float)
             }
-            Term::Drift { before } => {
+            Term::Drift { weights, before } => {
                 let now = log_p.select(1, 0);
                 let before = before.get_or_insert_with(|| now.detach());
-                (now.exp() * (&now - &*before)).sum_dim_intlist(
-                    [1i64].as_slice(),
-                    false,
-                    Kind::Float,
-                )
+                let drift = now.exp() * (&now - &*before);
+                drift.sum_dim_intlist([1i64].as_slice(), false, Kind::Float) * &*weights
             }
         }
     }
@@ -171,7 +176,8 @@ impl Bucket {
                     *tensor = tensor.index_select(0, &rows);
                 }
             }
-            Term::Drift { before } => {
+            Term::Drift { weights, before } => {
+                *weights = weights.index_select(0, &rows);
                 *before = before.as_ref().map(|before| before.index_select(0, &rows));
             }
         }

@@ -29,6 +29,7 @@ pub mod lineage;
 mod manifest;
 mod memo;
 mod origin;
+mod others;
 mod partial;
 mod proceed;
 mod read;

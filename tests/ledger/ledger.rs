@@ -131,6 +131,28 @@ fn neighbours_and_earlier_facts_are_watched() {
     assert_eq!(check.kept.unwrap().of, 1);
 }
 
+/// An edit is told of what the neighbourhood says about its subject, in a wording that checks do not
+/// use; of what was edited it is not told, nor of other answers to the same question.
+#[test]
+fn an_edit_keeps_the_neighbourhoods_other_facts_of_its_subject() {
+    let place = Place::new();
+    let words = r#"@prefix kl: <https://kledger.dev/ns#> .
+        :works kl:prompt "{subject} has a desk at" ; kl:paraphrase "{subject} earns money at" ."#;
+    place.add(words).unwrap();
+    place
+        .add_neighbours(
+            r#":bob :likes "Jo" ; :works "Acme" ; :lives "Bonn" . :eve :works "Ajax" ."#,
+        )
+        .unwrap();
+    let lives = place.make(":bob :lives \"Rome\" .", "moved");
+    assert_eq!(
+        lives.notes[1..],
+        ["bob lives in: keeps {subject} likes", "bob lives in: keeps {subject} has a desk at"]
+    );
+    let likes = place.make(":bob :likes \"Ann\" .", "fell in love");
+    assert_eq!(likes.notes, ["bob likes: keeps {subject} has a desk at"]);
+}
+
 #[test]
 fn an_edit_below_what_is_required_is_refused_and_its_z_kept() {
     let place = Place::new();

@@ -14,7 +14,8 @@ use crate::{
         check::{Examination, Question},
         edit::{Earlier, Edited, Job, Setup},
         lineage::Line,
-        sample::{Sample, question},
+        others::Others,
+        sample::Sample,
         version,
         view::{CommitView, FactCounts, HeadView},
         write::Change,
@@ -163,10 +164,8 @@ impl Repo {
                 }
             }
         }
-        let mut edits = BTreeMap::new();
-        for (key, fact) in &facts {
-            edits.insert(*key, question(&lexicon, fact)?);
-        }
+        let others = Others::read(&draft, &lexicon, roots, facts.values())?;
+        let edits = others.questions(&lexicon, &facts)?;
         let sample = if edits.is_empty() {
             Sample::default()
         } else {
