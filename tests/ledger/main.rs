@@ -22,5 +22,6 @@ mod format;
 mod history;
 mod ledger;
 mod merge;
+mod statistics;
 mod support;
 mod tidy;

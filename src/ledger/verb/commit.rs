@@ -129,6 +129,7 @@ impl Repo {
                 version::hashes(&version::load(&files, self.base()?, &plan.line)?.materialise()?)
             }
         };
+        progress.part("record");
         self.record(plan, edited, weights, actor, &options.message)
     }
 
@@ -206,6 +207,7 @@ impl Repo {
         progress: &mut dyn Progress,
     ) -> Result<(Edited, Check), LedgerError> {
         // Damage in the parent is found here, before anything is computed.
+        progress.part("weights");
         let parent_weights = self.weights(plan.parent_id, &plan.parent, &plan.parent_line)?;
         let mut engine = self.engine(open)?;
         let editor = options.editor.as_deref();
