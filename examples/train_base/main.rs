@@ -76,8 +76,8 @@ struct Args {
     /// Part of what each block adds that is left out at random, so that other parts know it too
     #[arg(long, default_value_t = 0.1)]
     dropout: f64,
-    /// Weight of names' having the same key wherever they stand
-    #[arg(long, default_value_t = 0.5)]
+    /// Weight of what the first block reads into names from outside of them
+    #[arg(long, default_value_t = 1.0)]
     names: f64,
     /// Start from the weights of this model, of the same shape and vocabulary, instead of random ones
     #[arg(long, value_name = "DIR")]

@@ -10,8 +10,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use kledger::{
     checkpoint::Checkpoint,
     model::{
-        Attention, Config, Decoder, ModelError, Part, Role, Site, Slot, Spec, SplitMix, Unprobed,
-        Weights, family,
+        Attention, Config, Decoder, ModelError, Part, Role, Site, Slot, Spec, Unprobed, Weights,
+        family,
     },
 };
 use tch::{Device, Kind, Tensor};
@@ -82,7 +82,6 @@ pub(crate) fn train(
     let bar = ProgressBar::new(steps as u64).with_style(ProgressStyle::with_template(
         "{bar:30} {pos}/{len} steps, {elapsed} of about {duration}, {msg}",
     )?);
-    let mut random = SplitMix::new(args.seed ^ step as u64);
     let mut loaded = 0;
     let mut mean_loss = None;
     while step < steps {
@@ -92,7 +91,7 @@ pub(crate) fn train(
             loaded = pass;
         }
         let from = (place * args.batch).min(text.len() - args.batch);
-        let loss = loss(&decoder, &text[from..from + args.batch], args, &mut random, device);
+        let loss = loss(&decoder, &text[from..from + args.batch], args, device);
         loss.total.backward();
         adam.step(decoder.weights(), rate(args.rate, step, steps), step + 1);
         step += 1;
@@ -162,19 +161,13 @@ struct Loss {
     total: Tensor,
 }
 
-/// Names have a loss of their own: how far the first block's key of each of their tokens is from the one
-/// it has where the name stands by itself in another place, relative to both lengths.
+/// Names have a loss of their own: what the first block's attention adds to their tokens from outside of
+/// the name, relative to the stream it is added to.
 ///
 /// A small model left alone reads a name together with the words before it, in the first block. Then the
 /// name has another key in every wording, so that an edit made in some wordings is lost in others and
 /// moves other names. Large models put the tokens of a name together first; this one is taught to.
-fn loss(
-    decoder: &Decoder,
-    rows: &[Sequence],
-    args: &Args,
-    random: &mut SplitMix,
-    device: Device,
-) -> Loss {
+fn loss(decoder: &Decoder, rows: &[Sequence], args: &Args, device: Device) -> Loss {
     let length = SEQUENCE as i64;
     let batch = |of: fn(&Sequence) -> &Vec<i64>| {
         let tokens: Vec<i64> = rows.iter().flat_map(of).copied().collect();
@@ -195,12 +188,11 @@ fn loss(
     let logits = decoder.head(&hidden).flatten(0, 1);
     let targets = tokens.narrow(1, 1, length).flatten(0, 1);
     let prediction = logits.cross_entropy_for_logits(&targets);
-    let elsewhere = (positions + random.below(SEQUENCE) as i64).remainder(length);
-    let alone = key(decoder, &decoder.embed(&ids, &elsewhere), Some(&own_name(&names)));
-    let met = key(decoder, &embedded, None);
-    let difference = square(&(&met - &alone)) / (square(&met) + square(&alone)).clamp_min(EPSILON);
+    let read =
+        attended(decoder, &embedded, None) - attended(decoder, &embedded, Some(&own_name(&names)));
+    let share = square(&read) / square(&embedded.detach());
     let named = names.gt(0).to_kind(Kind::Float);
-    let names = (difference * &named).sum(Kind::Float) / named.sum(Kind::Float).clamp_min(1.0);
+    let names = (share * &named).sum(Kind::Float) / named.sum(Kind::Float).clamp_min(1.0);
     Loss { total: &prediction + names * args.names, prediction }
 }
 
@@ -210,18 +202,16 @@ fn own_name(names: &Tensor) -> Tensor {
     from.eq(0).logical_or(&from.eq_tensor(&to)).tril(0).unsqueeze(1)
 }
 
-/// The first block's key of each token, `[batch, tokens, inner]`.
-fn key(decoder: &Decoder, embedded: &Tensor, mask: Option<&Tensor>) -> Tensor {
-    let mut key = None;
-    let mut probe = |site, value: &mut Tensor| {
-        if site != Site::MlpInner(0) {
-            return ControlFlow::Continue(());
-        }
-        key = Some(value.shallow_clone());
+/// What the first block's attention adds, `[batch, tokens, d]`.
+fn attended(decoder: &Decoder, embedded: &Tensor, mask: Option<&Tensor>) -> Tensor {
+    let mut out = None;
+    let mut probe = |_: Site, value: &mut Tensor| {
+        out = Some(value.shallow_clone());
         ControlFlow::Break(())
     };
-    let _ended = decoder.block(0, embedded, &Attention { mask, past: None }, &mut probe);
-    key.expect("because every block has a key")
+    let seen = Attention { mask, ..Attention::default() };
+    let _ended = decoder.block(0, embedded, &seen, &mut probe);
+    out.expect("because attention is what a block begins with")
 }
 
 /// Squared length of each token's vector.

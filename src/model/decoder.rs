@@ -146,7 +146,8 @@ impl Decoder {
         probe: &mut dyn Probe,
     ) -> ControlFlow<(), (Tensor, Kv)> {
         let normed = self.norm(Part::AttentionNorm, layer, hidden);
-        let (attended, kv) = self.attention(layer, &normed, seen, turns);
+        let (mut attended, kv) = self.attention(layer, &normed, seen, turns);
+        probe.visit(Site::AttentionOut(layer), &mut attended)?;
         let (hidden, normed) = (&seen.looking(hidden), seen.looking(&normed));
         let mut out = match self.spec.residual {
             Residual::Sequential => {

@@ -7,6 +7,8 @@ use tch::Tensor;
 /// A place that a [`Probe`] visits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Site {
+    /// What a block's attention adds to the stream, `[batch, tokens, d]`.
+    AttentionOut(usize),
     /// What enters the down projection of a block's MLP, `[batch, tokens, inner]`: the key k.
     MlpInner(usize),
     /// The residual stream as it leaves a block, `[batch, tokens, d]`: where z lives.

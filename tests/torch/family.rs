@@ -100,6 +100,7 @@ fn ids_logits_and_sites_are_those_of_the_reference() {
                     Site::MlpInner(layer) => (format!("{number}.inner.{layer}"), false),
                     Site::BlockOut(layer) => (format!("{number}.block.{layer}"), layer == 1),
                     Site::Final => (format!("{number}.final"), false),
+                    Site::AttentionOut(_) => return ControlFlow::Continue(()),
                 };
                 let tokens = ids.len() as i64;
                 let value = value.get(0);
