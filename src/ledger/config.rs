@@ -38,6 +38,8 @@ pub struct Config {
     pub recheck: usize,
     /// Tokens of sampled text for statistics that were not taken on a corpus.
     pub statistics_tokens: u64,
+    /// Days for which `gc` keeps what operations can bring back.
+    pub keep_days: u32,
 }
 
 impl Default for Config {
@@ -53,6 +55,7 @@ impl Default for Config {
             neighbours: 10,
             recheck: 100,
             statistics_tokens: 30_000,
+            keep_days: 14,
         }
     }
 }

@@ -127,6 +127,14 @@ pub enum LedgerError {
     /// Nothing is undone, or something else was done since.
     #[error("nothing to redo")]
     NothingToRedo,
+    /// What an operation led to is gone.
+    #[error("what `kledger {command}` (operation {number}) led to is gone: gc has removed it")]
+    Collected {
+        /// The operation's number.
+        number: u64,
+        /// The command that made it.
+        command: String,
+    },
     /// A commit must say why.
     #[error("a commit needs a message")]
     NoMessage,
@@ -400,6 +408,9 @@ impl LedgerError {
             Self::NothingStaged => "stage facts first: kledger add FILE",
             Self::NoMessage => "say why: kledger commit -m MESSAGE",
             Self::NothingToUndo | Self::NothingToRedo => "kledger op log shows what was done",
+            Self::Collected { .. } => {
+                "gc keeps what operations of the last days lead to: kledger config keep-days"
+            }
             Self::Unmet { .. } => {
                 "the facts are still staged; change the settings, the facts or the requirement and \
                  commit again, which will not have to look for what it has found"

@@ -24,6 +24,7 @@ mod engine;
 mod error;
 mod history;
 mod join;
+mod kinds;
 mod landing;
 pub mod lineage;
 mod manifest;

@@ -2,10 +2,7 @@ use std::{collections::BTreeMap, fs};
 
 use bincode::{Decode, Encode};
 
-use super::{
-    fsck::{Findings, Kinds, References},
-    *,
-};
+use super::{fsck::Findings, *};
 use crate::{
     codec::{self, Object, Objects},
     id::{Id, Kind},

@@ -14,6 +14,7 @@ pub mod consolidate;
 pub mod diff;
 pub mod export;
 pub mod fsck;
+pub mod gc;
 pub mod help;
 pub mod import;
 pub mod init;
@@ -76,6 +77,7 @@ pub enum Command {
     Import(import::Args),
     Config(config::Args),
     Fsck(fsck::Args),
+    Gc(gc::Args),
     Migrate(migrate::Args),
     Help(help::Args),
     Completions(completions::Args),
@@ -119,6 +121,7 @@ pub fn run(cx: &Context, command: &Command) -> Result<Report, CliError> {
         Command::Import(args) => import::run(cx, args),
         Command::Config(args) => config::run(cx, args),
         Command::Fsck(args) => fsck::run(cx, args),
+        Command::Gc(args) => gc::run(cx, args),
         Command::Migrate(args) => migrate::run(cx, args),
         Command::Help(args) => help::run(args),
         Command::Completions(args) => completions::run(args),

@@ -16,6 +16,7 @@ pub mod consolidate;
 pub mod diff;
 pub mod export;
 pub mod fsck;
+pub mod gc;
 pub mod import;
 pub mod init;
 pub mod log;

@@ -98,6 +98,9 @@ fn reports_follow_the_schema() {
     assert_eq!(exported["data"]["max_lora_rank"], 1);
     line(&sandbox, &["log"]);
     line(&sandbox, &["fsck", "--weights"]);
+    line(&sandbox, &["gc", "--dry-run"]);
+    line(&sandbox, &["gc", "--prune", "now"]);
+    assert_eq!(line(&sandbox, &["op", "log"])["data"]["operations"][1]["kept"], true);
     line(&sandbox, &["migrate"]);
 }
 
