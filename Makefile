@@ -28,7 +28,8 @@ test: lint doc ## all that has to pass: lints, documentation, tests with and wit
 	$(CARGO) test --locked
 
 test-clients: build ## what transformers and peft from PyPI make of our files, and we of theirs
-	PYTHON="$(PYTHON)" tests/clients/run.sh "$(abspath $(TARGET_DIR))/debug/kledger" "$(abspath $(TARGET_DIR))/clients"
+	PYTHON="$(PYTHON)" CARGO="$(CARGO)" tests/clients/run.sh "$(abspath $(TARGET_DIR))/debug/kledger" \
+		"$(abspath $(TARGET_DIR))/clients" "$(DATA)"
 
 demo: build ## edit facts in the shipped model, step by step
 	KLEDGER="$(abspath $(TARGET_DIR))/debug/kledger" examples/demo.sh

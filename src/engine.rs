@@ -54,6 +54,12 @@ impl TorchEngine {
         })
     }
 
+    /// What makes one doubt that the files of the base belong together, in words.
+    #[must_use]
+    pub fn doubts(&self) -> &[String] {
+        self.model.tokens().doubts()
+    }
+
     fn read(&self, editor: &str, settings: &str) -> Result<Settings, EngineError> {
         if editor != editor::NAME {
             return Err(EngineError::Settings(format!(
@@ -79,7 +85,7 @@ impl TorchEngine {
     ) -> Result<Vec<Answer>, EngineError> {
         let decoder = self.model.decoder();
         let prompts: Vec<Vec<u32>> = asked.iter().map(|asked| asked.prompt.clone()).collect();
-        let greedy = decoder.generate(&prompts, tokens, Choice::Greedy, None)?;
+        let greedy = decoder.generate(&prompts, tokens, Choice::Greedy, &[])?;
         let wrong: Vec<&Asked<'_>> = asked
             .iter()
             .zip(&greedy)
@@ -307,16 +313,16 @@ impl Engine for TorchEngine {
                     Choice::Sample { temperature, top: decoder.spec().vocabulary, seed }
                 }
             };
-            let stop = tokens.end_of_text();
+            let stops = tokens.stops();
             let rows = [ids.clone()];
-            let text = decoder.generate(&rows, how.tokens.min(room), choice, stop)?;
+            let text = decoder.generate(&rows, how.tokens.min(room), choice, stops)?;
             let text = tokens.decode(&text[0].ids)?.trim().to_owned();
 
             let likely = likeliest(&no_grad(|| self.next(&ids)), how.top);
             let rows: Vec<Vec<u32>> =
                 likely.iter().map(|(id, _)| [ids.as_slice(), &[*id]].concat()).collect();
             let rest = WORD.min(room.saturating_sub(1));
-            let rest = decoder.generate(&rows, rest, Choice::Greedy, stop)?;
+            let rest = decoder.generate(&rows, rest, Choice::Greedy, stops)?;
             let next = likely.iter().zip(rest).map(|(&(id, probability), rest)| {
                 let text = tokens.decode(&[&[id], rest.ids.as_slice()].concat())?;
                 let word = text.split_whitespace().next().unwrap_or_default();

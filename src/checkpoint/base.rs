@@ -107,7 +107,7 @@ pub fn import(
     for (number, names) in cut(&checkpoint).into_iter().enumerate() {
         let file = format!("model-{:05}.safetensors", number + 1);
         let mut entries = Vec::new();
-        for name in names {
+        for &name in &names {
             let (dtype, shape, bytes) = checkpoint.raw(name)?;
             tensors.push(BaseTensor {
                 name: name.to_owned(),
@@ -121,6 +121,9 @@ pub fn import(
         }
         let path = target.join(&file);
         write_shard(&path, entries)?;
+        for name in &names {
+            checkpoint.let_go(name)?;
+        }
         durable::make_read_only(&path)?;
         done(copied, total);
     }
@@ -160,10 +163,14 @@ pub fn verify(dir: &Path, base: &Base) -> Result<Vec<String>, CheckpointError> {
         }
     }
     for tensor in &base.tensors {
-        match checkpoint.raw(&tensor.name) {
-            Ok((dtype, shape, bytes))
-                if tensor_id(&dtype.to_string(), shape, bytes) == tensor.id => {}
-            Ok(_) => found.push(format!("tensor {} has changed", tensor.name)),
+        let same = checkpoint.raw(&tensor.name).and_then(|(dtype, shape, bytes)| {
+            let same = tensor_id(&dtype.to_string(), shape, bytes) == tensor.id;
+            checkpoint.let_go(&tensor.name)?;
+            Ok(same)
+        });
+        match same {
+            Ok(true) => {}
+            Ok(false) => found.push(format!("tensor {} has changed", tensor.name)),
             Err(error) => found.push(error.to_string()),
         }
     }

@@ -169,6 +169,11 @@ impl CheckpointError {
             Self::Incomplete { missing, .. } if missing == "tokenizer.json" => Some(
                 "write one with AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)".to_owned(),
             ),
+            Self::Incomplete { missing, .. }
+                if missing != SINGLE && missing.ends_with(".safetensors") =>
+            {
+                Some(format!("{INDEX} names it: fetch the checkpoint again"))
+            }
             Self::Incomplete { .. } => {
                 Some("name a directory as transformers' save_pretrained writes it".to_owned())
             }
@@ -226,6 +231,9 @@ impl Checkpoint {
         let mut tensors = BTreeMap::new();
         for file in files {
             let path = dir.join(&file);
+            if !path.is_file() {
+                return Err(incomplete(&file));
+            }
             let (map, infos, start) = open_shard(&path)?;
             let mut names = Vec::new();
             for (name, info) in infos {

@@ -121,3 +121,100 @@ fn bad_checkpoints_are_refused_by_name() {
     fs::remove_file(path.join("tokenizer.json")).unwrap();
     assert!(refuse("has no tokenizer.json").hint().unwrap().contains("AutoTokenizer"));
 }
+
+/// A safetensors file of tensors of one f32 each, by hand: where each begins, and all bytes.
+fn shard(path: &Path, tensors: &[(&str, usize)], bytes: &[u8]) {
+    let entries: Vec<String> = tensors
+        .iter()
+        .map(|(name, start)| {
+            let end = start + 4;
+            format!(r#""{name}":{{"dtype":"F32","shape":[1],"data_offsets":[{start},{end}]}}"#)
+        })
+        .collect();
+    let header = format!("{{{}}}", entries.join(","));
+    let length = (header.len() as u64).to_le_bytes();
+    fs::write(path, [&length, header.as_bytes(), bytes].concat()).unwrap();
+}
+
+/// A directory of shards by hand, with an index if there is a map.
+fn sharded(dir: &Path, map: &serde_json::Value) {
+    fs::create_dir_all(dir).unwrap();
+    fs::write(dir.join("config.json"), r#"{"model_type": "gpt2"}"#).unwrap();
+    fs::write(dir.join("tokenizer.json"), "{}").unwrap();
+    if !map.is_null() {
+        let index = serde_json::json!({ "weight_map": map }).to_string();
+        fs::write(dir.join("model.safetensors.index.json"), index).unwrap();
+    }
+}
+
+#[test]
+fn a_shard_may_list_its_tensors_in_any_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let [source, copy] = ["source", "copy"].map(|name| dir.path().join(name));
+    sharded(&source, &serde_json::Value::Null);
+    let bytes: Vec<u8> = (0..12).collect();
+    shard(&source.join("model.safetensors"), &[("a", 8), ("c", 0), ("b", 4)], &bytes);
+    let open = Checkpoint::open(&source).unwrap();
+    for (name, start) in [("a", 8), ("b", 4), ("c", 0)] {
+        assert_eq!(open.raw(name).unwrap().2, &bytes[start..start + 4], "{name}");
+    }
+    // The same tensors listed as they lie are the same base.
+    let base = import(&source, &fresh(&copy), &mut |_, _| {}).unwrap();
+    shard(&source.join("model.safetensors"), &[("c", 0), ("b", 4), ("a", 8)], &bytes);
+    let again = dir.path().join("again");
+    assert_eq!(import(&source, &fresh(&again), &mut |_, _| {}).unwrap(), base);
+}
+
+fn fresh(dir: &Path) -> std::path::PathBuf {
+    fs::create_dir(dir).unwrap();
+    dir.to_owned()
+}
+
+#[test]
+fn holes_and_overlaps_are_refused_as_safetensors_does() {
+    let dir = tempfile::tempdir().unwrap();
+    sharded(dir.path(), &serde_json::Value::Null);
+    let whole: &[(&str, usize)] = &[("a", 0), ("b", 4)];
+    for (what, tensors, bytes) in [
+        ("a hole", &[("a", 0), ("b", 8)][..], 12),
+        ("a hole at the front", &[("a", 4), ("b", 8)], 12),
+        ("an overlap", &[("a", 0), ("b", 2)], 6),
+        ("a name twice", &[("a", 0), ("a", 4)], 8),
+        ("bytes of no tensor", whole, 12),
+        ("bytes that are not there", whole, 4),
+    ] {
+        shard(&dir.path().join("model.safetensors"), tensors, &vec![0; bytes]);
+        let error = Checkpoint::open(dir.path()).unwrap_err();
+        assert!(matches!(error, CheckpointError::Damaged { .. }), "{what}: {error}");
+    }
+    shard(&dir.path().join("model.safetensors"), whole, &[0; 8]);
+    assert!(Checkpoint::open(dir.path()).is_ok());
+}
+
+#[test]
+fn of_a_tensor_in_two_shards_the_index_says_which_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    let map = |a: &str| serde_json::json!({ "a": a, "b": "2.safetensors" });
+    sharded(dir.path(), &map("1.safetensors"));
+    shard(&dir.path().join("1.safetensors"), &[("a", 0)], &[1; 4]);
+    shard(&dir.path().join("2.safetensors"), &[("a", 0), ("b", 4)], &[2; 8]);
+    let a = || Checkpoint::open(dir.path()).unwrap().raw("a").unwrap().2.to_vec();
+    assert_eq!(a(), [1; 4]);
+    sharded(dir.path(), &map("2.safetensors"));
+    assert_eq!(a(), [2; 4]);
+    let copy = fresh(&dir.path().join("copy"));
+    import(dir.path(), &copy, &mut |_, _| {}).unwrap();
+    let copy = Checkpoint::open(&copy).unwrap();
+    assert_eq!(copy.names().collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(copy.raw("a").unwrap().2, [2; 4]);
+}
+
+#[test]
+fn a_shard_that_the_index_names_and_that_is_not_there() {
+    let dir = tempfile::tempdir().unwrap();
+    sharded(dir.path(), &serde_json::json!({ "a": "1.safetensors", "b": "2.safetensors" }));
+    shard(&dir.path().join("1.safetensors"), &[("a", 0)], &[1; 4]);
+    let error = Checkpoint::open(dir.path()).unwrap_err();
+    assert!(error.to_string().ends_with("has no 2.safetensors"), "{error}");
+    assert!(error.hint().unwrap().contains("model.safetensors.index.json"));
+}

@@ -1,5 +1,7 @@
 //! How the model is opened, if this build can.
 
+#[cfg(feature = "torch")]
+use std::error::Error;
 use std::path::Path;
 
 use crate::{
@@ -39,6 +41,29 @@ impl Runtime {
     #[cfg(not(feature = "torch"))]
     pub fn open(&self, _base: &Path) -> Result<Box<dyn Engine>, EngineError> {
         Err(EngineError::NoRuntime)
+    }
+
+    /// What a user should know of the base in a directory before it is edited; its weights are not
+    /// loaded. Nothing where this build runs no models.
+    #[must_use]
+    #[cfg(feature = "torch")]
+    pub fn doubts(base: &Path) -> Vec<String> {
+        let cpu = crate::model::DeviceChoice::Cpu;
+        match crate::engine::TorchEngine::open(base, cpu, Dtype::F32) {
+            Ok(engine) => engine.doubts().to_vec(),
+            Err(error) => {
+                let why = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+                vec![format!("no edit can be made in this model, and nothing asked of it: {why}")]
+            }
+        }
+    }
+
+    /// What a user should know of the base in a directory before it is edited; its weights are not
+    /// loaded. Nothing where this build runs no models.
+    #[must_use]
+    #[cfg(not(feature = "torch"))]
+    pub const fn doubts(_base: &Path) -> Vec<String> {
+        Vec::new()
     }
 
     /// Whether this build runs models.

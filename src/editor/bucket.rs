@@ -33,13 +33,17 @@ enum Term {
         reads: Tensor,
         /// The target's tokens there.
         targets: Tensor,
-        /// How much each of them counts: 1 / (tokens · contexts of the fact), 0 where there is none.
+        /// How much each of them counts: the row's weight / tokens, 0 where there is none.
         counted: Tensor,
     },
-    /// KL(now ‖ before) of what follows the subject.
+    /// KL(now ‖ before) of what follows the text.
     Drift {
         /// Number of all blocks.
         end: usize,
+        /// The last token of each tail, `[rows]`.
+        reads: Tensor,
+        /// Weights of the rows, `[rows]`.
+        weights: Tensor,
         /// log p before, `[rows, vocabulary]`, once it is known.
         before: Option<Tensor>,
     },
@@ -51,6 +55,8 @@ pub(super) struct Row<'a> {
     pub(super) fact: usize,
     pub(super) asked: &'a Asked,
     pub(super) text: &'a Lookup,
+    /// How much it counts in the loss of its fact.
+    pub(super) weight: f64,
 }
 
 impl Row<'_> {
@@ -74,7 +80,7 @@ impl Bucket {
         for row in rows {
             let target = &row.asked.target;
             let first = row.text.tail().len() - target.len();
-            let each = 1.0 / (target.len() * row.asked.contexts.len()) as f64;
+            let each = row.weight / target.len() as f64;
             for j in 0..longest {
                 let token = target.get(j);
                 reads.push(if token.is_some() { int(first + j) } else { 0 });
@@ -93,7 +99,7 @@ impl Bucket {
         Self::new(decoder, openings, rows, settings, end, term)
     }
 
-    /// What "{subject} is a" means.
+    /// Texts that are to mean what they did.
     pub(super) fn drift(
         decoder: &Decoder,
         openings: &Openings,
@@ -101,7 +107,16 @@ impl Bucket {
         settings: &Settings,
     ) -> Self {
         let end = decoder.spec().layers;
-        Self::new(decoder, openings, rows, settings, end, Term::Drift { end, before: None })
+        let last: Vec<usize> = rows.iter().map(|row| row.text.tail().len() - 1).collect();
+        let weights: Vec<f64> = rows.iter().map(|row| row.weight).collect();
+        let device = decoder.device();
+        let term = Term::Drift {
+            end,
+            reads: numbers(&last).to_device(device),
+            weights: Tensor::from_slice(&weights).to_kind(Kind::Float).to_device(device),
+            before: None,
+        };
+        Self::new(decoder, openings, rows, settings, end, term)
     }
 
     fn new(
@@ -128,7 +143,7 @@ impl Bucket {
         self.tails.at_subject().to_kind(Kind::Float)
     }
 
-    /// What each row costs when the streams at its fact's subject change by that row of `delta`
+    /// What each row costs, weighted, when the streams at its fact's subject change by that row of `delta`
     /// `[facts, d]`: `[rows]`.
     pub(super) fn cost(&mut self, decoder: &Decoder, delta: &Tensor) -> Tensor {
         let change = delta.index_select(0, &self.index);
@@ -141,15 +156,14 @@ impl Bucket {
                 let log_p = log_p.gather(2, &targets.unsqueeze(2), false).squeeze_dim(2);
                 -(log_p * &*counted).sum_dim_intlist([1i64].as_slice(), false, Kind::Float)
             }
-            Term::Drift { end, before } => {
+            Term::Drift { end, reads, weights, before } => {
                 let hidden = self.tails.with(decoder, &change, *end);
-                let now = decoder.head(&hidden.select(1, 0)).log_softmax(1, Kind::Float);
+                let reads = reads.view([-1, 1, 1]).expand([-1, 1, change.size()[1]], false);
+                let last = hidden.gather(1, &reads, false).squeeze_dim(1);
+                let now = decoder.head(&last).log_softmax(1, Kind::Float);
                 let before = before.get_or_insert_with(|| now.detach());
-                (now.exp() * (&now - &*before)).sum_dim_intlist(
-                    [1i64].as_slice(),
-                    false,
-                    Kind::Float,
-                )
+                let drift = now.exp() * (&now - &*before);
+                drift.sum_dim_intlist([1i64].as_slice(), false, Kind::Float) * &*weights
             }
         }
     }
@@ -174,7 +188,10 @@ impl Bucket {
                     *tensor = tensor.index_select(0, &rows);
                 }
             }
-            Term::Drift { before, .. } => {
+            Term::Drift { reads, weights, before, .. } => {
+                for tensor in [reads, weights] {
+                    *tensor = tensor.index_select(0, &rows);
+                }
                 *before = before.as_ref().map(|before| before.index_select(0, &rows));
             }
         }

@@ -44,6 +44,8 @@ pub(super) struct Asked {
     pub(super) bare: usize,
     /// "{subject} is a", cut off after the subject: what it is like is read there.
     pub(super) essence: Lookup,
+    /// Prompts about the subject's other facts, to their end: what they mean is to stay.
+    pub(super) kept: Vec<Lookup>,
     /// What is to follow the prompt.
     pub(super) target: Vec<u32>,
 }
@@ -61,13 +63,13 @@ impl Asked {
     ) -> Result<Self, EditError> {
         let refuse = |why: String| EditError::Request { subject: request.subject.clone(), why };
         let others = if rephrase { request.rephrasings.as_slice() } else { &[] };
+        let halves = |prompt| -> Result<(&str, &str), EditError> {
+            let halves = str::split_once(prompt, "{subject}");
+            halves.ok_or_else(|| refuse(format!("{prompt:?} has no {{subject}}")))
+        };
         let prompts: Vec<(&str, &str)> = std::iter::once(&request.prompt)
             .chain(others)
-            .map(|prompt| {
-                prompt
-                    .split_once("{subject}")
-                    .ok_or_else(|| refuse(format!("{prompt:?} has no {{subject}}")))
-            })
+            .map(|prompt| halves(prompt))
             .collect::<Result<_, _>>()?;
         let look_up = |before: &str, after: &str| -> Result<Lookup, EditError> {
             let text = format!("{before}{}{after}", request.subject);
@@ -102,7 +104,13 @@ impl Asked {
         }
         let mut essence = look_up("", " is a")?;
         essence.ids.truncate(essence.subject_last + 1);
-        Ok(Self { subject: request.subject.clone(), contexts, bare, essence, target })
+        let mut kept = Vec::new();
+        for prompt in &request.kept {
+            let (before, after) = halves(prompt)?;
+            kept.push(look_up(before, after)?);
+        }
+        kept.retain(|lookup| lookup.ids.len() <= context);
+        Ok(Self { subject: request.subject.clone(), contexts, bare, essence, kept, target })
     }
 }
 

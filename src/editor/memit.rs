@@ -23,7 +23,7 @@ use crate::{
 pub const NAME: &str = "memit";
 
 /// Raised when the same input would give another output.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Keys whose cosine is above this are the same look-up to the model.
 const SAME_KEY: f32 = 0.99;

@@ -30,7 +30,7 @@ pub fn sample_prefixes(
     let shortest = rows.iter().map(Vec::len).min().unwrap_or(0);
     let new = length - shortest.min(length);
     let choice = Choice::Sample { temperature: 1.0, top: TOP, seed };
-    let generated = model.decoder().generate(&rows, new, choice, None)?;
+    let generated = model.decoder().generate(&rows, new, choice, &[])?;
     let texts = rows.into_iter().zip(generated).map(|(mut ids, more)| {
         ids.extend(more.ids);
         ids.truncate(length);

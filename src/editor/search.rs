@@ -7,7 +7,7 @@ use tch::{Kind, Tensor, no_grad};
 use super::{
     adam::{Adam, clamp_rows, row_norms},
     bucket::{Bucket, Row, numbers},
-    lookup::Asked,
+    lookup::{Asked, Lookup},
     matrix::floats,
     openings::{Openings, int},
     settings::Settings,
@@ -21,7 +21,7 @@ pub(super) struct Search {
     live: Vec<usize>,
     steps: u32,
     prompts: Vec<Bucket>,
-    essences: Vec<Bucket>,
+    kept: Vec<Bucket>,
     /// h, `[facts, d]`.
     before: Tensor,
     delta: Tensor,
@@ -38,21 +38,27 @@ pub(super) struct Step {
 
 impl Search {
     /// `openings` have come to the last block.
-    pub(super) fn new(
+    pub(super) fn new<'a>(
         decoder: &Decoder,
         openings: &Openings,
-        batch: &[&Asked],
+        batch: &[&'a Asked],
         settings: &Settings,
         budget: Budget,
     ) -> Self {
         let facts = || batch.iter().copied().enumerate();
-        let mut prompts = Vec::new();
+        let (mut prompts, mut kept) = (Vec::new(), Vec::new());
         for (fact, asked) in facts() {
-            prompts.extend(asked.contexts.iter().map(|text| Row { fact, asked, text }));
-        }
-        let mut essences = Vec::new();
-        if settings.kl_factor > 0.0 {
-            essences.extend(facts().map(|(fact, asked)| Row { fact, asked, text: &asked.essence }));
+            let rows = |rows: &mut Vec<_>, texts: &'a [Lookup], weight: f64| {
+                let weight = weight / texts.len() as f64;
+                rows.extend(texts.iter().map(|text| Row { fact, asked, text, weight }));
+            };
+            rows(&mut prompts, &asked.contexts, 1.0);
+            if settings.kl_factor > 0.0 {
+                rows(&mut kept, std::slice::from_ref(&asked.essence), settings.kl_factor);
+            }
+            if settings.locality_factor > 0.0 {
+                rows(&mut kept, &asked.kept, settings.locality_factor);
+            }
         }
         let first = |row: &Row<'_>| std::ptr::eq(row.text, &raw const row.asked.contexts[0]);
 
@@ -69,12 +75,12 @@ impl Search {
             }
             bucket
         });
-        let essences = budget.split(decoder, settings, essences, |rows| {
+        let kept = budget.split(decoder, settings, kept, |rows| {
             Bucket::drift(decoder, openings, rows, settings)
         });
         let delta = before.zeros_like();
         let adam = Adam::new(&delta, settings.v_lr);
-        Self { live: (0..batch.len()).collect(), steps: 0, prompts, essences, before, delta, adam }
+        Self { live: (0..batch.len()).collect(), steps: 0, prompts, kept, before, delta, adam }
     }
 
     /// Whether all facts have ended.
@@ -86,26 +92,26 @@ impl Search {
     pub(super) fn step(&mut self, decoder: &Decoder, settings: &Settings) -> Step {
         let last = self.steps + 1 == settings.v_num_grad_steps;
         let mut gradient = self.delta.zeros_like();
-        let mut add_up = |buckets: &mut [Bucket], weight: f64| {
+        let mut add_up = |buckets: &mut [Bucket]| {
             let mut total = Tensor::zeros([int(self.live.len())], (Kind::Float, gradient.device()));
             for bucket in buckets {
                 let (cost, slope) = slope(&self.delta, last, |delta| bucket.cost(decoder, delta));
                 let _changed_in_place = total.index_add_(0, bucket.facts(), &cost);
                 if let Some(slope) = slope {
-                    gradient += slope * weight;
+                    gradient += slope;
                 }
             }
             total
         };
-        let misfit = add_up(&mut self.prompts, 1.0);
-        let drift = add_up(&mut self.essences, settings.kl_factor);
+        let misfit = add_up(&mut self.prompts);
+        let drift = add_up(&mut self.kept);
         let (decay, slope) = slope(&self.delta, last, |delta| {
             row_norms(delta).squeeze_dim(1) / row_norms(&self.before).squeeze_dim(1).square()
         });
         if let Some(slope) = slope {
             gradient += slope * settings.v_weight_decay;
         }
-        let loss = &misfit + drift * settings.kl_factor + decay * settings.v_weight_decay;
+        let loss = &misfit + drift + decay * settings.v_weight_decay;
 
         let losses = floats(&loss);
         let (ended, live): (Vec<usize>, Vec<usize>) = (0..losses.len())
@@ -148,7 +154,7 @@ impl Search {
         let places: BTreeMap<usize, usize> =
             rows.iter().enumerate().map(|(new, &old)| (old, new)).collect();
         self.prompts.retain_mut(|bucket| bucket.keep(&places));
-        self.essences.retain_mut(|bucket| bucket.keep(&places));
+        self.kept.retain_mut(|bucket| bucket.keep(&places));
         if rows.is_empty() {
             return;
         }

@@ -56,6 +56,9 @@ pub struct Settings {
     pub every_context: bool,
     /// Weight of the divergence of "{subject} is a" from what the model said before.
     pub kl_factor: f64,
+    /// Weight of the divergence of prompts about the subject's other facts, where some are known, from
+    /// what the model said before. The reference implementation knows no other facts.
+    pub locality_factor: f64,
     /// The blocks whose MLP is edited, ascending; z lives at the output of the last.
     pub layers: Vec<usize>,
     /// λ: how much the model's other knowledge weighs against the edit.
@@ -191,6 +194,7 @@ impl Settings {
         for (key, value) in [
             ("early_stop_loss", self.early_stop_loss),
             ("kl_factor", self.kl_factor),
+            ("locality_factor", self.locality_factor),
             ("ridge", self.ridge),
             ("v_weight_decay", self.v_weight_decay),
         ] {

@@ -57,7 +57,7 @@ pub fn sample_documents(
         let rows = together.min((wanted - sampled).div_ceil(length));
         let rows = vec![start.clone(); rows];
         let texts =
-            model.decoder().generate(&rows, length, choice(seed.wrapping_add(part)), None)?;
+            model.decoder().generate(&rows, length, choice(seed.wrapping_add(part)), &[])?;
         for mut text in texts.into_iter().map(|text| text.ids) {
             text.truncate(wanted - sampled);
             sampled += text.len();

@@ -1,16 +1,18 @@
 //! What the stream at a subject should be so that the model says the target (MEMIT, eq. 16).
 //!
 //! For each fact a vector δ is added to the stream at the subject's last token as it leaves the
-//! z layer, in the bare prompts, after each prefix and in "{subject} is a". Adam looks for the δ that
-//! makes
+//! z layer, in the bare prompts, after each prefix, in "{subject} is a" and in prompts about the
+//! subject's other facts. Adam looks for the δ that makes
 //!
 //! L = mean over contexts of −log p(target) / |target|
 //!   + kl_factor · KL(what "{subject} is a" means now ‖ meant before)
+//!   + locality_factor · mean over the other facts of KL(what their prompts mean now ‖ meant before)
 //!   + v_weight_decay · ‖δ‖ / ‖h‖²
 //!
 //! small, h being the stream in the first bare prompt; δ never grows beyond clamp_norm_factor · ‖h‖; z = h + δ.
-//! The KL term is read at the subject's last token itself, and in this direction, as the reference
-//! implementation does.
+//! The first KL term is read at the subject's last token itself, and in this direction, as the reference
+//! implementation does; the reference has no second one, which is left out where no other fact is
+//! known. It is read at the end of the prompts.
 //!
 //! Facts are independent, so they are optimised side by side: one row of δ each, each with its own
 //! clamp and its own end.
@@ -118,8 +120,9 @@ impl Budget {
         let spec = decoder.spec();
         let blocks = spec.layers - settings.z_layer();
         let bytes = |asked: &Asked| {
-            let heads: usize = asked.contexts.iter().map(|text| text.ids.len()).sum();
-            4 * (heads * 2 * blocks * spec.width + spec.vocabulary)
+            let texts = asked.contexts.iter().chain(&asked.kept);
+            let tokens: usize = texts.map(|text| text.ids.len()).sum();
+            4 * (tokens * 2 * blocks * spec.width + (1 + asked.kept.len()) * spec.vocabulary)
         };
         let mut total = 0;
         let fits = |(_, asked): &&(usize, &Asked)| {

@@ -31,6 +31,8 @@ pub struct Request {
     pub target: String,
     /// Other beginnings of the same, each with one `{subject}`, that an edit may be made with.
     pub rephrasings: Vec<String>,
+    /// Beginnings about other facts of the subject, each with one `{subject}`, whose ends are to stay.
+    pub kept: Vec<String>,
     /// Further ones, for checks only: an edit never sees them.
     pub paraphrases: Vec<String>,
 }
@@ -203,7 +205,7 @@ impl<'a> Lexicon<'a> {
             return Err(LexiconError::NoWords { fact: Box::new(fact.clone()) });
         }
         let subject = self.name(&fact.subject)?;
-        Ok(Request { prompt, subject, target, rephrasings, paraphrases })
+        Ok(Request { prompt, subject, target, rephrasings, kept: Vec::new(), paraphrases })
     }
 }
 

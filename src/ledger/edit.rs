@@ -123,7 +123,7 @@ impl Repo {
         let keys = setup.z_keys(job.base, &prefixes, job.line.id(), &requests);
         let known = self.known_z(&keys)?;
         let files = self.store().tensors();
-        let version = version::load(&files, self.base()?, job.line)?;
+        let version = self.version(job.line)?;
         let work = EditJob {
             editor: &setup.editor,
             settings: &setup.settings,
@@ -141,7 +141,7 @@ impl Repo {
             version::write_delta(&files, outcome.layers, orientations, &columns)?;
         let mut line = job.line.clone();
         line.push(delta.clone());
-        let weights = version::load(&files, self.base()?, &line)?.materialise()?;
+        let weights = self.build(&line)?;
         Ok(Edited {
             spec: Spec {
                 editor: setup.editor,

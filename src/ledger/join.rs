@@ -11,8 +11,9 @@ use super::{
     edit::{Earlier, Edited, Job, Setup},
     engine::Engine,
     lineage::Line,
+    others::Others,
     read::Ledger,
-    sample::{Sample, question},
+    sample::Sample,
     unfinished::{Next, Tip, Unfinished},
     version,
 };
@@ -73,9 +74,11 @@ impl Questions {
         let edited = edited(&next.combined, strategy);
         let mut all = BTreeMap::new();
         let mut changed: BTreeMap<FactKey, Fact> = BTreeMap::new();
-        for entry in tree::iter(objects, roots.facts) {
-            let (key, fact) = entry?;
-            match question(&lexicon, &fact) {
+        let facts: Vec<(FactKey, Fact)> =
+            tree::iter(objects, roots.facts).collect::<Result<_, _>>()?;
+        let others = Others::read(objects, &lexicon, roots, facts.iter().map(|(_, fact)| fact))?;
+        for (key, fact) in facts {
+            match others.question(&lexicon, &fact) {
                 Ok(question) => drop(all.insert(key, question)),
                 Err(LexiconError::Object(error)) => return Err(error.into()),
                 Err(error) if edited.contains(&key) => return Err(error.into()),
@@ -129,8 +132,7 @@ impl Repo {
         {
             return Ok(Joined::as_in(tip, line));
         }
-        let files = self.store().tensors();
-        let mut weights = version::load(&files, self.base()?, &line)?.materialise()?;
+        let mut weights = self.build(&line)?;
         let Some(open) = open else {
             if !edits.is_empty() {
                 return Err(EngineError::NoRuntime.into());

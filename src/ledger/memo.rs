@@ -39,6 +39,7 @@ pub(super) struct ZInputs {
     prompts: Vec<String>,
     subject: String,
     target: String,
+    kept: Vec<String>,
 }
 
 impl Kind for ZInputs {
@@ -80,6 +81,7 @@ impl Setup {
                         .collect(),
                     subject: request.subject.clone(),
                     target: request.target.clone(),
+                    kept: request.kept.clone(),
                 };
                 *codec::id_of(&inputs).as_bytes()
             })

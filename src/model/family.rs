@@ -26,6 +26,9 @@ pub trait Family: Sync {
     /// When a key is missing or asks for something that the decoder does not do.
     fn spec(&self, config: Config<'_>) -> Result<Spec, ModelError>;
 
+    /// The tokenizer class that transformers takes where a checkpoint names none.
+    fn tokenizer_class(&self) -> &'static str;
+
     /// Our parts and their names in a checkpoint. Which of them a model has its [`Spec`] says.
     fn parts(&self) -> &'static [PartName];
 

@@ -41,7 +41,7 @@ pub struct Generated {
 }
 
 impl Decoder {
-    /// Continues each prompt by up to `tokens` tokens, or through the first `stop` token.
+    /// Continues each prompt by up to `tokens` tokens, or through the first token that is one of `stops`.
     ///
     /// # Errors
     /// When a prompt is empty, or with its continuation longer than the model's context.
@@ -50,7 +50,7 @@ impl Decoder {
         prompts: &[Vec<u32>],
         tokens: usize,
         choice: Choice,
-        stop: Option<u32>,
+        stops: &[u32],
     ) -> Result<Vec<Generated>, ModelError> {
         let context = self.spec().context;
         for prompt in prompts {
@@ -63,7 +63,7 @@ impl Decoder {
         }
         let mut all = Vec::with_capacity(prompts.len());
         for (chunk, rows) in prompts.chunks(ROWS).enumerate() {
-            all.extend(no_grad(|| self.extend(rows, chunk * ROWS, tokens, choice, stop)));
+            all.extend(no_grad(|| self.extend(rows, chunk * ROWS, tokens, choice, stops)));
         }
         Ok(all)
     }
@@ -75,8 +75,9 @@ impl Decoder {
         first: usize,
         tokens: usize,
         choice: Choice,
-        stop: Option<u32>,
+        stops: &[u32],
     ) -> Vec<Generated> {
+        let ended = |row: &Generated| row.ids.last().is_some_and(|id| stops.contains(id));
         let mut found = vec![Generated::default(); rows.len()];
         let mut pickers: Vec<Picker> =
             (0..rows.len()).map(|row| Picker::new(choice, first + row)).collect();
@@ -93,12 +94,11 @@ impl Decoder {
             let last = hidden.select(1, hidden.size()[1] - 1); // [rows, d]
             let next = pick(&mut pickers, &self.head(&last));
             for (generated, &(id, probability)) in found.iter_mut().zip(&next) {
-                if stop.is_none() || generated.ids.last().copied() != stop {
+                if !ended(generated) {
                     generated.ids.push(id);
                     generated.probabilities.push(probability);
                 }
             }
-            let ended = |g: &Generated| stop.is_some() && g.ids.last().copied() == stop;
             if found.iter().all(ended) {
                 break;
             }

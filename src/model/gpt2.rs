@@ -57,6 +57,10 @@ impl Family for Gpt2 {
         })
     }
 
+    fn tokenizer_class(&self) -> &'static str {
+        "GPT2Tokenizer"
+    }
+
     fn parts(&self) -> &'static [PartName] {
         use Orientation::{InOut, OutIn};
         const {

@@ -57,6 +57,10 @@ impl Family for GptNeox {
         })
     }
 
+    fn tokenizer_class(&self) -> &'static str {
+        "GPTNeoXTokenizer"
+    }
+
     fn parts(&self) -> &'static [PartName] {
         use Orientation::OutIn;
         const {

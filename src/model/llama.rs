@@ -26,6 +26,7 @@ type Windows = Result<Vec<Option<usize>>, ModelError>;
 /// What sets one of the relatives apart.
 pub(super) struct Relative {
     model_type: &'static str,
+    tokenizer_class: &'static str,
     biases: fn(Config<'_>) -> Result<Vec<Part>, ModelError>,
     windows: fn(Config<'_>, usize) -> Windows,
     head_norms: HeadNorms,
@@ -34,6 +35,7 @@ pub(super) struct Relative {
 /// Llama.
 pub(super) const LLAMA: Relative = Relative {
     model_type: "llama",
+    tokenizer_class: "LlamaTokenizer",
     biases: |config| {
         let mlp = config.flag("mlp_bias", false)?;
         let mlp = if mlp { &[Part::MlpGate, Part::MlpUp, Part::MlpDown][..] } else { &[] };
@@ -46,6 +48,7 @@ pub(super) const LLAMA: Relative = Relative {
 /// Mistral.
 pub(super) const MISTRAL: Relative = Relative {
     model_type: "mistral",
+    tokenizer_class: "LlamaTokenizer",
     biases: |_| Ok(Vec::new()),
     windows: |config, layers| Ok(vec![window(config)?; layers]),
     head_norms: HeadNorms::None,
@@ -54,6 +57,7 @@ pub(super) const MISTRAL: Relative = Relative {
 /// Qwen 2 and 2.5.
 pub(super) const QWEN2: Relative = Relative {
     model_type: "qwen2",
+    tokenizer_class: "Qwen2Tokenizer",
     biases: |_| Ok(vec![Part::Query, Part::Key, Part::Value]),
     windows: upper_windows,
     head_norms: HeadNorms::None,
@@ -62,6 +66,7 @@ pub(super) const QWEN2: Relative = Relative {
 /// Qwen 3.
 pub(super) const QWEN3: Relative = Relative {
     model_type: "qwen3",
+    tokenizer_class: "Qwen2Tokenizer",
     biases: attention_biases,
     windows: upper_windows,
     head_norms: HeadNorms::Own,
@@ -111,6 +116,10 @@ impl Family for Relative {
             head: if tied { Head::Tied } else { Head::Apart },
             biases: (self.biases)(config)?,
         })
+    }
+
+    fn tokenizer_class(&self) -> &'static str {
+        self.tokenizer_class
     }
 
     fn parts(&self) -> &'static [PartName] {

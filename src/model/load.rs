@@ -67,7 +67,7 @@ impl Model {
         }
         let spec = family.spec(config)?;
         let weights = Weights::of(&checkpoint, family, &spec)?;
-        let tokens = Tokens::open(dir, spec.vocabulary)?;
+        let tokens = Tokens::open(dir, family, spec.vocabulary)?;
         let decoder = Decoder::new(spec, weights);
         Ok(Self { checkpoint, decoder, tokens, device, kind: kind(dtype) })
     }

@@ -34,6 +34,7 @@ mod probe;
 mod random;
 mod rotary;
 mod spec;
+mod tokenizer;
 mod tokens;
 mod weights;
 

@@ -1,11 +1,10 @@
 //! Text to token ids and back, as transformers' `AutoTokenizer` does it.
 
-use std::{fs, ops::Range, path::Path};
+use std::{ops::Range, path::Path};
 
-use serde_json::Value;
-use tokenizers::{PreTokenizerWrapper, Tokenizer};
+use tokenizers::Tokenizer;
 
-use super::error::ModelError;
+use super::{error::ModelError, family::Family, tokenizer::TokenizerConfig};
 
 /// A tokenizer read from `tokenizer.json`.
 #[derive(Debug)]
@@ -14,6 +13,8 @@ pub struct Tokens {
     vocabulary: usize,
     lead: Vec<u32>,
     end: Option<u32>,
+    stops: Vec<u32>,
+    doubts: Vec<String>,
 }
 
 /// Tokens of a text.
@@ -26,43 +27,24 @@ pub struct Encoded {
 }
 
 impl Tokens {
-    /// Reads `tokenizer.json` and, where they are there, `tokenizer_config.json` and `config.json`
-    /// of the directory of a checkpoint whose model knows ids below `vocabulary`.
+    /// Reads the tokenizer in the directory of a checkpoint of `family` whose model knows ids below
+    /// `vocabulary`.
     ///
     /// # Errors
     /// When the tokenizer cannot be read, or has more tokens than the model.
-    pub fn open(dir: &Path, vocabulary: usize) -> Result<Self, ModelError> {
+    pub fn open(dir: &Path, family: &dyn Family, vocabulary: usize) -> Result<Self, ModelError> {
         let path = dir.join("tokenizer.json");
         let wrong = |why: String| ModelError::Tokenizer { path: path.clone(), why };
         let mut tokenizer =
             Tokenizer::from_file(&path).map_err(|error| wrong(error.to_string()))?;
-        let settings = settings(&dir.join("tokenizer_config.json"))?;
-        // transformers' fast tokenizers take this switch from their own settings, where it is false
-        // unless it is written there, and set the pre-tokenizer to it.
-        if let Some(PreTokenizerWrapper::ByteLevel(level)) = tokenizer.get_pre_tokenizer() {
-            let mut level = *level;
-            level.add_prefix_space =
-                settings.get("add_prefix_space").and_then(Value::as_bool).unwrap_or(false);
-            tokenizer.with_pre_tokenizer(Some(level));
-        }
-        tokenizer.with_padding(None);
-        // Cutting a text silently would edit another fact than the one asked for.
-        let uncut = tokenizer.with_truncation(None).map(|_| ());
-        uncut.map_err(|error| wrong(error.to_string()))?;
-
-        let eos = settings.get("eos_token");
-        let eos = eos.and_then(|eos| eos.get("content").or(Some(eos)));
-        let end = match eos.and_then(Value::as_str).and_then(|eos| tokenizer.token_to_id(eos)) {
-            Some(id) => Some(id),
-            None => self::settings(&dir.join("config.json"))?
-                .get("eos_token_id")
-                .and_then(Value::as_u64)
-                .and_then(|id| u32::try_from(id).ok()),
-        };
+        let config = TokenizerConfig::read(dir)?;
+        config.apply(&mut tokenizer, family)?;
         let nothing = tokenizer.encode("", true).map_err(|error| wrong(error.to_string()))?;
         let marks = nothing.get_ids().iter().zip(nothing.get_special_tokens_mask());
         let lead = marks.filter(|&(_, mark)| *mark == 1).map(|(&id, _)| id).collect();
-        let tokens = Self { tokenizer, vocabulary, lead, end };
+        let (end, stops) = (config.end(&tokenizer), config.stops(&tokenizer)?);
+        let doubts = config.doubts(&tokenizer, vocabulary);
+        let tokens = Self { tokenizer, vocabulary, lead, end, stops, doubts };
         // Tokens added later may lie above, such as a filling that no text has.
         let highest = tokens.tokenizer.get_vocab_size(false).saturating_sub(1);
         tokens.check(u32::try_from(highest).unwrap_or(u32::MAX))?;
@@ -82,6 +64,18 @@ impl Tokens {
     #[must_use]
     pub const fn end_of_text(&self) -> Option<u32> {
         self.end
+    }
+
+    /// What makes one doubt that the tokenizer is that of the model, in words.
+    #[must_use]
+    pub fn doubts(&self) -> &[String] {
+        &self.doubts
+    }
+
+    /// The tokens at which a continuation ends, as the model's files say.
+    #[must_use]
+    pub fn stops(&self) -> &[u32] {
+        &self.stops
     }
 
     /// The tokens that every text begins with: a beginning of text, or nothing.
@@ -143,15 +137,5 @@ impl Tokens {
                 text: text.to_owned(),
             }),
         }
-    }
-}
-
-/// A small JSON file, or null where there is none.
-fn settings(path: &Path) -> Result<Value, ModelError> {
-    let wrong = |why: String| ModelError::Tokenizer { path: path.to_owned(), why };
-    match fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Value::Null),
-        Err(error) => Err(wrong(error.to_string())),
     }
 }

@@ -79,14 +79,25 @@ impl std::fmt::Debug for Session {
 }
 
 impl Session {
+    /// Opens the index. A process that is killed can leave one that sled cannot open; all that is in it
+    /// is in packs and journal, so it is built again.
     pub(super) fn open(dir: &Path) -> Result<Self, StoreError> {
-        Self::with_lock(dir, Lock::acquire(dir)?)
+        let lock = Lock::acquire(dir)?;
+        match Self::open_index(&dir.join("ledger")) {
+            Ok(index) => Self::caught_up(dir, lock, index),
+            Err(error) if error.is_damage() => Self::rebuilt(dir, lock),
+            Err(error) => Err(error),
+        }
     }
 
-    /// Opens the index and takes in what the journal has beyond it: a process may have been killed
-    /// between the two.
+    /// Opens the index as it is.
     pub(super) fn with_lock(dir: &Path, lock: Lock) -> Result<Self, StoreError> {
         let index = Self::open_index(&dir.join("ledger"))?;
+        Self::caught_up(dir, lock, index)
+    }
+
+    /// Takes in what the journal has beyond the index: a process may have been killed between the two.
+    fn caught_up(dir: &Path, lock: Lock, index: Index) -> Result<Self, StoreError> {
         let session = Self { dir: dir.to_owned(), index, journal: Journal::of(dir), _lock: lock };
         let known = session.index.position()?;
         if session.journal.length()? != known.length {

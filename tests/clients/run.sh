@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs check.py on the binary $1 in an environment of its own, made once in the directory $2.
+# Runs check.py on the binary $1, and published.py with the data in $3 if that is given, in an environment of
+# its own, made once in the directory $2.
 # A torch of the right version that $PYTHON has already is used; else pip fetches one, which on Linux
 # comes with its CUDA libraries: 5 GB on disk.
 set -euo pipefail
@@ -17,4 +18,10 @@ if ! cmp -s "$here/requirements.txt" "$2/requirements.txt"; then
     cp "$here/requirements.txt" "$2/requirements.txt"
 fi
 # Nothing is fetched from here on.
-HF_HUB_OFFLINE=1 exec "$2/bin/python" "$here/check.py" "$1"
+export HF_HUB_OFFLINE=1
+"$2/bin/python" "$here/check.py" "$1"
+if [ -n "${3-}" ]; then
+    "$2/bin/python" "$here/published.py" "$1" "$3"
+else
+    echo "SKIPPED: published models and tokenizers: make test-clients DATA=DIR (tests/clients/published.py)" >&2
+fi

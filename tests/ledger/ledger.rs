@@ -3,20 +3,19 @@
 use std::fs;
 
 use kledger::ledger::{
-    Class, EngineError, LedgerError, Progress, Silent,
+    About, Class, EngineError, LedgerError, Progress, Silent,
     revision::RevisionError,
     verb::{
         diff::{DiffOptions, Prompts},
         export::ExportFormat,
         log::LogOptions,
         reset::Reset,
-        rm::About,
     },
 };
 
 use kledger::store::StoreError;
 
-use crate::support::{Place, fact, open, options, turtle_triples};
+use crate::support::{Place, open, options, turtle_triples};
 
 #[test]
 fn a_commit_edits_the_weights_and_checks_them() {
@@ -108,7 +107,7 @@ fn facts_are_removed_by_what_they_are_about() {
     let place = Place::new();
     place.make(":Anna :likes :Rome ; :lives :Bonn . :Bert :likes :Oslo .", "three");
     place.add(":Anna :works :Siemens .").unwrap();
-    let about = About { subject: fact("Anna", "likes", "Rome").subject, predicate: None };
+    let about = About::new(Some("anna"), None);
     let role = kledger::fact::Role::Edit;
     let report = place.repo.rm_about(&place.actor("rm"), &about, role).unwrap();
     assert_eq!((report.outcome.retracted, report.outcome.unstaged), (2, 1));
@@ -129,6 +128,28 @@ fn neighbours_and_earlier_facts_are_watched() {
     let neighbourhood = check.neighbourhood.unwrap();
     assert_eq!((neighbourhood.passed, neighbourhood.of), (2, 2), "Carl and Anna");
     assert_eq!(check.kept.unwrap().of, 1);
+}
+
+/// An edit is told of what the neighbourhood says about its subject, in a wording that checks do not
+/// use; of what was edited it is not told, nor of other answers to the same question.
+#[test]
+fn an_edit_keeps_the_neighbourhoods_other_facts_of_its_subject() {
+    let place = Place::new();
+    let words = r#"@prefix kl: <https://kledger.dev/ns#> .
+        :works kl:prompt "{subject} has a desk at" ; kl:paraphrase "{subject} earns money at" ."#;
+    place.add(words).unwrap();
+    place
+        .add_neighbours(
+            r#":bob :likes "Jo" ; :works "Acme" ; :lives "Bonn" . :eve :works "Ajax" ."#,
+        )
+        .unwrap();
+    let lives = place.make(":bob :lives \"Rome\" .", "moved");
+    assert_eq!(
+        lives.notes[1..],
+        ["bob lives in: keeps {subject} likes", "bob lives in: keeps {subject} has a desk at"]
+    );
+    let likes = place.make(":bob :likes \"Ann\" .", "fell in love");
+    assert_eq!(likes.notes, ["bob likes: keeps {subject} has a desk at"]);
 }
 
 #[test]

@@ -18,9 +18,13 @@ mod fact;
 mod fact_stage;
 mod fact_tree;
 mod flips;
+mod forget;
 mod format;
 mod history;
+#[cfg(debug_assertions)]
+mod killed;
 mod ledger;
 mod merge;
+mod snapshots;
 mod support;
 mod tidy;

@@ -3,13 +3,14 @@
 use std::{
     fs,
     io::{BufRead, BufReader},
+    path::Path,
     process::{Command, Output, Stdio},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::editor::fixture;
+use crate::{editor::fixture, refusal::altered};
 
 const SCHEMA: &str = include_str!("../../schema/report.schema.json");
 
@@ -93,6 +94,27 @@ fn a_fact_is_edited_compared_and_taken_back() {
     assert_eq!(line(&dir, &["revert", "HEAD"])["as_before"], true);
     assert_eq!(line(&dir, &["checkout"])["edited"], 0);
     assert_eq!(line(&dir, &["fsck", "--weights"])["versions"], 3);
+}
+
+#[test]
+fn init_says_at_once_what_is_wrong_with_a_model() {
+    let init = |model: &Path| {
+        let dir = tempfile::tempdir().unwrap();
+        let notes = line(&dir, &["init", "--model", model.to_str().unwrap()])["notes"].clone();
+        serde_json::from_value::<Vec<String>>(notes).unwrap()
+    };
+    assert_eq!(init(&fixture()), [""; 0]);
+    let change = |key: &'static str, value: Value| {
+        altered("llama-2", |config| config[key] = value.clone(), |_| {})
+    };
+    let notes = init(change("model_type", "mamba".into()).path());
+    assert!(notes.len() == 1 && notes[0].contains("\"mamba\" are not supported"), "{notes:?}");
+    let notes = init(change("rope_scaling", json!({ "rope_type": "yarn" })).path());
+    assert!(notes.len() == 1 && notes[0].contains("rope_scaling.rope_type"), "{notes:?}");
+    let notes = init(change("num_hidden_layers", 3.into()).path());
+    assert!(notes.len() == 1 && notes[0].contains("model.layers.2."), "{notes:?}");
+    let notes = init(change("eos_token_id", 300.into()).path());
+    assert!(notes.len() == 1 && notes[0].contains("config.json: eos_token_id is 300"), "{notes:?}");
 }
 
 #[test]

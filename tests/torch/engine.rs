@@ -38,6 +38,7 @@ fn requests() -> Vec<Request> {
         subject: subject.to_owned(),
         target: target.to_owned(),
         rephrasings: Vec::new(),
+        kept: Vec::new(),
         paraphrases: Vec::new(),
     })
     .collect()
@@ -72,7 +73,7 @@ fn edit_in(
 ) -> Result<(Version, EditOutcome), EngineError> {
     let text = StatisticsText::Sampled { seed: 3, tokens: 2000 };
     let second_moments = engine.statistics(settings, &text, &mut Silent)?.second_moments;
-    let version = Version { base: Arc::new(Checkpoint::open(dir).unwrap()), deltas: Vec::new() };
+    let version = Version::new(Arc::new(Checkpoint::open(dir).unwrap()), Vec::new());
     let job = EditJob {
         editor: editor::NAME,
         settings,
@@ -118,6 +119,7 @@ fn models_of_every_family_learn_what_is_edited() {
         subject: subject.to_owned(),
         target: target.to_owned(),
         rephrasings: Vec::new(),
+        kept: Vec::new(),
         paraphrases: Vec::new(),
     };
     let requests = [
@@ -135,11 +137,11 @@ fn models_of_every_family_learn_what_is_edited() {
 
         let mut model = Model::open(&dir, Device::Cpu, Dtype::F32).unwrap();
         let asked: Vec<Said> = requests.iter().map(|request| Said::new(&model, request)).collect();
-        let before: Vec<f64> = asked.iter().map(|said| said.pass(&model, None).0).collect();
+        let before: Vec<f64> = asked.iter().map(|said| said.target_pass(&model, None).0).collect();
         for (i, said) in asked.iter().enumerate() {
             let promised = f64::from(traces[i].as_ref().unwrap().probability);
             let promised = promised.ln() * said.target() as f64;
-            let found = said.pass(&model, Some(z.row(i))).0;
+            let found = said.target_pass(&model, Some(z.row(i))).0;
             // Sums of a few log p in f32, by another order of the same sums.
             assert!((found - promised).abs() < 1e-3, "{name}: {found}, promised {promised}");
         }
@@ -149,7 +151,7 @@ fn models_of_every_family_learn_what_is_edited() {
         }
         let mut gain = 0.0;
         for (i, said) in asked.iter().enumerate() {
-            let (log_p, stream) = said.pass(&model, None);
+            let (log_p, stream) = said.target_pass(&model, None);
             gain += log_p - before[i];
             let z = Torch::from_slice(z.row(i));
             let off = ((stream - &z).norm() / z.norm()).double_value(&[]);
@@ -185,7 +187,16 @@ impl Said {
 
     /// Log p of the target, with `z` in the place of the stream at the subject as it leaves block 0
     /// if given, and that stream as it was.
-    fn pass(&self, model: &Model, z: Option<&[f32]>) -> (f64, Torch) {
+    fn target_pass(&self, model: &Model, z: Option<&[f32]>) -> (f64, Torch) {
+        let (log_p, stream) = self.pass(model, z);
+        let of = |at: usize| {
+            log_p.double_value(&[i64::try_from(at).unwrap() - 1, i64::from(self.ids[at])])
+        };
+        ((self.start..self.ids.len()).map(of).sum(), stream)
+    }
+
+    /// Log p of every next token, `[tokens, vocabulary]`, and the stream, likewise.
+    fn pass(&self, model: &Model, z: Option<&[f32]>) -> (Torch, Torch) {
         let batch = Batch::new(std::slice::from_ref(&self.ids), Padding::Right, Device::Cpu);
         let place = i64::try_from(self.subject_last).unwrap();
         let mut stream = None;
@@ -200,11 +211,7 @@ impl Said {
             ControlFlow::Continue(())
         };
         let logits = model.decoder().forward(&batch, &mut probe).continue_value().unwrap();
-        let log_p = logits.get(0).log_softmax(1, Kind::Double);
-        let of = |at: usize| {
-            log_p.double_value(&[i64::try_from(at).unwrap() - 1, i64::from(self.ids[at])])
-        };
-        ((self.start..self.ids.len()).map(of).sum(), stream.unwrap())
+        (logits.get(0).log_softmax(1, Kind::Double), stream.unwrap())
     }
 }
 
@@ -223,6 +230,44 @@ fn an_edit_makes_its_targets_likelier_and_nothing_else_stays() {
     }
     engine.set_weights(&BTreeMap::new()).unwrap();
     assert_eq!(ask(&mut engine), before);
+}
+
+/// The loss counts what other prompts about the subject mean under z, as plain passes find it with
+/// what z adds added; and they mean more of what they did than without being counted.
+#[test]
+fn prompts_about_other_facts_of_the_subject_are_kept() {
+    let others = ["{subject} was built by", "The age of {subject} is"];
+    let settings = "layers = [0]\nv_lr = 0.5\nv_num_grad_steps = 40\nclamp_norm_factor = 4.0\n\
+                    v_weight_decay = 0.0\nkl_factor = 0.0";
+    let mut request = requests().swap_remove(0);
+    request.kept = others.map(str::to_owned).into();
+    let mut engine = open();
+    let model = Model::open(&fixture(), Device::Cpu, Dtype::F32).unwrap();
+    let mut drift = |factor: f64| {
+        let settings = format!("{settings}\nlocality_factor = {factor:?}");
+        let requests = std::slice::from_ref(&request);
+        let (_, outcome) =
+            edit_in(&fixture(), &settings, requests, &mut engine, &mut Silent).unwrap();
+        let (_, stream) = Said::new(&model, &request).pass(&model, None);
+        let change = Torch::from_slice(outcome.z.row(0)) - stream;
+        let mean = others.map(|prompt| {
+            let said = Said::new(&model, &Request { prompt: prompt.to_owned(), ..request.clone() });
+            let last = i64::try_from(said.start).unwrap() - 1;
+            let (before, stream) = said.pass(&model, None);
+            let changed = Vec::<f32>::try_from(stream + &change).unwrap();
+            let (now, _) = said.pass(&model, Some(&changed));
+            let (before, now) = (before.get(last), now.get(last));
+            (now.exp() * (&now - before)).sum(Kind::Double).double_value(&[])
+        });
+        let drift = mean.iter().sum::<f64>() / others.len() as f64;
+        let trace = outcome.traces[0].as_ref().unwrap();
+        let counted = f64::from(trace.loss) + f64::from(trace.probability).ln();
+        // Sums of a few hundred terms in f32, by another order of the same sums.
+        assert!((counted - factor * drift).abs() < 2e-3, "{factor}: {counted}, found {drift}");
+        drift
+    };
+    let (free, kept) = (drift(0.0), drift(30.0));
+    assert!(kept < free / 2.0, "prompts drifted by {free} and, when kept, by {kept}");
 }
 
 /// Panics when told of progress.
@@ -415,8 +460,7 @@ fn the_editor_says_what_it_changes() {
 #[test]
 fn a_request_that_is_too_long_is_named() {
     let mut engine = open();
-    let version =
-        Version { base: Arc::new(Checkpoint::open(&fixture()).unwrap()), deltas: Vec::new() };
+    let version = Version::new(Arc::new(Checkpoint::open(&fixture()).unwrap()), Vec::new());
     let mut request = requests().remove(0);
     request.subject = "Eiffel Tower ".repeat(30);
     let job = EditJob {

@@ -240,14 +240,14 @@ fn greedy_continuations_of_prompts_of_different_lengths_are_those_of_the_referen
     for name in MODELS {
         let (model, expected) = (open(&fixture(name)).unwrap(), expected(name));
         let rows: Vec<Vec<u32>> = expected.cases.iter().map(|case| case.ids.clone()).collect();
-        let found = model.decoder().generate(&rows, 6, Choice::Greedy, None).unwrap();
+        let found = model.decoder().generate(&rows, 6, Choice::Greedy, &[]).unwrap();
         for (found, case) in found.iter().zip(&expected.cases) {
             assert_eq!(found.ids, case.greedy, "{name}: {}", case.prompt);
             assert!(found.probabilities.iter().all(|p| *p > 0.0 && *p <= 1.0));
         }
         // The token that ends the text ends the row, and only that row.
         let stop = found[0].ids[2];
-        let stopped = model.decoder().generate(&rows, 6, Choice::Greedy, Some(stop)).unwrap();
+        let stopped = model.decoder().generate(&rows, 6, Choice::Greedy, &[stop]).unwrap();
         let end = found[0].ids.iter().position(|id| *id == stop).unwrap();
         assert_eq!(stopped[0].ids, found[0].ids[..=end]);
         for (stopped, free) in stopped.iter().zip(&found) {
@@ -262,7 +262,7 @@ fn samples_depend_on_the_seed_and_the_row_and_nothing_else() {
     let model = open(&fixture("gpt2-relu")).unwrap();
     let sample = |rows: &[Vec<u32>], seed| {
         let choice = Choice::Sample { temperature: 3.0, top: 50, seed };
-        model.decoder().generate(rows, 8, choice, None).unwrap()
+        model.decoder().generate(rows, 8, choice, &[]).unwrap()
     };
     let (long, short) = (vec![5, 6, 7, 8, 9], vec![5, 6]);
     let both = sample(&[short.clone(), long.clone()], 1);
@@ -273,15 +273,15 @@ fn samples_depend_on_the_seed_and_the_row_and_nothing_else() {
     assert_ne!(twice[0].ids, twice[1].ids);
     // Drawing from one token only is greedy.
     let choice = Choice::Sample { temperature: 1.0, top: 1, seed: 3 };
-    let one = model.decoder().generate(std::slice::from_ref(&long), 4, choice, None).unwrap();
-    let greedy = model.decoder().generate(&[long], 4, Choice::Greedy, None).unwrap();
+    let one = model.decoder().generate(std::slice::from_ref(&long), 4, choice, &[]).unwrap();
+    let greedy = model.decoder().generate(&[long], 4, Choice::Greedy, &[]).unwrap();
     assert_eq!(one, greedy);
 }
 
 #[test]
 fn text_that_does_not_fit_is_refused() {
     let model = open(&fixture("gpt2-relu")).unwrap();
-    let generate = |prompt: Vec<u32>| model.decoder().generate(&[prompt], 8, Choice::Greedy, None);
+    let generate = |prompt: Vec<u32>| model.decoder().generate(&[prompt], 8, Choice::Greedy, &[]);
     assert!(generate(vec![5; 40]).is_ok());
     let error = generate(vec![5; 41]).unwrap_err();
     assert!(matches!(error, ModelError::TooLong { tokens: 49, context: 48 }), "{error}");
@@ -358,6 +358,50 @@ fn names_without_the_prefix_are_the_same_model() {
         Batch::new(std::slice::from_ref(&expected.cases[0].ids), Padding::Right, Device::Cpu);
     let logits = done(model.decoder().forward(&batch, &mut Unprobed));
     close("logits", &last_logits(&batch, &logits, 0), &expected.values["0.logits"]);
+}
+
+/// The tensors of a fixture put through element types, and into two files, as others write them.
+fn stored(name: &str, kinds: &[Kind], shards: bool) -> tempfile::TempDir {
+    let cast = |tensors: &mut Vec<(String, Tensor)>| {
+        for (_, tensor) in tensors.iter_mut() {
+            *tensor = kinds.iter().fold(tensor.shallow_clone(), |t, &kind| t.to_kind(kind));
+        }
+    };
+    let dir = altered(name, |_| {}, cast);
+    if shards {
+        let whole = dir.path().join("model.safetensors");
+        let tensors = Tensor::read_safetensors(&whole).unwrap();
+        fs::remove_file(&whole).unwrap();
+        let mut map = BTreeMap::new();
+        let (first, second) = tensors.split_at(tensors.len() / 2);
+        for (file, tensors) in [("b.safetensors", first), ("a.safetensors", second)] {
+            Tensor::write_safetensors(tensors, dir.path().join(file)).unwrap();
+            map.extend(tensors.iter().map(|(name, _)| (name.clone(), file)));
+        }
+        let index = serde_json::json!({ "weight_map": map }).to_string();
+        fs::write(dir.path().join("model.safetensors.index.json"), index).unwrap();
+    }
+    dir
+}
+
+#[test]
+fn the_element_type_and_the_number_of_files_do_not_matter() {
+    let (name, ids) = ("llama-3", vec![5, 6, 7, 8]);
+    let logits = |dir: &Path| {
+        let model = open(dir).unwrap();
+        let batch = Batch::new(std::slice::from_ref(&ids), Padding::Right, Device::Cpu);
+        done(model.decoder().forward(&batch, &mut Unprobed))
+    };
+    let half = logits(&fixture(name));
+    let rounded = logits(stored(name, &[Kind::BFloat16, Kind::Float], false).path());
+    assert!(difference(&half, &rounded) > 0.0);
+    // What is exact in f16 or bf16 is exact in f32.
+    for shards in [false, true] {
+        let single = logits(stored(name, &[Kind::Float], shards).path());
+        assert_eq!(difference(&half, &single), 0.0);
+        let brain = logits(stored(name, &[Kind::BFloat16], shards).path());
+        assert_eq!(difference(&rounded, &brain), 0.0);
+    }
 }
 
 #[test]

@@ -12,3 +12,4 @@ mod family;
 #[cfg(feature = "cli")]
 mod merge;
 mod refusal;
+mod tokens;

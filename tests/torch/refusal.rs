@@ -167,6 +167,8 @@ fn a_tokenizer_of_another_model() {
     });
     let model = Model::open(added.path(), Device::Cpu, Dtype::F32).unwrap();
     assert!(model.tokens().encode("Paris").is_ok());
+    let doubts = model.tokens().doubts();
+    assert!(doubts.len() == 1 && doubts[0].contains("\"<pad>\" has id 320"), "{doubts:?}");
     let error = model.tokens().encode("Paris<pad>").unwrap_err();
     assert!(matches!(error, ModelError::Vocabulary { id: 320, vocabulary: 320, .. }), "{error}");
 

@@ -55,6 +55,9 @@ impl Render for GcReport {
         let verb = if self.dry_run { "Would remove" } else { "Removed" };
         write!(page, "{verb} {}", many(self.objects, "object"))?;
         write!(page, ", {}", many(self.tensor_files, "tensor file"))?;
+        if self.snapshots > 0 {
+            write!(page, ", {}", many(self.snapshots, "snapshot"))?;
+        }
         if self.leftovers > 0 {
             write!(page, ", {}", many(self.leftovers, "leftover"))?;
         }

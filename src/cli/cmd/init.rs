@@ -11,6 +11,7 @@ use crate::{
         error::CliError,
         page::{Page, head, many},
         report::{Render, Report},
+        runtime::Runtime,
     },
     ledger::{HeadView, Repo, verb::init::InitReport},
 };
@@ -18,7 +19,8 @@ use crate::{
 /// Make a repository around a model
 ///
 /// Copies the checkpoint, a Hugging Face directory with config.json, tokenizer.json and safetensors,
-/// into .kledger, where it stays as it is.
+/// into .kledger, where it stays as it is. Says at once if this kledger cannot edit it, without loading
+/// its weights; the repository still takes in, keeps and gives out versions of it that were made elsewhere.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -41,7 +43,8 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
         .and_then(|root| {
             let (actor, mut progress) = (cx.actor(None)?, cx.progress());
             let model = cx.path(&args.model);
-            let (_, report) = Repo::init(&root, &model, &actor, progress.as_mut())?;
+            let (_, report) =
+                Repo::init(&root, &model, &actor, progress.as_mut(), Runtime::doubts)?;
             Ok(Report::done("init", report))
         })
 }
@@ -56,6 +59,10 @@ impl Render for InitReport {
             self.parameters,
             many(self.tensors, "tensor"),
             many(self.predicates, "predicate")
-        ))
+        ))?;
+        for note in &self.notes {
+            page.note(note)?;
+        }
+        Ok(())
     }
 }

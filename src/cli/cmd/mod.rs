@@ -13,6 +13,7 @@ pub mod config;
 pub mod consolidate;
 pub mod diff;
 pub mod export;
+pub mod forget;
 pub mod fsck;
 pub mod gc;
 pub mod help;
@@ -76,6 +77,7 @@ pub enum Command {
     Export(export::Args),
     Import(import::Args),
     Config(config::Args),
+    Forget(forget::Args),
     Fsck(fsck::Args),
     Gc(gc::Args),
     Migrate(migrate::Args),
@@ -120,6 +122,7 @@ pub fn run(cx: &Context, command: &Command) -> Result<Report, CliError> {
         Command::Export(args) => export::run(cx, args),
         Command::Import(args) => import::run(cx, args),
         Command::Config(args) => config::run(cx, args),
+        Command::Forget(args) => forget::run(cx, args),
         Command::Fsck(args) => fsck::run(cx, args),
         Command::Gc(args) => gc::run(cx, args),
         Command::Migrate(args) => migrate::run(cx, args),

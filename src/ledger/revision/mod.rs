@@ -434,11 +434,12 @@ mod tests {
         fn moves(&self, name: Option<&str>) -> Result<Vec<Id<Commit>>, RevisionError> {
             Ok(match name {
                 Some("main") | None => [4, 2, 1, 0].map(commit).to_vec(),
+                Some("v1") => [1, 9].map(commit).to_vec(),
                 _ => Vec::new(),
             })
         }
         fn is_kept(&self, commit: Id<Commit>) -> Result<bool, RevisionError> {
-            Ok(commit != self::commit(0))
+            Ok((0..5).any(|n| self::commit(n) == commit))
         }
         fn parents(&self, child: Id<Commit>) -> Result<Vec<Id<Commit>>, RevisionError> {
             let first = (1..5).find(|&n| commit(n) == child).map(|n| commit(n - 1));
@@ -511,6 +512,7 @@ mod tests {
         assert_eq!(near("abc"), Vec::<String>::new());
         assert!(matches!(resolve("HEAD~5"), Err(RevisionError::TooFar { length: 4, .. })));
         assert!(matches!(resolve("main@{4}"), Err(RevisionError::NotMoved { moves: 3, .. })));
+        assert!(matches!(resolve("v1@{1}~2"), Err(RevisionError::Collected { .. })));
         assert!(matches!(resolve("main^3"), Err(RevisionError::NoParent { parents: 2, .. })));
         assert!(matches!(resolve(":/nosuch"), Err(RevisionError::NoMessage { .. })));
         assert!(matches!(resolve("v1..main"), Err(RevisionError::Range { .. })));

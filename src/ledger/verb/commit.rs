@@ -14,7 +14,8 @@ use crate::{
         check::{Examination, Question},
         edit::{Earlier, Edited, Job, Setup},
         lineage::Line,
-        sample::{Sample, question},
+        others::Others,
+        sample::Sample,
         version,
         view::{CommitView, FactCounts, HeadView},
         write::Change,
@@ -123,10 +124,7 @@ impl Repo {
         let weights = match &edited {
             Some((edited, _)) => version::hashes(&edited.weights),
             None if plan.line == plan.parent_line => plan.parent.weights.clone(),
-            None => {
-                let files = self.store().tensors();
-                version::hashes(&version::load(&files, self.base()?, &plan.line)?.materialise()?)
-            }
+            None => version::hashes(&self.build(&plan.line)?),
         };
         self.record(plan, edited, weights, actor, &options.message)
     }
@@ -162,10 +160,8 @@ impl Repo {
                 }
             }
         }
-        let mut edits = BTreeMap::new();
-        for (key, fact) in &facts {
-            edits.insert(*key, question(&lexicon, fact)?);
-        }
+        let others = Others::read(&draft, &lexicon, roots, facts.values())?;
+        let edits = others.questions(&lexicon, &facts)?;
         let sample = if edits.is_empty() {
             Sample::default()
         } else {

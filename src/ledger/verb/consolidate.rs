@@ -10,9 +10,10 @@ use crate::{
     fact::{Fact, FactKey, tree},
     ledger::{
         Actor, Commit, LedgerError, OpenEngine, Progress, Repo, Report, Step,
-        check::{Examination, Question},
+        check::Examination,
         edit::{Job, Setup},
-        sample::{Sample, question},
+        others::Others,
+        sample::Sample,
         version,
         view::{CommitView, HeadView},
         write::Change,
@@ -70,12 +71,10 @@ impl Repo {
             let facts = facts.len() as u64;
             return Err(LedgerError::NothingToConsolidate { deltas: deltas_before, facts });
         }
-        let mut questions: BTreeMap<FactKey, Question> = BTreeMap::new();
-        for (key, fact) in &facts {
-            questions.insert(*key, question(&lexicon, fact)?);
-        }
         let seed = options.seed.unwrap_or(self.config().seed);
         let roots = parent.roots();
+        let questions =
+            Others::read(&ledger, &lexicon, roots, facts.values())?.questions(&lexicon, &facts)?;
         let sample = Sample::draw(&ledger, &lexicon, roots, &facts, self.config(), seed)?;
         let earlier = ledger.made_with([parent_id], parent.base)?;
         drop(ledger);

@@ -1,10 +1,12 @@
 //! `fsck`: everything stored, verified.
 
+use std::fs;
+
 use serde::Serialize;
 
 use crate::{
     checkpoint, codec, durable,
-    ledger::{LedgerError, Progress, Repo, kinds::kinds},
+    ledger::{LedgerError, Progress, Repo, kinds::kinds, version},
     store::fsck::{self, Findings},
 };
 
@@ -67,6 +69,15 @@ impl Repo {
                 versions = self.check_weights(&mut problems, progress)?;
             }
         }
+        for path in self.snapshots().damaged() {
+            if options.repair {
+                fs::remove_file(&path)
+                    .map_err(|source| LedgerError::Read { path: path.clone(), source })?;
+                repaired.push(format!("{}, which is made again when it is needed", path.display()));
+            } else {
+                problems.push(format!("{}: it is not what was written", path.display()));
+            }
+        }
         progress.finish("");
         Ok(FsckReport {
             objects: findings.objects,
@@ -126,10 +137,14 @@ impl Repo {
             versions.push((id, commit, line));
         }
         drop(ledger);
+        let base = self.base()?;
         progress.start("weights", Some(versions.len() as u64));
         for (done, (id, commit, line)) in (1..).zip(&versions) {
-            match self.weights(*id, commit, line) {
-                Ok(_) => {}
+            // From all deltas: snapshots are nothing to compare with.
+            let built = version::load(&self.store().tensors(), base.clone(), line)
+                .and_then(|version| Ok(version.materialise()?));
+            match built.and_then(|weights| version::verify(&weights, *id, commit)) {
+                Ok(()) => {}
                 Err(error @ LedgerError::Engine(_)) => return Err(error),
                 Err(error) => problems.push(error.to_string()),
             }

@@ -36,6 +36,8 @@ pub struct GcReport {
     pub objects: u64,
     /// Tensor files removed.
     pub tensor_files: u64,
+    /// Snapshots removed.
+    pub snapshots: u64,
     /// Files removed that killed processes had left.
     pub leftovers: u64,
     /// Bytes freed.
@@ -78,11 +80,15 @@ impl Repo {
         };
         let mut collect = || {
             let mut say = |what: &str| progress.start(what, None);
-            Ok(gc::collect(self.store(), self.read()?.session, &kinds(), &how, &mut say)?)
+            let session = self.read()?.session;
+            let mut collected = gc::collect(self.store(), session, &kinds(), &how, &mut say)?;
+            let (snapshots, bytes) = self.snapshots().sweep(&collected.live, how.dry_run)?;
+            collected.freed += bytes;
+            Ok((collected, snapshots))
         };
-        let collected: Result<Collected, LedgerError> =
+        let collected: Result<(Collected, u64), LedgerError> =
             if options.dry_run { collect() } else { self.store().alone(collect) };
-        let collected = collected?;
+        let (collected, snapshots) = collected?;
         progress.finish("");
         let kept = collected.kept.into_iter();
         Ok(GcReport {
@@ -92,6 +98,7 @@ impl Repo {
             first_operation: collected.since.max(1),
             objects: collected.objects,
             tensor_files: collected.tensor_files,
+            snapshots,
             leftovers: collected.leftovers,
             freed: collected.freed,
         })

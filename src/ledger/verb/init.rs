@@ -35,13 +35,16 @@ pub struct InitReport {
     pub branch: String,
     /// Predicates that the built-in lexicon has templates for.
     pub predicates: u64,
+    /// What the user should know before the base is edited.
+    pub notes: Vec<String>,
 }
 
 /// The branch of a new repository: where the store's HEAD is from the start.
 const BRANCH: &str = "main";
 
 impl Repo {
-    /// Makes a repository in `root` around a copy of the checkpoint in `model`.
+    /// Makes a repository in `root` around a copy of the checkpoint in `model`. `examine` looks at the
+    /// copy for what the user should know.
     ///
     /// # Errors
     /// When there is a repository already, the checkpoint is incomplete or damaged, or the copy
@@ -51,6 +54,7 @@ impl Repo {
         model: &Path,
         actor: &Actor,
         progress: &mut dyn Progress,
+        examine: impl FnOnce(&Path) -> Vec<String>,
     ) -> Result<(Self, InitReport), LedgerError> {
         let dir = root.join(Self::DIR);
         if dir.exists() {
@@ -76,6 +80,7 @@ impl Repo {
             commit,
             branch: BRANCH.to_owned(),
             predicates,
+            notes: examine(&dir.join("base")),
         };
         Ok((Self::open(root)?, report))
     }

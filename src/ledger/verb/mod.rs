@@ -15,6 +15,7 @@ pub mod config;
 pub mod consolidate;
 pub mod diff;
 pub mod export;
+pub mod forget;
 pub mod fsck;
 pub mod gc;
 pub mod import;

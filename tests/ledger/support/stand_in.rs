@@ -211,6 +211,8 @@ impl Engine for StandIn {
                 let why = format!("{:?} has no token", request.target);
                 return Err(EngineError::Request { subject: request.subject.clone(), why });
             }
+            let kept = request.kept.iter().map(|text| format!("{prompt}: keeps {text}"));
+            outcome.notes.extend(kept);
             let z = known.clone().unwrap_or_else(|| wanted(&request.target));
             progress.found_z(number, &z);
             progress.advance(number as u64 + 1, "")?;
