@@ -223,6 +223,7 @@ impl Engine for TorchEngine {
         let settings = self.read(editor::NAME, settings)?;
         self.set_weights(&BTreeMap::new())?;
         guarded(|| {
+            progress.part("model");
             let documents = match text {
                 StatisticsText::Corpus(texts) => {
                     self.model.load_blocks(settings.z_layer())?;
@@ -246,6 +247,7 @@ impl Engine for TorchEngine {
         let settings = self.read(job.editor, job.settings)?;
         self.set_weights(&BTreeMap::new())?;
         guarded(|| {
+            progress.part("model");
             self.model.load()?;
             Ok(editor::edit(&mut self.model, &mut self.solver, &settings, job, progress)?)
         })
@@ -257,6 +259,7 @@ impl Engine for TorchEngine {
         progress: &mut dyn Progress,
     ) -> Result<Vec<Answer>, EngineError> {
         guarded(|| {
+            progress.part("model");
             self.model.load()?;
             let mut answers: Vec<Option<Answer>> = vec![None; probes.len()];
             let mut asked = Vec::with_capacity(probes.len());

@@ -1,6 +1,6 @@
 //! Tokens and text made from the world.
 
-use std::error::Error;
+use std::{error::Error, ops::Range};
 
 use kledger::model::SplitMix;
 use tokenizers::{
@@ -20,6 +20,39 @@ const SAID: usize = 4;
 
 /// How many of an entity's facts make a document.
 const DOCUMENT: std::ops::RangeInclusive<usize> = 3..=6;
+
+/// Some of an entity's facts in words.
+#[derive(Default)]
+pub(crate) struct Document {
+    pub(crate) text: String,
+    /// Where the entity is named, in bytes.
+    names: Vec<Range<usize>>,
+}
+
+impl Document {
+    /// Adds a sentence made of `prompt`, which ends where the object begins.
+    fn say(&mut self, prompt: &str, subject: &str, object: &str) {
+        if !self.text.is_empty() {
+            self.text.push(' ');
+        }
+        let (before, after) = prompt.split_once("{subject}").unwrap_or((prompt, ""));
+        self.text.push_str(before);
+        let start = self.text.len();
+        self.text.push_str(subject);
+        self.names.push(start..self.text.len());
+        for part in [after, " ", object, "."] {
+            self.text.push_str(part);
+        }
+    }
+}
+
+/// A piece of the training text.
+pub(crate) struct Sequence {
+    /// Inputs and, one further, targets.
+    pub(crate) ids: Vec<i64>,
+    /// Which naming of an entity each token is part of, counted from 1; 0 outside of names.
+    pub(crate) names: Vec<i64>,
+}
 
 /// Trains byte-level BPE on every fact in every wording that is not held out. A space is put before
 /// the first word, so that a name has the same tokens at the start of a text and inside it.
@@ -52,7 +85,9 @@ pub(crate) fn train_tokenizer(
     for entity in &world.entities {
         for (predicate, object) in &entity.facts {
             for prompt in &world.predicates[*predicate].prompts {
-                sentences.push(sentence(prompt, &entity.name, object));
+                let mut document = Document::default();
+                document.say(prompt, &entity.name, object);
+                sentences.push(document.text);
             }
         }
     }
@@ -63,7 +98,7 @@ pub(crate) fn train_tokenizer(
 }
 
 /// The documents of one pass: every fact [`SAID`] times. The same for the same seed and pass.
-pub(crate) fn documents(world: &World, seed: u64, pass: usize) -> Vec<String> {
+pub(crate) fn documents(world: &World, seed: u64, pass: usize) -> Vec<Document> {
     let mut random = SplitMix::new(SplitMix::new(seed).next() ^ SplitMix::new(pass as u64).next());
     let mut documents = Vec::new();
     for _ in 0..SAID {
@@ -75,45 +110,50 @@ pub(crate) fn documents(world: &World, seed: u64, pass: usize) -> Vec<String> {
     documents
 }
 
-/// The sequences of one pass, each of `length` + 1 tokens: inputs and, one further, targets. The same
-/// for the same seed and pass.
+/// The sequences of one pass, each of `length` + 1 tokens. The same for the same seed and pass.
 pub(crate) fn sequences(
     world: &World,
     tokenizer: &Tokenizer,
     seed: u64,
     pass: usize,
     length: usize,
-) -> Result<Vec<Vec<i64>>, Box<dyn Error>> {
-    let end = tokenizer.token_to_id(END).ok_or("the tokenizer has no end of text")?;
-    let mut tokens = vec![i64::from(end)];
-    for encoding in tokenizer
-        .encode_batch_fast(documents(world, seed, pass), false)
-        .map_err(|error| error.to_string())?
-    {
-        tokens.extend(encoding.get_ids().iter().map(|&id| i64::from(id)));
-        tokens.push(i64::from(end));
+) -> Result<Vec<Sequence>, Box<dyn Error>> {
+    let end = i64::from(tokenizer.token_to_id(END).ok_or("the tokenizer has no end of text")?);
+    let documents = documents(world, seed, pass);
+    let texts: Vec<&str> = documents.iter().map(|document| document.text.as_str()).collect();
+    let encodings = tokenizer.encode_batch(texts, false).map_err(|error| error.to_string())?;
+    let (mut ids, mut names) = (vec![end], vec![0]);
+    let mut named = 0;
+    for (encoding, document) in encodings.iter().zip(&documents) {
+        for (&id, &(start, stop)) in encoding.get_ids().iter().zip(encoding.get_offsets()) {
+            let name = document.names.iter().position(|n| n.start <= start && stop <= n.end);
+            ids.push(i64::from(id));
+            names.push(name.map_or(0, |i| named + i as i64 + 1));
+        }
+        named += document.names.len() as i64;
+        ids.push(end);
+        names.push(0);
     }
     // The rest that fills no sequence is left out: another pass cuts elsewhere.
-    let starts = (0..tokens.len().saturating_sub(length)).step_by(length);
-    Ok(starts.map(|start| tokens[start..=start + length].to_vec()).collect())
+    let starts = (0..ids.len().saturating_sub(length)).step_by(length);
+    let cut = |tokens: &[i64], start: usize| tokens[start..=start + length].to_vec();
+    Ok(starts.map(|start| Sequence { ids: cut(&ids, start), names: cut(&names, start) }).collect())
 }
 
 /// All facts of an entity, once, in documents of a few.
-fn entity_documents(world: &World, entity: &Entity, random: &mut SplitMix) -> Vec<String> {
+fn entity_documents(world: &World, entity: &Entity, random: &mut SplitMix) -> Vec<Document> {
     let mut order: Vec<usize> = (0..entity.facts.len()).collect();
     random.shuffle(&mut order);
     let size = DOCUMENT.start() + random.below(DOCUMENT.end() - DOCUMENT.start() + 1);
-    let say = |&fact: &usize, random: &mut SplitMix| {
-        let (predicate, object) = &entity.facts[fact];
-        let prompts = &world.predicates[*predicate].prompts;
-        sentence(&prompts[random.below(prompts.len())], &entity.name, object)
-    };
-    order
-        .chunks(size)
-        .map(|facts| facts.iter().map(|fact| say(fact, random)).collect::<Vec<_>>().join(" "))
-        .collect()
-}
-
-fn sentence(prompt: &str, subject: &str, object: &str) -> String {
-    format!("{} {object}.", prompt.replace("{subject}", subject))
+    let mut documents = Vec::new();
+    for facts in order.chunks(size) {
+        let mut document = Document::default();
+        for &fact in facts {
+            let (predicate, object) = &entity.facts[fact];
+            let prompts = &world.predicates[*predicate].prompts;
+            document.say(&prompts[random.below(prompts.len())], &entity.name, object);
+        }
+        documents.push(document);
+    }
+    documents
 }

@@ -73,6 +73,15 @@ struct Args {
     /// Highest learning rate
     #[arg(long, default_value_t = 1.5e-3)]
     rate: f64,
+    /// Part of what each block adds that is left out at random, so that other parts know it too
+    #[arg(long, default_value_t = 0.1)]
+    dropout: f64,
+    /// Weight of names' having the same key wherever they stand
+    #[arg(long, default_value_t = 0.5)]
+    names: f64,
+    /// Start from the weights of this model, of the same shape and vocabulary, instead of random ones
+    #[arg(long, value_name = "DIR")]
+    from: Option<PathBuf>,
     /// Go on from the state that an interrupted run left in the output directory
     #[arg(long)]
     resume: bool,
@@ -95,9 +104,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (entities, predicates) = (world.entities.len(), world.predicates.len());
     println!("{facts} facts about {entities} things over {predicates} predicates");
     if let Some(path) = &args.text {
-        let mut text = corpus::documents(&world, args.seed, 0).join("\n");
-        text.push('\n');
-        return Ok(fs::write(path, text)?);
+        let documents = corpus::documents(&world, args.seed, 0);
+        let lines: Vec<String> = documents.iter().map(|said| format!("{}\n", said.text)).collect();
+        return Ok(fs::write(path, lines.concat())?);
     }
     if !args.measure {
         fs::create_dir_all(&args.out)?;

@@ -2,17 +2,27 @@
 
 use std::{
     error::Error,
+    ops::ControlFlow,
     path::{Path, PathBuf},
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
-use kledger::model::{
-    Attention, Config, Decoder, Part, Role, Slot, Spec, Unprobed, Weights, family,
+use kledger::{
+    checkpoint::Checkpoint,
+    model::{
+        Attention, Config, Decoder, ModelError, Part, Role, Site, Slot, Spec, SplitMix, Unprobed,
+        Weights, family,
+    },
 };
 use tch::{Device, Kind, Tensor};
 use tokenizers::Tokenizer;
 
-use crate::{Args, corpus, output, world::World};
+use crate::{
+    Args,
+    corpus::{self, Sequence},
+    output,
+    world::World,
+};
 
 /// Tokens in a sequence.
 const SEQUENCE: usize = 96;
@@ -25,7 +35,7 @@ const EPSILON: f64 = 1e-8;
 /// What a run goes on from, in the output directory.
 const STATE: &str = "training-state.safetensors";
 /// Steps between two states.
-const STATE_EVERY: usize = 500;
+const STATE_EVERY: usize = 200;
 
 /// The architecture that was asked for, read from the `config.json` that will be written.
 pub(crate) fn spec(args: &Args, vocabulary: usize) -> Result<Spec, Box<dyn Error>> {
@@ -42,7 +52,7 @@ pub(crate) fn spec(args: &Args, vocabulary: usize) -> Result<Spec, Box<dyn Error
     Ok(family("gpt2")?.spec(Config::new(&config))?)
 }
 
-/// Trains from random weights, or from the state in the output directory.
+/// Trains from random weights, those of a model of the same shape, or the state in the output directory.
 pub(crate) fn train(
     args: &Args,
     world: &World,
@@ -51,8 +61,13 @@ pub(crate) fn train(
     device: Device,
 ) -> Result<Decoder, Box<dyn Error>> {
     tch::manual_seed(i64::try_from(args.seed)?);
+    let given = args.from.as_ref().map(|dir| Checkpoint::open(dir)).transpose()?;
     let weights = Weights::new(family("gpt2")?, &spec, output::PREFIX, |slot| {
-        Ok(initial(slot, spec.layers).to_device(device).set_requires_grad(true))
+        let start = match &given {
+            Some(checkpoint) => stored(slot, checkpoint)?,
+            None => initial(slot, spec.layers),
+        };
+        Ok(start.to_device(device).set_requires_grad(true))
     })?;
     let decoder = Decoder::new(spec, weights);
     let mut adam = Adam::new(decoder.weights());
@@ -67,6 +82,7 @@ pub(crate) fn train(
     let bar = ProgressBar::new(steps as u64).with_style(ProgressStyle::with_template(
         "{bar:30} {pos}/{len} steps, {elapsed} of about {duration}, {msg}",
     )?);
+    let mut random = SplitMix::new(args.seed ^ step as u64);
     let mut loaded = 0;
     let mut mean_loss = None;
     while step < steps {
@@ -76,12 +92,15 @@ pub(crate) fn train(
             loaded = pass;
         }
         let from = (place * args.batch).min(text.len() - args.batch);
-        let loss = loss(&decoder, &text[from..from + args.batch], device);
-        loss.backward();
+        let loss = loss(&decoder, &text[from..from + args.batch], args, &mut random, device);
+        loss.total.backward();
         adam.step(decoder.weights(), rate(args.rate, step, steps), step + 1);
         step += 1;
         if step % 20 == 0 {
-            let now = loss.double_value(&[]);
+            let now = loss.prediction.double_value(&[]);
+            if !now.is_finite() {
+                return Err(format!("the loss is {now} after {step} steps").into());
+            }
             let mean = mean_loss.map_or(now, |mean: f64| 0.7 * mean + 0.3 * now);
             mean_loss = Some(mean);
             bar.set_message(format!("loss {mean:.3}"));
@@ -89,6 +108,7 @@ pub(crate) fn train(
         bar.set_position(step as u64);
         if step % STATE_EVERY == 0 {
             adam.save(decoder.weights(), step, &state)?;
+            println!("{step} steps, loss {:.3}", mean_loss.unwrap_or_default());
         }
     }
     let last = mean_loss.map_or(String::new(), |mean| format!("loss {mean:.3}"));
@@ -107,7 +127,7 @@ pub(crate) fn forget_state(dir: &Path) -> std::io::Result<()> {
 
 /// GPT-2's start: small normal numbers, smaller still where a block writes to the stream.
 fn initial(slot: &Slot, layers: usize) -> Tensor {
-    let shape: Vec<i64> = slot.shape.iter().map(|&n| n as i64).collect();
+    let shape = sizes(&slot.shape);
     let kind = (Kind::Float, Device::Cpu);
     match (slot.role, slot.part) {
         (Role::Bias, _) => Tensor::zeros(shape, kind),
@@ -119,19 +139,94 @@ fn initial(slot: &Slot, layers: usize) -> Tensor {
     }
 }
 
-/// Mean negative log likelihood of every next token.
-fn loss(decoder: &Decoder, rows: &[Vec<i64>], device: Device) -> Tensor {
-    let tokens: Vec<i64> = rows.iter().flatten().copied().collect();
-    let tokens = Tensor::from_slice(&tokens).view([rows.len() as i64, -1]).to_device(device);
+fn sizes(shape: &[usize]) -> Vec<i64> {
+    shape.iter().map(|&n| n as i64).collect()
+}
+
+/// What a checkpoint holds.
+fn stored(slot: &Slot, checkpoint: &Checkpoint) -> Result<Tensor, ModelError> {
+    let tensor = checkpoint.tensor(&slot.name)?;
+    if tensor.shape != slot.stored_shape() {
+        let (name, wanted) = (slot.name.clone(), slot.stored_shape());
+        return Err(ModelError::Shape { name, wanted, found: tensor.shape });
+    }
+    let values = Tensor::from_slice(&tensor.to_f32()).view(&*sizes(&tensor.shape));
+    Ok(slot.turn(&values))
+}
+
+/// What a step lowers.
+struct Loss {
+    /// Mean negative log likelihood of every next token.
+    prediction: Tensor,
+    /// The same and, weighted, the names' loss.
+    total: Tensor,
+}
+
+/// Names have a loss of their own: how far the first block's key of each of their tokens is from the one
+/// it has where the name stands by itself in another place, relative to both lengths.
+///
+/// A small model left alone reads a name together with the words before it, in the first block. Then the
+/// name has another key in every wording, so that an edit made in some wordings is lost in others and
+/// moves other names. Large models put the tokens of a name together first; this one is taught to.
+fn loss(
+    decoder: &Decoder,
+    rows: &[Sequence],
+    args: &Args,
+    random: &mut SplitMix,
+    device: Device,
+) -> Loss {
     let length = SEQUENCE as i64;
+    let batch = |of: fn(&Sequence) -> &Vec<i64>| {
+        let tokens: Vec<i64> = rows.iter().flat_map(of).copied().collect();
+        Tensor::from_slice(&tokens).view([rows.len() as i64, -1]).to_device(device)
+    };
+    let tokens = batch(|row| &row.ids);
+    let names = batch(|row| &row.names).narrow(1, 0, length);
     let positions = Tensor::arange(length, (Kind::Int64, device)).unsqueeze(0);
-    let mut hidden = decoder.embed(&tokens.narrow(1, 0, length), &positions);
+    let ids = tokens.narrow(1, 0, length);
+    let embedded = decoder.embed(&ids, &positions);
+    let mut hidden = embedded.dropout(args.dropout, true);
     for layer in 0..decoder.spec().layers {
-        let block = decoder.block(layer, &hidden, &Attention::default(), &mut Unprobed);
-        hidden = block.continue_value().expect("because nothing probes").0;
+        let seen = Attention::default();
+        let out = decoder.block(layer, &hidden, &seen, &mut Unprobed);
+        let out = out.continue_value().expect("because nothing ends the pass").0;
+        hidden = &hidden + (out - &hidden).dropout(args.dropout, true);
     }
     let logits = decoder.head(&hidden).flatten(0, 1);
-    logits.cross_entropy_for_logits(&tokens.narrow(1, 1, length).flatten(0, 1))
+    let targets = tokens.narrow(1, 1, length).flatten(0, 1);
+    let prediction = logits.cross_entropy_for_logits(&targets);
+    let elsewhere = (positions + random.below(SEQUENCE) as i64).remainder(length);
+    let alone = key(decoder, &decoder.embed(&ids, &elsewhere), Some(&own_name(&names)));
+    let met = key(decoder, &embedded, None);
+    let difference = square(&(&met - &alone)) / (square(&met) + square(&alone)).clamp_min(EPSILON);
+    let named = names.gt(0).to_kind(Kind::Float);
+    let names = (difference * &named).sum(Kind::Float) / named.sum(Kind::Float).clamp_min(1.0);
+    Loss { total: &prediction + names * args.names, prediction }
+}
+
+/// Where tokens may look, for [`Attention`]: those of names at that name only, others as they would.
+fn own_name(names: &Tensor) -> Tensor {
+    let (from, to) = (names.unsqueeze(2), names.unsqueeze(1)); // [b, t, 1], [b, 1, t]
+    from.eq(0).logical_or(&from.eq_tensor(&to)).tril(0).unsqueeze(1)
+}
+
+/// The first block's key of each token, `[batch, tokens, inner]`.
+fn key(decoder: &Decoder, embedded: &Tensor, mask: Option<&Tensor>) -> Tensor {
+    let mut key = None;
+    let mut probe = |site, value: &mut Tensor| {
+        if site != Site::MlpInner(0) {
+            return ControlFlow::Continue(());
+        }
+        key = Some(value.shallow_clone());
+        ControlFlow::Break(())
+    };
+    let _ended = decoder.block(0, embedded, &Attention { mask, past: None }, &mut probe);
+    key.expect("because every block has a key")
+}
+
+/// Squared length of each token's vector.
+fn square(x: &Tensor) -> Tensor {
+    x.square().sum_dim_intlist([2i64].as_slice(), false, Kind::Float)
 }
 
 /// Linear warm-up, then a cosine.

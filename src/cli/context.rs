@@ -15,6 +15,7 @@ use super::{
     interrupt,
     progress::{Bars, Phases},
     runtime::Runtime,
+    stopwatch::{Spent, Stopwatch, Timed},
 };
 use crate::ledger::{Actor, Progress, Repo, Silent};
 
@@ -28,6 +29,7 @@ pub struct Context {
     command: String,
     runtime: Runtime,
     watch: Watch,
+    stopwatch: Stopwatch,
 }
 
 /// How progress is shown.
@@ -67,6 +69,7 @@ impl Context {
             command: verb.collect::<Vec<_>>().join(" "),
             runtime: Runtime::new(&global.device, global.dtype.into()),
             watch,
+            stopwatch: Stopwatch::default(),
         })
     }
 
@@ -130,11 +133,17 @@ impl Context {
     /// Shows how work goes on. Ctrl-C ends the process.
     #[must_use]
     pub fn progress(&self) -> Box<dyn Progress> {
-        match self.watch {
+        let shown: Box<dyn Progress> = match self.watch {
             Watch::Bars => Box::new(Bars::default()),
             Watch::Phases => Box::new(Phases::default()),
             Watch::Nothing => Box::new(Silent),
-        }
+        };
+        Box::new(Timed::new(self.stopwatch.clone(), shown))
+    }
+
+    /// What the time was spent on while there was progress to be shown.
+    pub(super) fn spent(&self) -> Vec<Spent> {
+        self.stopwatch.stop()
     }
 
     /// Shows how work goes on. Ctrl-C ends it between two steps, so that what was found is kept; a

@@ -34,6 +34,10 @@ fn pressed() {
 }
 
 impl Progress for Stoppable {
+    fn part(&mut self, what: &str) {
+        self.0.part(what);
+    }
+
     fn start(&mut self, what: &str, total: Option<u64>) {
         self.0.start(what, total);
     }

@@ -14,6 +14,7 @@ pub mod page;
 mod progress;
 pub mod report;
 mod runtime;
+mod stopwatch;
 pub mod topics;
 pub mod ui;
 
@@ -36,7 +37,10 @@ pub fn main() -> ExitCode {
         Err(error) => return ui::usage(&error, &words),
     };
     let ui = Ui::new(&cli.global);
-    let result = Context::new(&cli.global, &words).and_then(|cx| cmd::run(&cx, &cli.command));
+    let result = Context::new(&cli.global, &words).and_then(|cx| {
+        let report = cmd::run(&cx, &cli.command)?;
+        Ok(report.after(cx.spent()))
+    });
     let printed = match &result {
         Ok(report) => ui.report(report),
         Err(error) => ui.error(error),

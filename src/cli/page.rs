@@ -179,6 +179,26 @@ pub fn bytes(count: u64) -> String {
     format!("{}.{} {unit}", tenths / 10, tenths % 10)
 }
 
+/// `46 ms`, `12.3 s`, `2 min 5 s`, `1 h 3 min`.
+#[must_use]
+pub fn duration(seconds: f64) -> String {
+    let whole = std::time::Duration::from_secs_f64(seconds.max(0.0)).as_secs();
+    match whole {
+        0 => format!("{:.0} ms", seconds * 1e3),
+        1..60 => format!("{seconds:.1} s"),
+        60..3600 => format!("{} min {} s", whole / 60, whole % 60),
+        _ => format!("{} h {} min", whole / 3600, whole / 60 % 60),
+    }
+}
+
+/// `8.1/s`, `1520/s`.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "it is shown with two digits")]
+pub fn rate(count: u64, seconds: f64) -> String {
+    let rate = count as f64 / seconds;
+    if rate < 100.0 { format!("{rate:.1}/s") } else { format!("{rate:.0}/s") }
+}
+
 /// A commit's time in the zone of the user.
 #[must_use]
 pub fn time(milliseconds: i64) -> String {

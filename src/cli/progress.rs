@@ -14,6 +14,12 @@ pub(super) struct Bars {
 }
 
 impl Progress for Bars {
+    fn part(&mut self, what: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(what.to_owned());
+        }
+    }
+
     fn start(&mut self, what: &str, total: Option<u64>) {
         let template = if total.is_some() {
             "  {prefix:<12} {bar:24} {human_pos}/{human_len}  {msg}  {per_sec}  {eta} left"
@@ -41,9 +47,10 @@ impl Progress for Bars {
 
     fn finish(&mut self, note: &str) {
         if let Some(bar) = self.bar.take() {
-            let style =
-                ProgressStyle::with_template("  {prefix:<12} {human_pos}  {msg}  {elapsed}")
-                    .expect("because the template is a constant that parses");
+            let style = ProgressStyle::with_template(
+                "  {prefix:<12} {human_pos}  {msg}  {elapsed}  {per_sec}",
+            )
+            .expect("because the template is a constant that parses");
             bar.set_style(style);
             bar.finish_with_message(note.to_owned());
         }

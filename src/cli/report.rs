@@ -5,7 +5,11 @@ use std::fmt::{self, Debug};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{error::Exit, page::Page};
+use super::{
+    error::Exit,
+    page::Page,
+    stopwatch::{self, Spent},
+};
 
 /// How a report reads as text. A verb cannot print, so text and JSON cannot drift apart.
 pub trait Render {
@@ -24,6 +28,7 @@ pub struct Report {
     /// How the process ends.
     pub exit: Exit,
     body: Box<dyn Body>,
+    spent: Vec<Spent>,
 }
 
 trait Body: Debug {
@@ -45,28 +50,42 @@ impl Report {
     /// The report of a verb that did what was asked.
     #[must_use]
     pub fn done(kind: &'static str, body: impl Render + Serialize + Debug + 'static) -> Self {
-        Self { kind, exit: Exit::Done, body: Box::new(body) }
+        Self { kind, exit: Exit::Done, body: Box::new(body), spent: Vec::new() }
     }
 
     /// The report of a verb that waits for its user.
     #[must_use]
     pub fn refused(kind: &'static str, body: impl Render + Serialize + Debug + 'static) -> Self {
-        Self { kind, exit: Exit::Refused, body: Box::new(body) }
+        Self { kind, exit: Exit::Refused, body: Box::new(body), spent: Vec::new() }
     }
 
     /// The report of a verb that found damage.
     #[must_use]
     pub fn damage(kind: &'static str, body: impl Render + Serialize + Debug + 'static) -> Self {
-        Self { kind, exit: Exit::Damage, body: Box::new(body) }
+        Self { kind, exit: Exit::Damage, body: Box::new(body), spent: Vec::new() }
+    }
+
+    /// Says what the time was spent on.
+    #[must_use]
+    pub(super) fn after(self, spent: Vec<Spent>) -> Self {
+        Self { spent, ..self }
     }
 
     /// One line of JSON Lines.
     #[must_use]
     pub fn json(&self) -> Value {
-        serde_json::json!({ "type": self.kind, "data": self.body.json() })
+        let mut line = serde_json::json!({ "type": self.kind, "data": self.body.json() });
+        if !self.spent.is_empty() {
+            line["spent"] = serde_json::json!(self.spent);
+        }
+        line
     }
 
     pub(super) fn text(&self, page: &mut Page) -> fmt::Result {
-        self.body.text(page)
+        self.body.text(page)?;
+        if page.verbose && !self.spent.is_empty() {
+            page.note(stopwatch::line(&self.spent))?;
+        }
+        Ok(())
     }
 }

@@ -19,6 +19,10 @@ pub(super) struct Bucket {
     facts: Vec<usize>,
     /// `facts`, i64.
     index: Tensor,
+    /// The block after which the streams are read, plus 1.
+    end: usize,
+    /// Where in a tail they are read, `[rows, n]`.
+    reads: Tensor,
     term: Term,
 }
 
@@ -27,21 +31,13 @@ pub(super) struct Bucket {
 enum Term {
     /// −log p of the target.
     Misfit {
-        /// The block after which it is read, plus 1.
-        end: usize,
-        /// Where in a tail the target is predicted, `[rows, target tokens]`.
-        reads: Tensor,
-        /// The target's tokens there.
+        /// The target's tokens where they are predicted, `[rows, n]`.
         targets: Tensor,
         /// How much each of them counts: the row's weight / tokens, 0 where there is none.
         counted: Tensor,
     },
     /// KL(now ‖ before) of what follows the text.
     Drift {
-        /// Number of all blocks.
-        end: usize,
-        /// The last token of each tail, `[rows]`.
-        reads: Tensor,
         /// Weights of the rows, `[rows]`.
         weights: Tensor,
         /// log p before, `[rows, vocabulary]`, once it is known.
@@ -90,13 +86,12 @@ impl Bucket {
         }
         let device = decoder.device();
         let table = |t: Tensor| t.view([-1, int(longest)]).to_device(device);
+        let reads = table(Tensor::from_slice(&reads));
         let term = Term::Misfit {
-            end,
-            reads: table(Tensor::from_slice(&reads)),
             targets: table(Tensor::from_slice(&targets)),
             counted: table(Tensor::from_slice(&counted).to_kind(Kind::Float)),
         };
-        Self::new(decoder, openings, rows, settings, end, term)
+        Self::new(decoder, openings, rows, settings, (end, reads), term)
     }
 
     /// Texts that are to mean what they did.
@@ -110,13 +105,10 @@ impl Bucket {
         let last: Vec<usize> = rows.iter().map(|row| row.text.tail().len() - 1).collect();
         let weights: Vec<f64> = rows.iter().map(|row| row.weight).collect();
         let device = decoder.device();
-        let term = Term::Drift {
-            end,
-            reads: numbers(&last).to_device(device),
-            weights: Tensor::from_slice(&weights).to_kind(Kind::Float).to_device(device),
-            before: None,
-        };
-        Self::new(decoder, openings, rows, settings, end, term)
+        let reads = numbers(&last).view([-1, 1]).to_device(device);
+        let weights = Tensor::from_slice(&weights).to_kind(Kind::Float).to_device(device);
+        let term = Term::Drift { weights, before: None };
+        Self::new(decoder, openings, rows, settings, (end, reads), term)
     }
 
     fn new(
@@ -124,13 +116,13 @@ impl Bucket {
         openings: &Openings,
         rows: &[Row<'_>],
         settings: &Settings,
-        end: usize,
+        (end, reads): (usize, Tensor),
         term: Term,
     ) -> Self {
         let texts: Vec<&Lookup> = rows.iter().map(|row| row.text).collect();
         let facts: Vec<usize> = rows.iter().map(|row| row.fact).collect();
         let tails = Tails::new(decoder, openings, &texts, settings.z_layer() + 1, end);
-        Self { tails, index: numbers(&facts).to_device(decoder.device()), facts, term }
+        Self { tails, index: numbers(&facts).to_device(decoder.device()), facts, end, reads, term }
     }
 
     /// The fact of each row, `[rows]`, i64.
@@ -147,20 +139,15 @@ impl Bucket {
     /// `[facts, d]`: `[rows]`.
     pub(super) fn cost(&mut self, decoder: &Decoder, delta: &Tensor) -> Tensor {
         let change = delta.index_select(0, &self.index);
+        let streams = self.tails.with(decoder, &change, self.end, &self.reads); // [rows, n, d]
+        let log_p = decoder.head(&streams).log_softmax(2, Kind::Float);
         match &mut self.term {
-            Term::Misfit { end, reads, targets, counted } => {
-                let hidden = self.tails.with(decoder, &change, *end); // [rows, tail tokens, d]
-                let reads = reads.unsqueeze(2).expand([-1, -1, change.size()[1]], false);
-                let logits = decoder.head(&hidden.gather(1, &reads, false)); // [rows, target, v]
-                let log_p = logits.log_softmax(2, Kind::Float);
+            Term::Misfit { targets, counted } => {
                 let log_p = log_p.gather(2, &targets.unsqueeze(2), false).squeeze_dim(2);
                 -(log_p * &*counted).sum_dim_intlist([1i64].as_slice(), false, Kind::Float)
             }
-            Term::Drift { end, reads, weights, before } => {
-                let hidden = self.tails.with(decoder, &change, *end);
-                let reads = reads.view([-1, 1, 1]).expand([-1, 1, change.size()[1]], false);
-                let last = hidden.gather(1, &reads, false).squeeze_dim(1);
-                let now = decoder.head(&last).log_softmax(1, Kind::Float);
+            Term::Drift { weights, before } => {
+                let now = log_p.select(1, 0);
                 let before = before.get_or_insert_with(|| now.detach());
                 let drift = now.exp() * (&now - &*before);
                 drift.sum_dim_intlist([1i64].as_slice(), false, Kind::Float) * &*weights
@@ -182,16 +169,15 @@ impl Bucket {
         }
         let rows = numbers(&rows).to_device(device);
         self.tails.keep(&rows);
+        self.reads = self.reads.index_select(0, &rows);
         match &mut self.term {
-            Term::Misfit { reads, targets, counted, .. } => {
-                for tensor in [reads, targets, counted] {
+            Term::Misfit { targets, counted } => {
+                for tensor in [targets, counted] {
                     *tensor = tensor.index_select(0, &rows);
                 }
             }
-            Term::Drift { reads, weights, before, .. } => {
-                for tensor in [reads, weights] {
-                    *tensor = tensor.index_select(0, &rows);
-                }
+            Term::Drift { weights, before } => {
+                *weights = weights.index_select(0, &rows);
                 *before = before.as_ref().map(|before| before.index_select(0, &rows));
             }
         }

@@ -199,7 +199,7 @@ impl Part {
             ControlFlow::Continue(())
         };
         let past = openings.past(self.opening, layer..layer + 1).first();
-        let attention = Attention { past, mask: self.mask.as_ref() };
+        let attention = Attention { past, mask: self.mask.as_ref(), only: None };
         let hidden = self.entering(decoder, openings, layer);
         let _ended_there = decoder.block(layer, &hidden, &attention, &mut listen);
         found.expect("because every block has an MLP").to_kind(Kind::Float)

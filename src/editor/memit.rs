@@ -58,6 +58,7 @@ pub fn edit(
         ZOn::Base => Some(wanted(workbench.model, &openings, &asked, settings, job, progress)?),
         ZOn::Current => None,
     };
+    progress.part("weights");
     let mut weights = workbench.load(job.version, &sites)?;
     let (z, traces) = match base_z {
         Some(found) => found,
@@ -65,14 +66,15 @@ pub fn edit(
     };
 
     // 2. Each layer in turn takes its share of what is missing.
+    progress.start("layers", Some(sites.len() as u64));
     let device = workbench.model.decoder().device();
     let wanted = tensor(&z, device); // [n, d]
     let mut streams =
         Streams::new(workbench.model.decoder(), &openings, &asked, settings.layers[0]);
     let mut layers = BTreeMap::new();
     let mut notes = Vec::new();
-    progress.start("layers", Some(sites.len() as u64));
     for (i, (layer, site)) in sites.iter().enumerate() {
+        progress.part("keys");
         let decoder = workbench.model.decoder();
         streams.advance(decoder, *layer);
         let mut system = System::new(prior(settings, job, site)?, device);
@@ -92,6 +94,7 @@ pub fn edit(
         }
         let missing = &wanted - streams.values(decoder, settings.z_layer()); // [n, d]
         let share = missing / (sites.len() - i) as f64; // R
+        progress.part("solve");
         let adjusted = solver
             .adjusted_keys(&site.tensor, &system, &keys.tr())
             .map_err(|source| EditError::Singular { tensor: site.tensor.clone(), source })?;
@@ -101,6 +104,7 @@ pub fn edit(
             keys: matrix(&keys),
         };
 
+        progress.part("weights");
         // 3. The next layer sees exactly the weights that a checkout of this edit would have.
         let sum = weights.get_mut(&site.tensor).expect("because every site was loaded");
         sum.add_low_rank(&change.left, &change.right, &[]);

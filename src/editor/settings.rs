@@ -81,8 +81,20 @@ pub struct Settings {
     pub v_num_grad_steps: u32,
     /// Weight of the vector's norm in the loss.
     pub v_weight_decay: f64,
+    /// What linear maps multiply in while z is sought.
+    pub z_matmul: Matmul,
     /// The weights on which z is sought.
     pub z_on: ZOn,
+}
+
+/// What linear maps multiply in. All else, and what they give, stays in what the model computes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Matmul {
+    /// 32 bits.
+    F32,
+    /// 16 bits with the exponents of 32: fast where the processor has it, such as AVX-512 BF16.
+    Bf16,
 }
 
 /// The weights on which z is sought.
@@ -315,7 +327,7 @@ mod tests {
         assert!(canonical.contains("v_lr = 0.1\n") && canonical.contains("kl_factor = 0.0\n"));
         let keys: Vec<&str> = canonical.lines().map(|l| l.split(' ').next().unwrap()).collect();
         assert!(keys.is_sorted(), "{keys:?}");
-        assert_eq!(keys.len(), 16);
+        assert_eq!(keys.len(), 18);
         assert_eq!(Settings::over_preset(&canonical, &xl()).unwrap().canonical(), canonical);
     }
 

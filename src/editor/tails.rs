@@ -16,7 +16,7 @@ use super::{
     lookup::Lookup,
     openings::{Openings, int, real},
 };
-use crate::model::{Batch, Decoder, Kv, Padding, Unprobed};
+use crate::model::{Attention, Batch, Decoder, Kv, Padding, Unprobed};
 
 /// Tails of some texts, computed up to some block.
 #[derive(Debug)]
@@ -58,14 +58,33 @@ impl Tails {
         self.hidden.select(1, 0)
     }
 
-    /// The streams that leave block `end - 1` when `change` `[rows, d]` is added at the subject's
-    /// last token, `[rows, tail tokens, d]`.
-    pub(super) fn with(&self, decoder: &Decoder, change: &Tensor, end: usize) -> Tensor {
+    /// The streams that leave block `end - 1` at the tail's tokens `reads` `[rows, n]` (i64) when
+    /// `change` `[rows, d]` is added at the subject's last token, `[rows, n, d]`.
+    pub(super) fn with(
+        &self,
+        decoder: &Decoder,
+        change: &Tensor,
+        end: usize,
+        reads: &Tensor,
+    ) -> Tensor {
         let change = change.to_kind(self.hidden.kind());
         let subject = (self.at_subject() + change).unsqueeze(1);
         let rest = self.hidden.narrow(1, 1, self.hidden.size()[1] - 1);
         let hidden = Tensor::cat(&[subject, rest], 1);
-        run(decoder, self.from..end, hidden, &self.past, Some(&self.mask)).0
+        let seen = |past| Attention { past, mask: Some(&self.mask), only: Some(reads) };
+        // Behind the last block nothing else is read, so in it nothing else is run.
+        match end.checked_sub(1).filter(|&last| last >= self.from) {
+            None => seen(None).looking(&hidden),
+            Some(last) => {
+                let before = self.from..last;
+                let (hidden, _) = run(decoder, before, hidden, &self.past, Some(&self.mask));
+                let seen = seen(self.past.get(last - self.from));
+                match decoder.block(last, &hidden, &seen, &mut Unprobed) {
+                    ControlFlow::Continue((hidden, _)) => hidden,
+                    ControlFlow::Break(()) => nobody(),
+                }
+            }
+        }
     }
 
     /// Only the rows at `index` (i64) go on.
@@ -190,6 +209,10 @@ pub(super) fn run(
 ) -> (Tensor, Vec<Kv>) {
     match decoder.blocks(layers, hidden, past, mask, &mut Unprobed) {
         ControlFlow::Continue(out) => out,
-        ControlFlow::Break(()) => unreachable!("because nobody listens who could end the pass"),
+        ControlFlow::Break(()) => nobody(),
     }
+}
+
+fn nobody() -> ! {
+    unreachable!("because nobody listens who could end the pass")
 }

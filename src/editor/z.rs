@@ -17,7 +17,7 @@
 //! Facts are independent, so they are optimised side by side: one row of δ each, each with its own
 //! clamp and its own end.
 
-use tch::{Device, no_grad};
+use tch::{Device, Kind, no_grad};
 
 use super::{
     bucket::{Bucket, Row},
@@ -25,7 +25,7 @@ use super::{
     lookup::Asked,
     openings::Openings,
     search::Search,
-    settings::Settings,
+    settings::{Matmul, Settings},
 };
 use crate::{
     ledger::{Progress, ZTrace},
@@ -64,6 +64,11 @@ pub(super) fn find(
         openings.advance(decoder, decoder.spec().layers);
         openings
     });
+    let rounded = match settings.z_matmul {
+        Matmul::F32 => None,
+        Matmul::Bf16 => Some(decoder.multiplying_in(Kind::BFloat16, settings.z_layer() + 1)),
+    };
+    let stepping = rounded.as_ref().unwrap_or(decoder);
     let budget = Budget::of(decoder.device());
     let mut done = 0;
     let mut first = 0;
@@ -73,7 +78,7 @@ pub(super) fn find(
             asked[first..first + count].iter().map(|(_, asked)| *asked).collect();
         let mut search = no_grad(|| Search::new(decoder, &openings, &batch, settings, budget));
         while !search.is_over() {
-            let step = search.step(decoder, settings);
+            let step = search.step(stepping, settings);
             for (place, ended) in step.ended {
                 let i = first + place;
                 let (request, asked) = asked[i];

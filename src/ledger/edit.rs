@@ -105,7 +105,10 @@ impl Repo {
         let mut notes = Vec::new();
         let prefixes = match job.earlier.specs.iter().find(|spec| setup.matches(spec)) {
             Some(spec) => spec.prefixes.clone(),
-            None => engine.prefixes(&setup.settings, setup.seed)?,
+            None => {
+                progress.part("prefixes");
+                engine.prefixes(&setup.settings, setup.seed)?
+            }
         };
         let moments = match self.stored_statistics(&setup, job.earlier.statistics.clone())? {
             Some(moments) => moments,
@@ -123,6 +126,7 @@ impl Repo {
         let keys = setup.z_keys(job.base, &prefixes, job.line.id(), &requests);
         let known = self.known_z(&keys)?;
         let files = self.store().tensors();
+        progress.part("weights");
         let version = self.version(job.line)?;
         let work = EditJob {
             editor: &setup.editor,
@@ -135,12 +139,14 @@ impl Repo {
         };
         let outcome = self.run_editor(actor, engine, &work, &keys, progress)?;
         notes.extend(outcome.notes);
+        progress.part("record");
 
         let orientations = &setup.description.tensors;
         let (delta, contents) =
             version::write_delta(&files, outcome.layers, orientations, &columns)?;
         let mut line = job.line.clone();
         line.push(delta.clone());
+        progress.part("weights");
         let weights = self.build(&line)?;
         Ok(Edited {
             spec: Spec {
@@ -202,6 +208,9 @@ pub(super) struct Listening<'a> {
 }
 
 impl Progress for Listening<'_> {
+    fn part(&mut self, what: &str) {
+        self.progress.part(what);
+    }
     fn start(&mut self, what: &str, total: Option<u64>) {
         self.progress.start(what, total);
     }

@@ -245,14 +245,16 @@ pub struct Continuations {
 
 /// Hears how long work goes on, and may end it.
 pub trait Progress {
-    /// A new piece of work begins, `total` units long if that is known.
+    /// What follows is this part of the work, whether or not it is long enough for [`Self::start`].
+    fn part(&mut self, _what: &str) {}
+    /// A part of the work begins of which it can be told how far it is, `total` units long if that is known.
     fn start(&mut self, what: &str, total: Option<u64>);
     /// `done` units are done; `note` is a short figure such as the loss.
     ///
     /// # Errors
     /// [`EngineError::Interrupted`] when the work is to stop here.
     fn advance(&mut self, done: u64, note: &str) -> Result<(), EngineError>;
-    /// The piece of work ended.
+    /// That part ended.
     fn finish(&mut self, note: &str);
     /// z vectors that are final, by index of request: an edit that is stopped later need not find
     /// them again.

@@ -150,17 +150,22 @@ impl Repo {
         (text, source): (&StatisticsText, String),
         progress: &mut dyn Progress,
     ) -> Result<Moments, LedgerError> {
-        let found = engine.statistics(&setup.settings, text, progress)?;
+        let (found, corpus) = match text {
+            StatisticsText::Corpus(documents) => {
+                let corpus = corpus_hash(documents);
+                let text = (documents.as_slice(), corpus);
+                (self.statistics_in_parts(engine, setup, base, text, progress)?, corpus)
+            }
+            StatisticsText::Sampled { .. } => {
+                (engine.statistics(&setup.settings, text, progress)?, corpus_hash(&[]))
+            }
+        };
         let tensors = found
             .second_moments
             .iter()
             .map(|(name, matrix)| (moment_name(name), Tensor::from(matrix)))
             .collect();
         let (file, contents) = self.store().tensors().write(&tensors)?;
-        let corpus = match text {
-            StatisticsText::Corpus(documents) => corpus_hash(documents),
-            StatisticsText::Sampled { .. } => corpus_hash(&[]),
-        };
         let record = StatisticsRecord { base, source, corpus, tokens: found.tokens, file };
         let ledger = self.read()?;
         let mut draft = Draft::new(&ledger);

@@ -33,6 +33,7 @@ mod manifest;
 mod memo;
 mod origin;
 mod others;
+mod partial;
 mod proceed;
 mod read;
 mod refs;

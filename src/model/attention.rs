@@ -56,6 +56,8 @@ pub struct Attention<'a> {
     /// itself and at all tokens before it, not at filling. Where there is filling, its rows must
     /// have a true too. `None` is causal: all of the past, the token itself and those before.
     pub mask: Option<&'a Tensor>,
+    /// The tokens that look, `[batch, n]`, i64: the block goes on with these alone. `None` is all.
+    pub only: Option<&'a Tensor>,
 }
 
 impl Attention<'_> {
@@ -69,6 +71,11 @@ impl Attention<'_> {
                 Tensor::arange_start(past, past + tokens, (Kind::Int64, device)).view([1, 1, -1])
             }
         }
+    }
+
+    /// `hidden` `[batch, tokens, d]` of the tokens that look.
+    pub fn looking(&self, hidden: &Tensor) -> Tensor {
+        self.only.map_or_else(|| hidden.shallow_clone(), |only| pick(hidden, 1, only))
     }
 
     /// Weighs values by how well keys fit `query` `[batch, heads, tokens, head width]`; returns that
@@ -92,8 +99,16 @@ impl Attention<'_> {
             (Some(mask), Some(window)) => Some(nearest(mask, window)),
             (None, Some(window)) => Some(nearest(&causal(tokens, total, query.device()), window)),
             (None, None) => {
-                (self.past.is_some() && tokens > 1).then(|| causal(tokens, total, query.device()))
+                let plain = self.only.is_none() && (self.past.is_none() || tokens == 1);
+                (!plain).then(|| causal(tokens, total, query.device()))
             }
+        };
+        let (query, mask) = match self.only {
+            Some(only) => {
+                let of_all_rows = |mask: Tensor| mask.expand([only.size()[0], -1, -1, -1], false);
+                (&pick(query, 2, only), mask.map(|mask| pick(&of_all_rows(mask), 2, only)))
+            }
+            None => (query, mask),
         };
         let is_causal = mask.is_none() && self.past.is_none();
         let grouped = query.size()[1] != kept.key.size()[1];
@@ -109,6 +124,16 @@ impl Attention<'_> {
         );
         (out, kept)
     }
+}
+
+/// Of each row of the batch what is at `index` `[batch, n]` of a dimension.
+fn pick(tensor: &Tensor, dimension: i64, index: &Tensor) -> Tensor {
+    let mut shape = vec![1; tensor.dim()];
+    shape[0] = index.size()[0];
+    shape[dimension as usize] = index.size()[1];
+    let mut wanted = tensor.size();
+    wanted[dimension as usize] = index.size()[1];
+    tensor.gather(dimension, &index.view(shape.as_slice()).expand(wanted, false), false)
 }
 
 /// The last `window` of the columns that each row of `mask` may look at.

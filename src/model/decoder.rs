@@ -7,6 +7,7 @@ use tch::{Device, Kind, Tensor};
 use super::{
     attention::{Attention, Kv},
     batch::Batch,
+    linear::linear,
     probe::{Probe, Site},
     rotary::Turns,
     spec::{Activation, Head, Mlp, Norm, Part, Positions, Projections, Residual, Spec},
@@ -28,6 +29,19 @@ impl Decoder {
     #[must_use]
     pub const fn new(spec: Spec, weights: Weights) -> Self {
         Self { spec, weights }
+    }
+
+    /// The same decoder for passes that begin at block `first`, with linear maps that multiply in
+    /// `kind` there and in the head. What they take and give stays as it is.
+    #[must_use]
+    pub fn multiplying_in(&self, kind: Kind, first: usize) -> Self {
+        let head = match self.spec.head {
+            Head::Tied => Part::TokenEmbedding,
+            Head::Apart => Part::Head,
+        };
+        let linear = |part: Part| part == head || (part.in_block() && !part.is_norm());
+        let rounded = |part, layer| linear(part) && (!part.in_block() || layer >= first);
+        Self::new(self.spec.clone(), self.weights.with_matrices_in(kind, rounded))
     }
 
     /// Sizes and switches.
@@ -94,7 +108,7 @@ impl Decoder {
         mask: Option<&Tensor>,
         probe: &mut dyn Probe,
     ) -> ControlFlow<(), (Tensor, Vec<Kv>)> {
-        let seen = |i| Attention { past: past.get(i), mask };
+        let seen = |i| Attention { past: past.get(i), mask, only: None };
         // Tokens have the same places in all blocks.
         let turns = self.turns(&hidden, &seen(0));
         let mut hidden = hidden;
@@ -133,6 +147,7 @@ impl Decoder {
     ) -> ControlFlow<(), (Tensor, Kv)> {
         let normed = self.norm(Part::AttentionNorm, layer, hidden);
         let (attended, kv) = self.attention(layer, &normed, seen, turns);
+        let (hidden, normed) = (&seen.looking(hidden), seen.looking(&normed));
         let mut out = match self.spec.residual {
             Residual::Sequential => {
                 let middle = hidden + attended;
@@ -231,12 +246,12 @@ impl Decoder {
     }
 
     fn linear(&self, part: Part, layer: usize, x: &Tensor) -> Tensor {
-        x.linear(self.weights.weight(part, layer), self.weights.bias(part, layer))
+        linear(x, self.weights.weight(part, layer), self.weights.bias(part, layer))
     }
 
     fn unembed(&self, x: &Tensor) -> Tensor {
         match self.spec.head {
-            Head::Tied => x.linear(self.weights.weight(Part::TokenEmbedding, 0), None::<&Tensor>),
+            Head::Tied => linear(x, self.weights.weight(Part::TokenEmbedding, 0), None),
             Head::Apart => self.linear(Part::Head, 0, x),
         }
     }

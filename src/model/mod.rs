@@ -28,6 +28,7 @@ mod generate;
 mod gpt2;
 mod gpt_neox;
 mod gptj;
+mod linear;
 mod llama;
 mod load;
 mod probe;

@@ -14,7 +14,7 @@ use std::{
 use memmap2::Mmap;
 use safetensors::{SafeTensorError, SafeTensors, View};
 
-use super::{StoreError, fan_out};
+use super::{StoreError, fan_out, leftovers};
 use crate::{
     codec,
     delta::{Dtype, Tensor, TensorEntry, TensorFile, tensor_id},
@@ -29,8 +29,17 @@ pub struct TensorFiles {
 }
 
 impl TensorFiles {
-    pub(super) fn new(root: &Path) -> Self {
+    /// Those in the folder `root`.
+    pub(crate) fn new(root: &Path) -> Self {
         Self { root: root.to_owned() }
+    }
+
+    /// Removes the folder with everything in it.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub(crate) fn remove(self) -> Result<(), StoreError> {
+        leftovers::remove(std::slice::from_ref(&self.root)).map(drop)
     }
 
     /// Where the file with this id is, or would be.

@@ -408,23 +408,6 @@ fn reset_moves_the_branch_and_only_empties_the_stage_when_asked() {
 }
 
 #[test]
-fn statistics_of_a_corpus_are_used_from_then_on() {
-    use kledger::ledger::{StatisticsText, verb::stats::StatsOptions};
-    let place = Place::new();
-    let options = StatsOptions {
-        text: StatisticsText::Corpus(vec!["three words here".to_owned()]),
-        source: "corpus.txt".to_owned(),
-        editor: None,
-        settings: toml::Table::new(),
-    };
-    let report = place.repo.stats(&place.actor("stats"), &options, &mut open, &mut Silent).unwrap();
-    assert_eq!((report.tokens, report.tensors.len()), (3, 2));
-    let commit = place.make(":Anna :likes :Rome .", "first");
-    assert!(commit.notes.is_empty(), "{:?}", commit.notes);
-    assert_eq!(place.repo.show("HEAD").unwrap().spec.unwrap().statistics, "corpus.txt");
-}
-
-#[test]
 fn input_is_all_or_nothing() {
     let place = Place::new();
     let triples = turtle_triples(":Anna :likes :Rome . :Bert :likes");

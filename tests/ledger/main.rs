@@ -26,5 +26,6 @@ mod killed;
 mod ledger;
 mod merge;
 mod snapshots;
+mod statistics;
 mod support;
 mod tidy;

@@ -204,3 +204,42 @@ fn ctrl_c_ends_an_edit_between_two_steps() {
     assert!(rest.contains("error: interrupted\nhint: the facts are still staged"), "{rest}");
     assert_eq!(line(&dir, &["status"])["staged"].as_array().unwrap().len(), 1);
 }
+
+/// The first pass finds one fact's z good enough; the other's never is.
+#[cfg(unix)]
+#[test]
+fn what_was_found_before_ctrl_c_is_not_sought_again() {
+    let both = || {
+        let dir = staged();
+        let more = FACTS.replace(":tower", ":bridge") + ":bridge rdfs:label \"Jane Austen\" .";
+        let prefix = "@prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> . ";
+        fs::write(dir.path().join("more.ttl"), prefix.to_owned() + &more).unwrap();
+        line(&dir, &["add", "more.ttl"]);
+        dir
+    };
+    let commit = ["commit", "-m", "x", "--set", "v_num_grad_steps=1"];
+    let facts = line(&both(), &commit)["edit"]["check"]["facts"].clone();
+    let loss = |i: usize| facts[i]["trace"]["loss"].as_f64().unwrap();
+    let (found, sought) = if loss(0) < loss(1) { (0, 1) } else { (1, 0) };
+    let enough = format!("early_stop_loss={}", f64::midpoint(loss(0), loss(1)));
+
+    let dir = both();
+    let endless = ["--set", "v_num_grad_steps=100000000", "--set", "v_lr=1e-9", "--set", &enough];
+    let words = [&["commit", "-v", "-m", "x"], endless.as_slice()].concat();
+    let before = line(&dir, &["status"]);
+    let mut commit = command(&dir, &words).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(commit.stderr.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().trim().starts_with("statistics")));
+    let id = commit.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    assert_eq!(commit.wait().unwrap().code(), Some(130));
+    assert_eq!(line(&dir, &["status"]), before, "the store is as it was");
+    assert_eq!(line(&dir, &["fsck"])["problems"], Value::Array(Vec::new()));
+
+    let triple = facts[sought]["fact"]["triple"].as_str().unwrap();
+    fs::write(dir.path().join("sought.nt"), triple).unwrap();
+    line(&dir, &["rm", "sought.nt"]);
+    let edit = line(&dir, &[&["commit", "-m", "x"], endless.as_slice()].concat())["edit"].clone();
+    assert_eq!((&edit["facts"], &edit["known"]), (&1.into(), &1.into()));
+    assert_eq!(edit["check"]["facts"][0]["fact"], facts[found]["fact"]);
+}

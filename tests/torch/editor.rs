@@ -374,6 +374,18 @@ fn both_ways_to_solve_agree() {
 }
 
 #[test]
+fn products_of_16_bits_find_about_the_same_z() {
+    let mut case = Case::open();
+    case.settings.z_matmul = editor::Matmul::Bf16;
+    let outcome = case.edit(&[]);
+    let (found, golden) = (tensor(&outcome.z), &case.golden["z"]);
+    let least = worst_cosine(&found, golden);
+    // Eight bits are left of each factor, so a product is off by 2^-9 of it on average.
+    assert!(least > 0.98, "{least}");
+    assert!(error(&found, golden) > 1e-4, "these are not the products of 32 bits");
+}
+
+#[test]
 fn an_optimisation_that_runs_away_is_named_and_kept_nowhere() {
     struct NoZ;
     impl Progress for NoZ {

@@ -126,6 +126,7 @@ impl Repo {
             None if plan.line == plan.parent_line => plan.parent.weights.clone(),
             None => version::hashes(&self.build(&plan.line)?),
         };
+        progress.part("record");
         self.record(plan, edited, weights, actor, &options.message)
     }
 
@@ -203,6 +204,7 @@ impl Repo {
         progress: &mut dyn Progress,
     ) -> Result<(Edited, Check), LedgerError> {
         // Damage in the parent is found here, before anything is computed.
+        progress.part("weights");
         let parent_weights = self.weights(plan.parent_id, &plan.parent, &plan.parent_line)?;
         let mut engine = self.engine(open)?;
         let editor = options.editor.as_deref();

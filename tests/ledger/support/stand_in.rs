@@ -181,10 +181,16 @@ impl Engine for StandIn {
             }
             StatisticsText::Sampled { tokens, .. } => *tokens,
         };
-        let identity = Matrix::identity(INPUTS);
+        // As large as its words are long.
+        let mut moment = Matrix::identity(INPUTS);
+        if let StatisticsText::Corpus(documents) = text {
+            progress.advance(tokens, "")?;
+            let bytes: usize = documents.iter().map(String::len).sum();
+            moment.data.iter_mut().for_each(|value| *value *= bytes as f32 / tokens as f32);
+        }
         progress.finish("");
         let second_moments =
-            [FIRST, SECOND].into_iter().map(|name| (name.to_owned(), identity.clone())).collect();
+            [FIRST, SECOND].into_iter().map(|name| (name.to_owned(), moment.clone())).collect();
         Ok(Statistics { tokens, second_moments })
     }
 

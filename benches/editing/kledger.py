@@ -1,0 +1,79 @@
+"""Runs the kledger binary on a repository, for the scripts beside this one."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+# Threads of libtorch that wait leave the machine to others.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("KLEDGER_AUTHOR", "bench")
+
+
+class Kledger:
+    """A repository and the binary that works on it."""
+
+    def __init__(self, binary: Path, directory: Path):
+        self.binary, self.directory = binary.resolve(), directory
+
+    def __call__(self, *words):
+        """The data of a verb's report."""
+        return self.timed(*words)[0]
+
+    def timed(self, *words):
+        """The data of a verb's report; seconds of each part; what the process used."""
+        command = [self.binary, *words, "--json", "--device", "cpu"]
+        out, usage = measured(command, self.directory)
+        report = json.loads(out)
+        spent = {part["part"]: part["seconds"] for part in report.get("spent", [])}
+        return report["data"], spent, usage
+
+    def copy(self):
+        """The same repository once more, in place of the copy made before."""
+        copy = Kledger(self.binary, self.directory.with_name("copy"))
+        shutil.rmtree(copy.directory, ignore_errors=True)
+        subprocess.run(["cp", "-a", "--reflink=auto", self.directory, copy.directory], check=True)
+        return copy
+
+
+def measured(command, directory):
+    """Output; wall seconds, seconds of all processors, and peak memory in bytes of a process."""
+    with tempfile.TemporaryFile() as out:
+        start = time.monotonic()
+        process = subprocess.Popen([str(word) for word in command], cwd=directory, stdout=out)
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.monotonic() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        text = out.read()
+        if process.returncode != 0:
+            sys.exit(f"failed: {' '.join(map(str, command))}\n{text.decode()}")
+        seconds = usage.ru_utime + usage.ru_stime
+        return text, {"whole": wall, "cpu": seconds, "memory": usage.ru_maxrss * 1024}
+
+
+def add_arguments(parser):
+    """What `repository` needs."""
+    parser.add_argument("--kledger", type=Path, required=True, help="the binary")
+    parser.add_argument("--model", type=Path, required=True, help="a checkpoint")
+    parser.add_argument("--world", type=Path, required=True, help="folder of the world's facts and words")
+    parser.add_argument("--lines", type=int, help="lines of the world's text for the statistics (all)")
+
+
+def repository(args, work: Path):
+    """A repository with the world's words, and statistics taken on its text."""
+    directory = work / "repository"
+    directory.mkdir()
+    kledger = Kledger(args.kledger, directory)
+    kledger("init", "--model", args.model.resolve())
+    world = args.world.resolve()
+    kledger("add", world / "labels.ttl", world / "templates.ttl")
+    kledger("commit", "-m", "Words")
+    corpus = work / "corpus.txt"
+    corpus.write_text("\n".join((world / "text.txt").read_text().splitlines()[: args.lines]))
+    kledger("stats", "--corpus", corpus)
+    return kledger

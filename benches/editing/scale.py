@@ -1,0 +1,43 @@
+"""How long an edit takes, and how much memory, by the number of facts in a commit.
+
+    python scale.py --kledger target/release/kledger --model examples/base --world examples/world \\
+        1 10 100 1000
+
+Needs rdflib. Facts are those of facts.py; each commit is the first of its repository but for words and
+statistics. Times are wall times in seconds of the parts that `kledger commit --json` tells.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from facts import facts
+from kledger import add_arguments, repository
+
+PARTS = ["z", "keys", "solve", "weights", "answers", "record"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add_arguments(parser)
+    parser.add_argument("--set", action="append", default=[], help="a setting of the editor")
+    parser.add_argument("counts", type=int, nargs="+", help="facts in a commit")
+    args = parser.parse_args()
+    settings = [word for setting in args.set for word in ("--set", setting)]
+    with tempfile.TemporaryDirectory() as work:
+        work = Path(work)
+        kledger = repository(args, work)
+        print("| facts | per fact, ms | whole, s |", " | ".join(PARTS), "| memory, MB |")
+        print("|--:" * (len(PARTS) + 4) + "|")
+        for count in args.counts:
+            copy = kledger.copy()
+            (work / "facts.nt").write_text("\n".join(facts(args.world, count)))
+            copy("add", work / "facts.nt")
+            _, spent, usage = copy.timed("commit", "-m", f"{count} facts", *settings)
+            edit = sum(spent[part] for part in ["z", "keys", "solve", "weights"])
+            row = [count, f"{1e3 * edit / count:.1f}", f"{usage['whole']:.1f}"]
+            row += [f"{spent[part]:.2f}" for part in PARTS]
+            print("|", " | ".join(map(str, row)), f"| {usage['memory'] / 1e6:.0f} |", flush=True)
+
+
+main()

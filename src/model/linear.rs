@@ -1,0 +1,82 @@
+//! Linear maps by the fastest product that libtorch has.
+
+use tch::{Device, Kind, Tensor};
+
+/// Rows from which oneDNN's product is faster: it lays the weight out anew each time, which costs as
+/// much as some rows.
+const ROWS: usize = 64;
+
+/// Multiplications from which its fixed cost does not matter.
+const PRODUCTS: usize = 1 << 22;
+
+/// `x` times `weight` `[out, in]`, plus `bias`: `[.., in]` -> `[.., out]`, in the kind of `x`. A weight
+/// of another kind multiplies in its own.
+///
+/// In f32 on a CPU large products go to oneDNN. The default, MKL, does not use the wide vectors of
+/// CPUs of other makers than its own and is half as fast there.
+pub(super) fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
+    if weight.kind() != x.kind() {
+        let product = linear(&x.to_kind(weight.kind()), weight, None).to_kind(x.kind());
+        return match bias {
+            Some(bias) => product + bias,
+            None => product,
+        };
+    }
+    let (rows, products) = size(x, weight);
+    let large = rows >= ROWS && products >= PRODUCTS;
+    let plain_f32 = x.device() == Device::Cpu && x.kind() == Kind::Float;
+    if large && plain_f32 && tch::utils::has_mkldnn() {
+        x.to_mkldnn().mkldnn_linear(weight, bias).to_dense(None, false)
+    } else {
+        x.linear(weight, bias)
+    }
+}
+
+/// Rows of `x`, and multiplications in all.
+fn size(x: &Tensor, weight: &Tensor) -> (usize, usize) {
+    let width = weight.size()[1].max(1) as usize;
+    (x.numel() / width, x.numel() * weight.size()[0] as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_products_are_those_of_the_definition() {
+        let options = (Kind::Float, Device::Cpu);
+        for shape in [[16, 16, 160], [1, 9, 160]] {
+            tch::manual_seed(1);
+            let [weight, bias] =
+                [Tensor::randn([256, 160], options), Tensor::randn([256], options)];
+            let x = Tensor::randn(shape, options).set_requires_grad(true);
+            let is_large = size(&x, &weight).0 >= ROWS && size(&x, &weight).1 >= PRODUCTS;
+            assert_eq!(is_large, shape[0] == 16);
+            for bias in [Some(&bias), None] {
+                let exact = x.to_kind(Kind::Double).matmul(&weight.to_kind(Kind::Double).tr());
+                let exact = bias.map_or(exact.shallow_clone(), |bias| &exact + bias);
+                let found = linear(&x, &weight, bias);
+                assert!(apart(&found, &exact) < 1e-6);
+                let slope = |y: Tensor| {
+                    let y = y.square().sum(Kind::Double);
+                    Tensor::run_backward(&[y], &[&x], true, false).remove(0)
+                };
+                assert!(apart(&slope(found), &slope(exact)) < 1e-6);
+            }
+        }
+    }
+
+    #[test]
+    fn a_weight_multiplies_in_its_own_kind() {
+        let x = Tensor::from_slice(&[1.0f32, 1.0 + 2f32.powi(-10)]).view([2, 1]);
+        let weight = Tensor::from_slice(&[1.0f32]).view([1, 1]).to_kind(Kind::BFloat16);
+        let found = linear(&x, &weight, None);
+        assert_eq!(found.kind(), Kind::Float);
+        assert_eq!(Vec::<f32>::try_from(found.view([2])).unwrap(), [1.0, 1.0]);
+    }
+
+    /// Difference over size, Frobenius.
+    fn apart(found: &Tensor, exact: &Tensor) -> f64 {
+        ((found - exact).norm() / exact.norm()).double_value(&[])
+    }
+}

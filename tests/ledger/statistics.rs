@@ -1,0 +1,98 @@
+//! Statistics of a corpus: used from then on, and taken further where they were stopped.
+
+use std::fs;
+
+use kledger::ledger::{
+    EngineError, LedgerError, Progress, Silent, StatisticsText,
+    verb::stats::{StatsOptions, StatsReport},
+};
+
+use crate::support::{Place, open};
+
+fn stats(
+    place: &Place,
+    documents: &[String],
+    progress: &mut dyn Progress,
+) -> Result<StatsReport, LedgerError> {
+    let options = StatsOptions {
+        text: StatisticsText::Corpus(documents.to_vec()),
+        source: "corpus.txt".to_owned(),
+        editor: None,
+        settings: toml::Table::new(),
+    };
+    place.repo.stats(&place.actor("stats"), &options, &mut open, progress)
+}
+
+#[test]
+fn statistics_of_a_corpus_are_used_from_then_on() {
+    let place = Place::new();
+    let report = stats(&place, &["three words here".to_owned()], &mut Silent).unwrap();
+    assert_eq!((report.tokens, report.tensors.len()), (3, 2));
+    let commit = place.make(":Anna :likes :Rome .", "first");
+    assert!(commit.notes.is_empty(), "{:?}", commit.notes);
+    assert_eq!(place.repo.show("HEAD").unwrap().spec.unwrap().statistics, "corpus.txt");
+}
+
+/// Counts the parts of the corpus that are read; ends the work in one of them.
+#[derive(Default)]
+struct Reader {
+    parts: usize,
+    ends_in: Option<usize>,
+    starts: usize,
+}
+
+impl Progress for Reader {
+    fn start(&mut self, _: &str, _: Option<u64>) {
+        self.starts += 1;
+    }
+    fn advance(&mut self, _: u64, _: &str) -> Result<(), EngineError> {
+        self.parts += 1;
+        if self.ends_in == Some(self.parts) { Err(EngineError::Interrupted) } else { Ok(()) }
+    }
+    fn finish(&mut self, _: &str) {}
+}
+
+#[test]
+fn a_run_that_was_stopped_goes_on_after_its_last_whole_part() {
+    // Two of them are longer than a part may be, so each is one.
+    let documents: Vec<String> = ["a ", "word ", "quite ", "lengthier "]
+        .map(|word| word.repeat(700_000 / word.len()))
+        .into();
+    let place = Place::new();
+    let left = place.repo.store().dir().join("partial");
+    let mut stopped = Reader { ends_in: Some(3), ..Reader::default() };
+    stats(&place, &documents, &mut stopped).unwrap_err();
+    assert!(left.read_dir().unwrap().next().is_some());
+
+    let mut on = Reader::default();
+    let report = stats(&place, &documents, &mut on).unwrap();
+    assert_eq!(
+        (on.parts, on.starts),
+        (2, 1),
+        "two parts were read before, all are one piece of work"
+    );
+    assert!(left.read_dir().unwrap().next().is_none());
+    let whole = Place::new();
+    assert_eq!(report, stats(&whole, &documents, &mut Silent).unwrap());
+    assert_ne!(report, stats(&whole, &documents[..3], &mut Silent).unwrap());
+}
+
+#[test]
+fn what_was_kept_of_another_corpus_or_is_damaged_is_not_used() {
+    let documents: Vec<String> =
+        ["one ", "three ", "eleven "].map(|word| word.repeat(700_000 / word.len())).into();
+    let place = Place::new();
+    let stop = || {
+        let mut stopped = Reader { ends_in: Some(3), ..Reader::default() };
+        stats(&place, &documents, &mut stopped).unwrap_err();
+        stopped.parts
+    };
+    assert_eq!(stop(), 3);
+    let mut other = Reader::default();
+    stats(&place, &documents[1..], &mut other).unwrap();
+    assert_eq!(other.parts, 2);
+
+    let run = place.repo.store().dir().join("partial").read_dir().unwrap().next().unwrap().unwrap();
+    fs::write(run.path().join("reached"), "2 99 nonsense").unwrap();
+    assert_eq!(stop(), 3, "it began anew");
+}
