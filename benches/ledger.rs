@@ -15,31 +15,38 @@ use std::{
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use kledger::{
+    checkpoint::write_tensors,
     codec::{self, Draft},
-    delta::{Delta, Lineage, TensorFile},
+    delta::{Delta, Lineage, Matrix, Tensor, TensorFile},
     fact::{
         Fact, FactKey, Iri, Role, Term,
         read::{Format, read_triples},
         tree,
     },
     ledger::{
-        Actor, Commit, EngineError, Repo, Silent, Step,
-        verb::{diff::DiffOptions, log::LogOptions},
+        About, Actor, Commit, Engine, EngineError, Outcome, Repo, Silent, Step,
+        verb::{
+            commit::CommitOptions, diff::DiffOptions, import::ImportSource, log::LogOptions,
+            merge::MergeOptions,
+        },
     },
     store::{RefChange, Session, Transaction},
 };
 
 #[path = "../tests/ledger/support/stand_in.rs"]
 #[expect(
-    dead_code,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "only its checkpoint is needed"
+    reason = "not all of it is needed"
 )]
 mod stand_in;
 
+use stand_in::StandIn;
+
 const FACTS: u32 = 1_000_000;
 const COMMITS: u32 = 10_000;
+/// Edits of the history whose versions are checked out.
+const DEPTH: usize = 1_000;
 /// Facts of each commit but the first, which has the rest.
 const FACTS_PER_COMMIT: u32 = 10;
 
@@ -64,9 +71,9 @@ fn init(dir: &Path) -> Repo {
     Repo::init(&root, &model, &actor(0), &mut Silent, |_| Vec::new()).unwrap().0
 }
 
-/// Commits `facts` on `main`, with a delta that has a column for each.
-fn commit(session: &Session, number: u32, facts: &BTreeMap<FactKey, Option<Fact>>) {
-    let parent = session.refs().unwrap()["heads/main"];
+/// Commits `facts` on a branch, with a delta that has a column for each.
+fn commit(session: &Session, number: u32, branch: &str, facts: &BTreeMap<FactKey, Option<Fact>>) {
+    let parent = session.refs().unwrap()[branch];
     let mut commit: Commit = codec::get(session, parent).unwrap();
     let mut draft = Draft::new(session);
     commit.facts = tree::update(&mut draft, commit.facts, facts).unwrap();
@@ -82,7 +89,7 @@ fn commit(session: &Session, number: u32, facts: &BTreeMap<FactKey, Option<Fact>
     commit.time = i64::from(number) * 1000;
     commit.message = format!("Edit number {number}");
     let new = draft.put(&commit);
-    let main = RefChange { name: "heads/main".to_owned(), expect: Some(parent), new: Some(new) };
+    let main = RefChange { name: branch.to_owned(), expect: Some(parent), new: Some(new) };
     let objects = draft.into_new();
     let command = "commit".to_owned();
     let change = Transaction { objects, refs: vec![main], command, ..Transaction::default() };
@@ -91,13 +98,16 @@ fn commit(session: &Session, number: u32, facts: &BTreeMap<FactKey, Option<Fact>
 
 fn history(dir: &Path) -> Repo {
     let repo = init(dir);
+    // Its deltas change no tensor, and all have the same empty file.
+    repo.store().tensors().write(&BTreeMap::new()).unwrap();
     let first = FACTS - (COMMITS - 1) * FACTS_PER_COMMIT;
     let session = repo.store().session().unwrap();
     let mut from = 0;
     for number in 1..=COMMITS {
         let to = if number == 1 { first } else { from + FACTS_PER_COMMIT };
         let facts = (from..to).map(|n| fact(n, n % 977));
-        commit(&session, number, &facts.map(|fact| (fact.key(false), Some(fact))).collect());
+        let facts = facts.map(|fact| (fact.key(false), Some(fact))).collect();
+        commit(&session, number, "heads/main", &facts);
         from = to;
     }
     drop(session);
@@ -142,6 +152,34 @@ fn verbs(c: &mut Criterion) {
     };
     assert_eq!(diff("HEAD~1"), 10);
     group.bench_function("diff of 10 facts", |b| b.iter(|| black_box(diff("HEAD~1"))));
+    let blame = |number: u32| {
+        let fact = fact(number, 0);
+        let about = About::new(Some(fact.subject.as_str()), Some(fact.predicate.as_str()));
+        repo.blame("HEAD", &about).unwrap().facts.len()
+    };
+    assert_eq!((blame(0), blame(FACTS - 1)), (1, 1));
+    group.bench_function("blame of a fact of the last commit", |b| {
+        b.iter(|| black_box(blame(FACTS - 1)));
+    });
+    group.bench_function("blame of a fact of the first commit", |b| b.iter(|| black_box(blame(0))));
+    // A branch that left 5,000 commits ago and one that left 10 commits ago, merged without a model.
+    group.sample_size(10);
+    let merge = |from: &str| {
+        repo.switch(&actor(1), "side", Some(from)).unwrap();
+        let side = repo.store().session().unwrap();
+        let facts = [fact(FACTS + 1, 1)].map(|fact| (fact.key(false), Some(fact)));
+        commit(&side, COMMITS, "heads/side", &facts.into());
+        drop(side);
+        let made = repo.merge(&actor(1), "main", &MergeOptions::default(), None, &mut Silent);
+        assert_eq!(made.unwrap().outcome, Outcome::Done);
+        repo.switch(&actor(1), "main", None).unwrap();
+        repo.delete_branch(&actor(1), "side").unwrap();
+    };
+    group.bench_function("branch, commit, merge of 10 commits", |b| b.iter(|| merge("main~10")));
+    group.bench_function("branch, commit, merge of 5,000 commits", |b| {
+        b.iter(|| merge("main~5000"));
+    });
+    group.sample_size(20);
     group.bench_function("add and rm 1 triple", |b| {
         b.iter(|| {
             let line = format!("{}", fact(FACTS, 0));
@@ -178,5 +216,84 @@ fn add(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, verbs, add);
+/// Checkouts of the first and the last of a thousand commits that the stand-in edited.
+fn deep(c: &mut Criterion) {
+    let dir = tempfile::tempdir().unwrap();
+    let repo = init(dir.path());
+    let add = |turtle: String| {
+        let triples = read_triples(turtle.as_bytes(), Format::Turtle, "facts.ttl");
+        repo.add(&actor(1), triples, Role::Edit, true).unwrap();
+    };
+    let prompt = "<https://kledger.dev/ns#prompt> \"{subject} likes\"";
+    add(format!("<https://example.org/likes> {prompt} ."));
+    let mut open = |dir: &Path| Ok::<Box<dyn Engine>, _>(Box::new(StandIn::open(dir)?));
+    for number in 0..DEPTH {
+        let about = format!("<https://example.org/s{number}> <https://example.org/likes>");
+        add(format!("{about} <https://example.org/{}> .", ["Rome", "Oslo", "Bonn"][number % 3]));
+        let message = format!("Edit number {number}");
+        let options = CommitOptions { message, ..CommitOptions::default() };
+        repo.commit(&actor(number as i64), &options, &mut open, &mut Silent).unwrap();
+    }
+    repo.create_tag(&actor(1), "first", &format!("HEAD~{}", DEPTH - 1)).unwrap();
+    repo.create_tag(&actor(1), "last", "HEAD").unwrap();
+    let to = dir.path().join("model");
+    let mut group = c.benchmark_group("1,000 edits");
+    group.sample_size(20);
+    for version in ["first", "last"] {
+        group.bench_function(format!("checkout of the {version}"), |b| {
+            b.iter(|| repo.checkout(&actor(1), version, Some(&to)).unwrap());
+        });
+    }
+    let snapshots = repo.store().dir().join("snapshots");
+    group.bench_function("checkout of the last without snapshots", |b| {
+        let remove = || fs::remove_dir_all(&snapshots).unwrap_or_default();
+        let checkout = |()| repo.checkout(&actor(1), "last", Some(&to)).unwrap();
+        b.iter_batched(remove, checkout, BatchSize::PerIteration);
+    });
+    group.finish();
+}
+
+/// A checkout in which 256 MB of tensors are edited, and a plain copy of these bytes.
+fn large(c: &mut Criterion) {
+    let dir = tempfile::tempdir().unwrap();
+    let (model, adapter, root) =
+        (dir.path().join("base"), dir.path().join("adapter"), dir.path().join("repo"));
+    let matrix = |rows, cols| Tensor::from(&Matrix { rows, cols, data: vec![0.25; rows * cols] });
+    let layers: Vec<String> = (0..4).map(|layer| format!("layers.{layer}.mlp.down_proj")).collect();
+    fs::create_dir_all(&model).unwrap();
+    fs::write(model.join("config.json"), r#"{"model_type": "stand-in"}"#).unwrap();
+    fs::write(model.join("tokenizer.json"), "{}").unwrap();
+    let weights = layers.iter().map(|name| (format!("{name}.weight"), matrix(4096, 4096)));
+    let weights: BTreeMap<String, Tensor> = weights.collect();
+    write_tensors(&model.join("model.safetensors"), &weights).unwrap();
+    fs::create_dir_all(&adapter).unwrap();
+    let config =
+        r#"{"peft_type": "LORA", "r": 8, "lora_alpha": 8, "target_modules": ["down_proj"]}"#;
+    fs::write(adapter.join("adapter_config.json"), config).unwrap();
+    let factors = layers.iter().flat_map(|name| {
+        let name = |part: &str| format!("base_model.model.model.{name}.{part}.weight");
+        [(name("lora_A"), matrix(8, 4096)), (name("lora_B"), matrix(4096, 8))]
+    });
+    let factors: BTreeMap<String, Tensor> = factors.collect();
+    write_tensors(&adapter.join("adapter_model.safetensors"), &factors).unwrap();
+    fs::create_dir(&root).unwrap();
+    let (repo, _) = Repo::init(&root, &model, &actor(0), &mut Silent, |_| Vec::new()).unwrap();
+    repo.import(&actor(1), &ImportSource::Peft(adapter), None, None, &mut Silent).unwrap();
+    let mut group = c.benchmark_group("256 MB of edited tensors");
+    group.sample_size(10);
+    let to = dir.path().join("model");
+    group.bench_function("checkout", |b| {
+        b.iter(|| repo.checkout(&actor(1), "HEAD", Some(&to)).unwrap());
+    });
+    group.bench_function("copy", |b| {
+        let (from, to) = (model.join("model.safetensors"), dir.path().join("copy"));
+        b.iter(|| {
+            fs::copy(&from, &to).unwrap();
+            fs::File::open(&to).unwrap().sync_all().unwrap();
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, verbs, add, deep, large);
 criterion_main!(benches);

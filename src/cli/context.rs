@@ -3,7 +3,7 @@
 use std::{
     env,
     ffi::OsString,
-    io::{IsTerminal, stderr},
+    io::{IsTerminal, Write as _, stderr, stdin},
     path::{Path, PathBuf},
 };
 
@@ -106,6 +106,22 @@ impl Context {
             time: self.time,
             command: self.command.clone(),
         })
+    }
+
+    /// Asks for a yes on the terminal.
+    ///
+    /// # Errors
+    /// [`CliError::Unconfirmed`] when the answer is another, or there is no terminal to ask on.
+    pub fn confirm(&self, question: &str) -> Result<(), CliError> {
+        let mut answer = String::new();
+        if stdin().is_terminal() && stderr().is_terminal() {
+            write!(stderr(), "{question} [y/N] ").map_err(CliError::Print)?;
+            stdin().read_line(&mut answer).map_err(CliError::Print)?;
+        }
+        match answer.trim().to_lowercase().as_str() {
+            "y" | "yes" => Ok(()),
+            _ => Err(CliError::Unconfirmed),
+        }
     }
 
     /// What opens the model.

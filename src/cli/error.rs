@@ -55,14 +55,6 @@ pub enum CliError {
     /// The format is unknown.
     #[error(transparent)]
     Format(#[from] FormatError),
-    /// An IRI given on the command line is none.
-    #[error("{text:?} is not an absolute IRI")]
-    Iri {
-        /// What was given.
-        text: String,
-        /// What is wrong.
-        source: Box<dyn Error + Send + Sync>,
-    },
     /// A setting given on the command line is none.
     #[error("{text:?} is not KEY=VALUE")]
     Setting {
@@ -91,6 +83,9 @@ pub enum CliError {
     /// Nobody knows who the author is.
     #[error("no author is set")]
     NoAuthor,
+    /// Nobody said yes.
+    #[error("not done: it was not confirmed")]
+    Unconfirmed,
     /// The report could not be printed.
     #[error("cannot print the result")]
     Print(#[source] io::Error),
@@ -116,10 +111,13 @@ impl CliError {
             Self::NoFormat { .. }
             | Self::Topic { .. }
             | Self::Format(_)
-            | Self::Iri { .. }
             | Self::Setting { .. }
             | Self::NoRank => Exit::Usage,
-            Self::Read { .. } | Self::Dir { .. } | Self::NoAuthor | Self::Print(_) => Exit::Refused,
+            Self::Read { .. }
+            | Self::Dir { .. }
+            | Self::NoAuthor
+            | Self::Unconfirmed
+            | Self::Print(_) => Exit::Refused,
         }
     }
 
@@ -132,8 +130,8 @@ impl CliError {
                 return Some(format!("there is help on: {}", known.join(", ")));
             }
             Self::NoFormat { .. } => "name it: --format nt|ttl|nq|trig|rdf|jsonld",
-            Self::Iri { .. } => "for example: http://www.wikidata.org/entity/Q243",
             Self::Setting { .. } => "for example: --set lambda=3000 or --set 'layers=[2, 3, 4]'",
+            Self::Unconfirmed => "--dry-run shows what would be done, --yes does it without asking",
             Self::NoAuthor => {
                 "set KLEDGER_AUTHOR, or author in .kledger/config.toml, or say --author NAME"
             }

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use super::{
     object::Orientation,
+    sums::Sum,
     tensor::{Dtype, Matrix, Tensor},
 };
 
@@ -37,6 +38,18 @@ impl Accumulator {
         Self { outputs, inputs, sum, dtype: base.dtype, orientation, shape: base.shape.clone() }
     }
 
+    /// Goes on from sums of before. `None` when they are not of this tensor's size.
+    #[must_use]
+    pub fn resume(base: &Tensor, sum: &Sum) -> Option<Self> {
+        let (outputs, inputs) = widths(&base.shape, sum.orientation);
+        if (outputs, inputs, outputs * inputs) != (sum.outputs, sum.inputs, sum.values.len()) {
+            return None;
+        }
+        let (sum, orientation) = (sum.values.clone(), sum.orientation);
+        let shape = base.shape.clone();
+        Some(Self { outputs, inputs, sum, dtype: base.dtype, orientation, shape })
+    }
+
     /// Output width, rows of the sum.
     #[must_use]
     pub const fn outputs(&self) -> usize {
@@ -53,6 +66,13 @@ impl Accumulator {
     #[must_use]
     pub fn sum(&self) -> &[f64] {
         &self.sum
+    }
+
+    /// The sum so far, to go on from later.
+    #[must_use]
+    pub fn into_sum(self) -> Sum {
+        let Self { outputs, inputs, sum: values, orientation, .. } = self;
+        Sum { orientation, outputs, inputs, values }
     }
 
     /// Adds `left [out, rank] @ right [rank, in]`, rank by rank in ascending order, leaving out the
@@ -281,6 +301,31 @@ mod tests {
         );
         sum.add_difference(&vector(&[1.0, 2.0, 3.0, 5.0]), &base);
         assert_eq!(sum.round(), vector(&[1.0, 4.0, 3.0, 5.0]));
+    }
+
+    #[test]
+    fn a_sum_goes_on_where_it_was_left() {
+        let base = tensor([3, 2], &[0.1, -0.2, 0.3, 1e-20, 5.0, -0.0]);
+        let tuned = tensor([3, 2], &[0.1, -0.25, 0.3, 7.0, 5.0, 0.0]);
+        let left = Matrix { rows: 2, cols: 2, data: vec![0.3, 7.0, 0.7, -1.1] };
+        let right = Matrix { rows: 2, cols: 3, data: vec![1.0, 2.0, 3.0, 0.1, 0.2, 0.3] };
+        let steps: [&dyn Fn(&mut Accumulator); 3] = [
+            &|sum| sum.add_low_rank(&left, &right, &[1]),
+            &|sum| sum.add_difference(&tuned, &base),
+            &|sum| sum.add_low_rank(&left, &right, &[]),
+        ];
+        let mut whole = Accumulator::new(&base, Orientation::InOut);
+        steps.iter().for_each(|step| step(&mut whole));
+        for split in 0..=steps.len() {
+            let mut first = Accumulator::new(&base, Orientation::InOut);
+            steps[..split].iter().for_each(|step| step(&mut first));
+            let mut second = Accumulator::resume(&base, &first.into_sum()).unwrap();
+            steps[split..].iter().for_each(|step| step(&mut second));
+            assert_eq!(second.sum(), whole.sum());
+            assert_eq!(second.round(), whole.round());
+        }
+        let other = tensor([2, 2], &[0.0; 4]);
+        assert!(Accumulator::resume(&other, &whole.into_sum()).is_none());
     }
 
     proptest! {

@@ -10,11 +10,13 @@ mod confined;
 mod live;
 mod materialise;
 mod object;
+mod sums;
 mod tensor;
 mod version;
 
 pub use confined::confined;
 pub use materialise::{Accumulator, widths};
 pub use object::{Delta, DeltaTensor, Form, Lineage, Orientation, TensorEntry, TensorFile};
+pub use sums::{Sum, Sums};
 pub use tensor::{Dtype, Matrix, Tensor, TensorId, TensorKind, tensor_id};
 pub use version::{Change, ChangeForm, LoadedDelta, Version, VersionError};

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use super::{
     materialise::{Accumulator, widths},
     object::Orientation,
+    sums::Sums,
     tensor::{Dtype, Matrix, Tensor},
 };
 use crate::checkpoint::{Checkpoint, CheckpointError};
@@ -16,7 +17,12 @@ use crate::checkpoint::{Checkpoint, CheckpointError};
 pub struct Version {
     /// The unedited checkpoint.
     pub base: Arc<Checkpoint>,
-    /// What is added, oldest first.
+    /// Sums to go on from, if some are known.
+    pub start: Option<Arc<Sums>>,
+    /// How many of the first `deltas` are in these sums.
+    pub covered: usize,
+    /// What is added, oldest first. Deltas before those in `start` can be left out where nobody needs
+    /// their keys or factors.
     pub deltas: Vec<Arc<LoadedDelta>>,
 }
 
@@ -86,6 +92,12 @@ pub enum VersionError {
 }
 
 impl Version {
+    /// All `deltas` on `base`, the oldest first.
+    #[must_use]
+    pub const fn new(base: Arc<Checkpoint>, deltas: Vec<Arc<LoadedDelta>>) -> Self {
+        Self { base, start: None, covered: 0, deltas }
+    }
+
     /// `W0` plus every delta's change of `tensor`, in lineage order.
     ///
     /// # Errors
@@ -96,8 +108,15 @@ impl Version {
         orientation: Orientation,
     ) -> Result<Accumulator, VersionError> {
         let base = self.base.tensor(tensor)?;
-        let mut sum = Accumulator::new(&base, orientation);
-        for delta in &self.deltas {
+        let mut sum = match self.start.as_ref().and_then(|start| start.0.get(tensor)) {
+            None => Accumulator::new(&base, orientation),
+            Some(start) => Accumulator::resume(&base, start).ok_or_else(|| {
+                let (tensor, base) = (tensor.to_owned(), base.shape.clone());
+                let (outputs, inputs) = (start.outputs, start.inputs);
+                VersionError::Shape { tensor, base, outputs, inputs }
+            })?,
+        };
+        for delta in self.deltas.iter().skip(self.covered) {
             let Some(change) = delta.changes.get(tensor) else { continue };
             let (outputs, inputs) = change.widths();
             let alike = match &change.form {
@@ -150,23 +169,38 @@ impl Version {
     /// # Errors
     /// As [`Version::accumulate`], and when a value overflows the checkpoint's dtype.
     pub fn materialise(&self) -> Result<BTreeMap<String, Tensor>, VersionError> {
-        let changed: BTreeMap<&str, Orientation> = self
-            .deltas
-            .iter()
-            .flat_map(|delta| &delta.changes)
-            .map(|(name, change)| (name.as_str(), change.orientation))
-            .collect();
+        self.each(|name, sum| {
+            let tensor = sum.round();
+            if !tensor.is_finite() {
+                let (tensor, dtype) = (name.to_owned(), tensor.dtype);
+                return Err(VersionError::NotFinite { tensor, dtype });
+            }
+            Ok(tensor)
+        })
+    }
+
+    /// The sums of every tensor that some delta changes, for longer lineages to go on from.
+    ///
+    /// # Errors
+    /// As [`Version::accumulate`].
+    pub fn sums(&self) -> Result<Sums, VersionError> {
+        self.each(|_, sum| Ok(sum.into_sum())).map(Sums)
+    }
+
+    /// What `end` makes of the sum of each tensor that some delta changes.
+    fn each<T: Send>(
+        &self,
+        end: impl Fn(&str, Accumulator) -> Result<T, VersionError> + Sync,
+    ) -> Result<BTreeMap<String, T>, VersionError> {
+        let started = self.start.iter().flat_map(|start| &start.0);
+        let started = started.map(|(name, sum)| (name.as_str(), sum.orientation));
+        let deltas = self.deltas.iter().flat_map(|delta| &delta.changes);
+        let changed = deltas.map(|(name, change)| (name.as_str(), change.orientation));
+        let changed: BTreeMap<&str, Orientation> = started.chain(changed).collect();
         changed
             .into_par_iter()
             .map(|(name, orientation)| {
-                let tensor = self.accumulate(name, orientation)?.round();
-                if !tensor.is_finite() {
-                    return Err(VersionError::NotFinite {
-                        tensor: name.to_owned(),
-                        dtype: tensor.dtype,
-                    });
-                }
-                Ok((name.to_owned(), tensor))
+                Ok((name.to_owned(), end(name, self.accumulate(name, orientation)?)?))
             })
             .collect()
     }

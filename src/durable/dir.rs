@@ -191,32 +191,54 @@ pub fn recover_dir(path: &Path) -> Result<(), WriteError> {
     if old.exists() && !path.exists() {
         fs::rename(&old, path).at(path)?;
     }
+    remove_unlocked(&old).at(&old)?;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let Ok(entries) = fs::read_dir(parent.unwrap_or(Path::new("."))) else { return Ok(()) };
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    sweep_for(parent.unwrap_or(Path::new(".")), |target| target == name).map(drop)
+}
+
+/// Removes the directories that killed processes left half filled in `dir`, and returns their paths.
+///
+/// # Errors
+/// When one cannot be removed.
+pub fn sweep(dir: &Path) -> Result<Vec<PathBuf>, WriteError> {
+    sweep_for(dir, |_| true)
+}
+
+/// Removes what was to take the place of a name that is `wanted`.
+fn sweep_for(dir: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>, WriteError> {
+    let Ok(entries) = fs::read_dir(dir) else { return Ok(Vec::new()) };
+    let mut removed = Vec::new();
     for entry in entries {
-        let entry = entry.at(path)?.path();
-        if entry == old || is_temporary(&entry, path) {
-            remove_unlocked(&entry).at(&entry)?;
+        let entry = entry.at(dir)?;
+        let name = entry.file_name();
+        let path = entry.path();
+        if target(&name.to_string_lossy()).is_some_and(&wanted)
+            && path.is_dir()
+            && remove_unlocked(&path).at(&path)?
+        {
+            removed.push(path);
         }
     }
-    Ok(())
+    Ok(removed)
 }
 
-/// Whether `entry` has a name that [`locked_dir`] gives a directory for `path`.
-fn is_temporary(entry: &Path, path: &Path) -> bool {
-    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let writer = name(entry)
-        .strip_prefix(&name(&beside(path, "")))
-        .and_then(|rest| rest.strip_suffix(".new").map(str::to_owned));
-    writer.is_some_and(|w| !w.is_empty() && w.bytes().all(|b| b.is_ascii_digit() || b == b'-'))
+/// The directory whose place one called `name` was to take, if [`locked_dir`] gives such names:
+/// `.name.<process>-<number>.new` for `name`.
+fn target(name: &str) -> Option<&str> {
+    let (target, writer) = name.strip_prefix('.')?.strip_suffix(".new")?.rsplit_once('.')?;
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_ours = writer.split_once('-').is_some_and(|(id, number)| digits(id) && digits(number));
+    is_ours.then_some(target)
 }
 
-fn remove_unlocked(dir: &Path) -> io::Result<()> {
+/// Returns whether there was something to remove.
+fn remove_unlocked(dir: &Path) -> io::Result<bool> {
     match File::open(dir) {
-        Ok(lock) if lock.try_lock_exclusive()? => fs::remove_dir_all(dir),
-        Ok(_) => Ok(()),
-        // Somebody else swept it.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Ok(lock) if lock.try_lock_exclusive()? => fs::remove_dir_all(dir).map(|()| true),
+        Ok(_) => Ok(false),
+        // Somebody else swept it, or there was none.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }
 }

@@ -17,7 +17,7 @@ use std::{
     process,
 };
 
-pub use dir::{FilledDir, PlacedDir, fill_dir, recover_dir, replace_dir};
+pub use dir::{FilledDir, PlacedDir, fill_dir, recover_dir, replace_dir, sweep};
 
 /// A file or directory could not be written.
 #[derive(Debug, thiserror::Error)]

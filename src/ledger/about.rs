@@ -85,15 +85,24 @@ impl About {
         ledger: &Ledger<'_>,
         commit: &Commit,
     ) -> Result<BTreeMap<FactKey, Fact>, LedgerError> {
-        let lexicon = ledger.lexicon(commit);
-        if let Some(key) = self.key(&lexicon)? {
-            let fact = tree::get(ledger, commit.facts, key)?;
+        self.facts_in(ledger, &ledger.lexicon(commit), commit.facts)
+    }
+
+    /// Those of the facts of a tree that are meant.
+    pub(super) fn facts_in(
+        &self,
+        objects: &dyn Objects,
+        lexicon: &Lexicon<'_>,
+        root: Id<FactTree>,
+    ) -> Result<BTreeMap<FactKey, Fact>, LedgerError> {
+        if let Some(key) = self.key(lexicon)? {
+            let fact = tree::get(objects, root, key)?;
             return Ok(fact.map(|fact| (key, fact)).into_iter().collect());
         }
         let mut facts = BTreeMap::new();
-        for entry in tree::iter(ledger, commit.facts) {
+        for entry in tree::iter(objects, root) {
             let (key, fact) = entry?;
-            if self.matches(&lexicon, &fact)? {
+            if self.matches(lexicon, &fact)? {
                 facts.insert(key, fact);
             }
         }

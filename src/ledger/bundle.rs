@@ -205,7 +205,7 @@ impl Bundle {
         let deltas = self.deltas.iter().map(|delta| {
             Arc::new(LoadedDelta { changes: delta.changes.clone(), dropped: Vec::new() })
         });
-        let version = Version { base, deltas: deltas.collect() };
+        let version = Version::new(base, deltas.collect());
         let made = version::hashes(&version.materialise()?);
         let differs = |expected: &&EditedTensor| !made.contains(expected);
         match self

@@ -38,6 +38,10 @@ pub struct Config {
     pub recheck: usize,
     /// Tokens of sampled text for statistics that were not taken on a corpus.
     pub statistics_tokens: u64,
+    /// Sums are kept every so many deltas of a lineage; 0 keeps none.
+    pub snapshot_every: usize,
+    /// Days for which `gc` keeps what operations can bring back.
+    pub keep_days: u32,
 }
 
 impl Default for Config {
@@ -53,6 +57,8 @@ impl Default for Config {
             neighbours: 10,
             recheck: 100,
             statistics_tokens: 30_000,
+            snapshot_every: 64,
+            keep_days: 14,
         }
     }
 }

@@ -127,7 +127,7 @@ impl Repo {
         let known = self.known_z(&keys)?;
         let files = self.store().tensors();
         progress.part("weights");
-        let version = version::load(&files, self.base()?, job.line)?;
+        let version = self.version(job.line)?;
         let work = EditJob {
             editor: &setup.editor,
             settings: &setup.settings,
@@ -147,7 +147,7 @@ impl Repo {
         let mut line = job.line.clone();
         line.push(delta.clone());
         progress.part("weights");
-        let weights = version::load(&files, self.base()?, &line)?.materialise()?;
+        let weights = self.build(&line)?;
         Ok(Edited {
             spec: Spec {
                 editor: setup.editor,

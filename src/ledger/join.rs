@@ -132,8 +132,7 @@ impl Repo {
         {
             return Ok(Joined::as_in(tip, line));
         }
-        let files = self.store().tensors();
-        let mut weights = version::load(&files, self.base()?, &line)?.materialise()?;
+        let mut weights = self.build(&line)?;
         let Some(open) = open else {
             if !edits.is_empty() {
                 return Err(EngineError::NoRuntime.into());

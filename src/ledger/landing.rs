@@ -6,6 +6,7 @@
 //! directory is in its place, or forgets it.
 
 use std::{
+    collections::BTreeMap,
     ffi::OsString,
     fs, io,
     os::unix::ffi::{OsStrExt as _, OsStringExt as _},
@@ -38,6 +39,8 @@ struct Landing {
     time: i64,
     author: String,
     command: String,
+    /// New objects by hash.
+    objects: BTreeMap<[u8; 32], Vec<u8>>,
 }
 
 impl Kind for Landing {
@@ -46,11 +49,12 @@ impl Kind for Landing {
 
 impl Object for Landing {
     const TAG: u8 = 0x16;
+    // Version 1 had no objects; no note of it outlives the command after the one that was killed.
+    const VERSION: u8 = 2;
 }
 
 impl Change {
-    /// Puts `filled`, which holds `commit`, in its place and makes this change, or neither. The change
-    /// has no new objects.
+    /// Puts `filled`, which holds `commit`, in its place and makes this change, or neither.
     ///
     /// # Errors
     /// [`LedgerError::Moved`] when something is not as it was read; a write error.
@@ -132,6 +136,7 @@ impl Landing {
             time: transaction.time,
             author: transaction.author.clone(),
             command: transaction.command.clone(),
+            objects: transaction.objects.clone(),
         }
     }
 
@@ -149,7 +154,7 @@ impl Landing {
 
 impl From<Landing> for Transaction {
     fn from(landing: Landing) -> Self {
-        let Landing { refs, head, roots, time, author, command, .. } = landing;
-        Self { refs, head, roots, time, author, command, ..Self::default() }
+        let Landing { refs, head, roots, time, author, command, objects, .. } = landing;
+        Self { objects, refs, head, roots, time, author, command, ..Self::default() }
     }
 }

@@ -88,7 +88,13 @@ impl Line {
     /// Its id; `None` for the base's own weights.
     #[must_use]
     pub fn id(&self) -> Option<Id<Lineage>> {
-        self.nodes().last().map(|(id, _)| *id)
+        self.ids().pop()
+    }
+
+    /// The ids of its first delta's lineage, of that of the first two, and so on.
+    #[must_use]
+    pub fn ids(&self) -> Vec<Id<Lineage>> {
+        self.nodes().into_iter().map(|(id, _)| id).collect()
     }
 
     /// Adds those of its objects that are not stored yet to `draft`, and returns its id.

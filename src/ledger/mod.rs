@@ -22,8 +22,11 @@ mod config;
 mod edit;
 mod engine;
 mod error;
+mod forget;
+mod hint;
 mod history;
 mod join;
+mod kinds;
 mod landing;
 pub mod lineage;
 mod manifest;
@@ -36,7 +39,9 @@ mod read;
 mod refs;
 mod repo;
 pub mod revision;
+mod run;
 mod sample;
+mod snapshots;
 mod stash;
 mod suspects;
 mod undone;
@@ -57,7 +62,8 @@ pub use engine::{
     Answer, Approximation, Continuations, EditJob, EditOutcome, EditorDescription, Engine,
     EngineError, LayerEdit, Probe, Progress, Sampling, Silent, Statistics, StatisticsText, ZTrace,
 };
-pub use error::{Class, LedgerError};
+pub use error::LedgerError;
+pub use hint::Class;
 pub use join::Strategy;
 pub use manifest::Manifest;
 pub use proceed::{How, Made, MadeDelta, Outcome, ProceedReport};

@@ -8,9 +8,6 @@ use crate::{
     id::Id,
 };
 
-/// So many facts are looked up one by one; for more, whole trees are compared.
-const FEW: usize = 64;
-
 impl Ledger<'_> {
     /// For each of `facts`, which hold at `version`, the commit since which it holds as it does.
     ///
@@ -48,24 +45,8 @@ impl Ledger<'_> {
         after: Id<FactTree>,
         facts: &BTreeSet<FactKey>,
     ) -> Result<BTreeSet<FactKey>, LedgerError> {
-        let mut changed = BTreeSet::new();
-        if before == after {
-            return Ok(changed);
-        }
-        if facts.len() <= FEW {
-            for fact in facts {
-                if tree::get(self, before, *fact)? != tree::get(self, after, *fact)? {
-                    changed.insert(*fact);
-                }
-            }
-            return Ok(changed);
-        }
-        for difference in tree::diff(self, before, after) {
-            let (key, ..) = difference?;
-            if facts.contains(&key) {
-                changed.insert(key);
-            }
-        }
-        Ok(changed)
+        let keys: Vec<FactKey> = facts.iter().copied().collect();
+        let differences = tree::diff_at(self, before, after, &keys);
+        Ok(differences.map(|entry| entry.map(|(key, ..)| key)).collect::<Result<_, _>>()?)
     }
 }

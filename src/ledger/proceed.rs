@@ -8,16 +8,14 @@ use super::{
     Actor, Check, Commit, LedgerError, OpenEngine, Progress, Repo, Report,
     combine::Favour,
     commit::Step,
-    join::{Questions, Strategy},
-    read::Ledger,
-    revision::History as _,
-    unfinished::{ConflictView, Next, Task, UNFINISHED, Unfinished, conflicts},
-    verb::commit::differing,
+    join::Strategy,
+    run::{Ahead, Ready, Run},
+    unfinished::{ConflictView, Next, Task, UNFINISHED, Unfinished},
     view::{CommitView, FactChange, FactView, HeadView},
     words,
     write::Change,
 };
-use crate::{codec::Draft, fact::tree, id::Id, store::Head};
+use crate::{codec::Draft, fact::tree, id::Id};
 
 /// How conflicts are decided and weights are made.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -107,27 +105,6 @@ pub struct MadeDelta {
     pub known: u64,
     /// Length of its tensor file in bytes.
     pub bytes: u64,
-}
-
-/// A step that is ready for the engine.
-struct Ready {
-    next: Next,
-    questions: Questions,
-    objects: BTreeMap<[u8; 32], Vec<u8>>,
-    changes: Vec<FactChange>,
-    words: u64,
-    settled: Vec<ConflictView>,
-}
-
-/// What the next step of a task is.
-enum Ahead {
-    Nothing,
-    /// It is on what was made so far already.
-    Keep(Id<Commit>),
-    /// It changes nothing.
-    Drop(Box<CommitView>),
-    Conflicts(Vec<ConflictView>),
-    Ready(Box<Ready>),
 }
 
 impl Unfinished {
@@ -341,80 +318,5 @@ impl Repo {
             notes: joined.notes,
         });
         Ok(last)
-    }
-}
-
-/// A task while a command goes on with it.
-struct Run {
-    task: Unfinished,
-    /// The task as the store has it.
-    stored: Option<Unfinished>,
-    made: Vec<Made>,
-    dropped: Vec<CommitView>,
-    conflicts: Vec<ConflictView>,
-}
-
-impl Run {
-    const fn of(task: Unfinished, stored: Option<Unfinished>) -> Self {
-        Self { task, stored, made: Vec::new(), dropped: Vec::new(), conflicts: Vec::new() }
-    }
-
-    fn look_ahead(&self, ledger: &Ledger<'_>) -> Result<Ahead, LedgerError> {
-        if ledger.head()? != self.task.from {
-            return Err(LedgerError::Moved { what: "HEAD".to_owned() });
-        }
-        let mut draft = Draft::new(ledger);
-        let Some(next) = ledger.next(&mut draft, &self.task)? else { return Ok(Ahead::Nothing) };
-        let (before, after) = (&next.ours.side, &next.combined.side);
-        let lexicon = ledger.lexicon_at(&draft, after.roots.lexicon);
-        let views = conflicts(&lexicon, &next.combined)?;
-        let rebase = self.task.task == Task::Rebase;
-        if rebase && next.theirs.commit.parents == [next.ours.id] {
-            return Ok(Ahead::Keep(next.theirs.id));
-        }
-        if !next.combined.open.is_empty() {
-            return Ok(Ahead::Conflicts(views));
-        }
-        if self.task.task != Task::Merge && before == after && next.combined.edits.is_empty() {
-            let view = ledger.commit_view(next.theirs.id, &next.theirs.commit)?;
-            return Ok(Ahead::Drop(Box::new(view)));
-        }
-        let changes = words::fact_changes(&draft, &lexicon, before.roots.facts, after.roots.facts)?;
-        Ok(Ahead::Ready(Box::new(Ready {
-            questions: Questions::read(ledger, &draft, &next, self.task.strategy)?,
-            changes: changes.into_iter().map(|(_, change)| change).collect(),
-            words: differing(tree::diff(&draft, before.roots.lexicon, after.roots.lexicon))?,
-            settled: views,
-            next,
-            objects: draft.into_new(),
-        })))
-    }
-
-    /// Moves HEAD's branch to what was made, and forgets the task.
-    fn finish(
-        &self,
-        ledger: &Ledger<'_>,
-        change: Change,
-        done: &Unfinished,
-    ) -> Result<Change, LedgerError> {
-        let head: Head = ledger.session.head()?;
-        Ok(change.moving_head(head, done.from, done.at).rooting(
-            UNFINISHED,
-            self.stored.as_ref(),
-            None,
-        ))
-    }
-
-    fn report(self, ledger: &Ledger<'_>, outcome: Outcome) -> Result<ProceedReport, LedgerError> {
-        Ok(ProceedReport {
-            task: self.task.task,
-            outcome,
-            name: self.task.name,
-            head: ledger.head_view()?,
-            made: self.made,
-            dropped: self.dropped,
-            conflicts: self.conflicts,
-            left: self.task.left.len() as u64,
-        })
     }
 }

@@ -159,6 +159,10 @@ impl History for Ledger<'_> {
         Ok(moves)
     }
 
+    fn is_kept(&self, commit: Id<Commit>) -> Result<bool, LedgerError> {
+        Ok(self.session.contains(commit.as_bytes())?)
+    }
+
     fn parents(&self, commit: Id<Commit>) -> Result<Vec<Id<Commit>>, LedgerError> {
         Ok(self.commit(commit)?.parents)
     }

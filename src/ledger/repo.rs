@@ -151,7 +151,9 @@ impl Repo {
         commit: &Commit,
         line: &Line,
     ) -> Result<BTreeMap<String, Tensor>, LedgerError> {
-        version::weights(&self.store.tensors(), self.base()?, line, id, commit)
+        let weights = self.build(line)?;
+        version::verify(&weights, id, commit)?;
+        Ok(weights)
     }
 
     /// Length of a tensor file.

@@ -52,3 +52,38 @@ impl Ledger<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn golden_bytes() {
+        let entry = Stashed {
+            stage: Id::from_bytes([7; 32]),
+            branch: Some("m".to_owned()),
+            commit: Id::from_bytes([9; 32]),
+            message: "why".to_owned(),
+            author: "Ada".to_owned(),
+            time: 5,
+        };
+        let stash = Stash { entries: vec![entry] };
+        let number = |n: u8| [n, 0, 0, 0, 0, 0, 0, 0];
+        let expected = [
+            [0x19, 1].as_slice(),
+            &number(1),
+            &[7; 32],
+            &[1],
+            &number(1),
+            b"m",
+            &[9; 32],
+            &number(3),
+            b"why",
+            &number(3),
+            b"Ada",
+            &number(5),
+        ];
+        assert_eq!(codec::encode(&stash), expected.concat());
+        assert_eq!(codec::decode::<Stash>(&expected.concat()).unwrap(), stash);
+    }
+}

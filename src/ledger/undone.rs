@@ -56,8 +56,11 @@ impl Ledger<'_> {
     fn undone_after(&self, operation: Option<&Operation>) -> Result<Undone, LedgerError> {
         let Some(operation) = operation else { return Ok(Undone::default()) };
         match operation.roots.iter().find(|root| root.name == UNDONE).and_then(|root| root.new) {
-            Some(hash) => Ok(codec::get(self, Id::<Undone>::from_bytes(hash))?),
-            None => Ok(Undone { next: operation.sequence, operations: Vec::new() }),
+            Some(hash) if self.session.contains(&hash)? => {
+                Ok(codec::get(self, Id::<Undone>::from_bytes(hash))?)
+            }
+            // Not there: what `gc` has removed cannot be undone, as whoever tries is told.
+            _ => Ok(Undone { next: operation.sequence, operations: Vec::new() }),
         }
     }
 
@@ -65,7 +68,7 @@ impl Ledger<'_> {
     /// repository is left.
     pub(super) fn undo_next(&self, undone: &mut Undone) -> Result<Option<Operation>, LedgerError> {
         let Some(before) = self.last_move(undone.next)? else { return Ok(None) };
-        let operation = self.operation(undone.next)?;
+        let operation = self.kept_operation(undone.next)?;
         undone.operations.push(undone.next);
         undone.next = self.undone_after(Some(&before))?.next;
         Ok(operation)
@@ -75,11 +78,23 @@ impl Ledger<'_> {
     pub(super) fn redo_next(&self, undone: &mut Undone) -> Result<Option<Operation>, LedgerError> {
         let Some(sequence) = undone.operations.pop() else { return Ok(None) };
         undone.next = sequence;
-        self.operation(sequence)
+        self.kept_operation(sequence)
     }
 
-    fn operation(&self, sequence: u64) -> Result<Option<Operation>, LedgerError> {
-        Ok(self.session.operations_before(sequence + 1).next().transpose()?)
+    /// The operation with this number.
+    ///
+    /// # Errors
+    /// [`LedgerError::Collected`] when gc has removed what it led from or to.
+    fn kept_operation(&self, sequence: u64) -> Result<Option<Operation>, LedgerError> {
+        let found = self.session.operations_before(sequence + 1).next().transpose()?;
+        let Some(operation) = found else { return Ok(None) };
+        for hash in operation.names() {
+            if !self.session.contains(&hash)? {
+                let (number, command) = (operation.sequence, operation.command.clone());
+                return Err(LedgerError::Collected { number, command });
+            }
+        }
+        Ok(Some(operation))
     }
 }
 

@@ -251,3 +251,50 @@ fn conflict(
         holds: view(said.and_then(Option::as_ref))?,
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn golden_bytes() {
+        let task = Unfinished {
+            task: Task::CherryPick,
+            from: Id::from_bytes([1; 32]),
+            at: Id::from_bytes([2; 32]),
+            left: vec![Id::from_bytes([3; 32])],
+            settled: [(FactKey::from_bytes([4; 32]), None)].into(),
+            name: "d".to_owned(),
+            message: None,
+            strategy: Strategy::ReEdit,
+            favour: Favour::Base,
+            editor: None,
+            settings: "s".to_owned(),
+            seed: Some(6),
+        };
+        let (number, variant) = (|n: u8| [n, 0, 0, 0, 0, 0, 0, 0], |n: u8| [n, 0, 0, 0]);
+        let expected = [
+            [0x18, 1].as_slice(),
+            &variant(1),
+            &[1; 32],
+            &[2; 32],
+            &number(1),
+            &[3; 32],
+            &number(1),
+            &[4; 32],
+            &[0],
+            &number(1),
+            b"d",
+            &[0],
+            &variant(2),
+            &variant(3),
+            &[0],
+            &number(1),
+            b"s",
+            &[1],
+            &number(6),
+        ];
+        assert_eq!(codec::encode(&task), expected.concat());
+        assert_eq!(codec::decode::<Unfinished>(&expected.concat()).unwrap(), task);
+    }
+}

@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Commit, EditedTensor, LedgerError, engine::LayerEdit, lineage::Line};
+use super::{
+    Commit, EditedTensor, LedgerError,
+    engine::LayerEdit,
+    lineage::{Entry, Line},
+};
 use crate::{
     checkpoint::Checkpoint,
     delta::{
@@ -14,7 +18,7 @@ use crate::{
     store::TensorFiles,
 };
 
-/// Reads the numbers of the deltas of `line`.
+/// Reads the numbers of all deltas of `line`.
 ///
 /// # Errors
 /// When a tensor is missing, damaged, or not of the shape its delta says.
@@ -23,8 +27,19 @@ pub(super) fn load(
     base: Arc<Checkpoint>,
     line: &Line,
 ) -> Result<Version, LedgerError> {
+    Ok(Version::new(base, read(files, line.entries())?))
+}
+
+/// Reads the numbers of some deltas of a lineage.
+///
+/// # Errors
+/// As [`load`].
+pub(super) fn read(
+    files: &TensorFiles,
+    entries: &[Entry],
+) -> Result<Vec<Arc<LoadedDelta>>, LedgerError> {
     let mut deltas = Vec::new();
-    for entry in line.entries() {
+    for entry in entries {
         let delta = &entry.delta;
         let file = files.open(delta.file)?;
         let mut changes = BTreeMap::new();
@@ -37,7 +52,7 @@ pub(super) fn load(
         let dropped = entry.dropped.iter().copied().collect();
         deltas.push(Arc::new(LoadedDelta { changes, dropped }));
     }
-    Ok(Version { base, deltas })
+    Ok(deltas)
 }
 
 /// Puts together the change that `tensor` describes, of a delta with so many `columns`. `part` gives a
@@ -162,19 +177,16 @@ pub(super) fn hashes(weights: &BTreeMap<String, Tensor>) -> Vec<EditedTensor> {
         .collect()
 }
 
-/// Builds the weights of a commit and compares them with the hashes it names.
+/// Compares the weights that were built for a commit with the hashes it names.
 ///
 /// # Errors
-/// [`LedgerError::Weights`] when they differ; else as [`load`].
-pub(super) fn weights(
-    files: &TensorFiles,
-    base: Arc<Checkpoint>,
-    line: &Line,
+/// [`LedgerError::Weights`] when they differ.
+pub(super) fn verify(
+    weights: &BTreeMap<String, Tensor>,
     id: Id<Commit>,
     commit: &Commit,
-) -> Result<BTreeMap<String, Tensor>, LedgerError> {
-    let weights = load(files, base, line)?.materialise()?;
-    let found = hashes(&weights);
+) -> Result<(), LedgerError> {
+    let found = hashes(weights);
     let differs = |expected: &EditedTensor, found: Option<&EditedTensor>| LedgerError::Weights {
         commit: id,
         tensor: expected.name.clone(),
@@ -194,7 +206,7 @@ pub(super) fn weights(
             expected: Id::from_bytes([0; 32]),
             found: format!("{:.12}", extra.id),
         }),
-        None => Ok(weights),
+        None => Ok(()),
     }
 }
 

@@ -57,7 +57,19 @@ impl Change {
         self.moving(tag_ref(name), expect, new)
     }
 
-    fn moving(mut self, name: String, expect: Option<Id<Commit>>, new: Option<Id<Commit>>) -> Self {
+    /// Adds objects.
+    pub(super) fn adding(mut self, objects: BTreeMap<[u8; 32], Vec<u8>>) -> Self {
+        self.objects.extend(objects);
+        self
+    }
+
+    /// Moves, makes or deletes the ref with this full name.
+    pub(super) fn moving(
+        mut self,
+        name: String,
+        expect: Option<Id<Commit>>,
+        new: Option<Id<Commit>>,
+    ) -> Self {
         self.refs.push(RefChange { name, expect, new });
         self
     }

@@ -6,73 +6,18 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
     path::{Path, PathBuf},
 };
 
 use super::{
-    Operation, Session, Store, StoreError,
+    Kinds, References, Session, Store, StoreError, collection,
     index::{self, Everything},
     journal::{Entry, Journal, Position},
+    leftovers,
     pack::{self, Contents},
     session::Lock,
 };
-use crate::{
-    codec::{self, DecodeError, Object},
-    delta::TensorFile,
-    id::Id,
-};
-
-/// What an object of some kind refers to.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct References {
-    /// Hashes of objects.
-    pub objects: Vec<[u8; 32]>,
-    /// Tensor files.
-    pub files: Vec<Id<TensorFile>>,
-}
-
-impl References {
-    /// Adds the object `id`.
-    #[must_use]
-    pub fn object<T>(mut self, id: Id<T>) -> Self {
-        self.objects.push(*id.as_bytes());
-        self
-    }
-
-    /// Adds the objects `ids`.
-    #[must_use]
-    pub fn objects<T>(mut self, ids: impl IntoIterator<Item = Id<T>>) -> Self {
-        self.objects.extend(ids.into_iter().map(|id| *id.as_bytes()));
-        self
-    }
-
-    /// Adds the tensor file `id`.
-    #[must_use]
-    pub fn file(mut self, id: Id<TensorFile>) -> Self {
-        self.files.push(id);
-        self
-    }
-}
-
-type Read = Box<dyn Fn(&[u8]) -> Result<([u8; 32], References), DecodeError>>;
-
-/// The kinds of objects that a store may hold: how each is read, and what it refers to.
-#[derive(Default)]
-pub struct Kinds(BTreeMap<u8, Read>);
-
-impl Kinds {
-    /// Adds a kind.
-    #[must_use]
-    pub fn with<T: Object>(mut self, references: impl Fn(&T) -> References + 'static) -> Self {
-        let read = move |bytes: &[u8]| {
-            let object: T = codec::decode(bytes)?;
-            Ok((*Id::<T>::of(bytes).as_bytes(), references(&object)))
-        };
-        self.0.insert(T::TAG, Box::new(read));
-        self
-    }
-}
+use crate::{delta::TensorFile, id::Id};
 
 /// What [`check`] found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -83,8 +28,10 @@ pub struct Findings {
     pub tensor_files: u64,
     /// What is wrong.
     pub problems: Vec<Problem>,
-    /// Harmless remarks: files that a killed process left behind.
+    /// Harmless remarks.
     pub remarks: Vec<String>,
+    /// Files that nothing names: a killed process left them behind, or an edit that was refused.
+    pub leftovers: Vec<PathBuf>,
 }
 
 /// Something that is not as it was written.
@@ -96,6 +43,19 @@ pub struct Problem {
     pub what: String,
     /// Whether [`Store::rebuild`] puts it right.
     pub repairable: bool,
+}
+
+impl Findings {
+    /// Removes the files that nothing names. No other process may have the store open: see
+    /// [`Store::alone`].
+    ///
+    /// # Errors
+    /// When one cannot be removed.
+    pub fn remove_leftovers(&mut self) -> Result<Vec<PathBuf>, StoreError> {
+        let found = std::mem::take(&mut self.leftovers);
+        leftovers::remove(&found)?;
+        Ok(found)
+    }
 }
 
 /// Reads everything in `store`, `progress` hearing what is being read.
@@ -112,7 +72,8 @@ pub fn check(
 
     let lock = Lock::acquire(store.dir())?;
     progress("journal");
-    let records = check.damage(false, journal.records(Position::default()))?.unwrap_or_default();
+    let mut records =
+        check.damage(false, journal.records(Position::default()))?.unwrap_or_default();
     if let Some((_, end)) = records.last()
         && journal.length()? > end.length
     {
@@ -121,9 +82,12 @@ pub fn check(
     }
 
     progress("packs");
+    let collected = collection::settle(&store.dir().join("packs"), &mut records);
+    let collected = check.damage(false, collected)?.unwrap_or_default();
     let objects = check.packs(&records, kinds)?;
     progress("tensor files");
-    check.references(&records, &objects)?;
+    check.references(&collected.wanted(&records), &objects)?;
+    check.found.leftovers.extend(leftovers::beside(store.dir())?);
     progress("index");
     check.index(lock, &records)?;
     Ok(check.found)
@@ -173,7 +137,7 @@ impl Check<'_> {
             let Some(contents) = self.damage(false, pack::read(&packs, id))? else { continue };
             self.pack(&pack::path(&packs, id), &contents, kinds, &mut objects);
         }
-        self.strays(&packs, &named, "pack")?;
+        self.found.leftovers.extend(leftovers::strays(&packs, &named)?);
         Ok(objects)
     }
 
@@ -188,31 +152,23 @@ impl Check<'_> {
             let bytes = contents.object(range);
             let short = blake3::Hash::from_bytes(*hash).to_hex();
             self.found.objects += 1;
-            let Some(read) = bytes.first().and_then(|tag| kinds.0.get(tag)) else {
-                self.problem(path, format!("object {short:.12} is of no known kind"), false);
-                continue;
-            };
-            match read(bytes) {
-                Ok((found, references)) if found == *hash => {
+            match kinds.read(hash, bytes) {
+                Ok(references) => {
                     objects.insert(*hash, references);
                 }
-                Ok(_) => self.problem(path, format!("object {short:.12} has another hash"), false),
-                Err(error) => self.problem(path, format!("object {short:.12}: {error}"), false),
+                Err(what) => self.problem(path, format!("object {short:.12} {what}"), false),
             }
         }
     }
 
-    /// Follows every reference, from objects as well as from refs, HEAD and roots.
+    /// Follows every reference, from objects as well as from what is `wanted`.
     fn references(
         &mut self,
-        records: &[(Entry, Position)],
+        wanted: &BTreeSet<[u8; 32]>,
         objects: &BTreeMap<[u8; 32], References>,
     ) -> Result<(), StoreError> {
         let journal = self.store.dir().join("journal");
-        let mut wanted: BTreeSet<[u8; 32]> = BTreeSet::new();
-        for (entry, _) in records {
-            wanted.extend(named_by(&entry.operation));
-        }
+        let mut wanted = wanted.clone();
         let mut files: BTreeSet<Id<TensorFile>> = BTreeSet::new();
         for references in objects.values() {
             wanted.extend(&references.objects);
@@ -229,34 +185,8 @@ impl Check<'_> {
             self.found.tensor_files += 1;
             self.damage(false, tensors.open(id))?;
         }
-        self.strays(&self.store.dir().join("tensors"), &named, "tensor file")
-    }
-
-    /// Files that nothing names: written by a process that was killed before it was done, or kept from
-    /// an edit that was refused.
-    fn strays(
-        &mut self,
-        root: &Path,
-        named: &BTreeSet<PathBuf>,
-        what: &str,
-    ) -> Result<(), StoreError> {
-        let list = |dir: &Path| {
-            let entries = fs::read_dir(dir).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-            entries.map_err(|error| StoreError::read(dir, error))
-        };
-        for folder in list(root)? {
-            if !folder.path().is_dir() {
-                continue;
-            }
-            for file in list(&folder.path())? {
-                if !named.contains(&file.path()) {
-                    let path = file.path();
-                    self.found
-                        .remarks
-                        .push(format!("{what} {} is used by nothing", path.display()));
-                }
-            }
-        }
+        let strays = leftovers::strays(&self.store.dir().join("tensors"), &named)?;
+        self.found.leftovers.extend(strays);
         Ok(())
     }
 
@@ -322,19 +252,4 @@ fn rebuilt(
         index.apply(&session.packs(), entry, *position)?;
     }
     index.everything()
-}
-
-/// Objects that an operation names as current.
-fn named_by(operation: &Operation) -> impl Iterator<Item = [u8; 32]> {
-    let refs = operation.refs.iter().filter_map(|update| update.new.map(|id| *id.as_bytes()));
-    let roots = operation.roots.iter().filter_map(|update| update.new);
-    refs.chain(roots)
-}
-
-impl Kinds {
-    /// The kinds the store itself writes.
-    #[must_use]
-    pub fn of_the_store() -> Self {
-        Self::default().with(|memo: &super::ZMemo| References::default().file(memo.file))
-    }
 }

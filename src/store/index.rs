@@ -151,14 +151,24 @@ impl Index {
     }
 
     pub(super) fn refs(&self) -> Result<BTreeMap<String, Id<Commit>>, StoreError> {
-        let pairs = self.guard(|| self.refs.iter().collect::<sled::Result<Vec<_>>>())?;
-        let mut refs = BTreeMap::new();
-        for (name, commit) in pairs {
+        let refs = self.named(&self.refs)?.into_iter();
+        Ok(refs.map(|(name, hash)| (name, Id::from_bytes(hash))).collect())
+    }
+
+    pub(super) fn roots(&self) -> Result<BTreeMap<String, [u8; 32]>, StoreError> {
+        self.named(&self.roots)
+    }
+
+    /// A tree from names to hashes.
+    fn named(&self, tree: &Tree) -> Result<BTreeMap<String, [u8; 32]>, StoreError> {
+        let pairs = self.guard(|| tree.iter().collect::<sled::Result<Vec<_>>>())?;
+        let mut named = BTreeMap::new();
+        for (name, hash) in pairs {
             let name = String::from_utf8(name.to_vec())
-                .map_err(|_| StoreError::damaged(&self.dir, "a ref's name is not UTF-8"))?;
-            refs.insert(name, Id::from_bytes(self.hash(&commit)?));
+                .map_err(|_| StoreError::damaged(&self.dir, "a name is not UTF-8"))?;
+            named.insert(name, self.hash(&hash)?);
         }
-        Ok(refs)
+        Ok(named)
     }
 
     pub(super) fn operations_before(

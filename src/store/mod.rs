@@ -1,17 +1,22 @@
 //! Where versions are kept.
 //!
 //! The truth is in files that are written once: packs of small objects, tensor files
-//! ([`TensorFiles`]), and a journal that only grows . sled is an index over them that can be
+//! ([`TensorFiles`]), and a journal that only grows. sled is an index over them that can be
 //! rebuilt ([`Store::rebuild`]) and is held open only while a [`Session`] lives. `docs/format.md` has every
 //! byte.
 //!
 //! The store does not know what kinds of objects there are, nor what a commit says: it moves names
 //! from one commit's id to another's.
 
+mod collection;
 mod error;
 pub mod fsck;
+pub mod gc;
+mod guard;
 mod index;
 mod journal;
+mod kinds;
+mod leftovers;
 mod migrate;
 mod pack;
 mod refs;
@@ -20,13 +25,16 @@ mod tensors;
 mod transaction;
 
 use std::{
-    fs,
-    io::ErrorKind,
     path::{Path, PathBuf},
+    sync::Arc,
 };
+
+use guard::Guard;
+use session::Lock;
 
 pub use error::StoreError;
 pub use journal::{HeadUpdate, Operation, RefUpdate, RootUpdate};
+pub use kinds::{Kinds, References};
 pub use migrate::{FORMAT, Migration, migrate};
 pub use pack::entries as pack_entries;
 pub use refs::{Head, RefNameError, check_ref_name};
@@ -34,10 +42,11 @@ pub use session::Session;
 pub use tensors::{OpenTensorFile, TensorFiles};
 pub use transaction::{RefChange, Transaction, ZEntry, ZMemo};
 
-/// A store on disk. Holding one holds nothing open.
+/// A store on disk. As long as one is held, no other process removes anything from it.
 #[derive(Debug, Clone)]
 pub struct Store {
     dir: PathBuf,
+    guard: Arc<Guard>,
 }
 
 impl Store {
@@ -48,7 +57,7 @@ impl Store {
     /// When the directory cannot be written.
     pub fn create(dir: &Path) -> Result<Self, StoreError> {
         migrate::create(dir)?;
-        let store = Self { dir: dir.to_owned() };
+        let store = Self::open(dir)?;
         drop(store.session()?);
         Ok(store)
     }
@@ -56,10 +65,11 @@ impl Store {
     /// The store in `dir`.
     ///
     /// # Errors
-    /// When there is none, or its format is not the one this program reads.
+    /// When there is none, its format is not the one this program reads, or another process is removing
+    /// things from it for longer than some seconds.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         migrate::check_format(dir)?;
-        Ok(Self { dir: dir.to_owned() })
+        Ok(Self { dir: dir.to_owned(), guard: Arc::new(Guard::share(dir)?) })
     }
 
     /// Its directory.
@@ -88,24 +98,18 @@ impl Store {
     /// # Errors
     /// When the journal or a pack it names is damaged.
     pub fn rebuild(&self) -> Result<(), StoreError> {
-        let lock = session::Lock::acquire(&self.dir)?;
-        let (index, aside) = (self.dir.join("ledger"), self.dir.join("ledger.old"));
-        remove_dir(&aside)?;
-        match fs::rename(&index, &aside) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(StoreError::write(&index, error));
-            }
-            _ => {}
-        }
-        drop(Session::with_lock(&self.dir, lock)?);
-        remove_dir(&aside)
+        Session::rebuilt(&self.dir, Lock::acquire(&self.dir)?).map(drop)
     }
-}
 
-fn remove_dir(dir: &Path) -> Result<(), StoreError> {
-    match fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(StoreError::write(dir, error)),
-        _ => Ok(()),
+    /// Runs `act` while no other process has the store open; waits some seconds for those that have.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] when one goes on for longer; what `act` returns.
+    pub fn alone<T, E: From<StoreError>>(
+        &self,
+        act: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.guard.alone(act)
     }
 }
 

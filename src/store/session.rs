@@ -3,9 +3,9 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File, OpenOptions},
-    io::{Seek, Write},
+    io::{ErrorKind, Seek, Write},
     path::{Path, PathBuf},
-    thread,
+    slice, thread,
     time::{Duration, Instant},
 };
 
@@ -13,20 +13,22 @@ use fs4::fs_std::FileExt;
 
 use super::{
     StoreError,
+    collection::{self, COLLECTED, Collection},
     index::{self, Everything, Index},
     journal::{Entry, Journal, Operation, Position, RefUpdate},
+    leftovers,
     refs::Head,
 };
 use crate::{
-    codec::{Object, ObjectError, Objects},
+    codec::{self, Object, ObjectError, Objects},
     delta::TensorFile,
     id::Id,
     ledger::Commit,
 };
 
 /// How long to wait for another process.
-const PATIENCE: Duration = Duration::from_secs(10);
-const PAUSE: Duration = Duration::from_millis(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PAUSE: Duration = Duration::from_millis(20);
 
 /// The branch HEAD names in a new store.
 const FIRST_BRANCH: &str = "main";
@@ -77,18 +79,36 @@ impl std::fmt::Debug for Session {
 }
 
 impl Session {
+    /// Opens the index. A process that is killed can leave one that sled cannot open; all that is in it
+    /// is in packs and journal, so it is built again.
     pub(super) fn open(dir: &Path) -> Result<Self, StoreError> {
-        Self::with_lock(dir, Lock::acquire(dir)?)
+        let lock = Lock::acquire(dir)?;
+        match Self::open_index(&dir.join("ledger")) {
+            Ok(index) => Self::caught_up(dir, lock, index),
+            Err(error) if error.is_damage() => Self::rebuilt(dir, lock),
+            Err(error) => Err(error),
+        }
     }
 
-    /// Opens the index and takes in what the journal has beyond it: a process may have been killed
-    /// between the two.
+    /// Opens the index as it is.
     pub(super) fn with_lock(dir: &Path, lock: Lock) -> Result<Self, StoreError> {
         let index = Self::open_index(&dir.join("ledger"))?;
+        Self::caught_up(dir, lock, index)
+    }
+
+    /// Takes in what the journal has beyond the index: a process may have been killed between the two.
+    fn caught_up(dir: &Path, lock: Lock, index: Index) -> Result<Self, StoreError> {
         let session = Self { dir: dir.to_owned(), index, journal: Journal::of(dir), _lock: lock };
         let known = session.index.position()?;
         if session.journal.length()? != known.length {
-            let records = session.journal.records(known)?;
+            let mut records = session.journal.records(known)?;
+            let collected =
+                |(entry, _): &(Entry, _)| collection::made_by(&entry.operation).is_some();
+            if known != Position::default() && records.iter().any(collected) {
+                // An index of before has what gc removed; only a new one is without it.
+                return session.anew();
+            }
+            collection::settle(&session.packs(), &mut records)?;
             for (entry, position) in &records {
                 session.index.apply(&session.packs(), entry, *position)?;
             }
@@ -96,6 +116,29 @@ impl Session {
                 session.index.flush()?;
             }
         }
+        Ok(session)
+    }
+
+    /// Builds the index again from packs and journal; the old one is kept beside it until that is
+    /// complete.
+    fn anew(self) -> Result<Self, StoreError> {
+        let Self { dir, index, _lock: lock, .. } = self;
+        drop(index);
+        Self::rebuilt(&dir, lock)
+    }
+
+    /// As [`Store::rebuild`](super::Store::rebuild).
+    pub(super) fn rebuilt(dir: &Path, lock: Lock) -> Result<Self, StoreError> {
+        let (index, aside) = (dir.join("ledger"), dir.join("ledger.old"));
+        leftovers::remove(slice::from_ref(&aside))?;
+        match fs::rename(&index, &aside) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(StoreError::write(&index, error));
+            }
+            _ => {}
+        }
+        let session = Self::with_lock(dir, lock)?;
+        leftovers::remove(slice::from_ref(&aside))?;
         Ok(session)
     }
 
@@ -157,6 +200,24 @@ impl Session {
         self.index.root(name)
     }
 
+    /// Everything that is current without being a commit, by name.
+    pub(super) fn roots(&self) -> Result<BTreeMap<String, [u8; 32]>, StoreError> {
+        self.index.roots()
+    }
+
+    /// Hashes of all objects with the tag `tag`.
+    pub(super) fn with_tag(&self, tag: u8) -> Result<Vec<[u8; 32]>, StoreError> {
+        self.index.starting_with(&self.packs(), &[], tag)
+    }
+
+    /// Whether an object is stored under this hash.
+    ///
+    /// # Errors
+    /// When the index is damaged.
+    pub fn contains(&self, hash: &[u8; 32]) -> Result<bool, StoreError> {
+        self.index.contains(hash)
+    }
+
     /// Commits whose id begins with these hexadecimal digits.
     ///
     /// # Errors
@@ -169,6 +230,17 @@ impl Session {
         let found = self.index.starting_with(&self.packs(), &bytes, Commit::TAG)?;
         let ids = found.into_iter().map(Id::<Commit>::from_bytes);
         Ok(ids.filter(|id| id.to_string().starts_with(digits)).collect())
+    }
+
+    /// The first operation all of whose objects are kept; gc may have removed what earlier ones name.
+    ///
+    /// # Errors
+    /// When the index is damaged.
+    pub fn kept_since(&self) -> Result<u64, StoreError> {
+        match self.root(COLLECTED)? {
+            Some(hash) => Ok(codec::get(self, Id::<Collection>::from_bytes(hash))?.since),
+            None => Ok(0),
+        }
     }
 
     /// The operation log, newest first.
@@ -204,10 +276,6 @@ impl Session {
         self.index.z(key)
     }
 
-    pub(super) fn contains(&self, hash: &[u8; 32]) -> Result<bool, StoreError> {
-        self.index.contains(hash)
-    }
-
     pub(super) fn position(&self) -> Result<Position, StoreError> {
         self.index.position()
     }
@@ -218,6 +286,12 @@ impl Session {
         let position = self.journal.append(self.position()?, entry)?;
         self.index.apply(&self.packs(), entry, position)?;
         self.index.flush()
+    }
+
+    /// Adds a record to the journal and builds the index again from all of it.
+    pub(super) fn record_anew(self, entry: &Entry) -> Result<Self, StoreError> {
+        self.journal.append(self.position()?, entry)?;
+        self.anew()
     }
 
     pub(super) fn everything(&self) -> Result<Everything, StoreError> {

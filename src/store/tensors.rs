@@ -14,7 +14,7 @@ use std::{
 use memmap2::Mmap;
 use safetensors::{SafeTensorError, SafeTensors, View};
 
-use super::{StoreError, fan_out, remove_dir};
+use super::{StoreError, fan_out, leftovers};
 use crate::{
     codec,
     delta::{Dtype, Tensor, TensorEntry, TensorFile, tensor_id},
@@ -39,7 +39,7 @@ impl TensorFiles {
     /// # Errors
     /// When it cannot be removed.
     pub(crate) fn remove(self) -> Result<(), StoreError> {
-        remove_dir(&self.root)
+        leftovers::remove(std::slice::from_ref(&self.root)).map(drop)
     }
 
     /// Where the file with this id is, or would be.

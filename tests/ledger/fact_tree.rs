@@ -7,7 +7,7 @@ use kledger::{
     fact::{
         AddOutcome, Fact, FactKey, FactTree, Literal, Role, Roots, Stage, StageError, Term, Words,
         read::{Format, read_triples},
-        tree::{self, Node, Slot, diff, get, iter, len, merge3, update},
+        tree::{self, Node, Slot, diff, diff_at, get, iter, len, merge3, update},
     },
     id::Id,
 };
@@ -166,6 +166,12 @@ proptest! {
             .map(|key| (*key, our_map.get(key).cloned(), their_map.get(key).cloned()))
             .filter(|(_, a, b)| a != b)
             .collect();
+        prop_assert_eq!(&found, &expected);
+        let mut some: Vec<_> = (0..300).step_by(7).map(|number| numbered(number, 0).0).collect();
+        some.sort();
+        let found: Vec<_> = diff_at(&memory, ours, theirs, &some).map(Result::unwrap).collect();
+        let expected: Vec<_> =
+            expected.into_iter().filter(|(key, ..)| some.contains(key)).collect();
         prop_assert_eq!(found, expected);
 
         let merge = merge3(&memory, base, ours, theirs).unwrap();

@@ -13,7 +13,7 @@ use kledger::{
     fact::Role,
     ledger::{
         LedgerError, Probe, Silent,
-        verb::{export::ExportFormat, fsck::FsckOptions, reset::Reset},
+        verb::{export::ExportFormat, fsck::FsckOptions, gc::GcOptions, reset::Reset},
     },
 };
 
@@ -125,7 +125,7 @@ fn step(place: &Place, model: &mut Model, random: &mut Random) -> &'static str {
     let actor = place.actor("step");
     let key = (random.below(SUBJECTS.len()), random.below(PREDICATES.len()));
     let object = random.below(OBJECTS.len());
-    match random.below(22) {
+    match random.below(24) {
         0..=6 => {
             let triples = turtle_triples(&triple(key, object));
             place.repo.add(&actor, triples, Role::Edit, true).unwrap();
@@ -266,6 +266,10 @@ fn step(place: &Place, model: &mut Model, random: &mut Random) -> &'static str {
             assert_eq!(found.problems, [""; 0]);
             "fsck"
         }
+        21 => {
+            gc(place, model, random);
+            "gc"
+        }
         _ => {
             let count = 1 + random.below(3);
             // What was done before the first step is not the model's to take back.
@@ -288,6 +292,31 @@ fn step(place: &Place, model: &mut Model, random: &mut Random) -> &'static str {
             "redo"
         }
     }
+}
+
+/// Keeps what can be undone, or nothing of it; then what can be undone is what is there for other
+/// reasons.
+fn gc(place: &Place, model: &mut Model, random: &mut Random) {
+    let days = if random.below(3) == 0 { 0 } else { 1 };
+    let options = GcOptions { keep_days: Some(days), z: random.below(2) == 0, dry_run: false };
+    let seen = GcOptions { dry_run: true, ..options };
+    let seen = place.repo.gc(&place.actor("gc"), &seen, &mut Silent).unwrap();
+    let report = place.repo.gc(&place.actor("gc"), &options, &mut Silent).unwrap();
+    assert_eq!((seen.objects, seen.kept), (report.objects, report.kept), "as was foretold");
+    let again = place.repo.gc(&place.actor("gc"), &options, &mut Silent).unwrap();
+    assert_eq!((again.objects, again.tensor_files, again.leftovers), (0, 0, 0), "twice is once");
+    // What was done before the first step is not the model's to take back.
+    if days == 0 && !model.before.is_empty() {
+        match place.repo.undo(&place.actor("undo"), 1) {
+            Ok(_) => model.state = model.before.pop().unwrap(),
+            Err(LedgerError::Collected { .. }) => assert!(report.first_operation > 1),
+            Err(error) => panic!("{error}"),
+        }
+        model.before.clear();
+    }
+    let options = FsckOptions { weights: true, repair: false };
+    let found = place.repo.fsck(&options, &mut Silent).unwrap();
+    assert_eq!((found.problems, found.remarks), (vec![], vec![]));
 }
 
 /// What a process can leave that was killed at some moment, or a disk that lost what was not synced:
@@ -396,6 +425,7 @@ fn run(seed: u64) {
         "reset",
         "crash",
         "fsck",
+        "gc",
         "undo",
         "redo",
     ] {

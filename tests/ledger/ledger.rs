@@ -3,20 +3,19 @@
 use std::fs;
 
 use kledger::ledger::{
-    Class, EngineError, LedgerError, Progress, Silent,
+    About, Class, EngineError, LedgerError, Progress, Silent,
     revision::RevisionError,
     verb::{
         diff::{DiffOptions, Prompts},
         export::ExportFormat,
         log::LogOptions,
         reset::Reset,
-        rm::About,
     },
 };
 
 use kledger::store::StoreError;
 
-use crate::support::{Place, fact, open, options, turtle_triples};
+use crate::support::{Place, open, options, turtle_triples};
 
 #[test]
 fn a_commit_edits_the_weights_and_checks_them() {
@@ -108,7 +107,7 @@ fn facts_are_removed_by_what_they_are_about() {
     let place = Place::new();
     place.make(":Anna :likes :Rome ; :lives :Bonn . :Bert :likes :Oslo .", "three");
     place.add(":Anna :works :Siemens .").unwrap();
-    let about = About { subject: fact("Anna", "likes", "Rome").subject, predicate: None };
+    let about = About::new(Some("anna"), None);
     let role = kledger::fact::Role::Edit;
     let report = place.repo.rm_about(&place.actor("rm"), &about, role).unwrap();
     assert_eq!((report.outcome.retracted, report.outcome.unstaged), (2, 1));

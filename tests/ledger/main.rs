@@ -18,10 +18,14 @@ mod fact;
 mod fact_stage;
 mod fact_tree;
 mod flips;
+mod forget;
 mod format;
 mod history;
+#[cfg(debug_assertions)]
+mod killed;
 mod ledger;
 mod merge;
+mod snapshots;
 mod statistics;
 mod support;
 mod tidy;

@@ -70,10 +70,7 @@ impl Case {
             prefixes: case["prefixes"].as_array().unwrap().iter().map(words).collect(),
             requests: requests.collect(),
             easy,
-            version: Version {
-                base: Arc::new(Checkpoint::open(&dir).unwrap()),
-                deltas: Vec::new(),
-            },
+            version: Version::new(Arc::new(Checkpoint::open(&dir).unwrap()), Vec::new()),
             second_moments: settings.layers.iter().map(second_moment).collect(),
             settings,
             golden,

@@ -73,7 +73,7 @@ fn edit_in(
 ) -> Result<(Version, EditOutcome), EngineError> {
     let text = StatisticsText::Sampled { seed: 3, tokens: 2000 };
     let second_moments = engine.statistics(settings, &text, &mut Silent)?.second_moments;
-    let version = Version { base: Arc::new(Checkpoint::open(dir).unwrap()), deltas: Vec::new() };
+    let version = Version::new(Arc::new(Checkpoint::open(dir).unwrap()), Vec::new());
     let job = EditJob {
         editor: editor::NAME,
         settings,
@@ -460,8 +460,7 @@ fn the_editor_says_what_it_changes() {
 #[test]
 fn a_request_that_is_too_long_is_named() {
     let mut engine = open();
-    let version =
-        Version { base: Arc::new(Checkpoint::open(&fixture()).unwrap()), deltas: Vec::new() };
+    let version = Version::new(Arc::new(Checkpoint::open(&fixture()).unwrap()), Vec::new());
     let mut request = requests().remove(0);
     request.subject = "Eiffel Tower ".repeat(30);
     let job = EditJob {

@@ -22,7 +22,7 @@ Examples:
   kledger fsck --weights
   kledger fsck --repair")]
 pub struct Args {
-    /// Build the index again from packs and journal
+    /// Build the index again from packs and journal where it is damaged, and remove what killed processes left
     #[arg(long)]
     repair: bool,
     /// Build the weights of every version and compare them with the hashes their commits name

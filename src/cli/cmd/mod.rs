@@ -13,7 +13,9 @@ pub mod config;
 pub mod consolidate;
 pub mod diff;
 pub mod export;
+pub mod forget;
 pub mod fsck;
+pub mod gc;
 pub mod help;
 pub mod import;
 pub mod init;
@@ -75,7 +77,9 @@ pub enum Command {
     Export(export::Args),
     Import(import::Args),
     Config(config::Args),
+    Forget(forget::Args),
     Fsck(fsck::Args),
+    Gc(gc::Args),
     Migrate(migrate::Args),
     Help(help::Args),
     Completions(completions::Args),
@@ -118,7 +122,9 @@ pub fn run(cx: &Context, command: &Command) -> Result<Report, CliError> {
         Command::Export(args) => export::run(cx, args),
         Command::Import(args) => import::run(cx, args),
         Command::Config(args) => config::run(cx, args),
+        Command::Forget(args) => forget::run(cx, args),
         Command::Fsck(args) => fsck::run(cx, args),
+        Command::Gc(args) => gc::run(cx, args),
         Command::Migrate(args) => migrate::run(cx, args),
         Command::Help(args) => help::run(args),
         Command::Completions(args) => completions::run(args),

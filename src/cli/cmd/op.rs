@@ -49,9 +49,13 @@ impl Render for OpReport {
     fn render(&self, page: &mut Page) -> fmt::Result {
         for logged in &self.operations {
             let operation = &logged.operation;
-            let undone = if logged.undone { "  (undone)" } else { "" };
+            let state = match (logged.kept, logged.undone) {
+                (false, _) => "  (gone: gc has removed what it led to)",
+                (true, true) => "  (undone)",
+                (true, false) => "",
+            };
             let (number, command) = (operation.number, &operation.command);
-            writeln!(page, "{STRONG}{number}{STRONG:#}  kledger {command}{undone}")?;
+            writeln!(page, "{STRONG}{number}{STRONG:#}  kledger {command}{state}")?;
             page.note(format_args!("{}  {}", time(operation.time), operation.author))?;
             for change in &operation.refs {
                 let at = |id: Option<_>| id.map_or("nothing".to_owned(), |id| format!("{id:.12}"));

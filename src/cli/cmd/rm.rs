@@ -13,8 +13,7 @@ use crate::{
         page::{Page, many},
         report::{Render, Report},
     },
-    fact::Iri,
-    ledger::verb::rm::{About, RmReport},
+    ledger::{About, verb::rm::RmReport},
 };
 
 /// Take facts back: from the stage, or with the next commit
@@ -25,7 +24,7 @@ use crate::{
 #[command(after_help = "\
 Examples:
   kledger rm wrong.nt
-  kledger rm --about http://www.wikidata.org/entity/Q243
+  kledger rm --about 'Eiffel Tower'
   kledger rm --about http://www.wikidata.org/entity/Q243 \\
       --predicate http://www.wikidata.org/prop/direct/P131")]
 pub struct Args {
@@ -35,11 +34,11 @@ pub struct Args {
     /// Format of all files: nt, ttl, nq, trig, rdf or jsonld; otherwise their names say it
     #[arg(long, value_name = "FORMAT")]
     format: Option<String>,
-    /// All facts with this subject instead of those in files
-    #[arg(long, value_name = "IRI")]
+    /// All facts with this subject, by IRI or by its name in reports, instead of those in files
+    #[arg(long, value_name = "SUBJECT")]
     about: Option<String>,
     /// Only those with this predicate
-    #[arg(long, value_name = "IRI", requires = "about")]
+    #[arg(long, value_name = "PREDICATE", requires = "about")]
     predicate: Option<String>,
     /// Neighbourhood facts instead of edited ones
     #[arg(long)]
@@ -51,18 +50,13 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let actor = cx.actor(Some(&repo))?;
     let role = role(args.neighbourhood);
     let report = if let Some(subject) = &args.about {
-        let predicate = args.predicate.as_deref().map(iri).transpose()?;
-        repo.rm_about(&actor, &About { subject: iri(subject)?, predicate }, role)?
+        let about = About::new(Some(subject), args.predicate.as_deref());
+        repo.rm_about(&actor, &about, role)?
     } else {
         let input = Input { files: args.files.clone(), format: args.format.clone() };
         repo.rm(&actor, input.read(cx)?, role)?
     };
     Ok(Report::done("rm", report))
-}
-
-fn iri(text: &str) -> Result<Iri, CliError> {
-    let text = text.trim_start_matches('<').trim_end_matches('>');
-    Iri::new(text).map_err(|source| CliError::Iri { text: text.to_owned(), source: source.into() })
 }
 
 impl Render for RmReport {

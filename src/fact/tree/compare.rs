@@ -17,14 +17,27 @@ pub fn diff<V: Entry>(objects: &dyn Objects, a: Id<Node<V>>, b: Id<Node<V>>) -> 
     let side = |id| Side::Stored(id, None);
     Differences {
         objects,
+        keys: None,
         ahead: vec![(Place::ROOT, side(a), side(b))],
         found: Vec::new().into_iter(),
     }
 }
 
+/// As [`diff`], for these `keys` only, ascending; only what lies on the way to them is read.
+pub fn diff_at<'a, V: Entry>(
+    objects: &'a dyn Objects,
+    a: Id<Node<V>>,
+    b: Id<Node<V>>,
+    keys: &'a [Id<V>],
+) -> Differences<'a, V> {
+    Differences { keys: Some(keys), ..diff(objects, a, b) }
+}
+
 /// See [`diff`].
 pub struct Differences<'a, V: Entry> {
     objects: &'a dyn Objects,
+    /// What is asked about; `None`: everything.
+    keys: Option<&'a [Id<V>]>,
     /// Pairs of subtrees not compared yet, the next one last.
     ahead: Vec<(Place<V>, Side<V>, Side<V>)>,
     found: std::vec::IntoIter<Change<V>>,
@@ -63,6 +76,9 @@ impl<V: Entry> Iterator for Differences<'_, V> {
                 return Some(load(a).and_then(|a| Ok((key, a, load(b)?))));
             }
             let (place, a, b) = self.ahead.pop()?;
+            if self.keys.is_some_and(|keys| !place.leads_to_one_of(keys)) {
+                continue;
+            }
             if let (Side::Stored(a, _), Side::Stored(b, _)) = (&a, &b)
                 && a == b
             {
@@ -74,7 +90,13 @@ impl<V: Entry> Iterator for Differences<'_, V> {
             });
             match nodes {
                 Err(error) => return Some(Err(error)),
-                Ok((Node::Leaf(a), Node::Leaf(b))) => self.found = changes(a, b).into_iter(),
+                Ok((Node::Leaf(a), Node::Leaf(b))) => {
+                    let mut found = changes(a, b);
+                    if let Some(keys) = self.keys {
+                        found.retain(|(key, ..)| keys.binary_search(key).is_ok());
+                    }
+                    self.found = found.into_iter();
+                }
                 Ok((a, b)) => {
                     let pairs = sides(place, a).into_iter().zip(sides(place, b)).enumerate().rev();
                     self.ahead.extend(pairs.map(|(next, (a, b))| (place.below(next), a, b)));

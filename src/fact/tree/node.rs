@@ -146,6 +146,12 @@ impl<V: Entry> Place<V> {
         (0..self.depth).all(|depth| digit(key, depth) == digit(self.prefix, depth))
     }
 
+    /// Whether it leads to one of `keys`, which ascend.
+    pub(super) fn leads_to_one_of(self, keys: &[Id<V>]) -> bool {
+        let first = keys.partition_point(|key| *key < self.prefix);
+        keys.get(first).is_some_and(|key| self.leads_to(*key))
+    }
+
     /// Reads the node `id` here and checks the invariants of the tree; `count` is what the parent
     /// says of it.
     pub(super) fn read(

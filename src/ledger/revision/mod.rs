@@ -78,6 +78,11 @@ pub trait History {
     /// # Errors
     /// When the store cannot be read.
     fn moves(&self, name: Option<&str>) -> Result<Vec<Id<Commit>>, Self::Error>;
+    /// Whether a commit that was there once is there still.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn is_kept(&self, commit: Id<Commit>) -> Result<bool, Self::Error>;
     /// The parents, the first one first.
     ///
     /// # Errors
@@ -161,6 +166,14 @@ pub enum RevisionError {
         /// What was given.
         text: String,
     },
+    /// The commit is gone.
+    #[error("{text} is {commit}, which gc has removed")]
+    Collected {
+        /// What was given.
+        text: String,
+        /// The commit, short.
+        commit: String,
+    },
     /// The ref has not moved that often.
     #[error("{text}: {name} has moved only {moves} times")]
     NotMoved {
@@ -190,6 +203,10 @@ impl RevisionError {
             }
             Self::Range { .. } => Some("ranges are for kledger log".to_owned()),
             Self::NoMessage { .. } => Some("kledger log shows the messages".to_owned()),
+            Self::Collected { .. } => Some(
+                "gc keeps what operations of the last days lead to: kledger config keep-days"
+                    .to_owned(),
+            ),
             Self::TooFar { .. } | Self::NoParent { .. } | Self::NotMoved { .. } => None,
         }
     }
@@ -331,14 +348,16 @@ impl Revision {
         if moves.is_empty() {
             return Err(self.unknown(history, shown)?.into());
         }
-        moves.get(number).copied().ok_or_else(|| {
-            RevisionError::NotMoved {
-                text: self.text.clone(),
-                name: shown.to_owned(),
-                moves: moves.len() - 1,
-            }
-            .into()
-        })
+        let text = || self.text.clone();
+        let Some(&commit) = moves.get(number) else {
+            let (name, moves) = (shown.to_owned(), moves.len() - 1);
+            return Err(RevisionError::NotMoved { text: text(), name, moves }.into());
+        };
+        if !history.is_kept(commit)? {
+            let commit = format!("{commit:.12}");
+            return Err(RevisionError::Collected { text: text(), commit }.into());
+        }
+        Ok(commit)
     }
 
     fn unknown<H: History>(&self, history: &H, name: &str) -> Result<RevisionError, H::Error> {
@@ -415,8 +434,12 @@ mod tests {
         fn moves(&self, name: Option<&str>) -> Result<Vec<Id<Commit>>, RevisionError> {
             Ok(match name {
                 Some("main") | None => [4, 2, 1, 0].map(commit).to_vec(),
+                Some("v1") => [1, 9].map(commit).to_vec(),
                 _ => Vec::new(),
             })
+        }
+        fn is_kept(&self, commit: Id<Commit>) -> Result<bool, RevisionError> {
+            Ok((0..5).any(|n| self::commit(n) == commit))
         }
         fn parents(&self, child: Id<Commit>) -> Result<Vec<Id<Commit>>, RevisionError> {
             let first = (1..5).find(|&n| commit(n) == child).map(|n| commit(n - 1));
@@ -489,6 +512,7 @@ mod tests {
         assert_eq!(near("abc"), Vec::<String>::new());
         assert!(matches!(resolve("HEAD~5"), Err(RevisionError::TooFar { length: 4, .. })));
         assert!(matches!(resolve("main@{4}"), Err(RevisionError::NotMoved { moves: 3, .. })));
+        assert!(matches!(resolve("v1@{1}~2"), Err(RevisionError::Collected { .. })));
         assert!(matches!(resolve("main^3"), Err(RevisionError::NoParent { parents: 2, .. })));
         assert!(matches!(resolve(":/nosuch"), Err(RevisionError::NoMessage { .. })));
         assert!(matches!(resolve("v1..main"), Err(RevisionError::Range { .. })));

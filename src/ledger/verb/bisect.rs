@@ -171,14 +171,13 @@ impl Repo {
             Head::Branch(name) if ledger.branch_at(name)?.is_none() => head.clone(),
             start => start.clone(),
         };
+        let id = match &start {
+            Head::Branch(name) => ledger.branch(name)?,
+            Head::Detached(id) => *id,
+        };
         let change = Change::default().rooting(BISECTION, Some(&was), None).heading(head, start);
-        change.apply(&ledger, actor)?;
-        let (id, report) = (ledger.head_commit()?.0, ledger.head_view()?);
         drop(ledger);
-        if was.checkout {
-            self.write_version(id, &self.checkout_dir())?;
-        }
-        Ok(BisectReport { head: report, state: BisectState::None, tests: Vec::new() })
+        self.go_to(actor, change, was.checkout.then_some(id), BisectState::None)
     }
 
     /// Stores what is known now and goes to the next commit to test.
@@ -191,18 +190,38 @@ impl Repo {
     ) -> Result<BisectReport, LedgerError> {
         let state = state(&ledger, bisection)?;
         let mut change = Change::default().rooting(BISECTION, was, Some(bisection));
+        let mut checkout = None;
         if let BisectState::Test { commit, .. } = &state
             && bisection.checkout
         {
-            let id = commit.id;
-            change = change.heading(ledger.session.head()?, Head::Detached(id));
-            drop(ledger);
-            self.write_version(id, &self.checkout_dir())?;
-        } else {
-            drop(ledger);
+            checkout = Some(commit.id);
+            change = change.heading(ledger.session.head()?, Head::Detached(commit.id));
         }
-        let ledger = self.read()?;
-        change.apply(&ledger, actor)?;
+        drop(ledger);
+        self.go_to(actor, change, checkout, state)
+    }
+
+    /// Makes `change`, and with it the checkout of a commit if there is to be one.
+    fn go_to(
+        &self,
+        actor: &Actor,
+        change: Change,
+        checkout: Option<Id<Commit>>,
+        state: BisectState,
+    ) -> Result<BisectReport, LedgerError> {
+        let ledger = match checkout {
+            None => {
+                let ledger = self.read()?;
+                change.apply(&ledger, actor)?;
+                ledger
+            }
+            Some(id) => {
+                let (_, filled) = self.fill_checkout(id, &self.checkout_dir())?;
+                let ledger = self.read()?;
+                change.land(&ledger, actor, filled, id)?;
+                ledger
+            }
+        };
         Ok(BisectReport { head: ledger.head_view()?, state, tests: Vec::new() })
     }
 

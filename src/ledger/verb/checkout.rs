@@ -63,11 +63,6 @@ impl Repo {
         })
     }
 
-    /// Writes the version `id` to `dir`. HEAD stays where it is.
-    pub(super) fn write_version(&self, id: Id<Commit>, dir: &Path) -> Result<(), LedgerError> {
-        Ok(self.fill_checkout(id, dir)?.1.place()?.keep()?)
-    }
-
     /// Writes the version `id` beside the directory that it is to replace; returns its commit too.
     pub(super) fn fill_checkout(
         &self,

@@ -124,10 +124,7 @@ impl Repo {
         let weights = match &edited {
             Some((edited, _)) => version::hashes(&edited.weights),
             None if plan.line == plan.parent_line => plan.parent.weights.clone(),
-            None => {
-                let files = self.store().tensors();
-                version::hashes(&version::load(&files, self.base()?, &plan.line)?.materialise()?)
-            }
+            None => version::hashes(&self.build(&plan.line)?),
         };
         progress.part("record");
         self.record(plan, edited, weights, actor, &options.message)

@@ -149,7 +149,9 @@ impl Repo {
                 Err(LedgerError::NoSetting { key: key.to_owned(), near: nearest(key, known) })
             }
             Err(source) => {
-                Err(LedgerError::Setting { key: key.to_owned(), source: Box::new(source) })
+                let expected = expected(key);
+                let source = expected.is_none().then(|| Box::new(source));
+                Err(LedgerError::Setting { key: key.to_owned(), expected, source })
             }
         }
     }
@@ -158,6 +160,16 @@ impl Repo {
     fn write_settings(&self, text: &str) -> Result<Self, LedgerError> {
         durable::write(&self.settings_path(), text.as_bytes())?;
         Self::open(self.root())
+    }
+}
+
+/// What can be set for `key`, for people. `None` where its own error says it better.
+fn expected(key: &str) -> Option<&'static str> {
+    match &serde_json::json!(Config::default())[key] {
+        serde_json::Value::Number(_) => Some("a whole number, 0 or more"),
+        serde_json::Value::String(_) if key == "require" => None,
+        serde_json::Value::String(_) => Some("a text"),
+        _ => None,
     }
 }
 

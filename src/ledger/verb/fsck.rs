@@ -1,21 +1,13 @@
 //! `fsck`: everything stored, verified.
 
+use std::fs;
+
 use serde::Serialize;
 
 use crate::{
-    checkpoint::{self, Base},
-    codec,
-    delta::{Delta, Lineage, TensorFile},
-    fact::{
-        Fact, Staged, StoredStage, Words,
-        tree::{Entry, Long, Node, Slot},
-    },
-    ledger::{
-        Commit, LedgerError, Progress, Repo, Report, Spec, Stash, StatisticsRecord, Step,
-        Unfinished, bisection::Bisection, undone::Undone,
-    },
-    store::Head,
-    store::fsck::{self, Kinds, References},
+    checkpoint, codec, durable,
+    ledger::{LedgerError, Progress, Repo, kinds::kinds, version},
+    store::fsck::{self, Findings},
 };
 
 /// What `fsck` found.
@@ -38,7 +30,8 @@ pub struct FsckReport {
 /// What `fsck` does besides reading everything.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FsckOptions {
-    /// Build the index again from packs and journal where it is damaged.
+    /// Build the index again from packs and journal where it is damaged, and remove what killed processes
+    /// left behind.
     pub repair: bool,
     /// Build the weights of every version that a ref leads to.
     pub weights: bool,
@@ -54,14 +47,15 @@ impl Repo {
         options: &FsckOptions,
         progress: &mut dyn Progress,
     ) -> Result<FsckReport, LedgerError> {
-        let mut check = |what: &str| progress.start(what, None);
-        let mut findings = fsck::check(self.store(), &kinds(), &mut check)?;
+        let mut say = |what: &str| progress.start(what, None);
         let mut repaired = Vec::new();
-        if options.repair && findings.problems.iter().any(|problem| problem.repairable) {
-            self.store().rebuild()?;
-            repaired.push("the index, from packs and journal".to_owned());
-            findings = fsck::check(self.store(), &kinds(), &mut check)?;
-        }
+        let mut findings = if options.repair {
+            self.store().alone(|| self.repair(&mut repaired, &mut say))?
+        } else {
+            fsck::check(self.store(), &kinds(), &mut say)?
+        };
+        let left = findings.leftovers.iter();
+        findings.remarks.extend(left.map(|path| format!("{} is used by nothing", path.display())));
         let mut problems: Vec<String> = findings
             .problems
             .iter()
@@ -75,6 +69,15 @@ impl Repo {
                 versions = self.check_weights(&mut problems, progress)?;
             }
         }
+        for path in self.snapshots().damaged() {
+            if options.repair {
+                fs::remove_file(&path)
+                    .map_err(|source| LedgerError::Read { path: path.clone(), source })?;
+                repaired.push(format!("{}, which is made again when it is needed", path.display()));
+            } else {
+                problems.push(format!("{}: it is not what was written", path.display()));
+            }
+        }
         progress.finish("");
         Ok(FsckReport {
             objects: findings.objects,
@@ -84,6 +87,29 @@ impl Repo {
             repaired,
             remarks: findings.remarks,
         })
+    }
+
+    /// Builds the index again where it is damaged and removes what killed processes left behind: in the
+    /// store and where checkouts are. Returns what is found afterwards.
+    fn repair(
+        &self,
+        repaired: &mut Vec<String>,
+        say: &mut dyn FnMut(&str),
+    ) -> Result<Findings, LedgerError> {
+        let mut findings = fsck::check(self.store(), &kinds(), say)?;
+        if findings.problems.iter().any(|problem| problem.repairable) {
+            self.store().rebuild()?;
+            repaired.push("the index, from packs and journal".to_owned());
+            findings = fsck::check(self.store(), &kinds(), say)?;
+        }
+        let mut removed = findings.remove_leftovers()?;
+        removed.extend(durable::sweep(self.root())?);
+        if let Some(dir) = self.checkout_dir().parent().filter(|dir| *dir != self.root()) {
+            removed.extend(durable::sweep(dir)?);
+        }
+        let removed = removed.iter().map(|path| format!("{}, used by nothing", path.display()));
+        repaired.extend(removed);
+        Ok(findings)
     }
 
     /// Compares the copy of the base with its fingerprint.
@@ -111,10 +137,14 @@ impl Repo {
             versions.push((id, commit, line));
         }
         drop(ledger);
+        let base = self.base()?;
         progress.start("weights", Some(versions.len() as u64));
         for (done, (id, commit, line)) in (1..).zip(&versions) {
-            match self.weights(*id, commit, line) {
-                Ok(_) => {}
+            // From all deltas: snapshots are nothing to compare with.
+            let built = version::load(&self.store().tensors(), base.clone(), line)
+                .and_then(|version| Ok(version.materialise()?));
+            match built.and_then(|weights| version::verify(&weights, *id, commit)) {
+                Ok(()) => {}
                 Err(error @ LedgerError::Engine(_)) => return Err(error),
                 Err(error) => problems.push(error.to_string()),
             }
@@ -122,94 +152,4 @@ impl Repo {
         }
         Ok(versions.len() as u64)
     }
-}
-
-/// All kinds of objects, and what each refers to.
-fn kinds() -> Kinds {
-    let none = References::default;
-    Kinds::of_the_store()
-        .with(node::<Fact>)
-        .with(node::<Words>)
-        .with(move |_: &Long<Fact>| none())
-        .with(move |_: &Long<Words>| none())
-        .with(node::<Staged>)
-        .with(move |_: &Long<Staged>| none())
-        .with(|stage: &StoredStage| {
-            References::default()
-                .object(stage.changes)
-                .object(stage.words)
-                .object(stage.neighbourhood)
-        })
-        .with(bisection)
-        .with(move |_: &Undone| none())
-        .with(move |_: &Report| none())
-        .with(move |_: &Base| none())
-        .with(|spec: &Spec| References::default().object(spec.statistics))
-        .with(|record: &StatisticsRecord| {
-            References::default().object(record.base).file(record.file)
-        })
-        .with(|file: &TensorFile| References::default().file(codec::id_of(file)))
-        .with(|delta: &Delta| References::default().object(delta.file).file(delta.file))
-        .with(|lineage: &Lineage| {
-            References::default().object(lineage.delta).objects(lineage.before)
-        })
-        .with(commit)
-        .with(|unfinished: &Unfinished| {
-            References::default()
-                .objects([unfinished.from, unfinished.at])
-                .objects(unfinished.left.iter().copied())
-        })
-        .with(|stash: &Stash| {
-            let entries = stash.entries.iter();
-            References::default()
-                .objects(entries.clone().map(|entry| entry.stage))
-                .objects(entries.map(|entry| entry.commit))
-        })
-}
-
-fn node<V: Entry>(node: &Node<V>) -> References {
-    match node {
-        Node::Leaf(entries) => {
-            References::default().objects(entries.iter().filter_map(|(_, slot)| match slot {
-                Slot::Inline(_) => None,
-                Slot::Long(id) => Some(*id),
-            }))
-        }
-        Node::Branch(children) => {
-            References::default().objects(children.iter().flatten().map(|child| child.id))
-        }
-    }
-}
-
-fn bisection(bisection: &Bisection) -> References {
-    let start = match &bisection.start {
-        Head::Detached(id) => Some(*id),
-        Head::Branch(_) => None,
-    };
-    let named = bisection.bad.iter().chain(&bisection.good).chain(&bisection.skipped);
-    References::default().objects(start).objects(named.copied())
-}
-
-fn commit(commit: &Commit) -> References {
-    let reverted = match &commit.step {
-        Step::Revert(id) => Some(*id),
-        // A commit made again elsewhere need not stay.
-        Step::Root
-        | Step::Edit
-        | Step::Merge
-        | Step::Pick(_)
-        | Step::Consolidate
-        | Step::Import(_) => None,
-    };
-    References::default()
-        .objects(commit.parents.iter().copied())
-        .objects(reverted)
-        .object(commit.base)
-        .object(commit.facts)
-        .object(commit.lexicon)
-        .object(commit.neighbourhood)
-        .objects(commit.spec)
-        .objects(commit.delta)
-        .objects(commit.lineage)
-        .objects(commit.report)
 }

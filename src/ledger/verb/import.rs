@@ -112,7 +112,7 @@ impl Repo {
                 why: "it has the base's weights",
             });
         }
-        let (files, base) = (self.store().tensors(), self.base()?);
+        let files = self.store().tensors();
         let mut contents = Vec::new();
         let mut deltas = Vec::new();
         let mut report_tensors = Vec::new();
@@ -126,7 +126,7 @@ impl Repo {
             deltas.push(delta);
         }
         let mut plan = self.plan_import(source.dir(), &incoming, &deltas)?;
-        let after = version::load(&files, base, &plan.line)?.materialise()?;
+        let after = self.build(&plan.line)?;
         let mut check = None;
         if let Some(open) = open {
             let before = self.weights(plan.head_id, &plan.current, &plan.head_line)?;

@@ -27,6 +27,8 @@ pub struct LoggedOperation {
     pub operation: OperationView,
     /// Whether it is undone and can be redone.
     pub undone: bool,
+    /// Whether what it led from and to is there; `gc` may have removed some of it.
+    pub kept: bool,
 }
 
 /// An operation of the log.
@@ -76,12 +78,23 @@ impl Repo {
     pub fn op_log(&self, limit: Option<usize>) -> Result<OpReport, LedgerError> {
         let ledger = self.read()?;
         let undone: BTreeSet<u64> = ledger.undone()?.operations.into_iter().collect();
+        let since = ledger.session.kept_since()?;
         let mut log = ledger.session.operations();
         let mut operations = Vec::new();
         for operation in log.by_ref().take(limit.unwrap_or(usize::MAX)) {
-            let operation = OperationView::of(&operation?);
-            operations
-                .push(LoggedOperation { undone: undone.contains(&operation.number), operation });
+            let operation = operation?;
+            let mut kept = true;
+            if operation.sequence < since {
+                for hash in operation.names() {
+                    kept &= ledger.session.contains(&hash)?;
+                }
+            }
+            let undone = undone.contains(&operation.sequence);
+            operations.push(LoggedOperation {
+                operation: OperationView::of(&operation),
+                undone,
+                kept,
+            });
         }
         Ok(OpReport { operations, more: log.next().is_some() })
     }

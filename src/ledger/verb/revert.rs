@@ -86,8 +86,7 @@ impl Repo {
         if plan.as_before {
             notes.push("not checked: these weights are the parent's, bit for bit".to_owned());
         } else {
-            let files = self.store().tensors();
-            let after = version::load(&files, self.base()?, &plan.line)?.materialise()?;
+            let after = self.build(&plan.line)?;
             plan.commit.weights = version::hashes(&after);
             if let Some(open) = open {
                 let before = self.weights(plan.head_id, &plan.current, &plan.head_line)?;

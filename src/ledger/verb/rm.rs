@@ -1,16 +1,15 @@
 //! `rm`: retractions to the stage.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::{
     fact::{
-        Change as Planned, Fact, FactKey, Iri, RemoveOutcome, Role,
+        Change as Planned, Fact, RemoveOutcome, Role,
         read::{Position, ReadError},
-        tree,
     },
-    ledger::{Actor, LedgerError, Repo, read::Ledger, write::Change},
+    ledger::{About, Actor, LedgerError, Repo, read::Ledger, write::Change},
 };
 
 /// What `rm` staged.
@@ -23,15 +22,6 @@ pub struct RmReport {
     pub outcome: RemoveOutcome,
     /// Facts on the stage now, retractions among them.
     pub staged: u64,
-}
-
-/// Facts by what they are about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct About {
-    /// Their subject.
-    pub subject: Iri,
-    /// Their predicate; `None` for any.
-    pub predicate: Option<Iri>,
 }
 
 impl Repo {
@@ -67,19 +57,16 @@ impl Repo {
             Role::Edit => (commit.facts, &stage.changes),
             Role::Neighbourhood => (commit.neighbourhood, &stage.neighbourhood),
         };
-        let mut found: BTreeMap<FactKey, Fact> = BTreeMap::new();
-        for entry in tree::iter(&ledger, held) {
-            let (key, fact) = entry?;
-            if about.matches(&fact) {
-                found.insert(key, fact);
-            }
-        }
+        let lexicon = stage.lexicon(&ledger, commit.roots()).in_language(&self.config().language);
+        let mut found = about.facts_in(&ledger, &lexicon, held)?;
         for (key, staged) in staged {
             match &staged.change {
-                Planned::Set(fact) if about.matches(fact) => found.insert(*key, fact.clone()),
-                Planned::Set(_) => None,
-                Planned::Retract(_) => found.remove(key),
-            };
+                Planned::Set(fact) if about.matches(&lexicon, fact)? => {
+                    found.insert(*key, fact.clone());
+                }
+                Planned::Set(_) => {}
+                Planned::Retract(_) => drop(found.remove(key)),
+            }
         }
         if found.is_empty() {
             return Err(LedgerError::NoFact { what: about.to_string() });
@@ -105,20 +92,4 @@ fn remove(
         Change::default().staging(&before, &after).apply(ledger, actor)?;
     }
     Ok(RmReport { role, outcome, staged })
-}
-
-impl About {
-    fn matches(&self, fact: &Fact) -> bool {
-        fact.subject == self.subject
-            && self.predicate.as_ref().is_none_or(|predicate| *predicate == fact.predicate)
-    }
-}
-
-impl fmt::Display for About {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.predicate {
-            Some(predicate) => write!(f, "{} {predicate}", self.subject),
-            None => self.subject.fmt(f),
-        }
-    }
 }

@@ -72,6 +72,23 @@ impl Sandbox {
         assert_eq!(found.problems, [""; 0], "{context}");
     }
 
+    /// How many packs and which tensor files there are.
+    fn stored(&self) -> (usize, Vec<PathBuf>) {
+        let list = |dir: PathBuf| -> Vec<PathBuf> {
+            let entries = fs::read_dir(dir).unwrap();
+            entries.map(|entry| entry.unwrap().path()).collect()
+        };
+        let under = |name: &str| -> Vec<PathBuf> {
+            let folders = list(self.root().join(".kledger").join(name)).into_iter();
+            folders.flat_map(list).collect()
+        };
+        let files = under("tensors").into_iter();
+        let mut files: Vec<PathBuf> =
+            files.map(|path| path.strip_prefix(self.root()).unwrap().to_owned()).collect();
+        files.sort();
+        (under("packs").len(), files)
+    }
+
     fn leftovers(&self) -> Vec<String> {
         let names = fs::read_dir(self.root()).unwrap();
         let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -187,6 +204,31 @@ fn killed_while_making_a_repository() {
         assert_eq!(run.leftovers(), [""; 0], "{point}");
     }
     assert!(made > 0 && made < points.len(), "{made} of {points:?}");
+}
+
+/// Whatever is left of a gc that was killed, all that is wanted is there, and the next one ends it.
+#[test]
+fn killed_while_collecting() {
+    let before = Sandbox::with_history();
+    before.run(&["reset", "--hard", "HEAD~1"]).done();
+    before.run(&["reset"]).done();
+    let words = ["gc", "--prune", "now", "--z-vectors"];
+    let after = before.copy();
+    let told = after.run(&words).done();
+    assert!(told.contains("object") && !told.starts_with("Removed 0 objects"), "{told}");
+    let (whole, done) = (before.whole(), after.stored());
+    let points = faults(&before, &words);
+    assert!(points.iter().any(|point| point.starts_with("leftovers")), "{points:?}");
+    for (n, point) in (1..).zip(&points) {
+        let run = before.copy();
+        kill(&run, &words, n);
+        assert!(run.whole() == whole, "{point}");
+        run.sound(point);
+        // One that had said what it removes need not say it again.
+        run.run(&words).done();
+        assert_eq!(run.stored(), done, "{point}");
+        assert!(run.whole() == whole, "{point}");
+    }
 }
 
 #[test]

@@ -3,10 +3,14 @@
 use std::collections::BTreeSet;
 
 use clap::CommandFactory;
-use kledger::cli::Cli;
+use kledger::{
+    cli::Cli,
+    ledger::{Sampling, Silent, StatisticsText, verb::stats::StatsOptions},
+};
 use serde_json::Value;
 
 use super::Sandbox;
+use crate::support::{Place, open, options};
 
 const SCHEMA: &str = include_str!("../../../schema/report.schema.json");
 
@@ -51,54 +55,105 @@ pub(super) fn valid(value: &Value) {
 #[test]
 fn reports_follow_the_schema() {
     let sandbox = Sandbox::bare();
-    line(&sandbox, &["init", "--model", "../base"]);
+    let mut seen: BTreeSet<String> = BTreeSet::new();
+    let mut look = |words: &[&str]| {
+        let value = line(&sandbox, words);
+        assert_eq!(value["type"], words[0], "{value}");
+        seen.insert(words[0].to_owned());
+        value
+    };
+    look(&["init", "--model", "../base"]);
     sandbox.write("words.ttl", crate::support::WORDS);
     sandbox.write("facts.ttl", "<https://a.b/c> <https://example.org/likes> <https://a.b/d> .");
-    let added = line(&sandbox, &["add", "words.ttl"]);
+    let added = look(&["add", "words.ttl"]);
     assert_eq!(added["data"]["staged"], 0);
-    let id = line(&sandbox, &["commit", "-m", "Words"])["data"]["commit"]["id"].clone();
+    let id = look(&["commit", "-m", "Words"])["data"]["commit"]["id"].clone();
     assert_eq!(id.as_str().unwrap().len(), 64, "ids are in full");
-    assert_eq!(line(&sandbox, &["add", "facts.ttl"])["data"]["staged"], 1);
-    let status = line(&sandbox, &["status"]);
+    assert_eq!(look(&["add", "facts.ttl"])["data"]["staged"], 1);
+    let status = look(&["status"]);
     assert_eq!(status["data"]["staged"][0]["change"], "added");
     assert_eq!(status["data"]["head"]["commit"], id);
-    line(&sandbox, &["rm", "facts.ttl"]);
-    assert_eq!(line(&sandbox, &["log"])["data"]["entries"][0]["id"], id);
-    line(&sandbox, &["show"]);
-    line(&sandbox, &["blame"]);
-    assert_eq!(
-        line(&sandbox, &["diff", "HEAD~1", "--no-behaviour", "--weights"])["data"]["to"],
-        id
-    );
-    line(&sandbox, &["branch", "draft"]);
-    line(&sandbox, &["branch"]);
-    line(&sandbox, &["branch", "-m", "draft", "final"]);
-    line(&sandbox, &["branch", "-d", "final"]);
-    line(&sandbox, &["tag", "v1"]);
-    line(&sandbox, &["tag", "-d", "v1"]);
-    line(&sandbox, &["switch", "-c", "other"]);
-    line(&sandbox, &["checkout", "HEAD~1"]);
-    line(&sandbox, &["reset"]);
-    line(&sandbox, &["reset", "main"]);
-    line(&sandbox, &["undo"]);
-    line(&sandbox, &["redo"]);
-    line(&sandbox, &["op", "log"]);
-    line(&sandbox, &["bisect", "start", "main", "main~1"]);
-    line(&sandbox, &["bisect", "reset"]);
-    line(&sandbox, &["config"]);
-    line(&sandbox, &["config", "set", "seed", "7"]);
-    line(&sandbox, &["help"]);
-    line(&sandbox, &["completions", "fish"]);
-    line(&sandbox, &["man", "pages"]);
-    line(&sandbox, &["export", "main", "out"]);
+    look(&["rm", "facts.ttl"]);
+    assert_eq!(look(&["log"])["data"]["entries"][0]["id"], id);
+    look(&["show"]);
+    look(&["blame"]);
+    assert_eq!(look(&["diff", "HEAD~1", "--no-behaviour", "--weights"])["data"]["to"], id);
+    look(&["branch", "draft"]);
+    look(&["branch"]);
+    look(&["branch", "-m", "draft", "final"]);
+    look(&["branch", "-d", "final"]);
+    look(&["tag", "v1"]);
+    look(&["tag", "-d", "v1"]);
+    look(&["switch", "-c", "other"]);
+    look(&["checkout", "HEAD~1"]);
+    look(&["reset"]);
+    look(&["reset", "main"]);
+    look(&["undo"]);
+    look(&["redo"]);
+    look(&["op", "log"]);
+    look(&["bisect", "start", "main", "main~1"]);
+    look(&["bisect", "reset"]);
+    look(&["config"]);
+    look(&["config", "set", "seed", "7"]);
+    look(&["help"]);
+    look(&["completions", "fish"]);
+    look(&["man", "pages"]);
+    look(&["export", "main", "out"]);
     sandbox.write_adapter("adapter");
-    let imported = line(&sandbox, &["import", "--from-peft", "adapter", "--no-check"]);
+    let imported = look(&["import", "--from-peft", "adapter", "--no-check"]);
     assert_eq!(imported["data"]["commit"]["step"]["kind"], "import");
-    let exported = line(&sandbox, &["export", "--format", "peft", "HEAD", "again"]);
+    let exported = look(&["export", "--format", "peft", "HEAD", "again"]);
     assert_eq!(exported["data"]["max_lora_rank"], 1);
-    line(&sandbox, &["log"]);
-    line(&sandbox, &["fsck", "--weights"]);
-    line(&sandbox, &["migrate"]);
+    look(&["log"]);
+    look(&["fsck", "--weights"]);
+    look(&["merge", "other", "--no-check"]);
+    look(&["cherry-pick", "main", "--no-check"]);
+    look(&["rebase", "main", "--no-check"]);
+    look(&["add", "facts.ttl"]);
+    look(&["stash"]);
+    look(&["gc", "--dry-run"]);
+    look(&["gc", "--prune", "now"]);
+    assert_eq!(look(&["op", "log"])["data"]["operations"][1]["kept"], true);
+    look(&["migrate"]);
+    look(&["stash", "pop"]);
+    look(&["forget", "https://a.b/c", "--yes"]);
+
+    // The binary has no model here, so what needs one comes from the library.
+    let place = Place::new();
+    place.make(":Anna :likes :Rome .", "first");
+    place.make(":Anna :likes :Oslo . :Bert :likes :Rome .", "second");
+    let mut made = |kind: &'static str, report: Value| {
+        valid(&serde_json::json!({ "type": kind, "data": report }));
+        seen.insert(kind.to_owned());
+    };
+    let how = Sampling { top: 3, tokens: 1, sample: None };
+    let versions = ["HEAD~1".to_owned(), "HEAD".to_owned()];
+    let asked = place.repo.ask("Anna likes", &versions, &how, &mut open).unwrap();
+    made("ask", serde_json::json!(asked));
+    place.make(":Carl :likes :Bonn .", "third");
+    let reverted =
+        place.repo.revert(&place.actor("revert"), "HEAD~1", None, Some(&mut open), &mut Silent);
+    made("revert", serde_json::json!(reverted.unwrap()));
+    let actor = place.actor("consolidate");
+    let again = place.repo.consolidate(&actor, &options(""), &mut open, &mut Silent).unwrap();
+    made("consolidate", serde_json::json!(again));
+    let stats = StatsOptions {
+        text: StatisticsText::Corpus(vec!["some text".to_owned()]),
+        source: "some text".to_owned(),
+        editor: None,
+        settings: toml::Table::new(),
+    };
+    let stats = place.repo.stats(&place.actor("stats"), &stats, &mut open, &mut Silent).unwrap();
+    made("stats", serde_json::json!(stats));
+    let apart = super::merge::apart();
+    checked(&apart, &["merge", "draft"], 1);
+    made("resolve", checked(&apart, &["resolve", "--ours"], 0)["data"].clone());
+
+    let command = Cli::command();
+    let verbs: BTreeSet<String> =
+        command.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
+    let missing: Vec<&String> = verbs.difference(&seen).collect();
+    assert_eq!(missing, Vec::<&String>::new(), "these verbs are not looked at");
 }
 
 #[test]

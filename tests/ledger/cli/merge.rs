@@ -8,7 +8,7 @@ use crate::support::{Place, open, options};
 
 /// `main` and `draft`, apart with two conflicts; HEAD is on `main`. The commits are made with the
 /// stand-in model, which the binary does not have.
-fn apart() -> Sandbox {
+pub(super) fn apart() -> Sandbox {
     let place = Place::new();
     let switch = |name: &str, from: Option<&str>| {
         place.repo.switch(&place.actor("switch"), name, from).unwrap();
@@ -307,4 +307,28 @@ fn a_killed_rebase_goes_on_or_is_given_up() {
         assert_eq!(log.replacen(" (HEAD, draft)", "", 1).replace(" (main)", ""), REBASED, "{n}");
         killed.run(&["fsck", "--weights"]).done();
     });
+}
+
+#[cfg(debug_assertions)]
+#[test]
+fn a_killed_bisection_is_where_it_was_or_one_further() {
+    let sandbox = apart();
+    let started = sandbox.copy();
+    started.run(&["bisect", "start", "main", "main~2"]).done();
+    let told = |sandbox: &Sandbox| sandbox.run(&["bisect"]).stdout + &sandbox.state();
+    for (before, words) in [
+        (&sandbox, ["bisect", "start", "main", "main~2"].as_slice()),
+        (&started, &["bisect", "good"]),
+        (&started, &["bisect", "reset"]),
+    ] {
+        let after = before.copy();
+        after.run(words).done();
+        let (old, new) = (told(before), told(&after));
+        assert_ne!(old, new);
+        killed_everywhere(before, words, |killed, n| {
+            let found = told(killed);
+            assert!(found == old || found == new, "{words:?} killed at {n}: {found}");
+            killed.run(&["fsck"]).done();
+        });
+    }
 }

@@ -159,6 +159,46 @@ fn killed_at_any_moment() {
     assert!(killed > 0, "no process was hit");
 }
 
+/// While others work, gc removes nothing of theirs; while gc works, they wait.
+#[test]
+fn gc_beside_others() {
+    let sandbox = Sandbox::with_words();
+    let mut made = Vec::new();
+    thread::scope(|scope| {
+        let collector = scope.spawn(|| {
+            for _ in 0..6 {
+                sandbox.run(&["gc", "--prune", "now"]).done();
+            }
+        });
+        for round in 0..12 {
+            sandbox.write("w.nt", &words_of(round));
+            sandbox.run(&["add", "w.nt"]).done();
+            let message = format!("round {round}");
+            sandbox.run(&["commit", "-m", &message]).done();
+            made.push(message);
+        }
+        collector.join().unwrap();
+    });
+    made.reverse();
+    let messages: Vec<String> = history(&sandbox).into_iter().map(|(_, text)| text).collect();
+    assert_eq!(messages[..made.len()], made);
+    sound(&sandbox);
+}
+
+/// Who keeps gc from its work is named.
+#[cfg(target_os = "linux")]
+#[test]
+fn gc_says_who_is_in_the_way() {
+    let sandbox = Sandbox::with_words();
+    let repo = Repo::open(&sandbox.root()).unwrap();
+    let dry = sandbox.run(&["gc", "--dry-run"]).done();
+    assert!(dry.starts_with("Would remove "), "{dry}");
+    let refused = sandbox.run(&["gc"]).failed(1);
+    assert!(refused.contains(&format!("(process {})", std::process::id())), "{refused}");
+    drop(repo);
+    sandbox.run(&["gc"]).done();
+}
+
 /// A command that is overtaken by another process while it works: the branch stays where the other
 /// put it.
 #[cfg(unix)]

@@ -211,12 +211,14 @@ fn settings() {
     * author = Ada
       checkout = model
       editor = memit
+      keep-days = 14
       language = en
       neighbours = 10
       recheck = 100
     * require = efficacy=0.9
       seed = 0
     * settings.memit.layers = [2,3]
+      snapshot-every = 64
       statistics-tokens = 30000
     ");
     let file = std::fs::read_to_string(sandbox.root().join(".kledger/config.toml")).unwrap();
@@ -225,6 +227,11 @@ fn settings() {
         "{file}"
     );
     assert!(file.contains("[settings.memit]\nlayers = [2, 3]"), "{file}");
+    let refused = sandbox.run(&["config", "set", "neighbours", "banana"]).failed(1);
+    assert_eq!(
+        refused,
+        "error: neighbours cannot be set to that: it is a whole number, 0 or more\n"
+    );
     assert_snapshot!(sandbox.run(&["config", "unset", "author"]).done(), @"  author is not set");
     assert_snapshot!(sandbox.run(&["config", "get", "settings"]).done(), @"* settings.memit.layers = [2,3]");
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use kledger::{
     fact::{
-        Fact, Iri, Role, Term,
+        Fact, Role,
         read::{Format, Position, ReadError, read_triples},
     },
     ledger::{
@@ -139,8 +139,16 @@ pub(crate) fn turtle_triples(turtle: &str) -> Vec<Result<(Fact, Position), ReadE
     read_triples(text.as_bytes(), Format::Turtle, "test.ttl").collect()
 }
 
-/// `https://example.org/<subject> .../<predicate> .../<object>`.
-pub(crate) fn fact(subject: &str, predicate: &str, object: &str) -> Fact {
-    let iri = |name| Iri::new(&format!("https://example.org/{name}")).unwrap();
-    Fact { subject: iri(subject), predicate: iri(predicate), object: Term::Iri(iri(object)) }
+/// The files below `dir` that have `text` in them.
+pub(crate) fn files_with(dir: &Path, text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files_with(&path, text));
+        } else if std::fs::read(&path).unwrap().windows(text.len()).any(|w| w == text.as_bytes()) {
+            found.push(path.display().to_string());
+        }
+    }
+    found
 }

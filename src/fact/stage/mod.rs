@@ -7,25 +7,27 @@
 //!
 //! This module knows nothing of where a stage is kept.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod call;
+mod error;
+
+use std::collections::BTreeMap;
 
 use bincode::{Decode, Encode};
 
+use self::call::{Call, Held, Many};
+pub use self::error::{Conflict, StageError};
 use super::{
     lexicon::Lexicon,
     read::{Position, ReadError},
     term::Iri,
     tree::{self, FactTree, LexiconTree},
     triple::{Fact, FactKey},
-    words::{self, Addition, Words, WordsError},
+    words::{self, Addition, Words},
 };
 use crate::{
     codec::{Draft, ObjectError, Objects},
     id::Id,
 };
-
-/// How many conflicts are listed in full.
-const LISTED: usize = 20;
 
 /// The trees of one version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,102 +120,6 @@ pub struct RemoveOutcome {
     pub duplicates: u64,
 }
 
-/// Two facts for one key.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Conflict {
-    /// The one that came first.
-    pub first: Fact,
-    /// Where it stands.
-    pub first_source: String,
-    /// The other one.
-    pub second: Fact,
-    /// Where it stands.
-    pub second_source: String,
-    /// Whether the first was staged by an earlier call, so that it could be replaced.
-    pub earlier: bool,
-}
-
-/// Why a stage was left as it was.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StageError {
-    /// The input could not be read.
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    /// A triple of the vocabulary makes no sense.
-    #[error("{position}: {problem}")]
-    Words {
-        /// Where it stands.
-        position: Position,
-        /// What is wrong with it.
-        problem: Box<WordsError>,
-    },
-    /// Facts exclude one another.
-    #[error("{total} {}{}", if *total == 1 { "conflict" } else { "conflicts" }, list(conflicts, *total))]
-    Conflicts {
-        /// The first of them.
-        conflicts: Vec<Conflict>,
-        /// How many there are.
-        total: u64,
-    },
-    /// Facts to be removed that are neither committed nor staged.
-    #[error("{total} of the facts are not held, first {first} ({source_name})")]
-    NotHeld {
-        /// The first of them.
-        first: Box<Fact>,
-        /// Where it stands.
-        source_name: String,
-        /// How many there are.
-        total: u64,
-    },
-    /// Words where facts are to be removed.
-    #[error("{0}: words cannot be removed")]
-    WordsToRemove(Position),
-    /// A committed tree could not be read.
-    #[error(transparent)]
-    Object(#[from] ObjectError),
-}
-
-fn list(conflicts: &[Conflict], total: u64) -> String {
-    use std::fmt::Write;
-    let mut text = String::new();
-    for Conflict { first, first_source, second, second_source, .. } in conflicts {
-        let _ = write!(text, "\n  {first} ({first_source})\n  {second} ({second_source})");
-    }
-    let more = total - conflicts.len() as u64;
-    if more > 0 {
-        let _ = write!(text, "\n  and {more} more");
-    }
-    text
-}
-
-impl StageError {
-    /// How to put it right.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Read(error) => Some(error.hint().to_owned()),
-            Self::Words { problem, .. } => Some(problem.hint()),
-            Self::Conflicts { conflicts, .. } => Some(
-                if conflicts.iter().all(|conflict| conflict.earlier) {
-                    "--replace takes the new facts in place of the staged ones"
-                } else {
-                    "keep one of each pair; where a predicate really has several objects, \
-                     say so: <predicate> <https://kledger.dev/ns#multiValued> true ."
-                }
-                .to_owned(),
-            ),
-            Self::NotHeld { .. } => {
-                Some("`kledger show` and `kledger status` list the facts that are".to_owned())
-            }
-            Self::WordsToRemove(_) => {
-                Some("add a label or a template to replace the one in use".to_owned())
-            }
-            Self::Object(_) => None,
-        }
-    }
-}
-
 /// A triple with its place in the input.
 type Read = Result<(Fact, Position), ReadError>;
 
@@ -267,7 +173,7 @@ impl Stage {
                 (committed.neighbourhood, std::mem::take(&mut next.neighbourhood))
             }
         };
-        let mut many = Many { lexicon: next.lexicon(objects, committed), known: BTreeMap::new() };
+        let mut many = Many::new(next.lexicon(objects, committed));
         let held = Held::read(objects, held, &mut many, facts.iter().map(|(fact, _)| fact))?;
         let mut call = Call::new(held, staged, replace, outcome);
         for (fact, position) in facts {
@@ -311,7 +217,7 @@ impl Stage {
             }
             facts.push((fact, position));
         }
-        let mut many = Many { lexicon, known: BTreeMap::new() };
+        let mut many = Many::new(lexicon);
         let held = Held::read(objects, held, &mut many, facts.iter().map(|(fact, _)| fact))?;
         for (fact, position) in facts {
             let many = many.valued(&fact.predicate)?;
@@ -374,180 +280,4 @@ fn facts(staged: &BTreeMap<FactKey, Staged>) -> BTreeMap<FactKey, Option<Fact>> 
         Change::Retract(_) => None,
     };
     staged.iter().map(|(key, staged)| (*key, change(&staged.change))).collect()
-}
-
-/// Which predicates have many values.
-struct Many<'a> {
-    lexicon: Lexicon<'a>,
-    known: BTreeMap<Iri, bool>,
-}
-
-impl Many<'_> {
-    fn valued(&mut self, predicate: &Iri) -> Result<bool, ObjectError> {
-        if let Some(known) = self.known.get(predicate) {
-            return Ok(*known);
-        }
-        let many = self.lexicon.multi_valued(predicate)?;
-        self.known.insert(predicate.clone(), many);
-        Ok(many)
-    }
-}
-
-/// What is committed under the keys of some facts.
-struct Held(BTreeMap<FactKey, Fact>);
-
-impl Held {
-    /// Looks all of `facts` up in one walk of the tree.
-    fn read<'a>(
-        objects: &dyn Objects,
-        root: Id<FactTree>,
-        many: &mut Many<'_>,
-        facts: impl Iterator<Item = &'a Fact>,
-    ) -> Result<Self, ObjectError> {
-        if tree::len(objects, root)? == 0 {
-            return Ok(Self(BTreeMap::new()));
-        }
-        let mut keys = Vec::new();
-        for fact in facts {
-            keys.push(fact.key(false));
-            if many.valued(&fact.predicate)? {
-                keys.push(fact.key(true));
-            }
-        }
-        keys.sort_unstable();
-        keys.dedup();
-        Ok(Self(tree::get_many(objects, root, &keys)?))
-    }
-
-    /// The key of `fact` and what is committed under it. A fact that came in before its predicate was
-    /// said to have many values stays under the key it has.
-    fn locate(
-        &self,
-        staged: &BTreeMap<FactKey, Staged>,
-        fact: &Fact,
-        many: bool,
-    ) -> (FactKey, Option<&Fact>) {
-        let key = fact.key(false);
-        let committed = self.0.get(&key);
-        if !many
-            || committed == Some(fact)
-            || staged.get(&key).is_some_and(|staged| staged.change.fact() == fact)
-        {
-            return (key, committed);
-        }
-        let key = fact.key(true);
-        (key, self.0.get(&key))
-    }
-}
-
-/// One call of [`Stage::add`], half way through.
-struct Call {
-    held: Held,
-    replace: bool,
-    staged: BTreeMap<FactKey, Staged>,
-    /// Keys of this call under which a fact is staged.
-    seen: BTreeSet<FactKey>,
-    /// Facts of this call under other keys, and where they stand.
-    others: BTreeMap<FactKey, (Fact, Position)>,
-    outcome: AddOutcome,
-    conflicts: Vec<Conflict>,
-    total: u64,
-}
-
-impl Call {
-    fn new(
-        held: Held,
-        staged: BTreeMap<FactKey, Staged>,
-        replace: bool,
-        outcome: AddOutcome,
-    ) -> Self {
-        Self {
-            held,
-            replace,
-            staged,
-            seen: BTreeSet::new(),
-            others: BTreeMap::new(),
-            outcome,
-            conflicts: Vec::new(),
-            total: 0,
-        }
-    }
-
-    /// The fact that this call had under `key` before, and where it stands.
-    fn before(&self, key: &FactKey) -> Option<(&Fact, String)> {
-        if let Some((fact, position)) = self.others.get(key) {
-            return Some((fact, position.to_string()));
-        }
-        let staged = self.seen.contains(key).then(|| self.staged.get(key))??;
-        Some((staged.change.fact(), staged.source.clone()))
-    }
-
-    fn set(&mut self, fact: Fact, position: &Position, many: bool) {
-        let (key, committed) = self.held.locate(&self.staged, &fact, many);
-        let is_committed = committed.is_some();
-        let committed_already = committed == Some(&fact);
-        if let Some((first, first_source)) = self.before(&key) {
-            if *first == fact {
-                self.outcome.duplicates += 1;
-            } else {
-                self.conflict(first.clone(), first_source, fact, position, false);
-            }
-            return;
-        }
-        let occupied = match self.staged.get(&key) {
-            Some(Staged { change: Change::Set(staged), .. }) if *staged == fact => {
-                self.outcome.duplicates += 1;
-                self.others.insert(key, (fact, position.clone()));
-                return;
-            }
-            Some(Staged { change: Change::Set(staged), source }) if !self.replace => {
-                let (first, first_source) = (staged.clone(), source.clone());
-                self.conflict(first, first_source, fact.clone(), position, true);
-                self.others.insert(key, (fact, position.clone()));
-                return;
-            }
-            Some(_) => true,
-            None if committed_already => {
-                self.outcome.unchanged += 1;
-                self.others.insert(key, (fact, position.clone()));
-                return;
-            }
-            None => is_committed,
-        };
-        if occupied {
-            self.outcome.replaced += 1;
-        } else {
-            self.outcome.added += 1;
-        }
-        if committed_already {
-            self.staged.remove(&key);
-            self.others.insert(key, (fact, position.clone()));
-        } else {
-            let source = position.to_string();
-            self.staged.insert(key, Staged { change: Change::Set(fact), source });
-            self.seen.insert(key);
-        }
-    }
-
-    fn conflict(
-        &mut self,
-        first: Fact,
-        first_source: String,
-        second: Fact,
-        position: &Position,
-        earlier: bool,
-    ) {
-        self.total += 1;
-        if self.conflicts.len() < LISTED {
-            let second_source = position.to_string();
-            self.conflicts.push(Conflict { first, first_source, second, second_source, earlier });
-        }
-    }
-
-    fn finish(self) -> Result<(BTreeMap<FactKey, Staged>, AddOutcome), StageError> {
-        if self.total > 0 {
-            return Err(StageError::Conflicts { conflicts: self.conflicts, total: self.total });
-        }
-        Ok((self.staged, self.outcome))
-    }
 }

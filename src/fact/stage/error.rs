@@ -1,0 +1,106 @@
+//! Why a stage was left as it was.
+
+use crate::{
+    codec::ObjectError,
+    fact::{
+        read::{Position, ReadError},
+        triple::Fact,
+        words::WordsError,
+    },
+};
+
+/// Two facts for one key.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Conflict {
+    /// The one that came first.
+    pub first: Fact,
+    /// Where it stands.
+    pub first_source: String,
+    /// The other one.
+    pub second: Fact,
+    /// Where it stands.
+    pub second_source: String,
+    /// Whether the first was staged by an earlier call, so that it could be replaced.
+    pub earlier: bool,
+}
+
+/// Why a stage was left as it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StageError {
+    /// The input could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A triple of the vocabulary makes no sense.
+    #[error("{position}: {problem}")]
+    Words {
+        /// Where it stands.
+        position: Position,
+        /// What is wrong with it.
+        problem: Box<WordsError>,
+    },
+    /// Facts exclude one another.
+    #[error("{total} {}{}", if *total == 1 { "conflict" } else { "conflicts" }, list(conflicts, *total))]
+    Conflicts {
+        /// The first of them.
+        conflicts: Vec<Conflict>,
+        /// How many there are.
+        total: u64,
+    },
+    /// Facts to be removed that are neither committed nor staged.
+    #[error("{total} of the facts are not held, first {first} ({source_name})")]
+    NotHeld {
+        /// The first of them.
+        first: Box<Fact>,
+        /// Where it stands.
+        source_name: String,
+        /// How many there are.
+        total: u64,
+    },
+    /// Words where facts are to be removed.
+    #[error("{0}: words cannot be removed")]
+    WordsToRemove(Position),
+    /// A committed tree could not be read.
+    #[error(transparent)]
+    Object(#[from] ObjectError),
+}
+
+fn list(conflicts: &[Conflict], total: u64) -> String {
+    use std::fmt::Write;
+    let mut text = String::new();
+    for Conflict { first, first_source, second, second_source, .. } in conflicts {
+        let _ = write!(text, "\n  {first} ({first_source})\n  {second} ({second_source})");
+    }
+    let more = total - conflicts.len() as u64;
+    if more > 0 {
+        let _ = write!(text, "\n  and {more} more");
+    }
+    text
+}
+
+impl StageError {
+    /// How to put it right.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Read(error) => Some(error.hint().to_owned()),
+            Self::Words { problem, .. } => Some(problem.hint()),
+            Self::Conflicts { conflicts, .. } => Some(
+                if conflicts.iter().all(|conflict| conflict.earlier) {
+                    "--replace takes the new facts in place of the staged ones"
+                } else {
+                    "keep one of each pair; where a predicate really has several objects, \
+                     say so: <predicate> <https://kledger.dev/ns#multiValued> true ."
+                }
+                .to_owned(),
+            ),
+            Self::NotHeld { .. } => {
+                Some("`kledger show` and `kledger status` list the facts that are".to_owned())
+            }
+            Self::WordsToRemove(_) => {
+                Some("add a label or a template to replace the one in use".to_owned())
+            }
+            Self::Object(_) => None,
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! All kinds of objects that a ledger stores, and what each refers to.
+
+use super::{
+    Commit, Report, Spec, Stash, StatisticsRecord, Step, Unfinished, bisection::Bisection,
+    undone::Undone,
+};
+use crate::{
+    checkpoint::Base,
+    codec,
+    delta::{Delta, Lineage, TensorFile},
+    fact::{
+        Fact, Staged, StoredStage, Words,
+        tree::{Entry, Long, Node, Slot},
+    },
+    store::{Head, Kinds, References},
+};
+
+/// All kinds of objects, and what each refers to.
+pub(super) fn kinds() -> Kinds {
+    let none = References::default;
+    Kinds::of_the_store()
+        .with(node::<Fact>)
+        .with(node::<Words>)
+        .with(move |_: &Long<Fact>| none())
+        .with(move |_: &Long<Words>| none())
+        .with(node::<Staged>)
+        .with(move |_: &Long<Staged>| none())
+        .with(|stage: &StoredStage| {
+            References::default()
+                .object(stage.changes)
+                .object(stage.words)
+                .object(stage.neighbourhood)
+        })
+        .with(bisection)
+        .with(move |_: &Undone| none())
+        .with(move |_: &Report| none())
+        .with(move |_: &Base| none())
+        .with(|spec: &Spec| References::default().object(spec.statistics))
+        .with(|record: &StatisticsRecord| {
+            References::default().object(record.base).object(record.file).file(record.file)
+        })
+        .with(|file: &TensorFile| References::default().file(codec::id_of(file)))
+        .with(|delta: &Delta| References::default().object(delta.file).file(delta.file))
+        .with(|lineage: &Lineage| {
+            References::default().object(lineage.delta).objects(lineage.before)
+        })
+        .with(commit)
+        .with(|unfinished: &Unfinished| {
+            References::default()
+                .objects([unfinished.from, unfinished.at])
+                .objects(unfinished.left.iter().copied())
+        })
+        .with(|stash: &Stash| {
+            let entries = stash.entries.iter();
+            References::default()
+                .objects(entries.clone().map(|entry| entry.stage))
+                .objects(entries.map(|entry| entry.commit))
+        })
+}
+
+fn node<V: Entry>(node: &Node<V>) -> References {
+    match node {
+        Node::Leaf(entries) => {
+            References::default().objects(entries.iter().filter_map(|(_, slot)| match slot {
+                Slot::Inline(_) => None,
+                Slot::Long(id) => Some(*id),
+            }))
+        }
+        Node::Branch(children) => {
+            References::default().objects(children.iter().flatten().map(|child| child.id))
+        }
+    }
+}
+
+fn bisection(bisection: &Bisection) -> References {
+    let start = match &bisection.start {
+        Head::Detached(id) => Some(*id),
+        Head::Branch(_) => None,
+    };
+    let named = bisection.bad.iter().chain(&bisection.good).chain(&bisection.skipped);
+    References::default().objects(start).objects(named.copied())
+}
+
+fn commit(commit: &Commit) -> References {
+    let reverted = match &commit.step {
+        Step::Revert(id) => Some(*id),
+        // A commit made again elsewhere need not stay.
+        Step::Root
+        | Step::Edit
+        | Step::Merge
+        | Step::Pick(_)
+        | Step::Consolidate
+        | Step::Import(_) => None,
+    };
+    References::default()
+        .objects(commit.parents.iter().copied())
+        .objects(reverted)
+        .object(commit.base)
+        .object(commit.facts)
+        .object(commit.lexicon)
+        .object(commit.neighbourhood)
+        .objects(commit.spec)
+        .objects(commit.delta)
+        .objects(commit.lineage)
+        .objects(commit.report)
+}

@@ -1,0 +1,242 @@
+//! `forget`: what is said of a subject taken out of all history.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::op::RefMove;
+use crate::{
+    codec::{Draft, Nothing},
+    fact::Stage,
+    id::Id,
+    ledger::{
+        About, Actor, Commit, LedgerError, Manifest, Progress, Repo,
+        bisection::{BISECTION, Bisection},
+        forget::{Rewriting, Scope},
+        kinds::kinds,
+        read::Ledger,
+        stash::STASH,
+        view::{FactView, HeadView},
+        words::fact_view,
+        write::Change,
+    },
+    store::{
+        Head,
+        gc::{self, Collect},
+    },
+};
+
+/// What `forget` took out, or would.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ForgetReport {
+    /// Whether nothing was done because that was only to be seen.
+    pub dry_run: bool,
+    /// The subjects, as IRIs.
+    pub subjects: Vec<String>,
+    /// What was said of them anywhere, sorted.
+    pub facts: Vec<FactView>,
+    /// Commits that were made again without it.
+    pub rewritten: u64,
+    /// Commits that said it, and to which only operations led: they are gone.
+    pub dropped: u64,
+    /// Branches and tags that moved.
+    pub refs: Vec<RefMove>,
+    /// Staged changes that were dropped, stashes included.
+    pub staged: u64,
+    /// Deltas that were cut or dropped because columns of theirs held it.
+    pub deltas: u64,
+    /// Deltas that could not be taken apart and stay as they are.
+    pub whole: u64,
+    /// Objects removed.
+    pub objects: u64,
+    /// Tensor files removed.
+    pub tensor_files: u64,
+    /// Bytes freed.
+    pub freed: u64,
+    /// Where HEAD is.
+    pub head: HeadView,
+    /// What is still there and where, and what cannot be taken back.
+    pub remains: Vec<String>,
+}
+
+impl Repo {
+    /// Makes every commit again that says something of the subject that `about` names, or comes after
+    /// one that does, without it; moves branches, tags and HEAD there; and removes what said it, so
+    /// that nothing can bring it back.
+    ///
+    /// # Errors
+    /// When nothing is said of it, something is not finished, another process uses the repository, or
+    /// something is damaged. Before branches move nothing has changed; run again, it goes on from there.
+    pub fn forget(
+        &self,
+        actor: &Actor,
+        about: &About,
+        dry_run: bool,
+        progress: &mut dyn Progress,
+    ) -> Result<ForgetReport, LedgerError> {
+        let mut act = || self.forget_alone(actor, about, dry_run, progress);
+        let report = if dry_run { act() } else { self.store().alone(act) }?;
+        progress.finish("");
+        Ok(report)
+    }
+
+    fn forget_alone(
+        &self,
+        actor: &Actor,
+        about: &About,
+        dry_run: bool,
+        progress: &mut dyn Progress,
+    ) -> Result<ForgetReport, LedgerError> {
+        progress.start("looking for it", None);
+        let ledger = self.read()?;
+        ledger.require_finished()?;
+        if ledger.root::<Bisection>(BISECTION)?.is_some() {
+            return Err(LedgerError::Bisecting);
+        }
+        let scope = Scope::find(&ledger, about)?;
+        if scope.is_empty() {
+            if !dry_run {
+                // One that was killed may have left files that it was about to remove.
+                let how = collect(actor, true, BTreeSet::new());
+                gc::collect(self.store(), ledger.session, &kinds(), &how, &mut |_| {})?;
+            }
+            return Err(LedgerError::NoFactAnywhere { what: about.to_string() });
+        }
+        let mut report = self.seen(&ledger, &scope, dry_run)?;
+        if dry_run {
+            return Ok(report);
+        }
+        let mut draft = Draft::new(&ledger);
+        let mut rewriting = Rewriting::new(self, &scope, &mut draft);
+        progress.start("commits", Some(report.rewritten));
+        let again = scope
+            .history
+            .iter()
+            .filter(|(id, _)| scope.tainted.contains(id) && scope.reachable.contains(id));
+        for (done, (id, commit)) in (1..).zip(again) {
+            rewriting.commit(*id, commit)?;
+            progress.advance(done, "")?;
+        }
+        (report.deltas, report.whole) = (rewriting.cut, rewriting.whole.len() as u64);
+        let (change, refs) = change(&ledger, &scope, &|id| rewriting.now(id))?;
+        report.refs = refs;
+        let forget = scope.remembered(&ledger)?;
+        change.adding(draft.into_new()).apply(&ledger, actor)?;
+        report.head = ledger.head_view()?;
+
+        // Whatever leads to it is removed now, and z vectors, which do not say whose they are.
+        let how = collect(actor, false, forget);
+        let mut say = |what: &str| progress.start(what, None);
+        let collected = gc::collect(self.store(), ledger.session, &kinds(), &how, &mut say)?;
+        let (_, bytes) = self.snapshots().sweep(&collected.live, false)?;
+        report.objects = collected.objects;
+        report.tensor_files = collected.tensor_files;
+        report.freed = collected.freed + bytes;
+        Ok(report)
+    }
+
+    /// What is to be forgotten.
+    fn seen(
+        &self,
+        ledger: &Ledger<'_>,
+        scope: &Scope,
+        dry_run: bool,
+    ) -> Result<ForgetReport, LedgerError> {
+        let (_, head) = ledger.head_commit()?;
+        let lexicon = ledger.lexicon(&head);
+        let mut facts = Vec::new();
+        for fact in scope.facts.values() {
+            facts.push(fact_view(&lexicon, fact)?);
+        }
+        let mut staged = 0;
+        for stage in scope.stages(ledger)? {
+            let left = scope.strip(&stage);
+            staged += stage.changes.len() + stage.neighbourhood.len();
+            staged -= left.changes.len() + left.neighbourhood.len();
+        }
+        let moved = ledger.session.refs()?.into_iter().filter(|(_, at)| scope.tainted.contains(at));
+        Ok(ForgetReport {
+            dry_run,
+            subjects: scope.subjects.iter().map(|subject| subject.as_str().to_owned()).collect(),
+            facts,
+            rewritten: scope.tainted.intersection(&scope.reachable).count() as u64,
+            dropped: scope.tainted.difference(&scope.reachable).count() as u64,
+            refs: moved.map(|(name, at)| RefMove { name, from: Some(at), to: None }).collect(),
+            staged: staged as u64,
+            deltas: 0,
+            whole: 0,
+            objects: 0,
+            tensor_files: 0,
+            freed: 0,
+            head: ledger.head_view()?,
+            remains: self.remains(scope),
+        })
+    }
+
+    /// What `forget` cannot reach, in words.
+    fn remains(&self, scope: &Scope) -> Vec<String> {
+        let mut remains = vec![
+            "what other facts' columns learned beside it, and what the base itself says".to_owned(),
+            "messages of commits, and command lines in the operation log".to_owned(),
+            "clones, exports, checkouts and backups made before".to_owned(),
+        ];
+        let dir = self.checkout_dir();
+        let manifest = Manifest::read(&dir);
+        if manifest.is_some_and(|manifest| scope.tainted.contains(&manifest.commit)) {
+            let dir = dir.display();
+            remains
+                .push(format!("the model in {dir}, until kledger checkout HEAD writes it again"));
+        }
+        if !scope.objects.is_empty() {
+            remains.push("its name, which facts about others need".to_owned());
+        }
+        remains
+    }
+}
+
+/// Removes what nothing leads to any more, and `forget` whatever operations name.
+fn collect(actor: &Actor, z: bool, forget: BTreeSet<[u8; 32]>) -> Collect {
+    Collect {
+        since: i64::MIN,
+        z,
+        forget,
+        dry_run: false,
+        time: actor.time,
+        author: actor.author.clone(),
+        command: actor.command.clone(),
+    }
+}
+
+/// The moves of refs, HEAD, stage and stash to what is `now` in place of commits that are gone.
+fn change(
+    ledger: &Ledger<'_>,
+    scope: &Scope,
+    now: &dyn Fn(Id<Commit>) -> Id<Commit>,
+) -> Result<(Change, Vec<RefMove>), LedgerError> {
+    let (mut change, mut moves) = (Change::default(), Vec::new());
+    for (name, at) in ledger.session.refs()? {
+        if now(at) != at {
+            moves.push(RefMove { name: name.clone(), from: Some(at), to: Some(now(at)) });
+            change = change.moving(name, Some(at), Some(now(at)));
+        }
+    }
+    if let Head::Detached(at) = ledger.session.head()? {
+        change = change.heading(Head::Detached(at), Head::Detached(now(at)));
+    }
+    let stage = ledger.stage()?;
+    let left = scope.strip(&stage);
+    if left != stage {
+        change = change.staging(&stage, &left);
+    }
+    let stash = ledger.stash()?;
+    let (mut kept, mut nothing) = (stash.clone(), Draft::new(&Nothing));
+    for entry in &mut kept.entries {
+        let stage = scope.strip(&Stage::load(ledger, entry.stage)?);
+        entry.stage = stage.store(&mut nothing);
+        entry.commit = now(entry.commit);
+    }
+    if kept != stash {
+        change = change.adding(nothing.into_new()).rooting(STASH, Some(&stash), Some(&kept));
+    }
+    Ok((change, moves))
+}

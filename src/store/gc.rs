@@ -1,0 +1,291 @@
+//! Removing what nothing leads to any more.
+//!
+//! What is kept is found by following references from the roots: refs, HEAD, everything that is
+//! current under a name, and what the operations since a moment name. Packs are never changed, so one
+//! in which something is not wanted any more is removed as a whole, and what is wanted of it goes into
+//! a new pack first. The index is then built anew, without what is gone.
+//!
+//! **Order of writes:** the new pack; a record in the journal that says which packs are gone; the
+//! index; and only then are files removed. A process that is killed in between leaves files that
+//! nothing names.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
+
+use super::{
+    Kinds, Operation, References, RootUpdate, Session, Store, StoreError, ZMemo,
+    collection::{self, COLLECTED, Collection},
+    journal::{Entry, Journal, Position},
+    leftovers,
+    pack::{self, Pack},
+    refs::Head,
+};
+use crate::{
+    codec::{self, Object, Objects as _},
+    delta::TensorFile,
+    id::Id,
+};
+
+/// What gc is to do.
+#[derive(Debug, Clone, Default)]
+pub struct Collect {
+    /// What operations since this moment name is kept; in milliseconds since 1970.
+    pub since: i64,
+    /// Whether places of z vectors are kept that nothing else leads to.
+    pub z: bool,
+    /// Objects that are to be gone although operations name them, or they say where z vectors are.
+    pub forget: BTreeSet<[u8; 32]>,
+    /// Only say what would be done.
+    pub dry_run: bool,
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    pub time: i64,
+    /// Who runs it.
+    pub author: String,
+    /// The command line, for people.
+    pub command: String,
+}
+
+/// What gc did, or would do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Collected {
+    /// What keeps objects, and how many each keeps that those before it do not.
+    pub kept: Vec<(Reason, u64)>,
+    /// Hashes of the objects that are kept.
+    pub live: BTreeSet<[u8; 32]>,
+    /// Objects removed.
+    pub objects: u64,
+    /// Tensor files removed.
+    pub tensor_files: u64,
+    /// Other files removed, which killed processes had left.
+    pub leftovers: u64,
+    /// Bytes of the files removed, less those written.
+    pub freed: u64,
+    /// The first operation all of whose objects are kept.
+    pub since: u64,
+}
+
+/// Why objects are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// A branch, a tag or HEAD leads to them.
+    Refs,
+    /// They are current under this name.
+    Root(String),
+    /// An operation that can be taken back names them.
+    Operations,
+    /// They say where z vectors are.
+    Z,
+}
+
+/// Removes what nothing leads to any more. Unless it is only to say what it would do, no other process
+/// may have the store open: see [`Store::alone`].
+///
+/// # Errors
+/// When something is damaged or cannot be written. Nothing that is wanted is lost then.
+pub fn collect(
+    store: &Store,
+    session: Session,
+    kinds: &Kinds,
+    how: &Collect,
+    progress: &mut dyn FnMut(&str),
+) -> Result<Collected, StoreError> {
+    progress("journal");
+    let mut records = Journal::of(store.dir()).records(Position::default())?;
+    let earlier = collection::settle(&session.packs(), &mut records)?;
+    let done = Collected { since: earlier.since, ..Collected::default() };
+    let files = BTreeSet::new();
+    let mut collector = Collector { store, kinds, how, session, records, earlier, files, done };
+    progress("references");
+    let since = collector.mark()?;
+    progress("packs");
+    let sorted = collector.sort()?;
+    collector.sweep(sorted, since, progress)
+}
+
+struct Collector<'a> {
+    store: &'a Store,
+    kinds: &'a Kinds,
+    how: &'a Collect,
+    session: Session,
+    records: Vec<(Entry, Position)>,
+    earlier: Collection,
+    /// Tensor files that are kept.
+    files: BTreeSet<Id<TensorFile>>,
+    done: Collected,
+}
+
+/// What becomes of the packs.
+#[derive(Default)]
+struct Sorted {
+    kept: BTreeSet<Id<Pack>>,
+    dropped: BTreeSet<Id<Pack>>,
+    /// What is wanted of the packs dropped.
+    moved: BTreeMap<[u8; 32], Vec<u8>>,
+}
+
+impl Collector<'_> {
+    /// Finds what is kept, and why; returns the first operation all of whose objects are.
+    fn mark(&mut self) -> Result<u64, StoreError> {
+        let refs = self.session.refs()?;
+        let mut tips: Vec<[u8; 32]> = refs.values().map(|id| *id.as_bytes()).collect();
+        if let Head::Detached(id) = self.session.head()? {
+            tips.push(*id.as_bytes());
+        }
+        self.follow(Reason::Refs, tips)?;
+        for (name, hash) in self.session.roots()? {
+            if name != COLLECTED {
+                self.follow(Reason::Root(name), vec![hash])?;
+            }
+        }
+        let operations = || self.records.iter().map(|(entry, _)| &entry.operation);
+        let recent = operations().find(|operation| operation.time >= self.how.since);
+        let end = self.records.last().map_or(1, |(_, end)| end.sequence + 1);
+        // What is gone does not come back with the clock.
+        let since = recent.map_or(end, |first| first.sequence).max(self.earlier.since);
+        let named = operations().filter(|operation| operation.sequence >= since);
+        let mut named: Vec<[u8; 32]> = named.flat_map(Operation::names).collect();
+        named.retain(|hash| self.earlier.forgotten.binary_search(hash).is_err());
+        self.follow(Reason::Operations, named)?;
+        if self.how.z {
+            let memos = self.session.with_tag(ZMemo::TAG)?;
+            self.follow(Reason::Z, memos)?;
+        }
+        Ok(since)
+    }
+
+    fn follow(&mut self, why: Reason, mut ahead: Vec<[u8; 32]>) -> Result<(), StoreError> {
+        let before = self.done.live.len();
+        while let Some(hash) = ahead.pop() {
+            if self.how.forget.contains(&hash) || !self.done.live.insert(hash) {
+                continue;
+            }
+            let references = self.references(&hash)?;
+            ahead.extend(references.objects);
+            self.files.extend(references.files);
+        }
+        let new = self.done.live.len() - before;
+        if new > 0 {
+            self.done.kept.push((why, new as u64));
+        }
+        Ok(())
+    }
+
+    /// What an object refers to. gc goes no further where it cannot read: what is damaged may lead to
+    /// something.
+    fn references(&self, hash: &[u8; 32]) -> Result<References, StoreError> {
+        let damaged = |what: &str| {
+            let short = blake3::Hash::from_bytes(*hash).to_hex();
+            StoreError::damaged(self.store.dir(), format!("object {short:.12} {what}"))
+        };
+        let bytes = self.session.bytes(hash)?.ok_or_else(|| damaged("is missing"))?;
+        self.kinds.read(hash, &bytes).map_err(|what| damaged(&what))
+    }
+
+    fn sort(&mut self) -> Result<Sorted, StoreError> {
+        let mut sorted = Sorted::default();
+        // Earlier collections are no reason to move what is beside them.
+        let live = |hash: &[u8; 32], bytes: &[u8]| {
+            self.done.live.contains(hash) || bytes.first() == Some(&Collection::TAG)
+        };
+        for id in self.records.iter().filter_map(|(entry, _)| entry.pack) {
+            if sorted.kept.contains(&id) || sorted.dropped.contains(&id) {
+                continue;
+            }
+            let contents = pack::read(&self.session.packs(), id)?;
+            let mut entries = contents.entries.iter();
+            if entries.all(|(hash, range)| live(hash, contents.object(range))) {
+                sorted.kept.insert(id);
+                continue;
+            }
+            sorted.dropped.insert(id);
+            for (hash, range) in &contents.entries {
+                if self.done.live.contains(hash) {
+                    sorted.moved.insert(*hash, contents.object(range).to_vec());
+                } else if contents.object(range).first() != Some(&Collection::TAG) {
+                    self.done.objects += 1;
+                }
+            }
+        }
+        Ok(sorted)
+    }
+
+    fn sweep(
+        self,
+        sorted: Sorted,
+        since: u64,
+        progress: &mut dyn FnMut(&str),
+    ) -> Result<Collected, StoreError> {
+        let Self { store, how, session, earlier, files, mut done, .. } = self;
+        let Sorted { mut kept, dropped, moved } = sorted;
+        let packs = session.packs();
+        let written: u64 = moved.values().map(|bytes| bytes.len() as u64).sum();
+        if !dropped.is_empty() {
+            done.since = since;
+        }
+        // The store is held until the files are gone.
+        let _session = if dropped.is_empty() || how.dry_run {
+            session
+        } else {
+            progress("index");
+            let gone = earlier.packs.into_iter().filter(|pack| !kept.contains(pack));
+            let gone: BTreeSet<Id<Pack>> = gone.chain(dropped.iter().copied()).collect();
+            let forgotten: BTreeSet<[u8; 32]> =
+                earlier.forgotten.into_iter().chain(how.forget.iter().copied()).collect();
+            let collection = Collection {
+                packs: gone.into_iter().collect(),
+                forgotten: forgotten.into_iter().collect(),
+                since,
+            };
+            let (session, pack) = record(session, how, &collection, moved)?;
+            kept.insert(pack);
+            session
+        };
+
+        progress("files");
+        let kept = kept.iter().map(|id| pack::path(&packs, *id)).collect();
+        let dropped: BTreeSet<PathBuf> = dropped.iter().map(|id| pack::path(&packs, *id)).collect();
+        let (dropped, left): (Vec<PathBuf>, Vec<PathBuf>) =
+            leftovers::strays(&packs, &kept)?.into_iter().partition(|path| dropped.contains(path));
+        let kept = files.iter().map(|id| store.tensors().path(*id)).collect();
+        let tensors = leftovers::strays(&store.dir().join("tensors"), &kept)?;
+        let left = [left, leftovers::beside(store.dir())?].concat();
+        done.tensor_files = tensors.len() as u64;
+        done.leftovers = left.len() as u64;
+        let going = [dropped, tensors, left].concat();
+        let freed = if how.dry_run {
+            going.iter().map(|path| leftovers::length(path)).sum()
+        } else {
+            leftovers::remove(&going)?
+        };
+        done.freed = freed.saturating_sub(written);
+        Ok(done)
+    }
+}
+
+/// Writes what is wanted of the packs that go, and that they go; returns the new pack.
+fn record(
+    session: Session,
+    how: &Collect,
+    collection: &Collection,
+    mut moved: BTreeMap<[u8; 32], Vec<u8>>,
+) -> Result<(Session, Id<Pack>), StoreError> {
+    let bytes = codec::encode(collection);
+    let hash = *Id::<Collection>::of(&bytes).as_bytes();
+    moved.insert(hash, bytes);
+    let pack = pack::write(&session.packs(), &moved)?;
+    drop(moved);
+    let old = session.root(COLLECTED)?;
+    let operation = Operation {
+        sequence: session.position()?.sequence + 1,
+        time: how.time,
+        author: how.author.clone(),
+        command: how.command.clone(),
+        refs: Vec::new(),
+        head: None,
+        roots: vec![RootUpdate { name: COLLECTED.to_owned(), old, new: Some(hash) }],
+    };
+    let session = session.record_anew(&Entry { operation, pack: Some(pack) })?;
+    Ok((session, pack))
+}
