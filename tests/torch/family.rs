@@ -191,7 +191,14 @@ fn a_probe_can_end_a_pass_and_change_a_value() {
         if site == Site::MlpInner(1) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     assert!(model.decoder().forward(&batch, &mut stop).is_break());
-    assert_eq!(seen, [Site::MlpInner(0), Site::BlockOut(0), Site::MlpInner(1)]);
+    let sites = [
+        Site::AttentionOut(0),
+        Site::MlpInner(0),
+        Site::BlockOut(0),
+        Site::AttentionOut(1),
+        Site::MlpInner(1),
+    ];
+    assert_eq!(seen, sites);
 
     let before = done(model.decoder().forward(&batch, &mut Unprobed));
     let mut change = |site: Site, value: &mut Tensor| {
