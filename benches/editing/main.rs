@@ -82,10 +82,7 @@ impl Bench {
         });
         Self {
             second_moments: second_moments.collect(),
-            version: Version {
-                base: Arc::new(Checkpoint::open(&base()).unwrap()),
-                deltas: Vec::new(),
-            },
+            version: Version::new(Arc::new(Checkpoint::open(&base()).unwrap()), Vec::new()),
             requests: requests(),
             solver: Solver::default(),
             settings,
