@@ -327,7 +327,7 @@ mod tests {
         assert!(canonical.contains("v_lr = 0.1\n") && canonical.contains("kl_factor = 0.0\n"));
         let keys: Vec<&str> = canonical.lines().map(|l| l.split(' ').next().unwrap()).collect();
         assert!(keys.is_sorted(), "{keys:?}");
-        assert_eq!(keys.len(), 18);
+        assert_eq!(keys.len(), 19);
         assert_eq!(Settings::over_preset(&canonical, &xl()).unwrap().canonical(), canonical);
     }
 
