@@ -26,14 +26,14 @@ enum Name {
 impl Name {
     fn parse(text: &str) -> Self {
         let bare = text.strip_prefix('<').and_then(|text| text.strip_suffix('>')).unwrap_or(text);
-        Iri::new(bare).map_or_else(|_| Self::Words(text.to_lowercase()), Self::Iri)
+        Iri::new(bare).map_or_else(|_| Self::Words(text.to_owned()), Self::Iri)
     }
 
     fn matches(&self, lexicon: &Lexicon<'_>, iri: &Iri) -> Result<bool, ObjectError> {
         match self {
             Self::Iri(wanted) => Ok(wanted == iri),
             Self::Words(wanted) => {
-                Ok(lexicon.show(&Term::Iri(iri.clone()))?.to_lowercase() == *wanted)
+                Ok(lexicon.show(&Term::Iri(iri.clone()))?.to_lowercase() == wanted.to_lowercase())
             }
         }
     }

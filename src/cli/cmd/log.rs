@@ -29,14 +29,14 @@ use crate::{
 #[command(after_help = "\
 Examples:
   kledger log
-  kledger log -n 5 --oneline draft
+  kledger log -5 --oneline draft
   kledger log main..draft
   kledger log --graph --all --oneline
   kledger log --subject 'Eiffel Tower' --predicate location")]
 pub struct Args {
     /// Where to start; a..b: what b has and a does not; a...b: what only one of them has; ^a: not
-    /// what a has [default: HEAD]
-    #[arg(value_name = "REV")]
+    /// what a has; -N: as -n N [default: HEAD]
+    #[arg(value_name = "REV", allow_negative_numbers = true)]
     revisions: Vec<String>,
     /// Start at every branch, every tag and HEAD
     #[arg(long)]
@@ -72,12 +72,20 @@ struct Log {
 }
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
+    let mut revisions = args.revisions.clone();
+    let mut number = args.number;
+    revisions.retain(|text| match text.strip_prefix('-').and_then(|text| text.parse().ok()) {
+        Some(count) => {
+            number = Some(count);
+            false
+        }
+        None => true,
+    });
     let options = LogOptions {
-        range: Range::parse(args.revisions.iter().map(String::as_str))
-            .map_err(LedgerError::from)?,
+        range: Range::parse(revisions.iter().map(String::as_str)).map_err(LedgerError::from)?,
         all: args.all,
         about: About::new(args.subject.as_deref(), args.predicate.as_deref()),
-        limit: args.number,
+        limit: number,
         first_parent: args.first_parent,
     };
     let report = cx.repo()?.log(&options)?;

@@ -75,6 +75,9 @@ fn reports_follow_the_schema() {
     assert_eq!(status["data"]["head"]["commit"], id);
     look(&["rm", "facts.ttl"]);
     assert_eq!(look(&["log"])["data"]["entries"][0]["id"], id);
+    for one in [&["log", "-1"][..], &["log", "HEAD", "-n", "1"]] {
+        assert_eq!(look(one)["data"]["entries"].as_array().unwrap().len(), 1);
+    }
     look(&["show"]);
     look(&["blame"]);
     assert_eq!(look(&["diff", "HEAD~1", "--no-behaviour", "--weights"])["data"]["to"], id);
