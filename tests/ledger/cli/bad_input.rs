@@ -103,7 +103,7 @@ fn facts_that_do_not_hold_cannot_be_taken_back() {
     sandbox.write("facts.nt", FACT);
     refused(&sandbox, &["rm", "facts.nt"], 1, &["not held", "facts.nt:1"]);
     refused(&sandbox, &["rm", "--about", "https://example.org/Ada"], 1, &["does not hold"]);
-    refused(&sandbox, &["rm", "--about", "Ada"], 1, &["\"ada\" does not hold"]);
+    refused(&sandbox, &["rm", "--about", "Ada"], 1, &["\"Ada\" does not hold"]);
 }
 
 #[test]
@@ -144,8 +144,8 @@ fn unknown_and_ambiguous_revisions() {
     refused(&sandbox, &["show", ":/nosuch"], 1, &["\"nosuch\" in its message", "hint: "]);
     refused(&sandbox, &["show", "HEAD~1..HEAD"], 1, &["is a range", "hint: "]);
     refused(&sandbox, &["log", "HEAD~1..nosuch"], 1, &["nosuch", "hint: "]);
-    refused(&sandbox, &["blame", "Ada"], 1, &["\"ada\" is in no fact at HEAD", "hint: "]);
-    refused(&sandbox, &["show", "--fact", "Ada"], 1, &["\"ada\" is in no fact at HEAD"]);
+    refused(&sandbox, &["blame", "Ada"], 1, &["\"Ada\" is in no fact at HEAD", "hint: "]);
+    refused(&sandbox, &["show", "--fact", "Ada"], 1, &["\"Ada\" is in no fact at HEAD"]);
     refused(&sandbox, &["show", "--predicate", "likes"], 2, &["--fact"]);
 }
 

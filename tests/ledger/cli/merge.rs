@@ -51,7 +51,7 @@ fn a_merge_with_conflicts() {
       Bert / likes / : ours Oslo, theirs Bonn, base Rome -> Bonn
     ");
     assert_snapshot!(sandbox.run(&["resolve", "--theirs", "--subject", "Nobody"]).failed(1), @r#"
-    error: not in conflict: "nobody"
+    error: not in conflict: "Nobody"
     hint: kledger status lists the conflicts
     "#);
     assert_snapshot!(sandbox.run(&["resolve", "--ours"]).done(), @"
