@@ -171,6 +171,20 @@ impl Settings {
         toml::to_string(self).expect("because the settings are numbers and names under plain keys")
     }
 
+    /// What a z depends on, in canonical form: of `layers` the last, and nothing that only the solve
+    /// reads.
+    #[must_use]
+    pub fn of_z(&self) -> String {
+        let mut table = parse(&self.canonical()).expect("because the canonical form is TOML");
+        for key in ["carry", "every_context", "mom2_update_weight", "ridge"] {
+            table.remove(key);
+        }
+        if let Some(toml::Value::Array(layers)) = table.get_mut("layers") {
+            layers.drain(..layers.len() - 1);
+        }
+        table.to_string()
+    }
+
     /// The block at whose output z lives.
     #[must_use]
     pub fn z_layer(&self) -> usize {
@@ -329,6 +343,20 @@ mod tests {
         assert!(keys.is_sorted(), "{keys:?}");
         assert_eq!(keys.len(), 18);
         assert_eq!(Settings::over_preset(&canonical, &xl()).unwrap().canonical(), canonical);
+    }
+
+    #[test]
+    fn a_z_depends_on_what_its_search_reads() {
+        let of = |text: &str| Settings::over_preset(text, &xl()).unwrap().of_z();
+        let preset = of("");
+        assert_eq!(
+            of("carry = false\nmom2_update_weight = 1\nridge = 0\nlayers = [3, 17]"),
+            preset
+        );
+        for other in ["layers = [13, 14]", "v_lr = 0.1", "rephrase = false", "prefix_count = 4"] {
+            assert_ne!(of(other), preset, "{other}");
+        }
+        assert_ne!(of("z_on = 'current'"), preset);
     }
 
     #[test]

@@ -108,6 +108,8 @@ pub struct EditorDescription {
     pub version: u32,
     /// The tensors it changes, and how the checkpoint stores each.
     pub tensors: BTreeMap<String, Orientation>,
+    /// The settings that a request's z depends on.
+    pub z_settings: String,
     /// Whether a request's z depends on the version that is edited, and not on the base alone.
     pub z_depends_on_version: bool,
 }

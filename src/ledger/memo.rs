@@ -72,7 +72,7 @@ impl Setup {
                     base,
                     editor: self.editor.clone(),
                     editor_version: self.description.version,
-                    settings: self.settings.clone(),
+                    settings: self.description.z_settings.clone(),
                     prefixes: prefixes.to_vec(),
                     lineage: self.description.z_depends_on_version.then_some(lineage),
                     prompts: std::iter::once(&request.prompt)

@@ -161,7 +161,12 @@ impl Engine for StandIn {
         let tensors = [(FIRST, Orientation::InOut), (SECOND, Orientation::OutIn)]
             .map(|(name, orientation)| (name.to_owned(), orientation))
             .into();
-        Ok(EditorDescription { version: 1, tensors, z_depends_on_version: false })
+        Ok(EditorDescription {
+            version: 1,
+            tensors,
+            z_settings: settings.to_owned(),
+            z_depends_on_version: false,
+        })
     }
 
     fn prefixes(&mut self, _settings: &str, seed: u64) -> Result<Vec<String>, EngineError> {
