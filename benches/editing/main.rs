@@ -138,7 +138,7 @@ fn solve(c: &mut Criterion) {
         let keys = of(WIDTH, count);
         let mut solver = Solver::default();
         let mut solve = |filling: i64| {
-            let mut system = System::new(prior, Device::Cpu);
+            let mut system = System::new(prior, Device::Cpu, Kind::Double);
             system.hold(&Tensor::zeros([WIDTH, filling], (Kind::Float, Device::Cpu)));
             system.hold(&keys);
             solver.adjusted_keys("layer", &system, &keys).unwrap()

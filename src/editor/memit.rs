@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::{
     error::EditError,
     keys::Streams,
     lookup::{Asked, openings},
     matrix::{floats, matrix, tensor},
-    settings::{Settings, ZOn},
+    settings::{Settings, SolveFactor, ZOn},
     solve::{Prior, Solver, System},
     z,
 };
@@ -77,7 +77,11 @@ pub fn edit(
         progress.part("keys");
         let decoder = workbench.model.decoder();
         streams.advance(decoder, *layer);
-        let mut system = System::new(prior(settings, job, site)?, device);
+        let factors_in = match settings.solve_factor {
+            SolveFactor::F64 => Kind::Double,
+            SolveFactor::F32 => Kind::Float,
+        };
+        let mut system = System::new(prior(settings, job, site)?, device, factors_in);
         if let Some(past) = past_keys(settings, job.version, site) {
             system.hold(&past.tr());
         }

@@ -32,6 +32,6 @@ pub use error::EditError;
 pub(crate) use lookup::continuation;
 pub use memit::{NAME, VERSION, edit};
 pub use prefixes::sample_prefixes;
-pub use settings::{Matmul, ModelSize, Settings, SettingsError, ZOn};
+pub use settings::{Matmul, ModelSize, Settings, SettingsError, SolveFactor, ZOn};
 pub use solve::{Prior, Singular, Solver, System};
 pub use statistics::{sample_documents, second_moments};

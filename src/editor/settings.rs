@@ -72,6 +72,8 @@ pub struct Settings {
     pub rephrase: bool,
     /// Added to the diagonal of C, as a fraction of the diagonal's mean.
     pub ridge: f64,
+    /// What the matrices as wide as a layer's input are factored in. Solutions are refined in f64.
+    pub solve_factor: SolveFactor,
     /// The block after which the loss is read; the last one if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub v_loss_layer: Option<usize>,
@@ -95,6 +97,16 @@ pub enum Matmul {
     F32,
     /// 16 bits with the exponents of 32: fast where the processor has it, such as AVX-512 BF16.
     Bf16,
+}
+
+/// What matrices are factored in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SolveFactor {
+    /// 64 bits.
+    F64,
+    /// 32 bits: for GPUs that are slow in 64.
+    F32,
 }
 
 /// The weights on which z is sought.
@@ -176,7 +188,7 @@ impl Settings {
     #[must_use]
     pub fn of_z(&self) -> String {
         let mut table = parse(&self.canonical()).expect("because the canonical form is TOML");
-        for key in ["carry", "every_context", "mom2_update_weight", "ridge"] {
+        for key in ["carry", "every_context", "mom2_update_weight", "ridge", "solve_factor"] {
             table.remove(key);
         }
         if let Some(toml::Value::Array(layers)) = table.get_mut("layers") {
@@ -341,7 +353,7 @@ mod tests {
         assert!(canonical.contains("v_lr = 0.1\n") && canonical.contains("kl_factor = 0.0\n"));
         let keys: Vec<&str> = canonical.lines().map(|l| l.split(' ').next().unwrap()).collect();
         assert!(keys.is_sorted(), "{keys:?}");
-        assert_eq!(keys.len(), 18);
+        assert_eq!(keys.len(), 19);
         assert_eq!(Settings::over_preset(&canonical, &xl()).unwrap().canonical(), canonical);
     }
 
@@ -350,7 +362,7 @@ mod tests {
         let of = |text: &str| Settings::over_preset(text, &xl()).unwrap().of_z();
         let preset = of("");
         assert_eq!(
-            of("carry = false\nmom2_update_weight = 1\nridge = 0\nlayers = [3, 17]"),
+            of("carry = false\nmom2_update_weight = 1\nsolve_factor = 'f32'\nlayers = [3, 17]"),
             preset
         );
         for other in ["layers = [13, 14]", "v_lr = 0.1", "rephrase = false", "prefix_count = 4"] {

@@ -6,7 +6,7 @@
 //! at the keys. In the paper H is K. With a column √w k for every context of every fact instead, w
 //! being its weight in the mean, Δ is the least-squares answer for R at each of these keys and not
 //! only at their mean, and no larger: it still has one column for each fact. All in f64, by Cholesky
-//! factors.
+//! factors; these may be of f32, and their solutions are refined in f64 until they are as good.
 //!
 //! This module knows nothing of models.
 
@@ -17,19 +17,24 @@ use tch::{Device, Kind, Tensor};
 use super::matrix::{gram, tensor};
 use crate::delta::Matrix;
 
+/// A refined X leaves this of A's norm times X's, about what factors of f64 leave.
+const LEFT: f64 = 1e-15;
+
+/// Steps of refinement at most. Each gains some digits, or the matrix is too much for f32.
+const REFINEMENTS: usize = 20;
+
 /// Solves the systems of one model's layers and remembers the factors of their C₀, which are the
 /// same from edit to edit.
 #[derive(Debug, Default)]
 pub struct Solver {
-    factors: BTreeMap<String, Factor>,
+    factors: BTreeMap<String, Known>,
 }
 
 #[derive(Debug)]
-struct Factor {
+struct Known {
     /// Hash of everything C₀ is made of.
     of: [u8; 32],
-    /// L with L Lᵀ = C₀.
-    lower: Tensor,
+    factor: Factor,
 }
 
 /// What a layer holds besides the edit.
@@ -53,15 +58,16 @@ pub struct Singular;
 pub struct System<'a> {
     prior: Prior<'a>,
     device: Device,
+    factors_in: Kind,
     columns: Vec<Tensor>,
     sum: Option<Tensor>,
 }
 
 impl<'a> System<'a> {
-    /// Only the prior, on `device`.
+    /// Only the prior, on `device`. Matrices as wide as the layer are factored in `factors_in`, f64 or f32.
     #[must_use]
-    pub const fn new(prior: Prior<'a>, device: Device) -> Self {
-        Self { prior, device, columns: Vec::new(), sum: None }
+    pub const fn new(prior: Prior<'a>, device: Device, factors_in: Kind) -> Self {
+        Self { prior, device, factors_in, columns: Vec::new(), sum: None }
     }
 
     /// Adds keys `[in, _]` to be held: a column each.
@@ -81,6 +87,18 @@ impl<'a> System<'a> {
             self.sum = Some(sum);
         }
     }
+
+    /// Of everything that the factor of C₀ depends on.
+    fn hash(&self) -> [u8; 32] {
+        let Prior { second_moment, weight, ridge } = self.prior;
+        let mut hasher = blake3::Hasher::new();
+        let rest = (self.device, self.factors_in, weight, ridge);
+        hasher.update(format!("{rest:?}").as_bytes());
+        for value in &second_moment.data {
+            hasher.update(&value.to_le_bytes());
+        }
+        *hasher.finalize().as_bytes()
+    }
 }
 
 impl Solver {
@@ -97,35 +115,69 @@ impl Solver {
     ) -> Result<Tensor, Singular> {
         let keys = keys.to_device(system.device).to_kind(Kind::Double);
         if let Some(sum) = &system.sum {
-            return Ok(keys.cholesky_solve(&cholesky(sum)?, false));
+            return Factor::new(sum.shallow_clone(), system.factors_in)?.solve(&keys);
         }
         // Woodbury: A⁻¹ K = X − C₀⁻¹ U (1 + Uᵀ C₀⁻¹ U)⁻¹ Uᵀ X for X = C₀⁻¹ K and the columns U, a
         // small system once C₀ is factored.
-        let lower = self.factor(layer, &system.prior, system.device)?;
-        let free = keys.cholesky_solve(lower, false); // X
+        let prior = self.factor(layer, system)?;
+        let free = prior.solve(&keys)?; // X
         if system.columns.is_empty() {
             return Ok(free);
         }
         let columns = Tensor::cat(&system.columns, 1); // U
-        let solved = columns.cholesky_solve(lower, false); // C₀⁻¹ U
+        let solved = prior.solve(&columns)?; // C₀⁻¹ U
         let one = Tensor::eye(columns.size()[1], (Kind::Double, system.device));
         let inner = columns.tr().matmul(&solved) + one;
         let bound = columns.tr().matmul(&free).cholesky_solve(&cholesky(&inner)?, false);
         Ok(free - solved.matmul(&bound))
     }
 
-    fn factor(
-        &mut self,
-        layer: &str,
-        prior: &Prior<'_>,
-        device: Device,
-    ) -> Result<&Tensor, Singular> {
-        let of = prior.hash(device);
-        if self.factors.get(layer).is_none_or(|factor| factor.of != of) {
-            let lower = cholesky(&prior.weighted(device))?;
-            self.factors.insert(layer.to_owned(), Factor { of, lower });
+    fn factor(&mut self, layer: &str, system: &System<'_>) -> Result<&Factor, Singular> {
+        let of = system.hash();
+        if self.factors.get(layer).is_none_or(|known| known.of != of) {
+            let factor = Factor::new(system.prior.weighted(system.device), system.factors_in)?;
+            self.factors.insert(layer.to_owned(), Known { of, factor });
         }
-        Ok(&self.factors[layer].lower)
+        Ok(&self.factors[layer].factor)
+    }
+}
+
+/// A positive definite matrix A, ready to be divided by.
+#[derive(Debug)]
+struct Factor {
+    /// A, f64.
+    matrix: Tensor,
+    /// L with L Lᵀ = A, f64 or f32.
+    lower: Tensor,
+}
+
+impl Factor {
+    /// Where f32 is too short for A the factor is of f64 all the same.
+    fn new(matrix: Tensor, kind: Kind) -> Result<Self, Singular> {
+        let lower = cholesky(&matrix.to_kind(kind)).or_else(|_| cholesky(&matrix))?;
+        Ok(Self { matrix, lower })
+    }
+
+    /// A⁻¹ B for B of f64; with a factor of f32 by iterative refinement (Wilkinson, 1963).
+    fn solve(&self, b: &Tensor) -> Result<Tensor, Singular> {
+        let by_factor = |b: &Tensor| {
+            let b = b.to_kind(self.lower.kind());
+            b.cholesky_solve(&self.lower, false).to_kind(Kind::Double)
+        };
+        let mut x = by_factor(b);
+        if self.lower.kind() == Kind::Double {
+            return Ok(x);
+        }
+        let norm = |x: &Tensor| x.norm().double_value(&[]);
+        let enough = LEFT * norm(&self.matrix);
+        for _ in 0..REFINEMENTS {
+            let left = b - self.matrix.matmul(&x);
+            if norm(&left) <= enough * norm(&x) {
+                return Ok(x);
+            }
+            x += by_factor(&left);
+        }
+        Ok(b.cholesky_solve(&cholesky(&self.matrix)?, false))
     }
 }
 
@@ -136,15 +188,6 @@ impl Prior<'_> {
         let ridge = self.ridge * c.diagonal(0, 0, 1).mean(Kind::Double);
         let identity = Tensor::eye(c.size()[0], (Kind::Double, device));
         (c + identity * ridge) * self.weight
-    }
-
-    fn hash(&self, device: Device) -> [u8; 32] {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(format!("{device:?} {:?} {:?}", self.weight, self.ridge).as_bytes());
-        for value in &self.second_moment.data {
-            hasher.update(&value.to_le_bytes());
-        }
-        *hasher.finalize().as_bytes()
     }
 }
 

@@ -362,15 +362,20 @@ fn both_ways_to_solve_agree() {
     let past = Tensor::randn([96, 40], (Kind::Double, Device::Cpu));
     let keys = Tensor::randn([96, 8], (Kind::Double, Device::Cpu));
     let mut solver = Solver::default();
-    let mut solve = |held: &[&Tensor]| {
-        let mut system = System::new(prior, Device::Cpu);
+    let mut solve = |factors_in: Kind, held: &[&Tensor]| {
+        let mut system = System::new(prior, Device::Cpu, factors_in);
         held.iter().for_each(|columns| system.hold(columns));
         solver.adjusted_keys("layer", &system, &keys).unwrap()
     };
-    let few = solve(&[&past, &keys]);
+    let few = solve(Kind::Double, &[&past, &keys]);
     // One more past key with nothing in it changes nothing, but makes them many.
-    let many = solve(&[&past, &Tensor::zeros([96, 1], (Kind::Double, Device::Cpu)), &keys]);
-    assert!(error(&few, &many) < 1e-10);
+    let nothing = Tensor::zeros([96, 1], (Kind::Double, Device::Cpu));
+    let more = [&past, &nothing, &keys];
+    assert!(error(&solve(Kind::Double, &more), &few) < 1e-10);
+    // Factors of 32 bits alone would leave 1e-6 or more.
+    for held in [[&past, &keys].as_slice(), more.as_slice()] {
+        assert!(error(&solve(Kind::Float, held), &few) < 1e-10);
+    }
 }
 
 #[test]
