@@ -161,12 +161,13 @@ struct Loss {
     total: Tensor,
 }
 
-/// Names have a loss of their own: what the first block's attention adds to their tokens from outside of
-/// the name, relative to the stream it is added to.
+/// Names have a loss of their own: how far a name's tokens, after the first block's attention, are from
+/// those of the same name elsewhere with nothing around it, relative to the stream.
 ///
-/// A small model left alone reads a name together with the words before it, in the first block. Then the
-/// name has another key in every wording, so that an edit made in some wordings is lost in others and
-/// moves other names. Large models put the tokens of a name together first; this one is taught to.
+/// A small model left alone reads a name together with the words before it, in the first block, and with
+/// its place in the text. Then the name has another key in every wording, so that an edit made in some
+/// wordings is lost in others and moves other names. Large models put the tokens of a name together
+/// first; this one is taught to.
 fn loss(decoder: &Decoder, rows: &[Sequence], args: &Args, device: Device) -> Loss {
     let length = SEQUENCE as i64;
     let batch = |of: fn(&Sequence) -> &Vec<i64>| {
@@ -188,8 +189,11 @@ fn loss(decoder: &Decoder, rows: &[Sequence], args: &Args, device: Device) -> Lo
     let logits = decoder.head(&hidden).flatten(0, 1);
     let targets = tokens.narrow(1, 1, length).flatten(0, 1);
     let prediction = logits.cross_entropy_for_logits(&targets);
+    let context = decoder.spec().context as i64;
+    let moved = Tensor::randint(context, [ids.size()[0], 1], (Kind::Int64, device));
+    let elsewhere = decoder.embed(&ids, &(positions + moved).remainder(context));
     let read =
-        attended(decoder, &embedded, None) - attended(decoder, &embedded, Some(&own_name(&names)));
+        attended(decoder, &embedded, None) - attended(decoder, &elsewhere, Some(&own_name(&names)));
     let share = square(&read) / square(&embedded.detach());
     let named = names.gt(0).to_kind(Kind::Float);
     let names = (share * &named).sum(Kind::Float) / named.sum(Kind::Float).clamp_min(1.0);
@@ -202,7 +206,7 @@ fn own_name(names: &Tensor) -> Tensor {
     from.eq(0).logical_or(&from.eq_tensor(&to)).tril(0).unsqueeze(1)
 }
 
-/// What the first block's attention adds, `[batch, tokens, d]`.
+/// The stream after the first block's attention, `[batch, tokens, d]`.
 fn attended(decoder: &Decoder, embedded: &Tensor, mask: Option<&Tensor>) -> Tensor {
     let mut out = None;
     let mut probe = |_: Site, value: &mut Tensor| {
@@ -211,7 +215,7 @@ fn attended(decoder: &Decoder, embedded: &Tensor, mask: Option<&Tensor>) -> Tens
     };
     let seen = Attention { mask, ..Attention::default() };
     let _ended = decoder.block(0, embedded, &seen, &mut probe);
-    out.expect("because attention is what a block begins with")
+    embedded + out.expect("because attention is what a block begins with")
 }
 
 /// Squared length of each token's vector.
