@@ -5,7 +5,8 @@
 Needs rdflib. Edits facts of facts.py into the base, with the world as neighbourhood, one switch of the
 settings at a time, and prints the tables of docs/fidelity.md: all facts in one commit, and in ten
 commits one after the other, where it counts whether earlier edits are carried along and on which
-weights z is sought.
+weights z is sought. All are made in one repository, so that a z is sought once for all rows that
+share it.
 """
 
 import argparse
@@ -29,6 +30,7 @@ TEN_COMMITS = [
     ("`z_on = \"current\"`", ["z_on=current"]),
     ("both", ["carry=false", "z_on=current"]),
 ]
+START = "start"
 
 
 def share(rate):
@@ -70,7 +72,8 @@ def table(kledger, head, rows, run, lines):
     print("|", " | ".join(["settings", *head]), "|")
     print("|---" + "|--:" * len(head) + "|")
     for name, settings in rows:
-        cells = run(kledger.copy(), lines, settings)
+        kledger("reset", "--hard", START)
+        cells = run(kledger, lines, settings)
         print("|", " | ".join([name, *cells]), "|", flush=True)
 
 
@@ -86,6 +89,7 @@ def main():
         things = [file for file in things if file.name not in ("labels.ttl", "templates.ttl")]
         kledger("add", "--neighbourhood", *things)
         kledger("commit", "-m", "Neighbourhood")
+        kledger("tag", START)
         lines = facts(args.world, args.count)
         head = ["efficacy", "paraphrase", "neighbourhood unchanged"]
         print(f"{args.count} facts in one commit:\n")
