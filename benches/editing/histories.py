@@ -1,0 +1,113 @@
+"""What becomes of a model after many edits, by how they were made.
+
+    python histories.py --kledger target/release/kledger --model examples/base --world examples/world
+
+Needs rdflib. The same facts of facts.py, one for each thing, are committed at once and in smaller and
+smaller commits, with and without carrying earlier edits along; one history is consolidated, and one
+has edits taken back in the middle. After each tenth of the facts it prints, of all facts that hold then:
+
+    S, ES, PS, NS    CounterFact's scores: the facts, in other words, and their neighbours
+    greedy           facts and paraphrases whose greedy answer is the new object, neighbours' the true one
+    perplexity       on part of the text that the base was trained on
+    change           of the edited tensor, Frobenius norm over the base's
+
+All are made in one repository, so that a z is sought once for all of them.
+"""
+
+import argparse
+import random
+import tempfile
+from pathlib import Path
+
+from facts import facts
+from kledger import add_arguments, repository
+
+START = "start"
+SCORES = ["S", "ES", "PS", "NS", "EA", "PA", "NA"]
+
+
+class History:
+    """A branch that begins at START, and the table of what became of it."""
+
+    def __init__(self, kledger, name, text, settings=()):
+        self.kledger, self.text = kledger, text
+        self.settings = [word for setting in settings for word in ("--set", setting)]
+        kledger("reset", "--hard", START)
+        print(f"\n{name}:\n\n| commits | facts |", " | ".join(SCORES), "| perplexity | change |")
+        print("|--:" * (len(SCORES) + 4) + "|")
+        self.commits = 0
+
+    def edit(self, lines, message):
+        file = self.kledger.directory / "facts.nt"
+        file.write_text("\n".join(lines))
+        self.kledger("add", file)
+        self.kledger("commit", "-m", message, *self.settings)
+        self.commits += 1
+
+    def measure(self):
+        evaluated = self.kledger("eval", "--facts", "--protocol", "counterfact")["versions"][0]
+        mean = {metric["name"]: metric["mean"] for metric in evaluated["metrics"]}
+        read = self.kledger("eval", "--text", self.text)["versions"][0]["metrics"][0]["mean"]
+        tensors = self.kledger("diff", START, "HEAD", "--weights")["weights"]
+        change = " ".join(f"{tensor['relative']:.2f}" for tensor in tensors)
+        scores = " | ".join(f"{mean[name]:.1f}" for name in SCORES)
+        print(f"| {self.commits} | {evaluated['facts']} | {scores} | {read:.2f} | {change} |", flush=True)
+
+
+def in_parts(history, lines, parts):
+    size = len(lines) // parts
+    for part in range(parts):
+        history.edit(lines[part * size : (part + 1) * size], f"Part {part + 1} of {parts}")
+        if (part + 1) % max(parts // 10, 1) == 0:
+            history.measure()
+
+
+def with_reverts(history, lines, parts, count):
+    """Half of the parts, of which some single facts are then taken back, and the other half."""
+    size = len(lines) // parts
+    half = parts // 2 * size
+    in_parts(history, lines[:half], parts // 2)
+    back = random.Random(0).sample(lines[:half], count)
+    file = history.kledger.directory / "back.nt"
+    file.write_text("\n".join(back))
+    history.kledger("rm", file)
+    history.kledger("commit", "-m", f"{count} facts taken back", *history.settings)
+    history.commits += 1
+    history.measure()
+    in_parts(history, lines[half:], parts - parts // 2)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add_arguments(parser)
+    parser.add_argument("--count", type=int, default=400, help="facts, a multiple of forty")
+    parser.add_argument("--seed", type=int, default=0, help="of the facts")
+    parser.add_argument("--read", type=int, default=100, help="lines of the text to read")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as work:
+        kledger = repository(args, Path(work))
+        things = [file for file in args.world.resolve().glob("*.ttl")]
+        things = [file for file in things if file.name not in ("labels.ttl", "templates.ttl")]
+        kledger("add", "--neighbourhood", *things)
+        kledger("commit", "-m", "Neighbourhood")
+        kledger("tag", START)
+        text = Path(work) / "read.txt"
+        text.write_text("\n".join((args.world / "text.txt").read_text().splitlines()[: args.read]))
+        lines = facts(args.world, args.count, args.seed)
+        size = args.count // 10
+
+        def history(name, *settings):
+            return History(kledger, name, text, settings)
+
+        for parts in [1, 10, size]:
+            one = history(f"{args.count} facts in {parts} commits")
+            in_parts(one, lines, parts)
+        kledger("consolidate")
+        one.commits = 1
+        print("consolidated:")
+        one.measure()
+        in_parts(history("ten commits without carry", "carry=false"), lines, 10)
+        with_reverts(history(f"ten commits, {size} facts taken back in the middle"), lines, 10, size)
+
+
+main()
