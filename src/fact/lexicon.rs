@@ -181,11 +181,16 @@ impl<'a> Lexicon<'a> {
 
     /// Puts `fact` as a request. What a predicate has as `kl:paraphrase` is held out for checks and
     /// its prompts are for the edit; where it has none, all its prompts but the first are held out.
+    /// Where the fact's [question](Fact::question) has prompts, its words count and not the predicate's.
     ///
     /// # Errors
     /// When the predicate has no prompt, subject or object no name, or a node cannot be read.
     pub fn request(&self, fact: &Fact) -> Result<Request, LexiconError> {
-        let Words { prompts, mut paraphrases, .. } = self.words(&fact.predicate)?;
+        let mut words = self.words(&fact.question())?;
+        if words.prompts.is_empty() {
+            words = self.words(&fact.predicate)?;
+        }
+        let Words { prompts, mut paraphrases, .. } = words;
         let mut prompts = prompts.into_iter();
         let prompt = prompts
             .next()

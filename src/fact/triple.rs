@@ -6,9 +6,13 @@
 use std::fmt;
 
 use bincode::{Decode, Encode};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::term::{Iri, Term};
 use crate::id::{Id, Kind};
+
+/// What the IRI of a question begins with.
+const QUESTION: &str = "https://kledger.dev/question?";
 
 /// A ground triple. `Display` is its N-Triples line, without the newline.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, serde::Serialize)]
@@ -36,6 +40,19 @@ impl Fact {
             Term::Literal(_) => None,
         };
         [&self.subject, &self.predicate].into_iter().chain(object)
+    }
+
+    /// The IRI of the question that the fact answers, which names subject and predicate. Words for it
+    /// are for this question alone.
+    ///
+    /// # Panics
+    /// Never.
+    #[must_use]
+    pub fn question(&self) -> Iri {
+        let part = |iri: &Iri| utf8_percent_encode(iri.as_str(), NON_ALPHANUMERIC).to_string();
+        let (subject, predicate) = (part(&self.subject), part(&self.predicate));
+        Iri::new(&format!("{QUESTION}subject={subject}&predicate={predicate}"))
+            .expect("because an absolute IRI with a query of ASCII is one")
     }
 
     /// The key of this fact: the hash of subject and predicate, and of the object too where the
@@ -81,6 +98,14 @@ mod tests {
     fn fact(object: Term) -> Fact {
         let iri = |name| Iri::new(&format!("http://example.org/{name}")).unwrap();
         Fact { subject: iri("s"), predicate: iri("p"), object }
+    }
+
+    #[test]
+    fn a_question_is_about_subject_and_predicate() {
+        let fact = fact(Term::Literal(Literal::text("o")));
+        let expected = "https://kledger.dev/question?subject=http%3A%2F%2Fexample%2Eorg%2Fs\
+                        &predicate=http%3A%2F%2Fexample%2Eorg%2Fp";
+        assert_eq!(fact.question().as_str(), expected);
     }
 
     #[test]

@@ -185,10 +185,14 @@ impl Scope {
         Ok(!tree::get_many(ledger, root, &self.names())?.is_empty())
     }
 
-    /// Keys of the words that are forgotten too, ascending: names of subjects that no other fact needs.
+    /// Keys of the words that are forgotten too, ascending: names of subjects that no other fact needs,
+    /// and those for questions about the subjects.
     pub(in crate::ledger) fn names(&self) -> Vec<Id<Words>> {
-        let mut names: Vec<_> = self.subjects.difference(&self.objects).map(Words::key).collect();
+        let names = self.subjects.difference(&self.objects).map(Words::key);
+        let questions = self.facts.values().map(|fact| Words::key(&fact.question()));
+        let mut names: Vec<_> = names.chain(questions).collect();
         names.sort();
+        names.dedup();
         names
     }
 
@@ -200,10 +204,14 @@ impl Scope {
     /// The stage without what is forgotten.
     pub(in crate::ledger) fn strip(&self, stage: &Stage) -> Stage {
         let mut left = stage.clone();
+        let questions: BTreeSet<Iri> = self.facts.values().map(Fact::question).collect();
         left.changes.retain(|_, staged| !self.subjects.contains(&staged.change.fact().subject));
         left.neighbourhood
             .retain(|_, staged| !self.subjects.contains(&staged.change.fact().subject));
-        left.words.retain(|iri, _| !self.subjects.contains(iri) || self.objects.contains(iri));
+        left.words.retain(|iri, _| {
+            let about = self.subjects.contains(iri) && !self.objects.contains(iri);
+            !about && !questions.contains(iri)
+        });
         left
     }
 

@@ -218,7 +218,7 @@ fn told(ledger: &Ledger<'_>, commit: Commit) -> Result<Told, LedgerError> {
     for entry in tree::iter(ledger, commit.facts) {
         let (_, fact) = entry?;
         facts.push(words::fact_view(&lexicon, &fact)?);
-        named.extend(fact.iris().cloned());
+        named.extend(fact.iris().cloned().chain([fact.question()]));
         triples.push(fact);
     }
     facts.sort_by(|a, b| a.triple.cmp(&b.triple));
