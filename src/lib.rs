@@ -10,6 +10,7 @@ pub mod durable;
 pub mod editor;
 #[cfg(feature = "torch")]
 pub mod engine;
+pub mod eval;
 pub mod fact;
 pub mod id;
 pub mod ledger;

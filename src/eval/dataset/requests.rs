@@ -1,0 +1,126 @@
+//! A dataset's edits as triples: facts, labels, and each record's own words.
+
+use std::sync::Arc;
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::{Dataset, DatasetError};
+use crate::{
+    eval::Case,
+    fact::{Fact, Iri, Label, Literal, Term, Words, read::Position},
+};
+
+/// Things that a dataset has no id for are named after what it calls them.
+const NAMED: &str = "https://kledger.dev/name/";
+const ENTITY: &str = "http://www.wikidata.org/entity/";
+const PROPERTY: &str = "http://www.wikidata.org/prop/direct/";
+
+/// What a dataset asks to be edited in.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Requests {
+    /// Facts and words, in the order of the records.
+    pub triples: Vec<(Fact, Position)>,
+    /// Records left out because an earlier one answers the same question.
+    pub skipped: u64,
+    /// Paraphrases left out because they do not name their subject, or have braces.
+    pub unusable: u64,
+}
+
+impl Requests {
+    /// Takes in those of another file.
+    pub fn extend(&mut self, more: Self) {
+        self.triples.extend(more.triples);
+        self.skipped += more.skipped;
+        self.unusable += more.unusable;
+    }
+}
+
+/// The triples for the cases of `dataset`.
+///
+/// # Errors
+/// When the prompt of a case does not name its subject.
+pub fn requests(dataset: &Dataset) -> Result<Requests, DatasetError> {
+    let mut requests = Requests { skipped: dataset.skipped, ..Requests::default() };
+    for (position, case) in &dataset.cases {
+        let Some(prompt) = template(&case.prompt, &case.subject) else {
+            return Err(DatasetError::Field {
+                position: position.clone(),
+                field: "prompt".to_owned(),
+                why: format!("{:?} does not name its subject, {:?}", case.prompt, case.subject),
+            });
+        };
+        let fact = fact(case, &prompt);
+        let place = place(position);
+        let mut words = Words::none(fact.question());
+        words.prompts.push(prompt);
+        for text in &case.paraphrases {
+            match template(text, &case.subject) {
+                Some(text) => words.paraphrases.push(text),
+                None => requests.unusable += 1,
+            }
+        }
+        let named = [(&fact.subject, &case.subject)].into_iter().chain(match &fact.object {
+            Term::Iri(object) => Some((object, &case.target)),
+            Term::Literal(_) => None,
+        });
+        let labels: Vec<Fact> = named.flat_map(|(iri, name)| label(iri, name).triples()).collect();
+        let triples = labels.into_iter().chain(words.triples()).chain([fact]);
+        requests.triples.extend(triples.map(|triple| (triple, place.clone())));
+    }
+    Ok(requests)
+}
+
+/// Where a record is: many a dataset is one long line.
+fn place(position: &Position) -> Position {
+    let number = position.before + 1;
+    let source = Arc::from(format!("{}, record {number}", position.source));
+    Position { source, ..position.clone() }
+}
+
+/// What a case says, with Wikidata's IRIs where it has ids.
+fn fact(case: &Case, prompt: &str) -> Fact {
+    let known = |namespace: &str, id: &Option<String>| {
+        let id = id.as_ref().filter(|id| id.chars().all(|c| c.is_ascii_alphanumeric()))?;
+        (!id.is_empty()).then(|| iri(&format!("{namespace}{id}")))
+    };
+    Fact {
+        subject: named(&case.subject),
+        predicate: known(PROPERTY, &case.relation).unwrap_or_else(|| named(prompt)),
+        object: Term::Iri(known(ENTITY, &case.target_id).unwrap_or_else(|| named(&case.target))),
+    }
+}
+
+/// The IRI of what is only known by a name.
+fn named(name: &str) -> Iri {
+    let name = words_of(&Literal::text(name).lexical);
+    let encoded = utf8_percent_encode(&name, NON_ALPHANUMERIC).to_string();
+    iri(&format!("{NAMED}{}", encoded.replace("%20", "_")))
+}
+
+fn iri(text: &str) -> Iri {
+    Iri::new(text).expect("because an absolute IRI that goes on in ASCII is one")
+}
+
+fn label(iri: &Iri, name: &str) -> Words {
+    let mut words = Words::none(iri.clone());
+    words.labels.push(Label { language: Some("en".to_owned()), text: words_of(name) });
+    words
+}
+
+/// `text` with `{subject}` in the place of `subject`, as the lexicon takes it: on one line, and
+/// without other braces; none where that cannot be.
+fn template(text: &str, subject: &str) -> Option<String> {
+    let mut text = words_of(text);
+    if !text.contains(Case::SUBJECT) {
+        text = text.replacen(&words_of(subject), Case::SUBJECT, 1);
+    }
+    let (before, after) = text.split_once(Case::SUBJECT)?;
+    let braces = [before, after].iter().any(|part| part.contains(['{', '}']));
+    let control = text.contains(char::is_control);
+    (!braces && !control && !subject.trim().is_empty()).then_some(text)
+}
+
+/// Its words with single spaces between them.
+fn words_of(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
