@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     delta::{Matrix, Orientation, Tensor, Version},
+    eval::{Reading, Score},
     fact::Request,
 };
 
@@ -80,6 +81,41 @@ pub trait Engine {
         probes: &[Probe],
         progress: &mut dyn Progress,
     ) -> Result<Vec<Answer>, EngineError>;
+
+    /// For each probe, on the weights now set, how likely each token of the expected continuation is when
+    /// the right ones come before it. `None` where prompt and continuation are longer than what the model
+    /// reads at a time, or the continuation does not begin with a token of its own.
+    ///
+    /// # Errors
+    /// When the model fails or `progress` asks to stop.
+    fn score(
+        &mut self,
+        probes: &[Probe],
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<Option<Score>>, EngineError>;
+
+    /// How likely a text is on the weights now set, read in windows as long as the model's context, each
+    /// beginning half a window after the one before.
+    ///
+    /// # Errors
+    /// When the text has fewer than two tokens, the model fails or `progress` asks to stop.
+    fn read_text(
+        &mut self,
+        text: &str,
+        progress: &mut dyn Progress,
+    ) -> Result<Reading, EngineError>;
+
+    /// Texts that begin as given, drawn from the weights now set; the beginnings are part of them.
+    ///
+    /// # Errors
+    /// When a beginning has no token or is longer than what the model reads at a time, the model fails
+    /// or `progress` asks to stop.
+    fn write_texts(
+        &mut self,
+        beginnings: &[String],
+        how: &Drawing,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<String>, EngineError>;
 
     /// The best approximation of `left @ right` by factors of at most this `rank`, in the Frobenius
     /// norm.
@@ -234,6 +270,17 @@ pub struct Sampling {
     pub tokens: usize,
     /// Temperature and seed; `None` is greedy.
     pub sample: Option<(f32, u64)>,
+}
+
+/// How [`Engine::write_texts`] goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drawing {
+    /// Tokens of a text, its beginning included; fewer where the model reads fewer at a time.
+    pub tokens: usize,
+    /// Each token is drawn by probability from so many likeliest ones.
+    pub top: usize,
+    /// Seed.
+    pub seed: u64,
 }
 
 /// Continuations of one prompt.

@@ -59,7 +59,7 @@ pub use combine::Favour;
 pub use commit::{Commit, EditedTensor, Report, Spec, StatisticsRecord, Step};
 pub use config::{Config, RequirementError, Requirements};
 pub use engine::{
-    Answer, Approximation, Continuations, EditJob, EditOutcome, EditorDescription, Engine,
+    Answer, Approximation, Continuations, Drawing, EditJob, EditOutcome, EditorDescription, Engine,
     EngineError, LayerEdit, Probe, Progress, Sampling, Silent, Statistics, StatisticsText, ZTrace,
 };
 pub use error::LedgerError;

@@ -11,10 +11,12 @@ use std::{collections::BTreeMap, fs, path::Path};
 use kledger::{
     checkpoint::Checkpoint,
     delta::{Dtype, Matrix, Orientation, Tensor},
+    eval::{Reading, Score},
     id::{Id, Kind},
     ledger::{
-        Answer, Approximation, Continuations, EditJob, EditOutcome, EditorDescription, Engine,
-        EngineError, LayerEdit, Probe, Progress, Sampling, Statistics, StatisticsText, ZTrace,
+        Answer, Approximation, Continuations, Drawing, EditJob, EditOutcome, EditorDescription,
+        Engine, EngineError, LayerEdit, Probe, Progress, Sampling, Statistics, StatisticsText,
+        ZTrace,
     },
 };
 
@@ -273,6 +275,55 @@ impl Engine for StandIn {
                 })
             })
             .collect()
+    }
+
+    /// Tokens are bytes.
+    fn score(
+        &mut self,
+        probes: &[Probe],
+        _progress: &mut dyn Progress,
+    ) -> Result<Vec<Option<Score>>, EngineError> {
+        let score = |probe: &Probe| {
+            let held = self.read(&probe.prompt)?;
+            let length = probe.expected.len();
+            Ok((1..=OUTPUTS).contains(&length).then(|| Score {
+                expected: probe.expected.bytes().map(u32::from).collect(),
+                likeliest: held.iter().take(length).map(|value| value.round() as u32).collect(),
+                log_p: held
+                    .iter()
+                    .zip(probe.expected.bytes())
+                    .map(|(held, byte)| f64::from(1.0 + (held - f32::from(byte)).abs()).ln() * -1.0)
+                    .collect(),
+            }))
+        };
+        probes.iter().map(score).collect()
+    }
+
+    /// Each word is a prompt for itself.
+    fn read_text(
+        &mut self,
+        text: &str,
+        _progress: &mut dyn Progress,
+    ) -> Result<Reading, EngineError> {
+        let mut reading = Reading { tokens: 0, log_p: 0.0, window: 1 };
+        for word in text.split_whitespace() {
+            reading.tokens += 1;
+            reading.log_p += f64::from(probability(&self.read(word)?, word)).ln();
+        }
+        Ok(reading)
+    }
+
+    fn write_texts(
+        &mut self,
+        beginnings: &[String],
+        how: &Drawing,
+        _progress: &mut dyn Progress,
+    ) -> Result<Vec<String>, EngineError> {
+        let written = beginnings.iter().map(|text| {
+            let said = word(&self.read(text)?);
+            Ok(format!("{text} {said} {said} {}", how.seed))
+        });
+        written.collect()
     }
 
     /// Not the best one: the first columns.

@@ -5,29 +5,29 @@
 //!
 //! This module knows nothing of commits.
 
+mod ask;
+
 use std::{
     any::Any,
     collections::{BTreeMap, BTreeSet},
     error::Error,
-    ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
 };
 
 use tch::{Kind, Tensor as Torch, no_grad};
 
+use self::ask::{Asked, Size, in_parts};
 use crate::{
     delta::{Accumulator, Dtype, Matrix, Tensor},
     editor::{self, EditError, ModelSize, Settings, Solver, ZOn},
+    eval::{Reading, Score},
     ledger::{
-        Answer, Approximation, Continuations, EditJob, EditOutcome, EditorDescription, Engine,
-        EngineError, Probe, Progress, Sampling, Statistics, StatisticsText,
+        Answer, Approximation, Continuations, Drawing, EditJob, EditOutcome, EditorDescription,
+        Engine, EngineError, Probe, Progress, Sampling, Statistics, StatisticsText,
     },
     model::{Batch, Choice, DeviceChoice, Model, ModelError, Padding, Unprobed, open_device},
 };
-
-/// Probes that are answered between two looks at the clock.
-const PROBES: usize = 64;
 
 /// Tokens that a word may have after its first.
 const WORD: usize = 8;
@@ -77,82 +77,9 @@ impl TorchEngine {
         Ok(Settings::over_preset(settings, &size).map_err(EditError::from)?)
     }
 
-    /// Answers probes whose expected texts have `tokens` tokens.
-    fn answer_alike(
-        &self,
-        asked: &[&Asked<'_>],
-        tokens: usize,
-    ) -> Result<Vec<Answer>, EngineError> {
-        let decoder = self.model.decoder();
-        let prompts: Vec<Vec<u32>> = asked.iter().map(|asked| asked.prompt.clone()).collect();
-        let greedy = decoder.generate(&prompts, tokens, Choice::Greedy, &[])?;
-        let wrong: Vec<&Asked<'_>> = asked
-            .iter()
-            .zip(&greedy)
-            .filter(|(asked, greedy)| asked.expected != greedy.ids)
-            .map(|(asked, _)| *asked)
-            .collect();
-        let mut unsaid = self.probabilities(&wrong, tokens).into_iter();
-        let answers = asked.iter().zip(greedy).map(|(asked, greedy)| {
-            let matches = asked.expected == greedy.ids;
-            let confidence = product(&greedy.probabilities);
-            let probability = if matches { Some(confidence) } else { unsaid.next() };
-            Ok(Answer {
-                text: self.model.tokens().decode(&greedy.ids)?.trim().to_owned(),
-                matches,
-                probability: probability.expect("because all the others were computed"),
-                confidence,
-            })
-        });
-        answers.collect()
-    }
-
-    /// Probability of each expected text, all of `tokens` tokens.
-    fn probabilities(&self, asked: &[&Asked<'_>], tokens: usize) -> Vec<f32> {
-        if asked.is_empty() || tokens == 0 {
-            return vec![1.0; asked.len()];
-        }
-        let decoder = self.model.decoder();
-        let rows: Vec<Vec<u32>> = asked
-            .iter()
-            .map(|asked| [&asked.prompt, &asked.expected[..tokens - 1]].concat())
-            .collect();
-        let expected: Vec<i64> =
-            asked.iter().flat_map(|asked| &asked.expected).map(|&id| i64::from(id)).collect();
-        let tokens = i64::try_from(tokens).unwrap_or(i64::MAX);
-        let log_p = no_grad(|| {
-            let batch = Batch::new(&rows, Padding::Left, decoder.device());
-            let hidden = decoder.embed(&batch.ids, &batch.positions);
-            let layers: Range<usize> = 0..decoder.spec().layers;
-            let mask = batch.mask.as_ref();
-            let out = decoder.blocks(layers, hidden, &[], mask, &mut Unprobed);
-            let hidden = out.continue_value().expect("because nobody ends the pass").0;
-            let last = hidden.narrow(1, hidden.size()[1] - tokens, tokens);
-            let expected = Torch::from_slice(&expected).view([-1, tokens, 1]);
-            decoder
-                .head(&last)
-                .log_softmax(2, Kind::Float)
-                .gather(2, &expected.to_device(decoder.device()), false)
-                .sum_dim_intlist([1i64, 2].as_slice(), false, Kind::Double)
-        });
-        Vec::<f64>::try_from(log_p)
-            .expect("because it is a vector of f64")
-            .into_iter()
-            .map(|log_p| narrow(log_p.exp()))
-            .collect()
-    }
-
     fn tokens_of(&self, text: &str) -> Result<Vec<u32>, ModelError> {
         Ok(self.model.tokens().encode(text)?.ids)
     }
-}
-
-/// A probe in tokens.
-struct Asked<'a> {
-    prompt: Vec<u32>,
-    expected: Vec<u32>,
-    /// Where its answer goes.
-    answer: &'a mut Option<Answer>,
 }
 
 impl Engine for TorchEngine {
@@ -262,33 +189,76 @@ impl Engine for TorchEngine {
         guarded(|| {
             progress.part("model");
             self.model.load()?;
-            let mut answers: Vec<Option<Answer>> = vec![None; probes.len()];
-            let mut asked = Vec::with_capacity(probes.len());
-            for (probe, answer) in probes.iter().zip(&mut answers) {
-                let prompt = self.tokens_of(&probe.prompt)?;
-                let tokens = self.model.tokens();
-                let expected =
-                    editor::continuation(tokens, &probe.prompt, &prompt, &probe.expected)?;
-                asked.push(Asked { prompt, expected, answer });
-            }
-            // Alike in length, so that little is filled up.
-            asked.sort_by_key(|asked| (asked.expected.len(), asked.prompt.len()));
-            progress.start("answers", Some(probes.len() as u64));
-            let mut done = 0;
-            for alike in asked.chunk_by_mut(|a, b| a.expected.len() == b.expected.len()) {
-                for part in alike.chunks_mut(PROBES) {
-                    let tokens = part[0].expected.len();
-                    let found = self.answer_alike(&part.iter().collect::<Vec<_>>(), tokens)?;
-                    for (asked, found) in part.iter_mut().zip(found) {
-                        *asked.answer = Some(found);
-                    }
-                    done += part.len() as u64;
-                    progress.advance(done, "")?;
+            let asked = probes.iter().map(|probe| self.asked(probe));
+            let asked = asked.collect::<Result<Vec<_>, _>>()?;
+            let rows = |asked: &Asked| self.rows(asked);
+            in_parts(&asked, "answers", Asked::size, rows, progress, |part| self.answer_alike(part))
+        })
+    }
+
+    fn score(
+        &mut self,
+        probes: &[Probe],
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<Option<Score>>, EngineError> {
+        guarded(|| {
+            progress.part("model");
+            self.model.load()?;
+            let mut scores = vec![None; probes.len()];
+            let (mut asked, mut places) = (Vec::new(), Vec::new());
+            for (probe, place) in probes.iter().zip(&mut scores) {
+                if let Some(fits) = self.fitting(probe)? {
+                    asked.push(fits);
+                    places.push(place);
                 }
             }
-            progress.finish("");
-            drop(asked);
-            Ok(answers.into_iter().map(|a| a.expect("because all were asked")).collect())
+            let rows = |asked: &Asked| self.rows(asked);
+            let score = |part: &[&Asked]| self.score_alike(part);
+            let found = in_parts(&asked, "scores", Asked::size, rows, progress, score)?;
+            for (place, score) in places.into_iter().zip(found) {
+                *place = Some(score);
+            }
+            Ok(scores)
+        })
+    }
+
+    fn read_text(
+        &mut self,
+        text: &str,
+        progress: &mut dyn Progress,
+    ) -> Result<Reading, EngineError> {
+        guarded(|| {
+            progress.part("model");
+            self.model.load()?;
+            let windows = self.windows(text)?;
+            let window = self.model.decoder().spec().context as u64;
+            let mut reading = Reading { tokens: 0, log_p: 0.0, window };
+            let rows = |asked: &Asked| self.rows(asked);
+            let score = |part: &[&Asked]| self.score_alike(part);
+            for score in in_parts(&windows, "windows", Asked::size, rows, progress, score)? {
+                reading.tokens += score.log_p.len() as u64;
+                reading.log_p += score.log_p.iter().sum::<f64>();
+            }
+            Ok(reading)
+        })
+    }
+
+    fn write_texts(
+        &mut self,
+        beginnings: &[String],
+        how: &Drawing,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<String>, EngineError> {
+        guarded(|| {
+            progress.part("model");
+            self.model.load()?;
+            let begun = beginnings.iter().enumerate();
+            let begun: Vec<(usize, Vec<u32>)> = begun
+                .map(|(number, text)| Ok((number, self.tokens_of(text)?)))
+                .collect::<Result<_, ModelError>>()?;
+            let size = |(_, ids): &(usize, Vec<u32>)| Size::of(ids.len(), 0);
+            let write = |part: &[&(usize, Vec<u32>)]| self.write_alike(part, how);
+            in_parts(&begun, "texts", size, |_| usize::MAX, progress, write)
         })
     }
 
@@ -356,15 +326,6 @@ fn likeliest(probabilities: &Torch, top: usize) -> Vec<(u32, f32)> {
     let values = Vec::<f32>::try_from(values).expect("because it is a vector of f32");
     let ids = Vec::<i64>::try_from(ids).expect("because it is a vector of i64");
     ids.into_iter().filter_map(|id| u32::try_from(id).ok()).zip(values).collect()
-}
-
-fn product(probabilities: &[f32]) -> f32 {
-    narrow(probabilities.iter().map(|&p| f64::from(p)).product())
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "a probability is shown, not computed with")]
-const fn narrow(probability: f64) -> f32 {
-    probability as f32
 }
 
 /// Runs `work`; a panic of libtorch is an error like any other.
