@@ -3,6 +3,7 @@
 use std::{error::Error, io, path::PathBuf, process::ExitCode};
 
 use crate::{
+    eval::dataset::DatasetError,
     fact::read::FormatError,
     ledger::{Class, EngineError, LedgerError},
     store::StoreError,
@@ -52,6 +53,9 @@ pub enum CliError {
         /// The file.
         path: PathBuf,
     },
+    /// A dataset cannot be read.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
     /// The format is unknown.
     #[error(transparent)]
     Format(#[from] FormatError),
@@ -114,6 +118,7 @@ impl CliError {
             | Self::Setting { .. }
             | Self::NoRank => Exit::Usage,
             Self::Read { .. }
+            | Self::Dataset(_)
             | Self::Dir { .. }
             | Self::NoAuthor
             | Self::Unconfirmed
@@ -129,6 +134,7 @@ impl CliError {
             Self::Topic { known, .. } => {
                 return Some(format!("there is help on: {}", known.join(", ")));
             }
+            Self::Dataset(error) => error.hint(),
             Self::NoFormat { .. } => "name it: --format nt|ttl|nq|trig|rdf|jsonld",
             Self::Setting { .. } => "for example: --set lambda=3000 or --set 'layers=[2, 3, 4]'",
             Self::Unconfirmed => "--dry-run shows what would be done, --yes does it without asking",

@@ -97,6 +97,12 @@ pub enum LedgerError {
         /// The subject as given.
         what: String,
     },
+    /// No fact of the version can be asked.
+    #[error("no fact at {revision} has words to ask for it")]
+    NothingToEvaluate {
+        /// The version as given.
+        revision: String,
+    },
     /// The stage is empty.
     #[error("nothing is staged")]
     NothingStaged,

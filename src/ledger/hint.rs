@@ -54,6 +54,9 @@ impl LedgerError {
             Self::SameAnswer { .. } => {
                 "see what versions say: kledger ask PROMPT --at REV --vs REV"
             }
+            Self::NothingToEvaluate { .. } => {
+                "name a version with facts, or say what to ask: --dataset FILE or --text FILE"
+            }
             Self::NothingStaged => "stage facts first: kledger add FILE",
             Self::NoMessage => "say why: kledger commit -m MESSAGE",
             Self::NothingToUndo | Self::NothingToRedo => "kledger op log shows what was done",

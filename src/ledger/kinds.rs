@@ -1,8 +1,8 @@
 //! All kinds of objects that a ledger stores, and what each refers to.
 
 use super::{
-    Commit, Report, Spec, Stash, StatisticsRecord, Step, Unfinished, bisection::Bisection,
-    undone::Undone,
+    Commit, Evaluations, Report, Spec, Stash, StatisticsRecord, Step, Unfinished,
+    bisection::Bisection, undone::Undone,
 };
 use crate::{
     checkpoint::Base,
@@ -49,6 +49,10 @@ pub(super) fn kinds() -> Kinds {
             References::default()
                 .objects([unfinished.from, unfinished.at])
                 .objects(unfinished.left.iter().copied())
+        })
+        .with(|evaluations: &Evaluations| {
+            // They keep no commit: without it they mean nothing.
+            References::default().objects(evaluations.entries.iter().map(|entry| entry.report))
         })
         .with(|stash: &Stash| {
             let entries = stash.entries.iter();

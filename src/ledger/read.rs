@@ -12,7 +12,7 @@ use super::{
 use crate::{
     checkpoint::Base,
     codec::{self, Object, ObjectError, Objects},
-    fact::{Lexicon, LexiconTree, Stage},
+    fact::{Lexicon, LexiconTree, Stage, tree},
     id::Id,
     store::{Head, Session},
 };
@@ -40,6 +40,11 @@ impl Objects for Ledger<'_> {
 impl Ledger<'_> {
     pub(super) fn commit(&self, id: Id<Commit>) -> Result<Commit, LedgerError> {
         Ok(codec::get(self, id)?)
+    }
+
+    /// How many facts hold at a commit.
+    pub(super) fn fact_count(&self, commit: &Commit) -> Result<u64, LedgerError> {
+        Ok(tree::len(self, commit.facts)?)
     }
 
     /// The commit at HEAD.

@@ -13,6 +13,7 @@ mod bisect;
 #[cfg(feature = "cli")]
 mod cli;
 mod config;
+mod evaluation;
 mod exchange;
 mod fact;
 mod fact_stage;

@@ -8,6 +8,7 @@ mod cli;
 mod crash;
 mod editor;
 mod engine;
+mod evaluation;
 mod family;
 #[cfg(feature = "cli")]
 mod merge;

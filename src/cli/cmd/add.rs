@@ -14,6 +14,7 @@ use crate::{
         page::{Page, many},
         report::{Render, Report},
     },
+    eval::dataset::{Answer, Dataset, Layout, Reading, Requests, requests},
     fact::{
         Fact, Role,
         read::{Format, Position, ReadError, read_triples},
@@ -31,6 +32,7 @@ use crate::{
 Examples:
   kledger add facts.nt labels.ttl
   kledger add --neighbourhood known.ttl
+  kledger add --from counterfact counterfact.json --limit 100 --skip-conflicts
   grep capital dump.nt | kledger add --format nt -")]
 pub struct Args {
     #[command(flatten)]
@@ -41,6 +43,48 @@ pub struct Args {
     /// Take these facts in place of the ones staged for the same subject and predicate
     #[arg(long)]
     replace: bool,
+    /// Read the files as a benchmark's records: stage their edits, with their own prompts and paraphrases
+    ///
+    /// zsre takes the first true answer as ROME and MEMIT do, zsre-alt the alternative one as MEND and
+    /// EasyEdit do.
+    #[arg(long, value_name = "DATASET", conflicts_with_all = ["format", "neighbourhood"])]
+    from: Option<From>,
+    /// Records to take of each file at most
+    #[arg(long, value_name = "N", requires = "from")]
+    limit: Option<usize>,
+    /// Of several records for one subject and predicate, take the first
+    #[arg(long, requires = "from")]
+    skip_conflicts: bool,
+}
+
+/// A benchmark whose edits can be staged.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum From {
+    Counterfact,
+    Zsre,
+    ZsreAlt,
+}
+
+impl Args {
+    /// What the datasets ask to be edited in.
+    fn requests(&self, cx: &Context, from: From) -> Result<Requests, CliError> {
+        let (layout, answer) = match from {
+            From::Counterfact => (Layout::CounterFact, Answer::True),
+            From::Zsre => (Layout::Zsre, Answer::True),
+            From::ZsreAlt => (Layout::Zsre, Answer::Alternative),
+        };
+        let reading = Reading { limit: self.limit, answer, ..Reading::default() };
+        let mut all = Requests::default();
+        for file in &self.input.files {
+            let read = Dataset::read(&cx.path(file), &file.to_string_lossy(), &reading);
+            let mut dataset = read?.laid_out(layout)?;
+            if self.skip_conflicts {
+                dataset.skip_conflicts();
+            }
+            all.extend(requests(&dataset)?);
+        }
+        Ok(all)
+    }
 }
 
 /// Files of triples.
@@ -88,6 +132,10 @@ pub(super) const fn role(neighbourhood: bool) -> Role {
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let repo = cx.repo()?;
     let actor = cx.actor(Some(&repo))?;
+    if let Some(from) = args.from {
+        let requests = args.requests(cx, from)?;
+        return Ok(Report::done("add", repo.add_requests(&actor, requests, args.replace)?));
+    }
     let input = args.input.read(cx)?;
     let report = repo.add(&actor, input, role(args.neighbourhood), args.replace)?;
     Ok(Report::done("add", report))
@@ -126,6 +174,9 @@ impl Render for AddReport {
         }
         if outcome.duplicates > 0 {
             page.note(format_args!("{} staged already", outcome.duplicates))?;
+        }
+        for note in &self.notes {
+            page.note(note)?;
         }
         match self.staged {
             0 => Ok(()),

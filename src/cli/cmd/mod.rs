@@ -12,6 +12,7 @@ pub mod completions;
 pub mod config;
 pub mod consolidate;
 pub mod diff;
+pub mod eval;
 pub mod export;
 pub mod forget;
 pub mod fsck;
@@ -74,6 +75,7 @@ pub enum Command {
     Redo(redo::Args),
     Op(op::Args),
     Ask(ask::Args),
+    Eval(eval::Args),
     Export(export::Args),
     Import(import::Args),
     Config(config::Args),
@@ -119,6 +121,7 @@ pub fn run(cx: &Context, command: &Command) -> Result<Report, CliError> {
         Command::Redo(args) => redo::run(cx, args),
         Command::Op(args) => op::run(cx, args),
         Command::Ask(args) => ask::run(cx, args),
+        Command::Eval(args) => eval::run(cx, args),
         Command::Export(args) => export::run(cx, args),
         Command::Import(args) => import::run(cx, args),
         Command::Config(args) => config::run(cx, args),

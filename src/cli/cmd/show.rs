@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::{
-    commit,
+    commit, eval,
     log::{row, step},
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
         report::{Render, Report},
     },
     ledger::{
-        About, Answer,
+        About, Answer, Evaluation,
         verb::{
             show::{DeltaView, ShowReport},
             show_fact::{FactStory, Holder, ShowFactReport},
@@ -129,6 +129,9 @@ impl Render for ShowReport {
         if let Some(check) = &self.check {
             commit::check(check, page)?;
         }
+        for evaluation in &self.evaluations {
+            evaluation.render(page)?;
+        }
         if page.verbose {
             if let Some(spec) = &self.spec {
                 writeln!(page, "\nsettings (seed {})", spec.seed)?;
@@ -143,6 +146,16 @@ impl Render for ShowReport {
             page.table(&rows)?;
         }
         Ok(())
+    }
+}
+
+impl Render for Evaluation {
+    fn render(&self, page: &mut Page) -> fmt::Result {
+        let Self { protocol, protocol_version, source, .. } = self;
+        writeln!(page, "\n{protocol} {protocol_version} on {source}")?;
+        let metrics = self.metrics.iter();
+        let rows = metrics.map(|metric| [metric.name.clone(), eval::figure(metric)]);
+        page.table(&rows.collect::<Vec<_>>())
     }
 }
 

@@ -89,7 +89,8 @@ impl StageError {
                 if conflicts.iter().all(|conflict| conflict.earlier) {
                     "--replace takes the new facts in place of the staged ones"
                 } else {
-                    "keep one of each pair; where a predicate really has several objects, \
+                    "keep one of each pair (--skip-conflicts does, of a benchmark's records); where a \
+                     predicate really has several objects, \
                      say so: <predicate> <https://kledger.dev/ns#multiValued> true ."
                 }
                 .to_owned(),

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::{
+    eval::dataset::Requests,
     fact::{
         AddOutcome, Fact, Role,
         read::{Position, ReadError},
@@ -11,7 +12,7 @@ use crate::{
 };
 
 /// What `add` staged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AddReport {
     /// What the facts were added as.
     pub role: Role,
@@ -20,6 +21,8 @@ pub struct AddReport {
     pub outcome: AddOutcome,
     /// Facts on the stage now, retractions among them.
     pub staged: u64,
+    /// What of a dataset was left out and why, in words.
+    pub notes: Vec<String>,
 }
 
 impl Repo {
@@ -45,6 +48,33 @@ impl Repo {
         if after != before {
             Change::default().staging(&before, &after).apply(&ledger, actor)?;
         }
-        Ok(AddReport { role, outcome, staged })
+        Ok(AddReport { role, outcome, staged, notes: Vec::new() })
+    }
+
+    /// Stages what a dataset asks to be edited in, with the words for it, all of it or nothing. With
+    /// `replace`, facts staged earlier give way.
+    ///
+    /// # Errors
+    /// When words make no sense, or facts exclude one another or what is staged.
+    pub fn add_requests(
+        &self,
+        actor: &Actor,
+        requests: Requests,
+        replace: bool,
+    ) -> Result<AddReport, LedgerError> {
+        let Requests { triples, skipped, unusable } = requests;
+        let report = self.add(actor, triples.into_iter().map(Ok), Role::Edit, replace)?;
+        let left_out = [
+            (skipped, "record", "an earlier one answers the same question"),
+            (unusable, "paraphrase", "without its subject, or with braces"),
+        ];
+        let notes = left_out.into_iter().filter(|(count, ..)| *count > 0);
+        let notes = notes
+            .map(|(count, what, why)| {
+                let plural = if count == 1 { "" } else { "s" };
+                format!("{count} {what}{plural} skipped: {why}")
+            })
+            .collect();
+        Ok(AddReport { notes, ..report })
     }
 }

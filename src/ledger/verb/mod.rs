@@ -14,6 +14,7 @@ pub mod commit;
 pub mod config;
 pub mod consolidate;
 pub mod diff;
+pub mod eval;
 pub mod export;
 pub mod forget;
 pub mod fsck;

@@ -9,7 +9,7 @@ use crate::{
     fact::tree,
     id::Id,
     ledger::{
-        Check, LedgerError, Repo, Spec,
+        Check, Evaluation, LedgerError, Repo, Spec,
         read::Ledger,
         view::{CommitView, FactChange},
         words,
@@ -33,6 +33,8 @@ pub struct ShowReport {
     pub spec: Option<SpecView>,
     /// How it went.
     pub check: Option<Check>,
+    /// What was measured of it later and stored.
+    pub evaluations: Vec<Evaluation>,
     /// The delta this commit made.
     pub delta: Option<DeltaView>,
     /// Deltas that make up this version.
@@ -135,6 +137,7 @@ impl Repo {
             neighbourhood: tree::len(&ledger, commit.neighbourhood)?,
             spec: commit.spec.map(|id| spec_view(&ledger, id)).transpose()?,
             check: ledger.check(&commit)?,
+            evaluations: ledger.evaluations(id)?,
             delta,
             deltas: line.entries().len() as u64,
             weights: weights

@@ -432,3 +432,38 @@ fn words_cannot_be_removed() {
         &["words.ttl:", "words cannot be removed", "hint: add a label or a template"],
     );
 }
+
+#[test]
+fn a_benchmark_that_is_cut_off_or_another_one() {
+    let sandbox = Sandbox::new();
+    let record = r#"{"src": "Who wrote Hamlet?", "subject": "Hamlet", "answers": ["Shakespeare"]}"#;
+    sandbox.write("cut.json", &format!("[\n{record},\n{{\"src\": \"Wh"));
+    let add = ["add", "--from", "zsre"];
+    let with = |file| [&add[..], &[file]].concat();
+    refused(&sandbox, &with("cut.json"), 1, &["cut.json:3:", "EOF", "hint: "]);
+    sandbox.write("other.json", r#"[{"claim": "a", "label": "REFUTES"}]"#);
+    refused(&sandbox, &with("other.json"), 1, &["laid out as FEVER, not as zsRE", "hint: "]);
+    sandbox.write("nameless.json", &format!("[{}]", record.replace("wrote Hamlet", "wrote it")));
+    refused(&sandbox, &with("nameless.json"), 1, &["record 1: prompt", "does not name", "Hamlet"]);
+    sandbox.write("bare.json", r#"[{"src": "Who wrote Hamlet?", "subject": "Hamlet"}]"#);
+    refused(&sandbox, &with("bare.json"), 1, &["record 1:", "missing field `answers`"]);
+    sandbox.write("twice.json", &format!("[{record}, {}]", record.replace("Shakes", "Bacon")));
+    refused(&sandbox, &with("twice.json"), 1, &["1 conflict", "--skip-conflicts"]);
+    refused(&sandbox, &with("not-there.json"), 1, &["cannot read", "not-there.json", "hint: "]);
+    let skipping = [&with("twice.json")[..], &["--skip-conflicts"]].concat();
+    let done = sandbox.run(&skipping).done();
+    assert!(done.starts_with("Staged 1 fact, "), "{done}");
+    assert!(done.contains("1 record skipped"), "{done}");
+}
+
+#[test]
+fn an_evaluation_of_nothing_or_of_too_much() {
+    let sandbox = Sandbox::new();
+    refused(&sandbox, &["eval"], 2, &["--dataset <FILE>", "--facts", "--text <FILE>"]);
+    refused(&sandbox, &["eval", "--facts", "--text", "a.txt"], 2, &["cannot be used with"]);
+    let named = ["eval", "--facts", "--protocol", "glue"];
+    refused(&sandbox, &named, 2, &["expected one of counterfact, zsre, mend, easyedit, fever"]);
+    refused(&sandbox, &["eval", "--facts"], 1, &["no fact at HEAD", "hint: "]);
+    refused(&sandbox, &["eval", "--text", "a.txt"], 1, &["cannot read a.txt"]);
+    refused(&sandbox, &["eval", "--dataset", "a.json"], 1, &["cannot read", "a.json"]);
+}

@@ -5,7 +5,14 @@ use std::collections::BTreeSet;
 use clap::CommandFactory;
 use kledger::{
     cli::Cli,
-    ledger::{Sampling, Silent, StatisticsText, verb::stats::StatsOptions},
+    eval::{EASYEDIT, Weights},
+    ledger::{
+        Sampling, Silent, StatisticsText, Texts,
+        verb::{
+            eval::{EvalOptions, Material},
+            stats::StatsOptions,
+        },
+    },
 };
 use serde_json::Value;
 
@@ -133,6 +140,17 @@ fn reports_follow_the_schema() {
     let versions = ["HEAD~1".to_owned(), "HEAD".to_owned()];
     let asked = place.repo.ask("Anna likes", &versions, &how, &mut open).unwrap();
     made("ask", serde_json::json!(asked));
+    let evaluation = EvalOptions {
+        revisions: &versions,
+        material: Material::Text("text", "Anna likes Rome"),
+        protocol: &EASYEDIT,
+        texts: Texts { drawing: None, weights: &Weights::default() },
+        store: true,
+    };
+    let actor = place.actor("eval");
+    let measured = place.repo.eval(&actor, &evaluation, &mut open, &mut Silent).unwrap();
+    made("eval", serde_json::json!(measured));
+    made("show", serde_json::json!(place.repo.show("HEAD").unwrap()));
     place.make(":Carl :likes :Bonn .", "third");
     let reverted =
         place.repo.revert(&place.actor("revert"), "HEAD~1", None, Some(&mut open), &mut Silent);

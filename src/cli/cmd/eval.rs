@@ -1,0 +1,245 @@
+//! `kledger eval`.
+
+use std::{
+    fmt::{self, Write},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    cli::{
+        context::Context,
+        error::CliError,
+        page::{Page, many, short},
+        report::{Render, Report},
+    },
+    durable,
+    eval::{
+        Case, EASYEDIT, MEND, Metric, PROTOCOLS, Protocol, Weights,
+        dataset::{Answer, Dataset, Reading, References, Verbaliser},
+    },
+    ledger::{
+        Drawing, LedgerError, Texts,
+        verb::eval::{EvalOptions, EvalReport, Material},
+    },
+};
+
+/// Tokens of a text that a model writes, its beginning included, as in ROME and MEMIT.
+const TEXT: usize = 100;
+/// Likeliest tokens of which the next one is drawn, as there.
+const TOP: usize = 5;
+
+/// Measure how good the edits of a version are, in the terms of the papers
+///
+/// Figures carry the name and version of their protocol, because those of different protocols cannot
+/// be compared: docs/evaluation.md says what each asks and computes.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  kledger eval --facts
+  kledger eval HEAD --vs HEAD~1 --dataset counterfact.json --limit 100
+  kledger eval --dataset zsre_mend_eval.json --protocol mend --records cases.jsonl
+  kledger eval --text wikitext.txt --store")]
+pub struct Args {
+    /// The version
+    #[arg(value_name = "REV", default_value = "HEAD")]
+    revision: String,
+    /// Another version to measure beside it
+    #[arg(long, value_name = "REV")]
+    vs: Option<String>,
+    #[command(flatten)]
+    material: MaterialArgs,
+    /// What to measure: counterfact, zsre, mend, easyedit or fever; otherwise what the dataset's authors
+    /// do, and easyedit for facts
+    #[arg(long, value_name = "PROTOCOL", value_parser = protocol, conflicts_with = "text")]
+    protocol: Option<&'static Protocol>,
+    /// Cases to measure at most
+    #[arg(long, value_name = "N", conflicts_with = "text")]
+    limit: Option<usize>,
+    /// Of several records for one subject and predicate, take the first, as add --from does
+    #[arg(long, requires = "dataset")]
+    skip_conflicts: bool,
+    /// The words for true and false claims
+    #[arg(long, value_name = "TRUE,FALSE", requires = "dataset")]
+    words: Option<Verbaliser>,
+    /// Have the model write texts too, for fluency and consistency; this takes long
+    #[arg(long, conflicts_with = "text")]
+    generate: bool,
+    /// Seed of those texts
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "generate")]
+    seed: u64,
+    /// Reference texts for consistency, as in CounterFact's attribute_snippets.json
+    #[arg(long, value_name = "FILE", requires_all = ["generate", "dataset"])]
+    references: Option<PathBuf>,
+    /// Write each case, what was asked and how likely each token was, as JSON Lines
+    #[arg(long, value_name = "FILE")]
+    records: Option<PathBuf>,
+    /// Keep the figures in the repository; kledger show shows them
+    #[arg(long)]
+    store: bool,
+}
+
+/// What to examine versions in.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct MaterialArgs {
+    /// A benchmark's file: CounterFact, zsRE, EasyEdit's layout or FEVER
+    #[arg(long, value_name = "FILE")]
+    dataset: Option<PathBuf>,
+    /// The version's own facts, with the paraphrases and neighbours that no edit saw
+    #[arg(long)]
+    facts: bool,
+    /// A text, for its perplexity
+    #[arg(long, value_name = "FILE")]
+    text: Option<PathBuf>,
+}
+
+fn protocol(name: &str) -> Result<&'static Protocol, String> {
+    let known: Vec<&str> = PROTOCOLS.iter().map(|protocol| protocol.name).collect();
+    PROTOCOLS
+        .into_iter()
+        .find(|protocol| protocol.name == name)
+        .ok_or_else(|| format!("expected one of {}", known.join(", ")))
+}
+
+/// The cases of a dataset and how they are measured.
+struct Loaded {
+    source: String,
+    cases: Vec<Case>,
+    protocol: &'static Protocol,
+    weights: Weights,
+    notes: Vec<String>,
+}
+
+impl Args {
+    fn load(&self, cx: &Context, file: &Path) -> Result<Loaded, CliError> {
+        let alternative = [EASYEDIT.name, MEND.name];
+        let answer = match self.protocol {
+            Some(protocol) if alternative.contains(&protocol.name) => Answer::Alternative,
+            _ => Answer::True,
+        };
+        let verbaliser = self.words.clone().unwrap_or_default();
+        let reading = Reading { limit: self.limit, answer, verbaliser };
+        let mut dataset = Dataset::read(&cx.path(file), &file.to_string_lossy(), &reading)?;
+        let mut weights = Weights::default();
+        if let Some(file) = &self.references {
+            let references = References::read(&cx.path(file), &file.to_string_lossy())?;
+            dataset.refer(&references);
+            weights = references.weights();
+        }
+        if self.skip_conflicts {
+            dataset.skip_conflicts();
+        }
+        let left_out = [
+            (dataset.skipped, "left out: an earlier one answers the same question"),
+            (dataset.passed_over, "left out: labelled neither true nor false"),
+        ];
+        let left_out = left_out.into_iter().filter(|(count, _)| *count > 0);
+        let notes = left_out.map(|(count, why)| format!("{} {why}", many(count, "record")));
+        let notes = notes.collect();
+        Ok(Loaded {
+            source: name(file),
+            protocol: self.protocol.unwrap_or_else(|| dataset.layout.protocol()),
+            cases: dataset.cases.into_iter().map(|(_, case)| case).collect(),
+            weights,
+            notes,
+        })
+    }
+}
+
+pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
+    let repo = cx.repo()?;
+    let actor = cx.actor(Some(&repo))?;
+    let revisions: Vec<String> = [&args.revision].into_iter().chain(&args.vs).cloned().collect();
+    let loaded = match &args.material.dataset {
+        Some(file) => args.load(cx, file)?,
+        None => Loaded {
+            source: String::new(),
+            cases: Vec::new(),
+            protocol: args.protocol.unwrap_or(&EASYEDIT),
+            weights: Weights::default(),
+            notes: Vec::new(),
+        },
+    };
+    let text = match &args.material.text {
+        Some(path) => {
+            let text = fs::read_to_string(cx.path(path));
+            let text = text.map_err(|source| CliError::Read { path: path.clone(), source })?;
+            Some((name(path), text))
+        }
+        None => None,
+    };
+    let material = match &text {
+        Some((name, text)) => Material::Text(name, text),
+        None if args.material.facts => Material::Facts(args.limit),
+        None => Material::Cases(&loaded.source, &loaded.cases),
+    };
+    let drawing = Drawing { tokens: TEXT, top: TOP, seed: args.seed };
+    let options = EvalOptions {
+        revisions: &revisions,
+        material,
+        protocol: loaded.protocol,
+        texts: Texts { drawing: args.generate.then_some(drawing), weights: &loaded.weights },
+        store: args.store,
+    };
+    let mut open = |base: &Path| cx.runtime().open(base);
+    let mut report = repo.eval(&actor, &options, &mut open, cx.progress().as_mut())?;
+    report.notes.extend(loaded.notes);
+    if let Some(path) = &args.records {
+        let mut lines = String::new();
+        for record in &report.records {
+            let line = serde_json::to_string(record)
+                .expect("because records are strings and finite numbers");
+            lines.push_str(&line);
+            lines.push('\n');
+        }
+        durable::write(&cx.path(path), lines.as_bytes()).map_err(LedgerError::from)?;
+    }
+    Ok(Report::done("eval", report))
+}
+
+/// What a file is called in reports.
+fn name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+impl Render for EvalReport {
+    fn render(&self, page: &mut Page) -> fmt::Result {
+        writeln!(page, "{} {} on {}", self.protocol, self.protocol_version, self.source)?;
+        for version in &self.versions {
+            let (revision, facts) = (&version.revision, many(version.facts, "fact"));
+            let cases = if self.protocol == crate::eval::PERPLEXITY.0 { "token" } else { "case" };
+            let cases = many(version.cases, cases);
+            page.note(format_args!("{revision} {}  {facts}, {cases}", short(version.commit)))?;
+        }
+        match self.versions.as_slice() {
+            [one] => {
+                let rows = one.metrics.iter().map(|m| [m.name.clone(), figure(m), m.about.clone()]);
+                page.table(&rows.collect::<Vec<_>>())?;
+            }
+            [one, other, ..] => {
+                let head = ["", &one.revision, &other.revision, ""].map(str::to_owned);
+                let rows = one.metrics.iter().map(|metric| {
+                    let same = other.metrics.iter().find(|other| other.name == metric.name);
+                    let beside = same.map_or_else(String::new, figure);
+                    [metric.name.clone(), figure(metric), beside, metric.about.clone()]
+                });
+                page.table(&[head].into_iter().chain(rows).collect::<Vec<_>>())?;
+            }
+            [] => {}
+        }
+        for note in &self.notes {
+            page.note(note)?;
+        }
+        Ok(())
+    }
+}
+
+/// `98.9 ± 0.2`, with the digits that papers print.
+pub(super) fn figure(metric: &Metric) -> String {
+    let digits = metric.unit.digits();
+    match metric.interval {
+        Some(interval) => format!("{:.digits$} ± {interval:.digits$}", metric.mean),
+        None => format!("{:.digits$}", metric.mean),
+    }
+}
