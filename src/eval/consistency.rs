@@ -9,7 +9,6 @@ pub struct Weights(BTreeMap<String, f64>);
 
 impl Weights {
     /// The weights in `documents`.
-    #[expect(clippy::cast_precision_loss, reason = "counts of documents are small")]
     pub fn of<'a>(documents: impl IntoIterator<Item = &'a str>) -> Self {
         let (mut number, mut having) = (0.0, BTreeMap::<String, u32>::new());
         for document in documents {

@@ -292,7 +292,7 @@ impl Engine for StandIn {
                 log_p: held
                     .iter()
                     .zip(probe.expected.bytes())
-                    .map(|(held, byte)| f64::from(1.0 + (held - f32::from(byte)).abs()).ln() * -1.0)
+                    .map(|(held, byte)| -f64::from(1.0 + (held - f32::from(byte)).abs()).ln())
                     .collect(),
             }))
         };
