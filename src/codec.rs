@@ -111,6 +111,20 @@ pub fn decode<T: Object>(bytes: &[u8]) -> Result<T, DecodeError> {
     Ok(object)
 }
 
+/// `object` as a file of its own: its id and its canonical bytes.
+#[must_use]
+pub fn seal<T: Object>(object: &T) -> Vec<u8> {
+    let bytes = encode(object);
+    [Id::<T>::of(&bytes).as_bytes().as_slice(), &bytes].concat()
+}
+
+/// What [`seal`] was given; `None` when the bytes are not what it made.
+#[must_use]
+pub fn unseal<T: Object>(bytes: &[u8]) -> Option<T> {
+    let (hash, bytes) = bytes.split_first_chunk::<32>()?;
+    (Id::<T>::of(bytes).as_bytes() == hash).then(|| decode(bytes).ok())?
+}
+
 /// The id of `object`: the hash of its canonical bytes.
 #[must_use]
 pub fn id_of<T: Object>(object: &T) -> Id<T> {

@@ -74,7 +74,7 @@ impl Change {
             .map_err(|source| WriteError { path: filled.path().to_owned(), source })?;
         let note = ledger.session.dir().join(FILE);
         let landing = Landing::new(&dir, commit, &transaction);
-        durable::write(&note, &landing.to_bytes())?;
+        durable::write(&note, &codec::seal(&landing))?;
         let done = filled.place().map_err(LedgerError::from).and_then(|placed| {
             match ledger.transact(transaction) {
                 Ok(()) => Ok(placed),
@@ -101,7 +101,7 @@ pub(super) fn complete(ledger: &Ledger<'_>) -> Result<(), LedgerError> {
         Err(source) => return Err(LedgerError::Read { path: note, source }),
     };
     // A damaged note is forgotten: the checkout says what it holds, and HEAD is where it was.
-    if let Some(landing) = Landing::from_bytes(&bytes) {
+    if let Some(landing) = codec::unseal::<Landing>(&bytes) {
         let dir = PathBuf::from(OsString::from_vec(landing.dir.clone()));
         durable::recover_dir(&dir)?;
         if Manifest::read(&dir).is_some_and(|manifest| manifest.commit == landing.commit) {
@@ -138,17 +138,6 @@ impl Landing {
             command: transaction.command.clone(),
             objects: transaction.objects.clone(),
         }
-    }
-
-    /// Its id and its bytes.
-    fn to_bytes(&self) -> Vec<u8> {
-        let bytes = codec::encode(self);
-        [Id::<Self>::of(&bytes).as_bytes().as_slice(), &bytes].concat()
-    }
-
-    fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (hash, bytes) = bytes.split_first_chunk::<32>()?;
-        (Id::<Self>::of(bytes).as_bytes() == hash).then(|| codec::decode(bytes).ok())?
     }
 }
 

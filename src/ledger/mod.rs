@@ -16,6 +16,7 @@ mod bisection;
 mod bundle;
 mod card;
 mod cases;
+mod changes;
 mod check;
 mod combine;
 mod commit;

@@ -10,6 +10,7 @@
 
 mod asking;
 mod bisect;
+mod changes;
 #[cfg(feature = "cli")]
 mod cli;
 mod config;

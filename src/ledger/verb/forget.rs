@@ -12,6 +12,7 @@ use crate::{
     ledger::{
         About, Actor, Commit, LedgerError, Manifest, Progress, Repo,
         bisection::{BISECTION, Bisection},
+        changes::Changes,
         forget::{Rewriting, Scope},
         kinds::kinds,
         read::Ledger,
@@ -92,6 +93,9 @@ impl Repo {
         ledger.require_finished()?;
         if ledger.root::<Bisection>(BISECTION)?.is_some() {
             return Err(LedgerError::Bisecting);
+        }
+        if !dry_run {
+            Changes::remove(ledger.session.dir())?;
         }
         let scope = Scope::find(&ledger, about)?;
         if scope.is_empty() {
