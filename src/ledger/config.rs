@@ -97,13 +97,15 @@ pub struct Requirements {
     pub paraphrase: Option<f64>,
     /// Of neighbours that did not move.
     pub neighbourhood: Option<f64>,
+    /// Of facts of earlier commits that still hold.
+    pub kept: Option<f64>,
 }
 
 /// Why a string is not [`Requirements`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{text:?} is not a requirement: expected efficacy, paraphrase or neighbourhood, =, and a number \
-     from 0 to 1"
+    "{text:?} is not a requirement: expected efficacy, paraphrase, neighbourhood or kept, =, and a \
+     number from 0 to 1"
 )]
 pub struct RequirementError {
     /// The part that is wrong.
@@ -118,14 +120,18 @@ impl Requirements {
             efficacy: self.efficacy.or(weaker.efficacy),
             paraphrase: self.paraphrase.or(weaker.paraphrase),
             neighbourhood: self.neighbourhood.or(weaker.neighbourhood),
+            kept: self.kept.or(weaker.kept),
         }
     }
 
-    /// What `check` does not reach, in words. What was not measured is not held against it.
-    #[must_use]
-    pub fn unmet(&self, check: &Check) -> Vec<String> {
-        let measured = [check.efficacy, check.paraphrase, check.neighbourhood];
-        self.named()
+    /// Makes sure that `check` reaches all of it. What was not measured is not held against it.
+    ///
+    /// # Errors
+    /// [`LedgerError::Unmet`] says what it does not reach.
+    pub(super) fn met_by(&self, check: &Check) -> Result<(), LedgerError> {
+        let measured = [check.efficacy, check.paraphrase, check.neighbourhood, check.kept];
+        let unmet: Vec<String> = self
+            .named()
             .into_iter()
             .zip(measured)
             .filter_map(|((name, wanted), rate)| {
@@ -133,14 +139,19 @@ impl Requirements {
                 (rate < wanted)
                     .then(|| format!("{name} is {rate:.3} ({passed} of {of}), required {wanted}"))
             })
-            .collect()
+            .collect();
+        if unmet.is_empty() {
+            return Ok(());
+        }
+        Err(LedgerError::Unmet { unmet, check: Box::new(check.clone()) })
     }
 
-    const fn named(&self) -> [(&'static str, Option<f64>); 3] {
+    const fn named(&self) -> [(&'static str, Option<f64>); 4] {
         [
             ("efficacy", self.efficacy),
             ("paraphrase", self.paraphrase),
             ("neighbourhood", self.neighbourhood),
+            ("kept", self.kept),
         ]
     }
 }
@@ -158,6 +169,7 @@ impl FromStr for Requirements {
                 "efficacy" => &mut requirements.efficacy,
                 "paraphrase" => &mut requirements.paraphrase,
                 "neighbourhood" => &mut requirements.neighbourhood,
+                "kept" => &mut requirements.kept,
                 _ => return Err(wrong()),
             };
             if !(0.0..=1.0).contains(&share) || place.replace(share).is_some() {
@@ -199,7 +211,7 @@ mod tests {
 
     #[test]
     fn requirements_are_read_as_they_are_written() {
-        let text = "efficacy=0.95,neighbourhood=0.9";
+        let text = "efficacy=0.95,neighbourhood=0.9,kept=1";
         let requirements: Requirements = text.parse().unwrap();
         assert_eq!(requirements.to_string(), text);
         assert_eq!("".parse(), Ok(Requirements::default()));

@@ -64,8 +64,8 @@ impl LedgerError {
                 "gc keeps what operations of the last days lead to: kledger config keep-days"
             }
             Self::Unmet { .. } => {
-                "the facts are still staged; change the settings, the facts or the requirement and \
-                 commit again, which will not have to look for what it has found"
+                "what is staged, and a merge or rebase that waits, is as it was; change the settings, the \
+                 facts or the requirement and try again, which will not have to look for what it found"
             }
             Self::Moved { .. } => {
                 "what was found is kept: look at kledger status and run the command again"

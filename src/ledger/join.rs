@@ -110,7 +110,8 @@ impl Repo {
     /// Makes the weights of `next` as `unfinished` says.
     ///
     /// # Errors
-    /// When a fact has to be edited and there is no engine, the edit fails, or weights are damaged.
+    /// When a fact has to be edited and there is no engine, the edit fails or does not reach what is
+    /// required, or weights are damaged.
     pub(super) fn join(
         &self,
         actor: &Actor,
@@ -122,6 +123,7 @@ impl Repo {
     ) -> Result<Joined, LedgerError> {
         let Next { ours, theirs, combined } = next;
         let strategy = unfinished.strategy;
+        let (settings, require) = unfinished.terms()?;
         let mut line = combined.side.line.clone();
         let mut edits = edited(combined, strategy);
         // A fact that is retracted is let go and not edited.
@@ -177,10 +179,6 @@ impl Repo {
                 requests: requests.map(|(key, found)| (*key, found.request.clone())).collect(),
                 earlier: &questions.earlier,
             };
-            let settings = unfinished
-                .settings
-                .parse()
-                .map_err(|error: toml::de::Error| EngineError::Settings(error.to_string()))?;
             let editor = unfinished.editor.as_deref();
             let setup = Setup::settle(self, engine.as_ref(), editor, &settings, unfinished.seed)?;
             let found = self.edit(actor, engine.as_mut(), setup, job, progress)?;
@@ -203,6 +201,7 @@ impl Repo {
             }
         }
         let check = examination.run(engine.as_mut(), &before, &weights, progress)?;
+        require.or(self.config().require).met_by(&check)?;
         Ok(Joined {
             line,
             weights: version::hashes(&weights),

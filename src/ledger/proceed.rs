@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{
-    Actor, Check, Commit, LedgerError, OpenEngine, Progress, Repo, Report,
+    Actor, Check, Commit, EngineError, LedgerError, OpenEngine, Progress, Repo, Report,
+    Requirements,
     combine::Favour,
     commit::Step,
     join::Strategy,
@@ -30,6 +31,8 @@ pub struct How {
     pub settings: toml::Table,
     /// Seed, in place of the repository's.
     pub seed: Option<u64>,
+    /// What each commit that is made must reach, over what the repository requires.
+    pub require: Requirements,
 }
 
 /// How far a merge, cherry-pick or rebase came.
@@ -107,6 +110,18 @@ pub struct MadeDelta {
     pub bytes: u64,
 }
 
+/// What is required, among a task's settings.
+const REQUIRE: &str = "require";
+
+/// What a task's settings say.
+fn terms(how: &How) -> toml::Table {
+    let mut table = how.settings.clone();
+    if how.require != Requirements::default() {
+        table.insert(REQUIRE.to_owned(), how.require.to_string().into());
+    }
+    table
+}
+
 impl Unfinished {
     pub(super) fn new(task: Task, from: Id<Commit>, name: impl Into<String>, how: &How) -> Self {
         Self {
@@ -120,9 +135,23 @@ impl Unfinished {
             strategy: how.strategy,
             favour: how.favour,
             editor: how.editor.clone(),
-            settings: how.settings.to_string(),
+            settings: terms(how).to_string(),
             seed: how.seed,
         }
+    }
+
+    /// The settings of the editor, and what each commit must reach.
+    ///
+    /// # Errors
+    /// When they do not parse.
+    pub(super) fn terms(&self) -> Result<(toml::Table, Requirements), LedgerError> {
+        let parsed = self.settings.parse::<toml::Table>();
+        let mut table = parsed.map_err(|error| EngineError::Settings(error.to_string()))?;
+        let require = match table.remove(REQUIRE) {
+            Some(require) => require.as_str().unwrap_or_default().parse()?,
+            None => Requirements::default(),
+        };
+        Ok((table, require))
     }
 
     /// The same after its next commit came to `at`.

@@ -65,7 +65,8 @@ pub struct Unfinished {
     pub favour: Favour,
     /// Name of the editor, in place of the repository's.
     pub editor: Option<String>,
-    /// Settings of the editor, over the repository's, as TOML.
+    /// Settings of the editor, over the repository's, as TOML; `require` among them is what each commit
+    /// must reach.
     pub settings: String,
     /// Seed, in place of the repository's.
     pub seed: Option<u64>,

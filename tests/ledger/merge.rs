@@ -370,6 +370,45 @@ fn facts_that_no_longer_hold_are_edited_again() {
 }
 
 #[test]
+fn a_merge_that_does_not_reach_what_is_required_is_refused() {
+    let (one, other) = neighbours_in_memory();
+    let place = Place::apart(
+        &format!(":{one} :likes :Rome . :Anna :likes :Rome ."),
+        ":Anna :likes :Oslo .",
+        &format!(":{other} :likes :Bonn . :Anna :likes :Bern ."),
+    );
+    place.rm(&format!(":{one} :likes :Rome .")).unwrap();
+    place.commit("retract").unwrap();
+    let before = place.head();
+    let require = "efficacy=0.9".parse().unwrap();
+    let summed = |favour| with(How { strategy: Strategy::Sum, favour, require, ..How::default() });
+    let unmet = |merged: Result<ProceedReport, LedgerError>| match merged {
+        Err(LedgerError::Unmet { unmet, check }) => {
+            assert_eq!(unmet.len(), 1);
+            assert!(check.efficacy.unwrap().rate < 0.9);
+        }
+        other => panic!("{other:?}"),
+    };
+    unmet(place.merge_with("draft", &summed(Favour::Ours)));
+    assert_eq!((place.head(), place.repo.status().unwrap().unfinished), (before.clone(), None));
+
+    // One that waits remembers it, and goes on waiting.
+    let waits = place.merge_with("draft", &summed(Favour::Nobody)).unwrap();
+    assert_eq!(waits.outcome, Outcome::Conflicts);
+    place.repo.resolve(&place.actor("resolve"), Favour::Ours, &About::default()).unwrap();
+    let (actor, mut engine) = (place.actor("go on"), open);
+    unmet(place.repo.go_on(&actor, Task::Merge, Some(&mut engine), &mut Silent));
+    assert_eq!(place.head(), before);
+    assert!(place.repo.status().unwrap().unfinished.is_some());
+    place.repo.abort(&place.actor("abort"), Task::Merge).unwrap();
+
+    // What is kept counts too, and where it is reached the merge is made.
+    let require = "efficacy=0.9,kept=1".parse().unwrap();
+    let repaired = with(How { favour: Favour::Ours, require, ..How::default() });
+    assert_eq!(place.merge_with("draft", &repaired).unwrap().outcome, Outcome::Done);
+}
+
+#[test]
 fn branches_that_were_merged_into_each_other_merge_again() {
     let place = Place::apart(
         ":Anna :likes :Rome . :Bert :likes :Oslo .",

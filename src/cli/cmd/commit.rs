@@ -34,7 +34,7 @@ pub struct Args {
     /// Why
     #[arg(long, short, value_name = "MESSAGE")]
     message: String,
-    /// What the edit must reach: efficacy, paraphrase or neighbourhood, =, and a share
+    /// What the edit must reach: efficacy, paraphrase, neighbourhood or kept, =, and a share
     #[arg(long, value_name = "WHAT=SHARE")]
     require: Vec<String>,
     /// Seed of what is sampled

@@ -32,7 +32,7 @@ pub struct Args {
     /// Why
     #[arg(long, short, value_name = "MESSAGE", default_value = "", hide_default_value = true)]
     message: String,
-    /// What the edit must reach: efficacy, paraphrase or neighbourhood, =, and a share
+    /// What the edit must reach: efficacy, paraphrase, neighbourhood or kept, =, and a share
     #[arg(long, value_name = "WHAT=SHARE")]
     require: Vec<String>,
     /// Seed of what is sampled

@@ -20,6 +20,7 @@ use crate::{
 Examples:
   kledger merge draft
   kledger merge draft --theirs --strategy re-edit
+  kledger merge draft --require efficacy=0.95,kept=1
   kledger resolve --ours --subject 'Eiffel Tower'
   kledger merge --continue
   kledger merge --abort")]

@@ -35,6 +35,10 @@ pub(super) struct HowArgs {
     /// Run no model: sum the deltas and do not ask what holds
     #[arg(long)]
     no_check: bool,
+    /// What each commit that is made must reach: efficacy, paraphrase, neighbourhood or kept, =, and a
+    /// share
+    #[arg(long, value_name = "WHAT=SHARE", conflicts_with = "no_check")]
+    require: Vec<String>,
     /// Seed of what is sampled
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -81,6 +85,7 @@ impl HowArgs {
             editor: self.settings.editor(),
             settings: self.settings.table()?,
             seed: self.seed,
+            require: self.require.join(",").parse().map_err(LedgerError::from)?,
         })
     }
 }

@@ -223,10 +223,7 @@ impl Repo {
             earlier: plan.sample.earlier.clone(),
         };
         let check = examination.run(engine.as_mut(), &parent_weights, &edited.weights, progress)?;
-        let unmet = options.require.or(self.config().require).unmet(&check);
-        if !unmet.is_empty() {
-            return Err(LedgerError::Unmet { unmet, check: Box::new(check) });
-        }
+        options.require.or(self.config().require).met_by(&check)?;
         Ok((edited, check))
     }
 

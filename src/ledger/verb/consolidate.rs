@@ -101,10 +101,7 @@ impl Repo {
             earlier: Vec::new(),
         };
         let check = examination.run(engine.as_mut(), &before, &edited.weights, progress)?;
-        let unmet = options.require.or(self.config().require).unmet(&check);
-        if !unmet.is_empty() {
-            return Err(LedgerError::Unmet { unmet, check: Box::new(check) });
-        }
+        options.require.or(self.config().require).met_by(&check)?;
 
         let ledger = self.read()?;
         let mut draft = Draft::new(&ledger);
