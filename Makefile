@@ -3,6 +3,7 @@
 
 CARGO ?= cargo
 PYTHON ?= python3
+PREFIX ?= /usr/local
 TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
 
 # $(call component,NAME,ARGUMENTS): runs `cargo NAME ARGUMENTS` where rustup has that component.
@@ -10,7 +11,7 @@ component = @if $(CARGO) $(1) --version >/dev/null 2>&1; \
 	then set -x; $(CARGO) $(1) $(2); \
 	else echo "SKIPPED: cargo $(1) $(2) (it comes with: rustup component add rustfmt clippy)" >&2; fi
 
-.PHONY: help libtorch build test test-clients demo lint doc bench
+.PHONY: help libtorch build install test test-clients demo lint doc bench
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -24,8 +25,15 @@ build: libtorch ## build the kledger binary
 	$(CARGO) build --locked
 
 test: lint doc ## all that has to pass: lints, documentation, tests with and without torch
-	$(CARGO) test --locked --no-default-features
-	$(CARGO) test --locked
+	$(CARGO) test --locked --no-default-features --features cli
+	$(CARGO) test --locked --lib --bins --examples --test torch
+	$(CARGO) test --locked --doc
+
+install: libtorch ## install kledger and kledger-torch to PREFIX/bin (/usr/local): one starts fast, one has libtorch
+	$(CARGO) build --locked --release
+	$(CARGO) build --locked --release --no-default-features --features cli --target-dir "$(TARGET_DIR)/ledger"
+	install -D "$(TARGET_DIR)/release/kledger" "$(DESTDIR)$(PREFIX)/bin/kledger-torch"
+	install -D "$(TARGET_DIR)/ledger/release/kledger" "$(DESTDIR)$(PREFIX)/bin/kledger"
 
 test-clients: build ## what transformers and peft from PyPI make of our files, and we of theirs
 	PYTHON="$(PYTHON)" CARGO="$(CARGO)" tests/clients/run.sh "$(abspath $(TARGET_DIR))/debug/kledger" \

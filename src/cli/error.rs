@@ -90,6 +90,14 @@ pub enum CliError {
     /// Nobody said yes.
     #[error("not done: it was not confirmed")]
     Unconfirmed,
+    /// The program with libtorch in it does not start.
+    #[error("cannot start {}", program.display())]
+    Start {
+        /// The program.
+        program: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// The report could not be printed.
     #[error("cannot print the result")]
     Print(#[source] io::Error),
@@ -117,6 +125,7 @@ impl CliError {
             | Self::Format(_)
             | Self::Setting { .. }
             | Self::NoRank => Exit::Usage,
+            Self::Start { .. } => Exit::Engine,
             Self::Read { .. }
             | Self::Dataset(_)
             | Self::Dir { .. }
@@ -138,6 +147,7 @@ impl CliError {
             Self::NoFormat { .. } => "name it: --format nt|ttl|nq|trig|rdf|jsonld",
             Self::Setting { .. } => "for example: --set lambda=3000 or --set 'layers=[2, 3, 4]'",
             Self::Unconfirmed => "--dry-run shows what would be done, --yes does it without asking",
+            Self::Start { .. } => "install both programs of one build of kledger",
             Self::NoAuthor => {
                 "set KLEDGER_AUTHOR, or author in .kledger/config.toml, or say --author NAME"
             }

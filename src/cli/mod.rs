@@ -18,29 +18,30 @@ mod stopwatch;
 pub mod topics;
 pub mod ui;
 
-use std::process::ExitCode;
+use std::{ffi::OsString, process::ExitCode};
 
 use clap::Parser;
 
 pub use args::Cli;
 use context::Context;
-use error::CliError;
+use error::{CliError, Exit};
 pub use report::Report;
 use ui::Ui;
 
 /// Runs the command line that the process was started with.
 #[must_use]
 pub fn main() -> ExitCode {
+    runtime::end(answer())
+}
+
+fn answer() -> Exit {
     let words: Vec<_> = std::env::args_os().collect();
     let cli = match Cli::try_parse_from(&words) {
         Ok(cli) => cli,
         Err(error) => return ui::usage(&error, &words),
     };
     let ui = Ui::new(&cli.global);
-    let result = Context::new(&cli.global, &words).and_then(|cx| {
-        let report = cmd::run(&cx, &cli.command)?;
-        Ok(report.after(cx.spent()))
-    });
+    let result = run(&cli, &words);
     let printed = match &result {
         Ok(report) => ui.report(report),
         Err(error) => ui.error(error),
@@ -50,12 +51,21 @@ pub fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     match printed {
-        Ok(()) => code.into(),
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Ok(()) => code,
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Exit::Done,
         Err(error) => {
             // Standard output cannot be written; standard error may still be heard.
             let _unheard = ui.error(&CliError::Print(error));
-            error::Exit::Refused.into()
+            Exit::Refused
         }
     }
+}
+
+fn run(cli: &Cli, words: &[OsString]) -> Result<Report, CliError> {
+    if cli.command.may_run_the_model() {
+        runtime::give_way(words)?;
+    }
+    let cx = Context::new(&cli.global, words)?;
+    let report = cmd::run(&cx, &cli.command)?;
+    Ok(report.after(cx.spent()))
 }

@@ -1,9 +1,18 @@
 //! How the model is opened, if this build can.
+//!
+//! Loading libtorch takes longer than most verbs do. So a build without it can be installed as `kledger`
+//! beside one with it as `kledger-torch`, which then takes its place for verbs that may run the model.
 
+#[cfg(not(feature = "torch"))]
+use std::{env, os::unix::process::CommandExt as _, process::Command};
 #[cfg(feature = "torch")]
-use std::error::Error;
-use std::path::Path;
+use std::{
+    error::Error,
+    io::{self, Write as _},
+};
+use std::{ffi::OsString, path::Path, process::ExitCode};
 
+use super::error::{CliError, Exit};
 use crate::{
     delta::Dtype,
     ledger::{Engine, EngineError},
@@ -71,4 +80,51 @@ impl Runtime {
     pub const fn is_there() -> bool {
         cfg!(feature = "torch")
     }
+}
+
+/// The program that is this one with libtorch in it.
+#[cfg(not(feature = "torch"))]
+const WITH_LIBTORCH: &str = "kledger-torch";
+
+/// Has the program with libtorch do what `words` say in place of this one, if it lies beside it.
+///
+/// # Errors
+/// When it cannot be started.
+#[cfg(not(feature = "torch"))]
+pub(super) fn give_way(words: &[OsString]) -> Result<(), CliError> {
+    let (Ok(this), Some((name, rest))) = (env::current_exe(), words.split_first()) else {
+        return Ok(());
+    };
+    let program = this.with_file_name(WITH_LIBTORCH);
+    if program == this || !program.is_file() {
+        return Ok(());
+    }
+    // Usage and help name the program as the user does.
+    let source = Command::new(&program).arg0(name).args(rest).exec();
+    Err(CliError::Start { program, source })
+}
+
+/// Ends the process with libtorch in it at once. Taking its operators apart, as C++ does at the end of a
+/// process, takes a third of the time of a verb that uses none; all that is to be written is written.
+#[cfg(feature = "torch")]
+#[expect(unsafe_code, reason = "only C ends a process without what it registered for its end")]
+pub(super) fn end(code: Exit) -> ExitCode {
+    let _unheard = io::stdout().flush();
+    // SAFETY: it takes a number and does not come back.
+    unsafe { libc::_exit(i32::from(code as u8)) }
+}
+
+/// How the process ends.
+#[cfg(not(feature = "torch"))]
+pub(super) fn end(code: Exit) -> ExitCode {
+    code.into()
+}
+
+/// Nothing: this is the program with libtorch.
+///
+/// # Errors
+/// None.
+#[cfg(feature = "torch")]
+pub(super) const fn give_way(_words: &[OsString]) -> Result<(), CliError> {
+    Ok(())
 }

@@ -6,7 +6,6 @@
 use std::{
     ffi::OsString,
     io::{self, Write},
-    process::ExitCode,
 };
 
 use anstream::AutoStream;
@@ -82,7 +81,7 @@ impl Ui {
 }
 
 /// Prints a usage error, the help or the version; gives the exit code.
-pub(super) fn usage(error: &clap::Error, words: &[OsString]) -> ExitCode {
+pub(super) fn usage(error: &clap::Error, words: &[OsString]) -> Exit {
     let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
     // The options did not parse, so whether JSON is wanted has to be seen in the raw words.
     let printed = if exit == Exit::Usage && words.iter().any(|word| word == "--json") {
@@ -94,8 +93,8 @@ pub(super) fn usage(error: &clap::Error, words: &[OsString]) -> ExitCode {
         error.print()
     };
     match printed {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Exit::Refused.into(),
-        _ => exit.into(),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Exit::Refused,
+        _ => exit,
     }
 }
 

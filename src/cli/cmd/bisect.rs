@@ -92,6 +92,12 @@ enum Step {
     Reset,
 }
 
+impl Args {
+    pub(super) const fn may_run_the_model(&self) -> bool {
+        matches!(self.step, Some(Step::Run { .. }))
+    }
+}
+
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let repo = cx.repo()?;
     let actor = || cx.actor(Some(&repo));

@@ -30,6 +30,12 @@ pub struct Args {
     skip: bool,
 }
 
+impl Args {
+    pub(super) const fn may_run_the_model(&self) -> bool {
+        proceed::may_run_the_model(&self.waiting, &self.how)
+    }
+}
+
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let waiting = (&args.waiting, args.skip);
     proceed::run(cx, Task::CherryPick, waiting, &args.how, |repo, actor, how, engine, progress| {

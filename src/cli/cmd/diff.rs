@@ -75,12 +75,18 @@ struct Diff {
     format: Format,
 }
 
+impl Args {
+    pub(super) const fn may_run_the_model(&self) -> bool {
+        self.probe.is_some() || (!self.no_behaviour && matches!(self.format, Format::Text))
+    }
+}
+
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let repo = cx.repo()?;
     let behaviour = match &args.probe {
         Some(path) => Some(Prompts::Given(prompts(cx, path)?)),
         // Nobody asked for it: a build that runs no models leaves it out.
-        None if args.no_behaviour || args.format != Format::Text || !Runtime::is_there() => None,
+        None if !args.may_run_the_model() || !Runtime::is_there() => None,
         None => Some(Prompts::OfFacts),
     };
     let options = DiffOptions { weights: args.weights, behaviour };

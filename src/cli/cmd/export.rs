@@ -61,6 +61,12 @@ enum Format {
     Delta,
 }
 
+impl Args {
+    pub(super) const fn may_run_the_model(&self) -> bool {
+        self.max_rank.is_some()
+    }
+}
+
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let format = match args.format {
         Format::Merged => ExportFormat::Merged,

@@ -67,6 +67,12 @@ impl Source {
     }
 }
 
+impl Args {
+    pub(super) const fn may_run_the_model(&self) -> bool {
+        !self.no_check
+    }
+}
+
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let source = args.source.read(cx).expect("because clap asks for one of them");
     let repo = cx.repo()?;

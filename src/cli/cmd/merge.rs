@@ -43,6 +43,12 @@ pub struct Args {
     waiting: Waiting,
 }
 
+impl Args {
+    pub(super) const fn may_run_the_model(&self) -> bool {
+        proceed::may_run_the_model(&self.waiting, &self.how)
+    }
+}
+
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let waiting = (&args.waiting, false);
     proceed::run(cx, Task::Merge, waiting, &args.how, |repo, actor, how, engine, progress| {

@@ -88,6 +88,29 @@ pub enum Command {
     Man(man::Args),
 }
 
+impl Command {
+    /// Whether the verb may have to run the model.
+    #[must_use]
+    pub fn may_run_the_model(&self) -> bool {
+        match self {
+            Self::Init(_)
+            | Self::Stats(_)
+            | Self::Commit(_)
+            | Self::Consolidate(_)
+            | Self::Ask(_) => true,
+            Self::Bisect(args) => args.may_run_the_model(),
+            Self::Diff(args) => args.may_run_the_model(),
+            Self::Merge(args) => args.may_run_the_model(),
+            Self::CherryPick(args) => args.may_run_the_model(),
+            Self::Rebase(args) => args.may_run_the_model(),
+            Self::Revert(args) => args.may_run_the_model(),
+            Self::Export(args) => args.may_run_the_model(),
+            Self::Import(args) => args.may_run_the_model(),
+            _ => false,
+        }
+    }
+}
+
 /// Runs a verb.
 ///
 /// # Errors

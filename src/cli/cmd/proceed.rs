@@ -90,6 +90,11 @@ impl HowArgs {
     }
 }
 
+/// Whether the model may have to be run.
+pub(super) const fn may_run_the_model(waiting: &Waiting, how: &HowArgs) -> bool {
+    !waiting.abort && !how.no_check
+}
+
 /// Goes on with what waits, gives it up or leaves a commit out, or begins with `begin`.
 pub(super) fn run(
     cx: &Context,

@@ -37,6 +37,12 @@ pub struct Args {
     no_check: bool,
 }
 
+impl Args {
+    pub(super) const fn may_run_the_model(&self) -> bool {
+        !self.no_check
+    }
+}
+
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let repo = cx.repo()?;
     let actor = cx.actor(Some(&repo))?;

@@ -16,7 +16,7 @@ use crate::support::Place;
 
 impl Sandbox {
     /// Two edits, a branch, a tag, and something on the stage.
-    fn with_history() -> Self {
+    pub(super) fn with_history() -> Self {
         let place = Place::new();
         place.make(":Anna :likes :Rome . :Bert :lives :Oslo .", "first");
         place.make(":Anna :likes :Oslo . :Carl :works :Siemens .", "second");

@@ -4,6 +4,40 @@ use std::process::Stdio;
 
 use super::Sandbox;
 
+/// A build without libtorch that is installed beside one with it.
+#[cfg(not(feature = "torch"))]
+#[test]
+fn what_may_run_the_model_is_left_to_the_program_that_can() {
+    let sandbox = Sandbox::with_words();
+    let kledger = env!("CARGO_BIN_EXE_kledger");
+    // Written by another process, so that no thread of this one has it open while it is run.
+    let install = format!(
+        "cp '{kledger}' kledger && printf '#!/bin/sh\\necho \"$@\"\\n' > kledger-torch && chmod +x kledger-torch"
+    );
+    let mut shell = std::process::Command::new("/bin/sh");
+    shell.args(["-c", &install]).current_dir(sandbox.root());
+    assert!(shell.status().unwrap().success());
+    let run = |words: &[&str]| {
+        let mut command = std::process::Command::new(sandbox.root().join("kledger"));
+        command.args(words).current_dir(sandbox.root()).env("KLEDGER_AUTHOR", "Ada");
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    let echo = |words: &[&str]| format!("{}\n", words.join(" "));
+    for words in [
+        &["commit", "-m", "x"][..],
+        &["diff", "HEAD~1"],
+        &["merge", "HEAD"],
+        &["bisect", "run", "--prompt", "x", "--expect", "y", "HEAD~1"],
+    ] {
+        assert_eq!(run(words), echo(words));
+    }
+    for words in
+        [&["status"][..], &["diff", "HEAD~1", "--no-behaviour"], &["merge", "--abort"], &["bisect"]]
+    {
+        assert_ne!(run(words), echo(words));
+    }
+}
+
 #[test]
 fn usage_errors_exit_with_2() {
     let sandbox = Sandbox::bare();
@@ -23,6 +57,19 @@ fn a_closed_pipe_is_success() {
     let mut child = sandbox.command(&["log"]).stdout(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn colour_is_for_terminals_and_whoever_insists() {
+    let sandbox = Sandbox::with_words();
+    let is_coloured = |variables: &[&str]| {
+        let mut command = sandbox.command(&["log"]);
+        command.envs(variables.iter().map(|name| (name, "1")));
+        sandbox.finish(command, "").done().contains('\u{1b}')
+    };
+    assert!(!is_coloured(&[]));
+    assert!(is_coloured(&["CLICOLOR_FORCE"]));
+    assert!(!is_coloured(&["CLICOLOR_FORCE", "NO_COLOR"]));
 }
 
 #[test]

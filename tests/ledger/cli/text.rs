@@ -356,3 +356,28 @@ fn changes_made_elsewhere() {
       on main <id>, 0 facts staged
     ");
 }
+
+#[test]
+fn what_is_removed_and_what_stays() {
+    let sandbox = Sandbox::with_history();
+    let told = sandbox.run(&["gc", "--dry-run"]).done();
+    assert!(told.starts_with("Would remove 0 objects, 0 tensor files: 0 B\n"), "{told}");
+    for kept in [" objects kept\n", "  by branches, tags and HEAD\n", "  by the stage\n"] {
+        assert!(told.contains(kept), "{kept:?} in {told}");
+    }
+    sandbox.run(&["reset"]).done();
+    let told = sandbox.run(&["gc", "--prune", "now"]).done();
+    assert!(told.starts_with("Removed ") && !told.starts_with("Removed 0 "), "{told}");
+    assert!(!told.contains("by the stage") && told.contains("what operations before"), "{told}");
+
+    let words = ["forget", "https://example.org/Carl"];
+    let told = sandbox.run(&[&words[..], &["--dry-run"]].concat()).done();
+    assert!(told.starts_with("Would forget 1 fact\n- Carl"), "{told}");
+    assert!(told.contains("to make again\n") && told.contains("not reached:\n"), "{told}");
+    let told = sandbox.run(&[&words[..], &["--yes"]].concat()).done();
+    assert!(told.starts_with("Forgot 1 fact\n- Carl"), "{told}");
+    for part in ["columns taken out of 1 delta\n", "undo goes back no further\n", "main: "] {
+        assert!(told.contains(part), "{part:?} in {told}");
+    }
+    assert_eq!(sandbox.run(&words).code, 1, "it is gone");
+}
