@@ -97,7 +97,8 @@ impl Command {
             | Self::Stats(_)
             | Self::Commit(_)
             | Self::Consolidate(_)
-            | Self::Ask(_) => true,
+            | Self::Ask(_)
+            | Self::Eval(_) => true,
             Self::Bisect(args) => args.may_run_the_model(),
             Self::Diff(args) => args.may_run_the_model(),
             Self::Merge(args) => args.may_run_the_model(),
