@@ -11,6 +11,7 @@ pub mod error;
 pub mod graph;
 mod interrupt;
 pub mod page;
+mod plot;
 mod progress;
 pub mod report;
 mod runtime;

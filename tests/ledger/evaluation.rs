@@ -12,7 +12,7 @@ use kledger::{
     },
     fact::Role,
     ledger::{
-        About, Drawing, LedgerError, Silent, Texts,
+        About, Drawing, Evaluation, LedgerError, Silent, Texts,
         verb::{
             eval::{EvalOptions, EvalReport, Material},
             fsck::FsckOptions,
@@ -254,8 +254,9 @@ fn stored_figures_stay_with_their_commit() {
     facts(&place, &COUNTERFACT, &["HEAD"], true);
     let like = report.evaluation(&report.versions[0]);
     let history = place.repo.evaluated("HEAD", &like, &[]).unwrap();
-    // Two facts are other cases than one.
-    assert_eq!(history.iter().map(|it| it.facts).collect::<Vec<_>>(), [1]);
+    assert_eq!(history.iter().map(|it| it.facts).collect::<Vec<_>>(), [1, 2]);
+    let other = Evaluation { source: "a.json".to_owned(), ..like };
+    assert_eq!(place.repo.evaluated("HEAD", &other, &[]).unwrap(), []);
     let options = FsckOptions { weights: false, repair: false };
     let found = place.repo.fsck(&options, &mut Silent).unwrap();
     assert_eq!((found.problems, found.remarks), (vec![], vec![]));

@@ -17,6 +17,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap_complete::", &["cli"]),
     ("clap_mangen::", &["cli"]),
     ("toml_edit::", &["ledger"]),
+    ("plotters::", &["cli"]),
     ("indicatif::", &["cli"]),
     ("anstream::", &["cli"]),
     ("anstyle::", &["cli"]),

@@ -11,6 +11,7 @@ use crate::{
         context::Context,
         error::CliError,
         page::{Page, many, short},
+        plot,
         report::{Render, Report},
     },
     durable,
@@ -39,7 +40,8 @@ Examples:
   kledger eval --facts
   kledger eval HEAD --vs HEAD~1 --dataset counterfact.json --limit 100
   kledger eval --dataset zsre_mend_eval.json --protocol mend --records cases.jsonl
-  kledger eval --text wikitext.txt --store")]
+  kledger eval --dataset counterfact.json --store --plot history.svg
+  kledger eval --text wikitext.txt")]
 pub struct Args {
     /// The version
     #[arg(value_name = "REV", default_value = "HEAD")]
@@ -77,6 +79,9 @@ pub struct Args {
     /// Keep the figures in the repository; kledger show shows them
     #[arg(long)]
     store: bool,
+    /// Draw the version's history as SVG: figures that are stored or just measured against the number of facts
+    #[arg(long, value_name = "FILE", conflicts_with = "text")]
+    plot: Option<PathBuf>,
 }
 
 /// What to examine versions in.
@@ -194,6 +199,13 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
             lines.push('\n');
         }
         durable::write(&cx.path(path), lines.as_bytes()).map_err(LedgerError::from)?;
+    }
+    if let (Some(path), Some(version)) = (&args.plot, report.versions.first()) {
+        let made = report.versions.iter().map(|made| (made.commit, report.evaluation(made)));
+        let like = report.evaluation(version);
+        let history = repo.evaluated(&args.revision, &like, &made.collect::<Vec<_>>())?;
+        let svg = plot::svg(&like, &history);
+        durable::write(&cx.path(path), svg.as_bytes()).map_err(LedgerError::from)?;
     }
     Ok(Report::done("eval", report))
 }

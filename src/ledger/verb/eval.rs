@@ -120,7 +120,9 @@ impl Repo {
         let protocol = options.protocol;
         let (name, number, source, cases) = match options.material {
             Material::Cases(source, cases) => (protocol.name, protocol.version, source, cases),
-            Material::Facts(_) => (protocol.name, protocol.version, "facts", own.as_slice()),
+            Material::Facts(_) => {
+                (protocol.name, protocol.version, Evaluation::FACTS, own.as_slice())
+            }
             Material::Text(source, _) => (PERPLEXITY.0, PERPLEXITY.1, source, &[][..]),
         };
         let mut report = EvalReport {
