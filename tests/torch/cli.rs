@@ -243,3 +243,33 @@ fn what_was_found_before_ctrl_c_is_not_sought_again() {
     assert_eq!((&edit["facts"], &edit["known"]), (&1.into(), &1.into()));
     assert_eq!(edit["check"]["facts"][0]["fact"], facts[found]["fact"]);
 }
+
+#[test]
+fn a_version_is_measured_beside_its_parent() {
+    let dir = staged();
+    let commit = line(&dir, &["commit", "-m", "The tower moves"]);
+    let words = ["eval", "--facts", "--vs", "HEAD~1", "--store", "--generate", "--seed", "3"];
+    let files = ["--records", "cases.jsonl", "--plot", "history.svg"];
+    let report = line(&dir, &[&words[..], &files].concat());
+    assert_eq!((&report["protocol"], &report["source"]), (&json!("easyedit"), &json!("facts")));
+    let figure = |version: usize, name: &str| {
+        let metrics = report["versions"][version]["metrics"].as_array().unwrap();
+        metrics.iter().find(|metric| metric["name"] == name).unwrap()["mean"].as_f64().unwrap()
+    };
+    assert!(figure(0, "Fluency") > 0.0);
+    let records = fs::read_to_string(dir.path().join("cases.jsonl")).unwrap();
+    let records: Vec<Value> =
+        records.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(records.len(), 2, "a case under each version");
+    let fact = &commit["edit"]["check"]["facts"][0];
+    for (record, answer) in records.iter().zip(["after", "before"]) {
+        assert_eq!(record["asked"][0]["prompt"], fact["prompt"]);
+        let log_p = record["asked"][0]["log_p"].as_array().unwrap().iter();
+        let found = log_p.map(|log_p| log_p.as_f64().unwrap()).sum::<f64>().exp();
+        let expected = fact[answer]["probability"].as_f64().unwrap();
+        assert!((found - expected).abs() < 1e-5, "{answer}: {found}, not {expected}");
+    }
+    assert!(figure(0, "Reliability") >= figure(1, "Reliability"), "{report:#}");
+    assert!(fs::read_to_string(dir.path().join("history.svg")).unwrap().contains("</svg>"));
+    assert_eq!(line(&dir, &["show"])["evaluations"][0]["protocol"], "easyedit");
+}
