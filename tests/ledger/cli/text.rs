@@ -360,8 +360,9 @@ fn changes_made_elsewhere() {
 #[test]
 fn what_is_removed_and_what_stays() {
     let sandbox = Sandbox::with_history();
+    // The history was made long before the clock of the commands.
     let told = sandbox.run(&["gc", "--dry-run"]).done();
-    assert!(told.starts_with("Would remove 0 objects, 0 tensor files: 0 B\n"), "{told}");
+    assert!(told.starts_with("Would remove ") && told.contains("what operations before"), "{told}");
     for kept in [" objects kept\n", "  by branches, tags and HEAD\n", "  by the stage\n"] {
         assert!(told.contains(kept), "{kept:?} in {told}");
     }
