@@ -99,7 +99,7 @@ def main():
         def history(name, *settings):
             return History(kledger, name, text, settings)
 
-        for parts in [1, 10, size]:
+        for parts in dict.fromkeys([1, 10, size]):
             one = history(f"{args.count} facts in {parts} commits")
             in_parts(one, lines, parts)
         kledger("consolidate")
