@@ -183,6 +183,7 @@ fn texts(weights: &Weights) -> Texts<'_> {
 }
 
 fn facts(place: &Place, protocol: &Protocol, revisions: &[&str], store: bool) -> EvalReport {
+    let actor = place.actor("eval");
     let revisions: Vec<String> = revisions.iter().map(|&revision| revision.to_owned()).collect();
     let weights = Weights::default();
     let options = EvalOptions {
@@ -190,9 +191,9 @@ fn facts(place: &Place, protocol: &Protocol, revisions: &[&str], store: bool) ->
         material: Material::Facts(None),
         protocol,
         texts: texts(&weights),
-        store,
+        store: store.then_some(&actor),
     };
-    place.repo.eval(&place.actor("eval"), &options, &mut open, &mut Silent).unwrap()
+    place.repo.eval(&options, &mut open, &mut Silent).unwrap()
 }
 
 fn figures(report: &EvalReport, version: usize) -> BTreeMap<String, f64> {
@@ -229,9 +230,9 @@ fn a_version_without_facts_is_refused() {
         material: Material::Facts(None),
         protocol: &EASYEDIT,
         texts: texts(&weights),
-        store: false,
+        store: None,
     };
-    let refused = place.repo.eval(&place.actor("eval"), &options, &mut open, &mut Silent);
+    let refused = place.repo.eval(&options, &mut open, &mut Silent);
     assert!(matches!(refused, Err(LedgerError::NothingToEvaluate { .. })), "{refused:?}");
 }
 
@@ -271,9 +272,9 @@ fn a_text_has_a_perplexity() {
         material: Material::Text("text.txt", "one two three"),
         protocol: &EASYEDIT,
         texts: texts(&weights),
-        store: false,
+        store: None,
     };
-    let report = place.repo.eval(&place.actor("eval"), &options, &mut open, &mut Silent).unwrap();
+    let report = place.repo.eval(&options, &mut open, &mut Silent).unwrap();
     assert_eq!((report.protocol, report.versions[0].cases), ("perplexity", 3));
     assert!(figures(&report, 0)["PPL"] > 1.0);
 }
@@ -315,9 +316,9 @@ fn a_benchmark_runs_through_the_ledger() {
         material: Material::Cases("counterfact.json", &cases),
         protocol: &COUNTERFACT,
         texts: Texts { drawing, weights: &weights },
-        store: false,
+        store: None,
     };
-    let report = place.repo.eval(&place.actor("eval"), &options, &mut open, &mut Silent).unwrap();
+    let report = place.repo.eval(&options, &mut open, &mut Silent).unwrap();
     let figures = figures(&report, 0);
     assert_eq!((figures["ES"], figures["EA"]), (100.0, 100.0));
     assert!(figures["GE"] > 0.0);

@@ -154,7 +154,7 @@ impl Args {
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let repo = cx.repo()?;
-    let actor = cx.actor(Some(&repo))?;
+    let actor = args.store.then(|| cx.actor(Some(&repo))).transpose()?;
     let revisions: Vec<String> = [&args.revision].into_iter().chain(&args.vs).cloned().collect();
     let loaded = match &args.material.dataset {
         Some(file) => args.load(cx, file)?,
@@ -185,10 +185,10 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
         material,
         protocol: loaded.protocol,
         texts: Texts { drawing: args.generate.then_some(drawing), weights: &loaded.weights },
-        store: args.store,
+        store: actor.as_ref(),
     };
     let mut open = |base: &Path| cx.runtime().open(base);
-    let mut report = repo.eval(&actor, &options, &mut open, cx.progress().as_mut())?;
+    let mut report = repo.eval(&options, &mut open, cx.progress().as_mut())?;
     report.notes.extend(loaded.notes);
     if let Some(path) = &args.records {
         let mut lines = String::new();

@@ -23,8 +23,8 @@ pub struct EvalOptions<'a> {
     pub protocol: &'a Protocol,
     /// What the model is to write, too.
     pub texts: Texts<'a>,
-    /// Whether the figures are kept in the repository.
-    pub store: bool,
+    /// Who keeps the figures in the repository, if they are to be kept.
+    pub store: Option<&'a Actor>,
 }
 
 /// What versions are examined in.
@@ -90,7 +90,6 @@ impl Repo {
     /// the model fails or `progress` asks to stop.
     pub fn eval(
         &self,
-        actor: &Actor,
         options: &EvalOptions<'_>,
         open: OpenEngine<'_>,
         progress: &mut dyn Progress,
@@ -131,7 +130,7 @@ impl Repo {
             source: source.to_owned(),
             versions: Vec::new(),
             notes,
-            stored: options.store,
+            stored: options.store.is_some(),
             records: Vec::new(),
         };
         let mut measuring = Measuring::new(protocol, cases, options.texts);
@@ -158,7 +157,7 @@ impl Repo {
         if !cases.is_empty() {
             report.notes.extend(measuring.notes());
         }
-        if options.store {
+        if let Some(actor) = options.store {
             let evaluations =
                 report.versions.iter().map(|version| (version.commit, report.evaluation(version)));
             self.read()?.store_evaluations(actor, &evaluations.collect::<Vec<_>>())?;

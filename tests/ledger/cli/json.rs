@@ -140,15 +140,15 @@ fn reports_follow_the_schema() {
     let versions = ["HEAD~1".to_owned(), "HEAD".to_owned()];
     let asked = place.repo.ask("Anna likes", &versions, &how, &mut open).unwrap();
     made("ask", serde_json::json!(asked));
+    let actor = place.actor("eval");
     let evaluation = EvalOptions {
         revisions: &versions,
         material: Material::Text("text", "Anna likes Rome"),
         protocol: &EASYEDIT,
         texts: Texts { drawing: None, weights: &Weights::default() },
-        store: true,
+        store: Some(&actor),
     };
-    let actor = place.actor("eval");
-    let measured = place.repo.eval(&actor, &evaluation, &mut open, &mut Silent).unwrap();
+    let measured = place.repo.eval(&evaluation, &mut open, &mut Silent).unwrap();
     made("eval", serde_json::json!(measured));
     made("show", serde_json::json!(place.repo.show("HEAD").unwrap()));
     place.make(":Carl :likes :Bonn .", "third");
