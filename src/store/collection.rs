@@ -4,17 +4,14 @@
 //! collection, current under the name [`COLLECTED`], says which, so that the index can still be built
 //! from the journal's first record on.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use bincode::{Decode, Encode};
 
 use super::{
     StoreError,
     journal::{Entry, Operation, Position},
-    pack::{self, Pack},
+    pack::{Pack, Packs},
     refs::Head,
 };
 use crate::{
@@ -51,21 +48,20 @@ pub(super) fn made_by(operation: &Operation) -> Option<[u8; 32]> {
 
 /// The newest collection of all `records`, which lose the names of the packs that are gone.
 pub(super) fn settle(
-    packs: &Path,
+    packs: &Packs,
     records: &mut [(Entry, Position)],
 ) -> Result<Collection, StoreError> {
     let newest = records.iter().rposition(|(entry, _)| made_by(&entry.operation).is_some());
     let Some(newest) = newest else { return Ok(Collection::default()) };
     let Entry { operation, pack } = &records[newest].0;
     let (Some(hash), Some(pack)) = (made_by(operation), *pack) else {
-        return Err(StoreError::damaged(packs, "what gc removed is in no pack"));
+        return Err(StoreError::damaged(packs.dir(), "what gc removed is in no pack"));
     };
-    let contents = pack::read(packs, pack)?;
-    let path = pack::path(packs, pack);
+    let contents = packs.read(pack)?;
+    let path = packs.path(pack);
     let collection: Collection = contents
-        .entries
-        .get(&hash)
-        .and_then(|range| codec::decode(contents.object(range)).ok())
+        .find(&hash)
+        .and_then(|bytes| codec::decode(bytes).ok())
         .filter(|collection| *codec::id_of(collection).as_bytes() == hash)
         .ok_or_else(|| StoreError::damaged(&path, "it does not say what gc removed"))?;
     // What is gone can be written again later, by a transaction with the very same objects.

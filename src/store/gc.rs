@@ -19,7 +19,7 @@ use super::{
     collection::{self, COLLECTED, Collection},
     journal::{Entry, Journal, Position},
     leftovers,
-    pack::{self, Pack},
+    pack::{Pack, Packs},
     refs::Head,
 };
 use crate::{
@@ -93,7 +93,7 @@ pub fn collect(
 ) -> Result<Collected, StoreError> {
     progress("journal");
     let mut records = Journal::of(store.dir()).records(Position::default())?;
-    let earlier = collection::settle(&session.packs(), &mut records)?;
+    let earlier = collection::settle(session.packs(), &mut records)?;
     let done = Collected { since: earlier.since, ..Collected::default() };
     let files = BTreeSet::new();
     let mut collector = Collector { store, kinds, how, session, records, earlier, files, done };
@@ -193,7 +193,7 @@ impl Collector<'_> {
             if sorted.kept.contains(&id) || sorted.dropped.contains(&id) {
                 continue;
             }
-            let contents = pack::read(&self.session.packs(), id)?;
+            let contents = self.session.packs().read(id)?;
             let mut entries = contents.entries.iter();
             if entries.all(|(hash, range)| live(hash, contents.object(range))) {
                 sorted.kept.insert(id);
@@ -219,7 +219,7 @@ impl Collector<'_> {
     ) -> Result<Collected, StoreError> {
         let Self { store, how, session, earlier, files, mut done, .. } = self;
         let Sorted { mut kept, dropped, moved } = sorted;
-        let packs = session.packs();
+        let packs = Packs::of(store.dir());
         let written: u64 = moved.values().map(|bytes| bytes.len() as u64).sum();
         if !dropped.is_empty() {
             done.since = since;
@@ -244,10 +244,11 @@ impl Collector<'_> {
         };
 
         progress("files");
-        let kept = kept.iter().map(|id| pack::path(&packs, *id)).collect();
-        let dropped: BTreeSet<PathBuf> = dropped.iter().map(|id| pack::path(&packs, *id)).collect();
-        let (dropped, left): (Vec<PathBuf>, Vec<PathBuf>) =
-            leftovers::strays(&packs, &kept)?.into_iter().partition(|path| dropped.contains(path));
+        let kept = kept.iter().map(|id| packs.path(*id)).collect();
+        let dropped: BTreeSet<PathBuf> = dropped.iter().map(|id| packs.path(*id)).collect();
+        let (dropped, left): (Vec<PathBuf>, Vec<PathBuf>) = leftovers::strays(packs.dir(), &kept)?
+            .into_iter()
+            .partition(|path| dropped.contains(path));
         let kept = files.iter().map(|id| store.tensors().path(*id)).collect();
         let tensors = leftovers::strays(&store.dir().join("tensors"), &kept)?;
         let left = [left, leftovers::beside(store.dir())?].concat();
@@ -274,7 +275,7 @@ fn record(
     let bytes = codec::encode(collection);
     let hash = *Id::<Collection>::of(&bytes).as_bytes();
     moved.insert(hash, bytes);
-    let pack = pack::write(&session.packs(), &moved)?;
+    let pack = session.packs().write(&moved)?.id;
     drop(moved);
     let old = session.root(COLLECTED)?;
     let operation = Operation {

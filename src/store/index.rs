@@ -1,7 +1,8 @@
-//! sled, and nothing but sled.
+//! The index: what is current, and where everything is.
 //!
-//! Everything in it comes from packs and journal. Values are at most 4 KiB (larger ones would end up in
-//! files that sled never syncs); larger objects are found through their place in a pack.
+//! Everything in it comes from packs and journal. sled holds what changes; where objects are is in sled
+//! only until it goes into sorted runs ([`Places`]). Values are at most 4 KiB: larger ones would end up in
+//! files that sled never syncs.
 
 use std::{
     collections::BTreeMap,
@@ -12,16 +13,17 @@ use std::{
 };
 
 use sled::{
-    Batch, Transactional, Tree,
+    Transactional, Tree,
     transaction::{ConflictableTransactionError, TransactionError},
 };
 
 use super::{
     StoreError,
     journal::{Entry, Operation, Position},
-    pack::{self, Pack, Place},
+    pack::Packs,
+    place::{Place, Record},
+    places::Places,
     refs::Head,
-    transaction::ZMemo,
 };
 use crate::{
     codec::{self, Object},
@@ -31,30 +33,24 @@ use crate::{
     ledger::Commit,
 };
 
-/// The largest object kept in sled itself. sled reads all it holds when it opens and keeps two copies
-/// for a while, so only what a log reads is worth its place there; nodes of trees stay in their packs.
-const INLINE: usize = 512;
-/// Objects put into sled at a time while an index is built.
-const BATCH: usize = 4096;
-
-/// First byte of a value in the tree of objects.
-const IS_OBJECT: u8 = 0;
-const IS_PLACE: u8 = 1;
+/// Keys of what there is once.
+const HEAD: &[u8] = b"head";
+const POSITION: &[u8] = b"position";
+/// Records that are sorted in memory at a time while an index is built.
+const MANY: usize = 1 << 18;
 
 pub(super) struct Index {
     dir: PathBuf,
     db: sled::Db,
-    /// Hash -> [`IS_OBJECT`] and the bytes, or [`IS_PLACE`] and pack, offset, length.
-    objects: Tree,
+    /// Where objects and z vectors are.
+    places: Places,
     /// Full ref name -> commit.
     refs: Tree,
     /// Sequence, big-endian -> operation.
     operations: Tree,
-    /// Key of a z vector -> tensor file, row.
-    z_memo: Tree,
     /// Name -> hash of an object that is current without being a commit.
     roots: Tree,
-    /// `head`, `position`.
+    /// [`HEAD`], [`POSITION`], and what [`Places`] keeps there.
     meta: Tree,
 }
 
@@ -97,14 +93,14 @@ impl Index {
             Err(_) => return Err(StoreError::damaged(dir, "sled cannot make sense of it")),
         };
         let tree = |name: &str| db.open_tree(name).map_err(|error| failed(dir, error));
+        let meta = tree("meta")?;
         let index = Self {
             dir: dir.to_owned(),
-            objects: tree("objects")?,
+            places: Places::open(dir, tree("places")?, meta.clone())?,
             refs: tree("refs")?,
             operations: tree("operations")?,
-            z_memo: tree("z")?,
             roots: tree("roots")?,
-            meta: tree("meta")?,
+            meta,
             db,
         };
         if new {
@@ -115,12 +111,8 @@ impl Index {
         Ok(index)
     }
 
-    /// Reads, turning sled's errors and panics on damaged pages into ours.
     fn guard<T>(&self, read: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
-        match catch_unwind(AssertUnwindSafe(read)) {
-            Ok(result) => result.map_err(|error| failed(&self.dir, error)),
-            Err(_) => Err(StoreError::damaged(&self.dir, "sled cannot make sense of it")),
-        }
+        guard(&self.dir, read)
     }
 
     fn value<T: Object>(&self, tree: &Tree, key: &[u8]) -> Result<Option<T>, StoreError> {
@@ -130,11 +122,11 @@ impl Index {
     }
 
     pub(super) fn position(&self) -> Result<Position, StoreError> {
-        Ok(self.value(&self.meta, b"position")?.unwrap_or_default())
+        Ok(self.value(&self.meta, POSITION)?.unwrap_or_default())
     }
 
     pub(super) fn head(&self) -> Result<Option<Head>, StoreError> {
-        Ok(self.value::<Current>(&self.meta, b"head")?.map(|current| current.0))
+        Ok(self.value::<Current>(&self.meta, HEAD)?.map(|current| current.0))
     }
 
     pub(super) fn root(&self, name: &str) -> Result<Option<[u8; 32]>, StoreError> {
@@ -184,107 +176,89 @@ impl Index {
     }
 
     pub(super) fn z(&self, key: &[u8; 32]) -> Result<Option<(Id<TensorFile>, u32)>, StoreError> {
-        let Some(bytes) = self.guard(|| self.z_memo.get(key))? else { return Ok(None) };
-        let (file, row) = bytes
-            .split_first_chunk::<32>()
-            .and_then(|(file, row)| Some((*file, u32::from_le_bytes(row.try_into().ok()?))))
-            .ok_or_else(|| {
-                StoreError::damaged(&self.dir, "a place of a z vector has not 36 bytes")
-            })?;
-        Ok(Some((Id::from_bytes(file), row)))
+        Ok(match self.places.get(key)? {
+            Some(Place::Row { file, row }) => Some((file, row)),
+            _ => None,
+        })
     }
 
-    /// An object's bytes, from here or from its pack; whoever asked checks their hash.
-    pub(super) fn object(&self, packs: &Path, hash: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let Some(value) = self.guard(|| self.objects.get(hash))? else { return Ok(None) };
-        match value.split_first() {
-            Some((&IS_OBJECT, bytes)) => Ok(Some(bytes.to_vec())),
-            Some((&IS_PLACE, place)) => pack::read_at(packs, self.place(place)?).map(Some),
-            _ => Err(StoreError::damaged(&self.dir, "an object is neither here nor in a pack")),
+    /// An object's bytes, from its pack; whoever asked checks their hash.
+    pub(super) fn object(
+        &self,
+        packs: &Packs,
+        hash: &[u8; 32],
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.places.get(hash)? {
+            Some(Place::Object { pack, offset, length }) => {
+                packs.read_at(pack, offset, length).map(Some)
+            }
+            _ => Ok(None),
         }
     }
 
-    fn place(&self, bytes: &[u8]) -> Result<Place, StoreError> {
-        let place = bytes.split_first_chunk::<32>().and_then(|(pack, rest)| {
-            let (offset, length) = rest.split_first_chunk::<8>()?;
-            Some(Place {
-                pack: Id::from_bytes(*pack),
-                offset: u64::from_le_bytes(*offset),
-                length: u64::from_le_bytes(length.try_into().ok()?),
-            })
-        });
-        place.ok_or_else(|| StoreError::damaged(&self.dir, "a place in a pack has not 48 bytes"))
-    }
-
     pub(super) fn contains(&self, hash: &[u8; 32]) -> Result<bool, StoreError> {
-        self.guard(|| self.objects.contains_key(hash))
+        Ok(matches!(self.places.get(hash)?, Some(Place::Object { .. })))
     }
 
     /// Hashes of objects that begin with `prefix` (whole bytes) and have the tag `tag`.
     pub(super) fn starting_with(
         &self,
-        packs: &Path,
+        packs: &Packs,
         prefix: &[u8],
         tag: u8,
     ) -> Result<Vec<[u8; 32]>, StoreError> {
-        let keys = self
-            .guard(|| self.objects.scan_prefix(prefix).keys().collect::<sled::Result<Vec<_>>>())?;
         let mut found = Vec::new();
-        for key in keys {
-            if self.object(packs, &key)?.is_some_and(|bytes| bytes.first() == Some(&tag)) {
-                found.push(self.hash(&key)?);
+        for (hash, place) in self.places.starting_with(prefix)? {
+            if let Place::Object { pack, offset, length } = place
+                && packs.read_at(pack, offset, length.min(1))?.first() == Some(&tag)
+            {
+                found.push(hash);
             }
         }
         Ok(found)
     }
 
-    /// Takes in one record of the journal. Doing it again changes nothing.
+    /// Takes in records of the journal. Doing it again changes nothing.
     pub(super) fn apply(
         &self,
-        packs: &Path,
-        entry: &Entry,
-        position: Position,
+        packs: &Packs,
+        records: &[(Entry, Position)],
     ) -> Result<(), StoreError> {
-        let mut memos = Vec::new();
-        if let Some(id) = entry.pack {
-            let contents = pack::read(packs, id)?;
-            durable::step("index: before objects are taken in");
-            let mut batch = Batch::default();
-            for (count, (hash, range)) in contents.entries.iter().enumerate() {
-                let bytes = contents.object(range);
-                if bytes.first() == Some(&ZMemo::TAG) {
-                    let memo: ZMemo = codec::decode(bytes)
-                        .map_err(|error| StoreError::decode(&pack::path(packs, id), &error))?;
-                    memos.push(memo);
-                }
-                batch.insert(hash, object_value(id, bytes, range.start));
-                if count % BATCH == BATCH - 1 {
-                    let full = std::mem::take(&mut batch);
-                    self.guard(|| self.objects.apply_batch(full))?;
-                }
+        let (mut places, mut done) = (Vec::new(), 0);
+        for (at, (entry, _)) in records.iter().enumerate() {
+            if let Some(id) = entry.pack {
+                places.extend(packs.read(id)?.places(packs)?);
             }
-            self.guard(|| self.objects.apply_batch(batch))?;
+            if places.len() >= MANY || at + 1 == records.len() {
+                self.add(std::mem::take(&mut places), &records[done..=at])?;
+                done = at + 1;
+            }
         }
+        Ok(())
+    }
 
-        let operation = &entry.operation;
+    /// Takes in records of the journal, and `places`, those of everything in their packs.
+    pub(super) fn add(
+        &self,
+        places: Vec<Record>,
+        records: &[(Entry, Position)],
+    ) -> Result<(), StoreError> {
+        self.places.insert(places)?;
+        records.iter().try_for_each(|(entry, position)| self.log(&entry.operation, *position))
+    }
+
+    fn log(&self, operation: &Operation, position: Position) -> Result<(), StoreError> {
         durable::step("index: before refs are moved");
-        (&self.refs, &self.operations, &self.z_memo, &self.roots, &self.meta)
-            .transaction(|(refs, operations, z_memo, roots, meta)| {
+        (&self.refs, &self.operations, &self.roots, &self.meta)
+            .transaction(|(refs, operations, roots, meta)| {
                 for update in &operation.refs {
                     match update.new {
                         Some(commit) => refs.insert(update.name.as_bytes(), commit.as_bytes())?,
                         None => refs.remove(update.name.as_bytes())?,
                     };
                 }
-                for memo in &memos {
-                    for place in &memo.places {
-                        let value =
-                            [memo.file.as_bytes().as_slice(), &place.row.to_le_bytes()].concat();
-                        z_memo.insert(&place.key, value)?;
-                    }
-                }
                 if let Some(head) = &operation.head {
-                    meta.insert(b"head", codec::encode(&Current(head.new.clone())))?;
+                    meta.insert(HEAD, codec::encode(&Current(head.new.clone())))?;
                 }
                 for update in &operation.roots {
                     match &update.new {
@@ -294,7 +268,7 @@ impl Index {
                 }
                 let key = operation_key(operation.sequence);
                 operations.insert(&key, codec::encode(&Logged(operation.clone())))?;
-                meta.insert(b"position", codec::encode(&position))?;
+                meta.insert(POSITION, codec::encode(&position))?;
                 Ok::<(), ConflictableTransactionError<()>>(())
             })
             .map_err(|error| match error {
@@ -310,10 +284,16 @@ impl Index {
         let path = self.dir.join("db");
         File::open(&path)
             .and_then(|file| file.sync_data())
-            .map_err(|error| StoreError::write(&path, error))
+            .map_err(|error| StoreError::write(&path, error))?;
+        self.places.tidy()
     }
 
-    /// All objects and z places the index holds, for comparing with the packs.
+    /// Files in it that are not used: a killed process left them behind.
+    pub(super) fn strays(&self) -> Result<Vec<PathBuf>, StoreError> {
+        self.places.strays()
+    }
+
+    /// All that the index says, for comparing with the packs.
     pub(super) fn everything(&self) -> Result<Everything, StoreError> {
         let collect = |tree: &Tree| {
             self.guard(|| {
@@ -323,38 +303,41 @@ impl Index {
             })
         };
         Ok(Everything {
-            objects: collect(&self.objects)?,
+            places: self.places.starting_with(&[])?,
             refs: collect(&self.refs)?,
             operations: collect(&self.operations)?,
-            z_memo: collect(&self.z_memo)?,
             roots: collect(&self.roots)?,
-            meta: collect(&self.meta)?,
+            head: self.head()?,
+            position: self.position()?,
         })
     }
 }
 
-/// What is in an index, tree by tree.
+/// What is in an index.
 #[derive(PartialEq, Eq)]
 pub(super) struct Everything {
-    pub(super) objects: BTreeMap<Vec<u8>, Vec<u8>>,
+    pub(super) places: BTreeMap<[u8; 32], Place>,
     pub(super) refs: BTreeMap<Vec<u8>, Vec<u8>>,
     pub(super) operations: BTreeMap<Vec<u8>, Vec<u8>>,
-    pub(super) z_memo: BTreeMap<Vec<u8>, Vec<u8>>,
     pub(super) roots: BTreeMap<Vec<u8>, Vec<u8>>,
-    pub(super) meta: BTreeMap<Vec<u8>, Vec<u8>>,
+    pub(super) head: Option<Head>,
+    pub(super) position: Position,
+}
+
+/// Reads, turning sled's errors and panics on damaged pages into ours.
+pub(super) fn guard<T>(
+    dir: &Path,
+    read: impl FnOnce() -> sled::Result<T>,
+) -> Result<T, StoreError> {
+    match catch_unwind(AssertUnwindSafe(read)) {
+        Ok(result) => result.map_err(|error| failed(dir, error)),
+        Err(_) => Err(StoreError::damaged(dir, "sled cannot make sense of it")),
+    }
 }
 
 #[expect(clippy::big_endian_bytes, reason = "sled sorts keys by their bytes")]
 const fn operation_key(sequence: u64) -> [u8; 8] {
     sequence.to_be_bytes()
-}
-
-fn object_value(pack: Id<Pack>, bytes: &[u8], offset: usize) -> Vec<u8> {
-    if bytes.len() <= INLINE {
-        return [&[IS_OBJECT], bytes].concat();
-    }
-    let (offset, length) = (offset as u64, bytes.len() as u64);
-    [&[IS_PLACE], pack.as_bytes().as_slice(), &offset.to_le_bytes(), &length.to_le_bytes()].concat()
 }
 
 /// How long to wait for sled's own lock, which a process that just ended may still hold.
@@ -365,7 +348,7 @@ pub(super) fn is_locked(error: &StoreError) -> bool {
     matches!(error, StoreError::Read { source, .. } if source.to_string().contains("could not acquire lock"))
 }
 
-fn failed(dir: &Path, error: sled::Error) -> StoreError {
+pub(super) fn failed(dir: &Path, error: sled::Error) -> StoreError {
     match error {
         sled::Error::Io(source) if source.to_string().contains("could not acquire lock") => {
             StoreError::Read { path: dir.to_owned(), source }

@@ -2,17 +2,19 @@
 
 use std::{fs, io::ErrorKind, path::Path};
 
-use super::{StoreError, session::Lock};
+use super::{StoreError, guard::Guard, leftovers, session::Lock};
 use crate::durable;
 
 #[path = "../../migrations/m0001_initial.rs"]
 mod m0001_initial;
+#[path = "../../migrations/m0002_runs.rs"]
+mod m0002_runs;
 
 /// Every step, in order; step n leads to format n.
-const MIGRATIONS: &[Migration] = &[m0001_initial::MIGRATION];
+const MIGRATIONS: &[Migration] = &[m0001_initial::MIGRATION, m0002_runs::MIGRATION];
 
 /// What the `format` file of a store says that this program reads and writes.
-pub const FORMAT: &str = "kledger 1";
+pub const FORMAT: &str = "kledger 2";
 
 /// One step from a format to the next.
 #[derive(Debug, Clone, Copy)]
@@ -25,16 +27,19 @@ pub struct Migration {
 }
 
 /// Brings the store in `dir` to this program's format and returns the steps that were made; none
-/// when it was there already.
+/// when it was there already. Waits some seconds for others that have it open.
 ///
 /// # Errors
-/// When the store's format is unknown or newer, or a step fails; it can then be run again.
+/// When the store's format is unknown or newer, is in use, or a step fails; it can then be run again.
 pub fn migrate(dir: &Path) -> Result<Vec<Migration>, StoreError> {
     let found = read_format(dir)?;
     let from = number(&found).filter(|&number| number as usize <= MIGRATIONS.len());
     let Some(from) = from else { return Err(unknown(dir, found)) };
-    let _lock = Lock::acquire(dir)?;
-    run_from(dir, from)
+    // Whoever opened it in its old format must be done with it.
+    Guard::share(dir)?.alone(|| {
+        let _lock = Lock::acquire(dir)?;
+        run_from(dir, from)
+    })
 }
 
 /// Makes the newest format in an empty directory.
@@ -94,10 +99,10 @@ mod tests {
     #[test]
     fn other_formats_are_refused_by_name() {
         let dir = tempfile::tempdir().unwrap();
-        for other in ["kledger 2\n", "kledger 01\n", "", "kledger 1"] {
+        for other in ["kledger 1\n", "kledger 02\n", "", "kledger 3", "kledger 2"] {
             fs::write(dir.path().join("format"), other).unwrap();
             let refused = check_format(dir.path());
-            assert_eq!(refused.is_ok(), other == "kledger 1", "{other:?}");
+            assert_eq!(refused.is_ok(), other == "kledger 2", "{other:?}");
         }
     }
 }

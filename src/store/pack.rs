@@ -6,13 +6,19 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File},
-    io::{Read, Seek, SeekFrom},
+    io,
     ops::Range,
+    os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{StoreError, fan_out};
+use super::{
+    StoreError, ZEntry, ZMemo, fan_out,
+    place::{Place, Record},
+};
 use crate::{
+    codec::{self, Object},
     durable,
     id::{Id, Kind},
 };
@@ -27,25 +33,99 @@ impl Kind for Pack {
     const NAME: &'static str = "pack";
 }
 
-pub(super) fn path(packs: &Path, id: Id<Pack>) -> PathBuf {
-    fan_out(packs, &id.to_string())
+/// The folder of packs.
+pub(super) struct Packs {
+    dir: PathBuf,
+    /// Packs that objects were read from.
+    open: Mutex<BTreeMap<Id<Pack>, Arc<Open>>>,
 }
 
-/// Writes `objects` as a pack and waits until it is on disk.
-pub(super) fn write(
-    packs: &Path,
-    objects: &BTreeMap<[u8; 32], Vec<u8>>,
-) -> Result<Id<Pack>, StoreError> {
-    let bytes = encode(objects);
-    let id = Id::of(&bytes);
-    let path = path(packs, id);
-    if let Some(folder) = path.parent() {
-        durable::create_dir(folder)?;
+struct Open {
+    file: File,
+    length: u64,
+}
+
+/// As many packs are kept open: the objects of one commit are in one pack.
+const KEPT: usize = 64;
+
+impl Packs {
+    /// The packs of the store in `store`.
+    pub(super) fn of(store: &Path) -> Self {
+        Self { dir: store.join("packs"), open: Mutex::default() }
     }
-    durable::step("pack: before it is written");
-    durable::write(&path, &bytes)?;
-    durable::make_read_only(&path)?;
-    Ok(id)
+
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    pub(super) fn path(&self, id: Id<Pack>) -> PathBuf {
+        fan_out(&self.dir, &id.to_string())
+    }
+
+    /// Writes `objects` as a pack and waits until it is on disk.
+    pub(super) fn write(
+        &self,
+        objects: &BTreeMap<[u8; 32], Vec<u8>>,
+    ) -> Result<Contents, StoreError> {
+        let bytes = encode(objects);
+        let id = Id::of(&bytes);
+        let path = self.path(id);
+        if let Some(folder) = path.parent() {
+            durable::create_dir(folder)?;
+        }
+        durable::step("pack: before it is written");
+        durable::write(&path, &bytes)?;
+        durable::make_read_only(&path)?;
+        let entries = entries(&bytes).expect("because it was just encoded");
+        Ok(Contents { id, bytes, entries })
+    }
+
+    /// Reads the pack `id` and checks that it is what was written.
+    pub(super) fn read(&self, id: Id<Pack>) -> Result<Contents, StoreError> {
+        let path = self.path(id);
+        let bytes = fs::read(&path).map_err(|error| StoreError::read(&path, error))?;
+        if Id::of(&bytes) != id {
+            let why = "its bytes do not have the hash that is its name";
+            return Err(StoreError::damaged(&path, why));
+        }
+        let entries = entries(&bytes)
+            .ok_or_else(|| StoreError::damaged(&path, "it is not a well-formed pack"))?;
+        Ok(Contents { id, bytes, entries })
+    }
+
+    /// Reads one object's bytes out of a pack; whoever asked checks their hash.
+    pub(super) fn read_at(
+        &self,
+        id: Id<Pack>,
+        offset: u64,
+        length: u64,
+    ) -> Result<Vec<u8>, StoreError> {
+        let failed = |error| StoreError::read(&self.path(id), error);
+        let pack = self.open(id).map_err(failed)?;
+        let inside = offset.checked_add(length).is_some_and(|end| end <= pack.length);
+        let length = usize::try_from(length).ok().filter(|_| inside);
+        let length = length.ok_or_else(|| {
+            StoreError::damaged(&self.path(id), "it is shorter than the index says")
+        })?;
+        let mut bytes = vec![0; length];
+        pack.file.read_exact_at(&mut bytes, offset).map_err(failed)?;
+        Ok(bytes)
+    }
+
+    fn open(&self, id: Id<Pack>) -> io::Result<Arc<Open>> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pack) = open.get(&id) {
+            return Ok(Arc::clone(pack));
+        }
+        let file = File::open(self.path(id))?;
+        let length = file.metadata()?.len();
+        let pack = Arc::new(Open { file, length });
+        if open.len() == KEPT {
+            open.clear();
+        }
+        open.insert(id, Arc::clone(&pack));
+        Ok(pack)
+    }
 }
 
 fn encode(objects: &BTreeMap<[u8; 32], Vec<u8>>) -> Vec<u8> {
@@ -61,33 +141,46 @@ fn encode(objects: &BTreeMap<[u8; 32], Vec<u8>>) -> Vec<u8> {
 
 /// A pack in memory.
 pub(super) struct Contents {
+    pub(super) id: Id<Pack>,
     bytes: Vec<u8>,
-    /// Where each object's bytes are, by hash.
-    pub(super) entries: BTreeMap<[u8; 32], Range<usize>>,
+    /// Each object's hash and where its bytes are, ascending by hash.
+    pub(super) entries: Vec<([u8; 32], Range<usize>)>,
 }
 
 impl Contents {
+    /// The bytes of the object with this hash, if it is here.
+    pub(super) fn find(&self, hash: &[u8; 32]) -> Option<&[u8]> {
+        let at = self.entries.binary_search_by_key(hash, |(hash, _)| *hash).ok()?;
+        Some(self.object(&self.entries[at].1))
+    }
+
+    /// Where everything is that is found by what is here: the objects, and the z vectors that they
+    /// name.
+    pub(super) fn places(&self, packs: &Packs) -> Result<Vec<Record>, StoreError> {
+        let mut places = Vec::with_capacity(self.entries.len());
+        for (hash, range) in &self.entries {
+            let (offset, length) = (range.start as u64, range.len() as u64);
+            places.push((*hash, Place::Object { pack: self.id, offset, length }));
+            let bytes = self.object(range);
+            if bytes.first() == Some(&ZMemo::TAG) {
+                let memo: ZMemo = codec::decode(bytes)
+                    .map_err(|error| StoreError::decode(&packs.path(self.id), &error))?;
+                let row = |entry: &ZEntry| Place::Row { file: memo.file, row: entry.row };
+                places.extend(memo.places.iter().map(|entry| (entry.key, row(entry))));
+            }
+        }
+        Ok(places)
+    }
+
     pub(super) fn object(&self, range: &Range<usize>) -> &[u8] {
         &self.bytes[range.clone()]
     }
 }
 
-/// Reads the pack `id` and checks that it is what was written.
-pub(super) fn read(packs: &Path, id: Id<Pack>) -> Result<Contents, StoreError> {
-    let path = path(packs, id);
-    let bytes = fs::read(&path).map_err(|error| StoreError::read(&path, error))?;
-    if Id::of(&bytes) != id {
-        return Err(StoreError::damaged(&path, "its bytes do not have the hash that is its name"));
-    }
-    let entries = entries(&bytes)
-        .ok_or_else(|| StoreError::damaged(&path, "it is not a well-formed pack"))?;
-    Ok(Contents { bytes, entries })
-}
-
-/// Where each object of a pack's bytes is, by hash; `None` when they are not a well-formed pack. Whoever
+/// Where each object of a pack's bytes is, ascending by hash; `None` when they are not a well-formed pack. Whoever
 /// reads an object checks its hash.
 #[must_use]
-pub fn entries(bytes: &[u8]) -> Option<BTreeMap<[u8; 32], Range<usize>>> {
+pub fn entries(bytes: &[u8]) -> Option<Vec<([u8; 32], Range<usize>)>> {
     let mut at = MAGIC.len();
     let mut take = |length: usize| {
         let range = at..at.checked_add(length)?;
@@ -99,40 +192,17 @@ pub fn entries(bytes: &[u8]) -> Option<BTreeMap<[u8; 32], Range<usize>>> {
         return None;
     }
     let count = number(take(8)?.0)?;
-    let mut entries = BTreeMap::new();
+    let mut entries: Vec<([u8; 32], Range<usize>)> = Vec::new();
     for _ in 0..count {
         let hash: [u8; 32] = take(32)?.0.try_into().ok()?;
         let length = number(take(8)?.0)?;
         let (_, range) = take(length)?;
-        if entries.last_key_value().is_some_and(|(last, _)| *last >= hash) {
+        if entries.last().is_some_and(|(last, _)| *last >= hash) {
             return None;
         }
-        entries.insert(hash, range);
+        entries.push((hash, range));
     }
     (at == bytes.len()).then_some(entries)
-}
-
-/// Reads one object's bytes out of a pack; whoever asked checks their hash.
-pub(super) fn read_at(packs: &Path, place: Place) -> Result<Vec<u8>, StoreError> {
-    let path = path(packs, place.pack);
-    let failed = |error| StoreError::read(&path, error);
-    let mut file = File::open(&path).map_err(failed)?;
-    let size = file.metadata().map_err(failed)?.len();
-    if place.offset.checked_add(place.length).is_none_or(|end| end > size) {
-        return Err(StoreError::damaged(&path, "it is shorter than the index says"));
-    }
-    file.seek(SeekFrom::Start(place.offset)).map_err(failed)?;
-    let mut bytes = Vec::new();
-    file.take(place.length).read_to_end(&mut bytes).map_err(failed)?;
-    Ok(bytes)
-}
-
-/// Where an object's bytes are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) pack: Id<Pack>,
-    pub(super) offset: u64,
-    pub(super) length: u64,
 }
 
 #[cfg(test)]

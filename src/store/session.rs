@@ -17,6 +17,8 @@ use super::{
     index::{self, Everything, Index},
     journal::{Entry, Journal, Operation, Position, RefUpdate},
     leftovers,
+    pack::Packs,
+    place::Record,
     refs::Head,
 };
 use crate::{
@@ -67,6 +69,7 @@ impl Lock {
 pub struct Session {
     dir: PathBuf,
     index: Index,
+    packs: Packs,
     journal: Journal,
     // Dropped last: the index must be closed before another process may open it.
     _lock: Lock,
@@ -98,7 +101,8 @@ impl Session {
 
     /// Takes in what the journal has beyond the index: a process may have been killed between the two.
     fn caught_up(dir: &Path, lock: Lock, index: Index) -> Result<Self, StoreError> {
-        let session = Self { dir: dir.to_owned(), index, journal: Journal::of(dir), _lock: lock };
+        let (packs, journal) = (Packs::of(dir), Journal::of(dir));
+        let session = Self { dir: dir.to_owned(), index, packs, journal, _lock: lock };
         let known = session.index.position()?;
         if session.journal.length()? != known.length {
             let mut records = session.journal.records(known)?;
@@ -108,11 +112,9 @@ impl Session {
                 // An index of before has what gc removed; only a new one is without it.
                 return session.anew();
             }
-            collection::settle(&session.packs(), &mut records)?;
-            for (entry, position) in &records {
-                session.index.apply(&session.packs(), entry, *position)?;
-            }
+            collection::settle(session.packs(), &mut records)?;
             if !records.is_empty() {
+                session.index.apply(session.packs(), &records)?;
                 session.index.flush()?;
             }
         }
@@ -164,8 +166,8 @@ impl Session {
         &self.dir
     }
 
-    pub(super) fn packs(&self) -> PathBuf {
-        self.dir.join("packs")
+    pub(super) const fn packs(&self) -> &Packs {
+        &self.packs
     }
 
     /// What is current.
@@ -207,7 +209,7 @@ impl Session {
 
     /// Hashes of all objects with the tag `tag`.
     pub(super) fn with_tag(&self, tag: u8) -> Result<Vec<[u8; 32]>, StoreError> {
-        self.index.starting_with(&self.packs(), &[], tag)
+        self.index.starting_with(self.packs(), &[], tag)
     }
 
     /// Whether an object is stored under this hash.
@@ -227,7 +229,7 @@ impl Session {
             .map(|i| u8::from_str_radix(digits.get(2 * i..2 * i + 2)?, 16).ok())
             .collect();
         let Some(bytes) = bytes else { return Ok(Vec::new()) };
-        let found = self.index.starting_with(&self.packs(), &bytes, Commit::TAG)?;
+        let found = self.index.starting_with(self.packs(), &bytes, Commit::TAG)?;
         let ids = found.into_iter().map(Id::<Commit>::from_bytes);
         Ok(ids.filter(|id| id.to_string().starts_with(digits)).collect())
     }
@@ -280,11 +282,11 @@ impl Session {
         self.index.position()
     }
 
-    /// Adds a record to the journal, then to the index. From the moment it is in the journal the
-    /// transaction has happened, whatever becomes of this process.
-    pub(super) fn record(&self, entry: &Entry) -> Result<(), StoreError> {
-        let position = self.journal.append(self.position()?, entry)?;
-        self.index.apply(&self.packs(), entry, position)?;
+    /// Adds a record to the journal, then to the index, with the `places` of everything in its pack.
+    /// From the moment it is in the journal the transaction has happened, whatever becomes of this process.
+    pub(super) fn record(&self, entry: Entry, places: Vec<Record>) -> Result<(), StoreError> {
+        let position = self.journal.append(self.position()?, &entry)?;
+        self.index.add(places, &[(entry, position)])?;
         self.index.flush()
     }
 
@@ -294,6 +296,11 @@ impl Session {
         self.anew()
     }
 
+    /// Files of the index that are not used.
+    pub(super) fn strays(&self) -> Result<Vec<PathBuf>, StoreError> {
+        self.index.strays()
+    }
+
     pub(super) fn everything(&self) -> Result<Everything, StoreError> {
         self.index.everything()
     }
@@ -301,6 +308,6 @@ impl Session {
 
 impl Objects for Session {
     fn bytes(&self, hash: &[u8; 32]) -> Result<Option<Vec<u8>>, ObjectError> {
-        self.index.object(&self.packs(), hash).map_err(|error| ObjectError::Read(Box::new(error)))
+        self.index.object(self.packs(), hash).map_err(|error| ObjectError::Read(Box::new(error)))
     }
 }

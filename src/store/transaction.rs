@@ -7,7 +7,6 @@ use bincode::{Decode, Encode};
 use super::{
     Session, StoreError, check_ref_name,
     journal::{Entry, HeadUpdate, Operation, RefUpdate, RootUpdate},
-    pack,
     refs::Head,
 };
 use crate::{
@@ -130,7 +129,8 @@ impl Session {
                 new.insert(hash, bytes);
             }
         }
-        let pack = if new.is_empty() { None } else { Some(pack::write(&self.packs(), &new)?) };
+        let pack = if new.is_empty() { None } else { Some(self.packs().write(&new)?) };
+        drop(new);
         let operation = Operation {
             sequence: self.position()?.sequence + 1,
             time,
@@ -140,6 +140,8 @@ impl Session {
             head: head.filter(|(old, new)| old != new).map(|(old, new)| HeadUpdate { old, new }),
             roots: roots.into_iter().filter(|update| update.old != update.new).collect(),
         };
-        self.record(&Entry { operation, pack })
+        let places = pack.as_ref().map(|pack| pack.places(self.packs())).transpose()?;
+        let pack = pack.map(|pack| pack.id);
+        self.record(Entry { operation, pack }, places.unwrap_or_default())
     }
 }

@@ -146,6 +146,24 @@ fn killed_while_staging() {
     old_or_new(&before, &["reset"]);
 }
 
+/// So many objects that the index makes a run of them, together with the one of before.
+#[test]
+fn killed_while_the_index_makes_a_run() {
+    let before = Sandbox::with_history();
+    let long = "x".repeat(500);
+    for (file, subjects) in [("some.nt", 0..1100), ("others.nt", 1100..2200)] {
+        let line = |n| format!("<https://a.org/{n}> <https://a.org/p> \"{n} {long}\" .\n");
+        before.write(file, &subjects.map(line).collect::<String>());
+    }
+    before.run(&["add", "some.nt"]).done();
+    let words = ["add", "others.nt"];
+    let points = faults(&before, &words);
+    for wanted in ["index: before a run counts", "leftovers: before a file is removed"] {
+        assert!(points.iter().any(|point| point == wanted), "{points:?}");
+    }
+    old_or_new(&before, &words);
+}
+
 #[test]
 fn killed_while_committing() {
     let before = Sandbox::with_history();

@@ -87,7 +87,7 @@ fn a_repository_from_the_beginning() {
     Read 163 objects, 0 tensor files, built the weights of 2 versions
     No damage found
     ");
-    assert_snapshot!(sandbox.run(&["migrate"]).done(), @"The format is kledger 1 already");
+    assert_snapshot!(sandbox.run(&["migrate"]).done(), @"The format is kledger 2 already");
 }
 
 #[test]

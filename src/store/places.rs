@@ -1,0 +1,252 @@
+//! Where everything is that is found by a hash.
+//!
+//! sled holds what was taken in last. When that is more than [`RECENT`] records, they go into a sorted
+//! [run](super::run), together with those of earlier runs that are not much longer; so there are few runs,
+//! each at least twice as long as the next, and sled, which reads all it holds when it opens, stays
+//! small. Which runs count is said in sled. A run that is not used any more is removed only when sled is on
+//! disk.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    iter::Peekable,
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use bincode::{Decode, Encode};
+use sled::{
+    Batch, Transactional, Tree,
+    transaction::{ConflictableTransactionError, TransactionError},
+};
+
+use super::{
+    StoreError, index, leftovers,
+    place::{Place, Record},
+    run::{self, Run},
+};
+use crate::{
+    codec::{self, Object},
+    durable,
+    id::Kind,
+};
+
+/// As many records are kept in sled, before they become a run.
+const RECENT: usize = 1024;
+
+/// The runs that count, by number, the newest first.
+#[derive(Default, Encode, Decode)]
+struct Runs(Vec<u64>);
+
+impl Kind for Runs {
+    const NAME: &'static str = "runs";
+}
+
+impl Object for Runs {
+    const TAG: u8 = 0x36;
+}
+
+/// Key of [`Runs`].
+const RUNS: &[u8] = b"runs";
+
+pub(super) struct Places {
+    dir: PathBuf,
+    /// What was taken in last: hash -> place.
+    recent: Tree,
+    /// [`RUNS`].
+    meta: Tree,
+    /// The newest first.
+    runs: Mutex<Vec<Run>>,
+}
+
+/// Records of one source, ascending by hash.
+type Source<'a> = Box<dyn Iterator<Item = Result<Record, StoreError>> + 'a>;
+
+impl Places {
+    /// The places in the index that sled keeps in `index`.
+    pub(super) fn open(index: &Path, recent: Tree, meta: Tree) -> Result<Self, StoreError> {
+        let dir = index.join("runs");
+        let listed = match index::guard(index, || meta.get(RUNS))? {
+            Some(bytes) => {
+                codec::decode::<Runs>(&bytes).map_err(|error| StoreError::decode(index, &error))?
+            }
+            None => Runs::default(),
+        };
+        let runs = listed.0.into_iter().map(|number| Run::open(&path(&dir, number), number));
+        let runs = Mutex::new(runs.collect::<Result<_, _>>()?);
+        Ok(Self { dir, recent, meta, runs })
+    }
+
+    /// Where the thing with this hash is.
+    pub(super) fn get(&self, hash: &[u8; 32]) -> Result<Option<Place>, StoreError> {
+        if let Some(bytes) = index::guard(&self.dir, || self.recent.get(hash))? {
+            return self.place(&bytes).map(Some);
+        }
+        for run in self.runs().iter() {
+            if let Some(place) = run.find(hash)? {
+                return Ok(Some(place));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Everything whose hash begins with `prefix`.
+    pub(super) fn starting_with(
+        &self,
+        prefix: &[u8],
+    ) -> Result<BTreeMap<[u8; 32], Place>, StoreError> {
+        let mut least = [0; 32];
+        least[..prefix.len()].copy_from_slice(prefix);
+        let runs = self.runs();
+        let mut sources = vec![self.recent(prefix)?];
+        for run in runs.iter() {
+            sources.push(Box::new(run.not_below(&least)?));
+        }
+        let found = Merged::of(sources).take_while(|record| match record {
+            Ok((hash, _)) => hash.starts_with(prefix),
+            Err(_) => true,
+        });
+        found.collect()
+    }
+
+    /// Takes in `records`. What is said of a hash takes the place of what was said of it before, the last
+    /// of several.
+    pub(super) fn insert(&self, mut records: Vec<Record>) -> Result<(), StoreError> {
+        records.reverse();
+        records.sort_by_key(|(hash, _)| *hash);
+        records.dedup_by_key(|(hash, _)| *hash);
+        durable::step("index: before places are taken in");
+        let recent = index::guard(&self.dir, || Ok(self.recent.len()))?;
+        if recent + records.len() > RECENT {
+            return self.settle(records);
+        }
+        let mut batch = Batch::default();
+        for (hash, place) in records {
+            batch.insert(&hash, place.to_bytes().as_slice());
+        }
+        index::guard(&self.dir, || self.recent.apply_batch(batch))
+    }
+
+    /// Makes one run of `records`, which ascend, of what sled holds, and of the newest runs.
+    fn settle(&self, records: Vec<Record>) -> Result<(), StoreError> {
+        let mut runs = self.runs();
+        let old = self.recent(&[])?.collect::<Result<Vec<_>, _>>()?;
+        let mut length = (old.len() + records.len()) as u64;
+        let short = |run: &&Run| {
+            let short = run.count() < 2 * length;
+            length += if short { run.count() } else { 0 };
+            short
+        };
+        let taken = runs.iter().take_while(short).count();
+        let number = runs.first().map_or(1, |newest| newest.number() + 1);
+
+        let mut sources: Vec<Source<'_>> = vec![Box::new(records.into_iter().map(Ok))];
+        sources.push(Box::new(old.iter().copied().map(Ok)));
+        for run in &runs[..taken] {
+            sources.push(Box::new(run.records()));
+        }
+        durable::create_dir(&self.dir)?;
+        let path = path(&self.dir, number);
+        run::write(&path, number, Merged::of(sources))?;
+        let run = Run::open(&path, number)?;
+
+        durable::step("index: before a run counts");
+        let numbers = [number].into_iter().chain(runs[taken..].iter().map(Run::number));
+        let listed = codec::encode(&Runs(numbers.collect()));
+        (&self.recent, &self.meta)
+            .transaction(|(recent, meta)| {
+                meta.insert(RUNS, listed.as_slice())?;
+                for (hash, _) in &old {
+                    recent.remove(hash)?;
+                }
+                Ok::<(), ConflictableTransactionError<()>>(())
+            })
+            .map_err(|error| match error {
+                TransactionError::Storage(error) => index::failed(&self.dir, error),
+                TransactionError::Abort(()) => unreachable!("because nothing aborts it"),
+            })?;
+        runs.splice(..taken, [run]);
+        Ok(())
+    }
+
+    /// Removes files of runs that do not count; sled must be on disk.
+    pub(super) fn tidy(&self) -> Result<(), StoreError> {
+        leftovers::remove(&self.strays()?).map(drop)
+    }
+
+    /// Files of runs that do not count.
+    pub(super) fn strays(&self) -> Result<Vec<PathBuf>, StoreError> {
+        let runs = self.runs();
+        let used: Vec<PathBuf> = runs.iter().map(|run| path(&self.dir, run.number())).collect();
+        match fs::read_dir(&self.dir) {
+            Ok(entries) => entries
+                .map(|entry| entry.map(|entry| entry.path()))
+                .filter(|entry| entry.as_ref().map_or(true, |path| !used.contains(path)))
+                .collect::<io::Result<_>>()
+                .map_err(|error| StoreError::read(&self.dir, error)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(StoreError::read(&self.dir, error)),
+        }
+    }
+
+    /// What sled holds of the hashes that begin with `prefix`.
+    fn recent(&self, prefix: &[u8]) -> Result<Source<'_>, StoreError> {
+        let pairs = index::guard(&self.dir, || {
+            self.recent.scan_prefix(prefix).collect::<sled::Result<Vec<_>>>()
+        })?;
+        Ok(Box::new(pairs.into_iter().map(|(hash, place)| {
+            let hash = hash
+                .as_ref()
+                .try_into()
+                .map_err(|_| StoreError::damaged(&self.dir, "a hash has not 32 bytes"))?;
+            Ok((hash, self.place(&place)?))
+        })))
+    }
+
+    fn place(&self, bytes: &[u8]) -> Result<Place, StoreError> {
+        Place::from_bytes(bytes)
+            .ok_or_else(|| StoreError::damaged(&self.dir, "what is to be a place is none"))
+    }
+
+    fn runs(&self) -> MutexGuard<'_, Vec<Run>> {
+        // They are changed in one step.
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn path(dir: &Path, number: u64) -> PathBuf {
+    dir.join(number.to_string())
+}
+
+/// The records of several sources, ascending; of those with one hash, that of the first source.
+struct Merged<'a>(Vec<Peekable<Source<'a>>>);
+
+impl<'a> Merged<'a> {
+    fn of(sources: Vec<Source<'a>>) -> Self {
+        Self(sources.into_iter().map(Iterator::peekable).collect())
+    }
+}
+
+impl Iterator for Merged<'_> {
+    type Item = Result<Record, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut least: Option<[u8; 32]> = None;
+        for source in &mut self.0 {
+            match source.peek() {
+                None => {}
+                Some(Err(_)) => return source.next(),
+                Some(Ok((hash, _))) => {
+                    least = Some(least.map_or(*hash, |least| least.min(*hash)));
+                }
+            }
+        }
+        let least = least?;
+        let mut found = None;
+        for source in &mut self.0 {
+            let next = source.next_if(|next| next.as_ref().is_ok_and(|(hash, _)| *hash == least));
+            found = found.or(next);
+        }
+        found
+    }
+}

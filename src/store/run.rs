@@ -1,0 +1,360 @@
+//! Sorted runs: files that say where things are, by hash.
+//!
+//! A run holds records in blocks of [`BLOCK`] bytes, ascending by hash; the last block says which run
+//! it is and how many records there are. Each block ends with a checksum over the run's number, its own and
+//! its bytes. A run is written once; whoever looks something up reads the few blocks that lie on the
+//! way, so opening one costs the same however long it is.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, BufWriter, Write},
+    os::unix::fs::FileExt as _,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use super::{
+    StoreError,
+    place::{Place, Record},
+};
+use crate::{
+    durable,
+    id::{Id, Kind},
+};
+
+const BLOCK: usize = 4096;
+const CHECKSUM: usize = 32;
+const RECORD: usize = 32 + Place::BYTES;
+const PER_BLOCK: usize = (BLOCK - CHECKSUM) / RECORD;
+const MAGIC: &[u8] = b"kledger run 1\n";
+/// Blocks kept in memory, 16 MiB.
+const KEPT: usize = 4096;
+/// As often is a place guessed from how hashes spread; after that the middle is taken.
+const GUESSES: usize = 4;
+
+/// Marks checksums of blocks.
+struct Block;
+
+impl Kind for Block {
+    const NAME: &'static str = "run block";
+}
+
+fn checksum(run: u64, block: u64, bytes: &[u8]) -> Id<Block> {
+    Id::from_parts([run.to_le_bytes().as_slice(), &block.to_le_bytes(), bytes])
+}
+
+/// A run that can be read.
+pub(super) struct Run {
+    path: PathBuf,
+    number: u64,
+    file: File,
+    /// How many records it has.
+    count: u64,
+    /// Blocks that were read and are what was written.
+    known: Mutex<BTreeMap<u64, Arc<[u8]>>>,
+}
+
+/// Writes `records`, which ascend by hash, as the run `number`.
+///
+/// # Errors
+/// The first error among `records`; when the file cannot be written.
+pub(super) fn write(
+    path: &Path,
+    number: u64,
+    records: impl Iterator<Item = Result<Record, StoreError>>,
+) -> Result<(), StoreError> {
+    let mut unreadable = None;
+    let mut readable =
+        records.map_while(|record| record.map_err(|error| unreadable = Some(error)).ok());
+    let written = durable::write_with(path, |temporary| {
+        let mut file = BufWriter::new(File::create(temporary)?);
+        let (mut block, mut count) = (0, 0u64);
+        let mut put = |bytes: &mut Vec<u8>| {
+            bytes.resize(BLOCK - CHECKSUM, 0);
+            file.write_all(bytes)?;
+            file.write_all(checksum(number, block, bytes).as_bytes())?;
+            block += 1;
+            bytes.clear();
+            io::Result::Ok(())
+        };
+        let mut bytes = Vec::with_capacity(BLOCK);
+        for (hash, place) in &mut readable {
+            bytes.extend(hash);
+            bytes.extend(place.to_bytes());
+            count += 1;
+            if bytes.len() == PER_BLOCK * RECORD {
+                put(&mut bytes)?;
+            }
+        }
+        if !bytes.is_empty() {
+            put(&mut bytes)?;
+        }
+        bytes.extend([MAGIC, &number.to_le_bytes(), &count.to_le_bytes()].concat());
+        put(&mut bytes)?;
+        file.flush()
+    });
+    drop(readable);
+    match unreadable {
+        Some(error) => Err(error),
+        None => Ok(written?),
+    }
+}
+
+impl Run {
+    /// Opens the run `number`.
+    ///
+    /// # Errors
+    /// When it is not there, or is not that run or not as long as it says.
+    pub(super) fn open(path: &Path, number: u64) -> Result<Self, StoreError> {
+        let failed = |error| StoreError::read(path, error);
+        let file = File::open(path).map_err(failed)?;
+        let length = file.metadata().map_err(failed)?.len();
+        let known = Mutex::default();
+        let mut run = Self { path: path.to_owned(), number, file, count: 0, known };
+        let blocks = length / BLOCK as u64;
+        let count = match blocks.checked_sub(1) {
+            Some(last) => run.block(last)?.strip_prefix(MAGIC).and_then(|end| {
+                let (said, count) = end.split_first_chunk::<8>()?;
+                (u64::from_le_bytes(*said) == number)
+                    .then(|| count.first_chunk().map(|count| u64::from_le_bytes(*count)))?
+            }),
+            None => None,
+        };
+        run.count = count.ok_or_else(|| run.damaged("it does not end as a run does"))?;
+        if length.checked_rem(BLOCK as u64) != Some(0) || run.blocks() + 1 != blocks {
+            return Err(run.damaged("it is not as long as it says"));
+        }
+        Ok(run)
+    }
+
+    pub(super) const fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// How many records it has.
+    pub(super) const fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Where the thing with this hash is, if the run says it.
+    pub(super) fn find(&self, hash: &[u8; 32]) -> Result<Option<Place>, StoreError> {
+        let found = self.records_from(self.first_from(hash)?).next().transpose()?;
+        Ok(found.filter(|(found, _)| found == hash).map(|(_, place)| place))
+    }
+
+    /// The records whose hashes are not below `least`.
+    pub(super) fn not_below(
+        &self,
+        least: &[u8; 32],
+    ) -> Result<impl Iterator<Item = Result<Record, StoreError>> + '_, StoreError> {
+        Ok(self.records_from(self.first_from(least)?))
+    }
+
+    /// All records, ascending by hash.
+    pub(super) fn records(&self) -> impl Iterator<Item = Result<Record, StoreError>> + '_ {
+        self.records_from((0, 0))
+    }
+
+    const fn blocks(&self) -> u64 {
+        self.count.div_ceil(PER_BLOCK as u64)
+    }
+
+    /// Block and place in it of the first record that is not below `hash`.
+    fn first_from(&self, hash: &[u8; 32]) -> Result<(u64, usize), StoreError> {
+        // In blocks before `low` all hashes are below, in those from `high` on none is.
+        let (mut low, mut high) = (0, self.blocks());
+        let (mut least, mut most) = (0, u64::MAX);
+        let wanted = beginning(hash);
+        for step in 0.. {
+            if low >= high {
+                break;
+            }
+            let span = high - low;
+            let guess = if step < GUESSES {
+                share(wanted.saturating_sub(least), most.saturating_sub(least), span)
+            } else {
+                span / 2
+            };
+            let at = low + guess;
+            let block = self.block(at)?;
+            let records = self.in_block(at, &block);
+            let (first, last) = (&records[0][..32], &records[records.len() - 1][..32]);
+            if hash.as_slice() < first {
+                (high, most) = (at, beginning(first));
+            } else if hash.as_slice() > last {
+                (low, least) = (at + 1, beginning(last));
+            } else {
+                return Ok((at, records.partition_point(|record| record[..32] < hash[..])));
+            }
+        }
+        Ok((low, 0))
+    }
+
+    fn records_from(
+        &self,
+        (block, place): (u64, usize),
+    ) -> impl Iterator<Item = Result<Record, StoreError>> + '_ {
+        let blocks = (block..self.blocks()).map(|at| self.block_records(at));
+        let records = blocks.flat_map(|block| match block {
+            Ok(records) => records.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error)],
+        });
+        records.skip(place)
+    }
+
+    fn block_records(&self, at: u64) -> Result<Vec<Record>, StoreError> {
+        let block = self.block(at)?;
+        let record = |bytes: &[u8; RECORD]| {
+            let (hash, place) = bytes.split_first_chunk::<32>()?;
+            Some((*hash, Place::from_bytes(place)?))
+        };
+        let records: Option<Vec<Record>> = self.in_block(at, &block).iter().map(record).collect();
+        records.ok_or_else(|| self.damaged("a record in it says no place"))
+    }
+
+    /// The records of the block `at`, which are at least one.
+    fn in_block<'b>(&self, at: u64, block: &'b [u8]) -> &'b [[u8; RECORD]] {
+        let left = self.count - at * PER_BLOCK as u64;
+        let count = usize::try_from(left).map_or(PER_BLOCK, |left| left.min(PER_BLOCK));
+        &block.as_chunks().0[..count]
+    }
+
+    /// The bytes of a block, without its checksum, which is compared.
+    fn block(&self, at: u64) -> Result<Arc<[u8]>, StoreError> {
+        if let Some(block) = self.known().get(&at) {
+            return Ok(Arc::clone(block));
+        }
+        let mut bytes = [0; BLOCK];
+        self.file
+            .read_exact_at(&mut bytes, at * BLOCK as u64)
+            .map_err(|error| StoreError::read(&self.path, error))?;
+        let (payload, expected) = bytes.split_at(BLOCK - CHECKSUM);
+        if checksum(self.number, at, payload).as_bytes() != expected {
+            return Err(self.damaged("a block of it does not have its checksum"));
+        }
+        let block: Arc<[u8]> = payload.into();
+        let mut known = self.known();
+        if known.len() == KEPT {
+            known.clear();
+        }
+        known.insert(at, Arc::clone(&block));
+        Ok(block)
+    }
+
+    fn known(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<[u8]>>> {
+        // What is in it is whole at any moment.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn damaged(&self, why: &str) -> StoreError {
+        StoreError::damaged(&self.path, why)
+    }
+}
+
+/// The first eight bytes of a hash, as a number that sorts as hashes do.
+#[expect(clippy::big_endian_bytes, reason = "hashes are compared from their first byte on")]
+fn beginning(hash: &[u8]) -> u64 {
+    u64::from_be_bytes(*hash.first_chunk().expect("because a hash has 32 bytes"))
+}
+
+/// `part` of `whole` as a number below `span`.
+fn share(part: u64, whole: u64, span: u64) -> u64 {
+    let share = u128::from(part) * u128::from(span) / (u128::from(whole) + 1);
+    u64::try_from(share).map_or(span - 1, |share| share.min(span - 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn place(number: u32) -> Place {
+        Place::Row { file: Id::from_bytes([3; 32]), row: number }
+    }
+
+    /// Hashes as they come, evenly spread, or all alike in their first bytes.
+    fn records(count: u32, alike: bool) -> Vec<Record> {
+        let hash = |number: u32| {
+            let spread = *blake3::hash(&number.to_le_bytes()).as_bytes();
+            let mut hash = [5; 32];
+            hash[if alike { 24 } else { 0 }..]
+                .copy_from_slice(&spread[if alike { 24 } else { 0 }..]);
+            hash
+        };
+        let mut records: Vec<Record> = (0..count).map(|n| (hash(n), place(n))).collect();
+        records.sort_by_key(|(hash, _)| *hash);
+        records
+    }
+
+    fn written(dir: &Path, records: &[Record]) -> Run {
+        let path = dir.join("7");
+        write(&path, 7, records.iter().copied().map(Ok)).unwrap();
+        Run::open(&path, 7).unwrap()
+    }
+
+    #[test]
+    fn what_is_in_a_run_is_found_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        for (count, alike) in [(1, false), (50, false), (51, true), (5000, false), (5000, true)] {
+            let records = records(count, alike);
+            let run = written(dir.path(), &records);
+            assert_eq!(run.records().map(Result::unwrap).collect::<Vec<_>>(), records);
+            for (at, (hash, place)) in records.iter().enumerate().step_by(7) {
+                assert_eq!(run.find(hash).unwrap(), Some(*place));
+                let mut other = *hash;
+                other[31] ^= 1;
+                assert_eq!(run.find(&other).unwrap(), None);
+                let behind = run.not_below(hash).unwrap().map(Result::unwrap);
+                assert_eq!(behind.collect::<Vec<_>>(), records[at..]);
+            }
+            for edge in [[0; 32], [255; 32]] {
+                assert_eq!(run.find(&edge).unwrap(), None);
+            }
+        }
+    }
+
+    #[test]
+    fn no_byte_of_a_run_changes_unnoticed() {
+        let dir = tempfile::tempdir().unwrap();
+        let records = records(120, false);
+        drop(written(dir.path(), &records));
+        let path = dir.path().join("7");
+        let whole = fs::read(&path).unwrap();
+        let all = |number| -> Result<Vec<Record>, StoreError> {
+            Run::open(&path, number)?.records().collect()
+        };
+        for at in (0..whole.len()).step_by(13) {
+            let mut changed = whole.clone();
+            changed[at] ^= 4;
+            fs::write(&path, &changed).unwrap();
+            assert!(all(7).unwrap_err().is_damage(), "byte {at}");
+        }
+        for end in (0..whole.len()).step_by(401) {
+            fs::write(&path, &whole[..end]).unwrap();
+            assert!(all(7).is_err(), "{end} bytes");
+        }
+        fs::write(&path, [whole.as_slice(), &[0; BLOCK]].concat()).unwrap();
+        assert!(all(7).is_err(), "a block more");
+        fs::write(&path, &whole).unwrap();
+        assert!(all(8).unwrap_err().is_damage(), "another run");
+        assert_eq!(all(7).unwrap(), records);
+    }
+
+    #[test]
+    fn golden_bytes() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(written(dir.path(), &[([0xab; 32], place(1))]));
+        let found = fs::read(dir.path().join("7")).unwrap();
+        let block = |number: u64, parts: &[&[u8]]| {
+            let mut bytes = parts.concat();
+            bytes.resize(4064, 0);
+            let sum = checksum(7, number, &bytes);
+            [bytes.as_slice(), sum.as_bytes()].concat()
+        };
+        let record = block(0, &[&[0xab; 32], &[1], &[3; 32], &[1, 0, 0, 0]]);
+        let end = block(1, &[b"kledger run 1\n", &[7, 0, 0, 0, 0, 0, 0, 0], &[1]]);
+        assert_eq!(found, [record, end].concat());
+    }
+}
