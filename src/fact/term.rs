@@ -13,7 +13,7 @@ use bincode::{
     enc::Encoder,
     error::{DecodeError, EncodeError},
 };
-use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 /// The datatype of literals with a language.
 const LANG_STRING: &str = "http://www.w3.org/1999/02/22-rdf-syntax-ns#langString";
@@ -41,10 +41,13 @@ impl Iri {
     /// # Errors
     /// When it is no IRI or a relative one.
     pub fn new(text: &str) -> Result<Self, IriError> {
-        let text = normalised(text);
-        match oxrdf::NamedNode::new(text.as_str()) {
+        Self::checked(normalised(text))
+    }
+
+    fn checked(text: String) -> Result<Self, IriError> {
+        match oxrdf::NamedNodeRef::new(&text) {
             Ok(_) => Ok(Self(text)),
-            Err(error) => Err(IriError { text, why: error.to_string() }),
+            Err(error) => Err(IriError { why: error.to_string(), text }),
         }
     }
 
@@ -89,11 +92,10 @@ impl Encode for Iri {
 impl<C> Decode<C> for Iri {
     fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
         let text = String::decode(decoder)?;
-        match Self::new(&text) {
-            Ok(iri) if iri.0 == text => Ok(iri),
-            Ok(_) => Err(DecodeError::OtherString(format!("{text:?} is not normalised"))),
-            Err(error) => Err(DecodeError::OtherString(error.to_string())),
+        if !is_normalised(&text) {
+            return Err(DecodeError::OtherString(format!("{text:?} is not normalised")));
         }
+        Self::checked(text).map_err(|error| DecodeError::OtherString(error.to_string()))
     }
 }
 
@@ -183,17 +185,15 @@ impl fmt::Display for Term {
 }
 
 fn normalised(text: &str) -> String {
-    match is_nfc_quick(text.chars()) {
-        IsNormalized::Yes => text.to_owned(),
-        _ => text.nfc().collect(),
-    }
+    normalised_string(text.to_owned())
 }
 
 fn normalised_string(text: String) -> String {
-    match is_nfc_quick(text.chars()) {
-        IsNormalized::Yes => text,
-        _ => text.nfc().collect(),
-    }
+    if is_normalised(&text) { text } else { text.nfc().collect() }
+}
+
+fn is_normalised(text: &str) -> bool {
+    text.is_ascii() || is_nfc(text)
 }
 
 #[cfg(test)]
