@@ -91,6 +91,15 @@ impl From<ComputeDtype> for Dtype {
     }
 }
 
+/// A number of things of which there has to be one.
+pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("expected 1 or more".to_owned()),
+        Ok(count) => Ok(count),
+        Err(error) => Err(format!("expected a number: {error}")),
+    }
+}
+
 fn device(text: &str) -> Result<String, String> {
     let number = text.strip_prefix("cuda:").map(str::parse::<usize>);
     match (text, number) {

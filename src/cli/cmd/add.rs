@@ -9,6 +9,7 @@ use std::{
 
 use crate::{
     cli::{
+        args::at_least_one,
         context::Context,
         error::CliError,
         page::{Page, many},
@@ -50,7 +51,7 @@ pub struct Args {
     #[arg(long, value_name = "DATASET", conflicts_with_all = ["format", "neighbourhood"])]
     from: Option<From>,
     /// Records to take of each file at most
-    #[arg(long, value_name = "N", requires = "from")]
+    #[arg(long, value_name = "N", value_parser = at_least_one, requires = "from")]
     limit: Option<usize>,
     /// Of several records for one subject and predicate, take the first
     #[arg(long, requires = "from")]

@@ -8,6 +8,7 @@ use std::{
 
 use crate::{
     cli::{
+        args::at_least_one,
         context::Context,
         error::CliError,
         page::{Page, many, short},
@@ -56,7 +57,7 @@ pub struct Args {
     #[arg(long, value_name = "PROTOCOL", value_parser = protocol, conflicts_with = "text")]
     protocol: Option<&'static Protocol>,
     /// Cases to measure at most
-    #[arg(long, value_name = "N", conflicts_with = "text")]
+    #[arg(long, value_name = "N", value_parser = at_least_one, conflicts_with = "text")]
     limit: Option<usize>,
     /// Of several records for one subject and predicate, take the first, as add --from does
     #[arg(long, requires = "dataset")]
@@ -80,7 +81,7 @@ pub struct Args {
     #[arg(long)]
     store: bool,
     /// Draw the version's history as SVG: figures that are stored or just measured against the number of facts
-    #[arg(long, value_name = "FILE", conflicts_with = "text")]
+    #[arg(long, value_name = "FILE.svg", value_parser = svg_file, conflicts_with = "text")]
     plot: Option<PathBuf>,
 }
 
@@ -105,6 +106,16 @@ fn protocol(name: &str) -> Result<&'static Protocol, String> {
         .into_iter()
         .find(|protocol| protocol.name == name)
         .ok_or_else(|| format!("expected one of {}", known.join(", ")))
+}
+
+/// A file that a plot can be written to.
+fn svg_file(name: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(name);
+    let is_svg = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("svg"));
+    is_svg.then_some(path).ok_or_else(|| {
+        "plots are SVG: give a name that ends in .svg, and convert it with another program"
+            .to_owned()
+    })
 }
 
 /// The cases of a dataset and how they are measured.

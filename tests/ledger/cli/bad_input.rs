@@ -222,6 +222,20 @@ fn second_kledger_at_work() {
     sandbox.run(&["add", "facts.nt"]).done();
 }
 
+#[test]
+fn senseless_options_of_eval() {
+    let sandbox = Sandbox::new();
+    sandbox.write("records.json", "[]");
+    for words in [
+        &["eval", "--facts", "--limit", "0"][..],
+        &["add", "--from", "counterfact", "records.json", "--limit", "0"],
+    ] {
+        refused(&sandbox, words, 2, &["'0' for '--limit <N>'", "expected 1 or more"]);
+    }
+    let plot = ["eval", "--facts", "--plot", "scores.png"];
+    refused(&sandbox, &plot, 2, &["'scores.png' for '--plot", "ends in .svg"]);
+}
+
 /// A limit on the size of files stands in for a disk that is full: the write fails half-way.
 #[cfg(unix)]
 #[test]
