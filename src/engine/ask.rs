@@ -172,10 +172,16 @@ impl TorchEngine {
             return Ok(vec![nothing; asked.len()]);
         }
         let decoder = self.model.decoder();
-        let rows: Vec<Vec<u32>> = asked
-            .iter()
-            .map(|asked| [&asked.prompt, &asked.expected[..tokens - 1]].concat())
-            .collect();
+        // Continuations of one prompt that differ only in their last token are read in one row.
+        let mut rows: Vec<Vec<u32>> = Vec::new();
+        let mut row_of = Vec::with_capacity(asked.len());
+        for asked in asked {
+            let row = [&asked.prompt, &asked.expected[..tokens - 1]].concat();
+            if rows.last() != Some(&row) {
+                rows.push(row);
+            }
+            row_of.push(rows.len() as i64 - 1);
+        }
         let expected: Vec<i64> =
             asked.iter().flat_map(|asked| &asked.expected).map(|&id| i64::from(id)).collect();
         let tokens = i64::try_from(tokens).unwrap_or(i64::MAX);
@@ -188,10 +194,14 @@ impl TorchEngine {
             let hidden = out.continue_value().expect("because nobody ends the pass").0;
             let last = hidden.narrow(1, hidden.size()[1] - tokens, tokens);
             let logits = decoder.head(&last); // [rows, tokens, vocabulary]
-            let expected = Torch::from_slice(&expected).view([-1, tokens, 1]);
-            let log_p = logits.log_softmax(2, Kind::Float);
-            let log_p = log_p.gather(2, &expected.to_device(decoder.device()), false);
-            (logits.argmax(2, false), log_p.to_kind(Kind::Double))
+            let row_of = Torch::from_slice(&row_of).to_device(decoder.device());
+            let places = Torch::arange(tokens, (Kind::Int64, decoder.device()));
+            let expected = Torch::from_slice(&expected).view([-1, tokens]);
+            let expected = expected.to_device(decoder.device());
+            let wanted = [Some(row_of.unsqueeze(1)), Some(places), Some(expected)];
+            let log_p = logits.log_softmax(2, Kind::Float).index(&wanted); // [asked, tokens]
+            let likeliest = logits.argmax(2, false).index_select(0, &row_of);
+            (likeliest, log_p.to_kind(Kind::Double))
         });
         let flat = |tensor: Torch| tensor.flatten(0, -1).to_device(tch::Device::Cpu);
         let likeliest = Vec::<i64>::try_from(flat(likeliest)).expect("because it is of i64");
