@@ -35,7 +35,7 @@ fn draw(
 
     let area = SVGBackend::with_string(svg, SIZE).into_drawing_area();
     area.fill(&WHITE)?;
-    let title = format!("{} {} on {}", like.protocol, like.protocol_version, like.source);
+    let title = format!("{} {} on {}", like.protocol, like.protocol_version, like.source.name);
     let mut chart = ChartBuilder::on(&area)
         .caption(title, ("sans-serif", 18))
         .margin(12)
@@ -65,7 +65,10 @@ fn draw(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{eval::Unit, id::Id};
+    use crate::{
+        eval::{Source, Unit},
+        id::Id,
+    };
 
     fn evaluation(mean: f64) -> Evaluation {
         let metric = |name: &str, mean| Metric {
@@ -79,7 +82,7 @@ mod tests {
         Evaluation {
             protocol: "counterfact".to_owned(),
             protocol_version: 1,
-            source: "a<b&c.json".to_owned(),
+            source: Source::file("a<b&c.json", b"[]"),
             cases: 1,
             metrics: vec![metric("S", mean), metric("ES", 2.0 * mean)],
         }

@@ -20,6 +20,7 @@ mod perplexity;
 mod protocol;
 mod questions;
 mod score;
+mod source;
 mod summary;
 mod words;
 mod zsre;
@@ -34,6 +35,7 @@ pub use mend::MEND;
 pub use perplexity::{PERPLEXITY, Reading};
 pub use protocol::{Answers, Computed, Measure, Protocol, Question, Row, Writing, Written};
 pub use score::Score;
+pub use source::Source;
 pub use summary::{Metric, Unit, harmonic_mean};
 pub use zsre::ZSRE;
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Actor, Commit, LedgerError, Report, read::Ledger, write::Change};
 use crate::{
     codec::{self, Draft, Object, Objects as _},
-    eval::Metric,
+    eval::{Metric, Source},
     id::{Id, Kind},
 };
 
@@ -40,7 +40,8 @@ pub struct Evaluation {
     /// Its version: figures of different ones cannot be compared.
     pub protocol_version: u32,
     /// What the cases were taken from.
-    pub source: String,
+    #[serde(flatten)]
+    pub source: Source,
     /// Cases, or for a text its tokens.
     pub cases: u64,
     /// The figures, as the protocol's paper prints them.
@@ -48,15 +49,12 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
-    /// What the source is called where versions are measured in their own facts.
-    pub const FACTS: &str = "facts";
-
     /// Whether its figures can be compared with those of `other`: by the same protocol, on as many cases
     /// of the same source, or each on the facts of its version.
     #[must_use]
     pub fn is_like(&self, other: &Self) -> bool {
         let of = |it: &Self| (it.protocol.clone(), it.protocol_version, it.source.clone());
-        of(self) == of(other) && (self.source == Self::FACTS || self.cases == other.cases)
+        of(self) == of(other) && (self.source.is_facts() || self.cases == other.cases)
     }
 }
 

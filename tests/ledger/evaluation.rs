@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::Path};
 use kledger::{
     eval::{
         Answers, Asked, COUNTERFACT, Case, EASYEDIT, FEVER, MEND, Metric, Protocol, Row, Score,
-        Weights, Written, ZSRE,
+        Source, Weights, Written, ZSRE,
         dataset::{Answer, Dataset, DatasetError, Reading, References, requests},
         entropy,
     },
@@ -205,7 +205,7 @@ fn figures(report: &EvalReport, version: usize) -> BTreeMap<String, f64> {
 fn facts_of_a_version_are_measured_before_and_after() {
     let place = edited();
     let report = facts(&place, &EASYEDIT, &["HEAD", "HEAD~1"], false);
-    assert_eq!((report.protocol, report.source.as_str()), ("easyedit", "facts"));
+    assert_eq!((report.protocol, report.source.name.as_str()), ("easyedit", "facts"));
     let (after, before) = (figures(&report, 0), figures(&report, 1));
     assert_eq!((after["Reliability"], after["Generalization"]), (100.0, 100.0));
     assert!(before["Reliability"] < 50.0, "{before:?}");
@@ -256,7 +256,7 @@ fn stored_figures_stay_with_their_commit() {
     let like = report.evaluation(&report.versions[0]);
     let history = place.repo.evaluated("HEAD", &like, &[]).unwrap();
     assert_eq!(history.iter().map(|it| it.facts).collect::<Vec<_>>(), [1, 2]);
-    let other = Evaluation { source: "a.json".to_owned(), ..like };
+    let other = Evaluation { source: Source::file("facts", b"[]"), ..like };
     assert_eq!(place.repo.evaluated("HEAD", &other, &[]).unwrap(), []);
     let options = FsckOptions { weights: false, repair: false };
     let found = place.repo.fsck(&options, &mut Silent).unwrap();
@@ -269,7 +269,7 @@ fn a_text_has_a_perplexity() {
     let weights = Weights::default();
     let options = EvalOptions {
         revisions: &["HEAD".to_owned()],
-        material: Material::Text("text.txt", "one two three"),
+        material: Material::Text(&Source::file("text.txt", b"one two three"), "one two three"),
         protocol: &EASYEDIT,
         texts: texts(&weights),
         store: None,
@@ -308,12 +308,13 @@ fn a_benchmark_runs_through_the_ledger() {
     // Each record is edited in its own words, though two are about one relation.
     assert_eq!(place.ask("The Eiffel Tower is located in the city of", "HEAD"), "Rome");
     assert_eq!(place.ask("The capital of France is", "HEAD"), "Cairo");
+    let source = dataset.source.clone();
     let cases = cases(dataset);
     let weights = Weights::default();
     let drawing = Some(Drawing { tokens: 9, top: 5, seed: 3 });
     let options = EvalOptions {
         revisions: &["HEAD".to_owned()],
-        material: Material::Cases("counterfact.json", &cases),
+        material: Material::Cases(&source, &cases),
         protocol: &COUNTERFACT,
         texts: Texts { drawing, weights: &weights },
         store: None,

@@ -17,7 +17,7 @@ use crate::{
     },
     durable,
     eval::{
-        Case, EASYEDIT, MEND, Metric, PROTOCOLS, Protocol, Weights,
+        Case, EASYEDIT, MEND, Metric, PROTOCOLS, Protocol, Source, Weights,
         dataset::{Answer, Dataset, Reading, References, Verbaliser},
     },
     ledger::{
@@ -120,7 +120,7 @@ fn svg_file(name: &str) -> Result<PathBuf, String> {
 
 /// The cases of a dataset and how they are measured.
 struct Loaded {
-    source: String,
+    source: Source,
     cases: Vec<Case>,
     protocol: &'static Protocol,
     weights: Weights,
@@ -154,7 +154,7 @@ impl Args {
         let notes = left_out.map(|(count, why)| format!("{} {why}", many(count, "record")));
         let notes = notes.collect();
         Ok(Loaded {
-            source: name(file),
+            source: Source { name: name(file), ..dataset.source },
             protocol: self.protocol.unwrap_or_else(|| dataset.layout.protocol()),
             cases: dataset.cases.into_iter().map(|(_, case)| case).collect(),
             weights,
@@ -170,7 +170,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let loaded = match &args.material.dataset {
         Some(file) => args.load(cx, file)?,
         None => Loaded {
-            source: String::new(),
+            source: Source::facts(),
             cases: Vec::new(),
             protocol: args.protocol.unwrap_or(&EASYEDIT),
             weights: Weights::default(),
@@ -181,12 +181,12 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
         Some(path) => {
             let text = fs::read_to_string(cx.path(path));
             let text = text.map_err(|source| CliError::Read { path: path.clone(), source })?;
-            Some((name(path), text))
+            Some((Source::file(&name(path), text.as_bytes()), text))
         }
         None => None,
     };
     let material = match &text {
-        Some((name, text)) => Material::Text(name, text),
+        Some((source, text)) => Material::Text(source, text),
         None if args.material.facts => Material::Facts(args.limit),
         None => Material::Cases(&loaded.source, &loaded.cases),
     };
@@ -228,7 +228,7 @@ fn name(path: &Path) -> String {
 
 impl Render for EvalReport {
     fn render(&self, page: &mut Page) -> fmt::Result {
-        writeln!(page, "{} {} on {}", self.protocol, self.protocol_version, self.source)?;
+        writeln!(page, "{} {} on {}", self.protocol, self.protocol_version, self.source.name)?;
         for version in &self.versions {
             let (revision, facts) = (&version.revision, many(version.facts, "fact"));
             let cases = if self.protocol == crate::eval::PERPLEXITY.0 { "token" } else { "case" };

@@ -152,7 +152,7 @@ impl Render for ShowReport {
 impl Render for Evaluation {
     fn render(&self, page: &mut Page) -> fmt::Result {
         let Self { protocol, protocol_version, source, .. } = self;
-        writeln!(page, "\n{protocol} {protocol_version} on {source}")?;
+        writeln!(page, "\n{protocol} {protocol_version} on {}", source.name)?;
         let metrics = self.metrics.iter();
         let rows = metrics.map(|metric| [metric.name.clone(), eval::figure(metric)]);
         page.table(&rows.collect::<Vec<_>>())

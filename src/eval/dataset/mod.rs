@@ -22,7 +22,7 @@ pub use requests::{Requests, requests};
 pub use zsre::Answer;
 
 use self::record::Records;
-use super::{COUNTERFACT, Case, EASYEDIT, FEVER, Protocol, ZSRE};
+use super::{COUNTERFACT, Case, EASYEDIT, FEVER, Protocol, Source, ZSRE};
 use crate::fact::read::Position;
 
 /// How the records of a file are laid out.
@@ -52,8 +52,8 @@ pub struct Reading {
 /// The cases of a file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
-    /// What the file is called.
-    pub name: String,
+    /// The file.
+    pub source: Source,
     /// How its records are laid out.
     pub layout: Layout,
     /// Each case, and where its record begins.
@@ -123,8 +123,8 @@ impl Dataset {
         let layout = Layout::of(&fields)
             .ok_or_else(|| DatasetError::Layout { file: name.to_owned(), fields })?;
         let limit = reading.limit.unwrap_or(usize::MAX);
-        let mut dataset =
-            Self { name: name.to_owned(), layout, cases: Vec::new(), passed_over: 0, skipped: 0 };
+        let source = Source::file(name, text.as_bytes());
+        let mut dataset = Self { source, layout, cases: Vec::new(), passed_over: 0, skipped: 0 };
         for record in records.iter() {
             if dataset.cases.len() == limit {
                 break;
@@ -154,7 +154,7 @@ impl Dataset {
         if self.layout == expected {
             return Ok(self);
         }
-        Err(DatasetError::Other { file: self.name, found: self.layout, expected })
+        Err(DatasetError::Other { file: self.source.name, found: self.layout, expected })
     }
 
     /// Keeps, of several cases for one subject and predicate, the first.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::{
-    eval::{Case, Metric, PERPLEXITY, Protocol},
+    eval::{Case, Metric, PERPLEXITY, Protocol, Source},
     id::Id,
     ledger::{
         Actor, Commit, Evaluation, LedgerError, OpenEngine, Progress, Repo,
@@ -31,11 +31,11 @@ pub struct EvalOptions<'a> {
 #[derive(Debug, Clone, Copy)]
 pub enum Material<'a> {
     /// Cases, and what they are from.
-    Cases(&'a str, &'a [Case]),
+    Cases(&'a Source, &'a [Case]),
     /// The facts that hold at the first version, this many at most.
     Facts(Option<usize>),
     /// What a text is from, and the text: for its perplexity.
-    Text(&'a str, &'a str),
+    Text(&'a Source, &'a str),
 }
 
 /// The figures, side by side.
@@ -46,7 +46,8 @@ pub struct EvalReport {
     /// Its version.
     pub protocol_version: u32,
     /// What the cases were taken from.
-    pub source: String,
+    #[serde(flatten)]
+    pub source: Source,
     /// Each version, in the order asked for.
     pub versions: Vec<EvalVersion>,
     /// What was not measured and why, in words.
@@ -118,16 +119,18 @@ impl Repo {
         let mut engine = self.engine(open)?;
         let protocol = options.protocol;
         let (name, number, source, cases) = match options.material {
-            Material::Cases(source, cases) => (protocol.name, protocol.version, source, cases),
-            Material::Facts(_) => {
-                (protocol.name, protocol.version, Evaluation::FACTS, own.as_slice())
+            Material::Cases(source, cases) => {
+                (protocol.name, protocol.version, source.clone(), cases)
             }
-            Material::Text(source, _) => (PERPLEXITY.0, PERPLEXITY.1, source, &[][..]),
+            Material::Facts(_) => {
+                (protocol.name, protocol.version, Source::facts(), own.as_slice())
+            }
+            Material::Text(source, _) => (PERPLEXITY.0, PERPLEXITY.1, source.clone(), &[][..]),
         };
         let mut report = EvalReport {
             protocol: name,
             protocol_version: number,
-            source: source.to_owned(),
+            source,
             versions: Vec::new(),
             notes,
             stored: options.store.is_some(),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use clap::CommandFactory;
 use kledger::{
     cli::Cli,
-    eval::{EASYEDIT, Weights},
+    eval::{EASYEDIT, Source, Weights},
     ledger::{
         Sampling, Silent, StatisticsText, Texts,
         verb::{
@@ -143,7 +143,7 @@ fn reports_follow_the_schema() {
     let actor = place.actor("eval");
     let evaluation = EvalOptions {
         revisions: &versions,
-        material: Material::Text("text", "Anna likes Rome"),
+        material: Material::Text(&Source::file("text", b"Anna likes Rome"), "Anna likes Rome"),
         protocol: &EASYEDIT,
         texts: Texts { drawing: None, weights: &Weights::default() },
         store: Some(&actor),
