@@ -21,12 +21,17 @@ const SAID: usize = 4;
 /// How many of an entity's facts make a document.
 const DOCUMENT: std::ops::RangeInclusive<usize> = 3..=6;
 
+/// Of so many documents one begins with a sentence about something else, if there are such.
+const ASIDE: usize = 8;
+
 /// Some of an entity's facts in words.
 #[derive(Default)]
 pub(crate) struct Document {
     pub(crate) text: String,
     /// Where the entity is named, in bytes.
     names: Vec<Range<usize>>,
+    /// Where objects are.
+    objects: Vec<Range<usize>>,
 }
 
 impl Document {
@@ -40,9 +45,13 @@ impl Document {
         let start = self.text.len();
         self.text.push_str(subject);
         self.names.push(start..self.text.len());
-        for part in [after, " ", object, "."] {
-            self.text.push_str(part);
-        }
+        self.text.push_str(after);
+        // A token takes the space before it along.
+        let start = self.text.len();
+        self.text.push(' ');
+        self.text.push_str(object);
+        self.objects.push(start..self.text.len());
+        self.text.push('.');
     }
 }
 
@@ -52,6 +61,24 @@ pub(crate) struct Sequence {
     pub(crate) ids: Vec<i64>,
     /// Which naming of an entity each token is part of, counted from 1; 0 outside of names.
     pub(crate) names: Vec<i64>,
+    /// 1 for tokens of objects, 0 for others.
+    pub(crate) objects: Vec<i64>,
+}
+
+impl Sequence {
+    /// For each sentence that it has to the object: where the name's last token and the object's first are.
+    pub(crate) fn said(&self) -> Vec<(usize, usize)> {
+        let mut said = Vec::new();
+        let mut name = None;
+        for at in 0..self.ids.len() {
+            if self.names[at] > 0 {
+                name = Some(at);
+            } else if self.objects[at] > 0 {
+                said.extend(name.take().map(|name| (name, at)));
+            }
+        }
+        said
+    }
 }
 
 /// Trains byte-level BPE on every fact in every wording that is not held out. A space is put before
@@ -91,6 +118,7 @@ pub(crate) fn train_tokenizer(
             }
         }
     }
+    sentences.extend(world.asides.iter().cloned());
     tokenizer.train(&mut trainer, sentences.iter()).map_err(|error| error.to_string())?;
     // The trained parts as the general type that reads and writes `tokenizer.json`.
     let json = tokenizer.to_string(false).map_err(|error| error.to_string())?;
@@ -122,22 +150,30 @@ pub(crate) fn sequences(
     let documents = documents(world, seed, pass);
     let texts: Vec<&str> = documents.iter().map(|document| document.text.as_str()).collect();
     let encodings = tokenizer.encode_batch(texts, false).map_err(|error| error.to_string())?;
-    let (mut ids, mut names) = (vec![end], vec![0]);
+    let (mut ids, mut names, mut objects) = (vec![end], vec![0], vec![0]);
     let mut named = 0;
     for (encoding, document) in encodings.iter().zip(&documents) {
         for (&id, &(start, stop)) in encoding.get_ids().iter().zip(encoding.get_offsets()) {
-            let name = document.names.iter().position(|n| n.start <= start && stop <= n.end);
+            let within = |range: &Range<usize>| range.start <= start && stop <= range.end;
+            let name = document.names.iter().position(within);
             ids.push(i64::from(id));
             names.push(name.map_or(0, |i| named + i as i64 + 1));
+            objects.push(i64::from(document.objects.iter().any(within)));
         }
         named += document.names.len() as i64;
         ids.push(end);
         names.push(0);
+        objects.push(0);
     }
     // The rest that fills no sequence is left out: another pass cuts elsewhere.
     let starts = (0..ids.len().saturating_sub(length)).step_by(length);
     let cut = |tokens: &[i64], start: usize| tokens[start..=start + length].to_vec();
-    Ok(starts.map(|start| Sequence { ids: cut(&ids, start), names: cut(&names, start) }).collect())
+    let piece = |start| Sequence {
+        ids: cut(&ids, start),
+        names: cut(&names, start),
+        objects: cut(&objects, start),
+    };
+    Ok(starts.map(piece).collect())
 }
 
 /// All facts of an entity, once, in documents of a few.
@@ -148,6 +184,9 @@ fn entity_documents(world: &World, entity: &Entity, random: &mut SplitMix) -> Ve
     let mut documents = Vec::new();
     for facts in order.chunks(size) {
         let mut document = Document::default();
+        if !world.asides.is_empty() && random.below(ASIDE) == 0 {
+            document.text.push_str(&world.asides[random.below(world.asides.len())]);
+        }
         for &fact in facts {
             let (predicate, object) = &entity.facts[fact];
             let prompts = &world.predicates[*predicate].prompts;

@@ -14,6 +14,10 @@
 //! if each entity has several facts and the training text mixes them: a document is some of one
 //! entity's facts, each in a random wording, in random order, each naming the entity.
 //!
+//! Any directory of facts, labels and templates in Turtle is a world. Where most things have one fact, the
+//! text alone does not do it: `--swap` then teaches it, and `--rest` and `--every` hasten
+//! a slow beginning. `docs/counterfact.md` has such a world and the commands.
+//!
 //! With `--text examples/world/text.txt` it writes a pass of its training text, which is the corpus that
 //! editing the base takes its statistics on.
 //!
@@ -25,13 +29,15 @@
 
 #![expect(clippy::print_stdout, reason = "it reports to a terminal")]
 
+mod adam;
 mod corpus;
 mod output;
 mod recall;
+mod swap;
 mod train;
 mod world;
 
-use std::{error::Error, fs, path::PathBuf};
+use std::{error::Error, fs, num::NonZeroUsize, path::PathBuf};
 
 use clap::Parser;
 use kledger::model::{DeviceChoice, open_device};
@@ -84,6 +90,19 @@ struct Args {
     /// Weight of how far names, in the first block, are from the same names elsewhere
     #[arg(long, default_value_t = 1.0)]
     names: f64,
+    /// Part of the names that, after the first block, get another's last token and are taught its object, so
+    /// that facts are looked up there; needed where most things have one fact
+    #[arg(long, default_value_t = 0.0)]
+    swap: f64,
+    /// Weight of tokens that are not part of an object; with less, facts are learnt sooner and texts worse
+    #[arg(long, default_value_t = 1.0)]
+    rest: f64,
+    /// Only the facts of every Nth thing, which are learnt sooner; the vocabulary is that of all
+    #[arg(long, value_name = "N", default_value = "1")]
+    every: NonZeroUsize,
+    /// Sentences about something else, one a line, that some documents begin with
+    #[arg(long, value_name = "FILE")]
+    asides: Option<PathBuf>,
     /// Start from the weights of this model, of the same shape and vocabulary, instead of random ones
     #[arg(long, value_name = "DIR")]
     from: Option<PathBuf>,
@@ -104,7 +123,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let Some(threads) = args.threads {
         tch::set_num_threads(threads);
     }
-    let world = world::World::read(&args.world)?;
+    let mut world = world::World::read(&args.world)?;
+    if let Some(path) = &args.asides {
+        let text = fs::read_to_string(path)
+            .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        world.asides = text.lines().map(str::to_owned).collect();
+    }
     let facts: usize = world.entities.iter().map(|entity| entity.facts.len()).sum();
     let (entities, predicates) = (world.entities.len(), world.predicates.len());
     println!("{facts} facts about {entities} things over {predicates} predicates");
@@ -116,6 +140,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if !args.measure {
         fs::create_dir_all(&args.out)?;
         let tokenizer = corpus::train_tokenizer(&world, args.vocab)?;
+        world.entities = world.entities.into_iter().step_by(args.every.get()).collect();
         let spec = train::spec(&args, tokenizer.get_vocab_size(true))?;
         output::write_companions(&args.out, &spec, &tokenizer)?;
         let decoder = train::train(&args, &world, &tokenizer, spec, device)?;

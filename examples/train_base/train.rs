@@ -1,10 +1,6 @@
 //! The training loop: AdamW, a cosine, and a state to go on from.
 
-use std::{
-    error::Error,
-    ops::ControlFlow,
-    path::{Path, PathBuf},
-};
+use std::{error::Error, ops::ControlFlow, path::Path};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use kledger::{
@@ -19,8 +15,10 @@ use tokenizers::Tokenizer;
 
 use crate::{
     Args,
+    adam::Adam,
     corpus::{self, Sequence},
     output,
+    swap::Swap,
     world::World,
 };
 
@@ -29,9 +27,6 @@ const SEQUENCE: usize = 96;
 const WARM_UP: usize = 100;
 /// The cosine ends at this part of the highest rate.
 const LAST_RATE: f64 = 0.02;
-const DECAY: f64 = 0.02;
-const BETAS: (f64, f64) = (0.9, 0.98);
-const EPSILON: f64 = 1e-8;
 /// What a run goes on from, in the output directory.
 const STATE: &str = "training-state.safetensors";
 /// Steps between two states.
@@ -107,6 +102,7 @@ pub(crate) fn train(
         bar.set_position(step as u64);
         if step % STATE_EVERY == 0 {
             adam.save(decoder.weights(), step, &state)?;
+            output::write_weights(&args.out, decoder.weights())?;
             println!("{step} steps, loss {:.3}", mean_loss.unwrap_or_default());
         }
     }
@@ -155,19 +151,12 @@ fn stored(slot: &Slot, checkpoint: &Checkpoint) -> Result<Tensor, ModelError> {
 
 /// What a step lowers.
 struct Loss {
-    /// Mean negative log likelihood of every next token.
+    /// Weighted mean negative log likelihood of every next token.
     prediction: Tensor,
     /// The same and, weighted, the names' loss.
     total: Tensor,
 }
 
-/// Names have a loss of their own: how far a name's tokens, after the first block's attention, are from
-/// those of the same name elsewhere with nothing around it, relative to the stream.
-///
-/// A small model left alone reads a name together with the words before it, in the first block, and with
-/// its place in the text. Then the name has another key in every wording, so that an edit made in some
-/// wordings is lost in others and moves other names. Large models put the tokens of a name together
-/// first; this one is taught to.
 fn loss(decoder: &Decoder, rows: &[Sequence], args: &Args, device: Device) -> Loss {
     let length = SEQUENCE as i64;
     let batch = |of: fn(&Sequence) -> &Vec<i64>| {
@@ -180,24 +169,53 @@ fn loss(decoder: &Decoder, rows: &[Sequence], args: &Args, device: Device) -> Lo
     let ids = tokens.narrow(1, 0, length);
     let embedded = decoder.embed(&ids, &positions);
     let mut hidden = embedded.dropout(args.dropout, true);
+    let swap = (args.swap > 0.0).then(|| Swap::new(rows, SEQUENCE, args.swap, device));
     for layer in 0..decoder.spec().layers {
-        let seen = Attention::default();
-        let out = decoder.block(layer, &hidden, &seen, &mut Unprobed);
+        let out = decoder.block(layer, &hidden, &Attention::default(), &mut Unprobed);
         let out = out.continue_value().expect("because nothing ends the pass").0;
         hidden = &hidden + (out - &hidden).dropout(args.dropout, true);
+        if let (0, Some(swap)) = (layer, &swap) {
+            hidden = swap.names(&hidden);
+        }
     }
     let logits = decoder.head(&hidden).flatten(0, 1);
-    let targets = tokens.narrow(1, 1, length).flatten(0, 1);
-    let prediction = logits.cross_entropy_for_logits(&targets);
+    let mut targets = tokens.narrow(1, 1, length).flatten(0, 1);
+    if let Some(swap) = &swap {
+        targets = swap.objects(&targets);
+    }
+    let unlikely = -logits.log_softmax(1, Kind::Float).gather(1, &targets.unsqueeze(1), false);
+    let objects = batch(|row| &row.objects).narrow(1, 1, length).flatten(0, 1);
+    let weights = objects.to_kind(Kind::Float) * (1.0 - args.rest) + args.rest;
+    let prediction = (unlikely.squeeze() * &weights).sum(Kind::Float) / weights.sum(Kind::Float);
+    if args.names == 0.0 {
+        return Loss { total: prediction.shallow_clone(), prediction };
+    }
+    let apart = names_apart(decoder, &ids, &positions, &embedded, &names);
+    Loss { total: &prediction + apart * args.names, prediction }
+}
+
+/// Names have a loss of their own: how far a name's tokens, after the first block's attention, are from
+/// those of the same name elsewhere with nothing around it, relative to the stream.
+///
+/// A small model left alone reads a name together with the words before it, in the first block, and with
+/// its place in the text. Then the name has another key in every wording, so that an edit made in some
+/// wordings is lost in others and moves other names. Large models put the tokens of a name together
+/// first; this one is taught to.
+fn names_apart(
+    decoder: &Decoder,
+    ids: &Tensor,
+    positions: &Tensor,
+    embedded: &Tensor,
+    names: &Tensor,
+) -> Tensor {
     let context = decoder.spec().context as i64;
-    let moved = Tensor::randint(context, [ids.size()[0], 1], (Kind::Int64, device));
-    let elsewhere = decoder.embed(&ids, &(positions + moved).remainder(context));
+    let moved = Tensor::randint(context, [ids.size()[0], 1], (Kind::Int64, ids.device()));
+    let elsewhere = decoder.embed(ids, &(positions + moved).remainder(context));
     let read =
-        attended(decoder, &embedded, None) - attended(decoder, &elsewhere, Some(&own_name(&names)));
+        attended(decoder, embedded, None) - attended(decoder, &elsewhere, Some(&own_name(names)));
     let share = square(&read) / square(&embedded.detach());
     let named = names.gt(0).to_kind(Kind::Float);
-    let names = (share * &named).sum(Kind::Float) / named.sum(Kind::Float).clamp_min(1.0);
-    Loss { total: &prediction + names * args.names, prediction }
+    (share * &named).sum(Kind::Float) / named.sum(Kind::Float).clamp_min(1.0)
 }
 
 /// Where tokens may look, for [`Attention`]: those of names at that name only, others as they would.
@@ -231,70 +249,4 @@ fn rate(highest: f64, step: usize, steps: usize) -> f64 {
     let done = (step - WARM_UP) as f64 / (steps - WARM_UP).max(1) as f64;
     let cosine = 0.5 * (1.0 + (std::f64::consts::PI * done).cos());
     highest * (LAST_RATE + (1.0 - LAST_RATE) * cosine)
-}
-
-/// AdamW (Loshchilov and Hutter, 2019) with the gradient's norm cut at 1. Its moments can be saved.
-struct Adam {
-    moments: Vec<(Tensor, Tensor)>,
-}
-
-impl Adam {
-    fn new(weights: &Weights) -> Self {
-        let moments = weights.iter().map(|(_, w)| (w.zeros_like(), w.zeros_like())).collect();
-        Self { moments }
-    }
-
-    /// Changes the weights by their gradients, which are then zero.
-    fn step(&mut self, weights: &Weights, rate: f64, count: usize) {
-        let count = i32::try_from(count).expect("because no run has 2^31 steps");
-        tch::no_grad(|| {
-            let norms: Vec<Tensor> = weights.iter().map(|(_, w)| w.grad().norm()).collect();
-            let cut = (Tensor::stack(&norms, 0).norm() + 1e-6).reciprocal().clamp_max(1.0);
-            let unbias = (1.0 - BETAS.0.powi(count), 1.0 - BETAS.1.powi(count));
-            for ((slot, weight), (mean, square)) in weights.iter().zip(&mut self.moments) {
-                let mut weight = weight.shallow_clone();
-                let mut gradient = weight.grad();
-                let _ = gradient.g_mul_(&cut);
-                let _ = mean.lerp_(&gradient, 1.0 - BETAS.0);
-                let _ = square.lerp_(&gradient.square(), 1.0 - BETAS.1);
-                if slot.shape.len() == 2 {
-                    let _ = weight.g_mul_scalar_(1.0 - rate * DECAY);
-                }
-                let spread = (&*square / unbias.1).sqrt() + EPSILON;
-                weight -= &*mean / spread * (rate / unbias.0);
-                let _ = gradient.zero_();
-            }
-        });
-    }
-
-    /// Writes weights, moments and the number of steps made.
-    fn save(&self, weights: &Weights, step: usize, path: &Path) -> Result<(), Box<dyn Error>> {
-        let mut named = vec![("step".to_owned(), Tensor::from_slice(&[step as i64]))];
-        for ((slot, weight), (mean, square)) in weights.iter().zip(&self.moments) {
-            let parts = [("weight", weight), ("mean", mean), ("square", square)];
-            for (part, tensor) in parts {
-                named.push((format!("{part} {}", slot.name), tensor.detach().contiguous()));
-            }
-        }
-        let unfinished: PathBuf = path.with_extension("unfinished");
-        Tensor::write_safetensors(&named, &unfinished)?;
-        Ok(std::fs::rename(unfinished, path)?)
-    }
-
-    /// Reads what [`Adam::save`] wrote and returns the number of steps made.
-    fn restore(&mut self, weights: &Weights, path: &Path) -> Result<usize, Box<dyn Error>> {
-        let saved: std::collections::BTreeMap<String, Tensor> =
-            Tensor::read_safetensors(path)?.into_iter().collect();
-        let find =
-            |name: &str| saved.get(name).ok_or_else(|| format!("{} has no {name}", path.display()));
-        tch::no_grad(|| -> Result<(), Box<dyn Error>> {
-            for ((slot, weight), (mean, square)) in weights.iter().zip(&mut self.moments) {
-                weight.shallow_clone().f_copy_(find(&format!("weight {}", slot.name))?)?;
-                mean.f_copy_(find(&format!("mean {}", slot.name))?)?;
-                square.f_copy_(find(&format!("square {}", slot.name))?)?;
-            }
-            Ok(())
-        })?;
-        Ok(usize::try_from(find("step")?.int64_value(&[0]))?)
-    }
 }

@@ -15,6 +15,8 @@ const PARAPHRASE: &str = "https://kledger.dev/ns#paraphrase";
 pub(crate) struct World {
     pub(crate) entities: Vec<Entity>,
     pub(crate) predicates: Vec<Predicate>,
+    /// Sentences about something else.
+    pub(crate) asides: Vec<String>,
 }
 
 /// A thing and what is true of it.
@@ -99,5 +101,5 @@ fn assemble(
     for (iri, facts) in entities {
         named.push(Entity { name: label(&iri)?, facts });
     }
-    Ok(World { entities: named, predicates })
+    Ok(World { entities: named, predicates, asides: Vec::new() })
 }
