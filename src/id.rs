@@ -6,7 +6,10 @@
 //!
 //! This module knows nothing of how objects are encoded or where they are kept.
 
-use std::{cmp::Ordering, fmt, hash, marker::PhantomData, str::FromStr};
+use std::{
+    cell::RefCell, cmp::Ordering, collections::BTreeMap, fmt, hash, marker::PhantomData,
+    str::FromStr,
+};
 
 use bincode::{
     BorrowDecode, Decode, Encode,
@@ -14,6 +17,10 @@ use bincode::{
     enc::Encoder,
     error::{DecodeError, EncodeError},
 };
+use blake3::hazmat::{ContextKey, HasherExt as _, hash_derive_key_context};
+
+/// More bytes than this are hashed by several threads.
+const LARGE: usize = 1 << 20;
 
 /// A kind of thing that has ids of its own.
 pub trait Kind {
@@ -33,7 +40,10 @@ impl<T: Kind> Id<T> {
     /// Hashes `bytes` in the domain `kledger v1 <kind>`.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        Self::from_parts([bytes])
+        if bytes.len() < LARGE {
+            return Self::from_parts([bytes]);
+        }
+        Self::from_bytes(*Self::hasher().update_rayon(bytes).finalize().as_bytes())
     }
 
     /// Hashes the concatenation of `parts`, without building it.
@@ -48,8 +58,17 @@ impl<T: Kind> Id<T> {
     /// A hasher in this kind's domain, for bytes that arrive in pieces.
     #[must_use]
     pub fn hasher() -> blake3::Hasher {
-        blake3::Hasher::new_derive_key(&format!("kledger v1 {}", T::NAME))
+        blake3::Hasher::new_from_context_key(&context(T::NAME))
     }
+}
+
+/// The key of a kind's domain, made once in each thread.
+fn context(kind: &'static str) -> ContextKey {
+    thread_local! {
+        static KNOWN: RefCell<BTreeMap<&'static str, ContextKey>> = const { RefCell::new(BTreeMap::new()) };
+    }
+    let make = || hash_derive_key_context(&format!("kledger v1 {kind}"));
+    KNOWN.with_borrow_mut(|known| *known.entry(kind).or_insert_with(make))
 }
 
 impl<T> Id<T> {
