@@ -196,10 +196,38 @@ fn an_unreadable_source_is_an_error_and_not_an_end() {
             Err(std::io::Error::other("unplugged"))
         }
     }
-    let reader = std::io::BufReader::new(Broken);
-    let error = read_triples(reader, Format::Turtle, "pipe").next().unwrap().unwrap_err();
-    assert!(matches!(error.problem, Problem::Read(_)));
-    assert_eq!(error.to_string(), "pipe:1: cannot read the input: unplugged");
+    for format in [Format::Turtle, Format::NTriples] {
+        let reader = std::io::BufReader::new(Broken);
+        let error = read_triples(reader, format, "pipe").next().unwrap().unwrap_err();
+        assert!(matches!(error.problem, Problem::Read(_)));
+        assert_eq!(error.to_string(), "pipe:1: cannot read the input: unplugged");
+    }
+}
+
+/// Lines are read in batches of some megabytes, and those are parsed in parts.
+#[test]
+fn many_lines_keep_their_order_and_their_numbers() {
+    let long = "x".repeat(1000);
+    let line = |n: u64| match n % 5 {
+        0 => format!("# {long}\r\n"),
+        _ => format!("<http://a.b/{n}> <http://a.b/p> \"{long}\" .\n"),
+    };
+    let mut text: String = (1..=12_000).map(line).collect();
+    let numbers: Vec<u64> = (1..=12_000).filter(|n| n % 5 != 0).collect();
+    let found = read(&text, Format::NTriples);
+    assert_eq!(found.len(), numbers.len());
+    for (before, (number, triple)) in (0..).zip(numbers.iter().zip(&found)) {
+        let (fact, position) = triple.as_ref().unwrap();
+        assert_eq!(fact.subject.as_str(), format!("http://a.b/{number}"));
+        assert_eq!((position.line, position.before), (*number, before));
+    }
+    // Nothing after an error is read, wherever it stands.
+    text.push_str("<http://a.b/s> oops .\n");
+    text.push_str(&line(1));
+    let mut found = read(&text, Format::NQuads);
+    let error = found.pop().unwrap().unwrap_err();
+    assert_eq!((error.position.line, error.position.before), (12_001, 9600));
+    assert_eq!(found.len(), numbers.len());
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! Triples from files.
 //!
-//! Six formats go through one streaming parser; memory does not grow with the file. Facts are ground
+//! Six formats go through one streaming parser; memory does not grow with the file. Formats of a triple a line
+//! are parsed by many threads. Facts are ground
 //! and belong to no graph: blank nodes, relative IRIs, named graphs and triples about triples are
 //! errors that say where they stand. Nothing is ever loaded from the network: a JSON-LD context has
 //! to be in the file. IRIs and literals are brought into Unicode normalisation form C.
+
+mod batches;
 
 use std::{
     cell::Cell,
@@ -17,6 +20,7 @@ use std::{
 
 use oxrdfio::{JsonLdProfileSet, RdfFormat, RdfParseError, RdfParser, ReaderQuadParser};
 
+use self::batches::Batches;
 use super::{
     term::{Iri, Literal, Term},
     triple::Fact,
@@ -178,24 +182,55 @@ impl ReadError {
 /// The triples of `reader`, which is `format`, in order; `source` names it in positions. The first
 /// error is the last item.
 pub fn read_triples<R: BufRead>(reader: R, format: Format, source: &str) -> Triples<R> {
-    let line = Rc::new(Cell::new(0));
-    let lines = Lines { reader, line: Rc::clone(&line), at_start: true };
-    let mut parser = RdfParser::from_format(format.of_parser());
-    if format == Format::JsonLd {
-        parser = parser.with_base_iri(NO_BASE).expect("because it is an absolute IRI");
-    }
-    Triples { parser: Some(parser.for_reader(lines)), line, source: Arc::from(source), before: 0 }
+    let source = Arc::from(source);
+    Triples(match format {
+        Format::NTriples | Format::NQuads => Way::Batches(Batches::new(reader, format, source)),
+        _ => Way::Streamed(Box::new(Streamed::new(reader, format, source, 0))),
+    })
 }
 
 /// See [`read_triples`].
-pub struct Triples<R: BufRead> {
+pub struct Triples<R: BufRead>(Way<R>);
+
+enum Way<R: BufRead> {
+    Batches(Batches<R>),
+    Streamed(Box<Streamed<R>>),
+}
+
+impl<R: BufRead> Iterator for Triples<R> {
+    type Item = Result<(Fact, Position), ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match &mut self.0 {
+            Way::Batches(triples) => triples.next(),
+            Way::Streamed(triples) => triples.next(),
+        }
+    }
+}
+
+/// The triples of a reader, one by one.
+struct Streamed<R: BufRead> {
     parser: Option<ReaderQuadParser<Lines<R>>>,
     line: Rc<Cell<u64>>,
+    /// Lines of the source before those of the reader.
+    lines_before: u64,
     source: Arc<str>,
     before: u64,
 }
 
-impl<R: BufRead> Iterator for Triples<R> {
+impl<R: BufRead> Streamed<R> {
+    fn new(reader: R, format: Format, source: Arc<str>, lines_before: u64) -> Self {
+        let line = Rc::new(Cell::new(lines_before));
+        let lines = Lines { reader, line: Rc::clone(&line), at_start: true };
+        let mut parser = RdfParser::from_format(format.of_parser());
+        if format == Format::JsonLd {
+            parser = parser.with_base_iri(NO_BASE).expect("because it is an absolute IRI");
+        }
+        Self { parser: Some(parser.for_reader(lines)), line, lines_before, source, before: 0 }
+    }
+}
+
+impl<R: BufRead> Iterator for Streamed<R> {
     type Item = Result<(Fact, Position), ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -216,7 +251,7 @@ impl<R: BufRead> Iterator for Triples<R> {
                 if let RdfParseError::Syntax(error) = &error
                     && let Some(range) = error.location()
                 {
-                    position.line = range.start.line + 1;
+                    position.line = self.lines_before + range.start.line + 1;
                     position.column = Some(range.start.column + 1);
                 }
                 Err(problem(error))
