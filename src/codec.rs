@@ -131,8 +131,8 @@ pub fn id_of<T: Object>(object: &T) -> Id<T> {
     Id::of(&encode(object))
 }
 
-/// Where objects are read from.
-pub trait Objects {
+/// Where objects are read from, by several threads at once.
+pub trait Objects: Sync {
     /// What is stored under this hash, not yet verified; `None` when there is nothing.
     /// Read objects with [`get`], which verifies.
     ///
@@ -214,6 +214,11 @@ impl<'a> Draft<'a> {
         let id = Id::<T>::of(&bytes);
         self.new.insert(*id.as_bytes(), bytes);
         id
+    }
+
+    /// Adds objects by their hashes.
+    pub fn extend(&mut self, objects: std::collections::BTreeMap<[u8; 32], Vec<u8>>) {
+        self.new.extend(objects);
     }
 
     /// The new objects, by hash.

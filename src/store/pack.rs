@@ -129,7 +129,9 @@ impl Packs {
 }
 
 fn encode(objects: &BTreeMap<[u8; 32], Vec<u8>>) -> Vec<u8> {
-    let mut bytes = MAGIC.to_vec();
+    let lengths = objects.values().map(|object| 32 + 8 + object.len());
+    let mut bytes = Vec::with_capacity(MAGIC.len() + 8 + lengths.sum::<usize>());
+    bytes.extend(MAGIC);
     bytes.extend((objects.len() as u64).to_le_bytes());
     for (hash, object) in objects {
         bytes.extend(hash);

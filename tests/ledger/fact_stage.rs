@@ -43,8 +43,12 @@ fn two_objects_for_one_key_are_a_conflict_naming_both_places() {
     assert!(error.hint().unwrap().contains("multiValued"));
 
     let many: String = (0..30).map(|n| format!(":{n} :p :x , :y .\n")).collect();
-    let error = add(&Memory::default(), &Stage::default(), &many, false).unwrap_err().to_string();
-    assert!(error.ends_with("and 10 more"), "{error}");
+    let error = add(&Memory::default(), &Stage::default(), &many, false).unwrap_err();
+    assert!(error.to_string().ends_with("and 10 more"), "{error}");
+    let StageError::Conflicts { conflicts, .. } = error else { panic!("{error}") };
+    let lines = conflicts.iter().map(|conflict| conflict.second_source.clone());
+    let first: Vec<String> = (1..=20).map(|line| format!("in.ttl:{line}")).collect();
+    assert_eq!(lines.collect::<Vec<_>>(), first, "in their order");
 }
 
 #[test]

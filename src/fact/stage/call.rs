@@ -65,21 +65,22 @@ impl Held {
         Ok(Self(tree::get_many(objects, root, &keys)?))
     }
 
-    /// The key of `fact` and what is committed under it. A fact that came in before its predicate was
-    /// said to have many values stays under the key it has.
+    /// The key of `fact`, which is `question` if its predicate does not have many values, and what is
+    /// committed under it. A fact that came in before its predicate was said to have many stays under the
+    /// key it has.
     pub(super) fn locate(
         &self,
         staged: &BTreeMap<FactKey, Staged>,
+        question: FactKey,
         fact: &Fact,
         many: bool,
     ) -> (FactKey, Option<&Fact>) {
-        let key = fact.key(false);
-        let committed = self.0.get(&key);
+        let committed = self.0.get(&question);
         if !many
             || committed == Some(fact)
-            || staged.get(&key).is_some_and(|staged| staged.change.fact() == fact)
+            || staged.get(&question).is_some_and(|staged| staged.change.fact() == fact)
         {
-            return (key, committed);
+            return (question, committed);
         }
         let key = fact.key(true);
         (key, self.0.get(&key))
@@ -91,12 +92,15 @@ pub(super) struct Call {
     held: Held,
     replace: bool,
     staged: BTreeMap<FactKey, Staged>,
-    /// Keys of this call under which a fact is staged.
+    /// The question of the facts that come now.
+    question: Option<FactKey>,
+    /// Its keys under which this call has staged a fact.
     seen: BTreeSet<FactKey>,
-    /// Facts of this call under other keys, and where they stand.
+    /// Its facts under other keys, and where they stand.
     others: BTreeMap<FactKey, (Fact, Position)>,
     outcome: AddOutcome,
-    conflicts: Vec<Conflict>,
+    /// The first of them, by the number of their second fact.
+    conflicts: BTreeMap<usize, Conflict>,
     total: u64,
 }
 
@@ -111,10 +115,11 @@ impl Call {
             held,
             replace,
             staged,
+            question: None,
             seen: BTreeSet::new(),
             others: BTreeMap::new(),
             outcome,
-            conflicts: Vec::new(),
+            conflicts: BTreeMap::new(),
             total: 0,
         }
     }
@@ -128,15 +133,27 @@ impl Call {
         Some((staged.change.fact(), staged.source.clone()))
     }
 
-    pub(super) fn set(&mut self, fact: Fact, position: &Position, many: bool) {
-        let (key, committed) = self.held.locate(&self.staged, &fact, many);
+    /// Stages the fact number `at` of the call. Its `question` is the key it has where it is the only
+    /// answer; facts with one question come one after the other, in their order.
+    pub(super) fn set(
+        &mut self,
+        question: FactKey,
+        at: usize,
+        (fact, position): (Fact, &Position),
+        many: bool,
+    ) {
+        if self.question.replace(question) != Some(question) {
+            self.seen.clear();
+            self.others.clear();
+        }
+        let (key, committed) = self.held.locate(&self.staged, question, &fact, many);
         let is_committed = committed.is_some();
         let committed_already = committed == Some(&fact);
         if let Some((first, first_source)) = self.before(&key) {
             if *first == fact {
                 self.outcome.duplicates += 1;
             } else {
-                self.conflict(first.clone(), first_source, fact, position, false);
+                self.conflict(at, (first.clone(), first_source), (fact, position), false);
             }
             return;
         }
@@ -147,8 +164,8 @@ impl Call {
                 return;
             }
             Some(Staged { change: Change::Set(staged), source }) if !self.replace => {
-                let (first, first_source) = (staged.clone(), source.clone());
-                self.conflict(first, first_source, fact.clone(), position, true);
+                let first = (staged.clone(), source.clone());
+                self.conflict(at, first, (fact.clone(), position), true);
                 self.others.insert(key, (fact, position.clone()));
                 return;
             }
@@ -177,22 +194,24 @@ impl Call {
 
     fn conflict(
         &mut self,
-        first: Fact,
-        first_source: String,
-        second: Fact,
-        position: &Position,
+        at: usize,
+        (first, first_source): (Fact, String),
+        (second, position): (Fact, &Position),
         earlier: bool,
     ) {
         self.total += 1;
-        if self.conflicts.len() < LISTED {
-            let second_source = position.to_string();
-            self.conflicts.push(Conflict { first, first_source, second, second_source, earlier });
+        let second_source = position.to_string();
+        let conflict = Conflict { first, first_source, second, second_source, earlier };
+        self.conflicts.insert(at, conflict);
+        if self.conflicts.len() > LISTED {
+            self.conflicts.pop_last();
         }
     }
 
     pub(super) fn finish(self) -> Result<(BTreeMap<FactKey, Staged>, AddOutcome), StageError> {
         if self.total > 0 {
-            return Err(StageError::Conflicts { conflicts: self.conflicts, total: self.total });
+            let conflicts = self.conflicts.into_values().collect();
+            return Err(StageError::Conflicts { conflicts, total: self.total });
         }
         Ok((self.staged, self.outcome))
     }

@@ -13,6 +13,7 @@ mod error;
 use std::collections::BTreeMap;
 
 use bincode::{Decode, Encode};
+use rayon::prelude::*;
 
 use self::call::{Call, Held, Many};
 pub use self::error::{Conflict, StageError};
@@ -176,9 +177,15 @@ impl Stage {
         let mut many = Many::new(next.lexicon(objects, committed));
         let held = Held::read(objects, held, &mut many, facts.iter().map(|(fact, _)| fact))?;
         let mut call = Call::new(held, staged, replace, outcome);
-        for (fact, position) in facts {
+        // By question, and as read for each: a map takes what ascends much faster.
+        let keys = facts.par_iter().enumerate().map(|(at, (fact, _))| (fact.key(false), at));
+        let mut order: Vec<(FactKey, usize)> = keys.collect();
+        order.par_sort_unstable();
+        let mut facts: Vec<Option<(Fact, Position)>> = facts.into_iter().map(Some).collect();
+        for (key, at) in order {
+            let (fact, position) = facts[at].take().expect("because each is taken once");
             let many = many.valued(&fact.predicate)?;
-            call.set(fact, &position, many);
+            call.set(key, at, (fact, &position), many);
         }
         let (staged, outcome) = call.finish()?;
         match role {
@@ -221,7 +228,7 @@ impl Stage {
         let held = Held::read(objects, held, &mut many, facts.iter().map(|(fact, _)| fact))?;
         for (fact, position) in facts {
             let many = many.valued(&fact.predicate)?;
-            let (key, held) = held.locate(staged, &fact, many);
+            let (key, held) = held.locate(staged, fact.key(false), &fact, many);
             match staged.get(&key).map(|staged| &staged.change) {
                 Some(Change::Set(set)) if *set == fact => {
                     staged.remove(&key);

@@ -12,7 +12,7 @@ use crate::{
 pub const LEAF: usize = 16;
 
 /// A value that trees are made of.
-pub trait Entry: Kind + Encode + Decode<()> + Clone + Eq + 'static {
+pub trait Entry: Kind + Encode + Decode<()> + Clone + Eq + Send + Sync + 'static {
     /// Name of a tree's nodes, as [`Kind::NAME`].
     const NODE_NAME: &'static str;
     /// First stored byte of a node.

@@ -2,11 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
 use super::node::{Child, Entry, LEAF, Long, Node, Place, Slot, digit, stored_length};
 use crate::{
-    codec::{Draft, ObjectError},
+    codec::{Draft, Nothing, ObjectError},
     id::Id,
 };
+
+/// A subtree of so many entries is built by several threads.
+const MANY: usize = 4096;
 
 /// The empty tree.
 pub fn empty<V: Entry>(draft: &mut Draft<'_>) -> Id<Node<V>> {
@@ -161,13 +166,31 @@ fn grown<V: Entry>(
     if count <= LEAF {
         return Subtree::Small(merged(draft, Vec::new(), changes));
     }
-    let children = std::array::from_fn(|next| {
+    let parts: [_; 16] = std::array::from_fn(|next| {
         let end = changes.partition_point(|(key, _)| digit(*key, depth) <= next);
         let (here, after) = changes.split_at(end);
         changes = after;
-        let subtree = grown(draft, depth + 1, here);
-        stored(draft, subtree)
+        here
     });
+    let grow = |draft: &mut Draft<'_>, part| {
+        let subtree = grown(draft, depth + 1, part);
+        stored(draft, subtree)
+    };
+    let children = if count < MANY {
+        parts.map(|part| grow(draft, part))
+    } else {
+        let grown = parts.par_iter().map(|part| {
+            let mut draft = Draft::new(&Nothing);
+            let child = grow(&mut draft, part);
+            (child, draft.into_new())
+        });
+        let mut grown = grown.collect::<Vec<_>>().into_iter();
+        std::array::from_fn(|_| {
+            let (child, new) = grown.next().expect("because there is one for each part");
+            draft.extend(new);
+            child
+        })
+    };
     let id = draft.put(&Node::Branch(Box::new(children)));
     Subtree::Stored(Child { id, count: count as u64 })
 }
