@@ -99,14 +99,7 @@ impl About {
             let fact = tree::get(objects, root, key)?;
             return Ok(fact.map(|fact| (key, fact)).into_iter().collect());
         }
-        let mut facts = BTreeMap::new();
-        for entry in tree::iter(objects, root) {
-            let (key, fact) = entry?;
-            if self.matches(lexicon, &fact)? {
-                facts.insert(key, fact);
-            }
-        }
-        Ok(facts)
+        Ok(tree::select(objects, root, &|fact| self.matches(lexicon, fact))?)
     }
 
     /// Whether facts that are meant differ between two trees.

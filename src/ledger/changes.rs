@@ -13,6 +13,7 @@ use std::{
 };
 
 use bincode::{Decode, Encode};
+use rayon::prelude::*;
 
 use super::{Commit, LedgerError, read::Ledger};
 use crate::{
@@ -133,12 +134,17 @@ impl Ledger<'_> {
         if new.len() <= FEW {
             return Ok(changes);
         }
-        for (id, commit) in new.into_iter().rev() {
-            let mut parents = Vec::new();
-            for parent in &commit.parents {
-                let changed = self.beginnings(&self.commit(*parent)?, &commit)?;
-                parents.push(Before { place: places[parent], changed });
-            }
+        let found = new.par_iter().rev().map(|(id, commit)| {
+            let before = commit
+                .parents
+                .iter()
+                .map(|parent| Ok((*parent, self.beginnings(&self.commit(*parent)?, commit)?)));
+            Ok((*id, before.collect::<Result<Vec<_>, LedgerError>>()?))
+        });
+        for (id, before) in found.collect::<Result<Vec<_>, LedgerError>>()? {
+            let before = before.into_iter();
+            let parents = before.map(|(id, changed)| Before { place: places[&id], changed });
+            let parents = parents.collect();
             let place = u32::try_from(changes.commits.len())
                 .expect("because a history has less than 2^32 commits");
             places.insert(id, place);

@@ -1,6 +1,9 @@
 //! The tree that keeps facts and words.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use kledger::{
     codec::{self, Draft, ObjectError, Objects},
@@ -189,11 +192,11 @@ proptest! {
 }
 
 /// Counts what is read.
-struct Counting<'a>(&'a Memory, std::cell::Cell<u32>);
+struct Counting<'a>(&'a Memory, AtomicU32);
 
 impl Objects for Counting<'_> {
     fn bytes(&self, hash: &[u8; 32]) -> Result<Option<Vec<u8>>, ObjectError> {
-        self.1.set(self.1.get() + 1);
+        self.1.fetch_add(1, Ordering::Relaxed);
         self.0.bytes(hash)
     }
 }
@@ -206,12 +209,13 @@ fn one_change_among_many_costs_one_path() {
     let (key, fact) = numbered(4321, 2);
     let after = memory.update(before, &BTreeMap::from([(key, Some(fact))]));
     assert!(memory.objects.len() - stored <= 5, "{} new objects", memory.objects.len() - stored);
-    let counting = Counting(&memory, std::cell::Cell::new(0));
+    let counting = Counting(&memory, AtomicU32::new(0));
     assert_eq!(diff(&counting, before, after).count(), 1);
-    assert!(counting.1.get() <= 12, "diff read {} objects", counting.1.get());
-    let counting = Counting(&memory, std::cell::Cell::new(0));
+    let read = counting.1.into_inner();
+    assert!(read <= 12, "diff read {read} objects");
+    let counting = Counting(&memory, AtomicU32::new(0));
     assert_eq!(len(&counting, after).unwrap(), 5000);
-    assert_eq!(counting.1.get(), 1);
+    assert_eq!(counting.1.into_inner(), 1);
     let same = memory.update(after, &BTreeMap::from([(numbered(1, 1).0, Some(numbered(1, 1).1))]));
     assert_eq!(same, after);
 }
@@ -351,4 +355,37 @@ fn words_are_kept_in_a_tree_of_their_own() {
     assert_ne!(memory.roots.facts.as_bytes(), memory.roots.lexicon.as_bytes());
     let key = Words::key(&crate::fact::iri("a"));
     assert_eq!(get(&memory, memory.roots.lexicon, key).unwrap(), None);
+}
+
+/// Large trees are built by several threads.
+#[test]
+fn a_large_tree_is_the_one_that_grew_bit_by_bit() {
+    let long = "x".repeat(300);
+    let facts: BTreeMap<FactKey, Fact> = (0..6000)
+        .map(|number| {
+            let object =
+                if number % 9 == 0 { format!("{number} {long}") } else { number.to_string() };
+            let fact = Fact {
+                object: Term::Literal(Literal::text(&object)),
+                ..fact(&format!("s{number}"), "p", "o")
+            };
+            (fact.key(false), fact)
+        })
+        .collect();
+    let nothing = BTreeMap::new();
+    let nothing = Nothing(&nothing);
+    let mut draft = Draft::new(&nothing);
+    let built = tree::build(&mut draft, facts.iter().map(|(key, fact)| (*key, fact)));
+    let mut grown = tree::empty(&mut draft);
+    for part in facts.iter().collect::<Vec<_>>().chunks(1000) {
+        let part = part.iter().map(|(key, fact)| (**key, Some((*fact).clone()))).collect();
+        grown = update(&mut draft, grown, &part).unwrap();
+    }
+    assert_eq!(built, grown);
+    let is_long =
+        |fact: &Fact| matches!(&fact.object, Term::Literal(text) if text.lexical.len() > 99);
+    let wanted = |fact: &Fact| Ok::<_, ObjectError>(is_long(fact));
+    let found = tree::select(&draft, built, &wanted).unwrap();
+    let expected = facts.into_iter().filter(|(_, fact)| is_long(fact));
+    assert_eq!(found, expected.collect::<BTreeMap<_, _>>());
 }

@@ -21,4 +21,4 @@ mod walk;
 pub use compare::{Clash, Difference, Differences, Merge, diff, diff_at, merge3};
 pub use node::{Child, Entry, FactTree, LEAF, LexiconTree, Long, Node, Slot};
 pub use update::{build, empty, update};
-pub use walk::{Iter, get, get_many, iter, len};
+pub use walk::{Iter, get, get_many, iter, len, select};

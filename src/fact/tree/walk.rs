@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
 use super::node::{Child, Entry, Node, Place, Slot, digit};
 use crate::{
     codec::{ObjectError, Objects},
@@ -71,6 +73,48 @@ pub fn get_many<V: Entry>(
         }
     }
     Ok(found)
+}
+
+/// The entries of the tree `root` whose value is `wanted`. All of it is read, by several threads.
+///
+/// # Errors
+/// As [`get`], and those of `wanted`.
+pub fn select<V: Entry, E: From<ObjectError> + Send>(
+    objects: &dyn Objects,
+    root: Id<Node<V>>,
+    wanted: &(impl Fn(&V) -> Result<bool, E> + Sync),
+) -> Result<BTreeMap<Id<V>, V>, E> {
+    let found = below(objects, (Place::ROOT, root, None), wanted)?;
+    Ok(found.into_iter().collect())
+}
+
+/// As [`select`], for a subtree.
+fn below<V: Entry, E: From<ObjectError> + Send>(
+    objects: &dyn Objects,
+    (place, id, count): Subtree<V>,
+    wanted: &(impl Fn(&V) -> Result<bool, E> + Sync),
+) -> Result<Vec<(Id<V>, V)>, E> {
+    match place.read(objects, id, count)? {
+        Node::Leaf(entries) => {
+            let mut found = Vec::new();
+            for (key, slot) in entries {
+                let value = slot.load(objects, key)?;
+                if wanted(&value)? {
+                    found.push((key, value));
+                }
+            }
+            Ok(found)
+        }
+        Node::Branch(children) => {
+            let children = children.into_iter().enumerate();
+            let children: Vec<Subtree<V>> = children
+                .filter_map(|(next, child)| Some((place.below(next), child?)))
+                .map(|(place, Child { id, count })| (place, id, Some(count)))
+                .collect();
+            let found = children.into_par_iter().map(|child| below(objects, child, wanted));
+            Ok(found.collect::<Result<Vec<_>, E>>()?.concat())
+        }
+    }
 }
 
 /// The number of entries of the tree `root`. Reads one node.
