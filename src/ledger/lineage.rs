@@ -50,18 +50,30 @@ impl Entry {
     }
 }
 
-impl Line {
-    /// Reads the lineage that ends at `newest`.
+/// The end of a lineage, oldest delta first.
+pub struct Tail {
+    /// The lineage it goes on from.
+    pub after: Option<Id<Lineage>>,
+    /// The lineages that end with each of its deltas.
+    pub ids: Vec<Id<Lineage>>,
+    /// Its deltas.
+    pub entries: Vec<Entry>,
+}
+
+impl Tail {
+    /// Reads what the lineage that ends at `newest` has after the newest of `known`.
     ///
     /// # Errors
     /// When one of its objects is missing or damaged.
     pub fn load(
         objects: &dyn Objects,
         mut newest: Option<Id<Lineage>>,
+        known: &BTreeSet<Id<Lineage>>,
     ) -> Result<Self, ObjectError> {
-        let mut entries = Vec::new();
-        while let Some(id) = newest {
+        let (mut ids, mut entries) = (Vec::new(), Vec::new());
+        while let Some(id) = newest.filter(|id| !known.contains(id)) {
             let node = codec::get(objects, id)?;
+            ids.push(id);
             entries.push(Entry {
                 id: node.delta,
                 delta: Arc::new(codec::get(objects, node.delta)?),
@@ -69,8 +81,19 @@ impl Line {
             });
             newest = node.before;
         }
+        ids.reverse();
         entries.reverse();
-        Ok(Self { entries })
+        Ok(Self { after: newest, ids, entries })
+    }
+}
+
+impl Line {
+    /// Reads the lineage that ends at `newest`.
+    ///
+    /// # Errors
+    /// When one of its objects is missing or damaged.
+    pub fn load(objects: &dyn Objects, newest: Option<Id<Lineage>>) -> Result<Self, ObjectError> {
+        Ok(Self { entries: Tail::load(objects, newest, &BTreeSet::new())?.entries })
     }
 
     /// Its objects, oldest first.

@@ -18,8 +18,13 @@ use rayon::prelude::*;
 use rustix::fs::{Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, futimens};
 use safetensors::{Dtype, SafeTensorError, SafeTensors, tensor::TensorView};
 
-use super::{LedgerError, Repo, lineage::Line, version};
+use super::{
+    Commit, LedgerError, Repo,
+    lineage::{Entry, Line, Tail},
+    version,
+};
 use crate::{
+    codec,
     delta::{Lineage, Orientation, Sum, Sums, Tensor, Version, tensor_id},
     durable::{self, WriteError},
     id::{Id, Kind},
@@ -46,26 +51,71 @@ impl Repo {
         Snapshots { dir: self.store().dir().join("snapshots") }
     }
 
+    /// A commit and its weights, compared with the hashes it names. Of its lineage only what comes after the
+    /// newest snapshot is read.
+    ///
+    /// # Errors
+    /// When a delta is missing, damaged, or does not fit the base; when the weights are others.
+    pub(super) fn weights_at(
+        &self,
+        id: Id<Commit>,
+    ) -> Result<(Commit, BTreeMap<String, Tensor>), LedgerError> {
+        let ledger = self.read()?;
+        let commit = ledger.commit(id)?;
+        let Tail { after, ids, entries } =
+            Tail::load(&ledger, commit.lineage, &self.known_snapshots())?;
+        let before = after.map(|after| codec::get(&ledger, after)).transpose()?;
+        drop(ledger);
+        let from = before.map_or(Some(0), |before| usize::try_from(before.length).ok());
+        let sums = after.map(|after| self.snapshots().read(after).map(Arc::new)).transpose();
+        let weights = match (from, sums) {
+            (Some(from), Ok(sums)) => self.add_up(from, sums, &ids, &entries)?,
+            // A damaged one is as good as none.
+            _ => {
+                let ledger = self.read()?;
+                let line = ledger.line(&commit)?;
+                drop(ledger);
+                self.build(&line)?
+            }
+        };
+        version::verify(&weights, id, &commit)?;
+        Ok((commit, weights))
+    }
+
     /// The weights that `line` makes of the base.
     ///
     /// # Errors
     /// When a delta is missing, damaged, or does not fit the base.
     pub(super) fn build(&self, line: &Line) -> Result<BTreeMap<String, Tensor>, LedgerError> {
-        let (files, base, ids) = (self.store().tensors(), self.base()?, line.ids());
-        let (mut from, mut start) = self.snapshot(&ids);
-        let every = self.config().snapshot_every;
-        let last = ids.len() - ids.len().checked_rem(every).unwrap_or(ids.len());
-        let version = |from, to, start| -> Result<Version, LedgerError> {
-            let deltas = version::read(&files, &line.entries()[from..to])?;
+        let ids = line.ids();
+        let (from, start) = self.snapshot(&ids);
+        self.add_up(from, start, &ids[from..], &line.entries()[from..])
+    }
+
+    /// The weights of a lineage: `start`, the sums of its first `from` deltas, and the others, in which the
+    /// lineages `ids` end. Keeps the newest snapshot on the way.
+    fn add_up(
+        &self,
+        from: usize,
+        mut start: Option<Arc<Sums>>,
+        ids: &[Id<Lineage>],
+        mut entries: &[Entry],
+    ) -> Result<BTreeMap<String, Tensor>, LedgerError> {
+        let (files, base) = (self.store().tensors(), self.base()?);
+        let length = from + ids.len();
+        let last = length - length.checked_rem(self.config().snapshot_every).unwrap_or(length);
+        let version = |start, entries| -> Result<Version, LedgerError> {
+            let deltas = version::read(&files, entries)?;
             Ok(Version { base: base.clone(), start, covered: 0, deltas })
         };
         if last > from {
-            let sums = Arc::new(version(from, last, start)?.sums()?);
+            let (first, others) = entries.split_at(last - from);
+            let sums = Arc::new(version(start, first)?.sums()?);
             // One that cannot be kept is made again the next time.
-            let _ignored = self.snapshots().write(ids[last - 1], &sums);
-            (from, start) = (last, Some(sums));
+            let _ignored = self.snapshots().write(ids[last - from - 1], &sums);
+            (start, entries) = (Some(sums), others);
         }
-        Ok(version(from, ids.len(), start)?.materialise()?)
+        Ok(version(start, entries)?.materialise()?)
     }
 
     /// All deltas of `line` for an editor, which needs the keys of each, and the nearest sums.
@@ -81,16 +131,19 @@ impl Repo {
     /// The newest snapshot of a lineage whose objects have these `ids`, and how many of its deltas are in
     /// it.
     fn snapshot(&self, ids: &[Id<Lineage>]) -> (usize, Option<Arc<Sums>>) {
-        // One that was switched off is not read either.
-        if self.config().snapshot_every == 0 {
-            return (0, None);
-        }
-        let snapshots = self.snapshots();
-        let known: BTreeSet<Id<Lineage>> = snapshots.list().into_iter().map(|(id, _)| id).collect();
+        let (snapshots, known) = (self.snapshots(), self.known_snapshots());
         let found = ids.iter().enumerate().rev().filter(|(_, id)| known.contains(id));
         // A damaged one is as good as none.
         let mut read = found.filter_map(|(at, id)| Some((at + 1, snapshots.read(*id).ok()?)));
         read.next().map_or((0, None), |(count, sums)| (count, Some(Arc::new(sums))))
+    }
+
+    /// The lineages of which there are snapshots that may be used.
+    fn known_snapshots(&self) -> BTreeSet<Id<Lineage>> {
+        if self.config().snapshot_every == 0 {
+            return BTreeSet::new();
+        }
+        self.snapshots().list().into_iter().map(|(id, _)| id).collect()
     }
 }
 

@@ -44,16 +44,13 @@ impl Repo {
         let mut versions = Vec::new();
         let ledger = self.read()?;
         for revision in revisions {
-            let id = ledger.resolve(revision)?;
-            let commit = ledger.commit(id)?;
-            let line = ledger.line(&commit)?;
-            versions.push((revision, id, commit, line));
+            versions.push((revision, ledger.resolve(revision)?));
         }
         drop(ledger);
         let mut engine = self.engine(open)?;
         let mut answers = Vec::new();
-        for (revision, id, commit, line) in versions {
-            engine.set_weights(&self.weights(id, &commit, &line)?)?;
+        for (revision, id) in versions {
+            engine.set_weights(&self.weights_at(id)?.1)?;
             answers.push(AskAnswer {
                 revision: revision.clone(),
                 commit: id,

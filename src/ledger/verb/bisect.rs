@@ -250,11 +250,7 @@ impl Repo {
         let mut engine = open(&self.base_dir())?;
         let mut tests: Vec<Test> = Vec::new();
         let mut ask = |commit: Id<Commit>| -> Result<bool, LedgerError> {
-            let ledger = self.read()?;
-            let version = ledger.commit(commit)?;
-            let line = ledger.line(&version)?;
-            drop(ledger);
-            engine.set_weights(&self.weights(commit, &version, &line)?)?;
+            engine.set_weights(&self.weights_at(commit)?.1)?;
             let answers = engine.answer(std::slice::from_ref(probe), &mut crate::ledger::Silent)?;
             let answer = answers.into_iter().next().expect("because there is one for each probe");
             let matches = answer.matches;

@@ -69,11 +69,7 @@ impl Repo {
         id: Id<Commit>,
         dir: &Path,
     ) -> Result<(Commit, FilledDir), LedgerError> {
-        let ledger = self.read()?;
-        let commit = ledger.commit(id)?;
-        let line = ledger.line(&commit)?;
-        drop(ledger);
-        let weights = self.weights(id, &commit, &line)?;
+        let (commit, weights) = self.weights_at(id)?;
         Manifest::claim(dir)?;
         let base = self.base()?;
         let filled = durable::fill_dir(dir, |dir| {

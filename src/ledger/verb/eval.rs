@@ -7,7 +7,6 @@ use crate::{
     id::Id,
     ledger::{
         Actor, Commit, Evaluation, LedgerError, OpenEngine, Progress, Repo,
-        lineage::Line,
         measuring::{EvalRecord, Measuring, Texts},
     },
 };
@@ -79,7 +78,6 @@ struct Version<'a> {
     revision: &'a String,
     id: Id<Commit>,
     commit: Commit,
-    line: Line,
     facts: u64,
 }
 
@@ -100,8 +98,8 @@ impl Repo {
         for revision in options.revisions {
             let id = ledger.resolve(revision)?;
             let commit = ledger.commit(id)?;
-            let (line, facts) = (ledger.line(&commit)?, ledger.fact_count(&commit)?);
-            versions.push(Version { revision, id, commit, line, facts });
+            let facts = ledger.fact_count(&commit)?;
+            versions.push(Version { revision, id, commit, facts });
         }
         let mut notes = Vec::new();
         let mut own = Vec::new();
@@ -140,7 +138,7 @@ impl Repo {
         measuring.ask_base(engine.as_mut(), progress)?;
         for version in &versions {
             progress.part("weights");
-            engine.set_weights(&self.weights(version.id, &version.commit, &version.line)?)?;
+            engine.set_weights(&self.weights_at(version.id)?.1)?;
             let (cases, metrics) = if let Material::Text(_, text) = options.material {
                 let reading = engine.read_text(text, progress)?;
                 (reading.tokens, vec![reading.metric()])
