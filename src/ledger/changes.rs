@@ -19,7 +19,10 @@ use super::{Commit, LedgerError, read::Ledger};
 use crate::{
     codec::{self, Object},
     durable::{self, WriteError},
-    fact::{FactKey, tree},
+    fact::{
+        Fact, FactKey,
+        tree::{self, Seen},
+    },
     id::{Id, Kind},
 };
 
@@ -134,11 +137,10 @@ impl Ledger<'_> {
         if new.len() <= FEW {
             return Ok(changes);
         }
-        let found = new.par_iter().rev().map(|(id, commit)| {
-            let before = commit
-                .parents
-                .iter()
-                .map(|parent| Ok((*parent, self.beginnings(&self.commit(*parent)?, commit)?)));
+        let found = new.par_iter().rev().map_init(Seen::default, |seen, (id, commit)| {
+            let before = commit.parents.iter().map(|parent| {
+                Ok((*parent, self.beginnings(seen, &self.commit(*parent)?, commit)?))
+            });
             Ok((*id, before.collect::<Result<Vec<_>, LedgerError>>()?))
         });
         for (id, before) in found.collect::<Result<Vec<_>, LedgerError>>()? {
@@ -157,11 +159,12 @@ impl Ledger<'_> {
     /// How the keys begin of the facts in which two commits differ, unless they are too many.
     fn beginnings(
         &self,
+        seen: &Seen<Fact>,
         before: &Commit,
         after: &Commit,
     ) -> Result<Option<Vec<[u8; 4]>>, LedgerError> {
         let mut beginnings = Vec::new();
-        for difference in tree::diff(self, before.facts, after.facts) {
+        for difference in tree::diff_seen(self, seen, before.facts, after.facts) {
             if beginnings.len() == MANY {
                 return Ok(None);
             }

@@ -221,6 +221,27 @@ fn one_change_among_many_costs_one_path() {
 }
 
 #[test]
+fn a_history_of_trees_is_compared_with_each_node_read_once() {
+    let mut memory = Memory::default();
+    let mut trees = vec![memory.tree(&map_of((0..2000).map(|number| (number, 1))))];
+    for step in 0..60 {
+        let (key, fact) = numbered(step * 31, 2);
+        let change = BTreeMap::from([(key, (step % 3 > 0).then_some(fact))]);
+        trees.push(memory.update(trees[trees.len() - 1], &change));
+    }
+    let reader = || Counting(&memory, AtomicU32::new(0));
+    let (once, again, seen) = (reader(), reader(), tree::Seen::default());
+    for pair in trees.windows(2) {
+        let found: Vec<_> = tree::diff_seen(&once, &seen, pair[0], pair[1]).collect();
+        let expected: Vec<_> = diff(&again, pair[0], pair[1]).collect();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].as_ref().unwrap(), expected[0].as_ref().unwrap());
+    }
+    let (once, again) = (once.1.into_inner(), again.1.into_inner());
+    assert!(once * 3 < again * 2, "{once} reads instead of {again}");
+}
+
+#[test]
 fn damage_is_found_where_it_is() {
     let mut memory = Memory::default();
     let map = map_of((0..40).map(|number| (number, 1)));

@@ -1,6 +1,6 @@
 //! Comparing and merging trees.
 
-use std::{cmp::Ordering, collections::BTreeMap, iter::Peekable};
+use std::{cell::RefCell, cmp::Ordering, collections::BTreeMap, iter::Peekable};
 
 use super::node::{Child, Entry, Node, Place, Slot, digit};
 use crate::{
@@ -17,6 +17,7 @@ pub fn diff<V: Entry>(objects: &dyn Objects, a: Id<Node<V>>, b: Id<Node<V>>) -> 
     let side = |id| Side::Stored(id, None);
     Differences {
         objects,
+        seen: None,
         keys: None,
         ahead: vec![(Place::ROOT, side(a), side(b))],
         found: Vec::new().into_iter(),
@@ -33,9 +34,60 @@ pub fn diff_at<'a, V: Entry>(
     Differences { keys: Some(keys), ..diff(objects, a, b) }
 }
 
+/// As [`diff`], with nodes taken from `seen` that comparisons before it have read, and left there for those
+/// after it.
+pub fn diff_seen<'a, V: Entry>(
+    objects: &'a dyn Objects,
+    seen: &'a Seen<V>,
+    a: Id<Node<V>>,
+    b: Id<Node<V>>,
+) -> Differences<'a, V> {
+    Differences { seen: Some(seen), ..diff(objects, a, b) }
+}
+
+/// Nodes that were read lately: histories compare each tree with the one before it and the one after.
+pub struct Seen<V: Entry>(RefCell<BTreeMap<Stand<V>, Node<V>>>);
+
+/// Where a node stands, and which it is.
+type Stand<V> = (Id<V>, usize, Id<Node<V>>);
+
+/// As many nodes are remembered.
+const REMEMBERED: usize = 1024;
+
+impl<V: Entry> Default for Seen<V> {
+    fn default() -> Self {
+        Self(RefCell::default())
+    }
+}
+
+impl<V: Entry> Seen<V> {
+    fn read(
+        &self,
+        objects: &dyn Objects,
+        place: Place<V>,
+        id: Id<Node<V>>,
+        count: Option<u64>,
+    ) -> Result<Node<V>, ObjectError> {
+        let mut seen = self.0.borrow_mut();
+        let (prefix, depth) = place.path();
+        if let Some(node) = seen.get(&(prefix, depth, id))
+            && (count.is_none() || count == node.count())
+        {
+            return Ok(node.clone());
+        }
+        let node = place.read(objects, id, count)?;
+        if seen.len() == REMEMBERED {
+            seen.clear();
+        }
+        seen.insert((prefix, depth, id), node.clone());
+        Ok(node)
+    }
+}
+
 /// See [`diff`].
 pub struct Differences<'a, V: Entry> {
     objects: &'a dyn Objects,
+    seen: Option<&'a Seen<V>>,
     /// What is asked about; `None`: everything.
     keys: Option<&'a [Id<V>]>,
     /// Pairs of subtrees not compared yet, the next one last.
@@ -56,10 +108,16 @@ enum Side<V: Entry> {
 }
 
 impl<V: Entry> Side<V> {
-    fn read(self, objects: &dyn Objects, place: Place<V>) -> Result<Node<V>, ObjectError> {
-        match self {
-            Self::Stored(id, count) => place.read(objects, id, count),
-            Self::Entries(entries) => Ok(Node::Leaf(entries)),
+    fn read(
+        self,
+        objects: &dyn Objects,
+        seen: Option<&Seen<V>>,
+        place: Place<V>,
+    ) -> Result<Node<V>, ObjectError> {
+        match (self, seen) {
+            (Self::Stored(id, count), Some(seen)) => seen.read(objects, place, id, count),
+            (Self::Stored(id, count), None) => place.read(objects, id, count),
+            (Self::Entries(entries), _) => Ok(Node::Leaf(entries)),
         }
     }
 }
@@ -84,10 +142,8 @@ impl<V: Entry> Iterator for Differences<'_, V> {
             {
                 continue;
             }
-            let nodes = a.read(self.objects, place).and_then(|a| {
-                let b = b.read(self.objects, place)?;
-                Ok((a, b))
-            });
+            let read = |side: Side<V>| side.read(self.objects, self.seen, place);
+            let nodes = read(a).and_then(|a| Ok((a, read(b)?)));
             match nodes {
                 Err(error) => return Some(Err(error)),
                 Ok((Node::Leaf(a), Node::Leaf(b))) => {

@@ -18,7 +18,7 @@ mod node;
 mod update;
 mod walk;
 
-pub use compare::{Clash, Difference, Differences, Merge, diff, diff_at, merge3};
+pub use compare::{Clash, Difference, Differences, Merge, Seen, diff, diff_at, diff_seen, merge3};
 pub use node::{Child, Entry, FactTree, LEAF, LexiconTree, Long, Node, Slot};
 pub use update::{build, empty, update};
 pub use walk::{Iter, get, get_many, iter, len, select};

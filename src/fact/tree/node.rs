@@ -142,6 +142,11 @@ impl<V: Entry> Place<V> {
         Self { prefix: Id::from_bytes(prefix), depth: self.depth + 1 }
     }
 
+    /// A key that begins with the digits of the path, and how many these are.
+    pub(super) const fn path(self) -> (Id<V>, usize) {
+        (self.prefix, self.depth)
+    }
+
     fn leads_to(self, key: Id<V>) -> bool {
         (0..self.depth).all(|depth| digit(key, depth) == digit(self.prefix, depth))
     }

@@ -3,7 +3,10 @@
 use serde::Serialize;
 
 use crate::{
-    fact::tree,
+    fact::{
+        Fact,
+        tree::{self, Seen},
+    },
     ledger::{
         About, Check, Commit, LedgerError, Rate, Repo,
         read::Ledger,
@@ -63,7 +66,7 @@ impl Repo {
         if options.first_parent {
             walk = walk.along_first_parents();
         }
-        let mut entries = Vec::new();
+        let (mut entries, seen) = (Vec::new(), Seen::default());
         for commit in walk {
             let (id, commit) = commit?;
             if !is_about(&ledger, &options.about, &commit)? {
@@ -75,7 +78,7 @@ impl Repo {
             let check = ledger.check(&commit)?;
             let rate = |of: fn(&Check) -> Option<Rate>| check.as_ref().and_then(of);
             entries.push(LogEntry {
-                facts: counts(&ledger, &commit)?,
+                facts: counts(&ledger, &seen, &commit)?,
                 efficacy: rate(|check| check.efficacy),
                 paraphrase: rate(|check| check.paraphrase),
                 neighbourhood: rate(|check| check.neighbourhood),
@@ -102,10 +105,15 @@ fn is_about(ledger: &Ledger<'_>, about: &About, commit: &Commit) -> Result<bool,
 }
 
 /// How a commit's facts differ from its parent's.
-pub(super) fn counts(ledger: &Ledger<'_>, commit: &Commit) -> Result<FactCounts, LedgerError> {
+fn counts(
+    ledger: &Ledger<'_>,
+    seen: &Seen<Fact>,
+    commit: &Commit,
+) -> Result<FactCounts, LedgerError> {
     let mut counts = FactCounts::default();
     let Some(parent) = commit.parents.first() else { return Ok(counts) };
-    for difference in tree::diff(ledger, ledger.commit(*parent)?.facts, commit.facts) {
+    let before = ledger.commit(*parent)?.facts;
+    for difference in tree::diff_seen(ledger, seen, before, commit.facts) {
         match difference? {
             (_, None, Some(_)) => counts.added += 1,
             (_, Some(_), None) => counts.removed += 1,
