@@ -139,8 +139,18 @@ impl Run {
 
     /// Where the thing with this hash is, if the run says it.
     pub(super) fn find(&self, hash: &[u8; 32]) -> Result<Option<Place>, StoreError> {
-        let found = self.records_from(self.first_from(hash)?).next().transpose()?;
-        Ok(found.filter(|(found, _)| found == hash).map(|(_, place)| place))
+        let (at, place) = self.first_from(hash)?;
+        if at == self.blocks() {
+            return Ok(None);
+        }
+        let block = self.block(at)?;
+        match self.in_block(at, &block).get(place).and_then(|record| record.strip_prefix(hash)) {
+            None => Ok(None),
+            Some(place) => match Place::from_bytes(place) {
+                None => Err(self.damaged("a record in it says no place")),
+                found => Ok(found),
+            },
+        }
     }
 
     /// The records whose hashes are not below `least`.

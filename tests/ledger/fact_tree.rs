@@ -238,7 +238,8 @@ fn a_history_of_trees_is_compared_with_each_node_read_once() {
         assert_eq!(found[0].as_ref().unwrap(), expected[0].as_ref().unwrap());
     }
     let (once, again) = (once.1.into_inner(), again.1.into_inner());
-    assert!(once * 3 < again * 2, "{once} reads instead of {again}");
+    // What is new is read in any case, and so is what was there before and never compared.
+    assert!(once * 4 < again * 3, "{once} reads instead of {again}");
 }
 
 #[test]
