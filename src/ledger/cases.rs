@@ -51,6 +51,9 @@ impl Ledger<'_> {
             };
             let known = tree::get(self, roots.neighbourhood, *key)?;
             let known = known.filter(|known| known.object != fact.object);
+            // Others of whom the new object is true say nothing of what it displaces.
+            let others = others.get(&view.predicate).into_iter().flatten();
+            let locality = others.filter(|other| other.target != request.target).cloned().collect();
             found.cases.push(Case {
                 id: view.triple,
                 paraphrases: request.paraphrase_texts().collect(),
@@ -58,7 +61,7 @@ impl Ledger<'_> {
                 prompt: request.prompt,
                 target: request.target,
                 truth: known.and_then(|known| lexicon.request(&known).ok()).map(|r| r.target),
-                locality: others.get(&view.predicate).cloned().unwrap_or_default(),
+                locality,
                 ..Case::default()
             });
         }

@@ -173,7 +173,7 @@ fn errors_name_file_record_and_field() {
 /// A version with a fact, known neighbours, and what the base said of the fact.
 fn edited() -> Place {
     let place = Place::new();
-    place.add_neighbours(":Anna :likes :tea . :Bert :likes :milk . :Carl :likes :juice .").unwrap();
+    place.add_neighbours(":Anna :likes :tea . :Bert :likes :milk . :Carl :likes :juice . :Dora :likes :coffee .").unwrap();
     place.make(":Anna :likes :coffee .", "Coffee");
     place
 }
@@ -213,7 +213,7 @@ fn facts_of_a_version_are_measured_before_and_after() {
     assert_eq!(report.notes, ["no case has what Portability asks for"]);
     let record = &report.records[0];
     assert_eq!(record.target, "coffee");
-    // The edit, its paraphrase, two neighbours.
+    // The edit, its paraphrase, two neighbours; what Dora likes is no other answer.
     assert_eq!(record.asked.len(), 4);
 
     let report = facts(&place, &COUNTERFACT, &["HEAD"], false);
