@@ -56,6 +56,7 @@ run diff HEAD~1 HEAD --weights
 say 'Both versions, side by side'
 run checkout main
 run ask "$tower" --at HEAD~1 --vs HEAD
+run eval HEAD --vs HEAD~1 --facts --protocol counterfact
 
 say 'Back again: the weights are those before, bit for bit'
 run revert HEAD
