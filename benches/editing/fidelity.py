@@ -19,6 +19,7 @@ from kledger import add_arguments, repository
 ONE_COMMIT = [
     ("default", []),
     ("`every_context = false`", ["every_context=false"]),
+    ("`locality_factor = 0`", ["locality_factor=0"]),
     ("`rephrase = false`", ["rephrase=false"]),
     ("`early_stop_loss = 0.05`", ["early_stop_loss=0.05"]),
     ("`z_matmul = \"bf16\"`", ["z_matmul=bf16"]),

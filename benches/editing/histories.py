@@ -8,7 +8,7 @@ has edits taken back in the middle. After each tenth of the facts it prints, of 
 
     S, ES, PS, NS    CounterFact's scores: the facts, in other words, and their neighbours
     greedy           facts and paraphrases whose greedy answer is the new object, neighbours' the true one
-    perplexity       on part of the text that the base was trained on
+    perplexity       on text that the base was trained on, of things that no edit is about
     change           of the edited tensor, Frobenius norm over the base's
 
 All are made in one repository, so that a z is sought once for all of them.
@@ -19,6 +19,7 @@ import random
 import tempfile
 from pathlib import Path
 
+import rdflib
 from facts import facts
 from kledger import add_arguments, repository
 
@@ -52,6 +53,15 @@ class History:
         change = " ".join(f"{tensor['relative']:.2f}" for tensor in tensors)
         scores = " | ".join(f"{mean[name]:.1f}" for name in SCORES)
         print(f"| {self.commits} | {evaluated['facts']} | {scores} | {read:.2f} | {change} |", flush=True)
+
+
+def untouched(world, lines):
+    """Lines of the world's text that name no subject of the edits."""
+    names = rdflib.Graph().parse(world / "labels.ttl")
+    subjects = {rdflib.URIRef(line.split()[0].strip("<>")) for line in lines}
+    edited = {str(name) for subject, _, name in names if subject in subjects}
+    text = (world / "text.txt").read_text().splitlines()
+    return [line for line in text if not any(name in line for name in edited)]
 
 
 def in_parts(history, lines, parts):
@@ -91,9 +101,9 @@ def main():
         kledger("add", "--neighbourhood", *things)
         kledger("commit", "-m", "Neighbourhood")
         kledger("tag", START)
-        text = Path(work) / "read.txt"
-        text.write_text("\n".join((args.world / "text.txt").read_text().splitlines()[: args.read]))
         lines = facts(args.world, args.count, args.seed)
+        text = Path(work) / "read.txt"
+        text.write_text("\n".join(untouched(args.world, lines)[: args.read]))
         size = args.count // 10
 
         def history(name, *settings):
