@@ -49,7 +49,7 @@ class History:
         evaluated = self.kledger("eval", "--facts", "--protocol", "counterfact")["versions"][0]
         mean = {metric["name"]: metric["mean"] for metric in evaluated["metrics"]}
         read = self.kledger("eval", "--text", self.text)["versions"][0]["metrics"][0]["mean"]
-        tensors = self.kledger("diff", START, "HEAD", "--weights")["weights"]
+        tensors = self.kledger("diff", START, "HEAD", "--weights", "--no-behaviour")["weights"]
         change = " ".join(f"{tensor['relative']:.2f}" for tensor in tensors)
         scores = " | ".join(f"{mean[name]:.1f}" for name in SCORES)
         print(f"| {self.commits} | {evaluated['facts']} | {scores} | {read:.2f} | {change} |", flush=True)
