@@ -173,7 +173,11 @@ fn errors_name_file_record_and_field() {
 /// A version with a fact, known neighbours, and what the base said of the fact.
 fn edited() -> Place {
     let place = Place::new();
-    place.add_neighbours(":Anna :likes :tea . :Bert :likes :milk . :Carl :likes :juice . :Dora :likes :coffee .").unwrap();
+    place
+        .add_neighbours(
+            ":Anna :likes :tea . :Bert :likes :milk . :Carl :likes :juice . :Dora :likes :coffee .",
+        )
+        .unwrap();
     place.make(":Anna :likes :coffee .", "Coffee");
     place
 }
