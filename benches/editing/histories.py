@@ -7,7 +7,7 @@ smaller commits, with and without carrying earlier edits along; one history is c
 has edits taken back in the middle. After each tenth of the facts it prints, of all facts that hold then:
 
     S, ES, PS, NS    CounterFact's scores: the facts, in other words, and their neighbours
-    greedy           facts and paraphrases whose greedy answer is the new object, neighbours' the true one
+    EA, PA, NA       facts and paraphrases whose greedy answer is the new object, neighbours' the true one
     perplexity       on text that the base was trained on, of things that no edit is about
     change           of the edited tensor, Frobenius norm over the base's
 
@@ -117,7 +117,8 @@ def main():
         print("consolidated:")
         one.measure()
         in_parts(history("ten commits without carry", "carry=false"), lines, 10)
-        with_reverts(history(f"ten commits, {size} facts taken back in the middle"), lines, 10, size)
+        back = args.count // 4
+        with_reverts(history(f"ten commits, {back} facts taken back in the middle"), lines, 10, back)
 
 
 main()

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::refs::RefNameError;
+use super::{migrate, refs::RefNameError};
 use crate::{
     codec::{DecodeError, ObjectError},
     durable::WriteError,
@@ -123,11 +123,12 @@ impl StoreError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Busy { .. } => Some("wait until it is done and run the command again".to_owned()),
-            Self::Format { .. } => Some(
-                "use the kledger that wrote it, or a newer one; an older store is brought up with \
-                 `kledger migrate`"
-                    .to_owned(),
-            ),
+            Self::Format { found, .. } if migrate::is_older(found) => {
+                Some("bring it to this kledger's format with `kledger migrate`".to_owned())
+            }
+            Self::Format { .. } => {
+                Some("use the kledger that wrote it, or a newer one".to_owned())
+            }
             Self::RefMoved { .. } | Self::HeadMoved | Self::RootMoved { .. } => {
                 Some("another command got in first: look at `kledger status` and run it again".to_owned())
             }

@@ -67,6 +67,11 @@ fn unknown(dir: &Path, found: String) -> StoreError {
     StoreError::Format { dir: dir.to_owned(), found, known: FORMAT }
 }
 
+/// Whether there are steps from this format to the program's.
+pub(super) fn is_older(format: &str) -> bool {
+    number(format).is_some_and(|number| (1..MIGRATIONS.len()).contains(&(number as usize)))
+}
+
 fn read_format(dir: &Path) -> Result<String, StoreError> {
     let path = dir.join("format");
     match fs::read(&path) {
@@ -103,6 +108,9 @@ mod tests {
             fs::write(dir.path().join("format"), other).unwrap();
             let refused = check_format(dir.path());
             assert_eq!(refused.is_ok(), other == "kledger 2", "{other:?}");
+            let Err(error) = refused else { continue };
+            let migrates = error.hint().unwrap().contains("kledger migrate");
+            assert_eq!(migrates, other == "kledger 1\n", "{other:?}");
         }
     }
 }

@@ -96,7 +96,8 @@ impl Places {
         prefix: &[u8],
     ) -> Result<BTreeMap<[u8; 32], Place>, StoreError> {
         let mut least = [0; 32];
-        least[..prefix.len()].copy_from_slice(prefix);
+        let Some(start) = least.get_mut(..prefix.len()) else { return Ok(BTreeMap::new()) };
+        start.copy_from_slice(prefix);
         let runs = self.runs();
         let mut sources = vec![self.recent(prefix)?];
         for run in runs.iter() {

@@ -78,6 +78,7 @@ fn a_transaction_is_there_after_reopening() {
     assert_eq!(session.reference("heads/main").unwrap(), Some(tip));
     assert_eq!(codec::get(&session, Id::<Note>::from_bytes(*tip.as_bytes())).unwrap().0, large);
     assert_eq!(session.commits_with_prefix(&tip.to_string()[..5]).unwrap(), [tip]);
+    assert_eq!(session.commits_with_prefix(&format!("{tip}00")).unwrap(), []);
     let commands: Vec<String> = session.operations().map(|op| op.unwrap().command).collect();
     assert_eq!(commands, [large.as_str(), "two", "one"]);
     assert_eq!(session.reflog("heads/main").unwrap().len(), 3);
