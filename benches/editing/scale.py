@@ -4,7 +4,8 @@
         1 10 100 1000
 
 Needs rdflib. Facts are those of facts.py; each commit is the first of its repository but for words and
-statistics. Times are wall times in seconds of the parts that `kledger commit --json` tells.
+statistics. The parts are wall times in seconds that `kledger commit --json` tells; the processor's time is
+that of the whole process.
 """
 
 import argparse
@@ -27,15 +28,15 @@ def main():
     with tempfile.TemporaryDirectory() as work:
         work = Path(work)
         kledger = repository(args, work)
-        print("| facts | per fact, ms | whole, s |", " | ".join(PARTS), "| memory, MB |")
-        print("|--:" * (len(PARTS) + 4) + "|")
+        print("| facts | per fact, ms | whole, s | processor, s |", " | ".join(PARTS), "| memory, MB |")
+        print("|--:" * (len(PARTS) + 5) + "|")
         for count in args.counts:
             copy = kledger.copy()
             (work / "facts.nt").write_text("\n".join(facts(args.world, count)))
             copy("add", work / "facts.nt")
             _, spent, usage = copy.timed("commit", "-m", f"{count} facts", *settings)
             edit = sum(spent[part] for part in ["z", "keys", "solve", "weights"])
-            row = [count, f"{1e3 * edit / count:.1f}", f"{usage['whole']:.1f}"]
+            row = [count, f"{1e3 * edit / count:.1f}", f"{usage['whole']:.1f}", f"{usage['cpu']:.1f}"]
             row += [f"{spent[part]:.2f}" for part in PARTS]
             print("|", " | ".join(map(str, row)), f"| {usage['memory'] / 1e6:.0f} |", flush=True)
 
