@@ -53,6 +53,14 @@ pub enum CliError {
         /// The file.
         path: PathBuf,
     },
+    /// What is to hold a file is no directory.
+    #[error("cannot write {}: {} is no directory", path.display(), dir.display())]
+    NoPlace {
+        /// The file.
+        path: PathBuf,
+        /// Where it would be.
+        dir: PathBuf,
+    },
     /// A dataset cannot be read.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
@@ -127,6 +135,7 @@ impl CliError {
             | Self::NoRank => Exit::Usage,
             Self::Start { .. } => Exit::Engine,
             Self::Read { .. }
+            | Self::NoPlace { .. }
             | Self::Dataset(_)
             | Self::Dir { .. }
             | Self::NoAuthor
@@ -146,6 +155,7 @@ impl CliError {
             Self::Dataset(error) => error.hint(),
             Self::NoFormat { .. } => "name it: --format nt|ttl|nq|trig|rdf|jsonld",
             Self::Setting { .. } => "for example: --set lambda=3000 or --set 'layers=[2, 3, 4]'",
+            Self::NoPlace { .. } => "make the directory first, or give another name",
             Self::Unconfirmed => "--dry-run shows what would be done, --yes does it without asking",
             Self::Start { .. } => "install both programs of one build of kledger",
             Self::NoAuthor => {

@@ -165,6 +165,9 @@ impl Args {
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let repo = cx.repo()?;
+    for file in [&args.records, &args.plot].into_iter().flatten() {
+        can_hold(cx, file)?;
+    }
     let actor = args.store.then(|| cx.actor(Some(&repo))).transpose()?;
     let revisions: Vec<String> = [&args.revision].into_iter().chain(&args.vs).cloned().collect();
     let loaded = match &args.material.dataset {
@@ -219,6 +222,14 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
         durable::write(&cx.path(path), svg.as_bytes()).map_err(LedgerError::from)?;
     }
     Ok(Report::done("eval", report))
+}
+
+/// Refuses a file in a directory that is not there: after measuring for hours it would be too late.
+fn can_hold(cx: &Context, file: &Path) -> Result<(), CliError> {
+    let dir = file.parent().unwrap_or(Path::new(""));
+    let there = cx.path(dir).is_dir();
+    let refusal = || CliError::NoPlace { path: file.to_owned(), dir: dir.to_owned() };
+    there.then_some(()).ok_or_else(refusal)
 }
 
 /// What a file is called in reports.

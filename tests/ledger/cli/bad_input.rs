@@ -234,6 +234,10 @@ fn senseless_options_of_eval() {
     }
     let plot = ["eval", "--facts", "--plot", "scores.png"];
     refused(&sandbox, &plot, 2, &["'scores.png' for '--plot", "ends in .svg"]);
+    for (option, file) in [("--plot", "none/scores.svg"), ("--records", "none/cases.jsonl")] {
+        let words = ["eval", "--facts", option, file];
+        refused(&sandbox, &words, 1, &[file, "none is no directory", "hint: "]);
+    }
 }
 
 /// A limit on the size of files stands in for a disk that is full: the write fails half-way.
