@@ -11,7 +11,7 @@ use std::{
     fs, io,
     iter::Peekable,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{PoisonError, RwLock, RwLockReadGuard},
 };
 
 use bincode::{Decode, Encode};
@@ -56,7 +56,7 @@ pub(super) struct Places {
     /// [`RUNS`].
     meta: Tree,
     /// The newest first.
-    runs: Mutex<Vec<Run>>,
+    runs: RwLock<Vec<Run>>,
 }
 
 /// Records of one source, ascending by hash.
@@ -73,7 +73,7 @@ impl Places {
             None => Runs::default(),
         };
         let runs = listed.0.into_iter().map(|number| Run::open(&path(&dir, number), number));
-        let runs = Mutex::new(runs.collect::<Result<_, _>>()?);
+        let runs = RwLock::new(runs.collect::<Result<_, _>>()?);
         Ok(Self { dir, recent, meta, runs })
     }
 
@@ -130,7 +130,8 @@ impl Places {
 
     /// Makes one run of `records`, which ascend, of what sled holds, and of the newest runs.
     fn settle(&self, records: Vec<Record>) -> Result<(), StoreError> {
-        let mut runs = self.runs();
+        // They are changed in one step.
+        let mut runs = self.runs.write().unwrap_or_else(PoisonError::into_inner);
         let old = self.recent(&[])?.collect::<Result<Vec<_>, _>>()?;
         let mut length = (old.len() + records.len()) as u64;
         let short = |run: &&Run| {
@@ -209,9 +210,8 @@ impl Places {
             .ok_or_else(|| StoreError::damaged(&self.dir, "what is to be a place is none"))
     }
 
-    fn runs(&self) -> MutexGuard<'_, Vec<Run>> {
-        // They are changed in one step.
-        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    fn runs(&self) -> RwLockReadGuard<'_, Vec<Run>> {
+        self.runs.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -3,15 +3,15 @@
 //! A run holds records in blocks of [`BLOCK`] bytes, ascending by hash; the last block says which run
 //! it is and how many records there are. Each block ends with a checksum over the run's number, its own and
 //! its bytes. A run is written once; whoever looks something up reads the few blocks that lie on the
-//! way, so opening one costs the same however long it is.
+//! way, so opening one costs the same however long it is. Of these blocks those are compared with their
+//! checksums that prove the answer: the one that the hash lies in, or the two that it lies between.
 
 use std::{
-    collections::BTreeMap,
     fs::File,
     io::{self, BufWriter, Write},
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use super::{
@@ -28,8 +28,6 @@ const CHECKSUM: usize = 32;
 const RECORD: usize = 32 + Place::BYTES;
 const PER_BLOCK: usize = (BLOCK - CHECKSUM) / RECORD;
 const MAGIC: &[u8] = b"kledger run 1\n";
-/// Blocks kept in memory, 16 MiB.
-const KEPT: usize = 4096;
 /// As often is a place guessed from how hashes spread; after that the middle is taken.
 const GUESSES: usize = 4;
 
@@ -51,8 +49,18 @@ pub(super) struct Run {
     file: File,
     /// How many records it has.
     count: u64,
-    /// Blocks that were read and are what was written.
-    known: Mutex<BTreeMap<u64, Arc<[u8]>>>,
+    /// Which blocks have their checksums.
+    checked: Vec<AtomicBool>,
+}
+
+/// Where a hash stands, or would.
+struct Spot {
+    /// The block of the first record that is not below it.
+    at: u64,
+    /// That record's place in the block.
+    place: usize,
+    /// The block, if the hash lies in it.
+    block: Option<Vec<u8>>,
 }
 
 /// Writes `records`, which ascend by hash, as the run `number`.
@@ -110,8 +118,8 @@ impl Run {
         let failed = |error| StoreError::read(path, error);
         let file = File::open(path).map_err(failed)?;
         let length = file.metadata().map_err(failed)?.len();
-        let known = Mutex::default();
-        let mut run = Self { path: path.to_owned(), number, file, count: 0, known };
+        let checked = Vec::new();
+        let mut run = Self { path: path.to_owned(), number, file, count: 0, checked };
         let blocks = length / BLOCK as u64;
         let count = match blocks.checked_sub(1) {
             Some(last) => run.block(last)?.strip_prefix(MAGIC).and_then(|end| {
@@ -125,6 +133,7 @@ impl Run {
         if length.checked_rem(BLOCK as u64) != Some(0) || run.blocks() + 1 != blocks {
             return Err(run.damaged("it is not as long as it says"));
         }
+        run.checked = (0..blocks).map(|_| AtomicBool::new(false)).collect();
         Ok(run)
     }
 
@@ -139,11 +148,9 @@ impl Run {
 
     /// Where the thing with this hash is, if the run says it.
     pub(super) fn find(&self, hash: &[u8; 32]) -> Result<Option<Place>, StoreError> {
-        let (at, place) = self.first_from(hash)?;
-        if at == self.blocks() {
+        let Spot { at, place, block: Some(block) } = self.first_from(hash)? else {
             return Ok(None);
-        }
-        let block = self.block(at)?;
+        };
         match self.in_block(at, &block).get(place).and_then(|record| record.strip_prefix(hash)) {
             None => Ok(None),
             Some(place) => match Place::from_bytes(place) {
@@ -158,7 +165,8 @@ impl Run {
         &self,
         least: &[u8; 32],
     ) -> Result<impl Iterator<Item = Result<Record, StoreError>> + '_, StoreError> {
-        Ok(self.records_from(self.first_from(least)?))
+        let Spot { at, place, .. } = self.first_from(least)?;
+        Ok(self.records_from((at, place)))
     }
 
     /// All records, ascending by hash.
@@ -170,11 +178,13 @@ impl Run {
         self.count.div_ceil(PER_BLOCK as u64)
     }
 
-    /// Block and place in it of the first record that is not below `hash`.
-    fn first_from(&self, hash: &[u8; 32]) -> Result<(u64, usize), StoreError> {
+    /// Where the first record is that is not below `hash`.
+    fn first_from(&self, hash: &[u8; 32]) -> Result<Spot, StoreError> {
         // In blocks before `low` all hashes are below, in those from `high` on none is.
         let (mut low, mut high) = (0, self.blocks());
         let (mut least, mut most) = (0, u64::MAX);
+        // The blocks that say so.
+        let (mut below, mut above) = (None, None);
         let wanted = beginning(hash);
         for step in 0.. {
             if low >= high {
@@ -187,18 +197,25 @@ impl Run {
                 span / 2
             };
             let at = low + guess;
-            let block = self.block(at)?;
+            let block = self.bytes(at)?;
             let records = self.in_block(at, &block);
             let (first, last) = (&records[0][..32], &records[records.len() - 1][..32]);
             if hash.as_slice() < first {
                 (high, most) = (at, beginning(first));
+                above = Some((at, block));
             } else if hash.as_slice() > last {
                 (low, least) = (at + 1, beginning(last));
+                below = Some((at, block));
             } else {
-                return Ok((at, records.partition_point(|record| record[..32] < hash[..])));
+                self.check(at, &block)?;
+                let place = records.partition_point(|record| record[..32] < hash[..]);
+                return Ok(Spot { at, place, block: Some(block) });
             }
         }
-        Ok((low, 0))
+        for (at, block) in [below, above].into_iter().flatten() {
+            self.check(at, &block)?;
+        }
+        Ok(Spot { at: low, place: 0, block: None })
     }
 
     fn records_from(
@@ -230,31 +247,35 @@ impl Run {
         &block.as_chunks().0[..count]
     }
 
-    /// The bytes of a block, without its checksum, which is compared.
-    fn block(&self, at: u64) -> Result<Arc<[u8]>, StoreError> {
-        if let Some(block) = self.known().get(&at) {
-            return Ok(Arc::clone(block));
-        }
-        let mut bytes = [0; BLOCK];
-        self.file
-            .read_exact_at(&mut bytes, at * BLOCK as u64)
-            .map_err(|error| StoreError::read(&self.path, error))?;
-        let (payload, expected) = bytes.split_at(BLOCK - CHECKSUM);
-        if checksum(self.number, at, payload).as_bytes() != expected {
-            return Err(self.damaged("a block of it does not have its checksum"));
-        }
-        let block: Arc<[u8]> = payload.into();
-        let mut known = self.known();
-        if known.len() == KEPT {
-            known.clear();
-        }
-        known.insert(at, Arc::clone(&block));
+    /// The bytes of a block, which has its checksum.
+    fn block(&self, at: u64) -> Result<Vec<u8>, StoreError> {
+        let block = self.bytes(at)?;
+        self.check(at, &block)?;
         Ok(block)
     }
 
-    fn known(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<[u8]>>> {
-        // What is in it is whole at any moment.
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The bytes of a block as they are.
+    fn bytes(&self, at: u64) -> Result<Vec<u8>, StoreError> {
+        let mut bytes = vec![0; BLOCK];
+        let read = self.file.read_exact_at(&mut bytes, at * BLOCK as u64);
+        read.map_err(|error| StoreError::read(&self.path, error))?;
+        Ok(bytes)
+    }
+
+    /// Compares a block with its checksum, the first time that it is asked about.
+    fn check(&self, at: u64, block: &[u8]) -> Result<(), StoreError> {
+        let checked = usize::try_from(at).ok().and_then(|at| self.checked.get(at));
+        if checked.is_some_and(|checked| checked.load(Ordering::Relaxed)) {
+            return Ok(());
+        }
+        let (payload, expected) = block.split_at(BLOCK - CHECKSUM);
+        if checksum(self.number, at, payload).as_bytes() != expected {
+            return Err(self.damaged("a block of it does not have its checksum"));
+        }
+        if let Some(checked) = checked {
+            checked.store(true, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     fn damaged(&self, why: &str) -> StoreError {
@@ -350,6 +371,36 @@ mod tests {
         fs::write(&path, &whole).unwrap();
         assert!(all(8).unwrap_err().is_damage(), "another run");
         assert_eq!(all(7).unwrap(), records);
+    }
+
+    #[test]
+    fn what_is_found_in_a_changed_run_is_what_was_written_or_damage() {
+        let dir = tempfile::tempdir().unwrap();
+        let records = records(400, false);
+        drop(written(dir.path(), &records));
+        let path = dir.path().join("7");
+        let whole = fs::read(&path).unwrap();
+        let mut noticed = 0;
+        for at in (0..whole.len() - BLOCK).step_by(97) {
+            let mut changed = whole.clone();
+            changed[at] ^= 0x80;
+            fs::write(&path, &changed).unwrap();
+            let run = Run::open(&path, 7).unwrap();
+            for (hash, place) in records.iter().step_by(5) {
+                let mut other = *hash;
+                other[31] ^= 1;
+                for (hash, expected) in [(hash, Some(*place)), (&other, None)] {
+                    match run.find(hash) {
+                        Ok(found) => assert_eq!(found, expected, "byte {at}"),
+                        Err(error) => {
+                            assert!(error.is_damage(), "byte {at}");
+                            noticed += 1;
+                        }
+                    }
+                }
+            }
+        }
+        assert!(noticed > 0);
     }
 
     #[test]
