@@ -85,7 +85,17 @@ impl About {
         ledger: &Ledger<'_>,
         commit: &Commit,
     ) -> Result<BTreeMap<FactKey, Fact>, LedgerError> {
-        self.facts_in(ledger, &ledger.lexicon(commit), commit.facts)
+        let lexicon = ledger.lexicon(commit);
+        let (Some(Name::Iri(subject)), None) = (&self.subject, self.key(&lexicon)?) else {
+            return self.facts_in(ledger, &lexicon, commit.facts);
+        };
+        let mut facts = BTreeMap::new();
+        for (key, fact) in ledger.facts_about(commit.facts, subject)? {
+            if self.matches(&lexicon, &fact)? {
+                facts.insert(key, fact);
+            }
+        }
+        Ok(facts)
     }
 
     /// Those of the facts of a tree that are meant.
@@ -99,7 +109,7 @@ impl About {
             let fact = tree::get(objects, root, key)?;
             return Ok(fact.map(|fact| (key, fact)).into_iter().collect());
         }
-        Ok(tree::select(objects, root, &|fact| self.matches(lexicon, fact))?)
+        Ok(tree::select(objects, root, &|_, fact| self.matches(lexicon, fact))?)
     }
 
     /// Whether facts that are meant differ between two trees.

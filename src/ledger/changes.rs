@@ -7,18 +7,19 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs, io,
     ops::RangeInclusive,
-    path::{Path, PathBuf},
 };
 
 use bincode::{Decode, Encode};
 use rayon::prelude::*;
 
-use super::{Commit, LedgerError, read::Ledger};
+use super::{
+    Commit, LedgerError,
+    read::Ledger,
+    remembered::{self, CHANGES},
+};
 use crate::{
-    codec::{self, Object},
-    durable::{self, WriteError},
+    codec::Object,
     fact::{
         Fact, FactKey,
         tree::{self, Seen},
@@ -26,7 +27,6 @@ use crate::{
     id::{Id, Kind},
 };
 
-const FILE: &str = "changes";
 /// As many commits are read before what they changed is worth a file.
 const FEW: usize = 256;
 /// A commit that changed more facts than this is always looked up.
@@ -81,30 +81,10 @@ fn keys(start: [u8; 4]) -> RangeInclusive<FactKey> {
 }
 
 impl Changes {
-    /// What the file in the store `dir` says; nothing where it is not there or not what was written.
-    fn read(dir: &Path) -> Self {
-        let read = fs::read(dir.join(FILE)).ok().and_then(|bytes| codec::unseal::<Self>(&bytes));
-        read.filter(Self::is_sorted).unwrap_or_default()
-    }
-
     fn is_sorted(&self) -> bool {
         let before = |place: u32, at: usize| usize::try_from(place).is_ok_and(|place| place < at);
         let mut commits = self.commits.iter().enumerate();
         commits.all(|(at, commit)| commit.parents.iter().all(|parent| before(parent.place, at)))
-    }
-
-    /// Forgets everything.
-    ///
-    /// # Errors
-    /// When the file cannot be removed.
-    pub(super) fn remove(dir: &Path) -> Result<(), WriteError> {
-        let path: PathBuf = dir.join(FILE);
-        match fs::remove_file(&path) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                Err(WriteError { path, source })
-            }
-            _ => Ok(()),
-        }
     }
 
     /// The place of a commit that is remembered.
@@ -126,7 +106,8 @@ impl Ledger<'_> {
     /// When the store cannot be read. What cannot be written is found out again the next time.
     pub(super) fn changes(&self, tip: Id<Commit>) -> Result<Changes, LedgerError> {
         let dir = self.session.dir();
-        let mut changes = Changes::read(dir);
+        let read = remembered::read(dir, CHANGES).filter(Changes::is_sorted);
+        let mut changes = read.unwrap_or_default();
         if changes.place(tip).is_some() {
             return Ok(changes);
         }
@@ -152,7 +133,7 @@ impl Ledger<'_> {
             places.insert(id, place);
             changes.commits.push(Remembered { id, parents });
         }
-        let _ignored = durable::write(&dir.join(FILE), &codec::seal(&changes));
+        remembered::write(dir, CHANGES, &changes);
         Ok(changes)
     }
 

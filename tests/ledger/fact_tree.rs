@@ -406,8 +406,15 @@ fn a_large_tree_is_the_one_that_grew_bit_by_bit() {
     assert_eq!(built, grown);
     let is_long =
         |fact: &Fact| matches!(&fact.object, Term::Literal(text) if text.lexical.len() > 99);
-    let wanted = |fact: &Fact| Ok::<_, ObjectError>(is_long(fact));
+    let wanted = |_, fact: &Fact| Ok::<_, ObjectError>(is_long(fact));
     let found = tree::select(&draft, built, &wanted).unwrap();
+    for key in facts.keys().step_by(100) {
+        let start = *key.as_bytes().first_chunk().unwrap();
+        let found = tree::starting_with(&draft, built, start).unwrap();
+        let expected = facts.iter().filter(|(key, _)| key.as_bytes().starts_with(&start));
+        assert_eq!(found, expected.map(|(key, fact)| (*key, fact.clone())).collect());
+    }
+    assert_eq!(tree::starting_with(&draft, built, [0; 4]).unwrap(), BTreeMap::new());
     let expected = facts.into_iter().filter(|(_, fact)| is_long(fact));
     assert_eq!(found, expected.collect::<BTreeMap<_, _>>());
 }

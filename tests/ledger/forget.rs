@@ -1,5 +1,7 @@
 //! What is forgotten is nowhere; everything else is as it was.
 
+use std::fs;
+
 use kledger::ledger::{
     About, LedgerError, Silent,
     verb::{forget::ForgetReport, fsck::FsckOptions, log::LogOptions, reset::Reset},
@@ -61,6 +63,10 @@ fn nothing_is_left_of_the_subject_and_all_of_the_others() {
     assert_eq!(place.messages(), before, "a dry run changes nothing");
     assert!(!place.files_with(SECRET).is_empty());
 
+    let remembered = ["changes", "subjects"].map(|file| place.repo.store().dir().join(file));
+    for path in &remembered {
+        fs::write(path, SECRET).unwrap();
+    }
     let report = place.forget("zebulon", false).unwrap();
     assert_eq!((&report.facts, report.rewritten), (&seen.facts, seen.rewritten));
     assert_eq!(report.facts.len(), 4, "{:?}", report.facts);
@@ -68,6 +74,7 @@ fn nothing_is_left_of_the_subject_and_all_of_the_others() {
     assert_eq!(report.refs.len(), 3, "main, draft, v1");
     assert_eq!(place.messages(), before, "every commit is still there");
     assert_eq!(place.files_with(SECRET), [""; 0]);
+    assert!(!remembered.iter().any(|path| path.exists()));
     place.sound();
 
     for (prompt, revision, said) in [

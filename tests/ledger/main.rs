@@ -29,5 +29,6 @@ mod ledger;
 mod merge;
 mod snapshots;
 mod statistics;
+mod subjects;
 mod support;
 mod tidy;

@@ -21,4 +21,4 @@ mod walk;
 pub use compare::{Clash, Difference, Differences, Merge, Seen, diff, diff_at, diff_seen, merge3};
 pub use node::{Child, Entry, FactTree, LEAF, LexiconTree, Long, Node, Slot};
 pub use update::{build, empty, update};
-pub use walk::{Iter, get, get_many, iter, len, select};
+pub use walk::{Iter, get, get_many, iter, len, select, starting_with};

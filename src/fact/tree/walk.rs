@@ -75,14 +75,50 @@ pub fn get_many<V: Entry>(
     Ok(found)
 }
 
-/// The entries of the tree `root` whose value is `wanted`. All of it is read, by several threads.
+/// The entries of the tree `root` whose keys begin with `start`.
+///
+/// # Errors
+/// As [`get`].
+pub fn starting_with<V: Entry>(
+    objects: &dyn Objects,
+    root: Id<Node<V>>,
+    start: [u8; 4],
+) -> Result<BTreeMap<Id<V>, V>, ObjectError> {
+    let mut wanted = [0; 32];
+    wanted[..start.len()].copy_from_slice(&start);
+    let wanted = Id::<V>::from_bytes(wanted);
+    let mut found = BTreeMap::new();
+    let mut ahead: Vec<Subtree<V>> = vec![(Place::ROOT, root, None)];
+    while let Some((place, id, count)) = ahead.pop() {
+        match place.read(objects, id, count)? {
+            Node::Leaf(entries) => {
+                for (key, slot) in entries {
+                    if key.as_bytes().starts_with(&start) {
+                        found.insert(key, slot.load(objects, key)?);
+                    }
+                }
+            }
+            Node::Branch(children) => {
+                for (next, child) in children.into_iter().enumerate() {
+                    let here = place.depth >= 2 * start.len() || next == digit(wanted, place.depth);
+                    if let Some(Child { id, count }) = child.filter(|_| here) {
+                        ahead.push((place.below(next), id, Some(count)));
+                    }
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The entries of the tree `root` that are `wanted`. All of it is read, by several threads.
 ///
 /// # Errors
 /// As [`get`], and those of `wanted`.
 pub fn select<V: Entry, E: From<ObjectError> + Send>(
     objects: &dyn Objects,
     root: Id<Node<V>>,
-    wanted: &(impl Fn(&V) -> Result<bool, E> + Sync),
+    wanted: &(impl Fn(Id<V>, &V) -> Result<bool, E> + Sync),
 ) -> Result<BTreeMap<Id<V>, V>, E> {
     let found = below(objects, (Place::ROOT, root, None), wanted)?;
     Ok(found.into_iter().collect())
@@ -92,14 +128,14 @@ pub fn select<V: Entry, E: From<ObjectError> + Send>(
 fn below<V: Entry, E: From<ObjectError> + Send>(
     objects: &dyn Objects,
     (place, id, count): Subtree<V>,
-    wanted: &(impl Fn(&V) -> Result<bool, E> + Sync),
+    wanted: &(impl Fn(Id<V>, &V) -> Result<bool, E> + Sync),
 ) -> Result<Vec<(Id<V>, V)>, E> {
     match place.read(objects, id, count)? {
         Node::Leaf(entries) => {
             let mut found = Vec::new();
             for (key, slot) in entries {
                 let value = slot.load(objects, key)?;
-                if wanted(&value)? {
+                if wanted(key, &value)? {
                     found.push((key, value));
                 }
             }

@@ -12,10 +12,10 @@ use crate::{
     ledger::{
         About, Actor, Commit, LedgerError, Manifest, Progress, Repo,
         bisection::{BISECTION, Bisection},
-        changes::Changes,
         forget::{Rewriting, Scope},
         kinds::kinds,
         read::Ledger,
+        remembered,
         stash::STASH,
         view::{FactView, HeadView},
         words::fact_view,
@@ -95,7 +95,7 @@ impl Repo {
             return Err(LedgerError::Bisecting);
         }
         if !dry_run {
-            Changes::remove(ledger.session.dir())?;
+            remembered::remove(ledger.session.dir())?;
         }
         let scope = Scope::find(&ledger, about)?;
         if scope.is_empty() {

@@ -1,0 +1,41 @@
+//! Files of what follows from the commits and takes long to find out. They are in no record, each is
+//! made by whoever needs it, and each can be removed at any time.
+
+use std::{fs, io, path::Path};
+
+use crate::{
+    codec::{self, Object},
+    durable::{self, WriteError},
+};
+
+/// What each commit changed.
+pub(super) const CHANGES: &str = "changes";
+/// Which facts each subject has.
+pub(super) const SUBJECTS: &str = "subjects";
+
+/// What the file in the store `dir` says; nothing where it is not there or not what was written.
+pub(super) fn read<T: Object>(dir: &Path, file: &str) -> Option<T> {
+    fs::read(dir.join(file)).ok().and_then(|bytes| codec::unseal(&bytes))
+}
+
+/// Writes the file. What cannot be written is found out again the next time.
+pub(super) fn write<T: Object>(dir: &Path, file: &str, what: &T) {
+    let _ignored = durable::write(&dir.join(file), &codec::seal(what));
+}
+
+/// Forgets everything.
+///
+/// # Errors
+/// When a file cannot be removed.
+pub(super) fn remove(dir: &Path) -> Result<(), WriteError> {
+    for file in [CHANGES, SUBJECTS] {
+        let path = dir.join(file);
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                return Err(WriteError { path, source });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
