@@ -111,6 +111,16 @@ pub fn decode<T: Object>(bytes: &[u8]) -> Result<T, DecodeError> {
     Ok(object)
 }
 
+/// Reads bytes as an object of some kind and writes that again.
+#[doc(hidden)]
+pub type Rewrite = fn(&[u8]) -> Result<Vec<u8>, DecodeError>;
+
+/// [`Rewrite`] for the kind `T`.
+#[doc(hidden)]
+pub fn rewrite<T: Object>(bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    decode::<T>(bytes).map(|object| encode(&object))
+}
+
 /// `object` as a file of its own: its id and its canonical bytes.
 #[must_use]
 pub fn seal<T: Object>(object: &T) -> Vec<u8> {

@@ -2,11 +2,11 @@
 
 use super::{
     Commit, Evaluations, Report, Spec, Stash, StatisticsRecord, Step, Unfinished,
-    bisection::Bisection, undone::Undone,
+    bisection::Bisection, changes::Changes, landing::Landing, memo::ZInputs, undone::Undone,
 };
 use crate::{
     checkpoint::Base,
-    codec,
+    codec::{self, Rewrite, rewrite},
     delta::{Delta, Lineage, TensorFile},
     fact::{
         Fact, Staged, StoredStage, Words,
@@ -14,6 +14,34 @@ use crate::{
     },
     store::{Head, Kinds, References},
 };
+
+/// All kinds that are written here or by what the ledger is made of, for fuzzing.
+#[doc(hidden)]
+pub const KINDS: &[Rewrite] = &[
+    rewrite::<Node<Fact>>,
+    rewrite::<Node<Words>>,
+    rewrite::<Node<Staged>>,
+    rewrite::<Long<Fact>>,
+    rewrite::<Long<Words>>,
+    rewrite::<Long<Staged>>,
+    rewrite::<StoredStage>,
+    rewrite::<Base>,
+    rewrite::<TensorFile>,
+    rewrite::<Delta>,
+    rewrite::<Lineage>,
+    rewrite::<Commit>,
+    rewrite::<Spec>,
+    rewrite::<StatisticsRecord>,
+    rewrite::<Report>,
+    rewrite::<Evaluations>,
+    rewrite::<Unfinished>,
+    rewrite::<Stash>,
+    rewrite::<Bisection>,
+    rewrite::<Undone>,
+    rewrite::<ZInputs>,
+    rewrite::<Landing>,
+    rewrite::<Changes>,
+];
 
 /// All kinds of objects, and what each refers to.
 pub(super) fn kinds() -> Kinds {

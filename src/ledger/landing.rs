@@ -28,7 +28,7 @@ const FILE: &str = "landing";
 
 /// What happens when a directory is put in its place.
 #[derive(Encode, Decode)]
-struct Landing {
+pub(super) struct Landing {
     /// The directory's absolute path.
     dir: Vec<u8>,
     /// The version in it.

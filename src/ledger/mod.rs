@@ -72,6 +72,8 @@ pub use error::LedgerError;
 pub use evaluations::{Evaluation, Evaluations};
 pub use hint::Class;
 pub use join::Strategy;
+#[doc(hidden)]
+pub use kinds::KINDS;
 pub use manifest::Manifest;
 pub use measuring::{EvalAnswer, EvalRecord, Texts};
 pub use proceed::{How, Made, MadeDelta, Outcome, ProceedReport};

@@ -56,7 +56,7 @@ pub(super) struct Index {
 
 /// An operation under its own tag, as the index keeps it.
 #[derive(bincode::Encode, bincode::Decode)]
-struct Logged(Operation);
+pub(super) struct Logged(Operation);
 
 impl Kind for Logged {
     const NAME: &'static str = "operation";
@@ -67,7 +67,7 @@ impl Object for Logged {
 
 /// HEAD under its own tag, as the index keeps it.
 #[derive(bincode::Encode, bincode::Decode)]
-struct Current(Head);
+pub(super) struct Current(Head);
 
 impl Kind for Current {
     const NAME: &'static str = "head";

@@ -35,6 +35,8 @@ use std::{
 use guard::Guard;
 use session::Lock;
 
+use crate::codec::{Rewrite, rewrite};
+
 pub use error::StoreError;
 pub use journal::{HeadUpdate, Operation, RefUpdate, RootUpdate};
 pub use kinds::{Kinds, References};
@@ -44,6 +46,18 @@ pub use refs::{Head, RefNameError, check_ref_name};
 pub use session::Session;
 pub use tensors::{OpenTensorFile, TensorFiles};
 pub use transaction::{RefChange, Transaction, ZEntry, ZMemo};
+
+/// The kinds that the store itself writes, for fuzzing.
+#[doc(hidden)]
+pub const KINDS: &[Rewrite] = &[
+    rewrite::<ZMemo>,
+    rewrite::<collection::Collection>,
+    rewrite::<journal::Entry>,
+    rewrite::<journal::Position>,
+    rewrite::<index::Logged>,
+    rewrite::<index::Current>,
+    rewrite::<places::Runs>,
+];
 
 /// A store on disk. As long as one is held, no other process removes anything from it.
 #[derive(Debug, Clone)]

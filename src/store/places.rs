@@ -36,7 +36,7 @@ const RECENT: usize = 1024;
 
 /// The runs that count, by number, the newest first.
 #[derive(Default, Encode, Decode)]
-struct Runs(Vec<u64>);
+pub(super) struct Runs(Vec<u64>);
 
 impl Kind for Runs {
     const NAME: &'static str = "runs";
