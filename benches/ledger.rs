@@ -19,7 +19,7 @@ use kledger::{
     codec::{self, Draft},
     delta::{Delta, Lineage, Matrix, Tensor, TensorFile},
     fact::{
-        Fact, FactKey, Iri, Role, Term,
+        Fact, FactKey, Intake, Iri, Role, Term,
         read::{Format, read_triples},
         tree,
     },
@@ -184,7 +184,8 @@ fn verbs(c: &mut Criterion) {
         b.iter(|| {
             let line = format!("{}", fact(FACTS, 0));
             let triples = || read_triples(line.as_bytes(), Format::NTriples, "one.nt");
-            repo.add(&actor(1), triples(), Role::Edit, false).unwrap();
+            let input = Intake::of(triples()).unwrap();
+            repo.add(&actor(1), input, Role::Edit, false).unwrap();
             repo.rm(&actor(1), triples(), Role::Edit).unwrap();
         });
     });
@@ -207,7 +208,8 @@ fn add(c: &mut Criterion) {
             (dir, repo)
         };
         let add = |(dir, repo): (tempfile::TempDir, Repo)| {
-            let report = repo.add(&actor(1), triples(), Role::Edit, false).unwrap();
+            let input = Intake::read(text.as_bytes(), Format::NTriples, "facts.nt").unwrap();
+            let report = repo.add(&actor(1), input, Role::Edit, false).unwrap();
             assert_eq!(report.outcome.added, u64::from(FACTS));
             dir
         };
@@ -222,7 +224,7 @@ fn deep(c: &mut Criterion) {
     let repo = init(dir.path());
     let add = |turtle: String| {
         let triples = read_triples(turtle.as_bytes(), Format::Turtle, "facts.ttl");
-        repo.add(&actor(1), triples, Role::Edit, true).unwrap();
+        repo.add(&actor(1), Intake::of(triples).unwrap(), Role::Edit, true).unwrap();
     };
     let prompt = "<https://kledger.dev/ns#prompt> \"{subject} likes\"";
     add(format!("<https://example.org/likes> {prompt} ."));

@@ -18,7 +18,7 @@ mod words;
 
 pub use lexicon::{Lexicon, LexiconError, Request, builtin};
 pub use stage::{
-    AddOutcome, Change, Conflict, RemoveOutcome, Role, Roots, Stage, StageError, Staged,
+    AddOutcome, Change, Conflict, Intake, RemoveOutcome, Role, Roots, Stage, StageError, Staged,
 };
 pub use stored::{StagedTree, StoredStage};
 pub use term::{Iri, IriError, Literal, Term};

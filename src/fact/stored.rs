@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use bincode::{Decode, Encode};
 
 use super::{
-    FactKey, LexiconTree, Stage, Staged, Words,
+    FactKey, Iri, LexiconTree, Stage, Staged, Words,
     tree::{self, Entry, Node},
 };
 use crate::{
@@ -32,6 +32,25 @@ impl Kind for StoredStage {
     const NAME: &'static str = "stage";
 }
 
+impl StoredStage {
+    /// How many facts are to be edited in or taken back.
+    ///
+    /// # Errors
+    /// When a tree is missing or damaged.
+    pub fn changes(&self, objects: &dyn Objects) -> Result<u64, ObjectError> {
+        tree::len(objects, self.changes)
+    }
+
+    /// Whether there is nothing to commit.
+    ///
+    /// # Errors
+    /// When a tree is missing or damaged.
+    pub fn is_empty(&self, objects: &dyn Objects) -> Result<bool, ObjectError> {
+        let facts = self.changes(objects)? + tree::len(objects, self.neighbourhood)?;
+        Ok(facts + tree::len(objects, self.words)? == 0)
+    }
+}
+
 impl Object for StoredStage {
     const TAG: u8 = 0x14;
 }
@@ -53,8 +72,30 @@ impl Entry for Staged {
     }
 }
 
-fn fact_key(key: Id<Staged>) -> FactKey {
+/// The key of the fact that is staged under `key`.
+pub(super) const fn fact_key(key: Id<Staged>) -> FactKey {
     FactKey::from_bytes(*key.as_bytes())
+}
+
+/// Where a change of the fact `key` is staged.
+pub(super) const fn staged_key(key: FactKey) -> Id<Staged> {
+    Id::from_bytes(*key.as_bytes())
+}
+
+/// Adds the tree of `words` to `draft`.
+pub(super) fn store_words(draft: &mut Draft<'_>, words: &BTreeMap<Iri, Words>) -> Id<LexiconTree> {
+    let words = words.iter().map(|(iri, words)| (Words::key(iri), words));
+    let sorted: BTreeMap<_, _> = words.collect();
+    tree::build(draft, sorted)
+}
+
+/// All words of the tree `root`.
+pub(super) fn load_words(
+    objects: &dyn Objects,
+    root: Id<LexiconTree>,
+) -> Result<BTreeMap<Iri, Words>, ObjectError> {
+    let words = tree::iter(objects, root);
+    words.map(|entry| entry.map(|(_, words)| (words.iri.clone(), words))).collect()
 }
 
 impl Stage {
@@ -62,11 +103,7 @@ impl Stage {
     pub fn store(&self, draft: &mut Draft<'_>) -> Id<StoredStage> {
         let stored = StoredStage {
             changes: staged(draft, &self.changes),
-            words: {
-                let words = self.words.iter().map(|(iri, words)| (Words::key(iri), words));
-                let sorted: BTreeMap<_, _> = words.collect();
-                tree::build(draft, sorted)
-            },
+            words: store_words(draft, &self.words),
             neighbourhood: staged(draft, &self.neighbourhood),
         };
         draft.put(&stored)
@@ -82,17 +119,14 @@ impl Stage {
             let entries = tree::iter(objects, root);
             entries.map(|entry| entry.map(|(key, staged)| (fact_key(key), staged))).collect()
         };
-        let words = tree::iter(objects, stored.words);
         Ok(Self {
             changes: facts(stored.changes)?,
-            words: words
-                .map(|entry| entry.map(|(_, words)| (words.iri.clone(), words)))
-                .collect::<Result<_, _>>()?,
+            words: load_words(objects, stored.words)?,
             neighbourhood: facts(stored.neighbourhood)?,
         })
     }
 }
 
 fn staged(draft: &mut Draft<'_>, facts: &BTreeMap<FactKey, Staged>) -> Id<StagedTree> {
-    tree::build(draft, facts.iter().map(|(key, staged)| (Id::from_bytes(*key.as_bytes()), staged)))
+    tree::build(draft, facts.iter().map(|(key, staged)| (staged_key(*key), staged)))
 }

@@ -247,18 +247,15 @@ pub(super) fn is_term(predicate: &Iri) -> bool {
     predicate == LABEL || predicate == PREFERRED_LABEL || predicate.starts_with(NAMESPACE)
 }
 
-/// Puts what `triple` says into `words`, if it is a triple of the vocabulary: `None` if it is a fact,
-/// else what it added, which is nothing where it was there already.
+/// Puts what `triple`, which [is words](is_term), says into `words`: what it added, which is nothing where it
+/// was there already.
 ///
 /// # Errors
-/// When it is of the vocabulary and makes no sense.
+/// When it makes no sense.
 pub(super) fn take(
     words: &mut BTreeMap<Iri, Words>,
     triple: &Fact,
-) -> Result<Option<Option<Addition>>, WordsError> {
-    if !is_term(&triple.predicate) {
-        return Ok(None);
-    }
+) -> Result<Option<Addition>, WordsError> {
     let name = triple.predicate.as_str().strip_prefix(NAMESPACE);
     let addition = match name {
         None => {
@@ -280,7 +277,7 @@ pub(super) fn take(
         }
         Some(_) => return Err(WordsError::Unknown(triple.predicate.clone())),
     };
-    Ok(Some(addition))
+    Ok(addition)
 }
 
 fn entry<'a>(words: &'a mut BTreeMap<Iri, Words>, triple: &Fact) -> &'a mut Words {
@@ -361,14 +358,14 @@ mod tests {
         }
     }
 
-    fn prompt(text: &str) -> Result<Option<Option<Addition>>, WordsError> {
+    fn prompt(text: &str) -> Result<Option<Addition>, WordsError> {
         let term = format!("{NAMESPACE}prompt");
         take(&mut BTreeMap::new(), &said(&term, Literal::text(text)))
     }
 
     #[test]
     fn a_template_has_one_subject_and_no_other_braces() {
-        assert_eq!(prompt(" {subject} is in ").unwrap(), Some(Some(Addition::Template)));
+        assert_eq!(prompt(" {subject} is in ").unwrap(), Some(Addition::Template));
         for bad in
             ["is in", "{subject} {subject}", "{subject} is in {object}", "{subject} {x}", " "]
         {

@@ -73,7 +73,8 @@ impl Change {
         let dir = std::path::absolute(filled.path())
             .map_err(|source| WriteError { path: filled.path().to_owned(), source })?;
         let note = ledger.session.dir().join(FILE);
-        let landing = Landing::new(&dir, commit, &transaction);
+        let landing = Landing::new(&dir, commit, &transaction)
+            .map_err(|source| LedgerError::Read { path: std::env::temp_dir(), source })?;
         durable::write(&note, &codec::seal(&landing))?;
         let done = filled.place().map_err(LedgerError::from).and_then(|placed| {
             match ledger.transact(transaction) {
@@ -126,8 +127,8 @@ fn forget(note: &Path) -> Result<(), WriteError> {
 }
 
 impl Landing {
-    fn new(dir: &Path, commit: Id<Commit>, transaction: &Transaction) -> Self {
-        Self {
+    fn new(dir: &Path, commit: Id<Commit>, transaction: &Transaction) -> io::Result<Self> {
+        Ok(Self {
             dir: dir.as_os_str().as_bytes().to_vec(),
             commit,
             refs: transaction.refs.clone(),
@@ -136,14 +137,23 @@ impl Landing {
             time: transaction.time,
             author: transaction.author.clone(),
             command: transaction.command.clone(),
-            objects: transaction.objects.clone(),
-        }
+            objects: transaction.objects.in_memory()?,
+        })
     }
 }
 
 impl From<Landing> for Transaction {
     fn from(landing: Landing) -> Self {
         let Landing { refs, head, roots, time, author, command, objects, .. } = landing;
-        Self { objects, refs, head, roots, time, author, command, ..Self::default() }
+        Self {
+            objects: objects.into_iter().collect(),
+            refs,
+            head,
+            roots,
+            time,
+            author,
+            command,
+            ..Self::default()
+        }
     }
 }

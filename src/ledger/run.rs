@@ -1,7 +1,5 @@
 //! A merge, cherry-pick or rebase while a command goes on with it: what comes next, and how far it is.
 
-use std::collections::BTreeMap;
-
 use super::{
     LedgerError, Made, Outcome, ProceedReport,
     join::Questions,
@@ -13,13 +11,19 @@ use super::{
     words,
     write::Change,
 };
-use crate::{codec::Draft, fact::tree, id::Id, ledger::Commit, store::Head};
+use crate::{
+    codec::{Draft, NewObjects},
+    fact::tree,
+    id::Id,
+    ledger::Commit,
+    store::Head,
+};
 
 /// A step that is ready for the engine.
 pub(super) struct Ready {
     pub(super) next: Next,
     pub(super) questions: Questions,
-    pub(super) objects: BTreeMap<[u8; 32], Vec<u8>>,
+    pub(super) objects: NewObjects,
     pub(super) changes: Vec<FactChange>,
     pub(super) words: u64,
     pub(super) settled: Vec<ConflictView>,

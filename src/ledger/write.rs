@@ -1,7 +1,5 @@
 //! Everything a verb changes, in one transaction.
 
-use std::collections::BTreeMap;
-
 use super::{
     Actor, Commit, LedgerError, StatisticsRecord,
     bisection::BISECTION,
@@ -11,7 +9,7 @@ use super::{
     unfinished::UNFINISHED,
 };
 use crate::{
-    codec::{self, Draft, Nothing, Object},
+    codec::{self, Draft, NewObjects, Nothing, Object},
     fact::Stage,
     id::Id,
     store::{Head, Operation, RefChange, RootUpdate, StoreError, Transaction, ZMemo},
@@ -24,7 +22,7 @@ type Move<'a, T> = (&'a String, Option<T>, Option<T>);
 /// read it; if that is no longer so, nothing is changed.
 #[derive(Debug, Default)]
 pub(super) struct Change {
-    objects: BTreeMap<[u8; 32], Vec<u8>>,
+    objects: NewObjects,
     refs: Vec<RefChange>,
     head: Option<(Head, Head)>,
     roots: Vec<RootUpdate>,
@@ -33,7 +31,7 @@ pub(super) struct Change {
 
 impl Change {
     /// Adds `objects` and nothing else yet.
-    pub(super) fn new(objects: BTreeMap<[u8; 32], Vec<u8>>) -> Self {
+    pub(super) fn new(objects: NewObjects) -> Self {
         Self { objects, ..Self::default() }
     }
 
@@ -58,7 +56,7 @@ impl Change {
     }
 
     /// Adds objects.
-    pub(super) fn adding(mut self, objects: BTreeMap<[u8; 32], Vec<u8>>) -> Self {
+    pub(super) fn adding(mut self, objects: NewObjects) -> Self {
         self.objects.extend(objects);
         self
     }
@@ -101,6 +99,11 @@ impl Change {
             id
         };
         let (old, new) = (store(was, false), store(to, true));
+        self.restaging(old, new)
+    }
+
+    /// Replaces the stage by one that is stored, or is among the objects added.
+    pub(super) fn restaging(mut self, old: Option<[u8; 32]>, new: Option<[u8; 32]>) -> Self {
         self.roots.push(RootUpdate { name: STAGE.to_owned(), old, new });
         self
     }
@@ -115,7 +118,9 @@ impl Change {
         let old = was.map(|was| *codec::id_of(was).as_bytes());
         let bytes = to.map(codec::encode);
         let new = bytes.as_ref().map(|bytes| *Id::<T>::of(bytes).as_bytes());
-        self.objects.extend(new.zip(bytes));
+        if let Some((hash, bytes)) = new.zip(bytes) {
+            self.objects.insert(hash, bytes);
+        }
         self.roots.push(RootUpdate { name: name.to_owned(), old, new });
         self
     }

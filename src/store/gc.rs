@@ -9,10 +9,7 @@
 //! index; and only then are files removed. A process that is killed in between leaves files that
 //! nothing names.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-};
+use std::{collections::BTreeSet, path::PathBuf};
 
 use super::{
     Kinds, Operation, References, RootUpdate, Session, Store, StoreError, ZMemo,
@@ -23,7 +20,7 @@ use super::{
     refs::Head,
 };
 use crate::{
-    codec::{self, Object, Objects as _},
+    codec::{self, NewObjects, Object, Objects as _},
     delta::TensorFile,
     id::Id,
 };
@@ -122,7 +119,7 @@ struct Sorted {
     kept: BTreeSet<Id<Pack>>,
     dropped: BTreeSet<Id<Pack>>,
     /// What is wanted of the packs dropped.
-    moved: BTreeMap<[u8; 32], Vec<u8>>,
+    moved: NewObjects,
 }
 
 impl Collector<'_> {
@@ -220,7 +217,7 @@ impl Collector<'_> {
         let Self { store, how, session, earlier, files, mut done, .. } = self;
         let Sorted { mut kept, dropped, moved } = sorted;
         let packs = Packs::of(store.dir());
-        let written: u64 = moved.values().map(|bytes| bytes.len() as u64).sum();
+        let written: u64 = moved.lengths().map(|(_, length)| length as u64).sum();
         if !dropped.is_empty() {
             done.since = since;
         }
@@ -270,12 +267,12 @@ fn record(
     session: Session,
     how: &Collect,
     collection: &Collection,
-    mut moved: BTreeMap<[u8; 32], Vec<u8>>,
+    mut moved: NewObjects,
 ) -> Result<(Session, Id<Pack>), StoreError> {
     let bytes = codec::encode(collection);
     let hash = *Id::<Collection>::of(&bytes).as_bytes();
     moved.insert(hash, bytes);
-    let pack = session.packs().write(&moved)?.id;
+    let pack = session.packs().write(&moved)?.0;
     drop(moved);
     let old = session.root(COLLECTED)?;
     let operation = Operation {

@@ -5,8 +5,9 @@
 
 use std::{
     collections::BTreeMap,
+    env,
     fs::{self, File},
-    io,
+    io::{self, BufWriter, Write},
     ops::Range,
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
@@ -14,16 +15,18 @@ use std::{
 };
 
 use super::{
-    StoreError, ZEntry, ZMemo, fan_out,
+    StoreError, ZMemo, fan_out,
     place::{Place, Record},
 };
 use crate::{
-    codec::{self, Object},
+    codec::{self, NewObjects, Object},
     durable,
     id::{Id, Kind},
 };
 
 const MAGIC: &[u8] = b"kledger pack 1\n";
+/// As many bytes are hashed and written at a time.
+const PIECE: usize = 1 << 18;
 
 /// Marks ids of packs.
 #[derive(Debug, Clone, Copy)]
@@ -62,22 +65,34 @@ impl Packs {
         fan_out(&self.dir, &id.to_string())
     }
 
-    /// Writes `objects` as a pack and waits until it is on disk.
+    /// Writes `objects` as a pack and waits until it is on disk; says where each is.
     pub(super) fn write(
         &self,
-        objects: &BTreeMap<[u8; 32], Vec<u8>>,
-    ) -> Result<Contents, StoreError> {
-        let bytes = encode(objects);
-        let id = Id::of(&bytes);
+        objects: &NewObjects,
+    ) -> Result<(Id<Pack>, Vec<Record>), StoreError> {
+        let mut hasher = BufWriter::with_capacity(PIECE, Id::<Pack>::hasher());
+        encode(objects, &mut hasher)
+            .and_then(|()| hasher.flush())
+            .map_err(|error| StoreError::read(&env::temp_dir(), error))?;
+        let id = Id::from_bytes(*hasher.get_ref().finalize().as_bytes());
         let path = self.path(id);
         if let Some(folder) = path.parent() {
             durable::create_dir(folder)?;
         }
         durable::step("pack: before it is written");
-        durable::write(&path, &bytes)?;
+        durable::write_with(&path, |temporary| {
+            let mut file = BufWriter::with_capacity(PIECE, File::create(temporary)?);
+            encode(objects, &mut file)?;
+            file.flush()
+        })?;
         durable::make_read_only(&path)?;
-        let entries = entries(&bytes).expect("because it was just encoded");
-        Ok(Contents { id, bytes, entries })
+        let mut end = MAGIC.len() as u64 + 8;
+        let place = |(hash, length): (&[u8; 32], usize)| {
+            let (offset, length) = (end + 32 + 8, length as u64);
+            end = offset + length;
+            (*hash, Place::Object { pack: id, offset, length })
+        };
+        Ok((id, objects.lengths().map(place).collect()))
     }
 
     /// Reads the pack `id` and checks that it is what was written.
@@ -128,17 +143,17 @@ impl Packs {
     }
 }
 
-fn encode(objects: &BTreeMap<[u8; 32], Vec<u8>>) -> Vec<u8> {
-    let lengths = objects.values().map(|object| 32 + 8 + object.len());
-    let mut bytes = Vec::with_capacity(MAGIC.len() + 8 + lengths.sum::<usize>());
-    bytes.extend(MAGIC);
-    bytes.extend((objects.len() as u64).to_le_bytes());
-    for (hash, object) in objects {
-        bytes.extend(hash);
-        bytes.extend((object.len() as u64).to_le_bytes());
-        bytes.extend(object);
+/// Writes the bytes of the pack of `objects`.
+fn encode(objects: &NewObjects, pack: &mut impl Write) -> io::Result<()> {
+    pack.write_all(MAGIC)?;
+    pack.write_all(&(objects.len() as u64).to_le_bytes())?;
+    for (hash, object) in objects.iter() {
+        let object = object?;
+        pack.write_all(hash)?;
+        pack.write_all(&(object.len() as u64).to_le_bytes())?;
+        pack.write_all(&object)?;
     }
-    bytes
+    Ok(())
 }
 
 /// A pack in memory.
@@ -167,8 +182,7 @@ impl Contents {
             if bytes.first() == Some(&ZMemo::TAG) {
                 let memo: ZMemo = codec::decode(bytes)
                     .map_err(|error| StoreError::decode(&packs.path(self.id), &error))?;
-                let row = |entry: &ZEntry| Place::Row { file: memo.file, row: entry.row };
-                places.extend(memo.places.iter().map(|entry| (entry.key, row(entry))));
+                places.extend(memo.rows());
             }
         }
         Ok(places)
@@ -211,10 +225,15 @@ pub fn entries(bytes: &[u8]) -> Option<Vec<([u8; 32], Range<usize>)>> {
 mod tests {
     use super::*;
 
+    fn encoded(objects: BTreeMap<[u8; 32], Vec<u8>>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        encode(&objects.into_iter().collect(), &mut bytes).unwrap();
+        bytes
+    }
+
     #[test]
     fn every_truncation_and_hostile_length_is_refused() {
-        let objects = [([1; 32], vec![1, 2, 3]), ([2; 32], vec![])].into();
-        let bytes = encode(&objects);
+        let bytes = encoded([([1; 32], vec![1, 2, 3]), ([2; 32], vec![])].into());
         assert_eq!(entries(&bytes).unwrap().len(), 2);
         for end in 0..bytes.len() {
             assert!(entries(&bytes[..end]).is_none(), "{end} bytes");
@@ -226,7 +245,7 @@ mod tests {
 
     #[test]
     fn golden_bytes() {
-        let bytes = encode(&[([0xab; 32], b"xy".to_vec())].into());
+        let bytes = encoded([([0xab; 32], b"xy".to_vec())].into());
         let expected = [
             b"kledger pack 1\n".as_slice(),
             &[1, 0, 0, 0, 0, 0, 0, 0],

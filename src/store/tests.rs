@@ -1,5 +1,4 @@
 use std::{
-    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -200,7 +199,7 @@ fn runs(dir: &Path) -> Vec<PathBuf> {
 #[test]
 fn many_objects_go_into_few_runs() {
     let (dir, store) = store();
-    let all = notes(0, 7000).objects;
+    let all = notes(0, 7000).objects.in_memory().unwrap();
     for from in (0..7000).step_by(500) {
         store.session().unwrap().transact(notes(from, 500)).unwrap();
         if from >= 1000 {
@@ -231,8 +230,8 @@ fn many_objects_go_into_few_runs() {
 #[test]
 fn damage_in_a_run_is_found_or_harmless_and_is_repaired() {
     let (dir, store) = store();
-    let all = notes(0, 1500);
-    store.session().unwrap().transact(all.clone()).unwrap();
+    let all = notes(0, 1500).objects.in_memory().unwrap();
+    store.session().unwrap().transact(notes(0, 1500)).unwrap();
     let [run] = runs(dir.path()).try_into().unwrap();
     let whole = fs::read(&run).unwrap();
     for at in (0..whole.len()).step_by(6007) {
@@ -240,7 +239,7 @@ fn damage_in_a_run_is_found_or_harmless_and_is_repaired() {
         changed[at] ^= 0x10;
         fs::write(&run, &changed).unwrap();
         if let Ok(session) = store.session() {
-            for (hash, bytes) in &all.objects {
+            for (hash, bytes) in &all {
                 match session.bytes(hash) {
                     Ok(found) => assert_eq!(found.as_ref(), Some(bytes), "byte {at}"),
                     Err(error) => assert!(error.to_string().contains("read"), "{error}"),
@@ -255,7 +254,7 @@ fn damage_in_a_run_is_found_or_harmless_and_is_repaired() {
         assert_eq!(check(&store).problems, [], "byte {at}");
     }
     fs::remove_file(&run).unwrap();
-    assert!(store.session().unwrap().bytes(all.objects.keys().next().unwrap()).unwrap().is_some());
+    assert!(store.session().unwrap().bytes(all.keys().next().unwrap()).unwrap().is_some());
 }
 
 /// sled takes a broken record for the end of its log, and may then name runs that are gone.
@@ -298,8 +297,8 @@ fn objects_that_refer_to_nothing_stored_are_found() {
     let problems = check(&store).problems;
     assert_eq!(problems.len(), 2, "the file and the object that lists its tensors");
     assert!(problems[0].what.contains("missing") && problems[1].what == "it is missing");
-    let unknown = BTreeMap::from([([5; 32], vec![0xfe, 1])]);
-    let odd = Transaction { objects: unknown, ..Transaction::default() };
+    let unknown = [([5; 32], vec![0xfe, 1])];
+    let odd = Transaction { objects: unknown.into(), ..Transaction::default() };
     store.session().unwrap().transact(odd).unwrap();
     assert_eq!(check(&store).problems.len(), 3);
 }

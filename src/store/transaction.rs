@@ -1,26 +1,25 @@
 //! All that one command changes, at once or not at all.
 
-use std::collections::BTreeMap;
-
 use bincode::{Decode, Encode};
 
 use super::{
     Session, StoreError, check_ref_name,
     journal::{Entry, HeadUpdate, Operation, RefUpdate, RootUpdate},
+    place::{Place, Record},
     refs::Head,
 };
 use crate::{
-    codec::{self, Object},
+    codec::{self, NewObjects, Object},
     delta::TensorFile,
     id::{Id, Kind},
     ledger::Commit,
 };
 
 /// All that one command changes. Tensor files it refers to are on disk already.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Transaction {
     /// New objects by hash; ones the store has are left out.
-    pub objects: BTreeMap<[u8; 32], Vec<u8>>,
+    pub objects: NewObjects,
     /// Refs to move.
     pub refs: Vec<RefChange>,
     /// HEAD, as it must be and as it is to be.
@@ -78,6 +77,13 @@ pub struct ZEntry {
     pub row: u32,
 }
 
+impl ZMemo {
+    /// Where each of its vectors is.
+    pub(super) fn rows(&self) -> impl Iterator<Item = Record> {
+        self.places.iter().map(|entry| (entry.key, Place::Row { file: self.file, row: entry.row }))
+    }
+}
+
 impl Kind for ZMemo {
     const NAME: &'static str = "z memo";
 }
@@ -119,18 +125,18 @@ impl Session {
             }
         }
 
+        let mut rows = Vec::new();
         for memo in &z {
             let bytes = codec::encode(memo);
-            objects.insert(*Id::<ZMemo>::of(&bytes).as_bytes(), bytes);
-        }
-        let mut new = BTreeMap::new();
-        for (hash, bytes) in objects {
+            let hash = *Id::<ZMemo>::of(&bytes).as_bytes();
             if !self.contains(&hash)? {
-                new.insert(hash, bytes);
+                rows.extend(memo.rows());
+                objects.insert(hash, bytes);
             }
         }
-        let pack = if new.is_empty() { None } else { Some(self.packs().write(&new)?) };
-        drop(new);
+        objects.retain(|hash| self.contains(hash).map(|stored| !stored))?;
+        let pack = if objects.is_empty() { None } else { Some(self.packs().write(&objects)?) };
+        drop(objects);
         let operation = Operation {
             sequence: self.position()?.sequence + 1,
             time,
@@ -140,8 +146,9 @@ impl Session {
             head: head.filter(|(old, new)| old != new).map(|(old, new)| HeadUpdate { old, new }),
             roots: roots.into_iter().filter(|update| update.old != update.new).collect(),
         };
-        let places = pack.as_ref().map(|pack| pack.places(self.packs())).transpose()?;
-        let pack = pack.map(|pack| pack.id);
-        self.record(Entry { operation, pack }, places.unwrap_or_default())
+        let (pack, places) = pack.unzip();
+        let mut places: Vec<Record> = places.unwrap_or_default();
+        places.extend(rows);
+        self.record(Entry { operation, pack }, places)
     }
 }

@@ -37,7 +37,7 @@ impl Default for Memory {
         let mut draft = Draft::new(&nothing);
         let facts = tree::empty(&mut draft);
         let roots = Roots { facts, lexicon: tree::empty(&mut draft), neighbourhood: facts };
-        Self { objects: draft.into_new(), roots }
+        Self { objects: draft.into_new().in_memory().unwrap(), roots }
     }
 }
 
@@ -62,7 +62,7 @@ impl Memory {
     pub(crate) fn commit(&mut self, stage: &Stage) {
         let mut draft = Draft::new(self);
         let roots = stage.apply(&mut draft, self.roots).unwrap();
-        let new = draft.into_new();
+        let new = draft.into_new().in_memory().unwrap();
         self.objects.extend(new);
         self.roots = roots;
     }
@@ -74,7 +74,7 @@ impl Memory {
     ) -> Id<FactTree> {
         let mut draft = Draft::new(self);
         let root = update(&mut draft, root, changes).unwrap();
-        let new = draft.into_new();
+        let new = draft.into_new().in_memory().unwrap();
         self.objects.extend(new);
         root
     }

@@ -17,7 +17,7 @@ use kledger::{
     },
 };
 
-use crate::support::{Place, WORDS, open, stand_in::column, turtle_triples};
+use crate::support::{Place, WORDS, intake, open, stand_in::column};
 
 const SUBJECTS: [&str; 6] = ["Anna", "Bert", "Carl", "Dora", "Emil", "Frida"];
 const PREDICATES: [(&str, &str); 3] =
@@ -127,8 +127,8 @@ fn step(place: &Place, model: &mut Model, random: &mut Random) -> &'static str {
     let object = random.below(OBJECTS.len());
     match random.below(24) {
         0..=6 => {
-            let triples = turtle_triples(&triple(key, object));
-            place.repo.add(&actor, triples, Role::Edit, true).unwrap();
+            let input = intake(&triple(key, object)).unwrap();
+            place.repo.add(&actor, input, Role::Edit, true).unwrap();
             model.act(|model| {
                 if model.facts().get(&key) == Some(&object) {
                     model.state.stage.remove(&key);

@@ -15,7 +15,7 @@ use kledger::ledger::{
 
 use kledger::store::StoreError;
 
-use crate::support::{Place, open, options, turtle_triples};
+use crate::support::{Place, open, options};
 
 #[test]
 fn a_commit_edits_the_weights_and_checks_them() {
@@ -410,9 +410,7 @@ fn reset_moves_the_branch_and_only_empties_the_stage_when_asked() {
 #[test]
 fn input_is_all_or_nothing() {
     let place = Place::new();
-    let triples = turtle_triples(":Anna :likes :Rome . :Bert :likes");
-    let role = kledger::fact::Role::Edit;
-    let error = place.repo.add(&place.actor("add"), triples, role, false).unwrap_err();
+    let error = place.add(":Anna :likes :Rome . :Bert :likes").unwrap_err();
     assert_eq!(error.class(), Class::Refused);
     assert!(place.repo.status().unwrap().staged.is_empty());
 }

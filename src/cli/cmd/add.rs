@@ -17,10 +17,10 @@ use crate::{
     },
     eval::dataset::{Answer, Dataset, Layout, Reading, Requests, requests},
     fact::{
-        Fact, Role,
+        Fact, Intake, Role, StageError,
         read::{Format, Position, ReadError, read_triples},
     },
-    ledger::verb::add::AddReport,
+    ledger::{LedgerError, verb::add::AddReport},
 };
 
 /// Stage facts, labels and templates for the next commit
@@ -104,8 +104,32 @@ type Triple = Result<(Fact, Position), ReadError>;
 impl Input {
     /// Reads all files, up to the first error.
     pub(super) fn read(&self, cx: &Context) -> Result<Vec<Triple>, CliError> {
-        let format = self.format.as_deref().map(str::parse::<Format>).transpose()?;
         let mut triples = Vec::new();
+        self.each(cx, |reader, format, name| {
+            triples.extend(read_triples(reader, format, name));
+            Ok(())
+        })?;
+        Ok(triples)
+    }
+
+    /// Reads all files for staging.
+    fn intake(&self, cx: &Context) -> Result<Intake, CliError> {
+        let mut all = Intake::default();
+        self.each(cx, |reader, format, name| {
+            let read = Intake::read(reader, format, name);
+            all.append(read.map_err(|error| LedgerError::from(StageError::Read(error)))?);
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    /// Opens file after file, with its format and its name.
+    fn each(
+        &self,
+        cx: &Context,
+        mut act: impl FnMut(Box<dyn BufRead>, Format, &str) -> Result<(), CliError>,
+    ) -> Result<(), CliError> {
+        let format = self.format.as_deref().map(str::parse::<Format>).transpose()?;
         for file in &self.files {
             let from_stdin = file == Path::new("-");
             let by_name = || Format::from_path(file).filter(|_| !from_stdin);
@@ -119,9 +143,9 @@ impl Input {
                     Err(source) => return Err(CliError::Read { path: file.clone(), source }),
                 }
             };
-            triples.extend(read_triples(reader, format, &file.to_string_lossy()));
+            act(reader, format, &file.to_string_lossy())?;
         }
-        Ok(triples)
+        Ok(())
     }
 }
 
@@ -137,7 +161,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
         let requests = args.requests(cx, from)?;
         return Ok(Report::done("add", repo.add_requests(&actor, requests, args.replace)?));
     }
-    let input = args.input.read(cx)?;
+    let input = args.input.intake(cx)?;
     let report = repo.add(&actor, input, role(args.neighbourhood), args.replace)?;
     Ok(Report::done("add", report))
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::Layout;
+use super::{Layout, RecordPlace};
 use crate::fact::read::Position;
 
 /// Why a dataset could not be read.
@@ -50,10 +50,10 @@ pub enum DatasetError {
         expected: Layout,
     },
     /// A field is missing or makes no sense.
-    #[error("{position}: record {}: {field}: {why}", position.before + 1)]
+    #[error("{place}: {field}: {why}")]
     Field {
-        /// Where the record begins.
-        position: Position,
+        /// The record.
+        place: RecordPlace,
         /// The field, such as `requested_rewrite.target_new.str`.
         field: String,
         /// What is wrong with it.

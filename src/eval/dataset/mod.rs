@@ -17,13 +17,13 @@ use std::{collections::BTreeSet, fmt, fs, path::Path};
 
 pub use error::DatasetError;
 pub use fever::Verbaliser;
+pub use record::RecordPlace;
 pub use references::References;
 pub use requests::{Requests, requests};
 pub use zsre::Answer;
 
 use self::record::Records;
 use super::{COUNTERFACT, Case, EASYEDIT, FEVER, Protocol, Source, ZSRE};
-use crate::fact::read::Position;
 
 /// How the records of a file are laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,8 +56,8 @@ pub struct Dataset {
     pub source: Source,
     /// How its records are laid out.
     pub layout: Layout,
-    /// Each case, and where its record begins.
-    pub cases: Vec<(Position, Case)>,
+    /// Each case, and where its record is.
+    pub cases: Vec<(RecordPlace, Case)>,
     /// Records that are no case: claims whose label is neither true nor false.
     pub passed_over: u64,
     /// Cases left out because an earlier one answers the same question.
@@ -136,7 +136,7 @@ impl Dataset {
                 Layout::Fever => fever::case(&record, &reading.verbaliser)?,
             };
             match case {
-                Some(case) => dataset.cases.push((record.position, case)),
+                Some(case) => dataset.cases.push((record.place, case)),
                 None => dataset.passed_over += 1,
             }
         }

@@ -1,12 +1,36 @@
 //! Records of a JSON file, each with the line it begins in.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Deserializer, Map, Value};
 
 use super::DatasetError;
 use crate::{eval::Case, fact::read::Position};
+
+/// Where a record is: many a dataset is one long line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordPlace {
+    /// Where it begins.
+    pub position: Position,
+    /// How many records of the file come before it.
+    pub before: u64,
+}
+
+impl fmt::Display for RecordPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: record {}", self.position, self.before + 1)
+    }
+}
+
+impl RecordPlace {
+    /// As the place of triples.
+    pub(super) fn in_words(&self) -> Position {
+        let Position { source, .. } = &self.position;
+        let source = Arc::from(format!("{source}, record {}", self.before + 1));
+        Position { source, ..self.position.clone() }
+    }
+}
 
 /// The records of a file, not yet looked into.
 pub(super) struct Records<'a> {
@@ -17,8 +41,7 @@ pub(super) struct Records<'a> {
 
 /// One of them.
 pub(super) struct Record<'a> {
-    /// Where it begins.
-    pub(super) position: Position,
+    pub(super) place: RecordPlace,
     raw: &'a str,
 }
 
@@ -30,7 +53,7 @@ impl<'a> Records<'a> {
             let line = text[..at].matches('\n').count() as u64 + 1;
             let start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
             let column = Some(text[start..at].chars().count() as u64 + 1);
-            let position = Position { source: Arc::clone(&name), line, column, before: 0 };
+            let position = Position { source: Arc::clone(&name), line, column };
             DatasetError::Syntax { position, why }
         })?;
         if raw.is_empty() {
@@ -54,8 +77,8 @@ impl<'a> Records<'a> {
             line += self.text[seen..start].matches('\n').count() as u64;
             seen = start;
             let source = Arc::clone(&self.name);
-            let position = Position { source, line, column: None, before: number as u64 };
-            Record { position, raw }
+            let position = Position { source, line, column: None };
+            Record { place: RecordPlace { position, before: number as u64 }, raw }
         })
     }
 }
@@ -74,7 +97,7 @@ impl Record<'_> {
     /// Says that a field makes no sense.
     pub(super) fn wrong(&self, field: &str, why: &str) -> DatasetError {
         let (field, why) = (field.to_owned(), why.to_owned());
-        DatasetError::Field { position: self.position.clone(), field, why }
+        DatasetError::Field { place: self.place.clone(), field, why }
     }
 
     /// A text that has to say something.
@@ -90,7 +113,7 @@ impl Record<'_> {
         match id {
             Some(Value::String(id)) => id,
             Some(Value::Number(id)) => id.to_string(),
-            _ => self.position.before.to_string(),
+            _ => self.place.before.to_string(),
         }
     }
 

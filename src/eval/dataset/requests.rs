@@ -1,7 +1,5 @@
 //! A dataset's edits as triples: facts, labels, and each record's own words.
 
-use std::sync::Arc;
-
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{Dataset, DatasetError};
@@ -41,16 +39,16 @@ impl Requests {
 /// When the prompt of a case does not name its subject.
 pub fn requests(dataset: &Dataset) -> Result<Requests, DatasetError> {
     let mut requests = Requests { skipped: dataset.skipped, ..Requests::default() };
-    for (position, case) in &dataset.cases {
+    for (place, case) in &dataset.cases {
         let Some(prompt) = template(&case.prompt, &case.subject) else {
             return Err(DatasetError::Field {
-                position: position.clone(),
+                place: place.clone(),
                 field: "prompt".to_owned(),
                 why: format!("{:?} does not name its subject, {:?}", case.prompt, case.subject),
             });
         };
         let fact = fact(case, &prompt);
-        let place = place(position);
+        let place = place.in_words();
         let mut words = Words::none(fact.question());
         words.prompts.push(prompt);
         for text in &case.paraphrases {
@@ -68,13 +66,6 @@ pub fn requests(dataset: &Dataset) -> Result<Requests, DatasetError> {
         requests.triples.extend(triples.map(|triple| (triple, place.clone())));
     }
     Ok(requests)
-}
-
-/// Where a record is: many a dataset is one long line.
-fn place(position: &Position) -> Position {
-    let number = position.before + 1;
-    let source = Arc::from(format!("{}, record {number}", position.source));
-    Position { source, ..position.clone() }
 }
 
 /// What a case says, with Wikidata's IRIs where it has ids.

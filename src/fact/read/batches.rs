@@ -2,29 +2,26 @@
 
 use std::{
     io::{self, BufRead, Read as _},
+    iter,
     sync::Arc,
 };
 
 use rayon::prelude::*;
 
-use super::{Format, Position, Problem, ReadError, Streamed};
-use crate::fact::triple::Fact;
+use super::{Format, Item, Position, Problem, ReadError, Streamed};
 
 /// Bytes that are read before they are parsed.
 const BATCH: u64 = 4 << 20;
 /// Bytes of a batch that one thread parses at a time.
 const PART: usize = 256 << 10;
 
-type Item = Result<(Fact, Position), ReadError>;
-
 /// The triples of a reader, a batch of lines at a time.
 pub(super) struct Batches<R> {
     reader: R,
     format: Format,
     source: Arc<str>,
-    /// Lines and triples of the batches before.
+    /// Lines of the batches before.
     lines: u64,
-    triples: u64,
     ready: std::vec::IntoIter<Item>,
     at_end: bool,
 }
@@ -32,7 +29,7 @@ pub(super) struct Batches<R> {
 impl<R: BufRead> Batches<R> {
     pub(super) fn new(reader: R, format: Format, source: Arc<str>) -> Self {
         let ready = Vec::new().into_iter();
-        Self { reader, format, source, lines: 0, triples: 0, ready, at_end: false }
+        Self { reader, format, source, lines: 0, ready, at_end: false }
     }
 
     /// Whole lines, as many as a batch has; what came before an error is read all the same.
@@ -42,38 +39,29 @@ impl<R: BufRead> Batches<R> {
         Ok(())
     }
 
-    fn parse(&mut self) -> Vec<Item> {
+    /// What `gather` makes of the parts of the next batch, in their order, each by one of many threads.
+    pub(super) fn gather<T: Send>(
+        &mut self,
+        gather: &(impl Fn(&mut dyn Iterator<Item = Item>) -> T + Sync),
+    ) -> Option<Vec<T>> {
+        if self.at_end {
+            return None;
+        }
         let mut text = Vec::new();
         let read = self.read(&mut text);
         self.at_end = read.is_err() || text.is_empty();
-        let parts = parts(&text, self.lines);
-        let parsed: Vec<Vec<Item>> = parts
-            .into_par_iter()
-            .map(|(part, lines)| {
-                Streamed::new(part, self.format, Arc::clone(&self.source), lines).collect()
-            })
-            .collect();
+        let streamed = |(part, lines)| {
+            gather(&mut Streamed::new(part, self.format, Arc::clone(&self.source), lines))
+        };
+        let mut gathered: Vec<T> = parts(&text, self.lines).into_par_iter().map(streamed).collect();
         self.lines += lines(&text);
-        let mut items = Vec::new();
-        for mut item in parsed.into_iter().flatten() {
-            match &mut item {
-                Ok((_, position)) => position.before = self.triples,
-                Err(error) => {
-                    error.position.before = self.triples;
-                    self.at_end = true;
-                    items.push(item);
-                    return items;
-                }
-            }
-            self.triples += 1;
-            items.push(item);
-        }
         if let Err(error) = read {
-            let (source, before) = (Arc::clone(&self.source), self.triples);
-            let position = Position { source, line: self.lines.max(1), column: None, before };
-            items.push(Err(ReadError { position, problem: Problem::Read(error) }));
+            let source = Arc::clone(&self.source);
+            let position = Position { source, line: self.lines.max(1), column: None };
+            let error = ReadError { position, problem: Problem::Read(error) };
+            gathered.push(gather(&mut iter::once(Err(error))));
         }
-        items
+        Some(gathered)
     }
 }
 
@@ -83,12 +71,13 @@ impl<R: BufRead> Iterator for Batches<R> {
     fn next(&mut self) -> Option<Item> {
         loop {
             if let Some(item) = self.ready.next() {
+                if item.is_err() {
+                    (self.ready, self.at_end) = (Vec::new().into_iter(), true);
+                }
                 return Some(item);
             }
-            if self.at_end {
-                return None;
-            }
-            self.ready = self.parse().into_iter();
+            let batch = self.gather(&|items| items.collect::<Vec<Item>>())?;
+            self.ready = batch.into_iter().flatten().collect::<Vec<Item>>().into_iter();
         }
     }
 }

@@ -12,6 +12,7 @@ use std::{
     cell::Cell,
     fmt,
     io::{self, BufRead, Read},
+    iter,
     path::Path,
     rc::Rc,
     str::FromStr,
@@ -107,8 +108,6 @@ pub struct Position {
     pub line: u64,
     /// Column in characters, from 1, where the parser knows it.
     pub column: Option<u64>,
-    /// How many triples of the source came before.
-    pub before: u64,
 }
 
 impl fmt::Display for Position {
@@ -179,6 +178,9 @@ impl ReadError {
     }
 }
 
+/// A triple and where it stands.
+pub(super) type Item = Result<(Fact, Position), ReadError>;
+
 /// The triples of `reader`, which is `format`, in order; `source` names it in positions. The first
 /// error is the last item.
 pub fn read_triples<R: BufRead>(reader: R, format: Format, source: &str) -> Triples<R> {
@@ -187,6 +189,26 @@ pub fn read_triples<R: BufRead>(reader: R, format: Format, source: &str) -> Trip
         Format::NTriples | Format::NQuads => Way::Batches(Batches::new(reader, format, source)),
         _ => Way::Streamed(Box::new(Streamed::new(reader, format, source, 0))),
     })
+}
+
+/// What `gather` makes of the triples of `reader`, as [`read_triples`] gives them, part by part. Several
+/// threads gather parts of formats of a triple a line; another format is one part.
+pub(super) fn read_parts<R: BufRead, T: Send>(
+    reader: R,
+    format: Format,
+    source: &str,
+    gather: impl Fn(&mut dyn Iterator<Item = Item>) -> T + Sync,
+) -> impl Iterator<Item = T> {
+    let mut whole = Some(read_triples(reader, format, source));
+    iter::from_fn(move || match whole.as_mut()? {
+        Triples(Way::Batches(batches)) => batches.gather(&gather),
+        Triples(Way::Streamed(triples)) => {
+            let gathered = gather(triples);
+            whole = None;
+            Some(vec![gathered])
+        }
+    })
+    .flatten()
 }
 
 /// See [`read_triples`].
@@ -198,7 +220,7 @@ enum Way<R: BufRead> {
 }
 
 impl<R: BufRead> Iterator for Triples<R> {
-    type Item = Result<(Fact, Position), ReadError>;
+    type Item = Item;
 
     fn next(&mut self) -> Option<Self::Item> {
         match &mut self.0 {
@@ -215,7 +237,6 @@ struct Streamed<R: BufRead> {
     /// Lines of the source before those of the reader.
     lines_before: u64,
     source: Arc<str>,
-    before: u64,
 }
 
 impl<R: BufRead> Streamed<R> {
@@ -226,12 +247,12 @@ impl<R: BufRead> Streamed<R> {
         if format == Format::JsonLd {
             parser = parser.with_base_iri(NO_BASE).expect("because it is an absolute IRI");
         }
-        Self { parser: Some(parser.for_reader(lines)), line, lines_before, source, before: 0 }
+        Self { parser: Some(parser.for_reader(lines)), line, lines_before, source }
     }
 }
 
 impl<R: BufRead> Iterator for Streamed<R> {
-    type Item = Result<(Fact, Position), ReadError>;
+    type Item = Item;
 
     fn next(&mut self) -> Option<Self::Item> {
         let quad = self.parser.as_mut()?.next();
@@ -239,7 +260,6 @@ impl<R: BufRead> Iterator for Streamed<R> {
             source: Arc::clone(&self.source),
             line: self.line.get().max(1),
             column: None,
-            before: self.before,
         };
         let read = match quad {
             None => {
@@ -257,7 +277,6 @@ impl<R: BufRead> Iterator for Streamed<R> {
                 Err(problem(error))
             }
         };
-        self.before += 1;
         Some(match read {
             Ok(fact) => Ok((fact, position)),
             Err(problem) => {

@@ -1,29 +1,34 @@
 //! What the next commit is to change.
 //!
-//! [`Stage::add`] and [`Stage::remove`] take a stage and triples and give a new stage: all of a call
+//! [`StoredStage::add`] and [`Stage::remove`] take a stage and triples and give a new stage: all of a call
 //! or nothing. A key can hold one fact at a time, so a call with two objects for one key is refused,
 //! and so is one that contradicts what was staged before, unless it is told to replace. Against what
 //! is committed there is no conflict: changing that is what an edit is for.
 //!
 //! This module knows nothing of where a stage is kept.
 
+mod add;
 mod call;
 mod error;
+mod intake;
 
 use std::collections::BTreeMap;
 
 use bincode::{Decode, Encode};
-use rayon::prelude::*;
 
-use self::call::{Call, Held, Many};
-pub use self::error::{Conflict, StageError};
+use self::call::{Held, Many};
+pub use self::{
+    error::{Conflict, StageError},
+    intake::Intake,
+};
 use super::{
     lexicon::Lexicon,
     read::{Position, ReadError},
+    stored::StoredStage,
     term::Iri,
     tree::{self, FactTree, LexiconTree},
     triple::{Fact, FactKey},
-    words::{self, Addition, Words},
+    words::{self, Words},
 };
 use crate::{
     codec::{Draft, ObjectError, Objects},
@@ -91,7 +96,7 @@ pub enum Role {
     Neighbourhood,
 }
 
-/// What [`Stage::add`] did, in triples.
+/// What [`StoredStage::add`] did, in triples.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct AddOutcome {
     /// Staged under keys that held nothing.
@@ -137,12 +142,10 @@ impl Stage {
         Lexicon::new(objects, committed.lexicon).with(&self.words)
     }
 
-    /// This stage with `input` on top. Words go to the lexicon whatever the `role`; a fact that is
-    /// already committed is dropped, and takes a staged change of it back where `replace` is set.
+    /// This stage with `input` on top, as [`StoredStage::add`] makes it.
     ///
     /// # Errors
-    /// When the input cannot be read, words make no sense, or facts exclude one another; every
-    /// conflict of the call is counted. The stage itself is not changed.
+    /// As there, and when the input cannot be read. The stage itself is not changed.
     pub fn add(
         &self,
         objects: &dyn Objects,
@@ -151,48 +154,12 @@ impl Stage {
         role: Role,
         replace: bool,
     ) -> Result<(Self, AddOutcome), StageError> {
-        let mut next = self.clone();
-        let mut outcome = AddOutcome::default();
-        let mut facts = Vec::new();
-        for triple in input {
-            let (triple, position) = triple?;
-            match words::take(&mut next.words, &triple) {
-                Ok(None) => facts.push((triple, position)),
-                Ok(Some(None)) => {}
-                Ok(Some(Some(Addition::Label))) => outcome.labels += 1,
-                Ok(Some(Some(Addition::Template))) => outcome.templates += 1,
-                Ok(Some(Some(Addition::Setting))) => outcome.settings += 1,
-                Err(problem) => {
-                    return Err(StageError::Words { position, problem: Box::new(problem) });
-                }
-            }
-        }
-        // Only now: whether a predicate has many values may be said after its facts.
-        let (held, staged) = match role {
-            Role::Edit => (committed.facts, std::mem::take(&mut next.changes)),
-            Role::Neighbourhood => {
-                (committed.neighbourhood, std::mem::take(&mut next.neighbourhood))
-            }
-        };
-        let mut many = Many::new(next.lexicon(objects, committed));
-        let held = Held::read(objects, held, &mut many, facts.iter().map(|(fact, _)| fact))?;
-        let mut call = Call::new(held, staged, replace, outcome);
-        // By question, and as read for each: a map takes what ascends much faster.
-        let keys = facts.par_iter().enumerate().map(|(at, (fact, _))| (fact.key(false), at));
-        let mut order: Vec<(FactKey, usize)> = keys.collect();
-        order.par_sort_unstable();
-        let mut facts: Vec<Option<(Fact, Position)>> = facts.into_iter().map(Some).collect();
-        for (key, at) in order {
-            let (fact, position) = facts[at].take().expect("because each is taken once");
-            let many = many.valued(&fact.predicate)?;
-            call.set(key, at, (fact, &position), many);
-        }
-        let (staged, outcome) = call.finish()?;
-        match role {
-            Role::Edit => next.changes = staged,
-            Role::Neighbourhood => next.neighbourhood = staged,
-        }
-        Ok((next, outcome))
+        let intake = Intake::of(input)?;
+        let mut draft = Draft::new(objects);
+        let before = (!self.is_empty()).then(|| self.store(&mut draft));
+        let (after, outcome) =
+            StoredStage::add(&mut draft, before, committed, intake, role, replace)?;
+        Ok((Self::load(&draft, after)?, outcome))
     }
 
     /// This stage with the facts of `input` taken back: a staged one is unstaged, a committed one is
@@ -227,7 +194,7 @@ impl Stage {
         let mut many = Many::new(lexicon);
         let held = Held::read(objects, held, &mut many, facts.iter().map(|(fact, _)| fact))?;
         for (fact, position) in facts {
-            let many = many.valued(&fact.predicate)?;
+            let many = many.valued(fact.predicate.as_str())?;
             let (key, held) = held.locate(staged, fact.key(false), &fact, many);
             match staged.get(&key).map(|staged| &staged.change) {
                 Some(Change::Set(set)) if *set == fact => {

@@ -17,8 +17,9 @@ mod compare;
 mod node;
 mod update;
 mod walk;
+mod written;
 
 pub use compare::{Clash, Difference, Differences, Merge, Seen, diff, diff_at, diff_seen, merge3};
 pub use node::{Child, Entry, FactTree, LEAF, LexiconTree, Long, Node, Slot};
-pub use update::{build, empty, update};
+pub use update::{Change, build, build_sorted, empty, update, update_sorted};
 pub use walk::{Iter, get, get_many, iter, len, select, starting_with};

@@ -2,16 +2,25 @@
 
 use std::collections::BTreeMap;
 
+use bincode::Encode;
 use rayon::prelude::*;
 
-use super::node::{Child, Entry, LEAF, Long, Node, Place, Slot, digit, stored_length};
+use super::{
+    node::{Child, Entry, LEAF, Node, Place, digit},
+    written::{Entries, put_leaf, slot, written},
+};
 use crate::{
-    codec::{Draft, Nothing, ObjectError},
+    codec::{Draft, NewObjects, ObjectError},
     id::Id,
 };
 
-/// A subtree of so many entries is built by several threads.
+/// A subtree of so many new entries is built by several threads.
 const MANY: usize = 4096;
+/// One of more is built part by part, so that what is done need not stay in memory.
+const TOO_MANY: usize = 16 * MANY;
+
+/// What is to be under a key: a value, or something that is encoded as it is; `None` removes.
+pub type Change<V, T> = (Id<V>, Option<T>);
 
 /// The empty tree.
 pub fn empty<V: Entry>(draft: &mut Draft<'_>) -> Id<Node<V>> {
@@ -30,13 +39,23 @@ pub fn update<V: Entry>(
     changes: &BTreeMap<Id<V>, Option<V>>,
 ) -> Result<Id<Node<V>>, ObjectError> {
     let changes: Vec<_> = changes.iter().map(|(key, value)| (*key, value.as_ref())).collect();
+    update_sorted(draft, root, &changes)
+}
+
+/// As [`update`], for `changes` that ascend by key and each of which is encoded as its value is.
+///
+/// # Errors
+/// When a node on the way is missing or damaged.
+pub fn update_sorted<V: Entry, T: Encode + Sync>(
+    draft: &mut Draft<'_>,
+    root: Id<Node<V>>,
+    changes: &[Change<V, T>],
+) -> Result<Id<Node<V>>, ObjectError> {
     if changes.is_empty() {
         return Ok(root);
     }
-    match change(draft, Place::ROOT, Some((root, None)), &changes)? {
-        Subtree::Stored(child) => Ok(child.id),
-        Subtree::Small(entries) => Ok(draft.put(&Node::Leaf(entries))),
-    }
+    let whole = change(draft, Place::ROOT, Some((root, None)), changes)?;
+    Ok(whole.root(draft.new_objects()))
 }
 
 /// The tree of `entries`, which ascend by key.
@@ -45,13 +64,18 @@ pub fn build<'v, V: Entry>(
     entries: impl IntoIterator<Item = (Id<V>, &'v V)>,
 ) -> Id<Node<V>> {
     let entries: Vec<_> = entries.into_iter().map(|(key, value)| (key, Some(value))).collect();
-    match grown(draft, 0, &entries) {
-        Subtree::Stored(child) => child.id,
-        Subtree::Small(entries) => draft.put(&Node::Leaf(entries)),
-    }
+    build_sorted(draft, &entries)
 }
 
-type Entries<V> = Vec<(Id<V>, Slot<V>)>;
+/// The tree of what is set in `changes`, as [`update_sorted`] takes them.
+pub fn build_sorted<V: Entry, T: Encode + Sync>(
+    draft: &mut Draft<'_>,
+    changes: &[Change<V, T>],
+) -> Id<Node<V>> {
+    let new = draft.new_objects();
+    let whole = grown(new, 0, changes);
+    whole.root(new)
+}
 
 /// A subtree after a change.
 enum Subtree<V: Entry> {
@@ -62,23 +86,54 @@ enum Subtree<V: Entry> {
     Small(Entries<V>),
 }
 
-fn change<V: Entry>(
+impl<V: Entry> Subtree<V> {
+    fn count(&self) -> u64 {
+        match self {
+            Self::Stored(child) => child.count,
+            Self::Small(entries) => entries.len() as u64,
+        }
+    }
+
+    /// Its topmost node, where it is a whole tree.
+    fn root(self, new: &mut NewObjects) -> Id<Node<V>> {
+        match self {
+            Self::Stored(child) => child.id,
+            Self::Small(entries) => put_leaf(new, &entries),
+        }
+    }
+
+    /// What its branch says of it.
+    fn stored(self, new: &mut NewObjects) -> Option<Child<V>> {
+        match self {
+            Self::Stored(child) => Some(child),
+            Self::Small(entries) if entries.is_empty() => None,
+            Self::Small(entries) => {
+                let count = entries.len() as u64;
+                Some(Child { id: put_leaf(new, &entries), count })
+            }
+        }
+    }
+}
+
+fn change<V: Entry, T: Encode + Sync>(
     draft: &mut Draft<'_>,
     place: Place<V>,
     old: Option<(Id<Node<V>>, Option<u64>)>,
-    changes: &[(Id<V>, Option<&V>)],
+    changes: &[Change<V, T>],
 ) -> Result<Subtree<V>, ObjectError> {
     let Some((id, count)) = old else {
-        return Ok(grown(draft, place.depth, changes));
+        return Ok(grown(draft.new_objects(), place.depth, changes));
     };
     match place.read(draft, id, count)? {
         Node::Leaf(old) => {
             let count = old.len() as u64;
-            let entries = merged(draft, old.clone(), changes);
+            let old = written(old);
+            let new = draft.new_objects();
+            let entries = merged(new, old.clone(), changes);
             if entries == old {
                 return Ok(Subtree::Stored(Child { id, count }));
             }
-            Ok(grow(draft, place.depth, entries))
+            Ok(grow(new, place.depth, entries))
         }
         Node::Branch(old) => {
             let mut rest = changes;
@@ -117,7 +172,7 @@ fn join<V: Entry>(
                 Subtree::Small(small) => entries.extend(small),
                 Subtree::Stored(child) => {
                     match place.below(next).read(draft, child.id, Some(child.count))? {
-                        Node::Leaf(leaf) => entries.extend(leaf),
+                        Node::Leaf(leaf) => entries.extend(written(leaf)),
                         // Reading refuses a branch of so few entries.
                         Node::Branch(_) => unreachable!("a branch has more than {LEAF} entries"),
                     }
@@ -126,45 +181,34 @@ fn join<V: Entry>(
         }
         return Ok(Subtree::Small(entries));
     }
+    let new = draft.new_objects();
     let mut children = Box::new([const { None }; 16]);
     for (child, subtree) in children.iter_mut().zip(subtrees) {
-        *child = stored(draft, subtree);
+        *child = subtree.stored(new);
     }
     if *children == *old {
         return Ok(Subtree::Stored(Child { id, count }));
     }
-    Ok(Subtree::Stored(Child { id: draft.put(&Node::Branch(children)), count }))
+    Ok(branch(new, children, count))
 }
 
-impl<V: Entry> Subtree<V> {
-    fn count(&self) -> u64 {
-        match self {
-            Self::Stored(child) => child.count,
-            Self::Small(entries) => entries.len() as u64,
-        }
-    }
-}
-
-fn stored<V: Entry>(draft: &mut Draft<'_>, subtree: Subtree<V>) -> Option<Child<V>> {
-    match subtree {
-        Subtree::Stored(child) => Some(child),
-        Subtree::Small(entries) if entries.is_empty() => None,
-        Subtree::Small(entries) => {
-            let count = entries.len() as u64;
-            Some(Child { id: draft.put(&Node::Leaf(entries)), count })
-        }
-    }
+fn branch<V: Entry>(
+    new: &mut NewObjects,
+    children: Box<[Option<Child<V>>; 16]>,
+    count: u64,
+) -> Subtree<V> {
+    Subtree::Stored(Child { id: new.put_as(&Node::Branch(children)), count })
 }
 
 /// The subtree of what is set in `changes`, which share their first `depth` digits.
-fn grown<V: Entry>(
-    draft: &mut Draft<'_>,
+fn grown<V: Entry, T: Encode + Sync>(
+    new: &mut NewObjects,
     depth: usize,
-    mut changes: &[(Id<V>, Option<&V>)],
+    mut changes: &[Change<V, T>],
 ) -> Subtree<V> {
     let count = changes.iter().filter(|(_, value)| value.is_some()).count();
     if count <= LEAF {
-        return Subtree::Small(merged(draft, Vec::new(), changes));
+        return Subtree::Small(merged(new, Vec::new(), changes));
     }
     let parts: [_; 16] = std::array::from_fn(|next| {
         let end = changes.partition_point(|(key, _)| digit(*key, depth) <= next);
@@ -172,31 +216,26 @@ fn grown<V: Entry>(
         changes = after;
         here
     });
-    let grow = |draft: &mut Draft<'_>, part| {
-        let subtree = grown(draft, depth + 1, part);
-        stored(draft, subtree)
-    };
-    let children = if count < MANY {
-        parts.map(|part| grow(draft, part))
-    } else {
+    let grow = |new: &mut NewObjects, part| grown(new, depth + 1, part).stored(new);
+    let children = if (MANY..TOO_MANY).contains(&count) {
         let grown = parts.par_iter().map(|part| {
-            let mut draft = Draft::new(&Nothing);
-            let child = grow(&mut draft, part);
-            (child, draft.into_new())
+            let mut new = NewObjects::default();
+            (grow(&mut new, part), new)
         });
         let mut grown = grown.collect::<Vec<_>>().into_iter();
         std::array::from_fn(|_| {
-            let (child, new) = grown.next().expect("because there is one for each part");
-            draft.extend(new);
+            let (child, more) = grown.next().expect("because there is one for each part");
+            new.extend(more);
             child
         })
+    } else {
+        parts.map(|part| grow(new, part))
     };
-    let id = draft.put(&Node::Branch(Box::new(children)));
-    Subtree::Stored(Child { id, count: count as u64 })
+    branch(new, Box::new(children), count as u64)
 }
 
 /// The subtree of `entries`, which share their first `depth` digits.
-fn grow<V: Entry>(draft: &mut Draft<'_>, depth: usize, entries: Entries<V>) -> Subtree<V> {
+fn grow<V: Entry>(new: &mut NewObjects, depth: usize, entries: Entries<V>) -> Subtree<V> {
     if entries.len() <= LEAF {
         return Subtree::Small(entries);
     }
@@ -205,18 +244,15 @@ fn grow<V: Entry>(draft: &mut Draft<'_>, depth: usize, entries: Entries<V>) -> S
     for entry in entries {
         parts[digit(entry.0, depth)].push(entry);
     }
-    let children = parts.map(|part| {
-        let subtree = grow(draft, depth + 1, part);
-        stored(draft, subtree)
-    });
-    Subtree::Stored(Child { id: draft.put(&Node::Branch(Box::new(children))), count })
+    let children = parts.map(|part| grow(new, depth + 1, part).stored(new));
+    branch(new, Box::new(children), count)
 }
 
 /// `old` with `changes` made, both ascending.
-fn merged<V: Entry>(
-    draft: &mut Draft<'_>,
+fn merged<V: Entry, T: Encode>(
+    new: &mut NewObjects,
     old: Entries<V>,
-    changes: &[(Id<V>, Option<&V>)],
+    changes: &[Change<V, T>],
 ) -> Entries<V> {
     let mut entries = Vec::with_capacity(old.len() + changes.len());
     let mut old = old.into_iter().peekable();
@@ -226,17 +262,9 @@ fn merged<V: Entry>(
         }
         old.next_if(|(other, _)| other == key);
         if let Some(value) = value {
-            entries.push((*key, slot(draft, value)));
+            entries.push((*key, slot(new, value)));
         }
     }
     entries.extend(old);
     entries
-}
-
-fn slot<V: Entry>(draft: &mut Draft<'_>, value: &V) -> Slot<V> {
-    if stored_length(value) <= V::INLINE {
-        Slot::Inline(value.clone())
-    } else {
-        Slot::Long(draft.put(&Long(value.clone())))
-    }
 }

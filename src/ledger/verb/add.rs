@@ -3,12 +3,11 @@
 use serde::Serialize;
 
 use crate::{
+    codec::{self, Draft, NewObjects},
     eval::dataset::Requests,
-    fact::{
-        AddOutcome, Fact, Role,
-        read::{Position, ReadError},
-    },
-    ledger::{Actor, LedgerError, Repo, write::Change},
+    fact::{AddOutcome, Intake, Role, StageError, StoredStage},
+    id::Id,
+    ledger::{Actor, LedgerError, Repo, read::STAGE, write::Change},
 };
 
 /// What `add` staged.
@@ -30,23 +29,28 @@ impl Repo {
     /// earlier give way.
     ///
     /// # Errors
-    /// When the input cannot be read, makes no sense, or contradicts itself or the stage.
+    /// When the input makes no sense, or contradicts itself or the stage.
     pub fn add(
         &self,
         actor: &Actor,
-        input: impl IntoIterator<Item = Result<(Fact, Position), ReadError>>,
+        input: Intake,
         role: Role,
         replace: bool,
     ) -> Result<AddReport, LedgerError> {
-        // Read first: input may be slow, and the store is not to be held that long.
-        let input: Vec<_> = input.into_iter().collect();
         let ledger = self.read()?;
         let (_, commit) = ledger.head_commit()?;
-        let before = ledger.stage()?;
-        let (after, outcome) = before.add(&ledger, commit.roots(), input, role, replace)?;
-        let staged = after.changes.len() as u64;
-        if after != before {
-            Change::default().staging(&before, &after).apply(&ledger, actor)?;
+        let old = ledger.session.root(STAGE)?;
+        let before = old.map(Id::from_bytes);
+        let mut draft = Draft::new(&ledger);
+        let (after, outcome) =
+            StoredStage::add(&mut draft, before, commit.roots(), input, role, replace)?;
+        let stage = codec::get(&draft, after)?;
+        let staged = stage.changes(&draft)?;
+        // An empty stage is not stored.
+        let new = (!stage.is_empty(&draft)?).then(|| *after.as_bytes());
+        if new != old {
+            let objects = if new.is_some() { draft.into_new() } else { NewObjects::default() };
+            Change::new(objects).restaging(old, new).apply(&ledger, actor)?;
         }
         Ok(AddReport { role, outcome, staged, notes: Vec::new() })
     }
@@ -63,7 +67,8 @@ impl Repo {
         replace: bool,
     ) -> Result<AddReport, LedgerError> {
         let Requests { triples, skipped, unusable } = requests;
-        let report = self.add(actor, triples.into_iter().map(Ok), Role::Edit, replace)?;
+        let input = Intake::of(triples.into_iter().map(Ok)).map_err(StageError::Read)?;
+        let report = self.add(actor, input, Role::Edit, replace)?;
         let left_out = [
             (skipped, "record", "an earlier one answers the same question"),
             (unusable, "paraphrase", "without its subject, or with braces"),

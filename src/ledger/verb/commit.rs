@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::{
-    codec::Draft,
+    codec::{Draft, NewObjects},
     fact::{Fact, FactKey, Roots, Stage, tree},
     id::Id,
     ledger::{
@@ -85,7 +85,7 @@ struct Plan {
     stage: Stage,
     roots: Roots,
     /// New nodes of the trees.
-    objects: BTreeMap<[u8; 32], Vec<u8>>,
+    objects: NewObjects,
     counts: FactCounts,
     words: u64,
     neighbourhood: u64,

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::{
     checkpoint::{self, Checkpoint},
-    codec::Draft,
+    codec::{Draft, NewObjects},
     delta::{Change as WeightChange, ChangeForm, Orientation},
     fact::{Fact, FactKey, Role, Roots, Stage, read::Position, tree},
     id::Id,
@@ -84,7 +84,7 @@ struct Plan {
     head_line: Line,
     line: Line,
     roots: Roots,
-    objects: BTreeMap<[u8; 32], Vec<u8>>,
+    objects: NewObjects,
     counts: FactCounts,
     examination: Examination,
 }
@@ -276,8 +276,7 @@ impl Repo {
         let head_line = ledger.line(&current)?;
         let mut draft = Draft::new(&ledger);
 
-        let position =
-            |line| Position { source: bundle::FACTS.into(), line, column: None, before: line - 1 };
+        let position = |line| Position { source: bundle::FACTS.into(), line, column: None };
         let triples = (1..).zip(&incoming.facts).map(|(at, fact)| Ok((fact.clone(), position(at))));
         let (stage, _) =
             Stage::default().add(&ledger, current.roots(), triples, Role::Edit, false)?;

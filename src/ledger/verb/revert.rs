@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::{
-    codec::Draft,
+    codec::{Draft, NewObjects},
     fact::tree,
     id::Id,
     ledger::{
@@ -55,7 +55,7 @@ struct Plan {
     /// Weights, where they are known without building them: those of the reverted commit's parent.
     as_before: bool,
     commit: Commit,
-    objects: BTreeMap<[u8; 32], Vec<u8>>,
+    objects: NewObjects,
     changes: Vec<FactChange>,
     stayed: Vec<FactView>,
     examination: Examination,

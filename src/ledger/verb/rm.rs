@@ -72,7 +72,7 @@ impl Repo {
             return Err(LedgerError::NoFact { what: about.to_string() });
         }
         let source: Arc<str> = about.to_string().into();
-        let position = Position { source, line: 1, column: None, before: 0 };
+        let position = Position { source, line: 1, column: None };
         let input = found.into_values().map(|fact| Ok((fact, position.clone()))).collect();
         remove(&ledger, actor, input, role)
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use clap::CommandFactory;
+use insta::assert_snapshot;
 use kledger::{
     cli::Cli,
     eval::{EASYEDIT, Source, Weights},
@@ -175,6 +176,90 @@ fn reports_follow_the_schema() {
         command.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
     let missing: Vec<&String> = verbs.difference(&seen).collect();
     assert_eq!(missing, Vec::<&String>::new(), "these verbs are not looked at");
+}
+
+/// What a report says, without what depends on the bytes of packs and ids.
+fn settled(mut value: Value) -> String {
+    let data = value["data"].as_object_mut().unwrap();
+    assert!(data.insert("freed".to_owned(), "<bytes>".into()).unwrap().as_u64().unwrap() > 0);
+    let text = serde_json::to_string_pretty(&value["data"]).unwrap();
+    let id = regex::Regex::new("[0-9a-f]{64}").unwrap();
+    id.replace_all(&text, "<id>").into_owned()
+}
+
+#[test]
+fn what_is_removed_is_said() {
+    let sandbox = Sandbox::with_history();
+    sandbox.run(&["reset"]).done();
+    assert_snapshot!(settled(line(&sandbox, &["gc", "--prune", "now"])), @r#"
+    {
+      "dry_run": false,
+      "kept": [
+        {
+          "by": "refs",
+          "objects": 174
+        },
+        {
+          "by": "z vectors",
+          "objects": 4
+        }
+      ],
+      "since": null,
+      "first_operation": 15,
+      "objects": 12,
+      "tensor_files": 0,
+      "snapshots": 0,
+      "leftovers": 0,
+      "freed": "<bytes>"
+    }
+    "#);
+    let forget = ["forget", "https://example.org/Carl", "--yes"];
+    assert_snapshot!(settled(line(&sandbox, &forget)), @r#"
+    {
+      "dry_run": false,
+      "subjects": [
+        "https://example.org/Carl"
+      ],
+      "facts": [
+        {
+          "subject": "Carl",
+          "predicate": "works",
+          "object": "Siemens",
+          "triple": "<https://example.org/Carl> <https://example.org/works> <https://example.org/Siemens> ."
+        }
+      ],
+      "rewritten": 1,
+      "dropped": 0,
+      "refs": [
+        {
+          "name": "heads/main",
+          "from": "<id>",
+          "to": "<id>"
+        },
+        {
+          "name": "tags/v1",
+          "from": "<id>",
+          "to": "<id>"
+        }
+      ],
+      "staged": 0,
+      "deltas": 1,
+      "whole": 0,
+      "objects": 10,
+      "tensor_files": 3,
+      "freed": "<bytes>",
+      "head": {
+        "branch": "main",
+        "commit": "<id>"
+      },
+      "remains": [
+        "what other facts' columns learned beside it, and what the base itself says",
+        "messages of commits, and command lines in the operation log",
+        "clones, exports, checkouts and backups made before",
+        "the model in <dir>/repo/model, until kledger checkout HEAD writes it again"
+      ]
+    }
+    "#);
 }
 
 #[test]

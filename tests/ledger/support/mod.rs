@@ -6,7 +6,7 @@ use std::path::Path;
 
 use kledger::{
     fact::{
-        Fact, Role,
+        Fact, Intake, Role, StageError,
         read::{Format, Position, ReadError, read_triples},
     },
     ledger::{
@@ -64,11 +64,11 @@ impl Place {
     }
 
     pub(crate) fn add(&self, turtle: &str) -> Result<AddReport, LedgerError> {
-        self.repo.add(&self.actor("add"), turtle_triples(turtle), Role::Edit, true)
+        self.repo.add(&self.actor("add"), intake(turtle)?, Role::Edit, true)
     }
 
     pub(crate) fn add_neighbours(&self, turtle: &str) -> Result<AddReport, LedgerError> {
-        self.repo.add(&self.actor("add"), turtle_triples(turtle), Role::Neighbourhood, true)
+        self.repo.add(&self.actor("add"), intake(turtle)?, Role::Neighbourhood, true)
     }
 
     pub(crate) fn rm(&self, turtle: &str) -> Result<(), LedgerError> {
@@ -137,6 +137,10 @@ pub(crate) fn open(base: &Path) -> Result<Box<dyn Engine>, EngineError> {
 pub(crate) fn turtle_triples(turtle: &str) -> Vec<Result<(Fact, Position), ReadError>> {
     let text = format!("@prefix : <https://example.org/> .\n{turtle}");
     read_triples(text.as_bytes(), Format::Turtle, "test.ttl").collect()
+}
+
+pub(crate) fn intake(turtle: &str) -> Result<Intake, StageError> {
+    Ok(Intake::of(turtle_triples(turtle))?)
 }
 
 /// The files below `dir` that have `text` in them.

@@ -8,8 +8,18 @@
 //!
 //! This module knows nothing of where objects are kept.
 
-use bincode::{Decode, Encode, config, enc::write::SizeWriter};
+mod draft;
 
+use bincode::{
+    BorrowDecode, Decode, Encode, config,
+    enc::{
+        Encoder,
+        write::{SizeWriter, Writer as _},
+    },
+    error::EncodeError,
+};
+
+pub use self::draft::{Draft, NewObjects};
 use crate::id::{Id, Kind};
 
 /// The longest object that is read back, in bytes: a guard against hostile lengths.
@@ -67,16 +77,49 @@ pub enum DecodeError {
 }
 
 fn layout() -> impl config::Config {
-    config::standard().with_little_endian().with_fixed_int_encoding().with_limit::<OBJECT_LIMIT>()
+    any_length().with_limit::<OBJECT_LIMIT>()
+}
+
+const fn any_length() -> config::Configuration<config::LittleEndian, config::Fixint> {
+    config::standard().with_fixed_int_encoding()
 }
 
 /// The canonical bytes of `object`.
 #[must_use]
 pub fn encode<T: Object>(object: &T) -> Vec<u8> {
+    encode_as::<T>(object)
+}
+
+/// The canonical bytes of the `T` whose fields `fields` is encoded as.
+fn encode_as<T: Object>(fields: &impl Encode) -> Vec<u8> {
     let mut bytes = vec![T::TAG, T::VERSION];
-    bincode::encode_into_std_write(object, &mut bytes, layout())
-        .expect("because writing integers and strings to a vector cannot fail");
+    append(fields, &mut bytes);
     bytes
+}
+
+/// Adds the bytes of `value` inside an object to `bytes`.
+pub fn append<T: Encode>(value: &T, bytes: &mut Vec<u8>) {
+    bincode::encode_into_std_write(value, bytes, layout())
+        .expect("because writing integers and strings to a vector cannot fail");
+}
+
+/// What begins `bytes`, which [`append`] wrote, if it is a `T`.
+#[must_use]
+pub fn beginning<'a, T: BorrowDecode<'a, ()>>(bytes: &'a [u8]) -> Option<T> {
+    bincode::borrow_decode_from_slice(bytes, any_length()).ok().map(|(value, _)| value)
+}
+
+/// What [`append`] wrote, as a part of something else.
+#[derive(Debug, Clone, Copy)]
+pub struct Verbatim<'a>(
+    /// The bytes.
+    pub &'a [u8],
+);
+
+impl Encode for Verbatim<'_> {
+    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
+        encoder.writer().write(self.0)
+    }
 }
 
 /// The length of `value` inside an object, in bytes.
@@ -201,50 +244,6 @@ pub enum ObjectError {
     /// The store could not be read.
     #[error("cannot read the store")]
     Read(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
-/// New objects that are not stored yet, readable together with those that are.
-///
-/// A verb builds its new objects here and hands them to the store in one transaction.
-pub struct Draft<'a> {
-    stored: &'a dyn Objects,
-    new: std::collections::BTreeMap<[u8; 32], Vec<u8>>,
-}
-
-impl<'a> Draft<'a> {
-    /// An empty draft over `stored`.
-    #[must_use]
-    pub fn new(stored: &'a dyn Objects) -> Self {
-        Self { stored, new: std::collections::BTreeMap::new() }
-    }
-
-    /// Adds `object` and returns its id. Adding it twice is adding it once.
-    pub fn put<T: Object>(&mut self, object: &T) -> Id<T> {
-        let bytes = encode(object);
-        let id = Id::<T>::of(&bytes);
-        self.new.insert(*id.as_bytes(), bytes);
-        id
-    }
-
-    /// Adds objects by their hashes.
-    pub fn extend(&mut self, objects: std::collections::BTreeMap<[u8; 32], Vec<u8>>) {
-        self.new.extend(objects);
-    }
-
-    /// The new objects, by hash.
-    #[must_use]
-    pub fn into_new(self) -> std::collections::BTreeMap<[u8; 32], Vec<u8>> {
-        self.new
-    }
-}
-
-impl Objects for Draft<'_> {
-    fn bytes(&self, hash: &[u8; 32]) -> Result<Option<Vec<u8>>, ObjectError> {
-        match self.new.get(hash) {
-            Some(bytes) => Ok(Some(bytes.clone())),
-            None => self.stored.bytes(hash),
-        }
-    }
 }
 
 #[cfg(test)]

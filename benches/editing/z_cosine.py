@@ -1,0 +1,53 @@
+"""How far z found with products in bf16 is from z found with products in f32, and what either costs.
+
+    python z_cosine.py --kledger target/release/kledger --model examples/base --world examples/world
+
+Needs rdflib, numpy and safetensors. Edits the same facts of facts.py twice, each time into a copy of one
+repository, and compares the z vectors that the two stored, row by row, and the facts that hold.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from facts import facts
+from kledger import add_arguments, repository
+from safetensors.numpy import load_file
+
+
+def found_z(kledger):
+    """The only z vectors of a repository, `[facts, width]`."""
+    files = (kledger.directory / ".kledger" / "tensors").glob("*/*.safetensors")
+    (z,) = [tensors["z"] for tensors in map(load_file, files) if "z" in tensors]
+    return z.astype(np.float64)
+
+
+def cosine(a, b):
+    return (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add_arguments(parser)
+    parser.add_argument("--set", action="append", default=[], help="a setting of the editor")
+    parser.add_argument("--count", type=int, default=50, help="facts")
+    args = parser.parse_args()
+    settings = [word for setting in args.set for word in ("--set", setting)]
+    with tempfile.TemporaryDirectory() as work:
+        kledger = repository(args, Path(work))
+        (Path(work) / "facts.nt").write_text("\n".join(facts(args.world, args.count)))
+        z = {}
+        print("| products | processor, s | z, s | efficacy |\n|---|--:|--:|--:|")
+        for matmul in ("f32", "bf16"):
+            copy = kledger.copy()
+            copy("add", Path(work) / "facts.nt")
+            report, spent, usage = copy.timed("commit", "-m", matmul, "--set", f"z_matmul={matmul}", *settings)
+            efficacy = report["edit"]["check"]["efficacy"]["rate"]
+            print(f"| {matmul} | {usage['cpu']:.1f} | {spent['z']:.1f} | {100 * efficacy:.1f} % |", flush=True)
+            z[matmul] = found_z(copy)
+        near = cosine(z["f32"], z["bf16"])
+        print(f"\ncosine of z: least {near.min():.5f}, median {np.median(near):.5f}")
+
+
+main()
