@@ -2,7 +2,8 @@
 
 use super::{
     Commit, Evaluations, Report, Spec, Stash, StatisticsRecord, Step, Unfinished,
-    bisection::Bisection, changes::Changes, landing::Landing, memo::ZInputs, undone::Undone,
+    bisection::Bisection, changes::Changes, landing::Landing, memo::ZInputs, subjects::Subjects,
+    undone::Undone,
 };
 use crate::{
     checkpoint::Base,
@@ -41,6 +42,7 @@ pub const KINDS: &[Rewrite] = &[
     rewrite::<ZInputs>,
     rewrite::<Landing>,
     rewrite::<Changes>,
+    rewrite::<Subjects>,
 ];
 
 /// All kinds of objects, and what each refers to.

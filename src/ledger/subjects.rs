@@ -32,7 +32,7 @@ const MANY: usize = 1 << 14;
 
 /// What is remembered of a tree.
 #[derive(Encode, Decode)]
-struct Subjects {
+pub(super) struct Subjects {
     tree: Id<FactTree>,
     /// A [`Pair`] for each fact, ascending.
     pairs: Vec<u8>,
