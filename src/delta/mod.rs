@@ -10,6 +10,7 @@ mod confined;
 mod live;
 mod materialise;
 mod object;
+mod product;
 mod sums;
 mod tensor;
 mod version;
