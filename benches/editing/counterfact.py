@@ -34,15 +34,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_arguments(parser)
     parser.add_argument("--edits", type=int, nargs="+", default=[100, 300], help="records, each number in a commit")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="setting of the edit")
     parser.add_argument("--generate", action="store_true", help="have the model write texts, for GE")
     args = parser.parse_args()
-    settings = [word for setting in args.set for word in ("--set", setting)]
     more = ["--generate"] if args.generate else []
     records = args.world.resolve() / "records.json"
     with tempfile.TemporaryDirectory() as work:
         kledger = repository(args, Path(work))
-        kledger("stats", "--corpus", Path(work) / "corpus.txt", *settings)
         kledger("add", "--neighbourhood", args.world.resolve() / "facts.ttl")
         kledger("commit", "-m", "Neighbourhood")
         kledger("tag", START)
@@ -52,7 +49,7 @@ def main():
             kledger("reset", "--hard", START)
             some = ["--limit", count]
             kledger("add", "--from", "counterfact", records, *some)
-            _, spent, usage = kledger.timed("commit", "-m", f"{count} records", *settings)
+            _, spent, usage = kledger.timed("commit", "-m", f"{count} records")
             words = ["--vs", START, "--dataset", records, *some, "--protocol", "counterfact", *more]
             measured, _, eval_usage = kledger.timed("eval", "HEAD", *words)
             edited, base = measured["versions"]

@@ -14,19 +14,25 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("KLEDGER_AUTHOR", "bench")
 
 
-class Kledger:
-    """A repository and the binary that works on it."""
+# Verbs that take settings of the editor.
+EDITING = ["commit", "consolidate", "stats"]
 
-    def __init__(self, binary: Path, directory: Path):
-        self.binary, self.directory = binary.resolve(), directory
+
+class Kledger:
+    """A repository, the binary that works on it, and the settings with which it edits."""
+
+    def __init__(self, binary: Path, directory: Path, settings: list[str]):
+        self.binary, self.directory, self.settings = binary.resolve(), directory, settings
 
     def __call__(self, *words):
         """The data of a verb's report."""
         return self.timed(*words)[0]
 
-    def timed(self, *words):
+    def timed(self, verb, *words):
         """The data of a verb's report; seconds of each part; what the process used."""
-        command = [self.binary, *words, "--json", "--device", "cpu"]
+        settings = self.settings if verb in EDITING else []
+        settings = [word for setting in settings for word in ("--set", setting)]
+        command = [self.binary, verb, *settings, *words, "--json", "--device", "cpu"]
         out, usage = measured(command, self.directory)
         report = json.loads(out)
         spent = {part["part"]: part["seconds"] for part in report.get("spent", [])}
@@ -34,7 +40,7 @@ class Kledger:
 
     def copy(self):
         """The same repository once more, in place of the copy made before."""
-        copy = Kledger(self.binary, self.directory.with_name("copy"))
+        copy = Kledger(self.binary, self.directory.with_name("copy"), self.settings)
         shutil.rmtree(copy.directory, ignore_errors=True)
         subprocess.run(["cp", "-a", "--reflink=auto", self.directory, copy.directory], check=True)
         return copy
@@ -62,13 +68,14 @@ def add_arguments(parser):
     parser.add_argument("--model", type=Path, required=True, help="a checkpoint")
     parser.add_argument("--world", type=Path, required=True, help="folder of the world's facts and words")
     parser.add_argument("--lines", type=int, help="lines of the world's text for the statistics (all)")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="setting of the editor")
 
 
 def repository(args, work: Path):
     """A repository with the world's words, and statistics taken on its text."""
     directory = work / "repository"
     directory.mkdir()
-    kledger = Kledger(args.kledger, directory)
+    kledger = Kledger(args.kledger, directory, args.set)
     kledger("init", "--model", args.model.resolve())
     world = args.world.resolve()
     kledger("add", world / "labels.ttl", world / "templates.ttl")

@@ -21,10 +21,8 @@ PARTS = ["z", "keys", "solve", "weights", "answers", "record"]
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_arguments(parser)
-    parser.add_argument("--set", action="append", default=[], help="a setting of the editor")
     parser.add_argument("counts", type=int, nargs="+", help="facts in a commit")
     args = parser.parse_args()
-    settings = [word for setting in args.set for word in ("--set", setting)]
     with tempfile.TemporaryDirectory() as work:
         work = Path(work)
         kledger = repository(args, work)
@@ -34,7 +32,7 @@ def main():
             copy = kledger.copy()
             (work / "facts.nt").write_text("\n".join(facts(args.world, count)))
             copy("add", work / "facts.nt")
-            _, spent, usage = copy.timed("commit", "-m", f"{count} facts", *settings)
+            _, spent, usage = copy.timed("commit", "-m", f"{count} facts")
             edit = sum(spent[part] for part in ["z", "keys", "solve", "weights"])
             row = [count, f"{1e3 * edit / count:.1f}", f"{usage['whole']:.1f}", f"{usage['cpu']:.1f}"]
             row += [f"{spent[part]:.2f}" for part in PARTS]

@@ -30,10 +30,8 @@ def cosine(a, b):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_arguments(parser)
-    parser.add_argument("--set", action="append", default=[], help="a setting of the editor")
     parser.add_argument("--count", type=int, default=50, help="facts")
     args = parser.parse_args()
-    settings = [word for setting in args.set for word in ("--set", setting)]
     with tempfile.TemporaryDirectory() as work:
         kledger = repository(args, Path(work))
         (Path(work) / "facts.nt").write_text("\n".join(facts(args.world, args.count)))
@@ -42,7 +40,7 @@ def main():
         for matmul in ("f32", "bf16"):
             copy = kledger.copy()
             copy("add", Path(work) / "facts.nt")
-            report, spent, usage = copy.timed("commit", "-m", matmul, "--set", f"z_matmul={matmul}", *settings)
+            report, spent, usage = copy.timed("commit", "-m", matmul, "--set", f"z_matmul={matmul}")
             efficacy = report["edit"]["check"]["efficacy"]["rate"]
             print(f"| {matmul} | {usage['cpu']:.1f} | {spent['z']:.1f} | {100 * efficacy:.1f} % |", flush=True)
             z[matmul] = found_z(copy)
