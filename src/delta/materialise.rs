@@ -113,15 +113,22 @@ impl Accumulator {
     /// checkpoint's orientation.
     #[must_use]
     pub fn round(&self) -> Tensor {
-        let stored = (self.orientation == Orientation::InOut && self.shape.len() == 2)
-            .then(|| transposed(&self.sum, self.outputs, self.inputs));
-        let values = stored.as_deref().unwrap_or(&self.sum);
         let bytes = match self.dtype {
-            Dtype::F32 => bytes(values, |v| to_f32(v).to_le_bytes()),
-            Dtype::F16 => bytes(values, |v| to_f16(v).to_le_bytes()),
-            Dtype::Bf16 => bytes(values, |v| to_bf16(v).to_le_bytes()),
+            Dtype::F32 => self.stored(|v| to_f32(v).to_le_bytes()),
+            Dtype::F16 => self.stored(|v| to_f16(v).to_le_bytes()),
+            Dtype::Bf16 => self.stored(|v| to_bf16(v).to_le_bytes()),
         };
         Tensor { dtype: self.dtype, shape: self.shape.clone(), bytes }
+    }
+
+    /// The bytes of all elements, in the checkpoint's orientation.
+    fn stored<const N: usize>(&self, write: impl Fn(f64) -> [u8; N] + Sync) -> Vec<u8> {
+        let bytes = if self.orientation == Orientation::InOut && self.shape.len() == 2 {
+            turned(&self.sum, self.outputs, self.inputs, write)
+        } else {
+            converted(&self.sum, write)
+        };
+        bytes.into_flattened()
     }
 
     /// The rounded weights widened to f32, `[out, in]`: what a model that loads the checkout
@@ -154,46 +161,48 @@ pub fn widths(shape: &[usize], orientation: Orientation) -> (usize, usize) {
 
 /// A tensor's elements, `[out, in]` in f64.
 pub(super) fn oriented(tensor: &Tensor, orientation: Orientation) -> Vec<f64> {
-    let stored: Vec<f64> = match tensor.dtype {
-        Dtype::F32 => elements(&tensor.bytes, |b| f64::from(f32::from_le_bytes(b))),
-        Dtype::F16 => elements(&tensor.bytes, |b| f64::from(f16::from_le_bytes(b))),
-        Dtype::Bf16 => elements(&tensor.bytes, |b| f64::from(bf16::from_le_bytes(b))),
-    };
+    match tensor.dtype {
+        Dtype::F32 => read(tensor, orientation, |b| f64::from(f32::from_le_bytes(b))),
+        Dtype::F16 => read(tensor, orientation, |b| f64::from(f16::from_le_bytes(b))),
+        Dtype::Bf16 => read(tensor, orientation, |b| f64::from(bf16::from_le_bytes(b))),
+    }
+}
+
+fn read<const N: usize>(
+    tensor: &Tensor,
+    orientation: Orientation,
+    read: impl Fn([u8; N]) -> f64 + Sync,
+) -> Vec<f64> {
+    let (stored, _) = tensor.bytes.as_chunks();
     match (tensor.shape.as_slice(), orientation) {
-        (&[rows, cols], Orientation::InOut) => transposed(&stored, rows, cols),
-        _ => stored,
+        (&[rows, cols], Orientation::InOut) => turned(stored, rows, cols, read),
+        _ => converted(stored, read),
     }
 }
 
-fn elements<const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> f64 + Sync) -> Vec<f64> {
-    let (bytes, _) = bytes.as_chunks();
-    bytes.par_iter().with_min_len(PIECE).map(|&bytes| read(bytes)).collect()
+fn converted<T: Copy + Sync, U: Send>(values: &[T], convert: impl Fn(T) -> U + Sync) -> Vec<U> {
+    values.par_iter().with_min_len(PIECE).map(|&value| convert(value)).collect()
 }
 
-fn bytes<const N: usize>(values: &[f64], write: impl Fn(f64) -> [u8; N] + Sync) -> Vec<u8> {
-    let mut bytes = vec![0; N * values.len()];
-    bytes
-        .as_chunks_mut()
-        .0
-        .par_iter_mut()
-        .zip(values)
-        .with_min_len(PIECE)
-        .for_each(|(bytes, &value)| *bytes = write(value));
-    bytes
-}
-
-/// Rows for columns, [`TURNED`] of them at a time, so that what is read is as near together as what is
+/// Rows for columns, [`TURNED`] columns at a time, so that what is read is as near together as what is
 /// written.
-fn transposed(values: &[f64], rows: usize, cols: usize) -> Vec<f64> {
-    let mut turned = vec![0.0; values.len()];
-    if !turned.is_empty() {
-        turned.par_chunks_mut(TURNED * rows).enumerate().for_each(|(at, turned)| {
-            for (row, values) in values.chunks_exact(cols).enumerate() {
-                let into = turned[row..].iter_mut().step_by(rows);
-                into.zip(&values[at * TURNED..]).for_each(|(into, &value)| *into = value);
+fn turned<T: Copy + Sync, U: Copy + Send>(
+    values: &[T],
+    rows: usize,
+    cols: usize,
+    convert: impl Fn(T) -> U + Sync,
+) -> Vec<U> {
+    let Some(&first) = values.first() else { return Vec::new() };
+    let mut turned = vec![convert(first); values.len()];
+    turned.par_chunks_mut(TURNED * rows).enumerate().for_each(|(part, turned)| {
+        let width = turned.len() / rows;
+        for row in 0..rows {
+            let values = &values[row * cols + part * TURNED..][..width];
+            for (col, &value) in values.iter().enumerate() {
+                turned[col * rows + row] = convert(value);
             }
-        });
-    }
+        }
+    });
     turned
 }
 
