@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
 };
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use kledger::{
     checkpoint::Checkpoint,
     delta::{Dtype, Matrix, Version},
@@ -134,23 +134,26 @@ fn solve(c: &mut Criterion) {
     let prior = Prior { second_moment: &second_moment, weight: 100.0, ridge: 1e-3 };
     let mut group = c.benchmark_group("solve for 1536 inputs");
     group.sample_size(10);
-    for count in [64, 256, 512, 768, 1024, 1536] {
+    for count in [64, 128, 192, 256, 384, 768, 1536] {
         let keys = of(WIDTH, count);
         let mut solver = Solver::default();
-        let mut solve = |filling: i64| {
+        // With so many empty columns before them, keys are added up.
+        let system = |empty: i64| {
             let mut system = System::new(prior, Device::Cpu, Kind::Double);
-            system.hold(&Tensor::zeros([WIDTH, filling], (Kind::Float, Device::Cpu)));
+            system.hold(&Tensor::zeros([WIDTH, empty], (Kind::Float, Device::Cpu)));
+            system
+        };
+        let mut solve = |mut system: System<'_>| {
             system.hold(&keys);
             solver.adjusted_keys("layer", &system, &keys).unwrap()
         };
-        if 2 * count <= WIDTH {
+        if 8 * count <= WIDTH {
             group.bench_function(format!("{count} facts, push-through"), |b| {
-                b.iter(|| black_box(solve(0)));
+                b.iter_batched(|| system(0), &mut solve, BatchSize::PerIteration);
             });
         }
-        // So many columns that they are added up, most of them empty.
         group.bench_function(format!("{count} facts, direct"), |b| {
-            b.iter(|| black_box(solve(WIDTH / 2 + 1)));
+            b.iter_batched(|| system(WIDTH), &mut solve, BatchSize::PerIteration);
         });
     }
     group.finish();
