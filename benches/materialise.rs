@@ -13,7 +13,7 @@ const INPUTS: usize = 3072;
 const RANK: usize = 64;
 
 fn matrix(rows: usize, cols: usize) -> Matrix {
-    let data = (0u16..).map(|i| f32::from(i % 251) / 251.0 - 0.5);
+    let data = (0u8..251).map(|i| f32::from(i) / 251.0 - 0.5);
     Matrix { rows, cols, data: data.cycle().take(rows * cols).collect() }
 }
 
