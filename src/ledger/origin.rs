@@ -31,7 +31,7 @@ impl Ledger<'_> {
                 remembered.entry(place).or_default().append(&mut facts);
                 continue;
             }
-            let commit = self.commit(id)?;
+            let commit = self.commit_and_changes(id)?;
             for parent in commit.parents {
                 if facts.is_empty() {
                     break;
@@ -52,7 +52,7 @@ impl Ledger<'_> {
                     Some(none) if none.is_empty() => none,
                     some => {
                         let before = self.commit(changes.at(parent.place).id)?.facts;
-                        let after = self.commit(commit.id)?.facts;
+                        let after = self.commit_and_changes(commit.id)?.facts;
                         self.changed(before, after, some.as_ref().unwrap_or(&facts))?
                     }
                 };

@@ -42,6 +42,12 @@ impl Ledger<'_> {
         Ok(codec::get(self, id)?)
     }
 
+    /// As [`Ledger::commit`], with most of what the commit changed read in the same go.
+    pub(super) fn commit_and_changes(&self, id: Id<Commit>) -> Result<Commit, LedgerError> {
+        self.session.preload(id.as_bytes())?;
+        self.commit(id)
+    }
+
     /// How many facts hold at a commit.
     pub(super) fn fact_count(&self, commit: &Commit) -> Result<u64, LedgerError> {
         Ok(tree::len(self, commit.facts)?)

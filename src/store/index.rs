@@ -188,11 +188,22 @@ impl Index {
         packs: &Packs,
         hash: &[u8; 32],
     ) -> Result<Option<Vec<u8>>, StoreError> {
+        if let Some(bytes) = packs.preloaded(hash) {
+            return Ok(Some(bytes));
+        }
         match self.places.get(hash)? {
             Some(Place::Object { pack, offset, length }) => {
                 packs.read_at(pack, offset, length).map(Some)
             }
             _ => Ok(None),
+        }
+    }
+
+    /// Reads all that was stored together with an object.
+    pub(super) fn preload(&self, packs: &Packs, hash: &[u8; 32]) -> Result<(), StoreError> {
+        match self.places.get(hash)? {
+            Some(Place::Object { pack, .. }) => packs.preload(pack),
+            _ => Ok(()),
         }
     }
 

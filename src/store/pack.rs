@@ -4,7 +4,7 @@
 //! the bytes. Integers are 64-bit little-endian. The file is named by the hash of all its bytes.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     env,
     fs::{self, File},
     io::{self, BufWriter, Write},
@@ -41,6 +41,8 @@ pub(super) struct Packs {
     dir: PathBuf,
     /// Packs that objects were read from.
     open: Mutex<BTreeMap<Id<Pack>, Arc<Open>>>,
+    /// Packs that were read as a whole, the latest last.
+    whole: Mutex<VecDeque<Contents>>,
 }
 
 struct Open {
@@ -50,11 +52,15 @@ struct Open {
 
 /// As many packs are kept open: the objects of one commit are in one pack.
 const KEPT: usize = 64;
+/// As many packs are kept that were read as a whole: those of a commit and its parent.
+const WHOLE: usize = 2;
+/// A pack of more bytes is not read as a whole.
+const SHORT: u64 = 1 << 20;
 
 impl Packs {
     /// The packs of the store in `store`.
     pub(super) fn of(store: &Path) -> Self {
-        Self { dir: store.join("packs"), open: Mutex::default() }
+        Self { dir: store.join("packs"), open: Mutex::default(), whole: Mutex::default() }
     }
 
     pub(super) fn dir(&self) -> &Path {
@@ -125,6 +131,35 @@ impl Packs {
         let mut bytes = vec![0; length];
         pack.file.read_exact_at(&mut bytes, offset).map_err(failed)?;
         Ok(bytes)
+    }
+
+    /// Reads all of the pack `id`, if it is short, for [`Packs::preloaded`]. One that is not well-formed is left
+    /// to whoever reads an object out of it.
+    pub(super) fn preload(&self, id: Id<Pack>) -> Result<(), StoreError> {
+        let mut whole = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
+        if whole.iter().any(|pack| pack.id == id) {
+            return Ok(());
+        }
+        let failed = |error| StoreError::read(&self.path(id), error);
+        let pack = self.open(id).map_err(failed)?;
+        if pack.length > SHORT {
+            return Ok(());
+        }
+        let mut bytes = vec![0; usize::try_from(pack.length).expect("because it is short")];
+        pack.file.read_exact_at(&mut bytes, 0).map_err(failed)?;
+        if let Some(entries) = entries(&bytes) {
+            if whole.len() == WHOLE {
+                whole.pop_front();
+            }
+            whole.push_back(Contents { id, bytes, entries });
+        }
+        Ok(())
+    }
+
+    /// An object's bytes, if they are in a pack that was read as a whole; whoever asked checks their hash.
+    pub(super) fn preloaded(&self, hash: &[u8; 32]) -> Option<Vec<u8>> {
+        let whole = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
+        whole.iter().rev().find_map(|pack| pack.find(hash)).map(<[u8]>::to_vec)
     }
 
     fn open(&self, id: Id<Pack>) -> io::Result<Arc<Open>> {

@@ -220,6 +220,15 @@ impl Session {
         self.index.contains(hash)
     }
 
+    /// Reads all that was stored together with an object, if it is not much, in one go. Whoever asks what a
+    /// commit changed then has most of it at hand.
+    ///
+    /// # Errors
+    /// When the index is damaged or the objects' file cannot be read.
+    pub fn preload(&self, hash: &[u8; 32]) -> Result<(), StoreError> {
+        self.index.preload(self.packs(), hash)
+    }
+
     /// Commits whose id begins with these hexadecimal digits.
     ///
     /// # Errors

@@ -126,7 +126,7 @@ impl Repo {
     ) -> Result<DiffReport, LedgerError> {
         let ledger = self.read()?;
         let (from, to) = (ledger.resolve(from)?, ledger.resolve(to)?);
-        let (a, b) = (ledger.commit(from)?, ledger.commit(to)?);
+        let (a, b) = (ledger.commit_and_changes(from)?, ledger.commit_and_changes(to)?);
         let facts = words::fact_changes(&ledger, &ledger.lexicon(&b), a.facts, b.facts)?;
         let mut words = 0;
         for difference in tree::diff(&ledger, a.lexicon, b.lexicon) {

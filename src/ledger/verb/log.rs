@@ -112,7 +112,8 @@ fn counts(
 ) -> Result<FactCounts, LedgerError> {
     let mut counts = FactCounts::default();
     let Some(parent) = commit.parents.first() else { return Ok(counts) };
-    let before = ledger.commit(*parent)?.facts;
+    // The next commit of the log; its own changes are at hand since it was that itself.
+    let before = ledger.commit_and_changes(*parent)?.facts;
     for difference in tree::diff_seen(ledger, seen, before, commit.facts) {
         match difference? {
             (_, None, Some(_)) => counts.added += 1,
