@@ -90,6 +90,11 @@ impl Change {
     }
 }
 
+/// Whether a process left something half done in the store `dir`, or is about to do it.
+pub(super) fn is_begun(dir: &Path) -> bool {
+    dir.join(FILE).exists()
+}
+
 /// Completes or forgets what a killed process left half done.
 ///
 /// # Errors

@@ -144,6 +144,14 @@ impl Repo {
         Ok(ledger)
     }
 
+    /// Opens the store for reading, without waiting for other processes.
+    pub(super) fn view(&self) -> Result<Ledger<'_>, LedgerError> {
+        if landing::is_begun(self.store.dir()) {
+            return self.read();
+        }
+        Ok(Ledger { session: self.store.view()?, config: &self.config })
+    }
+
     /// Builds a commit's weights and compares them with the hashes it names.
     pub(super) fn weights(
         &self,

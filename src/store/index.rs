@@ -1,7 +1,7 @@
 //! The index: what is current, and where everything is.
 //!
-//! Everything in it comes from packs and journal. sled holds what changes; where objects are is in sled
-//! only until it goes into sorted runs ([`Places`]). Values are at most 4 KiB: larger ones would end up in
+//! Everything in it comes from packs and journal. sled holds what changes, and a [`Summary`] of that is in a
+//! file; where objects are is in sled only until it goes into sorted runs ([`Places`]). Values are at most 4 KiB: larger ones would end up in
 //! files that sled never syncs.
 
 use std::{
@@ -9,6 +9,7 @@ use std::{
     fs::File,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -24,6 +25,7 @@ use super::{
     place::{Place, Record},
     places::Places,
     refs::Head,
+    summary::{Pairs, Summary, Table},
 };
 use crate::{
     codec::{self, Object},
@@ -41,17 +43,23 @@ const MANY: usize = 1 << 18;
 
 pub(super) struct Index {
     dir: PathBuf,
-    db: sled::Db,
+    /// Not where only a [`Summary`] was read.
+    sled: Option<Sled>,
     /// Where objects and z vectors are.
     places: Places,
     /// Full ref name -> commit.
-    refs: Tree,
+    refs: Table,
+    /// Name -> hash of an object that is current without being a commit.
+    roots: Table,
+    /// [`HEAD`], [`POSITION`], and what [`Places`] keeps there.
+    meta: Arc<Table>,
+}
+
+/// What is in sled alone.
+struct Sled {
+    db: sled::Db,
     /// Sequence, big-endian -> operation.
     operations: Tree,
-    /// Name -> hash of an object that is current without being a commit.
-    roots: Tree,
-    /// [`HEAD`], [`POSITION`], and what [`Places`] keeps there.
-    meta: Tree,
 }
 
 /// An operation under its own tag, as the index keeps it.
@@ -93,16 +101,11 @@ impl Index {
             Err(_) => return Err(StoreError::damaged(dir, "sled cannot make sense of it")),
         };
         let tree = |name: &str| db.open_tree(name).map_err(|error| failed(dir, error));
-        let meta = tree("meta")?;
-        let index = Self {
-            dir: dir.to_owned(),
-            places: Places::open(dir, tree("places")?, meta.clone())?,
-            refs: tree("refs")?,
-            operations: tree("operations")?,
-            roots: tree("roots")?,
-            meta,
-            db,
-        };
+        let table = |name: &str| tree(name).map(Table::Sled);
+        let (places, refs, roots, meta) =
+            (table("places")?, table("refs")?, table("roots")?, table("meta")?);
+        let sled = Some(Sled { operations: tree("operations")?, db });
+        let index = Self::of(dir, sled, places, refs, roots, meta)?;
         if new {
             index.flush()?;
             durable::sync(&dir.join("conf"))?;
@@ -111,12 +114,40 @@ impl Index {
         Ok(index)
     }
 
-    fn guard<T>(&self, read: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
-        guard(&self.dir, read)
+    /// What a `summary` of the index in `dir` says, for reading all but the operations.
+    pub(super) fn summarised(dir: &Path, summary: Summary) -> Result<Self, StoreError> {
+        let Summary { places, refs, roots, meta } = summary;
+        let [places, refs, roots, meta] = [places, refs, roots, meta].map(Table::Read);
+        Self::of(dir, None, places, refs, roots, meta)
     }
 
-    fn value<T: Object>(&self, tree: &Tree, key: &[u8]) -> Result<Option<T>, StoreError> {
-        let Some(bytes) = self.guard(|| tree.get(key))? else { return Ok(None) };
+    fn of(
+        dir: &Path,
+        sled: Option<Sled>,
+        places: Table,
+        refs: Table,
+        roots: Table,
+        meta: Table,
+    ) -> Result<Self, StoreError> {
+        let meta = Arc::new(meta);
+        let places = Places::open(dir, places, Arc::clone(&meta))?;
+        Ok(Self { dir: dir.to_owned(), sled, places, refs, roots, meta })
+    }
+
+    /// Writes the summary.
+    pub(super) fn summarise(&self) -> Result<(), StoreError> {
+        let all = |table: &Table| table.starting_with(&self.dir, &[]);
+        let (refs, roots, meta) = (all(&self.refs)?, all(&self.roots)?, all(&self.meta)?);
+        Summary { places: all(self.places.recent_table())?, refs, roots, meta }.write(&self.dir);
+        Ok(())
+    }
+
+    fn sled(&self) -> &Sled {
+        self.sled.as_ref().expect("because whoever needs it has opened sled")
+    }
+
+    fn value<T: Object>(&self, table: &Table, key: &[u8]) -> Result<Option<T>, StoreError> {
+        let Some(bytes) = table.get(&self.dir, key)? else { return Ok(None) };
         let value = codec::decode(&bytes).map_err(|error| StoreError::decode(&self.dir, &error))?;
         Ok(Some(value))
     }
@@ -130,7 +161,7 @@ impl Index {
     }
 
     pub(super) fn root(&self, name: &str) -> Result<Option<[u8; 32]>, StoreError> {
-        self.guard(|| self.roots.get(name))?.map(|bytes| self.hash(&bytes)).transpose()
+        self.roots.get(&self.dir, name.as_bytes())?.map(|bytes| self.hash(&bytes)).transpose()
     }
 
     fn hash(&self, bytes: &[u8]) -> Result<[u8; 32], StoreError> {
@@ -138,7 +169,7 @@ impl Index {
     }
 
     pub(super) fn reference(&self, name: &str) -> Result<Option<Id<Commit>>, StoreError> {
-        let found = self.guard(|| self.refs.get(name))?;
+        let found = self.refs.get(&self.dir, name.as_bytes())?;
         found.map(|bytes| self.hash(&bytes).map(Id::from_bytes)).transpose()
     }
 
@@ -151,12 +182,11 @@ impl Index {
         self.named(&self.roots)
     }
 
-    /// A tree from names to hashes.
-    fn named(&self, tree: &Tree) -> Result<BTreeMap<String, [u8; 32]>, StoreError> {
-        let pairs = self.guard(|| tree.iter().collect::<sled::Result<Vec<_>>>())?;
+    /// A table from names to hashes.
+    fn named(&self, table: &Table) -> Result<BTreeMap<String, [u8; 32]>, StoreError> {
         let mut named = BTreeMap::new();
-        for (name, hash) in pairs {
-            let name = String::from_utf8(name.to_vec())
+        for (name, hash) in table.starting_with(&self.dir, &[])? {
+            let name = String::from_utf8(name)
                 .map_err(|_| StoreError::damaged(&self.dir, "a name is not UTF-8"))?;
             named.insert(name, self.hash(&hash)?);
         }
@@ -167,7 +197,7 @@ impl Index {
         &self,
         sequence: u64,
     ) -> impl Iterator<Item = Result<Operation, StoreError>> + '_ {
-        self.operations.range(..operation_key(sequence)).rev().map(|pair| {
+        self.sled().operations.range(..operation_key(sequence)).rev().map(|pair| {
             let (_, bytes) = pair.map_err(|error| failed(&self.dir, error))?;
             let logged: Logged =
                 codec::decode(&bytes).map_err(|error| StoreError::decode(&self.dir, &error))?;
@@ -260,7 +290,7 @@ impl Index {
 
     fn log(&self, operation: &Operation, position: Position) -> Result<(), StoreError> {
         durable::step("index: before refs are moved");
-        (&self.refs, &self.operations, &self.roots, &self.meta)
+        (self.refs.tree(), &self.sled().operations, self.roots.tree(), self.meta.tree())
             .transaction(|(refs, operations, roots, meta)| {
                 for update in &operation.refs {
                     match update.new {
@@ -291,12 +321,13 @@ impl Index {
     /// Waits until everything is on disk: sled's own `flush` does not.
     pub(super) fn flush(&self) -> Result<(), StoreError> {
         durable::step("index: before it is flushed");
-        self.guard(|| self.db.flush())?;
+        guard(&self.dir, || self.sled().db.flush())?;
         let path = self.dir.join("db");
         File::open(&path)
             .and_then(|file| file.sync_data())
             .map_err(|error| StoreError::write(&path, error))?;
-        self.places.tidy()
+        self.places.tidy()?;
+        self.summarise()
     }
 
     /// Files in it that are not used: a killed process left them behind.
@@ -306,18 +337,12 @@ impl Index {
 
     /// All that the index says, for comparing with the packs.
     pub(super) fn everything(&self) -> Result<Everything, StoreError> {
-        let collect = |tree: &Tree| {
-            self.guard(|| {
-                tree.iter()
-                    .map(|pair| pair.map(|(key, value)| (key.to_vec(), value.to_vec())))
-                    .collect::<sled::Result<BTreeMap<_, _>>>()
-            })
-        };
+        let all = |table: &Table| table.starting_with(&self.dir, &[]);
         Ok(Everything {
             places: self.places.starting_with(&[])?,
-            refs: collect(&self.refs)?,
-            operations: collect(&self.operations)?,
-            roots: collect(&self.roots)?,
+            refs: all(&self.refs)?,
+            operations: all(&Table::Sled(self.sled().operations.clone()))?,
+            roots: all(&self.roots)?,
             head: self.head()?,
             position: self.position()?,
         })
@@ -328,9 +353,9 @@ impl Index {
 #[derive(PartialEq, Eq)]
 pub(super) struct Everything {
     pub(super) places: BTreeMap<[u8; 32], Place>,
-    pub(super) refs: BTreeMap<Vec<u8>, Vec<u8>>,
-    pub(super) operations: BTreeMap<Vec<u8>, Vec<u8>>,
-    pub(super) roots: BTreeMap<Vec<u8>, Vec<u8>>,
+    pub(super) refs: Pairs,
+    pub(super) operations: Pairs,
+    pub(super) roots: Pairs,
     pub(super) head: Option<Head>,
     pub(super) position: Position,
 }

@@ -8,6 +8,7 @@
 use std::{
     fs::{File, OpenOptions},
     io::{Read, Seek, SeekFrom, Write},
+    os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
 };
 
@@ -130,6 +131,17 @@ impl Journal {
         let metadata =
             std::fs::metadata(&self.path).map_err(|error| StoreError::read(&self.path, error))?;
         Ok(metadata.len())
+    }
+
+    /// Whether the last record is the one that ends at `position`.
+    pub(super) fn ends_at(&self, position: Position) -> bool {
+        let mut checksum = [0; 32];
+        let Ok(file) = File::open(&self.path) else { return false };
+        file.metadata().is_ok_and(|metadata| metadata.len() == position.length)
+            && (position == Position::default()
+                || (position.length.checked_sub(32))
+                    .is_some_and(|at| file.read_exact_at(&mut checksum, at).is_ok())
+                    && checksum == position.checksum)
     }
 
     /// The records after `from`, each with the position behind it. A last record that was cut short is
@@ -264,6 +276,23 @@ mod tests {
         }
         journal.append(second, &entry(3)).unwrap();
         assert_eq!(std::fs::read(&journal.path).unwrap(), bytes);
+    }
+
+    #[test]
+    fn its_end_is_told_by_the_last_checksum() {
+        let (_dir, journal, bytes) = journal();
+        let ends: Vec<Position> =
+            journal.records(Position::default()).unwrap().iter().map(|record| record.1).collect();
+        assert_eq!(
+            ends.iter().map(|end| journal.ends_at(*end)).collect::<Vec<_>>(),
+            [false, false, true]
+        );
+        let mut other = bytes.clone();
+        *other.last_mut().unwrap() ^= 1;
+        std::fs::write(&journal.path, other).unwrap();
+        assert!(!journal.ends_at(ends[2]));
+        std::fs::write(&journal.path, b"").unwrap();
+        assert!(journal.ends_at(Position::default()) && !journal.ends_at(ends[0]));
     }
 
     #[test]

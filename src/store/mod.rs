@@ -24,6 +24,7 @@ mod places;
 mod refs;
 mod run;
 mod session;
+mod summary;
 mod tensors;
 mod transaction;
 
@@ -57,6 +58,7 @@ pub const KINDS: &[Rewrite] = &[
     rewrite::<index::Logged>,
     rewrite::<index::Current>,
     rewrite::<places::Runs>,
+    rewrite::<summary::Summary>,
 ];
 
 /// A store on disk. As long as one is held, no other process removes anything from it.
@@ -101,6 +103,15 @@ impl Store {
     /// When it stays held, or is damaged.
     pub fn session(&self) -> Result<Session, StoreError> {
         Session::open(&self.dir)
+    }
+
+    /// Opens the index for reading, without waiting for another process where its summary will do. A session
+    /// that is asked for the operation log or for a change opens the rest then, as [`Store::session`] does.
+    ///
+    /// # Errors
+    /// As [`Store::session`].
+    pub fn view(&self) -> Result<Session, StoreError> {
+        Session::view(&self.dir)
     }
 
     /// The tensor files, which need no session.

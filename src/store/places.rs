@@ -11,12 +11,12 @@ use std::{
     fs, io,
     iter::Peekable,
     path::{Path, PathBuf},
-    sync::{PoisonError, RwLock, RwLockReadGuard},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
 };
 
 use bincode::{Decode, Encode};
 use sled::{
-    Batch, Transactional, Tree,
+    Batch, Transactional,
     transaction::{ConflictableTransactionError, TransactionError},
 };
 
@@ -24,6 +24,7 @@ use super::{
     StoreError, index, leftovers,
     place::{Place, Record},
     run::{self, Run},
+    summary::Table,
 };
 use crate::{
     codec::{self, Object},
@@ -52,9 +53,9 @@ const RUNS: &[u8] = b"runs";
 pub(super) struct Places {
     dir: PathBuf,
     /// What was taken in last: hash -> place.
-    recent: Tree,
+    recent: Table,
     /// [`RUNS`].
-    meta: Tree,
+    meta: Arc<Table>,
     /// The newest first.
     runs: RwLock<Vec<Run>>,
 }
@@ -64,9 +65,9 @@ type Source<'a> = Box<dyn Iterator<Item = Result<Record, StoreError>> + 'a>;
 
 impl Places {
     /// The places in the index that sled keeps in `index`.
-    pub(super) fn open(index: &Path, recent: Tree, meta: Tree) -> Result<Self, StoreError> {
+    pub(super) fn open(index: &Path, recent: Table, meta: Arc<Table>) -> Result<Self, StoreError> {
         let dir = index.join("runs");
-        let listed = match index::guard(index, || meta.get(RUNS))? {
+        let listed = match meta.get(index, RUNS)? {
             Some(bytes) => {
                 codec::decode::<Runs>(&bytes).map_err(|error| StoreError::decode(index, &error))?
             }
@@ -77,9 +78,14 @@ impl Places {
         Ok(Self { dir, recent, meta, runs })
     }
 
+    /// What was taken in last, by hash.
+    pub(super) const fn recent_table(&self) -> &Table {
+        &self.recent
+    }
+
     /// Where the thing with this hash is.
     pub(super) fn get(&self, hash: &[u8; 32]) -> Result<Option<Place>, StoreError> {
-        if let Some(bytes) = index::guard(&self.dir, || self.recent.get(hash))? {
+        if let Some(bytes) = self.recent.get(&self.dir, hash)? {
             return self.place(&bytes).map(Some);
         }
         for run in self.runs().iter() {
@@ -117,7 +123,7 @@ impl Places {
         records.sort_by_key(|(hash, _)| *hash);
         records.dedup_by_key(|(hash, _)| *hash);
         durable::step("index: before places are taken in");
-        let recent = index::guard(&self.dir, || Ok(self.recent.len()))?;
+        let recent = index::guard(&self.dir, || Ok(self.recent.tree().len()))?;
         if recent + records.len() > RECENT {
             return self.settle(records);
         }
@@ -125,7 +131,7 @@ impl Places {
         for (hash, place) in records {
             batch.insert(&hash, place.to_bytes().as_slice());
         }
-        index::guard(&self.dir, || self.recent.apply_batch(batch))
+        index::guard(&self.dir, || self.recent.tree().apply_batch(batch))
     }
 
     /// Makes one run of `records`, which ascend, of what sled holds, and of the newest runs.
@@ -155,7 +161,7 @@ impl Places {
         durable::step("index: before a run counts");
         let numbers = [number].into_iter().chain(runs[taken..].iter().map(Run::number));
         let listed = codec::encode(&Runs(numbers.collect()));
-        (&self.recent, &self.meta)
+        (self.recent.tree(), self.meta.tree())
             .transaction(|(recent, meta)| {
                 meta.insert(RUNS, listed.as_slice())?;
                 for (hash, _) in &old {
@@ -193,12 +199,9 @@ impl Places {
 
     /// What sled holds of the hashes that begin with `prefix`.
     fn recent(&self, prefix: &[u8]) -> Result<Source<'_>, StoreError> {
-        let pairs = index::guard(&self.dir, || {
-            self.recent.scan_prefix(prefix).collect::<sled::Result<Vec<_>>>()
-        })?;
+        let pairs = self.recent.starting_with(&self.dir, prefix)?;
         Ok(Box::new(pairs.into_iter().map(|(hash, place)| {
             let hash = hash
-                .as_ref()
                 .try_into()
                 .map_err(|_| StoreError::damaged(&self.dir, "a hash has not 32 bytes"))?;
             Ok((hash, self.place(&place)?))

@@ -5,7 +5,9 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{ErrorKind, Seek, Write},
     path::{Path, PathBuf},
-    slice, thread,
+    slice,
+    sync::OnceLock,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -20,6 +22,7 @@ use super::{
     pack::Packs,
     place::Record,
     refs::Head,
+    summary::Summary,
 };
 use crate::{
     codec::{self, Object, ObjectError, Objects},
@@ -65,14 +68,16 @@ impl Lock {
     }
 }
 
-/// The store while its index is open. Other processes wait: keep it short.
+/// The store while its index is open. Other processes that change it wait: keep it short.
 pub struct Session {
     dir: PathBuf,
     index: Index,
     packs: Packs,
     journal: Journal,
+    /// A session that reads a summary, once it had to open sled.
+    opened: OnceLock<Box<Self>>,
     // Dropped last: the index must be closed before another process may open it.
-    _lock: Lock,
+    lock: Option<Lock>,
 }
 
 impl std::fmt::Debug for Session {
@@ -101,8 +106,7 @@ impl Session {
 
     /// Takes in what the journal has beyond the index: a process may have been killed between the two.
     fn caught_up(dir: &Path, lock: Lock, index: Index) -> Result<Self, StoreError> {
-        let (packs, journal) = (Packs::of(dir), Journal::of(dir));
-        let session = Self { dir: dir.to_owned(), index, packs, journal, _lock: lock };
+        let session = Self::of(dir, index, Some(lock));
         let known = session.index.position()?;
         if session.journal.length()? != known.length {
             let mut records = session.journal.records(known)?;
@@ -121,12 +125,50 @@ impl Session {
         Ok(session)
     }
 
+    fn of(dir: &Path, index: Index, lock: Option<Lock>) -> Self {
+        let (packs, journal) = (Packs::of(dir), Journal::of(dir));
+        Self { dir: dir.to_owned(), index, packs, journal, opened: OnceLock::new(), lock }
+    }
+
+    /// As [`Store::view`](super::Store::view).
+    pub(super) fn view(dir: &Path) -> Result<Self, StoreError> {
+        match Self::summarised(dir) {
+            Some(session) => Ok(session),
+            // Whatever is wrong, whoever opens sled finds it out.
+            None => {
+                let session = Self::open(dir)?;
+                session.index.summarise()?;
+                Ok(session)
+            }
+        }
+    }
+
+    /// What the summary says, if it is about the whole journal.
+    fn summarised(dir: &Path) -> Option<Self> {
+        let ledger = dir.join("ledger");
+        let index = Index::summarised(&ledger, Summary::read(&ledger)?).ok()?;
+        let session = Self::of(dir, index, None);
+        session.journal.ends_at(session.position().ok()?).then_some(session)
+    }
+
+    /// This session, or one with sled open where this one reads a summary.
+    pub(super) fn opened(&self) -> Result<&Self, StoreError> {
+        if self.lock.is_some() {
+            return Ok(self);
+        }
+        if let Some(session) = self.opened.get() {
+            return Ok(session);
+        }
+        let session = Box::new(Self::open(&self.dir)?);
+        Ok(self.opened.get_or_init(|| session))
+    }
+
     /// Builds the index again from packs and journal; the old one is kept beside it until that is
     /// complete.
     fn anew(self) -> Result<Self, StoreError> {
-        let Self { dir, index, _lock: lock, .. } = self;
+        let Self { dir, index, lock, .. } = self;
         drop(index);
-        Self::rebuilt(&dir, lock)
+        Self::rebuilt(&dir, lock.expect("because an index that is open is locked"))
     }
 
     /// As [`Store::rebuild`](super::Store::rebuild).
@@ -264,7 +306,12 @@ impl Session {
         &self,
         sequence: u64,
     ) -> impl Iterator<Item = Result<Operation, StoreError>> + '_ {
-        self.index.operations_before(sequence)
+        let opened = self.opened().and_then(|opened| Ok((opened, self.position()?.sequence + 1)));
+        let (operations, failed) = match opened {
+            Ok((opened, end)) => (Some(opened.index.operations_before(sequence.min(end))), None),
+            Err(error) => (None, Some(Err(error))),
+        };
+        failed.into_iter().chain(operations.into_iter().flatten())
     }
 
     /// Where the ref with this full name was, newest first.

@@ -312,3 +312,71 @@ fn hostile_names_do_not_become_refs() {
     assert!(matches!(refused, Err(StoreError::RefName(_))));
     assert_eq!(store.session().unwrap().operations().count(), 0);
 }
+
+#[test]
+fn a_view_waits_for_nobody_and_shows_one_moment() {
+    let (_dir, store) = store();
+    let tip = history(&store, &["one", "two"]);
+    let held = store.session().unwrap();
+    let view = store.view().unwrap();
+    let (transaction, new) = step(Some(tip), "three");
+    held.transact(transaction).unwrap();
+    assert_eq!(view.refs().unwrap()["heads/main"], tip);
+    assert_eq!(codec::get(&view, Id::<Note>::from_bytes(*tip.as_bytes())).unwrap().0, "two");
+    let later = store.view().unwrap();
+    assert_eq!(later.reference("heads/main").unwrap(), Some(new));
+    assert_eq!(later.head().unwrap(), held.head().unwrap());
+    assert_eq!(later.commits_with_prefix(&new.to_string()[..9]).unwrap(), [new]);
+    drop((held, later));
+    let commands: Vec<String> = view.operations().map(|op| op.unwrap().command).collect();
+    assert_eq!(commands, ["two", "one"]);
+    let (late, _) = step(Some(tip), "late");
+    assert!(matches!(view.transact(late), Err(StoreError::RefMoved { .. })));
+}
+
+#[test]
+fn a_summary_counts_if_the_journal_ends_where_it_says() {
+    let (dir, store) = store();
+    let summary = dir.path().join("ledger/summary");
+    history(&store, &["one"]);
+    let old = fs::read(&summary).unwrap();
+    let tip = history(&store, &["two"]);
+    store.session().unwrap().transact(notes(0, 1100)).unwrap();
+    let new = fs::read(&summary).unwrap();
+    let mut changed = new.clone();
+    changed[100] ^= 1;
+    for bytes in [Some(&old), Some(&changed), Some(&Vec::new()), None] {
+        match bytes {
+            Some(bytes) => fs::write(&summary, bytes).unwrap(),
+            None => fs::remove_file(&summary).unwrap(),
+        }
+        assert_eq!(store.view().unwrap().reference("heads/main").unwrap(), Some(tip));
+        assert!(fs::read(&summary).unwrap() == new);
+    }
+    // What it names is gone.
+    fs::remove_file(&runs(dir.path())[0]).unwrap();
+    assert_eq!(store.view().unwrap().reference("heads/main").unwrap(), Some(tip));
+    assert_eq!(check(&store).problems, []);
+}
+
+#[test]
+fn what_was_stored_together_is_read_in_one_go() {
+    let (dir, store) = store();
+    let session = store.session().unwrap();
+    let (some, many) = (notes(0, 50), notes(50, 50));
+    let hashes = |transaction: &Transaction| -> Vec<[u8; 32]> {
+        transaction.objects.lengths().map(|(hash, _)| *hash).collect()
+    };
+    let (here, elsewhere) = (hashes(&some), hashes(&many));
+    session.transact(some).unwrap();
+    session.transact(many).unwrap();
+    session.preload(&here[7]).unwrap();
+    // What is at hand needs no file.
+    fs::remove_dir_all(dir.path().join("packs")).unwrap();
+    for hash in here {
+        let id = Id::<Note>::from_bytes(hash);
+        assert!(codec::get(&session, id).unwrap().0.starts_with("note "));
+    }
+    assert!(session.bytes(&elsewhere[7]).is_err());
+    session.preload(&[7; 32]).unwrap();
+}

@@ -99,6 +99,10 @@ impl Session {
     /// [`StoreError::RefMoved`], [`StoreError::HeadMoved`] or [`StoreError::RootMoved`] when something is not as
     /// expected; a write error, after which nothing has changed.
     pub fn transact(&self, transaction: Transaction) -> Result<(), StoreError> {
+        self.opened()?.transact_opened(transaction)
+    }
+
+    fn transact_opened(&self, transaction: Transaction) -> Result<(), StoreError> {
         let Transaction { mut objects, refs, head, roots, z, time, author, command } = transaction;
         let mut updates = Vec::new();
         for change in refs {

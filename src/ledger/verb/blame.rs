@@ -37,7 +37,7 @@ impl Repo {
     /// # Errors
     /// When there is no such revision or fact, or the store cannot be read.
     pub fn blame(&self, revision: &str, about: &About) -> Result<BlameReport, LedgerError> {
-        let ledger = self.read()?;
+        let ledger = self.view()?;
         let version = ledger.resolve(revision)?;
         let commit = ledger.commit(version)?;
         let facts = about.facts(&ledger, &commit)?;

@@ -66,7 +66,7 @@ impl Repo {
     /// # Errors
     /// When the store cannot be read.
     pub fn branches(&self) -> Result<BranchReport, LedgerError> {
-        let branches = self.read()?.branches()?;
+        let branches = self.view()?.branches()?;
         Ok(BranchReport { action: RefAction::Listed, branches })
     }
 

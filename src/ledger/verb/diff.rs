@@ -124,7 +124,7 @@ impl Repo {
         open: OpenEngine<'_>,
         progress: &mut dyn Progress,
     ) -> Result<DiffReport, LedgerError> {
-        let ledger = self.read()?;
+        let ledger = self.view()?;
         let (from, to) = (ledger.resolve(from)?, ledger.resolve(to)?);
         let (a, b) = (ledger.commit_and_changes(from)?, ledger.commit_and_changes(to)?);
         let facts = words::fact_changes(&ledger, &ledger.lexicon(&b), a.facts, b.facts)?;

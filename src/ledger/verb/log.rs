@@ -61,7 +61,7 @@ impl Repo {
     /// # Errors
     /// When there is no such revision or the store cannot be read.
     pub fn log(&self, options: &LogOptions) -> Result<LogReport, LedgerError> {
-        let ledger = self.read()?;
+        let ledger = self.view()?;
         let mut walk = ledger.walk(&options.range, options.all)?;
         if options.first_parent {
             walk = walk.along_first_parents();

@@ -107,7 +107,7 @@ impl Repo {
     /// # Errors
     /// When there is no such revision or the store cannot be read.
     pub fn show(&self, revision: &str) -> Result<ShowReport, LedgerError> {
-        let ledger = self.read()?;
+        let ledger = self.view()?;
         let id = ledger.resolve(revision)?;
         let commit = ledger.commit(id)?;
         let changes = match commit.parents.first() {

@@ -60,7 +60,7 @@ impl Repo {
     /// # Errors
     /// When the store cannot be read.
     pub fn status(&self) -> Result<StatusReport, LedgerError> {
-        let ledger = self.read()?;
+        let ledger = self.view()?;
         let (id, commit) = ledger.head_commit()?;
         let stage = ledger.stage()?;
         let lexicon = stage.lexicon(&ledger, commit.roots()).in_language(&self.config().language);

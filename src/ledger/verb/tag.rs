@@ -21,7 +21,7 @@ impl Repo {
     /// # Errors
     /// When the store cannot be read.
     pub fn tags(&self) -> Result<TagReport, LedgerError> {
-        Ok(TagReport { action: RefAction::Listed, tags: self.read()?.tags()? })
+        Ok(TagReport { action: RefAction::Listed, tags: self.view()?.tags()? })
     }
 
     /// Makes the tag `name` at `revision`. A tag does not move.

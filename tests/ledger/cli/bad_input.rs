@@ -218,6 +218,10 @@ fn second_kledger_at_work() {
     let message = sandbox.run(&["add", "facts.nt"]).failed(1);
     assert!(message.contains("in use by another kledger"), "{message}");
     assert!(message.contains("hint: "), "{message}");
+    for verb in ["status", "log", "branch", "tag", "show", "diff"] {
+        let versions: &[&str] = if verb == "diff" { &["HEAD", "HEAD"] } else { &[] };
+        sandbox.run(&[&[verb], versions].concat()).done();
+    }
     lock.unlock().unwrap();
     sandbox.run(&["add", "facts.nt"]).done();
 }
