@@ -4,9 +4,8 @@ use std::{
     borrow::Cow,
     collections::{BTreeMap, btree_map::Entry},
     fs::File,
-    io,
+    io, iter, mem,
     os::unix::fs::FileExt as _,
-    sync::Arc,
 };
 
 use bincode::Encode;
@@ -15,7 +14,7 @@ use super::{Object, ObjectError, Objects, encode_as};
 use crate::id::Id;
 
 /// As many bytes of new objects stay in memory.
-const KEPT: usize = 8 << 20;
+const KEPT: usize = 2 << 20;
 
 /// New objects that are not stored yet, readable together with those that are.
 ///
@@ -59,39 +58,42 @@ impl Objects for Draft<'_> {
     }
 }
 
-/// New objects by their hashes. Where they are many, most of them are in a file without a name in the
+/// New objects by their hashes. Where they are many, most of them are in files without a name in the
 /// folder for temporary files, and if none can be written there, in memory.
 #[derive(Debug, Default)]
 pub struct NewObjects {
-    objects: BTreeMap<[u8; 32], Bytes>,
-    /// Bytes of objects in memory.
-    kept: usize,
+    /// In memory.
+    kept: BTreeMap<[u8; 32], Vec<u8>>,
+    /// Bytes of those.
+    kept_bytes: usize,
+    /// In files; none of them is in memory as well.
+    written: BTreeMap<[u8; 32], Written>,
+    files: Vec<File>,
+    /// Where the last of them ends.
+    end: u64,
     full: bool,
 }
 
-/// Where an object's bytes are.
-#[derive(Debug)]
-enum Bytes {
-    Kept(Vec<u8>),
-    Written { file: Arc<File>, offset: u64, length: usize },
+/// Where in the files an object's bytes are.
+#[derive(Debug, Clone, Copy)]
+struct Written {
+    file: u32,
+    length: u32,
+    offset: u64,
 }
 
-impl Bytes {
+/// An object's bytes, or where they are.
+#[derive(Clone, Copy)]
+enum Bytes<'a> {
+    Kept(&'a [u8]),
+    Written(Written),
+}
+
+impl Bytes<'_> {
     const fn len(&self) -> usize {
         match self {
             Self::Kept(bytes) => bytes.len(),
-            Self::Written { length, .. } => *length,
-        }
-    }
-
-    fn read(&self) -> io::Result<Cow<'_, [u8]>> {
-        match self {
-            Self::Kept(bytes) => Ok(Cow::Borrowed(bytes)),
-            Self::Written { file, offset, length } => {
-                let mut bytes = vec![0; *length];
-                file.read_exact_at(&mut bytes, *offset)?;
-                Ok(Cow::Owned(bytes))
-            }
+            Self::Written(written) => written.length as usize,
         }
     }
 }
@@ -99,9 +101,12 @@ impl Bytes {
 impl NewObjects {
     /// Adds the object with this hash.
     pub fn insert(&mut self, hash: [u8; 32], bytes: Vec<u8>) {
-        if let Entry::Vacant(place) = self.objects.entry(hash) {
-            self.kept += bytes.len();
-            place.insert(Bytes::Kept(bytes));
+        if self.written.contains_key(&hash) {
+            return;
+        }
+        if let Entry::Vacant(place) = self.kept.entry(hash) {
+            self.kept_bytes += bytes.len();
+            place.insert(bytes);
             self.make_room();
         }
     }
@@ -120,31 +125,67 @@ impl NewObjects {
             *self = others;
             return;
         }
-        self.kept += others.kept;
-        self.objects.extend(others.objects);
-        self.make_room();
+        let files = number(self.files.len());
+        if !others.files.is_empty() {
+            self.files.extend(others.files);
+            self.end = others.end;
+        }
+        for (hash, written) in others.written {
+            if !self.kept.contains_key(&hash) {
+                let file = files + written.file;
+                self.written.entry(hash).or_insert(Written { file, ..written });
+            }
+        }
+        for (hash, bytes) in others.kept {
+            self.insert(hash, bytes);
+        }
     }
 
     /// The bytes of the object with this hash, if it is among them.
     #[must_use]
     pub fn get(&self, hash: &[u8; 32]) -> Option<io::Result<Cow<'_, [u8]>>> {
-        self.objects.get(hash).map(Bytes::read)
+        let kept = self.kept.get(hash).map(|bytes| Bytes::Kept(bytes));
+        let bytes = kept.or_else(|| self.written.get(hash).copied().map(Bytes::Written))?;
+        Some(self.read(bytes))
+    }
+
+    fn read<'a>(&'a self, bytes: Bytes<'a>) -> io::Result<Cow<'a, [u8]>> {
+        match bytes {
+            Bytes::Kept(bytes) => Ok(Cow::Borrowed(bytes)),
+            Bytes::Written(Written { file, length, offset }) => {
+                let mut bytes = vec![0; length as usize];
+                self.files[file as usize].read_exact_at(&mut bytes, offset)?;
+                Ok(Cow::Owned(bytes))
+            }
+        }
+    }
+
+    /// All of them, ascending by hash.
+    fn all(&self) -> impl Iterator<Item = (&[u8; 32], Bytes<'_>)> {
+        let (mut kept, mut written) = (self.kept.iter().peekable(), self.written.iter().peekable());
+        iter::from_fn(move || {
+            let next = written.peek().map(|(hash, _)| *hash);
+            match kept.next_if(|(hash, _)| next.is_none_or(|next| *hash < next)) {
+                Some((hash, bytes)) => Some((hash, Bytes::Kept(bytes))),
+                None => written.next().map(|(hash, written)| (hash, Bytes::Written(*written))),
+            }
+        })
     }
 
     /// All of them, ascending by hash, with their lengths in bytes.
     pub fn lengths(&self) -> impl Iterator<Item = (&[u8; 32], usize)> {
-        self.objects.iter().map(|(hash, bytes)| (hash, bytes.len()))
+        self.all().map(|(hash, bytes)| (hash, bytes.len()))
     }
 
     /// All of them, ascending by hash.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8; 32], io::Result<Cow<'_, [u8]>>)> {
-        self.objects.iter().map(|(hash, bytes)| (hash, bytes.read()))
+        self.all().map(|(hash, bytes)| (hash, self.read(bytes)))
     }
 
     /// All of them, in memory.
     ///
     /// # Errors
-    /// When the file cannot be read that some are in.
+    /// When a file cannot be read that some are in.
     pub fn in_memory(&self) -> io::Result<BTreeMap<[u8; 32], Vec<u8>>> {
         self.iter().map(|(hash, bytes)| Ok((*hash, bytes?.into_owned()))).collect()
     }
@@ -158,54 +199,60 @@ impl NewObjects {
         mut wanted: impl FnMut(&[u8; 32]) -> Result<bool, E>,
     ) -> Result<(), E> {
         let mut failed = None;
-        self.objects.retain(|hash, _| match wanted(hash) {
+        let mut stays = |hash: &[u8; 32]| match wanted(hash) {
             Ok(wanted) => wanted,
             Err(error) => {
                 failed.get_or_insert(error);
                 true
             }
-        });
+        };
+        self.kept.retain(|hash, _| stays(hash));
+        self.written.retain(|hash, _| stays(hash));
         failed.map_or(Ok(()), Err)
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.objects.len()
+        self.kept.len() + self.written.len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.objects.is_empty()
+        self.len() == 0
     }
 
     /// Writes what is in memory to a file if it is much.
     fn make_room(&mut self) {
-        if self.kept <= KEPT || self.full {
+        if self.kept_bytes <= KEPT || self.full {
             return;
         }
-        let kept = self.objects.values().filter_map(|bytes| match bytes {
-            Bytes::Kept(bytes) => Some(bytes.as_slice()),
-            Bytes::Written { .. } => None,
-        });
-        let written = tempfile::tempfile().and_then(|file| {
-            file.write_all_at(&kept.collect::<Vec<_>>().concat(), 0).map(|()| file)
-        });
-        let Ok(file) = written else {
+        if self.write_kept().is_err() {
             self.full = true;
             return;
-        };
-        let (file, mut end) = (Arc::new(file), 0);
-        for bytes in self.objects.values_mut() {
-            if let Bytes::Kept(kept) = bytes {
-                let (offset, length) = (end, kept.len());
-                end += length as u64;
-                *bytes = Bytes::Written { file: Arc::clone(&file), offset, length };
-            }
         }
-        self.kept = 0;
+        let file = number(self.files.len() - 1);
+        for (hash, bytes) in mem::take(&mut self.kept) {
+            let (offset, length) = (self.end, number(bytes.len()));
+            self.end += u64::from(length);
+            self.written.insert(hash, Written { file, length, offset });
+        }
+        self.kept_bytes = 0;
     }
+
+    /// Writes what is in memory behind what is in the last file.
+    fn write_kept(&mut self) -> io::Result<()> {
+        if self.files.is_empty() {
+            self.files.push(tempfile::tempfile()?);
+        }
+        let kept: Vec<&[u8]> = self.kept.values().map(Vec::as_slice).collect();
+        self.files[self.files.len() - 1].write_all_at(&kept.concat(), self.end)
+    }
+}
+
+fn number(length: usize) -> u32 {
+    u32::try_from(length).expect("because objects are short and files few")
 }
 
 impl FromIterator<([u8; 32], Vec<u8>)> for NewObjects {
@@ -241,9 +288,7 @@ mod tests {
         for (hash, number) in (200..400).map(object) {
             more.insert(hash, bytes(number));
         }
-        assert!(
-            new.kept <= KEPT && new.objects.values().any(|b| matches!(b, Bytes::Written { .. }))
-        );
+        assert!(new.kept_bytes <= KEPT && !new.kept.is_empty() && !new.written.is_empty());
         new.extend(more);
         let expected: BTreeMap<_, _> =
             (0..400).map(object).map(|(hash, number)| (hash, bytes(number))).collect();

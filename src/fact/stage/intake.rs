@@ -67,6 +67,11 @@ impl Intake {
 
     /// Takes in `others` after these.
     pub fn append(&mut self, others: Self) {
+        if self.bytes.is_empty() && self.words.is_empty() {
+            // The first file's triples are most often all there are: they are not copied.
+            *self = others;
+            return;
+        }
         let before = self.bytes.len();
         self.bytes.extend(others.bytes);
         let facts = others.facts.into_iter();

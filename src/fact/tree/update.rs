@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A subtree of so many new entries is built by several threads.
-const MANY: usize = 4096;
+const MANY: usize = 1024;
 /// One of more is built part by part, so that what is done need not stay in memory.
 const TOO_MANY: usize = 16 * MANY;
 
