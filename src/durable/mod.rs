@@ -72,23 +72,36 @@ pub fn write_with(
     path: &Path,
     fill: impl FnOnce(&Path) -> io::Result<()>,
 ) -> Result<(), WriteError> {
+    write_named(path, |temporary| fill(temporary).map(|()| path.to_owned())).map(drop)
+}
+
+/// Has `fill` write a temporary file beside `path` and say what it is to be called, on the same file system.
+/// Returns that.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_named(
+    path: &Path,
+    fill: impl FnOnce(&Path) -> io::Result<PathBuf>,
+) -> Result<PathBuf, WriteError> {
     step("file: before it is written");
     let temporary = claim(path, "tmp", |path| File::create_new(path).map(drop)).at(path)?;
     // What `fill` calls may make the file anew, for its owner's eyes only.
     let permissions = fs::metadata(&temporary).map(|metadata| metadata.permissions());
-    let written = fill(&temporary).and_then(|()| {
+    let written = fill(&temporary).and_then(|target| {
         fs::set_permissions(&temporary, permissions?)?;
         step("file: before it is synced");
         File::open(&temporary)?.sync_all()?;
         step("file: before it is renamed");
-        fs::rename(&temporary, path)
+        fs::rename(&temporary, &target).map(|()| target)
     });
     if written.is_err() {
         // Nothing more can be done if this fails as well; `fsck` mentions what is left over.
         let _ignored = fs::remove_file(&temporary);
     }
-    written.at(path)?;
-    sync_parent(path)
+    let target = written.at(path)?;
+    sync_parent(&target)?;
+    Ok(target)
 }
 
 /// Creates `path` and the directories above it that are missing, and syncs what was created.

@@ -5,7 +5,6 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    env,
     fs::{self, File},
     io::{self, BufWriter, Write},
     ops::Range,
@@ -76,21 +75,18 @@ impl Packs {
         &self,
         objects: &NewObjects,
     ) -> Result<(Id<Pack>, Vec<Record>), StoreError> {
-        let mut hasher = BufWriter::with_capacity(PIECE, Id::<Pack>::hasher());
-        encode(objects, &mut hasher)
-            .and_then(|()| hasher.flush())
-            .map_err(|error| StoreError::read(&env::temp_dir(), error))?;
-        let id = Id::from_bytes(*hasher.get_ref().finalize().as_bytes());
-        let path = self.path(id);
-        if let Some(folder) = path.parent() {
-            durable::create_dir(folder)?;
-        }
         durable::step("pack: before it is written");
-        durable::write_with(&path, |temporary| {
-            let mut file = BufWriter::with_capacity(PIECE, File::create(temporary)?);
-            encode(objects, &mut file)?;
-            file.flush()
+        let mut id = None;
+        let path = durable::write_named(&self.dir.join("pack"), |temporary| {
+            let hashed = Hashed { hasher: Id::<Pack>::hasher(), file: File::create(temporary)? };
+            let mut pack = BufWriter::with_capacity(PIECE, hashed);
+            encode(objects, &mut pack)?;
+            let hash = pack.into_inner()?.hasher.finalize();
+            let path = self.path(*id.insert(Id::from_bytes(*hash.as_bytes())));
+            let folder = path.parent().map_or(Ok(()), durable::create_dir);
+            folder.map_err(|error| error.source).map(|()| path)
         })?;
+        let id = id.expect("because it was written");
         durable::make_read_only(&path)?;
         let mut end = MAGIC.len() as u64 + 8;
         let place = |(hash, length): (&[u8; 32], usize)| {
@@ -175,6 +171,24 @@ impl Packs {
         }
         open.insert(id, Arc::clone(&pack));
         Ok(pack)
+    }
+}
+
+/// A file that is hashed while it is written.
+struct Hashed {
+    hasher: blake3::Hasher,
+    file: File,
+}
+
+impl Write for Hashed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.hasher.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }
 
