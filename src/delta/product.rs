@@ -127,6 +127,7 @@ fn add_tile<S: Simd>(simd: S, tile: &mut [Values; ROWS], factors: &[Factors], va
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use pulp::Scalar;
 
     use super::*;
 
@@ -170,6 +171,16 @@ mod tests {
                 let same = sums.iter().zip(&expected).all(|(a, b)| a.to_bits() == b.to_bits());
                 prop_assert!(same, "{outputs} x {inputs}, rank {rank}, {threads} threads");
             }
+            // A CPU that has nothing, on as many rows and ranks as are worked on at a time.
+            let (rows, ranks) = (outputs.min(BAND), &ranks[..ranks.len().min(RANKS)]);
+            let (factors, panels) = (factors(&left, 0..rows, ranks), panels(&right, ranks));
+            let band = |sums| {
+                Band { sums, inputs, ranks: ranks.len(), factors: &factors, panels: &panels }
+            };
+            let (mut plain, mut fast) = (base[..rows * inputs].to_vec(), base[..rows * inputs].to_vec());
+            band(plain.as_mut_slice()).with_simd(Scalar);
+            Arch::new().dispatch(band(fast.as_mut_slice()));
+            prop_assert!(plain.iter().zip(&fast).all(|(a, b)| a.to_bits() == b.to_bits()));
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::{
 /// What commits call this editor.
 pub const NAME: &str = "memit";
 
-/// Raised when the same input would give another output.
+/// Raised when the same input would give another output, by more than rounding does on another machine.
 pub const VERSION: u32 = 2;
 
 /// Keys whose cosine is above this are the same look-up to the model.

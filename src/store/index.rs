@@ -1,8 +1,8 @@
 //! The index: what is current, and where everything is.
 //!
-//! Everything in it comes from packs and journal. sled holds what changes, and a [`Summary`] of that is in a
-//! file; where objects are is in sled only until it goes into sorted runs ([`Places`]). Values are at most 4 KiB: larger ones would end up in
-//! files that sled never syncs.
+//! Everything in it comes from packs and journal. sled holds what changes, and a [`Summary`] of that is
+//! in a file; where objects are is in sled only until it goes into sorted runs ([`Places`]). Values are
+//! at most 4 KiB: larger ones would end up in files that sled never syncs.
 
 use std::{
     collections::BTreeMap,
