@@ -19,10 +19,11 @@ EDITING = ["commit", "consolidate", "stats"]
 
 
 class Kledger:
-    """A repository, the binary that works on it, and the settings with which it edits."""
+    """A repository, the binary that works on it, the settings with which it edits, and where it computes."""
 
-    def __init__(self, binary: Path, directory: Path, settings: list[str]):
-        self.binary, self.directory, self.settings = binary.resolve(), directory, settings
+    def __init__(self, binary: Path, directory: Path, settings: list[str], device: str = "cpu"):
+        self.binary, self.directory = binary.resolve(), directory
+        self.settings, self.device = settings, device
 
     def __call__(self, *words):
         """The data of a verb's report."""
@@ -32,7 +33,7 @@ class Kledger:
         """The data of a verb's report; seconds of each part; what the process used."""
         settings = self.settings if verb in EDITING else []
         settings = [word for setting in settings for word in ("--set", setting)]
-        command = [self.binary, verb, *settings, *words, "--json", "--device", "cpu"]
+        command = [self.binary, verb, *settings, *words, "--json", "--device", self.device]
         out, usage = measured(command, self.directory)
         report = json.loads(out)
         spent = {part["part"]: part["seconds"] for part in report.get("spent", [])}
@@ -40,9 +41,15 @@ class Kledger:
 
     def copy(self):
         """The same repository once more, in place of the copy made before."""
-        copy = Kledger(self.binary, self.directory.with_name("copy"), self.settings)
+        copy = Kledger(self.binary, self.directory.with_name("copy"), self.settings, self.device)
         shutil.rmtree(copy.directory, ignore_errors=True)
-        subprocess.run(["cp", "-a", "--reflink=auto", self.directory, copy.directory], check=True)
+
+        def take(source, target):
+            # These are written once and never changed.
+            kind = Path(source).relative_to(self.directory).parts[1]
+            (os.link if kind in ("base", "tensors") else shutil.copy2)(source, target)
+
+        shutil.copytree(self.directory, copy.directory, copy_function=take)
         return copy
 
 
@@ -62,21 +69,28 @@ def measured(command, directory):
         return text, {"whole": wall, "cpu": seconds, "memory": usage.ru_maxrss * 1024}
 
 
-def add_arguments(parser):
-    """What `repository` needs."""
+def add_arguments(parser, world=True):
+    """What `repository` needs, or what it needs but for a world."""
     parser.add_argument("--kledger", type=Path, required=True, help="the binary")
     parser.add_argument("--model", type=Path, required=True, help="a checkpoint")
-    parser.add_argument("--world", type=Path, required=True, help="folder of the world's facts and words")
-    parser.add_argument("--lines", type=int, help="lines of the world's text for the statistics (all)")
+    if world:
+        parser.add_argument("--world", type=Path, required=True, help="folder of the world's facts and words")
+        parser.add_argument("--lines", type=int, help="lines of the world's text for the statistics (all)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="setting of the editor")
+
+
+def new_repository(args, work: Path, device: str = "cpu"):
+    """A repository of a model."""
+    directory = work / "repository"
+    directory.mkdir()
+    kledger = Kledger(args.kledger, directory, args.set, device)
+    kledger("init", "--model", args.model.resolve())
+    return kledger
 
 
 def repository(args, work: Path):
     """A repository with the world's words, and statistics taken on its text."""
-    directory = work / "repository"
-    directory.mkdir()
-    kledger = Kledger(args.kledger, directory, args.set)
-    kledger("init", "--model", args.model.resolve())
+    kledger = new_repository(args, work)
     world = args.world.resolve()
     kledger("add", world / "labels.ttl", world / "templates.ttl")
     kledger("commit", "-m", "Words")

@@ -39,7 +39,7 @@ pub(super) fn gram(x: &Tensor) -> Tensor {
 
 /// The values of a tensor as f32 in memory, row by row.
 pub(super) fn floats(tensor: &Tensor) -> Vec<f32> {
-    let tensor = tensor.detach().to_device(Device::Cpu).to_kind(Kind::Float).contiguous();
+    let tensor = tensor.detach().to_kind(Kind::Float).to_device(Device::Cpu).contiguous();
     let mut values = vec![0.0; tensor.numel()];
     tensor.copy_data(&mut values, tensor.numel());
     values

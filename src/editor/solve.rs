@@ -98,8 +98,9 @@ impl<'a> System<'a> {
         let mut hasher = blake3::Hasher::new();
         let rest = (self.device, self.factors_in, weight, ridge);
         hasher.update(format!("{rest:?}").as_bytes());
-        for value in &second_moment.data {
-            hasher.update(&value.to_le_bytes());
+        for values in second_moment.data.chunks(1 << 14) {
+            let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+            hasher.update(&bytes);
         }
         *hasher.finalize().as_bytes()
     }

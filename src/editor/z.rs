@@ -32,10 +32,6 @@ use crate::{
     model::{Decoder, free_memory},
 };
 
-/// Facts that are sought side by side at most: more are not faster, and are lost together when the
-/// work is stopped.
-const FACTS: usize = 256;
-
 /// A z and how it was found.
 #[derive(Debug, Clone)]
 pub(super) struct Found {
@@ -97,12 +93,15 @@ pub(super) fn find(
     Ok(found.into_iter().map(|f| f.expect("because every search ends")).collect())
 }
 
-/// Memory for a search, in bytes.
+/// How much is done at a time, memory in bytes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Budget {
-    /// For what is kept as long as a batch is sought.
+    /// Facts that are sought side by side at most: more are not faster, and are lost together when the
+    /// work is stopped.
+    facts: usize,
+    /// Memory for what is kept as long as a batch is sought.
     kept: usize,
-    /// For what one bucket's pass keeps for the way back.
+    /// Memory for what one bucket's pass keeps for the way back.
     pass: usize,
     /// Tokens below which a bucket takes in longer texts: filling them up costs less than a pass.
     small: usize,
@@ -113,10 +112,13 @@ impl Budget {
     fn of(device: Device) -> Self {
         let free = free_memory(device).unwrap_or(4 << 30);
         match device {
-            Device::Cpu => {
-                Self { kept: (free / 4).min(256 << 20), pass: (free / 8).min(96 << 20), small: 96 }
-            }
-            _ => Self { kept: free / 4, pass: free / 4, small: 4096 },
+            Device::Cpu => Self {
+                facts: 256,
+                kept: (free / 4).min(256 << 20),
+                pass: (free / 8).min(96 << 20),
+                small: 96,
+            },
+            _ => Self { facts: 1024, kept: free / 3, pass: free / 6, small: 1024 },
         }
     }
 
@@ -134,7 +136,7 @@ impl Budget {
             total += bytes(asked);
             total <= self.kept
         };
-        asked.iter().take(FACTS).take_while(fits).count().max(1)
+        asked.iter().take(self.facts).take_while(fits).count().max(1)
     }
 
     /// Makes buckets of rows that are about equally long.

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use tch::{Kind, Tensor as Torch, no_grad};
+use tch::{Device, Kind, Tensor as Torch, no_grad};
 
 use super::TorchEngine;
 use crate::{
@@ -13,8 +13,8 @@ use crate::{
     model::{Batch, Choice, ModelError, Padding, Unprobed},
 };
 
-/// Rows that go together at most.
-const ROWS: usize = 64;
+/// Rows that go together at most, on a CPU and on a GPU.
+const ROWS: (usize, usize) = (64, 512);
 
 /// Logits that are computed together at most.
 const LOGITS: usize = 1 << 26;
@@ -50,7 +50,7 @@ pub(super) fn in_parts<I, T>(
     let mut count = 0;
     for alike in order.chunk_by(|(a, _), (b, _)| a.alike == b.alike) {
         // The longest of them comes last.
-        let most = alike.last().map_or(1, |&(_, last)| rows(&items[last]).clamp(1, ROWS));
+        let most = alike.last().map_or(1, |&(_, last)| rows(&items[last]).max(1));
         for part in alike.chunks(most) {
             let found = work(&part.iter().map(|&(_, item)| &items[item]).collect::<Vec<_>>())?;
             for (&(_, item), found) in part.iter().zip(found) {
@@ -130,7 +130,13 @@ impl TorchEngine {
 
     /// Questions like this one that are asked together.
     pub(super) fn rows(&self, asked: &Asked) -> usize {
-        LOGITS / (self.model.decoder().spec().vocabulary * asked.expected.len().max(1))
+        let logits = self.model.decoder().spec().vocabulary * asked.expected.len().max(1);
+        self.most_rows().min(LOGITS / logits)
+    }
+
+    /// Texts that are run together at most.
+    pub(super) fn most_rows(&self) -> usize {
+        if self.model.decoder().device() == Device::Cpu { ROWS.0 } else { ROWS.1 }
     }
 
     /// Answers questions whose continuations are equally long.
@@ -203,7 +209,7 @@ impl TorchEngine {
             let likeliest = logits.argmax(2, false).index_select(0, &row_of);
             (likeliest, log_p.to_kind(Kind::Double))
         });
-        let flat = |tensor: Torch| tensor.flatten(0, -1).to_device(tch::Device::Cpu);
+        let flat = |tensor: Torch| tensor.flatten(0, -1).to_device(Device::Cpu);
         let likeliest = Vec::<i64>::try_from(flat(likeliest)).expect("because it is of i64");
         let log_p = Vec::<f64>::try_from(flat(log_p)).expect("because it is of f64");
         let each = asked.first().map_or(1, |asked| asked.expected.len());

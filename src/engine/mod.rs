@@ -258,7 +258,7 @@ impl Engine for TorchEngine {
                 .collect::<Result<_, ModelError>>()?;
             let size = |(_, ids): &(usize, Vec<u32>)| Size::of(ids.len(), 0);
             let write = |part: &[&(usize, Vec<u32>)]| self.write_alike(part, how);
-            in_parts(&begun, "texts", size, |_| usize::MAX, progress, write)
+            in_parts(&begun, "texts", size, |_| self.most_rows(), progress, write)
         })
     }
 

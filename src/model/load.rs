@@ -153,7 +153,7 @@ impl Model {
     /// When there is no such matrix.
     pub fn base_weight(&self, name: &str) -> Result<Matrix, ModelError> {
         let slot = self.decoder.weights().slot(name)?;
-        matrix_of(slot, &read(&self.checkpoint, slot)?)
+        matrix_of(slot, &read(&self.checkpoint, slot, Device::Cpu)?)
     }
 
     /// Replaces a matrix, `[out, in]`.

@@ -125,7 +125,7 @@ impl Weights {
             if self.tensors.contains_key(&key) {
                 continue;
             }
-            let tensor = read(checkpoint, slot)?.f_to_kind(kind)?.f_to_device(device)?;
+            let tensor = read(checkpoint, slot, device)?.f_to_kind(kind)?;
             // Of a NaN the least and the greatest value are NaN.
             let (least, greatest) = tensor.f_aminmax(None, false)?;
             if !(least.double_value(&[]).is_finite() && greatest.double_value(&[]).is_finite()) {
@@ -216,7 +216,7 @@ impl Weights {
         let key = (slot.part, slot.layer, slot.role);
         let old = &self.tensors[&key];
         let tensor = tensor_of(value).view_as(old);
-        let new = tensor.f_to_kind(old.kind())?.f_to_device(old.device())?;
+        let new = tensor.f_to_device(old.device())?.f_to_kind(old.kind())?;
         self.tensors.insert(key, new);
         Ok(())
     }
@@ -236,13 +236,17 @@ pub(super) fn matrix_of(slot: &Slot, tensor: &Tensor) -> Result<Matrix, ModelErr
     Ok(matrix)
 }
 
-/// Reads one tensor in its own element type and turns it to `[out, in]`. The file's pages are given
-/// back, so that a model does not lie in memory twice.
-pub(super) fn read(checkpoint: &Checkpoint, slot: &Slot) -> Result<Tensor, ModelError> {
+/// Reads one tensor in its own element type to `device` and turns it to `[out, in]` there. The file's
+/// pages are given back, so that a model does not lie in memory twice.
+pub(super) fn read(
+    checkpoint: &Checkpoint,
+    slot: &Slot,
+    device: Device,
+) -> Result<Tensor, ModelError> {
     let (dtype, shape, bytes) = checkpoint.raw(&slot.name)?;
     let kind = kind_of(&slot.name, dtype)?;
     let shape: Vec<i64> = shape.iter().map(|&n| n as i64).collect();
-    let tensor = slot.turn(&Tensor::f_from_data_size(bytes, &shape, kind)?);
+    let tensor = slot.turn(&Tensor::f_from_data_size(bytes, &shape, kind)?.f_to_device(device)?);
     checkpoint.let_go(&slot.name)?;
     Ok(tensor)
 }
