@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, fs, path::Path};
 use bincode::{Decode, Encode};
 
 use super::{
+    error::CheckpointError,
     layout::{Entry, write_index, write_shard},
-    read::{Checkpoint, CheckpointError},
+    read::Checkpoint,
 };
 use crate::{
     codec::Object,

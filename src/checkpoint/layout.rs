@@ -14,7 +14,7 @@ use std::{
 
 use safetensors::{SafeTensorError, View};
 
-use super::read::{Checkpoint, CheckpointError};
+use super::{error::CheckpointError, read::Checkpoint};
 use crate::{
     delta::{Dtype, Tensor},
     durable::{self, WriteError},

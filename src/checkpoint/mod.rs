@@ -9,6 +9,7 @@
 
 mod adapter;
 mod base;
+mod error;
 mod layout;
 mod names;
 mod open_tensors;
@@ -17,10 +18,11 @@ mod tuned;
 
 pub use adapter::{Adapted, Ranks, read_adapter, write_adapter};
 pub use base::{Base, BaseFile, BaseTensor, FileKind, import, verify};
+pub use error::CheckpointError;
 pub use layout::{EDITED_SHARD, write_checkout, write_merged, write_tensors};
 pub use names::Names;
 pub use open_tensors::OpenTensors;
-pub use read::{Checkpoint, CheckpointError};
+pub use read::Checkpoint;
 pub use tuned::{Tuned, compare};
 
 #[cfg(test)]

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use memmap2::Mmap;
 use safetensors::tensor::TensorInfo;
 
-use super::read::{CheckpointError, edited_dtype, open_shard};
+use super::{
+    error::CheckpointError,
+    read::{edited_dtype, open_shard},
+};
 use crate::delta::{Matrix, Tensor};
 
 /// A safetensors file, mapped.

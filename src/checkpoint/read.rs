@@ -11,13 +11,11 @@ use memmap2::{Mmap, UncheckedAdvice};
 use safetensors::{SafeTensorError, SafeTensors, tensor::TensorInfo};
 use serde_json::Value;
 
-use crate::{
-    delta::{Dtype, Tensor},
-    durable::WriteError,
-};
+use super::error::CheckpointError;
+use crate::delta::{Dtype, Tensor};
 
-const SINGLE: &str = "model.safetensors";
-const INDEX: &str = "model.safetensors.index.json";
+pub(super) const SINGLE: &str = "model.safetensors";
+pub(super) const INDEX: &str = "model.safetensors.index.json";
 
 /// Files that belong to a version besides its weights, where a checkpoint has them.
 const COMPANIONS: &[&str] = &[
@@ -50,150 +48,6 @@ struct Place {
     shard: usize,
     start: usize,
     info: TensorInfo,
-}
-
-/// Why a checkpoint cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CheckpointError {
-    /// A file that every checkpoint has is not there.
-    #[error("{} has no {missing}", dir.display())]
-    Incomplete {
-        /// The checkpoint's directory.
-        dir: PathBuf,
-        /// What is missing.
-        missing: String,
-    },
-    /// Only pickled weights are there.
-    #[error("{} has its weights as a pickle ({file}), which can run code when it is read", dir.display())]
-    Pickle {
-        /// The checkpoint's directory.
-        dir: PathBuf,
-        /// The pickle.
-        file: String,
-    },
-    /// A file cannot be read.
-    #[error("cannot read {}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// A JSON file does not parse or lacks something.
-    #[error("{} is not as it should be: {why}", path.display())]
-    Json {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        why: String,
-    },
-    /// A safetensors file is truncated or malformed.
-    #[error("{} is not a whole safetensors file: {why}", path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        why: String,
-    },
-    /// The index and the shards disagree.
-    #[error("{} says that {tensor} is in {shard}, which is not so", index.display())]
-    Index {
-        /// The index file.
-        index: PathBuf,
-        /// The tensor.
-        tensor: String,
-        /// The shard named for it.
-        shard: String,
-    },
-    /// No tensor has this name.
-    #[error("{} has no tensor {name}", dir.display())]
-    NoTensor {
-        /// The checkpoint's directory.
-        dir: PathBuf,
-        /// The name.
-        name: String,
-    },
-    /// The tensor's element type is not one that is edited.
-    #[error("tensor {name} has elements of type {dtype}; F32, F16 and BF16 can be edited")]
-    Dtype {
-        /// The tensor.
-        name: String,
-        /// Its element type, as safetensors names it.
-        dtype: String,
-    },
-    /// An element is infinite or not a number.
-    #[error("{name} in {} has elements that are infinite or not numbers", path.display())]
-    NotFinite {
-        /// The file or directory.
-        path: PathBuf,
-        /// The tensor.
-        name: String,
-    },
-    /// A tensor does not have the shape it should have.
-    #[error("{name} is {found:?}; expected {wanted}")]
-    Unfit {
-        /// The tensor.
-        name: String,
-        /// Its dimensions.
-        found: Vec<usize>,
-        /// What they should be.
-        wanted: String,
-    },
-    /// The checkpoint is of another model than the base.
-    #[error("{} is no checkpoint of the base: {why}", dir.display())]
-    Other {
-        /// The checkpoint's directory.
-        dir: PathBuf,
-        /// How that is known.
-        why: String,
-    },
-    /// The adapter is of a kind that does not come to a sum of weights, or malformed.
-    #[error("the adapter in {} cannot be taken in: {why}", dir.display())]
-    Adapter {
-        /// The adapter's directory.
-        dir: PathBuf,
-        /// What is wrong.
-        why: String,
-    },
-    /// A file of a copy cannot be written.
-    #[error(transparent)]
-    Write(#[from] WriteError),
-}
-
-impl CheckpointError {
-    /// What the user can do about it.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Incomplete { missing, .. } if missing == "tokenizer.json" => Some(
-                "write one with AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)".to_owned(),
-            ),
-            Self::Incomplete { missing, .. }
-                if missing != SINGLE && missing.ends_with(".safetensors") =>
-            {
-                Some(format!("{INDEX} names it: fetch the checkpoint again"))
-            }
-            Self::Incomplete { .. } => {
-                Some("name a directory as transformers' save_pretrained writes it".to_owned())
-            }
-            Self::Pickle { dir, .. } => Some(format!(
-                "convert it: python -c \"from transformers import AutoModelForCausalLM as M; \
-                 M.from_pretrained('{0}').save_pretrained('{0}', safe_serialization=True)\"",
-                dir.display()
-            )),
-            Self::Adapter { .. } => Some(
-                "merge it with PEFT's merge_and_unload, save_pretrained the result, and take that in: \
-                 kledger import --from-checkpoint DIR"
-                    .to_owned(),
-            ),
-            Self::Damaged { .. } | Self::Index { .. } => Some(
-                "the download or copy may be incomplete: fetch the checkpoint again".to_owned(),
-            ),
-            Self::Write(error) => error.hint().map(str::to_owned),
-            _ => None,
-        }
-    }
 }
 
 impl Checkpoint {

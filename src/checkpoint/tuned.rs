@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    names::Names,
-    read::{Checkpoint, CheckpointError},
-};
+use super::{error::CheckpointError, names::Names, read::Checkpoint};
 use crate::delta::{Change, ChangeForm, Orientation, confined};
 
 /// How a checkpoint differs from its base.
