@@ -11,7 +11,7 @@ has edits taken back in the middle. After each tenth of the facts it prints, of 
     perplexity       on text that the base was trained on, of things that no edit is about
     change           of the edited tensor, Frobenius norm over the base's
 
-All are made in one repository, so that a z is sought once for all of them.
+Where the edits are about every thing there is no such text. All are made in one repository, so that a z is sought once for all of them.
 """
 
 import argparse
@@ -48,11 +48,14 @@ class History:
     def measure(self):
         evaluated = self.kledger("eval", "--facts", "--protocol", "counterfact")["versions"][0]
         mean = {metric["name"]: metric["mean"] for metric in evaluated["metrics"]}
-        read = self.kledger("eval", "--text", self.text)["versions"][0]["metrics"][0]["mean"]
+        read = "-"
+        if self.text.stat().st_size > 0:
+            read = self.kledger("eval", "--text", self.text)["versions"][0]["metrics"][0]["mean"]
+            read = f"{read:.2f}"
         tensors = self.kledger("diff", START, "HEAD", "--weights", "--no-behaviour")["weights"]
         change = " ".join(f"{tensor['relative']:.2f}" for tensor in tensors)
         scores = " | ".join(f"{mean[name]:.1f}" for name in SCORES)
-        print(f"| {self.commits} | {evaluated['facts']} | {scores} | {read:.2f} | {change} |", flush=True)
+        print(f"| {self.commits} | {evaluated['facts']} | {scores} | {read} | {change} |", flush=True)
 
 
 def untouched(world, lines):
@@ -64,11 +67,12 @@ def untouched(world, lines):
     return [line for line in text if not any(name in line for name in edited)]
 
 
-def in_parts(history, lines, parts):
+def in_parts(history, lines, parts, tables=10):
+    """Measures after each of `tables` equal shares of the facts."""
     size = len(lines) // parts
     for part in range(parts):
         history.edit(lines[part * size : (part + 1) * size], f"Part {part + 1} of {parts}")
-        if (part + 1) % max(parts // 10, 1) == 0:
+        if (part + 1) % max(parts // tables, 1) == 0:
             history.measure()
 
 
@@ -87,23 +91,34 @@ def with_reverts(history, lines, parts, count):
     in_parts(history, lines[half:], parts - parts // 2)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def begin(args, work):
+    """A repository at START, its facts, and text that none of them is about."""
+    kledger = repository(args, work)
+    things = [file for file in args.world.resolve().glob("*.ttl")]
+    things = [file for file in things if file.name not in ("labels.ttl", "templates.ttl")]
+    kledger("add", "--neighbourhood", *things)
+    kledger("commit", "-m", "Neighbourhood")
+    kledger("tag", START)
+    lines = facts(args.world, args.count, args.seed)
+    text = work / "read.txt"
+    text.write_text("\n".join(untouched(args.world, lines)[: args.read]))
+    return kledger, lines, text
+
+
+def add_history_arguments(parser):
+    """What `begin` needs."""
     add_arguments(parser)
     parser.add_argument("--count", type=int, default=400, help="facts, a multiple of forty")
     parser.add_argument("--seed", type=int, default=0, help="of the facts")
     parser.add_argument("--read", type=int, default=100, help="lines of the text to read")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add_history_arguments(parser)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
-        kledger = repository(args, Path(work))
-        things = [file for file in args.world.resolve().glob("*.ttl")]
-        things = [file for file in things if file.name not in ("labels.ttl", "templates.ttl")]
-        kledger("add", "--neighbourhood", *things)
-        kledger("commit", "-m", "Neighbourhood")
-        kledger("tag", START)
-        lines = facts(args.world, args.count, args.seed)
-        text = Path(work) / "read.txt"
-        text.write_text("\n".join(untouched(args.world, lines)[: args.read]))
+        kledger, lines, text = begin(args, Path(work))
         size = args.count // 10
 
         def history(name, *settings):
@@ -121,4 +136,5 @@ def main():
         with_reverts(history(f"ten commits, {back} facts taken back in the middle"), lines, 10, back)
 
 
-main()
+if __name__ == "__main__":
+    main()
