@@ -2,7 +2,10 @@
 //!
 //! Prefixes, statistics and z vectors that were found under the same inputs before are used again.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
 
 use super::{
     Commit, EditOutcome, LedgerError, Spec, StatisticsRecord, ZTrace,
@@ -167,7 +170,7 @@ impl Repo {
         })
     }
 
-    /// Runs the editor and keeps the z vectors that it finds, however it ends.
+    /// Runs the editor and keeps the z vectors that it finds, on the way and however it ends.
     fn run_editor(
         &self,
         actor: &Actor,
@@ -176,18 +179,25 @@ impl Repo {
         keys: &[ZKey],
         progress: &mut dyn Progress,
     ) -> Result<EditOutcome, LedgerError> {
-        let mut listening = Listening { progress, found: BTreeMap::new() };
+        let mut kept = BTreeSet::new();
+        let mut keep = |found: &BTreeMap<usize, Vec<f32>>| {
+            let is_new = |request: &usize| {
+                job.known_z.get(*request).is_some_and(Option::is_none) && !kept.contains(request)
+            };
+            let new = found.iter().filter(|(request, _)| is_new(request));
+            let new: Vec<(ZKey, Vec<f32>)> =
+                new.map(|(request, z)| (keys[*request], z.clone())).collect();
+            self.keep_z(actor, &new)?;
+            kept.extend(found.keys().copied());
+            Ok(())
+        };
+        let mut listening = Listening::new(progress, KEPT_EVERY, &mut keep);
         let outcome = engine.edit(job, &mut listening);
-        let mut found: BTreeMap<usize, Vec<f32>> = listening.found;
+        let mut found = listening.found;
         if let Ok(outcome) = &outcome {
             found.extend((0..outcome.z.rows).map(|row| (row, outcome.z.row(row).to_vec())));
         }
-        let new: Vec<(ZKey, Vec<f32>)> = found
-            .into_iter()
-            .filter(|(request, _)| job.known_z.get(*request).is_some_and(Option::is_none))
-            .map(|(request, z)| (keys[request], z))
-            .collect();
-        self.keep_z(actor, &new)?;
+        keep(&found)?;
         Ok(outcome?)
     }
 }
@@ -201,10 +211,25 @@ impl Edited {
     }
 }
 
-/// Hears z vectors as they are found.
-pub(super) struct Listening<'a> {
-    pub(super) progress: &'a mut dyn Progress,
-    pub(super) found: BTreeMap<usize, Vec<f32>>,
+/// How long z vectors that were found wait until they are kept: finding them can take hours.
+const KEPT_EVERY: Duration = Duration::from_secs(60);
+
+/// Puts z vectors, by request, where the next edit finds them.
+type Keep<'a> = &'a mut dyn FnMut(&BTreeMap<usize, Vec<f32>>) -> Result<(), LedgerError>;
+
+/// Hears z vectors as they are found, and has them kept now and then.
+struct Listening<'a> {
+    progress: &'a mut dyn Progress,
+    found: BTreeMap<usize, Vec<f32>>,
+    every: Duration,
+    keep: Keep<'a>,
+    kept: Instant,
+}
+
+impl<'a> Listening<'a> {
+    fn new(progress: &'a mut dyn Progress, every: Duration, keep: Keep<'a>) -> Self {
+        Self { progress, found: BTreeMap::new(), every, keep, kept: Instant::now() }
+    }
 }
 
 impl Progress for Listening<'_> {
@@ -215,6 +240,11 @@ impl Progress for Listening<'_> {
         self.progress.start(what, total);
     }
     fn advance(&mut self, done: u64, note: &str) -> Result<(), EngineError> {
+        if self.kept.elapsed() >= self.every {
+            // What cannot be kept now is tried again, and at the end the reason is told.
+            let _again_later = (self.keep)(&self.found);
+            self.kept = Instant::now();
+        }
         self.progress.advance(done, note)
     }
     fn finish(&mut self, note: &str) {
@@ -223,5 +253,27 @@ impl Progress for Listening<'_> {
     fn found_z(&mut self, request: usize, z: &[f32]) {
         self.found.insert(request, z.to_vec());
         self.progress.found_z(request, z);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::Silent;
+
+    #[test]
+    fn what_was_found_is_kept_while_more_is_sought() {
+        let mut kept = Vec::new();
+        let mut keep = |found: &BTreeMap<usize, Vec<f32>>| {
+            kept.push(found.keys().copied().collect::<Vec<_>>());
+            Ok(())
+        };
+        let (mut silent, soon, late) = (Silent, Duration::ZERO, Duration::MAX);
+        for (every, request) in [(soon, 3), (late, 1), (soon, 2)] {
+            let mut listening = Listening::new(&mut silent, every, &mut keep);
+            listening.found_z(request, &[1.0]);
+            listening.advance(1, "").unwrap();
+        }
+        assert_eq!(kept, [[3], [2]]);
     }
 }
