@@ -183,10 +183,10 @@ fn verbs(c: &mut Criterion) {
     group.bench_function("add and rm 1 triple", |b| {
         b.iter(|| {
             let line = format!("{}", fact(FACTS, 0));
-            let triples = || read_triples(line.as_bytes(), Format::NTriples, "one.nt");
-            let input = Intake::of(triples()).unwrap();
-            repo.add(&actor(1), input, Role::Edit, false).unwrap();
-            repo.rm(&actor(1), triples(), Role::Edit).unwrap();
+            let input =
+                || Intake::of(read_triples(line.as_bytes(), Format::NTriples, "one.nt")).unwrap();
+            repo.add(&actor(1), input(), Role::Edit, false).unwrap();
+            repo.rm(&actor(1), input(), Role::Edit).unwrap();
         });
     });
     group.finish();

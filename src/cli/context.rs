@@ -29,6 +29,7 @@ pub struct Context {
     command: String,
     runtime: Runtime,
     watch: Watch,
+    in_full: bool,
     stopwatch: Stopwatch,
 }
 
@@ -69,6 +70,7 @@ impl Context {
             command: verb.collect::<Vec<_>>().join(" "),
             runtime: Runtime::new(&global.device, global.dtype.into()),
             watch,
+            in_full: global.verbose || global.json,
             stopwatch: Stopwatch::default(),
         })
     }
@@ -77,6 +79,12 @@ impl Context {
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// Whether reports leave nothing out.
+    #[must_use]
+    pub const fn in_full(&self) -> bool {
+        self.in_full
     }
 
     /// A path as given on the command line, from the directory to work in.

@@ -103,7 +103,7 @@ impl LexiconError {
 pub struct Lexicon<'a> {
     objects: &'a dyn Objects,
     root: Id<LexiconTree>,
-    staged: Option<&'a BTreeMap<Iri, Words>>,
+    staged: Option<Id<LexiconTree>>,
     language: &'a str,
 }
 
@@ -114,9 +114,9 @@ impl<'a> Lexicon<'a> {
         Self { objects, root, staged: None, language: "en" }
     }
 
-    /// With `staged` words on top.
+    /// With the words of the tree `staged`, which is among the same objects, on top.
     #[must_use]
-    pub const fn with(self, staged: &'a BTreeMap<Iri, Words>) -> Self {
+    pub const fn with(self, staged: Id<LexiconTree>) -> Self {
         Self { staged: Some(staged), ..self }
     }
 
@@ -131,10 +131,13 @@ impl<'a> Lexicon<'a> {
     /// # Errors
     /// When the tree cannot be read.
     pub fn words(&self, iri: &Iri) -> Result<Words, ObjectError> {
-        let committed = tree::get(self.objects, self.root, Words::key(iri))?;
+        let key = Words::key(iri);
+        let committed = tree::get(self.objects, self.root, key)?;
         let mut words = committed.unwrap_or_else(|| Words::none(iri.clone()));
-        if let Some(staged) = self.staged.and_then(|staged| staged.get(iri)) {
-            words.extend(staged);
+        if let Some(staged) = self.staged
+            && let Some(staged) = tree::get(self.objects, staged, key)?
+        {
+            words.extend(&staged);
         }
         Ok(words)
     }

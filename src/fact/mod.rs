@@ -21,6 +21,7 @@ pub use stage::{
     AddOutcome, Change, Conflict, Intake, RemoveOutcome, Role, Roots, Stage, StageError, Staged,
 };
 pub use stored::{StagedTree, StoredStage};
+pub(crate) use stored::{fact_key, staged_key};
 pub use term::{Iri, IriError, Literal, Term};
 pub use tree::{FactTree, LexiconTree};
 pub use triple::{Fact, FactKey};

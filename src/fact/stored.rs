@@ -33,6 +33,12 @@ impl Kind for StoredStage {
 }
 
 impl StoredStage {
+    /// The stage of nothing; its objects are in `draft`.
+    pub fn empty(draft: &mut Draft<'_>) -> Self {
+        let nothing = tree::empty(draft);
+        Self { changes: nothing, words: tree::empty(draft), neighbourhood: nothing }
+    }
+
     /// How many facts are to be edited in or taken back.
     ///
     /// # Errors
@@ -73,12 +79,12 @@ impl Entry for Staged {
 }
 
 /// The key of the fact that is staged under `key`.
-pub(super) const fn fact_key(key: Id<Staged>) -> FactKey {
+pub(crate) const fn fact_key(key: Id<Staged>) -> FactKey {
     FactKey::from_bytes(*key.as_bytes())
 }
 
 /// Where a change of the fact `key` is staged.
-pub(super) const fn staged_key(key: FactKey) -> Id<Staged> {
+pub(crate) const fn staged_key(key: FactKey) -> Id<Staged> {
     Id::from_bytes(*key.as_bytes())
 }
 

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{Commit, LedgerError, read::Ledger};
+use super::{LedgerError, read::Ledger};
 use crate::{
     codec::{ObjectError, Objects},
-    fact::{Fact, FactKey, FactTree, Iri, Lexicon, Term, tree},
+    fact::{
+        Fact, FactKey, FactTree, Iri, Lexicon, Staged, StagedTree, Term, fact_key, staged_key, tree,
+    },
     id::Id,
 };
 
@@ -79,19 +81,19 @@ impl About {
         Ok(true)
     }
 
-    /// Those of the facts of `commit` that are meant.
+    /// Those of the edited facts of a version that are meant; `root` is their tree.
     pub(super) fn facts(
         &self,
         ledger: &Ledger<'_>,
-        commit: &Commit,
+        lexicon: &Lexicon<'_>,
+        root: Id<FactTree>,
     ) -> Result<BTreeMap<FactKey, Fact>, LedgerError> {
-        let lexicon = ledger.lexicon(commit);
-        let (Some(Name::Iri(subject)), None) = (&self.subject, self.key(&lexicon)?) else {
-            return self.facts_in(ledger, &lexicon, commit.facts);
+        let (Some(Name::Iri(subject)), None) = (&self.subject, self.key(lexicon)?) else {
+            return self.facts_in(ledger, lexicon, root);
         };
         let mut facts = BTreeMap::new();
-        for (key, fact) in ledger.facts_about(commit.facts, subject)? {
-            if self.matches(&lexicon, &fact)? {
+        for (key, fact) in ledger.facts_about(root, subject)? {
+            if self.matches(lexicon, &fact)? {
                 facts.insert(key, fact);
             }
         }
@@ -110,6 +112,22 @@ impl About {
             return Ok(fact.map(|fact| (key, fact)).into_iter().collect());
         }
         Ok(tree::select(objects, root, &|_, fact| self.matches(lexicon, fact))?)
+    }
+
+    /// Those of the changes of a stage whose facts are meant; `root` is their tree.
+    pub(super) fn staged_in(
+        &self,
+        objects: &dyn Objects,
+        lexicon: &Lexicon<'_>,
+        root: Id<StagedTree>,
+    ) -> Result<BTreeMap<FactKey, Staged>, LedgerError> {
+        if let Some(key) = self.key(lexicon)? {
+            let staged = tree::get(objects, root, staged_key(key))?;
+            return Ok(staged.map(|staged| (key, staged)).into_iter().collect());
+        }
+        let matches = |_, staged: &Staged| self.matches(lexicon, staged.change.fact());
+        let staged = tree::select(objects, root, &matches)?.into_iter();
+        Ok(staged.map(|(key, staged)| (fact_key(key), staged)).collect())
     }
 
     /// Whether facts that are meant differ between two trees.

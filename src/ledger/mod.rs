@@ -32,6 +32,7 @@ mod join;
 mod kinds;
 mod landing;
 pub mod lineage;
+mod listing;
 mod manifest;
 mod measuring;
 mod memo;

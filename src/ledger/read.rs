@@ -12,7 +12,7 @@ use super::{
 use crate::{
     checkpoint::Base,
     codec::{self, Object, ObjectError, Objects},
-    fact::{Lexicon, LexiconTree, Stage, tree},
+    fact::{Lexicon, LexiconTree, Stage, StoredStage, tree},
     id::Id,
     store::{Head, Session},
 };
@@ -154,7 +154,20 @@ impl Ledger<'_> {
         Ok(root.map(|hash| codec::get(self, Id::<T>::from_bytes(hash))).transpose()?)
     }
 
-    /// What the next commit will do.
+    /// What the next commit will do, as it is stored; `None` while that is nothing.
+    pub(super) fn stored_stage(&self) -> Result<Option<StoredStage>, LedgerError> {
+        self.root(STAGE)
+    }
+
+    /// How many facts the next commit is to edit in or take back.
+    pub(super) fn staged(&self) -> Result<u64, LedgerError> {
+        Ok(match self.stored_stage()? {
+            Some(stage) => stage.changes(self)?,
+            None => 0,
+        })
+    }
+
+    /// What the next commit will do, all of it in memory.
     pub(super) fn stage(&self) -> Result<Stage, LedgerError> {
         match self.session.root(STAGE)? {
             Some(hash) => Ok(Stage::load(self, Id::from_bytes(hash))?),

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     codec::{self, Draft, NewObjects, Nothing, Object},
-    fact::Stage,
+    fact::{Stage, StoredStage},
     id::Id,
     store::{Head, Operation, RefChange, RootUpdate, StoreError, Transaction, ZMemo},
 };
@@ -89,17 +89,13 @@ impl Change {
     }
 
     /// Replaces the stage; an empty one is not stored.
-    pub(super) fn staging(mut self, was: &Stage, to: &Stage) -> Self {
-        let mut store = |stage: &Stage, keep: bool| {
-            let mut draft = Draft::new(&Nothing);
-            let id = (!stage.is_empty()).then(|| *stage.store(&mut draft).as_bytes());
-            if keep && id.is_some() {
-                self.objects.extend(draft.into_new());
-            }
-            id
-        };
-        let (old, new) = (store(was, false), store(to, true));
-        self.restaging(old, new)
+    pub(super) fn staging(mut self, was: Option<[u8; 32]>, to: &Stage) -> Self {
+        let mut draft = Draft::new(&Nothing);
+        let to = (!to.is_empty()).then(|| *to.store(&mut draft).as_bytes());
+        if to.is_some() {
+            self.objects.extend(draft.into_new());
+        }
+        self.restaging(was, to)
     }
 
     /// Replaces the stage by one that is stored, or is among the objects added.
@@ -222,6 +218,29 @@ impl Change {
 }
 
 impl Ledger<'_> {
+    /// Replaces the stage `was` by `to`, whose new objects are in `draft`, and says how many facts it is to
+    /// edit in or take back. An empty one is not stored.
+    ///
+    /// # Errors
+    /// As [`Change::apply`].
+    pub(super) fn restage(
+        &self,
+        actor: &Actor,
+        draft: Draft<'_>,
+        was: Option<Id<StoredStage>>,
+        to: Id<StoredStage>,
+    ) -> Result<u64, LedgerError> {
+        let stage = codec::get(&draft, to)?;
+        let staged = stage.changes(&draft)?;
+        let to = (!stage.is_empty(&draft)?).then_some(to);
+        if to != was {
+            let objects = if to.is_some() { draft.into_new() } else { NewObjects::default() };
+            let [was, to] = [was, to].map(|stage| stage.map(|id| *id.as_bytes()));
+            Change::new(objects).restaging(was, to).apply(self, actor)?;
+        }
+        Ok(staged)
+    }
+
     /// Does all of `transaction` or nothing.
     ///
     /// # Errors

@@ -1,7 +1,5 @@
 //! Reading triples and putting them into words.
 
-use std::collections::BTreeMap;
-
 use kledger::{
     codec::Draft,
     fact::{
@@ -324,14 +322,12 @@ fn what_is_missing_from_the_lexicon_is_named_with_a_remedy() {
 #[test]
 fn words_can_be_looked_up_before_they_are_committed() {
     let memory = turtle(":a rdfs:label \"first\"@en .");
-    let staged = BTreeMap::from([(
-        iri("a"),
-        Words { labels: vec![], multi_valued: true, ..Words::none(iri("a")) },
-    )]);
-    let lexicon = Lexicon::new(&memory, memory.roots.lexicon).with(&staged);
+    let staged = Words { labels: vec![], multi_valued: true, ..Words::none(iri("a")) };
+    let mut draft = Draft::new(&memory);
+    let staged = tree::build(&mut draft, [(Words::key(&staged.iri), &staged)]);
+    let lexicon = Lexicon::new(&draft, memory.roots.lexicon).with(staged);
     assert!(lexicon.multi_valued(&iri("a")).unwrap());
     assert_eq!(lexicon.name(&iri("a")).unwrap(), "first");
-    let mut draft = Draft::new(&memory);
     let empty = tree::empty::<Words>(&mut draft);
     let none = Lexicon::new(&draft, empty);
     assert_eq!(none.name(&iri("a_b")).unwrap(), "a b");

@@ -1,9 +1,12 @@
 //! What adding and removing does to the stage.
 
-use kledger::fact::{
-    AddOutcome, Change, Role, Stage, StageError,
-    read::{Format, read_triples},
-    tree,
+use kledger::{
+    codec::Draft,
+    fact::{
+        AddOutcome, Change, Intake, Lexicon, Role, Stage, StageError, StoredStage,
+        read::{Format, read_triples},
+        tree,
+    },
 };
 
 use crate::{
@@ -22,7 +25,12 @@ fn add(memory: &Memory, stage: &Stage, text: &str, replace: bool) -> Added {
 fn remove(memory: &Memory, stage: &Stage, text: &str) -> Result<Stage, StageError> {
     let text = format!("@prefix : <http://example.org/> . {text}");
     let input = read_triples(text.as_bytes(), Format::Turtle, "rm.ttl");
-    stage.remove(memory, memory.roots, input, Role::Edit).map(|(stage, _)| stage)
+    let mut draft = Draft::new(memory);
+    let before = stage.store(&mut draft);
+    let intake = Intake::of(input)?;
+    let (after, _) =
+        StoredStage::remove(&mut draft, Some(before), memory.roots, intake, Role::Edit)?;
+    Ok(Stage::load(&draft, after)?)
 }
 
 fn committed(text: &str) -> Memory {
@@ -175,7 +183,9 @@ fn the_shipped_examples_are_staged_and_put_into_words() {
         }
     }
     assert!(world.changes.len() > 1500);
-    let lexicon = world.lexicon(&memory, memory.roots);
+    let mut draft = Draft::new(&memory);
+    let roots = world.apply(&mut draft, memory.roots).unwrap();
+    let lexicon = Lexicon::new(&draft, roots.lexicon);
     for staged in world.changes.values() {
         let request = lexicon.request(staged.change.fact()).unwrap();
         assert!(request.paraphrases.len() >= 2, "{}", request.prompt);

@@ -26,6 +26,7 @@ mod history;
 #[cfg(debug_assertions)]
 mod killed;
 mod ledger;
+mod listing;
 mod merge;
 mod snapshots;
 mod statistics;

@@ -112,8 +112,8 @@ impl Input {
         Ok(triples)
     }
 
-    /// Reads all files for staging.
-    fn intake(&self, cx: &Context) -> Result<Intake, CliError> {
+    /// Reads all files for the stage.
+    pub(super) fn intake(&self, cx: &Context) -> Result<Intake, CliError> {
         let mut all = Intake::default();
         self.each(cx, |reader, format, name| {
             let read = Intake::read(reader, format, name);

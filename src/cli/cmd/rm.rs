@@ -54,7 +54,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
         repo.rm_about(&actor, &about, role)?
     } else {
         let input = Input { files: args.files.clone(), format: args.format.clone() };
-        repo.rm(&actor, input.read(cx)?, role)?
+        repo.rm(&actor, input.intake(cx)?, role)?
     };
     Ok(Report::done("rm", report))
 }

@@ -18,15 +18,21 @@ use crate::{
 #[command(after_help = "\
 Examples:
   kledger status
-  kledger status --json")]
-pub struct Args {}
-
-pub(super) fn run(cx: &Context, _args: &Args) -> Result<Report, CliError> {
-    Ok(Report::done("status", cx.repo()?.status()?))
+  kledger status --json -n 100")]
+pub struct Args {
+    /// How many staged facts to list at most [default: 20, or all with --verbose or --json]
+    #[arg(short = 'n', long = "number", value_name = "N")]
+    number: Option<usize>,
 }
 
-/// Facts listed without `--verbose`.
+/// Facts listed where nothing is said of how many.
 const LISTED: usize = 20;
+
+pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
+    let listed = if cx.in_full() { usize::MAX } else { LISTED };
+    let report = cx.repo()?.status_listing(args.number.unwrap_or(listed))?;
+    Ok(Report::done("status", report))
+}
 
 impl Render for StatusReport {
     fn render(&self, page: &mut Page) -> fmt::Result {
@@ -51,14 +57,13 @@ impl Render for StatusReport {
                 many(self.stashed, "stage")
             ))?;
         }
-        if self.staged.is_empty() && self.words == 0 && self.neighbourhood == 0 {
+        if self.staged.is_empty() && self.more + self.words + self.neighbourhood == 0 {
             return writeln!(page, "Nothing staged");
         }
         writeln!(page, "Staged for the next commit:")?;
-        let listed = if page.verbose { self.staged.len() } else { LISTED.min(self.staged.len()) };
-        page.changes(&self.staged[..listed])?;
-        if listed < self.staged.len() {
-            writeln!(page, "  and {} more (-v lists them)", self.staged.len() - listed)?;
+        page.changes(&self.staged)?;
+        if self.more > 0 {
+            writeln!(page, "  and {} more (-v lists them)", self.more)?;
         }
         if self.words > 0 {
             writeln!(page, "  words for {}", many(self.words, "IRI"))?;

@@ -6,14 +6,14 @@ use rayon::prelude::*;
 
 use super::{
     AddOutcome, Change, Conflict, Intake, Role, Roots, StageError, Staged,
-    call::{Held, Many},
+    call::{Known, Many, Planned, Trees, predicate, question_end, read, sorted, together_end},
 };
 use crate::{
-    codec::{self, Draft, ObjectError, Objects, Verbatim},
+    codec::{self, Draft, Verbatim},
     fact::{
         lexicon::Lexicon,
         stored::{StagedTree, StoredStage, fact_key, load_words, staged_key, store_words},
-        tree::{self, FactTree},
+        tree,
         triple::FactKey,
         words::{self, Addition},
     },
@@ -22,8 +22,6 @@ use crate::{
 
 /// How many conflicts are listed in full.
 const LISTED: usize = 20;
-/// About so many facts are looked up together.
-const TOGETHER: usize = 4096;
 
 impl StoredStage {
     /// The stage `before`, or an empty one, with `intake` on top; its objects are in `draft`. Words go to
@@ -44,8 +42,8 @@ impl StoredStage {
         let before = before.map(|id| codec::get(draft, id)).transpose()?;
         let mut outcome = AddOutcome::default();
         let mut words = match before {
-            Some(before) => load_words(draft, before.words)?,
-            None => BTreeMap::new(),
+            Some(before) if !triples.is_empty() => load_words(draft, before.words)?,
+            _ => BTreeMap::new(),
         };
         for (triple, position) in triples {
             match words::take(&mut words, &triple) {
@@ -58,6 +56,11 @@ impl StoredStage {
                 }
             }
         }
+        let said = outcome.labels + outcome.templates + outcome.settings > 0;
+        let words = match before {
+            Some(before) if !said => before.words,
+            _ => store_words(draft, &words),
+        };
 
         // Only now: whether a predicate has many values may be said after its facts.
         let staged = before.map(|before| match role {
@@ -68,8 +71,10 @@ impl StoredStage {
             Role::Edit => committed.facts,
             Role::Neighbourhood => committed.neighbourhood,
         };
-        let many = Many::new(Lexicon::new(draft, committed.lexicon).with(&words));
-        let mut call = Call::new(draft, held, staged, many, replace, outcome)?;
+        let many = Many::new(Lexicon::new(draft, committed.lexicon).with(words));
+        let trees = Trees::new(draft, held, staged)?;
+        let conflicts = BTreeMap::new();
+        let mut call = Call { trees, many, replace, outcome, conflicts, total: 0 };
         let facts = sorted(facts, &bytes);
         let changes = call.changes(facts)?;
         let outcome = call.finish()?;
@@ -83,11 +88,6 @@ impl StoredStage {
         let other = |draft: &mut Draft<'_>, root: fn(&Self) -> Id<StagedTree>| match &before {
             Some(before) => root(before),
             None => tree::empty(draft),
-        };
-        let said = outcome.labels + outcome.templates + outcome.settings > 0;
-        let words = match before {
-            Some(before) if !said => before.words,
-            _ => store_words(draft, &words),
         };
         let after = match role {
             Role::Edit => Self {
@@ -105,23 +105,9 @@ impl StoredStage {
     }
 }
 
-/// A fact under its question, or what it changes: the bytes of a [`Staged`] under its key.
-type Planned<'b> = tree::Change<Staged, Verbatim<'b>>;
-
-/// By question, and as read for each.
-fn sorted(mut facts: Vec<(FactKey, usize, usize)>, bytes: &[u8]) -> Vec<Planned<'_>> {
-    facts.par_sort_unstable();
-    let planned = |(key, start, end)| (staged_key(key), Some(Verbatim(&bytes[start..end])));
-    facts.into_iter().map(planned).collect()
-}
-
 /// One call, half way through.
 struct Call<'a> {
-    objects: &'a dyn Objects,
-    /// What is committed; `None` where that is nothing.
-    held: Option<Id<FactTree>>,
-    /// What was staged before; `None` where that is nothing.
-    staged: Option<Id<StagedTree>>,
+    trees: Trees<'a>,
     many: Many<'a>,
     replace: bool,
     outcome: AddOutcome,
@@ -130,37 +116,13 @@ struct Call<'a> {
     total: u64,
 }
 
-/// What is committed and staged under the keys of some facts.
-#[derive(Default)]
-struct Known {
-    held: Held,
-    staged: BTreeMap<FactKey, Staged>,
-}
-
-impl<'a> Call<'a> {
-    fn new(
-        objects: &'a dyn Objects,
-        held: Id<FactTree>,
-        staged: Option<Id<StagedTree>>,
-        many: Many<'a>,
-        replace: bool,
-        outcome: AddOutcome,
-    ) -> Result<Self, ObjectError> {
-        let held = (tree::len(objects, held)? > 0).then_some(held);
-        let staged = match staged {
-            Some(root) if tree::len(objects, root)? > 0 => Some(root),
-            _ => None,
-        };
-        let conflicts = BTreeMap::new();
-        Ok(Self { objects, held, staged, many, replace, outcome, conflicts, total: 0 })
-    }
-
+impl Call<'_> {
     /// What `facts`, sorted by question, change, ascending by key; it is put in their place.
     fn changes<'b>(&mut self, mut facts: Vec<Planned<'b>>) -> Result<Vec<Planned<'b>>, StageError> {
         let (mut done, mut kept, mut ascend) = (0, 0, true);
         while done < facts.len() {
-            let end = question_end(&facts, (done + TOGETHER).min(facts.len()) - 1);
-            let known = self.known(&facts[done..end])?;
+            let end = together_end(&facts, done);
+            let known = self.trees.known(&facts[done..end], &mut self.many)?;
             while done < end {
                 let next = question_end(&facts, done);
                 let mut before = BTreeMap::new();
@@ -191,32 +153,6 @@ impl<'a> Call<'a> {
         Ok(facts)
     }
 
-    /// What is known under the keys that `facts` may have.
-    fn known(&mut self, facts: &[Planned<'_>]) -> Result<Known, ObjectError> {
-        if self.held.is_none() && self.staged.is_none() {
-            return Ok(Known::default());
-        }
-        let mut keys = Vec::with_capacity(facts.len());
-        for (question, fact) in facts {
-            keys.push(fact_key(*question));
-            if let Some(Verbatim(fact)) = fact
-                && self.many.valued(predicate(fact))?
-            {
-                keys.push(read(fact).change.fact().key(true));
-            }
-        }
-        keys.sort_unstable();
-        keys.dedup();
-        let held = self.held.map(|root| Held::under(self.objects, root, &keys)).transpose()?;
-        let keys: Vec<Id<Staged>> = keys.into_iter().map(staged_key).collect();
-        let staged = self.staged.map(|root| tree::get_many(self.objects, root, &keys));
-        let staged = staged.transpose()?.unwrap_or_default().into_iter();
-        Ok(Known {
-            held: held.unwrap_or_default(),
-            staged: staged.map(|(key, staged)| (fact_key(key), staged)).collect(),
-        })
-    }
-
     /// What the fact with these `bytes` changes under which key. `before` are the facts of its question
     /// that came before it in the call.
     fn set<'b>(
@@ -230,10 +166,10 @@ impl<'a> Call<'a> {
         let new = read(bytes);
         let fact = new.change.fact();
         let (key, committed) = match before.get(&question).map(|bytes| read(bytes)) {
-            None => known.held.locate(&known.staged, question, fact, many),
-            Some(first) if first.change.fact() == fact => (question, known.held.get(question)),
+            None => known.locate(question, fact, many),
+            Some(first) if first.change.fact() == fact => (question, known.held.get(&question)),
             // What was staged there is so no longer.
-            Some(_) => known.held.locate(&BTreeMap::new(), question, fact, many),
+            Some(_) => known.locate_committed(question, fact, many),
         };
         if let Some(earlier) = before.get(&key).map(|bytes| read(bytes)) {
             if earlier.change.fact() == fact {
@@ -289,27 +225,4 @@ impl<'a> Call<'a> {
         }
         Ok(self.outcome)
     }
-}
-
-impl Known {
-    fn says_nothing_of(&self, key: FactKey) -> bool {
-        self.held.get(key).is_none() && !self.staged.contains_key(&key)
-    }
-}
-
-/// Where the facts end that have the question of the one at `at`.
-fn question_end(facts: &[Planned<'_>], at: usize) -> usize {
-    let others = facts[at..].iter().take_while(|(question, _)| *question == facts[at].0);
-    at + others.count()
-}
-
-fn read(bytes: &[u8]) -> Staged {
-    codec::beginning(bytes).expect("because a staged change was written there")
-}
-
-fn predicate(bytes: &[u8]) -> &str {
-    // The number of the change's variant comes first.
-    let (_, _, predicate): (u32, &str, &str) =
-        codec::beginning(bytes).expect("because a staged change was written there");
-    predicate
 }

@@ -1,19 +1,57 @@
-//! What is known of the facts that one call of [`StoredStage::add`](crate::fact::StoredStage::add) or
-//! [`Stage::remove`](super::Stage::remove) is about.
+//! What one call of [`StoredStage::add`](crate::fact::StoredStage::add) or
+//! [`StoredStage::remove`](crate::fact::StoredStage::remove) is about, and what is known of it.
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
 use super::Staged;
 use crate::{
-    codec::{ObjectError, Objects},
+    codec::{self, ObjectError, Objects, Verbatim},
     fact::{
         lexicon::Lexicon,
+        stored::{StagedTree, fact_key, staged_key},
         term::Iri,
-        tree::{self, FactTree},
+        tree::{self, Entry, FactTree, Node},
         triple::{Fact, FactKey},
     },
     id::Id,
 };
+
+/// About so many facts are looked up together.
+const TOGETHER: usize = 4096;
+
+/// A fact under its question, or what it changes: the bytes of a [`Staged`] under its key.
+pub(super) type Planned<'b> = tree::Change<Staged, Verbatim<'b>>;
+
+/// By question, and as read for each.
+pub(super) fn sorted(mut facts: Vec<(FactKey, usize, usize)>, bytes: &[u8]) -> Vec<Planned<'_>> {
+    facts.par_sort_unstable();
+    let planned = |(key, start, end)| (staged_key(key), Some(Verbatim(&bytes[start..end])));
+    facts.into_iter().map(planned).collect()
+}
+
+/// Where the facts end that are looked up together with the one at `at`; no question is divided.
+pub(super) fn together_end(facts: &[Planned<'_>], at: usize) -> usize {
+    question_end(facts, (at + TOGETHER).min(facts.len()) - 1)
+}
+
+/// Where the facts end that have the question of the one at `at`.
+pub(super) fn question_end(facts: &[Planned<'_>], at: usize) -> usize {
+    let others = facts[at..].iter().take_while(|(question, _)| *question == facts[at].0);
+    at + others.count()
+}
+
+pub(super) fn read(bytes: &[u8]) -> Staged {
+    codec::beginning(bytes).expect("because a staged change was written there")
+}
+
+pub(super) fn predicate(bytes: &[u8]) -> &str {
+    // The number of the change's variant comes first.
+    let (_, _, predicate): (u32, &str, &str) =
+        codec::beginning(bytes).expect("because a staged change was written there");
+    predicate
+}
 
 /// Which predicates have many values.
 pub(super) struct Many<'a> {
@@ -38,44 +76,75 @@ impl<'a> Many<'a> {
     }
 }
 
-/// What is committed under the keys of some facts.
-#[derive(Default)]
-pub(super) struct Held(BTreeMap<FactKey, Fact>);
+/// The trees in which facts are looked up.
+#[derive(Clone, Copy)]
+pub(super) struct Trees<'a> {
+    objects: &'a dyn Objects,
+    /// What is committed; `None` where that is nothing.
+    held: Option<Id<FactTree>>,
+    /// What was staged before; `None` where that is nothing.
+    staged: Option<Id<StagedTree>>,
+}
 
-impl Held {
-    /// Looks all of `facts` up in one walk of the tree.
-    pub(super) fn read<'a>(
-        objects: &dyn Objects,
-        root: Id<FactTree>,
-        many: &mut Many<'_>,
-        facts: impl Iterator<Item = &'a Fact>,
+impl<'a> Trees<'a> {
+    pub(super) fn new(
+        objects: &'a dyn Objects,
+        held: Id<FactTree>,
+        staged: Option<Id<StagedTree>>,
     ) -> Result<Self, ObjectError> {
-        if tree::len(objects, root)? == 0 {
-            return Ok(Self(BTreeMap::new()));
+        let staged = staged.map(|root| filled(objects, root)).transpose()?.flatten();
+        Ok(Self { objects, held: filled(objects, held)?, staged })
+    }
+
+    /// What is known under the keys that `facts` may have.
+    pub(super) fn known(
+        &self,
+        facts: &[Planned<'_>],
+        many: &mut Many<'_>,
+    ) -> Result<Known, ObjectError> {
+        if self.held.is_none() && self.staged.is_none() {
+            return Ok(Known::default());
         }
-        let mut keys = Vec::new();
-        for fact in facts {
-            keys.push(fact.key(false));
-            if many.valued(fact.predicate.as_str())? {
-                keys.push(fact.key(true));
+        let mut keys = Vec::with_capacity(facts.len());
+        for (question, fact) in facts {
+            keys.push(fact_key(*question));
+            if let Some(Verbatim(fact)) = fact
+                && many.valued(predicate(fact))?
+            {
+                keys.push(read(fact).change.fact().key(true));
             }
         }
         keys.sort_unstable();
         keys.dedup();
-        Self::under(objects, root, &keys)
+        let held = self.held.map(|root| tree::get_many(self.objects, root, &keys)).transpose()?;
+        let keys: Vec<Id<Staged>> = keys.into_iter().map(staged_key).collect();
+        let staged = self.staged.map(|root| tree::get_many(self.objects, root, &keys));
+        let staged = staged.transpose()?.unwrap_or_default().into_iter();
+        Ok(Known {
+            held: held.unwrap_or_default(),
+            staged: staged.map(|(key, staged)| (fact_key(key), staged)).collect(),
+        })
     }
+}
 
-    /// Looks all of `keys`, which ascend, up in one walk of the tree.
-    pub(super) fn under(
-        objects: &dyn Objects,
-        root: Id<FactTree>,
-        keys: &[FactKey],
-    ) -> Result<Self, ObjectError> {
-        Ok(Self(tree::get_many(objects, root, keys)?))
-    }
+/// `root`, unless nothing is in it.
+fn filled<V: Entry>(
+    objects: &dyn Objects,
+    root: Id<Node<V>>,
+) -> Result<Option<Id<Node<V>>>, ObjectError> {
+    Ok((tree::len(objects, root)? > 0).then_some(root))
+}
 
-    pub(super) fn get(&self, key: FactKey) -> Option<&Fact> {
-        self.0.get(&key)
+/// What is committed and staged under the keys of some facts.
+#[derive(Default)]
+pub(super) struct Known {
+    pub(super) held: BTreeMap<FactKey, Fact>,
+    pub(super) staged: BTreeMap<FactKey, Staged>,
+}
+
+impl Known {
+    pub(super) fn says_nothing_of(&self, key: FactKey) -> bool {
+        !self.held.contains_key(&key) && !self.staged.contains_key(&key)
     }
 
     /// The key of `fact`, which is `question` if its predicate does not have many values, and what is
@@ -83,19 +152,28 @@ impl Held {
     /// key it has.
     pub(super) fn locate(
         &self,
-        staged: &BTreeMap<FactKey, Staged>,
         question: FactKey,
         fact: &Fact,
         many: bool,
     ) -> (FactKey, Option<&Fact>) {
-        let committed = self.get(question);
-        if !many
-            || committed == Some(fact)
-            || staged.get(&question).is_some_and(|staged| staged.change.fact() == fact)
-        {
+        if self.staged.get(&question).is_some_and(|staged| staged.change.fact() == fact) {
+            return (question, self.held.get(&question));
+        }
+        self.locate_committed(question, fact, many)
+    }
+
+    /// As [`Known::locate`], whatever is staged.
+    pub(super) fn locate_committed(
+        &self,
+        question: FactKey,
+        fact: &Fact,
+        many: bool,
+    ) -> (FactKey, Option<&Fact>) {
+        let committed = self.held.get(&question);
+        if !many || committed == Some(fact) {
             return (question, committed);
         }
         let key = fact.key(true);
-        (key, self.get(key))
+        (key, self.held.get(&key))
     }
 }

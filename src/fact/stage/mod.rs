@@ -1,6 +1,6 @@
 //! What the next commit is to change.
 //!
-//! [`StoredStage::add`] and [`Stage::remove`] take a stage and triples and give a new stage: all of a call
+//! [`StoredStage::add`] and [`StoredStage::remove`] take a stage and triples and give a new stage: all of a call
 //! or nothing. A key can hold one fact at a time, so a call with two objects for one key is refused,
 //! and so is one that contradicts what was staged before, unless it is told to replace. Against what
 //! is committed there is no conflict: changing that is what an edit is for.
@@ -8,30 +8,30 @@
 //! This module knows nothing of where a stage is kept.
 
 mod add;
+mod apply;
 mod call;
 mod error;
 mod intake;
+mod remove;
 
 use std::collections::BTreeMap;
 
 use bincode::{Decode, Encode};
 
-use self::call::{Held, Many};
 pub use self::{
     error::{Conflict, StageError},
     intake::Intake,
 };
 use super::{
-    lexicon::Lexicon,
     read::{Position, ReadError},
     stored::StoredStage,
     term::Iri,
-    tree::{self, FactTree, LexiconTree},
+    tree::{FactTree, LexiconTree},
     triple::{Fact, FactKey},
-    words::{self, Words},
+    words::Words,
 };
 use crate::{
-    codec::{Draft, ObjectError, Objects},
+    codec::{Draft, Objects},
     id::Id,
 };
 
@@ -115,7 +115,7 @@ pub struct AddOutcome {
     pub settings: u64,
 }
 
-/// What [`Stage::remove`] did, in triples.
+/// What [`StoredStage::remove`] did, in triples.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct RemoveOutcome {
     /// Committed facts now staged to be taken back.
@@ -134,12 +134,6 @@ impl Stage {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty() && self.words.is_empty() && self.neighbourhood.is_empty()
-    }
-
-    /// The words in force: `objects` holds the committed lexicon, this stage adds to it.
-    #[must_use]
-    pub fn lexicon<'a>(&'a self, objects: &'a dyn Objects, committed: Roots) -> Lexicon<'a> {
-        Lexicon::new(objects, committed.lexicon).with(&self.words)
     }
 
     /// This stage with `input` on top, as [`StoredStage::add`] makes it.
@@ -161,97 +155,4 @@ impl Stage {
             StoredStage::add(&mut draft, before, committed, intake, role, replace)?;
         Ok((Self::load(&draft, after)?, outcome))
     }
-
-    /// This stage with the facts of `input` taken back: a staged one is unstaged, a committed one is
-    /// staged to be retracted.
-    ///
-    /// # Errors
-    /// When the input cannot be read or holds words, or a fact is neither staged nor committed. The
-    /// stage itself is not changed.
-    pub fn remove(
-        &self,
-        objects: &dyn Objects,
-        committed: Roots,
-        input: impl IntoIterator<Item = Read>,
-        role: Role,
-    ) -> Result<(Self, RemoveOutcome), StageError> {
-        let mut next = self.clone();
-        let mut outcome = RemoveOutcome::default();
-        let mut missing: Option<(Fact, Position, u64)> = None;
-        let lexicon = self.lexicon(objects, committed);
-        let (held, staged) = match role {
-            Role::Edit => (committed.facts, &mut next.changes),
-            Role::Neighbourhood => (committed.neighbourhood, &mut next.neighbourhood),
-        };
-        let mut facts = Vec::new();
-        for triple in input {
-            let (fact, position) = triple?;
-            if words::is_term(&fact.predicate) {
-                return Err(StageError::WordsToRemove(position));
-            }
-            facts.push((fact, position));
-        }
-        let mut many = Many::new(lexicon);
-        let held = Held::read(objects, held, &mut many, facts.iter().map(|(fact, _)| fact))?;
-        for (fact, position) in facts {
-            let many = many.valued(fact.predicate.as_str())?;
-            let (key, held) = held.locate(staged, fact.key(false), &fact, many);
-            match staged.get(&key).map(|staged| &staged.change) {
-                Some(Change::Set(set)) if *set == fact => {
-                    staged.remove(&key);
-                    outcome.unstaged += 1;
-                }
-                Some(Change::Retract(retracted)) if *retracted == fact => outcome.duplicates += 1,
-                None if held == Some(&fact) => {
-                    let source = position.to_string();
-                    staged.insert(key, Staged { change: Change::Retract(fact), source });
-                    outcome.retracted += 1;
-                }
-                _ => match &mut missing {
-                    Some((.., total)) => *total += 1,
-                    None => missing = Some((fact, position, 1)),
-                },
-            }
-        }
-        match missing {
-            None => Ok((next, outcome)),
-            Some((first, position, total)) => Err(StageError::NotHeld {
-                first: Box::new(first),
-                source_name: position.to_string(),
-                total,
-            }),
-        }
-    }
-
-    /// The trees of the version that this stage makes of `committed`.
-    ///
-    /// # Errors
-    /// When a committed tree cannot be read.
-    pub fn apply(&self, draft: &mut Draft<'_>, committed: Roots) -> Result<Roots, ObjectError> {
-        let mut words = BTreeMap::new();
-        for (iri, more) in &self.words {
-            let key = Words::key(iri);
-            let before = tree::get(draft, committed.lexicon, key)?;
-            let mut after = before.unwrap_or_else(|| Words::none(iri.clone()));
-            after.extend(more);
-            words.insert(key, Some(after));
-        }
-        Ok(Roots {
-            facts: tree::update(draft, committed.facts, &facts(&self.changes))?,
-            lexicon: tree::update(draft, committed.lexicon, &words)?,
-            neighbourhood: tree::update(
-                draft,
-                committed.neighbourhood,
-                &facts(&self.neighbourhood),
-            )?,
-        })
-    }
-}
-
-fn facts(staged: &BTreeMap<FactKey, Staged>) -> BTreeMap<FactKey, Option<Fact>> {
-    let change = |change: &Change| match change {
-        Change::Set(fact) => Some(fact.clone()),
-        Change::Retract(_) => None,
-    };
-    staged.iter().map(|(key, staged)| (*key, change(&staged.change))).collect()
 }

@@ -3,11 +3,11 @@
 use serde::Serialize;
 
 use crate::{
-    codec::{self, Draft, NewObjects},
+    codec::Draft,
     eval::dataset::Requests,
     fact::{AddOutcome, Intake, Role, StageError, StoredStage},
     id::Id,
-    ledger::{Actor, LedgerError, Repo, read::STAGE, write::Change},
+    ledger::{Actor, LedgerError, Repo, read::STAGE},
 };
 
 /// What `add` staged.
@@ -39,19 +39,11 @@ impl Repo {
     ) -> Result<AddReport, LedgerError> {
         let ledger = self.read()?;
         let (_, commit) = ledger.head_commit()?;
-        let old = ledger.session.root(STAGE)?;
-        let before = old.map(Id::from_bytes);
+        let before = ledger.session.root(STAGE)?.map(Id::from_bytes);
         let mut draft = Draft::new(&ledger);
         let (after, outcome) =
             StoredStage::add(&mut draft, before, commit.roots(), input, role, replace)?;
-        let stage = codec::get(&draft, after)?;
-        let staged = stage.changes(&draft)?;
-        // An empty stage is not stored.
-        let new = (!stage.is_empty(&draft)?).then(|| *after.as_bytes());
-        if new != old {
-            let objects = if new.is_some() { draft.into_new() } else { NewObjects::default() };
-            Change::new(objects).restaging(old, new).apply(&ledger, actor)?;
-        }
+        let staged = ledger.restage(actor, draft, before, after)?;
         Ok(AddReport { role, outcome, staged, notes: Vec::new() })
     }
 

@@ -40,13 +40,13 @@ impl Repo {
         let ledger = self.view()?;
         let version = ledger.resolve(revision)?;
         let commit = ledger.commit(version)?;
-        let facts = about.facts(&ledger, &commit)?;
+        let lexicon = ledger.lexicon(&commit);
+        let facts = about.facts(&ledger, &lexicon, commit.facts)?;
         if facts.is_empty() && !about.is_everything() {
             let (what, revision) = (about.to_string(), revision.to_owned());
             return Err(LedgerError::NoFactAt { what, revision });
         }
         let origins = ledger.origins(version, facts.keys().copied().collect())?;
-        let lexicon = ledger.lexicon(&commit);
         let mut views: BTreeMap<Id<Commit>, CommitView> = BTreeMap::new();
         let mut blamed = Vec::new();
         for (key, fact) in &facts {

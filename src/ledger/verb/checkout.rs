@@ -59,7 +59,7 @@ impl Repo {
             commit: ledger.commit_view(id, &commit)?,
             dir,
             edited: commit.weights.len() as u64,
-            staged: ledger.stage()?.changes.len() as u64,
+            staged: ledger.staged()?,
         })
     }
 

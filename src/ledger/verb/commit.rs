@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     codec::{Draft, NewObjects},
-    fact::{Fact, FactKey, Roots, Stage, tree},
+    fact::{Fact, FactKey, Roots, tree},
     id::Id,
     ledger::{
         Actor, Check, Commit, EditedTensor, LedgerError, OpenEngine, Progress, Repo, Report,
@@ -15,6 +15,7 @@ use crate::{
         edit::{Earlier, Edited, Job, Setup},
         lineage::Line,
         others::Others,
+        read::STAGE,
         sample::Sample,
         version,
         view::{CommitView, FactCounts, HeadView},
@@ -82,7 +83,8 @@ struct Plan {
     parent_id: Id<Commit>,
     parent: Commit,
     parent_line: Line,
-    stage: Stage,
+    /// The stage's id, if anything is staged.
+    stage: Option<[u8; 32]>,
     roots: Roots,
     /// New nodes of the trees.
     objects: NewObjects,
@@ -136,9 +138,10 @@ impl Repo {
         ledger.require_finished()?;
         let head = ledger.session.head()?;
         let (parent_id, parent) = ledger.head_commit()?;
-        let stage = ledger.stage()?;
+        let stage = ledger.session.root(STAGE)?;
+        let staged = ledger.stored_stage()?.ok_or(LedgerError::NothingStaged)?;
         let mut draft = Draft::new(&ledger);
-        let roots = stage.apply(&mut draft, parent.roots())?;
+        let roots = staged.apply(&mut draft, parent.roots())?;
         if roots == parent.roots() {
             return Err(LedgerError::NothingStaged);
         }
@@ -267,7 +270,7 @@ impl Repo {
         objects.extend(draft.into_new());
         Change::new(objects)
             .moving_head(plan.head, plan.parent_id, id)
-            .staging(&plan.stage, &Stage::default())
+            .restaging(plan.stage, None)
             .apply(&ledger, actor)?;
 
         let edit = match edited {

@@ -14,7 +14,7 @@ use crate::{
         bisection::{BISECTION, Bisection},
         forget::{Rewriting, Scope},
         kinds::kinds,
-        read::Ledger,
+        read::{Ledger, STAGE},
         remembered,
         stash::STASH,
         view::{FactView, HeadView},
@@ -230,7 +230,7 @@ fn change(
     let stage = ledger.stage()?;
     let left = scope.strip(&stage);
     if left != stage {
-        change = change.staging(&stage, &left);
+        change = change.staging(ledger.session.root(STAGE)?, &left);
     }
     let stash = ledger.stash()?;
     let (mut kept, mut nothing) = (stash.clone(), Draft::new(&Nothing));

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::{
-    fact::Stage,
     id::Id,
     ledger::{
-        Actor, Commit, LedgerError, Repo, revision::History as _, view::HeadView, write::Change,
+        Actor, Commit, LedgerError, Repo, read::STAGE, revision::History as _, view::HeadView,
+        write::Change,
     },
 };
 
@@ -64,11 +64,12 @@ impl Repo {
         if to != from {
             change = change.moving_head(ledger.session.head()?, from, to);
         }
-        let stage = ledger.stage()?;
         let mut unstaged = 0;
-        if reset != Reset::Branch && !stage.is_empty() {
-            unstaged = stage.changes.len() as u64;
-            change = change.staging(&stage, &Stage::default());
+        if reset != Reset::Branch
+            && let Some(stage) = ledger.session.root(STAGE)?
+        {
+            unstaged = ledger.staged()?;
+            change = change.restaging(Some(stage), None);
         }
         let dir = filled.is_some().then(|| self.checkout_dir());
         match filled {

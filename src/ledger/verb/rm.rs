@@ -5,11 +5,15 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::{
+    codec::Draft,
     fact::{
-        Change as Planned, Fact, RemoveOutcome, Role,
-        read::{Position, ReadError},
+        Change as Planned, Intake, RemoveOutcome, Role, StageError, StoredStage, read::Position,
     },
-    ledger::{About, Actor, LedgerError, Repo, read::Ledger, write::Change},
+    id::Id,
+    ledger::{
+        About, Actor, LedgerError, Repo,
+        read::{Ledger, STAGE},
+    },
 };
 
 /// What `rm` staged.
@@ -29,14 +33,8 @@ impl Repo {
     /// retracted.
     ///
     /// # Errors
-    /// When the input cannot be read or a fact is neither staged nor committed.
-    pub fn rm(
-        &self,
-        actor: &Actor,
-        input: impl IntoIterator<Item = Result<(Fact, Position), ReadError>>,
-        role: Role,
-    ) -> Result<RmReport, LedgerError> {
-        let input: Vec<_> = input.into_iter().collect();
+    /// When the input holds words or a fact is neither staged nor committed.
+    pub fn rm(&self, actor: &Actor, input: Intake, role: Role) -> Result<RmReport, LedgerError> {
         remove(&self.read()?, actor, input, role)
     }
 
@@ -52,20 +50,25 @@ impl Repo {
     ) -> Result<RmReport, LedgerError> {
         let ledger = self.read()?;
         let (_, commit) = ledger.head_commit()?;
-        let stage = ledger.stage()?;
-        let (held, staged) = match role {
-            Role::Edit => (commit.facts, &stage.changes),
-            Role::Neighbourhood => (commit.neighbourhood, &stage.neighbourhood),
+        let mut lexicon = ledger.lexicon(&commit);
+        let stage = ledger.stored_stage()?;
+        if let Some(stage) = &stage {
+            lexicon = lexicon.with(stage.words);
+        }
+        let mut found = match role {
+            Role::Edit => about.facts(&ledger, &lexicon, commit.facts)?,
+            Role::Neighbourhood => about.facts_in(&ledger, &lexicon, commit.neighbourhood)?,
         };
-        let lexicon = stage.lexicon(&ledger, commit.roots()).in_language(&self.config().language);
-        let mut found = about.facts_in(&ledger, &lexicon, held)?;
-        for (key, staged) in staged {
-            match &staged.change {
-                Planned::Set(fact) if about.matches(&lexicon, fact)? => {
-                    found.insert(*key, fact.clone());
+        if let Some(stage) = stage {
+            let staged = match role {
+                Role::Edit => stage.changes,
+                Role::Neighbourhood => stage.neighbourhood,
+            };
+            for (key, staged) in about.staged_in(&ledger, &lexicon, staged)? {
+                match staged.change {
+                    Planned::Set(fact) => drop(found.insert(key, fact)),
+                    Planned::Retract(_) => drop(found.remove(&key)),
                 }
-                Planned::Set(_) => {}
-                Planned::Retract(_) => drop(found.remove(key)),
             }
         }
         if found.is_empty() {
@@ -73,7 +76,8 @@ impl Repo {
         }
         let source: Arc<str> = about.to_string().into();
         let position = Position { source, line: 1, column: None };
-        let input = found.into_values().map(|fact| Ok((fact, position.clone()))).collect();
+        let triples = found.into_values().map(|fact| Ok((fact, position.clone())));
+        let input = Intake::of(triples).map_err(StageError::Read)?;
         remove(&ledger, actor, input, role)
     }
 }
@@ -81,15 +85,13 @@ impl Repo {
 fn remove(
     ledger: &Ledger<'_>,
     actor: &Actor,
-    input: Vec<Result<(Fact, Position), ReadError>>,
+    input: Intake,
     role: Role,
 ) -> Result<RmReport, LedgerError> {
     let (_, commit) = ledger.head_commit()?;
-    let before = ledger.stage()?;
-    let (after, outcome) = before.remove(ledger, commit.roots(), input, role)?;
-    let staged = after.changes.len() as u64;
-    if after != before {
-        Change::default().staging(&before, &after).apply(ledger, actor)?;
-    }
+    let before = ledger.session.root(STAGE)?.map(Id::from_bytes);
+    let mut draft = Draft::new(ledger);
+    let (after, outcome) = StoredStage::remove(&mut draft, before, commit.roots(), input, role)?;
+    let staged = ledger.restage(actor, draft, before, after)?;
     Ok(RmReport { role, outcome, staged })
 }

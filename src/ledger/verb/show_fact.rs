@@ -57,12 +57,12 @@ impl Repo {
         let ledger = self.view()?;
         let version = ledger.resolve(revision)?;
         let commit = ledger.commit(version)?;
-        let facts = about.facts(&ledger, &commit)?;
+        let lexicon = ledger.lexicon(&commit);
+        let facts = about.facts(&ledger, &lexicon, commit.facts)?;
         if facts.is_empty() {
             let (what, revision) = (about.to_string(), revision.to_owned());
             return Err(LedgerError::NoFactAt { what, revision });
         }
-        let lexicon = ledger.lexicon(&commit);
         let holders = ledger.line(&commit)?.holders();
         let origins = ledger.origins(version, facts.keys().copied().collect())?;
         let mut stories = Vec::new();

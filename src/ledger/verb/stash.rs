@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, btree_map::Entry};
 use serde::Serialize;
 
 use crate::{
-    codec::{Draft, Nothing},
-    fact::{FactKey, Stage, Staged},
+    codec,
+    fact::{FactKey, Stage, Staged, tree},
     id::Id,
     ledger::{
         Actor, Commit, LedgerError, Repo, Stash,
-        read::Ledger,
+        read::{Ledger, STAGE},
         stash::{STASH, Stashed},
         write::Change,
     },
@@ -90,15 +90,12 @@ impl Repo {
         message: Option<&str>,
     ) -> Result<StashReport, LedgerError> {
         let ledger = self.read()?;
-        let stage = ledger.stage()?;
-        if stage.is_empty() {
-            return Err(LedgerError::NothingStaged);
-        }
+        let stage = ledger.session.root(STAGE)?.ok_or(LedgerError::NothingStaged)?;
         let head = ledger.head_view()?;
         let was = ledger.stash()?;
         let mut now = was.clone();
         let entry = Stashed {
-            stage: stage.store(&mut Draft::new(&Nothing)),
+            stage: Id::from_bytes(stage),
             message: match message {
                 Some(message) => message.to_owned(),
                 None => ledger.commit(head.commit)?.summary().to_owned(),
@@ -110,7 +107,7 @@ impl Repo {
         };
         now.entries.insert(0, entry);
         stashing(Change::default(), &was, &now)
-            .staging(&stage, &Stage::default())
+            .restaging(Some(stage), None)
             .apply(&ledger, actor)?;
         report(&ledger, StashAction::Pushed)
     }
@@ -122,10 +119,16 @@ impl Repo {
     pub fn stash_pop(&self, actor: &Actor, number: usize) -> Result<StashReport, LedgerError> {
         let ledger = self.read()?;
         let (was, now, entry) = taken(&ledger, number)?;
-        let stage = ledger.stage()?;
-        let both = together(&stage, Stage::load(&ledger, entry.stage)?)?;
+        let staged = ledger.session.root(STAGE)?;
+        let change = stashing(Change::default(), &was, &now);
+        let change = if staged.is_none() {
+            change.restaging(None, Some(*entry.stage.as_bytes()))
+        } else {
+            let both = together(ledger.stage()?, Stage::load(&ledger, entry.stage)?)?;
+            change.staging(staged, &both)
+        };
         let entry = view(&ledger, number, &entry)?;
-        stashing(Change::default(), &was, &now).staging(&stage, &both).apply(&ledger, actor)?;
+        change.apply(&ledger, actor)?;
         report(&ledger, StashAction::Popped { entry })
     }
 
@@ -161,8 +164,7 @@ fn stashing(change: Change, was: &Stash, to: &Stash) -> Change {
 }
 
 /// Both stages in one.
-fn together(stage: &Stage, kept: Stage) -> Result<Stage, LedgerError> {
-    let mut both = stage.clone();
+fn together(mut both: Stage, kept: Stage) -> Result<Stage, LedgerError> {
     put(&mut both.changes, kept.changes)?;
     put(&mut both.neighbourhood, kept.neighbourhood)?;
     for (iri, words) in kept.words {
@@ -190,7 +192,7 @@ fn put(
 }
 
 fn view(ledger: &Ledger<'_>, number: usize, entry: &Stashed) -> Result<StashView, LedgerError> {
-    let stage = Stage::load(ledger, entry.stage)?;
+    let stage = codec::get(ledger, entry.stage)?;
     Ok(StashView {
         number: number as u64,
         branch: entry.branch.clone(),
@@ -198,9 +200,9 @@ fn view(ledger: &Ledger<'_>, number: usize, entry: &Stashed) -> Result<StashView
         message: entry.message.clone(),
         author: entry.author.clone(),
         time: entry.time,
-        facts: stage.changes.len() as u64,
-        words: stage.words.len() as u64,
-        neighbourhood: stage.neighbourhood.len() as u64,
+        facts: stage.changes(ledger)?,
+        words: tree::len(ledger, stage.words)?,
+        neighbourhood: tree::len(ledger, stage.neighbourhood)?,
     })
 }
 
@@ -212,6 +214,6 @@ fn report(ledger: &Ledger<'_>, action: StashAction) -> Result<StashReport, Ledge
         entries: entries
             .map(|(number, entry)| view(ledger, number, entry))
             .collect::<Result<_, _>>()?,
-        staged: ledger.stage()?.changes.len() as u64,
+        staged: ledger.staged()?,
     })
 }

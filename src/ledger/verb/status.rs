@@ -5,14 +5,13 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::{
-    codec::Draft,
-    fact::{LexiconError, tree},
+    fact::tree,
     id::Id,
     ledger::{
         Commit, LedgerError, Repo, UnfinishedView,
+        listing::Listing,
         manifest::Manifest,
         view::{CommitView, FactChange, HeadView},
-        words,
     },
 };
 
@@ -27,13 +26,16 @@ pub struct StatusReport {
     pub commit: CommitView,
     /// Facts that hold there.
     pub facts: u64,
-    /// What the next commit would do to them.
+    /// What the next commit would do to them, sorted by what they say.
     pub staged: Vec<FactChange>,
+    /// Staged facts that are not listed.
+    pub more: u64,
     /// IRIs with staged labels or templates.
     pub words: u64,
     /// Neighbourhood facts staged to come or go.
     pub neighbourhood: u64,
-    /// Predicates of staged facts for which the lexicon has no template: the commit would be refused.
+    /// Predicates of staged facts for which the lexicon has no template: the commit would be refused. Where
+    /// not all facts are listed, they are those of some thousand facts.
     pub without_template: Vec<String>,
     /// A merge, cherry-pick or rebase that waits to be finished.
     pub unfinished: Option<UnfinishedView>,
@@ -55,31 +57,29 @@ pub struct CheckoutState {
 }
 
 impl Repo {
-    /// Where HEAD is and what the next commit would do.
+    /// Where HEAD is and all that the next commit would do.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn status(&self) -> Result<StatusReport, LedgerError> {
+        self.status_listing(usize::MAX)
+    }
+
+    /// As [`Repo::status`], with at most `listed` facts. Of a stage of many more only some are read.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn status_listing(&self, listed: usize) -> Result<StatusReport, LedgerError> {
         let ledger = self.view()?;
         let (id, commit) = ledger.head_commit()?;
-        let stage = ledger.stage()?;
-        let lexicon = stage.lexicon(&ledger, commit.roots()).in_language(&self.config().language);
-        let mut draft = Draft::new(&ledger);
-        let next = stage.apply(&mut draft, commit.roots())?;
-        let changes = words::fact_changes(&draft, &lexicon, commit.facts, next.facts)?;
-        let mut without_template = Vec::new();
-        for difference in tree::diff(&draft, commit.facts, next.facts) {
-            let (_, _, Some(fact)) = difference? else { continue };
-            match lexicon.request(&fact) {
-                Err(LexiconError::NoTemplate { predicate }) => {
-                    without_template.push(predicate.as_str().to_owned());
-                }
-                Err(LexiconError::Object(error)) => return Err(error.into()),
-                _ => {}
-            }
+        let (mut words, mut neighbourhood) = (0, 0);
+        let mut staged = Listing::default();
+        if let Some(stage) = ledger.stored_stage()? {
+            words = tree::len(&ledger, stage.words)?;
+            neighbourhood = tree::len(&ledger, stage.neighbourhood)?;
+            let lexicon = ledger.lexicon(&commit).with(stage.words);
+            staged = Listing::read(&ledger, &lexicon, commit.facts, stage.changes, listed)?;
         }
-        without_template.sort();
-        without_template.dedup();
         let dir = self.checkout_dir();
         let checkout = Manifest::read(&dir).map(|manifest| CheckoutState {
             current: manifest.commit == id,
@@ -91,10 +91,11 @@ impl Repo {
             head: ledger.head_view()?,
             commit: ledger.commit_view(id, &commit)?,
             facts: tree::len(&ledger, commit.facts)?,
-            staged: changes.into_iter().map(|(_, change)| change).collect(),
-            words: stage.words.len() as u64,
-            neighbourhood: stage.neighbourhood.len() as u64,
-            without_template,
+            staged: staged.changes,
+            more: staged.more,
+            words,
+            neighbourhood,
+            without_template: staged.without_template,
             unfinished: ledger.unfinished_view()?,
             stashed: ledger.stash()?.entries.len() as u64,
             checkout,

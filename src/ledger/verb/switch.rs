@@ -45,7 +45,7 @@ impl Repo {
         Ok(SwitchReport {
             head: ledger.head_view()?,
             created: from.is_some(),
-            staged: ledger.stage()?.changes.len() as u64,
+            staged: ledger.staged()?,
         })
     }
 }

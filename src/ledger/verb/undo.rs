@@ -76,5 +76,5 @@ fn apply(
 ) -> Result<(HeadView, u64), LedgerError> {
     let was = ledger.root::<Undone>(UNDONE)?;
     change.rooting(UNDONE, was.as_ref(), Some(undone)).apply(ledger, actor)?;
-    Ok((ledger.head_view()?, ledger.stage()?.changes.len() as u64))
+    Ok((ledger.head_view()?, ledger.staged()?))
 }

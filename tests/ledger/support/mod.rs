@@ -72,7 +72,7 @@ impl Place {
     }
 
     pub(crate) fn rm(&self, turtle: &str) -> Result<(), LedgerError> {
-        self.repo.rm(&self.actor("rm"), turtle_triples(turtle), Role::Edit).map(drop)
+        self.repo.rm(&self.actor("rm"), intake(turtle)?, Role::Edit).map(drop)
     }
 
     pub(crate) fn commit(&self, message: &str) -> Result<CommitReport, LedgerError> {
