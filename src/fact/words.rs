@@ -134,6 +134,11 @@ impl Words {
         Id::of(iri.as_str().as_bytes())
     }
 
+    /// How that key begins.
+    pub(crate) fn key_start(iri: &Iri) -> [u8; 4] {
+        *Self::key(iri).as_bytes().first_chunk().expect("because a hash has 32 bytes")
+    }
+
     /// Whether there are none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use super::{
     Commit, Evaluations, Report, Spec, Stash, StatisticsRecord, Step, Unfinished,
-    bisection::Bisection, changes::Changes, landing::Landing, memo::ZInputs, subjects::Subjects,
+    bisection::Bisection, changes::Changes, landing::Landing, memo::ZInputs, subjects::Contents,
     undone::Undone,
 };
 use crate::{
@@ -42,7 +42,7 @@ pub const KINDS: &[Rewrite] = &[
     rewrite::<ZInputs>,
     rewrite::<Landing>,
     rewrite::<Changes>,
-    rewrite::<Subjects>,
+    rewrite::<Contents>,
 ];
 
 /// All kinds of objects, and what each refers to.
