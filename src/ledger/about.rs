@@ -55,6 +55,14 @@ impl About {
         self.subject.is_none() && self.predicate.is_none()
     }
 
+    /// Subject and predicate, where they are given as IRIs.
+    pub(super) fn iris(&self) -> [Option<&Iri>; 2] {
+        [&self.subject, &self.predicate].map(|name| match name {
+            Some(Name::Iri(iri)) => Some(iri),
+            _ => None,
+        })
+    }
+
     /// The only key that such a fact can have, if it is known without looking at facts.
     fn key(&self, lexicon: &Lexicon<'_>) -> Result<Option<FactKey>, ObjectError> {
         let (Some(Name::Iri(subject)), Some(Name::Iri(predicate))) =

@@ -1,9 +1,9 @@
-//! What each commit changed, remembered: so that asking where one fact comes from need not read the
-//! trees of every commit that had nothing to do with it.
+//! What each commit changed, remembered: so that asking where one fact comes from, or which commits changed
+//! what is said of a subject, need not read the trees of every commit that had nothing to do with it.
 //!
 //! All of it follows from the commits. It is one file, made and added to by whoever would have to read
 //! many commits, never recorded, and it can be removed at any time. It names facts by the beginnings of
-//! their keys: what it says a commit left alone was left alone, what it says was changed is looked up.
+//! hashes: what it says a commit left alone was left alone, what it says was changed is looked up.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,21 +14,21 @@ use bincode::{Decode, Encode};
 use rayon::prelude::*;
 
 use super::{
-    Commit, LedgerError,
+    About, Commit, LedgerError,
     read::Ledger,
     remembered::{self, CHANGES},
 };
 use crate::{
     codec::Object,
     fact::{
-        Fact, FactKey,
+        Fact, FactKey, Words,
         tree::{self, Seen},
     },
     id::{Id, Kind},
 };
 
 /// As many commits are read before what they changed is worth a file.
-const FEW: usize = 256;
+pub(super) const FEW: usize = 256;
 /// A commit that changed more facts than this is always looked up.
 const MANY: usize = 4096;
 
@@ -50,9 +50,12 @@ pub(super) struct Remembered {
 pub(super) struct Before {
     /// Its place among the commits.
     pub(super) place: u32,
-    /// How the keys of facts begin that are not the same there, ascending; `None`: they are too many.
-    changed: Option<Vec<[u8; 4]>>,
+    /// A [`Changed`] for each fact that is not the same there, ascending; `None`: they are too many.
+    changed: Option<Vec<u8>>,
 }
+
+/// How a fact's key begins, how the hash of its subject does, and how that of its predicate does.
+type Changed = [u8; 12];
 
 impl Kind for Changes {
     const NAME: &'static str = "changes";
@@ -60,13 +63,30 @@ impl Kind for Changes {
 
 impl Object for Changes {
     const TAG: u8 = 0x1d;
+    const VERSION: u8 = 2;
 }
 
 impl Before {
     /// Those of `facts` that may not be the same there; `None`: any may not.
     pub(super) fn may_differ(&self, facts: &BTreeSet<FactKey>) -> Option<BTreeSet<FactKey>> {
-        let changed = self.changed.as_ref()?;
-        Some(changed.iter().flat_map(|start| facts.range(keys(*start))).copied().collect())
+        let changed = self.changed()?.iter();
+        let starts = changed.filter_map(|changed| changed.first_chunk());
+        Some(starts.flat_map(|start| facts.range(keys(*start))).copied().collect())
+    }
+
+    fn changed(&self) -> Option<&[Changed]> {
+        self.changed.as_deref().map(|changed| changed.as_chunks().0)
+    }
+
+    /// Whether facts that are meant may not be the same there.
+    fn may_concern(&self, about: &About) -> bool {
+        let [subject, predicate] = about.iris().map(|iri| iri.map(Words::key_start));
+        let meant =
+            |wanted: Option<[u8; 4]>, found: &[u8]| wanted.is_none_or(|wanted| wanted == found);
+        self.changed().is_none_or(|changed| {
+            let mut changed = changed.iter();
+            changed.any(|changed| meant(subject, &changed[4..8]) && meant(predicate, &changed[8..]))
+        })
     }
 }
 
@@ -93,6 +113,14 @@ impl Changes {
         newest.and_then(|place| u32::try_from(place).ok())
     }
 
+    /// For each commit that is remembered, whether facts that are meant may be the same in none of its
+    /// parents.
+    pub(super) fn concern(&self, about: &About) -> BTreeMap<Id<Commit>, bool> {
+        let commits = self.commits.iter();
+        let concern = |parents: &[Before]| parents.iter().all(|parent| parent.may_concern(about));
+        commits.map(|commit| (commit.id, concern(&commit.parents))).collect()
+    }
+
     /// The commit at a place.
     pub(super) fn at(&self, place: u32) -> &Remembered {
         &self.commits[usize::try_from(place).expect("because it is a commit's place")]
@@ -100,14 +128,18 @@ impl Changes {
 }
 
 impl Ledger<'_> {
+    /// What is remembered already.
+    pub(super) fn changes_so_far(&self) -> Changes {
+        let read = remembered::read(self.session.dir(), CHANGES);
+        read.filter(Changes::is_sorted).unwrap_or_default()
+    }
+
     /// What is remembered of the history of `tip`: all but its newest few commits, if it is long.
     ///
     /// # Errors
     /// When the store cannot be read. What cannot be written is found out again the next time.
     pub(super) fn changes(&self, tip: Id<Commit>) -> Result<Changes, LedgerError> {
-        let dir = self.session.dir();
-        let read = remembered::read(dir, CHANGES).filter(Changes::is_sorted);
-        let mut changes = read.unwrap_or_default();
+        let mut changes = self.changes_so_far();
         if changes.place(tip).is_some() {
             return Ok(changes);
         }
@@ -119,9 +151,10 @@ impl Ledger<'_> {
             return Ok(changes);
         }
         let found = new.par_iter().rev().map_init(Seen::default, |seen, (id, commit)| {
-            let before = commit.parents.iter().map(|parent| {
-                Ok((*parent, self.beginnings(seen, &self.commit(*parent)?, commit)?))
-            });
+            let before = commit
+                .parents
+                .iter()
+                .map(|parent| Ok((*parent, self.differing(seen, &self.commit(*parent)?, commit)?)));
             Ok((*id, before.collect::<Result<Vec<_>, LedgerError>>()?))
         });
         for (id, before) in found.collect::<Result<Vec<_>, LedgerError>>()? {
@@ -133,26 +166,32 @@ impl Ledger<'_> {
             places.insert(id, place);
             changes.commits.push(Remembered { id, parents });
         }
-        remembered::write(dir, CHANGES, &changes);
+        remembered::write(self.session.dir(), CHANGES, &changes);
         Ok(changes)
     }
 
-    /// How the keys begin of the facts in which two commits differ, unless they are too many.
-    fn beginnings(
+    /// The facts in which two commits differ, unless they are too many.
+    fn differing(
         &self,
         seen: &Seen<Fact>,
         before: &Commit,
         after: &Commit,
-    ) -> Result<Option<Vec<[u8; 4]>>, LedgerError> {
-        let mut beginnings = Vec::new();
+    ) -> Result<Option<Vec<u8>>, LedgerError> {
+        let mut changed: Vec<Changed> = Vec::new();
         for difference in tree::diff_seen(self, seen, before.facts, after.facts) {
-            if beginnings.len() == MANY {
+            if changed.len() == MANY {
                 return Ok(None);
             }
-            let (key, ..) = difference?;
-            beginnings.push(*key.as_bytes().first_chunk().expect("because a key has 32 bytes"));
+            let (key, before, after) = difference?;
+            // Both are of one subject and predicate, which the key says.
+            let fact = before.or(after).expect("because one of two that differ is there");
+            let mut entry = [0; 12];
+            entry[..4].copy_from_slice(&key.as_bytes()[..4]);
+            entry[4..8].copy_from_slice(&Words::key_start(&fact.subject));
+            entry[8..].copy_from_slice(&Words::key_start(&fact.predicate));
+            changed.push(entry);
         }
-        beginnings.dedup();
-        Ok(Some(beginnings))
+        changed.dedup();
+        Ok(Some(changed.into_flattened()))
     }
 }

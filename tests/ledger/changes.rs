@@ -1,13 +1,17 @@
 //! A long history through merges: what `blame` and `log` say of it is what a plain model says, with and
 //! without what is remembered of it.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::PathBuf,
+};
 
 use kledger::{
     codec::{self, Draft},
     fact::{Fact, FactKey, Iri, Term, tree},
     id::Id,
-    ledger::{About, Commit, Repo, Step},
+    ledger::{About, Commit, Repo, Step, verb::log::LogOptions},
     store::{RefChange, Session, Transaction},
 };
 
@@ -108,6 +112,44 @@ fn agree(repo: &Repo, tips: &[(Id<Commit>, Facts)]) {
     }
 }
 
+/// What `log` says of some facts is what follows from each commit and its parents.
+fn logs_agree(repo: &Repo) {
+    let session = repo.store().session().unwrap();
+    let facts = |id: Id<Commit>| {
+        let root = codec::get(&session, id).unwrap().facts;
+        tree::iter(&session, root).map(Result::unwrap).collect::<BTreeMap<FactKey, Fact>>()
+    };
+    let all = LogOptions { all: true, ..LogOptions::default() };
+    let commits = repo.log(&all).unwrap().entries.into_iter().map(|entry| entry.commit);
+    let commits: Vec<_> = commits.map(|view| (view.id, view.parents, facts(view.id))).collect();
+    let by_id: BTreeMap<_, _> = commits.iter().map(|(id, _, facts)| (*id, facts)).collect();
+    for subject in [7, 40] {
+        let Fact { subject, predicate, .. } = fact(subject, 0);
+        let name = subject.as_str().rsplit_once('/').unwrap().1;
+        for about in [
+            About::new(Some(subject.as_str()), None),
+            About::new(Some(subject.as_str()), Some(predicate.as_str())),
+            About::new(Some(name), Some(predicate.as_str())),
+        ] {
+            let of = |id: &Id<Commit>| {
+                let facts = by_id[id].values();
+                facts.filter(|fact| fact.subject == subject).collect::<Vec<_>>()
+            };
+            let changed = commits.iter().filter(|(id, parents, _)| {
+                !parents.is_empty() && parents.iter().all(|parent| of(parent) != of(id))
+            });
+            let expected: BTreeSet<Id<Commit>> = changed.map(|(id, ..)| *id).collect();
+            let told = repo.log(&LogOptions { about, ..all.clone() }).unwrap().entries;
+            assert_eq!(
+                told.into_iter().map(|entry| entry.commit.id).collect::<BTreeSet<_>>(),
+                expected
+            );
+        }
+    }
+    let about = About::new(None, Some("https://example.org/knows"));
+    assert!(repo.log(&LogOptions { about, ..all }).unwrap().entries.is_empty());
+}
+
 fn remembered(repo: &Repo) -> PathBuf {
     repo.store().dir().join("changes")
 }
@@ -141,6 +183,10 @@ fn what_is_remembered_changes_no_answer() {
         fs::write(remembered(repo), bad).unwrap();
         agree(repo, &tips[..1]);
     }
+    logs_agree(repo);
+    fs::remove_file(remembered(repo)).unwrap();
+    logs_agree(repo);
+    assert!(remembered(repo).exists(), "a log of a long history remembers it too");
     fs::write(remembered(repo), &good[..good.len() / 2]).unwrap();
     agree(repo, &tips);
 }

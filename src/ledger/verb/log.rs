@@ -1,5 +1,7 @@
 //! `log`: the commits that led here.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::{
@@ -7,8 +9,10 @@ use crate::{
         Fact,
         tree::{self, Seen},
     },
+    id::Id,
     ledger::{
         About, Check, Commit, LedgerError, Rate, Repo,
+        changes::FEW,
         read::Ledger,
         revision::Range,
         view::{CommitView, FactCounts},
@@ -67,9 +71,10 @@ impl Repo {
             walk = walk.along_first_parents();
         }
         let (mut entries, seen) = (Vec::new(), Seen::default());
+        let mut search = Search::new(&ledger, &options.about);
         for commit in walk {
             let (id, commit) = commit?;
-            if !is_about(&ledger, &options.about, &commit)? {
+            if !search.finds(id, &commit)? {
                 continue;
             }
             if options.limit == Some(entries.len()) {
@@ -89,19 +94,57 @@ impl Repo {
     }
 }
 
-/// Whether a commit changed facts that are meant. What a merge took over from one of its parents was
-/// changed there.
-fn is_about(ledger: &Ledger<'_>, about: &About, commit: &Commit) -> Result<bool, LedgerError> {
-    if about.is_everything() {
-        return Ok(true);
+/// Looks for commits that changed facts that are meant.
+struct Search<'a> {
+    ledger: &'a Ledger<'a>,
+    about: &'a About,
+    /// Whether commits may have, of those that are remembered.
+    remembered: BTreeMap<Id<Commit>, bool>,
+    /// Others that were looked at since.
+    read: Vec<Id<Commit>>,
+}
+
+impl<'a> Search<'a> {
+    fn new(ledger: &'a Ledger<'a>, about: &'a About) -> Self {
+        let remembered = if about.iris() == [None, None] {
+            BTreeMap::new()
+        } else {
+            ledger.changes_so_far().concern(about)
+        };
+        Self { ledger, about, remembered, read: Vec::new() }
     }
-    let lexicon = ledger.lexicon(commit);
-    for parent in &commit.parents {
-        if !about.differ(ledger, &lexicon, ledger.commit(*parent)?.facts, commit.facts)? {
+
+    /// Whether a commit did. What a merge took over from one of its parents was changed there.
+    fn finds(&mut self, id: Id<Commit>, commit: &Commit) -> Result<bool, LedgerError> {
+        if self.about.is_everything() {
+            return Ok(true);
+        }
+        if !self.may_find(id)? {
             return Ok(false);
         }
+        let lexicon = self.ledger.lexicon(commit);
+        for parent in &commit.parents {
+            let before = self.ledger.commit(*parent)?.facts;
+            if !self.about.differ(self.ledger, &lexicon, before, commit.facts)? {
+                return Ok(false);
+            }
+        }
+        Ok(!commit.parents.is_empty())
     }
-    Ok(!commit.parents.is_empty())
+
+    fn may_find(&mut self, id: Id<Commit>) -> Result<bool, LedgerError> {
+        if self.about.iris() == [None, None] {
+            return Ok(true);
+        }
+        if !self.remembered.contains_key(&id) {
+            self.read.push(id);
+            if self.read.len() > FEW {
+                self.remembered = self.ledger.changes(self.read[0])?.concern(self.about);
+                self.read.clear();
+            }
+        }
+        Ok(self.remembered.get(&id).is_none_or(|may| *may))
+    }
 }
 
 /// How a commit's facts differ from its parent's.
