@@ -3,7 +3,7 @@
     python z_cosine.py --kledger target/release/kledger --model examples/base --world examples/world
 
 Needs rdflib, numpy and safetensors. Edits the same facts of facts.py twice, each time into a copy of one
-repository, and compares the z vectors that the two stored, row by row, and the facts that hold.
+repository, and compares the z vectors that the two stored, each with its nearest, and the facts that hold.
 """
 
 import argparse
