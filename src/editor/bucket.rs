@@ -12,12 +12,12 @@ use super::{
 };
 use crate::model::Decoder;
 
-/// Rows of one bucket; row i belongs to fact `facts[i]` of a batch.
+/// Rows of one bucket; row i belongs to group `groups[i]` of a batch.
 #[derive(Debug)]
 pub(super) struct Bucket {
     tails: Tails,
-    facts: Vec<usize>,
-    /// `facts`, i64.
+    groups: Vec<usize>,
+    /// `groups`, i64.
     index: Tensor,
     /// The block after which the streams are read, plus 1.
     end: usize,
@@ -26,7 +26,7 @@ pub(super) struct Bucket {
     term: Term,
 }
 
-/// What is added up over the rows of a fact.
+/// What is added up over the rows of a group.
 #[derive(Debug)]
 enum Term {
     /// −log p of the target.
@@ -48,10 +48,13 @@ enum Term {
 /// A context of a fact of a batch.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Row<'a> {
+    /// The group whose δ changes it.
+    pub(super) group: usize,
+    /// The fact, counted through all groups.
     pub(super) fact: usize,
     pub(super) asked: &'a Asked,
     pub(super) text: &'a Lookup,
-    /// How much it counts in the loss of its fact.
+    /// How much it counts in the loss of its group.
     pub(super) weight: f64,
 }
 
@@ -120,13 +123,13 @@ impl Bucket {
         term: Term,
     ) -> Self {
         let texts: Vec<&Lookup> = rows.iter().map(|row| row.text).collect();
-        let facts: Vec<usize> = rows.iter().map(|row| row.fact).collect();
+        let groups: Vec<usize> = rows.iter().map(|row| row.group).collect();
         let tails = Tails::new(decoder, openings, &texts, settings.z_layer() + 1, end);
-        Self { tails, index: numbers(&facts).to_device(decoder.device()), facts, end, reads, term }
+        Self { tails, index: numbers(&groups).to_device(decoder.device()), groups, end, reads, term }
     }
 
-    /// The fact of each row, `[rows]`, i64.
-    pub(super) const fn facts(&self) -> &Tensor {
+    /// The group of each row, `[rows]`, i64.
+    pub(super) const fn groups(&self) -> &Tensor {
         &self.index
     }
 
@@ -135,8 +138,8 @@ impl Bucket {
         self.tails.at_subject().to_kind(Kind::Float)
     }
 
-    /// What each row costs, weighted, when the streams at its fact's subject change by that row of `delta`
-    /// `[facts, d]`: `[rows]`.
+    /// What each row costs, weighted, when the streams at its subject change by its group's row of `delta`
+    /// `[groups, d]`: `[rows]`.
     pub(super) fn cost(&mut self, decoder: &Decoder, delta: &Tensor) -> Tensor {
         let change = delta.index_select(0, &self.index);
         let streams = self.tails.with(decoder, &change, self.end, &self.reads); // [rows, n, d]
@@ -155,15 +158,15 @@ impl Bucket {
         }
     }
 
-    /// Only the rows of some facts go on: those of fact `old` are then of fact `places[old]`.
+    /// Only the rows of some groups go on: those of group `old` are then of group `places[old]`.
     /// Returns whether there are any.
     pub(super) fn keep(&mut self, places: &BTreeMap<usize, usize>) -> bool {
         let rows: Vec<usize> =
-            (0..self.facts.len()).filter(|&row| places.contains_key(&self.facts[row])).collect();
-        let all = rows.len() == self.facts.len();
-        self.facts = rows.iter().map(|&row| places[&self.facts[row]]).collect();
+            (0..self.groups.len()).filter(|&row| places.contains_key(&self.groups[row])).collect();
+        let all = rows.len() == self.groups.len();
+        self.groups = rows.iter().map(|&row| places[&self.groups[row]]).collect();
         let device = self.index.device();
-        self.index = numbers(&self.facts).to_device(device);
+        self.index = numbers(&self.groups).to_device(device);
         if all || rows.is_empty() {
             return all;
         }

@@ -11,7 +11,7 @@ use super::{
     matrix::{floats, matrix, tensor},
     settings::{Settings, SolveFactor, ZOn},
     solve::{Prior, Solver, System},
-    z,
+    z::{self, Group},
 };
 use crate::{
     delta::{Accumulator, Matrix, Orientation, Version},
@@ -23,7 +23,7 @@ use crate::{
 pub const NAME: &str = "memit";
 
 /// Raised when the same input would give another output, by more than rounding does on another machine.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Keys whose cosine is above this are the same look-up to the model.
 const SAME_KEY: f32 = 0.99;
@@ -94,7 +94,7 @@ pub fn edit(
             system.hold(&keys.tr());
         }
         if i == 0 {
-            notes.extend(crowded(&keys, job));
+            notes.extend(crowded(&keys, settings, job));
         }
         let missing = &wanted - streams.values(decoder, settings.z_layer()); // [n, d]
         let share = missing / (sites.len() - i) as f64; // R
@@ -137,22 +137,38 @@ fn wanted(
     progress: &mut dyn Progress,
 ) -> Result<(Matrix, Vec<Option<ZTrace>>), EditError> {
     let known = |i: usize| job.known_z.get(i).and_then(Option::as_ref);
-    let unknown: Vec<(usize, &Asked)> =
-        asked.iter().enumerate().filter(|(i, _)| known(*i).is_none()).collect();
-    let mut found = z::find(model.decoder(), openings, &unknown, settings, progress)?.into_iter();
     let mut z = Matrix::zeros(asked.len(), model.spec().width);
-    let mut traces = Vec::new();
     for (i, row) in z.data.chunks_exact_mut(z.cols).enumerate() {
         if let Some(known) = known(i) {
             row.copy_from_slice(known);
-            traces.push(None);
-        } else {
-            let found = found.next().expect("because every unknown z was sought");
-            row.copy_from_slice(&found.z);
-            traces.push(Some(found.trace));
+        }
+    }
+    let mut groups = groups(asked, settings.join_subjects);
+    groups.retain(|group| group.iter().any(|(i, _)| known(*i).is_none()));
+    let found = z::find(model.decoder(), openings, &groups, settings, progress)?;
+    let mut traces = vec![None; asked.len()];
+    for (group, found) in groups.iter().zip(found) {
+        for ((i, _), new) in group.iter().zip(found.z.data.chunks_exact(z.cols)) {
+            z.data[i * z.cols..][..z.cols].copy_from_slice(new);
+            traces[*i] = Some(found.trace.clone());
         }
     }
     Ok((z, traces))
+}
+
+/// The requests of each subject, or if they are not to `join`, each alone.
+fn groups(asked: &[Asked], join: bool) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    let mut of_subject = BTreeMap::new();
+    for (i, asked) in asked.iter().enumerate() {
+        let next = groups.len();
+        let group = if join { *of_subject.entry(&asked.subject).or_insert(next) } else { next };
+        match groups.get_mut(group) {
+            Some(group) => group.push((i, asked)),
+            None => groups.push(vec![(i, asked)]),
+        }
+    }
+    groups
 }
 
 /// P, `[m, in]`, if there are any.
@@ -178,9 +194,9 @@ fn prior<'a>(
     Ok(Prior { second_moment, weight: settings.mom2_update_weight, ridge: settings.ridge })
 }
 
-/// Requests that are looked up at almost the same key pull it two ways, as two relations of one
-/// subject do when the prompt begins with it: says which.
-fn crowded(keys: &Tensor, job: &EditJob<'_>) -> Option<String> {
+/// Requests that are looked up at almost the same key and do not share a δ pull it two ways, as names do
+/// whose last words are the same: says which.
+fn crowded(keys: &Tensor, settings: &Settings, job: &EditJob<'_>) -> Option<String> {
     let unit = keys / keys.norm_scalaropt_dim(2, [1i64].as_slice(), true);
     let count = unit.size()[0];
     let mut pairs = Vec::new();
@@ -193,7 +209,10 @@ fn crowded(keys: &Tensor, job: &EditJob<'_>) -> Option<String> {
         let request = |row: i64| &job.requests[usize::try_from(row).unwrap_or_default()];
         let found = (start..).zip(floats(&cosines).into_iter().zip(nearest));
         let same = found.filter(|(_, (cosine, _))| *cosine > SAME_KEY);
-        pairs.extend(same.map(|(row, (_, nearest))| (request(nearest), request(row))));
+        let pulled = same
+            .map(|(row, (_, nearest))| (request(nearest), request(row)))
+            .filter(|(a, b)| !settings.join_subjects || a.subject != b.subject);
+        pairs.extend(pulled);
         start += rows;
     }
     let (a, b) = pairs.first()?;

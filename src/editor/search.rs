@@ -1,4 +1,4 @@
-//! The optimisation of some facts' δ, side by side (see [`super::z`]).
+//! The optimisation of some δ, side by side (see [`super::z`]).
 
 use std::collections::BTreeMap;
 
@@ -7,22 +7,27 @@ use tch::{Kind, Tensor, no_grad};
 use super::{
     adam::{Adam, clamp_rows, row_norms},
     bucket::{Bucket, Row, numbers},
-    lookup::{Asked, Lookup},
-    matrix::floats,
+    lookup::Lookup,
+    matrix::{floats, matrix},
     openings::{Openings, int},
     settings::Settings,
-    z::{Budget, Found},
+    z::{Budget, Found, Group},
 };
 use crate::{ledger::ZTrace, model::Decoder};
 
-/// Facts that are optimised side by side.
+/// Groups of facts that are optimised side by side.
 pub(super) struct Search {
-    /// Which of the batch are still sought; row i of every tensor here is that of `live[i]`.
+    /// Which groups of the batch are still sought; row i of δ and of all that follows it is that of
+    /// `live[i]`.
     live: Vec<usize>,
     steps: u32,
     prompts: Vec<Bucket>,
     kept: Vec<Bucket>,
-    /// h, `[facts, d]`.
+    /// h of every fact of the batch, group after group, `[facts, d]`.
+    streams: Tensor,
+    /// Where among them each group begins.
+    begins: Vec<usize>,
+    /// h of each group's first fact, `[groups, d]`.
     before: Tensor,
     delta: Tensor,
     adam: Adam,
@@ -30,9 +35,9 @@ pub(super) struct Search {
 
 /// What a step brought.
 pub(super) struct Step {
-    /// Mean over the facts still sought.
+    /// Mean over the groups still sought.
     pub(super) loss: f64,
-    /// Facts that ended, by place in the batch.
+    /// Groups that ended, by place in the batch.
     pub(super) ended: Vec<(usize, Found)>,
 }
 
@@ -41,54 +46,70 @@ impl Search {
     pub(super) fn new<'a>(
         decoder: &Decoder,
         openings: &Openings,
-        batch: &[&'a Asked],
+        batch: &[Group<'a>],
         settings: &Settings,
         budget: Budget,
     ) -> Self {
-        let facts = || batch.iter().copied().enumerate();
-        let (mut prompts, mut kept) = (Vec::new(), Vec::new());
-        for (fact, asked) in facts() {
-            let rows = |rows: &mut Vec<_>, texts: &'a [Lookup], weight: f64| {
+        let (mut prompts, mut kept, mut begins) = (Vec::new(), Vec::new(), Vec::new());
+        let mut facts = 0;
+        for (group, members) in batch.iter().enumerate() {
+            begins.push(facts);
+            let rows = |fact: usize, texts: &[&'a Lookup], weight: f64| -> Vec<Row<'a>> {
                 let weight = weight / texts.len() as f64;
-                rows.extend(texts.iter().map(|text| Row { fact, asked, text, weight }));
+                let (fact, asked) = (facts + fact, members[fact].1);
+                texts.iter().map(|&text| Row { group, fact, asked, text, weight }).collect()
             };
-            rows(&mut prompts, &asked.contexts, 1.0);
+            for (fact, (_, asked)) in members.iter().enumerate() {
+                let contexts: Vec<&Lookup> = asked.contexts.iter().collect();
+                prompts.extend(rows(fact, &contexts, 1.0 / members.len() as f64));
+            }
             if settings.kl_factor > 0.0 {
-                rows(&mut kept, std::slice::from_ref(&asked.essence), settings.kl_factor);
+                kept.extend(rows(0, &[&members[0].1.essence], settings.kl_factor));
             }
             if settings.locality_factor > 0.0 {
-                rows(&mut kept, &asked.kept, settings.locality_factor);
+                let mut others: Vec<&Lookup> = Vec::new();
+                for text in members.iter().flat_map(|(_, asked)| &asked.kept) {
+                    if !others.contains(&text) {
+                        others.push(text);
+                    }
+                }
+                kept.extend(rows(0, &others, settings.locality_factor));
             }
+            facts += members.len();
         }
         let first = |row: &Row<'_>| std::ptr::eq(row.text, &raw const row.asked.contexts[0]);
 
+        let device = decoder.device();
         let width = int(decoder.spec().width);
-        let mut before = Tensor::zeros([int(batch.len()), width], (Kind::Float, decoder.device()));
+        let mut streams = Tensor::zeros([int(facts), width], (Kind::Float, device));
         let prompts = budget.split(decoder, settings, prompts, |rows| {
             let bucket = Bucket::misfit(decoder, openings, rows, settings);
             let firsts: Vec<usize> = (0..rows.len()).filter(|&row| first(&rows[row])).collect();
             if !firsts.is_empty() {
-                let firsts = numbers(&firsts).to_device(decoder.device());
-                let facts = bucket.facts().index_select(0, &firsts);
-                let streams = bucket.at_subject().index_select(0, &firsts);
-                let _changed_in_place = before.index_copy_(0, &facts, &streams);
+                let facts: Vec<usize> = firsts.iter().map(|&row| rows[row].fact).collect();
+                let facts = numbers(&facts).to_device(device);
+                let found =
+                    bucket.at_subject().index_select(0, &numbers(&firsts).to_device(device));
+                let _changed_in_place = streams.index_copy_(0, &facts, &found);
             }
             bucket
         });
         let kept = budget.split(decoder, settings, kept, |rows| {
             Bucket::drift(decoder, openings, rows, settings)
         });
+        let before = streams.index_select(0, &numbers(&begins).to_device(device));
         let delta = before.zeros_like();
         let adam = Adam::new(&delta, settings.v_lr);
-        Self { live: (0..batch.len()).collect(), steps: 0, prompts, kept, before, delta, adam }
+        let live = (0..batch.len()).collect();
+        Self { live, steps: 0, prompts, kept, streams, begins, before, delta, adam }
     }
 
-    /// Whether all facts have ended.
+    /// Whether all have ended.
     pub(super) const fn is_over(&self) -> bool {
         self.live.is_empty()
     }
 
-    /// One forward pass; facts that are good enough or out of steps end, the others make a step.
+    /// One forward pass; groups that are good enough or out of steps end, the others make a step.
     pub(super) fn step(&mut self, decoder: &Decoder, settings: &Settings) -> Step {
         let last = self.steps + 1 == settings.v_num_grad_steps;
         let mut gradient = self.delta.zeros_like();
@@ -96,7 +117,7 @@ impl Search {
             let mut total = Tensor::zeros([int(self.live.len())], (Kind::Float, gradient.device()));
             for bucket in buckets {
                 let (cost, slope) = slope(&self.delta, last, |delta| bucket.cost(decoder, delta));
-                let _changed_in_place = total.index_add_(0, bucket.facts(), &cost);
+                let _changed_in_place = total.index_add_(0, bucket.groups(), &cost);
                 if let Some(slope) = slope {
                     gradient += slope;
                 }
@@ -138,17 +159,21 @@ impl Search {
         if rows.is_empty() {
             return Vec::new();
         }
-        let z = &self.before + &self.delta;
         let misfits = floats(misfit);
         let found = rows.iter().map(|&row| {
+            let group = self.live[row];
+            let begin = self.begins[group];
+            let end = self.begins.get(group + 1).map_or(self.streams.size()[0], |&end| int(end));
+            let streams = self.streams.narrow(0, int(begin), end - int(begin));
+            let z = matrix(&(streams + self.delta.get(int(row))));
             let trace =
                 ZTrace { steps: self.steps, loss: losses[row], probability: (-misfits[row]).exp() };
-            (self.live[row], Found { z: floats(&z.get(int(row))), trace })
+            (group, Found { z, trace })
         });
         found.collect()
     }
 
-    /// Only the facts in these rows go on.
+    /// Only the groups in these rows go on.
     fn keep(&mut self, rows: &[usize]) {
         self.live = rows.iter().map(|&row| self.live[row]).collect();
         let places: BTreeMap<usize, usize> =

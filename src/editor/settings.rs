@@ -54,6 +54,9 @@ pub struct Settings {
     pub early_stop_loss: f64,
     /// Whether the system holds the key of every context, or only their mean as in the paper.
     pub every_context: bool,
+    /// Whether facts of one subject are sought together, as one change of the state at it, and with them
+    /// those edited earlier. The reference implementation seeks each by itself.
+    pub join_subjects: bool,
     /// Weight of the divergence of "{subject} is a" from what the model said before.
     pub kl_factor: f64,
     /// The blocks whose MLP is edited, ascending; z lives at the output of the last.
@@ -336,6 +339,7 @@ mod tests {
     fn faithful_settings_are_the_references_and_may_be_changed() {
         let settings = Settings::over_preset("faithful = true\nridge = 1e-3", &xl()).unwrap();
         assert!(!settings.carry && !settings.every_context && !settings.rephrase);
+        assert!(!settings.join_subjects);
         assert_eq!((settings.z_on, settings.early_stop_loss), (ZOn::Current, 0.05));
         assert_eq!((settings.ridge, settings.v_num_grad_steps), (0.001, 20));
         assert!(!settings.canonical().contains("faithful"), "what it stands for is recorded");
@@ -353,7 +357,7 @@ mod tests {
         assert!(canonical.contains("v_lr = 0.1\n") && canonical.contains("kl_factor = 0.0\n"));
         let keys: Vec<&str> = canonical.lines().map(|l| l.split(' ').next().unwrap()).collect();
         assert!(keys.is_sorted(), "{keys:?}");
-        assert_eq!(keys.len(), 19);
+        assert_eq!(keys.len(), 20);
         assert_eq!(Settings::over_preset(&canonical, &xl()).unwrap().canonical(), canonical);
     }
 

@@ -1,20 +1,23 @@
 //! What the stream at a subject should be so that the model says the target (MEMIT, eq. 16).
 //!
-//! For each fact a vector δ is added to the stream at the subject's last token as it leaves the
-//! z layer, in the bare prompts, after each prefix, in "{subject} is a" and in prompts about the
+//! For each subject a vector δ is added to the stream at its last token as it leaves the
+//! z layer, in the facts' bare prompts, after each prefix, in "{subject} is a" and in prompts about the
 //! subject's other facts. Adam looks for the δ that makes
 //!
-//! L = mean over contexts of −log p(target) / |target|
+//! L = mean over facts and contexts of −log p(target) / |target|
 //!   + kl_factor · KL(what "{subject} is a" means now ‖ meant before)
 //!   + locality_factor · mean over the other facts of KL(what their prompts mean now ‖ meant before)
 //!   + v_weight_decay · ‖δ‖ / ‖h‖²
 //!
-//! small, h being the stream in the first bare prompt; δ never grows beyond clamp_norm_factor · ‖h‖; z = h + δ.
+//! small, h being the stream in the first bare prompt; δ never grows beyond clamp_norm_factor · ‖h‖; z = h + δ,
+//! with each fact's own h. Facts of one subject are looked up at almost one key, where the edit can put only
+//! one value, so they share a δ (`join_subjects`; Dong et al., 2025, MEMIT-Merge); apart, each would be
+//! given the mean of what they ask for.
 //! The first KL term is read at the subject's last token itself, and in this direction, as the reference
 //! implementation does; the reference has no second one, which is left out where no other fact is
 //! known. It is read at the end of the prompts.
 //!
-//! Facts are independent, so they are optimised side by side: one row of δ each, each with its own
+//! Subjects are independent, so they are optimised side by side: one row of δ each, each with its own
 //! clamp and its own end.
 
 use tch::{Device, Kind, no_grad};
@@ -28,33 +31,37 @@ use super::{
     settings::{Matmul, Settings},
 };
 use crate::{
+    delta::Matrix,
     ledger::{Progress, ZTrace},
     model::{Decoder, free_memory},
 };
 
-/// A z and how it was found.
+/// Requests that share a δ, each with its number in the edit.
+pub(super) type Group<'a> = Vec<(usize, &'a Asked)>;
+
+/// The z of a group's requests and how they were found.
 #[derive(Debug, Clone)]
 pub(super) struct Found {
-    /// `[d]`.
-    pub(super) z: Vec<f32>,
+    /// `[requests, d]`.
+    pub(super) z: Matrix,
     /// How the optimisation ended.
     pub(super) trace: ZTrace,
 }
 
-/// Finds the z of every request of `asked`, given with its number in the edit. Many of their texts
-/// begin with one of `openings`.
+/// Finds the z of each request of `groups`, in their order. Many of their texts begin with one of
+/// `openings`.
 pub(super) fn find(
     decoder: &Decoder,
     openings: &[Vec<u32>],
-    asked: &[(usize, &Asked)],
+    groups: &[Group<'_>],
     settings: &Settings,
     progress: &mut dyn Progress,
 ) -> Result<Vec<Found>, EditError> {
-    let mut found: Vec<Option<Found>> = vec![None; asked.len()];
-    if asked.is_empty() {
+    if groups.is_empty() {
         return Ok(Vec::new());
     }
-    progress.start("z", Some(asked.len() as u64));
+    let mut found: Vec<Option<Found>> = vec![None; groups.len()];
+    progress.start("z", Some(groups.iter().map(Vec::len).sum::<usize>() as u64));
     let openings = no_grad(|| {
         let mut openings = Openings::new(decoder, openings);
         openings.advance(decoder, decoder.spec().layers);
@@ -68,22 +75,23 @@ pub(super) fn find(
     let budget = Budget::of(decoder.device());
     let mut done = 0;
     let mut first = 0;
-    while first < asked.len() {
-        let count = budget.facts(decoder, settings, &asked[first..]);
-        let batch: Vec<&Asked> =
-            asked[first..first + count].iter().map(|(_, asked)| *asked).collect();
-        let mut search = no_grad(|| Search::new(decoder, &openings, &batch, settings, budget));
+    while first < groups.len() {
+        let count = budget.groups(decoder, settings, &groups[first..]);
+        let batch = &groups[first..first + count];
+        let mut search = no_grad(|| Search::new(decoder, &openings, batch, settings, budget));
         while !search.is_over() {
             let step = search.step(stepping, settings);
             for (place, ended) in step.ended {
-                let i = first + place;
-                let (request, asked) = asked[i];
-                if ended.z.iter().any(|value| !value.is_finite()) {
-                    return Err(EditError::NoZ { subject: asked.subject.clone() });
+                for ((request, asked), z) in
+                    batch[place].iter().zip(ended.z.data.chunks_exact(ended.z.cols))
+                {
+                    if z.iter().any(|value| !value.is_finite()) {
+                        return Err(EditError::NoZ { subject: asked.subject.clone() });
+                    }
+                    progress.found_z(*request, z);
+                    done += 1;
                 }
-                progress.found_z(request, &ended.z);
-                found[i] = Some(ended);
-                done += 1;
+                found[first + place] = Some(ended);
             }
             progress.advance(done, &format!("loss {:.3}", step.loss))?;
         }
@@ -122,8 +130,8 @@ impl Budget {
         }
     }
 
-    /// How many of the first facts of `asked` are sought together.
-    fn facts(self, decoder: &Decoder, settings: &Settings, asked: &[(usize, &Asked)]) -> usize {
+    /// How many of the first `groups` are sought together.
+    fn groups(self, decoder: &Decoder, settings: &Settings, groups: &[Group<'_>]) -> usize {
         let spec = decoder.spec();
         let blocks = spec.layers - settings.z_layer();
         let bytes = |asked: &Asked| {
@@ -131,12 +139,13 @@ impl Budget {
             let tokens: usize = texts.map(|text| text.ids.len()).sum();
             4 * (tokens * 2 * blocks * spec.width + (1 + asked.kept.len()) * spec.vocabulary)
         };
-        let mut total = 0;
-        let fits = |(_, asked): &&(usize, &Asked)| {
-            total += bytes(asked);
-            total <= self.kept
+        let (mut facts, mut total) = (0, 0);
+        let fits = |group: &&Group<'_>| {
+            facts += group.len();
+            total += group.iter().map(|(_, asked)| bytes(asked)).sum::<usize>();
+            facts <= self.facts && total <= self.kept
         };
-        asked.iter().take(self.facts).take_while(fits).count().max(1)
+        groups.iter().take_while(fits).count().max(1)
     }
 
     /// Makes buckets of rows that are about equally long.

@@ -130,6 +130,7 @@ impl Engine for TorchEngine {
             tensors: settings.layers.iter().map(site).collect::<Result<_, ModelError>>()?,
             z_settings: settings.of_z(),
             z_depends_on_version: settings.z_on == ZOn::Current,
+            joins_subjects: settings.join_subjects,
         })
     }
 

@@ -148,6 +148,8 @@ pub struct EditorDescription {
     pub z_settings: String,
     /// Whether a request's z depends on the version that is edited, and not on the base alone.
     pub z_depends_on_version: bool,
+    /// Whether it depends on what else is edited about the subject: then all of it has to be edited together.
+    pub joins_subjects: bool,
 }
 
 /// A change of lower rank.

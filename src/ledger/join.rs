@@ -144,6 +144,8 @@ impl Repo {
 
         let before = self.tip_weights(ours)?;
         let mut engine = self.engine(open)?;
+        let editor = unfinished.editor.as_deref();
+        let setup = Setup::settle(self, engine.as_ref(), editor, &settings, unfinished.seed)?;
         let mut repaired = BTreeSet::new();
         if strategy == Strategy::Repair {
             let asked = questions.all.iter().filter(|(key, _)| !edits.contains(key));
@@ -170,32 +172,36 @@ impl Repo {
             line.let_go(&repaired);
             edits.extend(&repaired);
         }
+        let mut together = edits.clone();
+        if setup.description.joins_subjects {
+            let subject = |key| questions.all.get(key).map(|found| &found.request.subject);
+            let subjects: BTreeSet<&String> = edits.iter().filter_map(subject).collect();
+            let about = questions.all.iter().filter(|(_, q)| subjects.contains(&q.request.subject));
+            together.extend(about.map(|(key, _)| *key));
+            line.let_go(&together);
+        }
         let mut edited = None;
-        if !edits.is_empty() {
-            let requests = questions.all.iter().filter(|(key, _)| edits.contains(key));
+        let mut traces = BTreeMap::new();
+        if !together.is_empty() {
+            let requests = questions.all.iter().filter(|(key, _)| together.contains(key));
             let job = Job {
                 base: ours.commit.base,
                 line: &line,
                 requests: requests.map(|(key, found)| (*key, found.request.clone())).collect(),
                 earlier: &questions.earlier,
             };
-            let editor = unfinished.editor.as_deref();
-            let setup = Setup::settle(self, engine.as_ref(), editor, &settings, unfinished.seed)?;
             let found = self.edit(actor, engine.as_mut(), setup, job, progress)?;
             line = found.line.clone();
             weights.clone_from(&found.weights);
+            traces = found.delta.columns.iter().copied().zip(found.traces.clone()).collect();
             edited = Some(found);
         }
 
-        let mut traces = edited.as_ref().map(|edited| edited.traces.clone()).unwrap_or_default();
-        traces.reverse();
         let mut examination =
             Examination { neighbours: questions.neighbours, ..Examination::default() };
         for (key, question) in questions.all {
-            if edits.contains(&key) {
-                examination.edited.push((question, traces.pop().flatten()));
-            } else if combined.taken.contains(&key) {
-                examination.edited.push((question, None));
+            if edits.contains(&key) || combined.taken.contains(&key) {
+                examination.edited.push((question, traces.remove(&key).flatten()));
             } else {
                 examination.earlier.push(question);
             }

@@ -36,8 +36,16 @@ pub(super) struct ZInputs {
     prefixes: Vec<String>,
     /// The version edited, where z depends on it.
     lineage: Option<Option<Id<Lineage>>>,
-    prompts: Vec<String>,
     subject: String,
+    fact: Wanted,
+    /// What else is edited about the subject, where z depends on it.
+    beside: Vec<Wanted>,
+}
+
+/// What a z is to make of its subject.
+#[derive(Clone, Encode, Decode)]
+struct Wanted {
+    prompts: Vec<String>,
     target: String,
     kept: Vec<String>,
 }
@@ -65,27 +73,40 @@ impl Setup {
         lineage: Option<Id<Lineage>>,
         requests: &[Request],
     ) -> Vec<ZKey> {
-        requests
-            .iter()
-            .map(|request| {
-                let inputs = ZInputs {
-                    base,
-                    editor: self.editor.clone(),
-                    editor_version: self.description.version,
-                    settings: self.description.z_settings.clone(),
-                    prefixes: prefixes.to_vec(),
-                    lineage: self.description.z_depends_on_version.then_some(lineage),
-                    prompts: std::iter::once(&request.prompt)
-                        .chain(&request.rephrasings)
-                        .cloned()
-                        .collect(),
-                    subject: request.subject.clone(),
-                    target: request.target.clone(),
-                    kept: request.kept.clone(),
-                };
-                *codec::id_of(&inputs).as_bytes()
-            })
-            .collect()
+        let mut beside: BTreeMap<&str, Vec<(usize, Wanted)>> = BTreeMap::new();
+        for (i, request) in requests.iter().enumerate() {
+            beside.entry(&request.subject).or_default().push((i, Wanted::of(request)));
+        }
+        let key = |(i, request): (usize, &Request)| {
+            let others = self.description.joins_subjects.then(|| &beside[request.subject.as_str()]);
+            let others = others.into_iter().flatten().filter(|(other, _)| *other != i);
+            let inputs = ZInputs {
+                base,
+                editor: self.editor.clone(),
+                editor_version: self.description.version,
+                settings: self.description.z_settings.clone(),
+                prefixes: prefixes.to_vec(),
+                lineage: self.description.z_depends_on_version.then_some(lineage),
+                subject: request.subject.clone(),
+                fact: Wanted::of(request),
+                beside: others.map(|(_, wanted)| wanted.clone()).collect(),
+            };
+            *codec::id_of(&inputs).as_bytes()
+        };
+        requests.iter().enumerate().map(key).collect()
+    }
+}
+
+impl Wanted {
+    fn of(request: &Request) -> Self {
+        Self {
+            prompts: std::iter::once(&request.prompt)
+                .chain(&request.rephrasings)
+                .cloned()
+                .collect(),
+            target: request.target.clone(),
+            kept: request.kept.clone(),
+        }
     }
 }
 

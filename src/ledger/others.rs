@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{LedgerError, check::Question, sample::question};
 use crate::{
-    codec::Objects,
+    codec::{ObjectError, Objects},
     fact::{Fact, FactKey, Iri, Lexicon, LexiconError, Roots, tree},
 };
 
@@ -75,5 +75,25 @@ impl Others {
         facts: &BTreeMap<FactKey, Fact>,
     ) -> Result<BTreeMap<FactKey, Question>, LexiconError> {
         facts.iter().map(|(key, fact)| Ok((*key, self.question(lexicon, fact)?))).collect()
+    }
+
+    /// Puts those of `facts` in words that have some.
+    ///
+    /// # Errors
+    /// When an object is damaged.
+    pub(super) fn questions_with_words(
+        &self,
+        lexicon: &Lexicon<'_>,
+        facts: &BTreeMap<FactKey, Fact>,
+    ) -> Result<BTreeMap<FactKey, Question>, ObjectError> {
+        let mut questions = BTreeMap::new();
+        for (key, fact) in facts {
+            match self.question(lexicon, fact) {
+                Ok(question) => drop(questions.insert(*key, question)),
+                Err(LexiconError::Object(error)) => return Err(error),
+                Err(_) => {}
+            }
+        }
+        Ok(questions)
     }
 }

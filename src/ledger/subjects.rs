@@ -6,7 +6,7 @@
 //! leaves out is not there.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::File,
     os::unix::fs::FileExt as _,
     path::Path,
@@ -29,6 +29,8 @@ const FEW: u64 = 1024;
 const SOME: usize = 64;
 /// A tree that differs in more facts is read.
 const MANY: usize = 1 << 14;
+/// For more subjects than these all facts are read.
+const LOOKED_UP: usize = 16;
 /// Parts of the file, by the first byte of the subject's hash.
 const PARTS: usize = 256;
 /// Bytes of sealed [`Contents`].
@@ -138,6 +140,27 @@ impl Subjects {
 }
 
 impl Ledger<'_> {
+    /// The facts about each of `subjects` in the tree `root`.
+    ///
+    /// # Errors
+    /// When the tree cannot be read.
+    pub(super) fn facts_about_all(
+        &self,
+        root: Id<FactTree>,
+        subjects: &BTreeSet<Iri>,
+    ) -> Result<BTreeMap<FactKey, Fact>, LedgerError> {
+        if subjects.len() > LOOKED_UP {
+            return Ok(tree::select(self, root, &|_, fact: &Fact| {
+                Ok::<_, ObjectError>(subjects.contains(&fact.subject))
+            })?);
+        }
+        let mut facts = BTreeMap::new();
+        for subject in subjects {
+            facts.append(&mut self.facts_about(root, subject)?);
+        }
+        Ok(facts)
+    }
+
     /// The facts about `subject` in the tree `root`.
     ///
     /// # Errors

@@ -136,8 +136,13 @@ impl Render for EditView {
         let tensors = many(self.tensors.len() as u64, "tensor");
         let (delta, base) = (bytes(self.delta_bytes), bytes(self.base_bytes));
         writeln!(page, "  {} of {tensors}, delta {delta} (model {base})", self.editor)?;
+        if self.again > 0 {
+            let others = many(self.again, "other fact");
+            page.note(format_args!("{others} about the same subjects edited again with them"))?;
+        }
         if self.known > 0 {
-            page.note(format_args!("{} of {} z were known", self.known, self.facts))?;
+            let all = self.facts + self.again;
+            page.note(format_args!("{} of {all} z were known", self.known))?;
         }
         check(&self.check, page)
     }

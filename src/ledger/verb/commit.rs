@@ -50,7 +50,9 @@ pub struct EditView {
     pub editor: String,
     /// Facts edited.
     pub facts: u64,
-    /// Of them, facts whose z was known from an earlier run.
+    /// Facts of earlier commits about the same subjects that were edited again with them.
+    pub again: u64,
+    /// Of all these, facts whose z was known from an earlier run.
     pub known: u64,
     /// Length of the delta's tensor file in bytes.
     pub delta_bytes: u64,
@@ -95,6 +97,8 @@ struct Plan {
     line: Line,
     /// The facts to edit, by key.
     edits: BTreeMap<FactKey, Question>,
+    /// Other facts about the subjects of what changes, to be edited again where one z is sought for all.
+    companions: BTreeMap<FactKey, Question>,
     sample: Sample,
     earlier: Earlier,
 }
@@ -118,10 +122,10 @@ impl Repo {
             return Err(LedgerError::NoMessage);
         }
         let plan = self.plan(options)?;
-        let edited = if plan.edits.is_empty() {
+        let edited = if plan.edits.is_empty() && plan.companions.is_empty() {
             None
         } else {
-            Some(self.edit_staged(&plan, actor, options, open, progress)?)
+            self.edit_staged(&plan, actor, options, open, progress)?
         };
         let weights = match &edited {
             Some((edited, _)) => version::hashes(&edited.weights),
@@ -147,11 +151,12 @@ impl Repo {
         }
         let lexicon = ledger.lexicon_at(&draft, roots.lexicon);
         let mut counts = FactCounts::default();
-        let mut changed = BTreeSet::new();
+        let (mut changed, mut subjects) = (BTreeSet::new(), BTreeSet::new());
         let mut facts: BTreeMap<FactKey, Fact> = BTreeMap::new();
         for difference in tree::diff(&draft, parent.facts, roots.facts) {
             let (key, before, after) = difference?;
             changed.insert(key);
+            subjects.extend(before.iter().chain(&after).map(|fact| fact.subject.clone()));
             match (before, after) {
                 (_, None) => counts.removed += 1,
                 (before, Some(after)) => {
@@ -164,13 +169,18 @@ impl Repo {
                 }
             }
         }
-        let others = Others::read(&draft, &lexicon, roots, facts.values())?;
+        let mut companions = ledger.facts_about_all(parent.facts, &subjects)?;
+        companions.retain(|key, _| !changed.contains(key));
+        let together: BTreeMap<FactKey, Fact> =
+            facts.iter().chain(&companions).map(|(key, fact)| (*key, fact.clone())).collect();
+        let others = Others::read(&draft, &lexicon, roots, together.values())?;
         let edits = others.questions(&lexicon, &facts)?;
-        let sample = if edits.is_empty() {
+        let companions = others.questions_with_words(&lexicon, &companions)?;
+        let sample = if together.is_empty() {
             Sample::default()
         } else {
             let seed = options.seed.unwrap_or(self.config().seed);
-            Sample::draw(&draft, &lexicon, roots, &facts, self.config(), seed)?
+            Sample::draw(&draft, &lexicon, roots, &together, self.config(), seed)?
         };
         let parent_line = ledger.line(&parent)?;
         let mut line = parent_line.clone();
@@ -193,11 +203,12 @@ impl Repo {
             counts,
             line,
             edits,
+            companions,
             sample,
         })
     }
 
-    /// Runs the editor and checks what it made.
+    /// Runs the editor and checks what it made; nothing where there is nothing to edit.
     fn edit_staged(
         &self,
         plan: &Plan,
@@ -205,29 +216,41 @@ impl Repo {
         options: &CommitOptions,
         open: OpenEngine<'_>,
         progress: &mut dyn Progress,
-    ) -> Result<(Edited, Check), LedgerError> {
+    ) -> Result<Option<(Edited, Check)>, LedgerError> {
         // Damage in the parent is found here, before anything is computed.
         progress.part("weights");
         let parent_weights = self.weights(plan.parent_id, &plan.parent, &plan.parent_line)?;
         let mut engine = self.engine(open)?;
         let editor = options.editor.as_deref();
         let setup = Setup::settle(self, engine.as_ref(), editor, &options.settings, options.seed)?;
-        let requests = plan.edits.iter().map(|(key, question)| (*key, question.request.clone()));
+        let mut line = plan.line.clone();
+        let mut edits = plan.edits.clone();
+        if setup.description.joins_subjects {
+            line.let_go(&plan.companions.keys().copied().collect());
+            edits.extend(plan.companions.clone());
+        }
+        if edits.is_empty() {
+            return Ok(None);
+        }
+        let requests = edits.iter().map(|(key, question)| (*key, question.request.clone()));
         let job = Job {
             base: plan.parent.base,
-            line: &plan.line,
+            line: &line,
             requests: requests.collect(),
             earlier: &plan.earlier,
         };
         let edited = self.edit(actor, engine.as_mut(), setup, job, progress)?;
+        let traces: BTreeMap<FactKey, _> = edits.into_keys().zip(edited.traces.clone()).collect();
+        let trace = |key| traces.get(key).cloned().flatten();
+        let companions = plan.companions.values();
         let examination = Examination {
-            edited: plan.edits.values().cloned().zip(edited.traces.clone()).collect(),
+            edited: plan.edits.iter().map(|(key, q)| (q.clone(), trace(key))).collect(),
             neighbours: plan.sample.neighbours.clone(),
-            earlier: plan.sample.earlier.clone(),
+            earlier: companions.chain(&plan.sample.earlier).cloned().collect(),
         };
         let check = examination.run(engine.as_mut(), &parent_weights, &edited.weights, progress)?;
         options.require.or(self.config().require).met_by(&check)?;
-        Ok((edited, check))
+        Ok(Some((edited, check)))
     }
 
     /// Writes the commit and moves the branch.
@@ -291,7 +314,8 @@ impl Repo {
     /// What a report says of an edit.
     pub(super) fn edit_view(&self, edited: Edited, check: Check) -> Result<EditView, LedgerError> {
         Ok(EditView {
-            facts: edited.delta.columns.len() as u64,
+            facts: check.facts.len() as u64,
+            again: (edited.delta.columns.len() - check.facts.len()) as u64,
             known: edited.known,
             delta_bytes: self.tensor_file_bytes(edited.delta.file)?,
             base_bytes: self.base_bytes()?,
