@@ -125,7 +125,14 @@ impl Bucket {
         let texts: Vec<&Lookup> = rows.iter().map(|row| row.text).collect();
         let groups: Vec<usize> = rows.iter().map(|row| row.group).collect();
         let tails = Tails::new(decoder, openings, &texts, settings.z_layer() + 1, end);
-        Self { tails, index: numbers(&groups).to_device(decoder.device()), groups, end, reads, term }
+        Self {
+            tails,
+            index: numbers(&groups).to_device(decoder.device()),
+            groups,
+            end,
+            reads,
+            term,
+        }
     }
 
     /// The group of each row, `[rows]`, i64.

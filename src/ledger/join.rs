@@ -13,14 +13,14 @@ use super::{
     lineage::Line,
     others::Others,
     read::Ledger,
-    sample::Sample,
+    sample::{Sample, if_worded},
     unfinished::{Next, Tip, Unfinished},
     version,
 };
 use crate::{
     codec::Objects,
     delta::Tensor,
-    fact::{Fact, FactKey, LexiconError, tree},
+    fact::{Fact, FactKey, tree},
     id::Id,
 };
 
@@ -78,13 +78,10 @@ impl Questions {
             tree::iter(objects, roots.facts).collect::<Result<_, _>>()?;
         let others = Others::read(objects, &lexicon, roots, facts.iter().map(|(_, fact)| fact))?;
         for (key, fact) in facts {
-            match others.question(&lexicon, &fact) {
-                Ok(question) => drop(all.insert(key, question)),
-                Err(LexiconError::Object(error)) => return Err(error.into()),
-                Err(error) if edited.contains(&key) => return Err(error.into()),
-                // What has no words cannot be asked.
-                Err(_) => {}
-            }
+            let question = others.question(&lexicon, &fact);
+            let question =
+                if edited.contains(&key) { Some(question?) } else { if_worded(question)? };
+            all.extend(question.map(|question| (key, question)));
             if edited.contains(&key) || next.combined.taken.contains(&key) {
                 changed.insert(key, fact);
             }

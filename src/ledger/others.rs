@@ -3,7 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{LedgerError, check::Question, sample::question};
+use super::{
+    LedgerError,
+    check::Question,
+    sample::{if_worded, question},
+};
 use crate::{
     codec::{ObjectError, Objects},
     fact::{Fact, FactKey, Iri, Lexicon, LexiconError, Roots, tree},
@@ -35,15 +39,10 @@ impl Others {
             if tree::get(objects, roots.facts, key)?.is_some() {
                 continue;
             }
-            match lexicon.request(&fact) {
-                Ok(mut request) => {
-                    // Checks ask in the first wording; here it is another one, where there is one.
-                    let prompt = request.rephrasings.pop().unwrap_or(request.prompt);
-                    known.insert(fact.predicate, prompt);
-                }
-                Err(LexiconError::Object(error)) => return Err(error.into()),
-                // What has no words cannot be asked.
-                Err(_) => {}
+            if let Some(mut request) = if_worded(lexicon.request(&fact))? {
+                // Checks ask in the first wording; here it is another one, where there is one.
+                let prompt = request.rephrasings.pop().unwrap_or(request.prompt);
+                known.insert(fact.predicate, prompt);
             }
         }
         Ok(Self(others))
@@ -88,11 +87,8 @@ impl Others {
     ) -> Result<BTreeMap<FactKey, Question>, ObjectError> {
         let mut questions = BTreeMap::new();
         for (key, fact) in facts {
-            match self.question(lexicon, fact) {
-                Ok(question) => drop(questions.insert(*key, question)),
-                Err(LexiconError::Object(error)) => return Err(error),
-                Err(_) => {}
-            }
+            let question = if_worded(self.question(lexicon, fact))?;
+            questions.extend(question.map(|question| (*key, question)));
         }
         Ok(questions)
     }

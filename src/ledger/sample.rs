@@ -11,7 +11,7 @@ use super::{
     words::fact_view,
 };
 use crate::{
-    codec::Objects,
+    codec::{ObjectError, Objects},
     fact::{Fact, FactKey, Iri, Lexicon, LexiconError, Roots, tree},
     id::{Id, Kind},
 };
@@ -55,14 +55,21 @@ impl Draw {
     fn questions(self, lexicon: &Lexicon<'_>) -> Result<Vec<Question>, LedgerError> {
         let mut questions = Vec::new();
         for fact in self.drawn.into_values() {
-            match question(lexicon, &fact) {
-                Ok(question) => questions.push(question),
-                Err(LexiconError::Object(error)) => return Err(error.into()),
-                // What has no words cannot be asked.
-                Err(_) => {}
-            }
+            questions.extend(if_worded(question(lexicon, &fact))?);
         }
         Ok(questions)
+    }
+}
+
+/// Nothing where a fact has no words: it cannot be asked.
+///
+/// # Errors
+/// When an object is damaged.
+pub(super) fn if_worded<T>(found: Result<T, LexiconError>) -> Result<Option<T>, ObjectError> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(LexiconError::Object(error)) => Err(error),
+        Err(_) => Ok(None),
     }
 }
 

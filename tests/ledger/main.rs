@@ -33,3 +33,4 @@ mod statistics;
 mod subjects;
 mod support;
 mod tidy;
+mod together;

@@ -74,13 +74,6 @@ impl Place {
         prompts.iter().map(|prompt| self.ask(prompt, "HEAD")).collect()
     }
 
-    fn fsck(&self) {
-        let options =
-            kledger::ledger::verb::fsck::FsckOptions { weights: true, ..Default::default() };
-        let report = self.repo.fsck(&options, &mut Silent).unwrap();
-        assert_eq!(report.problems, Vec::<String>::new());
-    }
-
     /// `main` and `draft`, apart since a common commit; HEAD is on `main`.
     fn apart(common: &str, main: &str, draft: &str) -> Self {
         let place = Self::new();
@@ -367,6 +360,29 @@ fn facts_that_no_longer_hold_are_edited_again() {
     place.fsck();
     place.repo.revert(&place.actor("revert"), "HEAD", None, None, &mut Silent).unwrap();
     assert_eq!(place.weights("HEAD"), weights, "as {ours}");
+}
+
+#[test]
+fn what_is_edited_again_takes_its_subjects_other_facts_along() {
+    let (one, other) = neighbours_in_memory();
+    let place = Place::apart(
+        &format!(":{one} :likes :Rome ."),
+        ":Bert :likes :Oslo .",
+        &format!(":{other} :likes :Bonn ; :lives :Bern ."),
+    );
+    place.rm(&format!(":{one} :likes :Rome .")).unwrap();
+    place.commit("retract").unwrap();
+    let settings = "join_subjects = true".parse().unwrap();
+    let report = place.merge_with("draft", &with(How { settings, ..How::default() })).unwrap();
+    let made = &report.made[0];
+    assert_eq!(made.repaired.len(), 1, "only one of the two did not hold in the sum");
+    assert_eq!(made.delta.as_ref().unwrap().facts, 2);
+    assert_eq!(made.check.as_ref().unwrap().efficacy.unwrap().of, 2, "both are new here");
+    assert_eq!(
+        place.says(&[&format!("{other} likes"), &format!("{other} lives in")]),
+        ["Bonn", "Bern"]
+    );
+    place.fsck();
 }
 
 #[test]

@@ -324,13 +324,53 @@ fn with_carry_small_edits_add_up_to_a_large_one() {
     assert!(error(&forgetful, &careful) > 1e-3, "carry changes what is done");
 }
 
-#[test]
-fn facts_with_one_key_are_reported() {
+/// A case with one more fact about the subject of its third.
+fn with_a_twin() -> Case {
     let mut case = Case::open();
     let mut twin = case.requests[2].clone();
     twin.prompt = "{subject} is spoken of in".to_owned();
     twin.target = "Danish".to_owned();
     case.requests.push(twin);
+    case
+}
+
+/// Both prompts begin with the subject, so they are looked up at one key, and one z is to say both.
+#[test]
+fn facts_of_one_subject_share_a_z() {
+    let mut case = with_a_twin();
+    case.settings.join_subjects = true;
+    let together = case.edit(&[]);
+    assert_eq!(together.notes, [""; 0], "they do not compete");
+    assert_eq!(together.z.row(2), together.z.row(5));
+    assert_eq!(together.traces[2], together.traces[5]);
+    case.settings.join_subjects = false;
+    let apart = case.edit(&[]);
+    assert_ne!(apart.z.row(2), apart.z.row(5));
+    for alone in [0, 1, 3, 4] {
+        assert_eq!(
+            together.traces[alone].as_ref().unwrap().steps,
+            apart.traces[alone].as_ref().unwrap().steps
+        );
+        let z = |outcome: &EditOutcome| Tensor::from_slice(outcome.z.row(alone));
+        assert!(error(&z(&together), &z(&apart)) < 1e-3, "who is alone has the z of its own");
+    }
+
+    let probability = |outcome: &EditOutcome| -> f32 {
+        [2, 5].map(|i: usize| outcome.traces[i].as_ref().unwrap().probability).iter().product()
+    };
+    assert!(probability(&together) < probability(&apart), "a compromise costs each something");
+
+    // If one of a group is unknown all of it is sought.
+    case.settings.join_subjects = true;
+    let mut known = vec![None; 6];
+    known[2] = Some(vec![9.0; apart.z.cols]);
+    assert_eq!(case.edit(&known).z.row(2), together.z.row(2));
+}
+
+#[test]
+fn facts_with_one_key_are_reported() {
+    let mut case = with_a_twin();
+    case.settings.join_subjects = false;
     let notes = case.edit(&[]).notes;
     assert_eq!(notes.len(), 1, "{notes:?}");
     assert!(notes[0].starts_with("1 of the facts"), "{notes:?}");

@@ -9,7 +9,7 @@ use crate::{
     cli::{
         context::Context,
         error::CliError,
-        page::{Page, committed, words},
+        page::{Page, committed, many, words},
         report::{Render, Report},
         runtime::Runtime,
     },
@@ -66,6 +66,10 @@ impl Render for RevertReport {
             let parent = self.reverted.parents.first();
             let parent = parent.map_or_else(String::new, |parent| format!(" {parent:.12}"));
             return writeln!(page, "  weights are those of{parent}, bit for bit");
+        }
+        if self.again > 0 {
+            let others = many(self.again, "other fact");
+            page.note(format_args!("{others} about the same subjects edited again"))?;
         }
         if let Some(kept) = self.kept {
             writeln!(page, "  {} of {} facts asked still hold", kept.passed, kept.of)?;

@@ -1,18 +1,21 @@
 //! `revert`: an earlier commit's changes taken back by a new commit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use crate::{
     codec::{Draft, NewObjects},
-    fact::tree,
+    fact::{FactKey, Iri, tree},
     id::Id,
     ledger::{
-        Actor, Check, Commit, FactRow, LedgerError, OpenEngine, Progress, Rate, Repo, Report, Step,
-        check::Examination,
+        Actor, Check, Commit, Engine, FactRow, LedgerError, OpenEngine, Progress, Rate, Repo,
+        Report, Step,
+        check::{Examination, Question},
         combine::{Favour, Side, combine},
+        edit::{Earlier, Edited, Job, Setup},
         lineage::Line,
+        others::Others,
         sample::Sample,
         version,
         view::{CommitView, FactChange, FactView, HeadView},
@@ -35,6 +38,8 @@ pub struct RevertReport {
     pub changes: Vec<FactChange>,
     /// Facts that a later commit changed again and that stay as they are.
     pub stayed: Vec<FactView>,
+    /// Other facts about the same subjects that were edited again.
+    pub again: u64,
     /// Whether the weights are, bit for bit, those of the reverted commit's parent.
     pub as_before: bool,
     /// Facts that still hold, of those that were checked; `None` when none were.
@@ -58,6 +63,9 @@ struct Plan {
     objects: NewObjects,
     changes: Vec<FactChange>,
     stayed: Vec<FactView>,
+    /// Facts about subjects of which others were taken back: edited again where one z is sought for all.
+    companions: BTreeMap<FactKey, Question>,
+    earlier: Earlier,
     examination: Examination,
 }
 
@@ -66,8 +74,8 @@ impl Repo {
     ///
     /// Facts that have not changed since go back to what they were in its parent, held by the columns
     /// that held them there; facts that were changed again stay. Of a merge, what came from its other
-    /// parents is taken back. With an engine, the facts that hold
-    /// then are asked.
+    /// parents is taken back. With an engine, what else is said of their subjects is edited again where the
+    /// editor seeks one z for all of it, and the facts that hold then are asked.
     ///
     /// # Errors
     /// When the revision is the base or not in the history of HEAD, nothing of it is left, weights
@@ -82,25 +90,33 @@ impl Repo {
     ) -> Result<RevertReport, LedgerError> {
         let (reverted_id, mut plan) = self.plan_revert(revision, message, actor)?;
         let mut notes = Vec::new();
-        let mut check = None;
+        let (mut edited, mut check) = (None, None);
         if plan.as_before {
             notes.push("not checked: these weights are the parent's, bit for bit".to_owned());
-        } else {
-            let after = self.build(&plan.line)?;
+        } else if let Some(open) = open {
+            let before = self.weights(plan.head_id, &plan.current, &plan.head_line)?;
+            let mut engine = self.engine(open)?;
+            edited = self.edit_companions(&mut plan, actor, engine.as_mut(), progress)?;
+            let after = match &edited {
+                Some(edited) => edited.weights.clone(),
+                None => self.build(&plan.line)?,
+            };
             plan.commit.weights = version::hashes(&after);
-            if let Some(open) = open {
-                let before = self.weights(plan.head_id, &plan.current, &plan.head_line)?;
-                let mut engine = self.engine(open)?;
-                let examination = std::mem::take(&mut plan.examination);
-                let found = examination.run(engine.as_mut(), &before, &after, progress)?;
-                check = Some(found);
-            } else {
-                notes.push("not checked: no model was run".to_owned());
-            }
+            let examination = std::mem::take(&mut plan.examination);
+            check = Some(examination.run(engine.as_mut(), &before, &after, progress)?);
+        } else {
+            plan.commit.weights = version::hashes(&self.build(&plan.line)?);
+            notes.push("not checked: no model was run".to_owned());
         }
 
         let ledger = self.read()?;
         let mut draft = Draft::new(&ledger);
+        let mut again = 0;
+        if let Some(edited) = &edited {
+            edited.write(&mut draft, &mut plan.commit);
+            again = edited.delta.columns.len() as u64;
+            notes.extend(edited.notes.clone());
+        }
         plan.commit.report = check.as_ref().map(|check| draft.put(&Report::of(check)));
         plan.commit.lineage = plan.line.store(&mut draft)?;
         let id = draft.put(&plan.commit);
@@ -113,11 +129,37 @@ impl Repo {
             reverted: ledger.commit_view(reverted_id, &ledger.commit(reverted_id)?)?,
             changes: plan.changes,
             stayed: plan.stayed,
+            again,
             as_before: plan.as_before,
             kept,
             lost,
             notes,
         })
+    }
+
+    /// Edits the companions again, if the editor seeks one z for all facts of a subject: those they were
+    /// found with are gone.
+    fn edit_companions(
+        &self,
+        plan: &mut Plan,
+        actor: &Actor,
+        engine: &mut dyn Engine,
+        progress: &mut dyn Progress,
+    ) -> Result<Option<Edited>, LedgerError> {
+        if plan.companions.is_empty() {
+            return Ok(None);
+        }
+        let setup = Setup::settle(self, engine, None, &toml::Table::new(), None)?;
+        if !setup.description.joins_subjects {
+            return Ok(None);
+        }
+        plan.line.let_go(&plan.companions.keys().copied().collect());
+        let requests = plan.companions.iter().map(|(key, q)| (*key, q.request.clone())).collect();
+        let (base, earlier) = (plan.current.base, &plan.earlier);
+        let job = Job { base, line: &plan.line, requests, earlier };
+        let edited = self.edit(actor, engine, setup, job, progress)?;
+        plan.line = edited.line.clone();
+        Ok(Some(edited))
     }
 
     fn plan_revert(
@@ -159,11 +201,25 @@ impl Repo {
             }
         }
         let mut restored = BTreeMap::new();
-        for key in combined.taken {
+        for &key in &combined.taken {
             if let Some(fact) = tree::get(&draft, roots.facts, key)? {
                 restored.insert(key, fact);
             }
         }
+        let mut subjects = BTreeSet::new();
+        for difference in tree::diff(&draft, current.facts, roots.facts) {
+            let (_, before, after) = difference?;
+            subjects.extend(before.into_iter().chain(after).map(|fact| fact.subject));
+        }
+        let mut companions = ledger.facts_about_all(current.facts, &subjects)?;
+        companions.retain(|key, _| !combined.taken.contains(key));
+        // Where all that a subject has comes from the parent it was found together.
+        let subjects: BTreeSet<Iri> = companions.values().map(|f| f.subject.clone()).collect();
+        let back = restored.iter().filter(|(_, fact)| subjects.contains(&fact.subject));
+        companions.extend(back.map(|(key, fact)| (*key, fact.clone())));
+        let others = Others::read(&draft, &lexicon, roots, companions.values())?;
+        let companions = others.questions_with_words(&lexicon, &companions)?;
+
         let config = self.config();
         let sample = Sample::draw(&draft, &lexicon, roots, &restored, config, config.seed)?;
         let examination = sample.examining(&lexicon, restored.values())?;
@@ -185,6 +241,7 @@ impl Repo {
             time: actor.time,
             message,
         };
+        let base = commit.base;
         let plan = Plan {
             objects: draft.into_new(),
             head,
@@ -196,6 +253,8 @@ impl Repo {
             commit,
             changes: changes.into_iter().map(|(_, change)| change).collect(),
             stayed,
+            companions,
+            earlier: ledger.made_with([head_id], base)?,
             examination,
         };
         Ok((id, plan))

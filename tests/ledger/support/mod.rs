@@ -15,6 +15,7 @@ use kledger::{
             add::AddReport,
             commit::{CommitOptions, CommitReport},
             export::{ExportFormat, ExportOptions, ExportReport},
+            fsck::FsckOptions,
             import::{ImportReport, ImportSource},
         },
     },
@@ -115,6 +116,13 @@ impl Place {
         let revisions = [revision.to_owned()];
         let report = self.repo.ask(prompt, &revisions, &how, &mut open).unwrap();
         report.answers[0].continuations.text.clone()
+    }
+
+    /// Everything is read and every version built.
+    pub(crate) fn fsck(&self) {
+        let report =
+            self.repo.fsck(&FsckOptions { weights: true, ..Default::default() }, &mut Silent);
+        assert_eq!(report.unwrap().problems, Vec::<String>::new());
     }
 
     /// Names and hashes of the tensors that differ from the base at `revision`.

@@ -88,12 +88,18 @@ fn failed(error: impl std::error::Error + Send + Sync + 'static) -> EngineError 
 struct Settings {
     /// Share of the wanted change that is made: below 1 edits do not take.
     strength: f64,
+    /// Whether it says that a z depends on what else is edited about the subject.
+    join_subjects: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { strength: 1.0 }
+        Self { strength: 1.0, join_subjects: false }
     }
+}
+
+fn read(settings: &str) -> Result<Settings, EngineError> {
+    toml::from_str(settings).map_err(|error| EngineError::Settings(error.to_string()))
 }
 
 impl StandIn {
@@ -153,13 +159,11 @@ impl Engine for StandIn {
         if editor != "memit" {
             return Err(EngineError::Settings(format!("there is no editor {editor}")));
         }
-        let settings: Settings =
-            toml::from_str(settings).map_err(|error| EngineError::Settings(error.to_string()))?;
-        Ok(toml::to_string(&settings).unwrap())
+        Ok(toml::to_string(&read(settings)?).unwrap())
     }
 
     fn describe(&self, editor: &str, settings: &str) -> Result<EditorDescription, EngineError> {
-        self.settings(editor, settings)?;
+        let joins_subjects = read(&self.settings(editor, settings)?)?.join_subjects;
         let tensors = [(FIRST, Orientation::InOut), (SECOND, Orientation::OutIn)]
             .map(|(name, orientation)| (name.to_owned(), orientation))
             .into();
@@ -168,6 +172,7 @@ impl Engine for StandIn {
             tensors,
             z_settings: settings.to_owned(),
             z_depends_on_version: false,
+            joins_subjects,
         })
     }
 
