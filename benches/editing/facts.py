@@ -16,8 +16,8 @@ import rdflib
 WORDS = ["labels.ttl", "templates.ttl"]
 
 
-def facts(world: Path, count: int, seed: int = 0):
-    """Lines of N-Triples."""
+def world_of(world: Path):
+    """What is true of each subject and predicate, and all objects of each predicate, by the world's files."""
     graph = rdflib.Graph()
     for file in sorted(world.glob("*.ttl")):
         if file.name not in WORDS:
@@ -26,6 +26,19 @@ def facts(world: Path, count: int, seed: int = 0):
     for subject, predicate, object in sorted(graph):
         true[subject, predicate] = object
         objects.setdefault(predicate, []).append(object)
+    return true, objects
+
+
+def untrue(rng, true, objects, pair):
+    """A line of N-Triples: the pair with an object that it does not have."""
+    subject, predicate = pair
+    others = [o for o in objects[predicate] if o != true.get(pair)]
+    return f"{subject.n3()} {predicate.n3()} {rng.choice(others).n3()} ."
+
+
+def facts(world: Path, count: int, seed: int = 0):
+    """Lines of N-Triples."""
+    true, objects = world_of(world)
     rng = random.Random(seed)
     known = sorted(true)
     rng.shuffle(known)
@@ -37,11 +50,21 @@ def facts(world: Path, count: int, seed: int = 0):
     pairs |= dict.fromkeys(rest)
     if count > len(pairs):
         sys.exit(f"there are {len(pairs)} pairs of a subject and a predicate, wanted are {count}")
-    lines = []
-    for subject, predicate in list(pairs)[:count]:
-        others = [o for o in objects[predicate] if o != true.get((subject, predicate))]
-        lines.append(f"{subject.n3()} {predicate.n3()} {rng.choice(others).n3()} .")
-    return lines
+    return [untrue(rng, true, objects, pair) for pair in list(pairs)[:count]]
+
+
+def facts_about(world: Path, subjects: int, each: int, seed: int = 0):
+    """Lines of N-Triples, `each` of them about one of so many `subjects`, subject after subject."""
+    true, objects = world_of(world)
+    rng = random.Random(seed)
+    known = {}
+    for subject, predicate in sorted(true):
+        known.setdefault(subject, []).append(predicate)
+    enough = [subject for subject, predicates in known.items() if len(predicates) >= each]
+    if subjects > len(enough):
+        sys.exit(f"{len(enough)} subjects have {each} facts, wanted are {subjects}")
+    chosen = [(s, p) for s in rng.sample(enough, subjects) for p in rng.sample(known[s], each)]
+    return [untrue(rng, true, objects, pair) for pair in chosen]
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from facts import facts
-from kledger import add_arguments, repository
+from kledger import START, add_arguments, neighbourhood, repository
 
 ONE_COMMIT = [
     ("default", []),
@@ -31,7 +31,6 @@ TEN_COMMITS = [
     ("`z_on = \"current\"`", ["z_on=current"]),
     ("both", ["carry=false", "z_on=current"]),
 ]
-START = "start"
 
 
 def share(rate):
@@ -86,11 +85,7 @@ def main():
     with tempfile.TemporaryDirectory() as work:
         kledger = repository(args, Path(work))
         kledger("config", "set", "recheck", str(args.count))
-        things = [file for file in args.world.resolve().glob("*.ttl")]
-        things = [file for file in things if file.name not in ("labels.ttl", "templates.ttl")]
-        kledger("add", "--neighbourhood", *things)
-        kledger("commit", "-m", "Neighbourhood")
-        kledger("tag", START)
+        neighbourhood(kledger, args.world)
         lines = facts(args.world, args.count)
         head = ["efficacy", "paraphrase", "neighbourhood unchanged"]
         print(f"{args.count} facts in one commit:\n")
@@ -99,4 +94,5 @@ def main():
         table(kledger, [*head, "earlier facts kept"], TEN_COMMITS, ten_commits, lines)
 
 
-main()
+if __name__ == "__main__":
+    main()

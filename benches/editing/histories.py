@@ -21,9 +21,8 @@ from pathlib import Path
 
 import rdflib
 from facts import facts
-from kledger import add_arguments, repository
+from kledger import START, add_arguments, neighbourhood, repository
 
-START = "start"
 SCORES = ["S", "ES", "PS", "NS", "EA", "PA", "NA"]
 
 
@@ -94,11 +93,7 @@ def with_reverts(history, lines, parts, count):
 def begin(args, work):
     """A repository at START, its facts, and text that none of them is about."""
     kledger = repository(args, work)
-    things = [file for file in args.world.resolve().glob("*.ttl")]
-    things = [file for file in things if file.name not in ("labels.ttl", "templates.ttl")]
-    kledger("add", "--neighbourhood", *things)
-    kledger("commit", "-m", "Neighbourhood")
-    kledger("tag", START)
+    neighbourhood(kledger, args.world)
     lines = facts(args.world, args.count, args.seed)
     text = work / "read.txt"
     text.write_text("\n".join(untouched(args.world, lines)[: args.read]))

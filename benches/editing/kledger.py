@@ -14,6 +14,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("KLEDGER_AUTHOR", "bench")
 
 
+START = "start"
 # Verbs that take settings of the editor.
 EDITING = ["commit", "consolidate", "stats"]
 
@@ -98,3 +99,12 @@ def repository(args, work: Path):
     corpus.write_text("\n".join((world / "text.txt").read_text().splitlines()[: args.lines]))
     kledger("stats", "--corpus", corpus)
     return kledger
+
+
+def neighbourhood(kledger, world: Path):
+    """Commits the world's facts as a neighbourhood, under the tag START."""
+    things = [file for file in world.resolve().glob("*.ttl")]
+    things = [file for file in things if file.name not in ("labels.ttl", "templates.ttl")]
+    kledger("add", "--neighbourhood", *things)
+    kledger("commit", "-m", "Neighbourhood")
+    kledger("tag", START)
