@@ -341,20 +341,19 @@ fn facts_of_one_subject_share_a_z() {
     case.settings.join_subjects = true;
     let together = case.edit(&[]);
     assert_eq!(together.notes, [""; 0], "they do not compete");
-    assert_eq!(together.z.row(2), together.z.row(5));
+    let z = |outcome: &EditOutcome, i| Tensor::from_slice(outcome.z.row(i));
+    // The texts are not equally long, which rounds otherwise.
+    assert!(error(&z(&together, 5), &z(&together, 2)) < 1e-5);
     assert_eq!(together.traces[2], together.traces[5]);
     case.settings.join_subjects = false;
     let apart = case.edit(&[]);
-    assert_ne!(apart.z.row(2), apart.z.row(5));
+    assert!(error(&z(&apart, 5), &z(&apart, 2)) > 0.01);
     for alone in [0, 1, 3, 4] {
-        assert_eq!(
-            together.traces[alone].as_ref().unwrap().steps,
-            apart.traces[alone].as_ref().unwrap().steps
-        );
-        let z = |outcome: &EditOutcome| Tensor::from_slice(outcome.z.row(alone));
-        assert!(error(&z(&together), &z(&apart)) < 1e-3, "who is alone has the z of its own");
+        let steps = |outcome: &EditOutcome| outcome.traces[alone].as_ref().unwrap().steps;
+        assert_eq!(steps(&together), steps(&apart));
+        let differ = error(&z(&together, alone), &z(&apart, alone));
+        assert!(differ < 1e-3, "who is alone has the z of its own");
     }
-
     let probability = |outcome: &EditOutcome| -> f32 {
         [2, 5].map(|i: usize| outcome.traces[i].as_ref().unwrap().probability).iter().product()
     };
@@ -364,7 +363,7 @@ fn facts_of_one_subject_share_a_z() {
     case.settings.join_subjects = true;
     let mut known = vec![None; 6];
     known[2] = Some(vec![9.0; apart.z.cols]);
-    assert_eq!(case.edit(&known).z.row(2), together.z.row(2));
+    assert!(error(&z(&case.edit(&known), 2), &z(&together, 2)) < 1e-5);
 }
 
 #[test]
