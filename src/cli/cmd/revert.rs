@@ -19,7 +19,8 @@ use crate::{
 /// Take an earlier commit back by a new commit
 ///
 /// The deltas of that commit leave the version, so reverting the last commit gives the weights before
-/// it again, bit for bit. Facts that later commits changed again stay as they are.
+/// it again, bit for bit. Facts that later commits changed again stay as they are. What else is known of
+/// a subject is edited again, since it was found together with what goes.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
