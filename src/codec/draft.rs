@@ -4,13 +4,13 @@ use std::{
     borrow::Cow,
     collections::{BTreeMap, btree_map::Entry},
     fs::File,
-    io, iter, mem,
+    io,
     os::unix::fs::FileExt as _,
 };
 
 use bincode::Encode;
 
-use super::{Object, ObjectError, Objects, encode_as};
+use super::{Object, ObjectError, Objects, append_as};
 use crate::id::Id;
 
 /// As many bytes of new objects stay in memory.
@@ -62,61 +62,58 @@ impl Objects for Draft<'_> {
 /// folder for temporary files, and if none can be written there, in memory.
 #[derive(Debug, Default)]
 pub struct NewObjects {
-    /// In memory.
-    kept: BTreeMap<[u8; 32], Vec<u8>>,
-    /// Bytes of those.
-    kept_bytes: usize,
-    /// In files; none of them is in memory as well.
-    written: BTreeMap<[u8; 32], Written>,
-    files: Vec<File>,
-    /// Where the last of them ends.
-    end: u64,
+    /// Where each is.
+    places: BTreeMap<[u8; 32], Place>,
+    /// The bytes of the last ones, one behind the other.
+    kept: Vec<u8>,
+    /// Bytes of those before them.
+    written: u64,
+    /// Where those are.
+    file: Option<File>,
+    /// Files of objects that were added to these.
+    others: Vec<File>,
     full: bool,
 }
 
-/// Where in the files an object's bytes are.
+/// Where an object's bytes are.
 #[derive(Debug, Clone, Copy)]
-struct Written {
+struct Place {
+    /// Which of the other files, or [`OWN`].
     file: u32,
     length: u32,
     offset: u64,
 }
 
-/// An object's bytes, or where they are.
-#[derive(Clone, Copy)]
-enum Bytes<'a> {
-    Kept(&'a [u8]),
-    Written(Written),
-}
-
-impl Bytes<'_> {
-    const fn len(&self) -> usize {
-        match self {
-            Self::Kept(bytes) => bytes.len(),
-            Self::Written(written) => written.length as usize,
-        }
-    }
-}
+/// Stands for the file that is written to, with what is kept in memory behind it.
+const OWN: u32 = u32::MAX;
 
 impl NewObjects {
     /// Adds the object with this hash.
-    pub fn insert(&mut self, hash: [u8; 32], bytes: Vec<u8>) {
-        if self.written.contains_key(&hash) {
-            return;
-        }
-        if let Entry::Vacant(place) = self.kept.entry(hash) {
-            self.kept_bytes += bytes.len();
-            place.insert(bytes);
-            self.make_room();
-        }
+    pub fn insert(&mut self, hash: [u8; 32], bytes: &[u8]) {
+        let start = self.kept.len();
+        self.kept.extend_from_slice(bytes);
+        self.inserted(hash, start);
     }
 
     /// Adds the `T` whose fields `fields` is encoded as.
     pub(crate) fn put_as<T: Object>(&mut self, fields: &impl Encode) -> Id<T> {
-        let bytes = encode_as::<T>(fields);
-        let id = Id::<T>::of(&bytes);
-        self.insert(*id.as_bytes(), bytes);
+        let start = self.kept.len();
+        append_as::<T>(fields, &mut self.kept);
+        let id = Id::<T>::of(&self.kept[start..]);
+        self.inserted(*id.as_bytes(), start);
         id
+    }
+
+    /// Takes in the object with this hash, whose bytes are kept from `start` on.
+    fn inserted(&mut self, hash: [u8; 32], start: usize) {
+        match self.places.entry(hash) {
+            Entry::Occupied(_) => self.kept.truncate(start),
+            Entry::Vacant(place) => {
+                let length = number(self.kept.len() - start);
+                place.insert(Place { file: OWN, length, offset: self.written + start as u64 });
+                self.make_room();
+            }
+        }
     }
 
     /// Adds `others`.
@@ -125,61 +122,49 @@ impl NewObjects {
             *self = others;
             return;
         }
-        let files = number(self.files.len());
-        if !others.files.is_empty() {
-            self.files.extend(others.files);
-            self.end = others.end;
-        }
-        for (hash, written) in others.written {
-            if !self.kept.contains_key(&hash) {
-                let file = files + written.file;
-                self.written.entry(hash).or_insert(Written { file, ..written });
+        let Self { places, kept, written, file, others: files, full: _ } = others;
+        let first = number(self.others.len());
+        let own = first + number(files.len());
+        self.others.extend(files.into_iter().chain(file));
+        for (hash, place) in places {
+            let Place { file, length, offset } = place;
+            match offset.checked_sub(written).filter(|_| file == OWN) {
+                Some(start) => self.insert(hash, within(&kept, start, length)),
+                None => {
+                    let file = if file == OWN { own } else { first + file };
+                    self.places.entry(hash).or_insert(Place { file, ..place });
+                }
             }
-        }
-        for (hash, bytes) in others.kept {
-            self.insert(hash, bytes);
         }
     }
 
     /// The bytes of the object with this hash, if it is among them.
     #[must_use]
     pub fn get(&self, hash: &[u8; 32]) -> Option<io::Result<Cow<'_, [u8]>>> {
-        let kept = self.kept.get(hash).map(|bytes| Bytes::Kept(bytes));
-        let bytes = kept.or_else(|| self.written.get(hash).copied().map(Bytes::Written))?;
-        Some(self.read(bytes))
+        self.places.get(hash).map(|place| self.read(*place))
     }
 
-    fn read<'a>(&'a self, bytes: Bytes<'a>) -> io::Result<Cow<'a, [u8]>> {
-        match bytes {
-            Bytes::Kept(bytes) => Ok(Cow::Borrowed(bytes)),
-            Bytes::Written(Written { file, length, offset }) => {
-                let mut bytes = vec![0; length as usize];
-                self.files[file as usize].read_exact_at(&mut bytes, offset)?;
-                Ok(Cow::Owned(bytes))
-            }
-        }
-    }
-
-    /// All of them, ascending by hash.
-    fn all(&self) -> impl Iterator<Item = (&[u8; 32], Bytes<'_>)> {
-        let (mut kept, mut written) = (self.kept.iter().peekable(), self.written.iter().peekable());
-        iter::from_fn(move || {
-            let next = written.peek().map(|(hash, _)| *hash);
-            match kept.next_if(|(hash, _)| next.is_none_or(|next| *hash < next)) {
-                Some((hash, bytes)) => Some((hash, Bytes::Kept(bytes))),
-                None => written.next().map(|(hash, written)| (hash, Bytes::Written(*written))),
-            }
-        })
+    fn read(&self, Place { file, length, offset }: Place) -> io::Result<Cow<'_, [u8]>> {
+        let file = match self.others.get(file as usize) {
+            Some(file) => file,
+            None => match offset.checked_sub(self.written) {
+                Some(start) => return Ok(Cow::Borrowed(within(&self.kept, start, length))),
+                None => self.file.as_ref().expect("because what is not in memory is in a file"),
+            },
+        };
+        let mut bytes = vec![0; length as usize];
+        file.read_exact_at(&mut bytes, offset)?;
+        Ok(Cow::Owned(bytes))
     }
 
     /// All of them, ascending by hash, with their lengths in bytes.
     pub fn lengths(&self) -> impl Iterator<Item = (&[u8; 32], usize)> {
-        self.all().map(|(hash, bytes)| (hash, bytes.len()))
+        self.places.iter().map(|(hash, place)| (hash, place.length as usize))
     }
 
     /// All of them, ascending by hash.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8; 32], io::Result<Cow<'_, [u8]>>)> {
-        self.all().map(|(hash, bytes)| (hash, self.read(bytes)))
+        self.places.iter().map(|(hash, place)| (hash, self.read(*place)))
     }
 
     /// All of them, in memory.
@@ -199,56 +184,54 @@ impl NewObjects {
         mut wanted: impl FnMut(&[u8; 32]) -> Result<bool, E>,
     ) -> Result<(), E> {
         let mut failed = None;
-        let mut stays = |hash: &[u8; 32]| match wanted(hash) {
-            Ok(wanted) => wanted,
-            Err(error) => {
+        self.places.retain(|hash, _| {
+            wanted(hash).unwrap_or_else(|error| {
                 failed.get_or_insert(error);
                 true
-            }
-        };
-        self.kept.retain(|hash, _| stays(hash));
-        self.written.retain(|hash, _| stays(hash));
+            })
+        });
         failed.map_or(Ok(()), Err)
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.kept.len() + self.written.len()
+        self.places.len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.places.is_empty()
     }
 
     /// Writes what is in memory to a file if it is much.
     fn make_room(&mut self) {
-        if self.kept_bytes <= KEPT || self.full {
+        if self.kept.len() <= KEPT || self.full {
             return;
         }
         if self.write_kept().is_err() {
             self.full = true;
             return;
         }
-        let file = number(self.files.len() - 1);
-        for (hash, bytes) in mem::take(&mut self.kept) {
-            let (offset, length) = (self.end, number(bytes.len()));
-            self.end += u64::from(length);
-            self.written.insert(hash, Written { file, length, offset });
-        }
-        self.kept_bytes = 0;
+        self.written += self.kept.len() as u64;
+        self.kept.clear();
     }
 
-    /// Writes what is in memory behind what is in the last file.
+    /// Writes what is in memory behind what is in the file.
     fn write_kept(&mut self) -> io::Result<()> {
-        if self.files.is_empty() {
-            self.files.push(tempfile::tempfile()?);
-        }
-        let kept: Vec<&[u8]> = self.kept.values().map(Vec::as_slice).collect();
-        self.files[self.files.len() - 1].write_all_at(&kept.concat(), self.end)
+        let file = match &self.file {
+            Some(file) => file,
+            None => self.file.insert(tempfile::tempfile()?),
+        };
+        file.write_all_at(&self.kept, self.written)
     }
+}
+
+/// `length` bytes of `kept` from `start` on.
+fn within(kept: &[u8], start: u64, length: u32) -> &[u8] {
+    let start = usize::try_from(start).expect("because it is in memory");
+    &kept[start..start + length as usize]
 }
 
 fn number(length: usize) -> u32 {
@@ -259,7 +242,7 @@ impl FromIterator<([u8; 32], Vec<u8>)> for NewObjects {
     fn from_iter<I: IntoIterator<Item = ([u8; 32], Vec<u8>)>>(objects: I) -> Self {
         let mut new = Self::default();
         for (hash, bytes) in objects {
-            new.insert(hash, bytes);
+            new.insert(hash, &bytes);
         }
         new
     }
@@ -281,14 +264,14 @@ mod tests {
         let bytes = |number: u32| vec![number.to_le_bytes()[0]; 1 << 16];
         let mut new = NewObjects::default();
         for (hash, number) in (0..300).map(object) {
-            new.insert(hash, bytes(number));
-            new.insert(hash, bytes(number));
+            new.insert(hash, &bytes(number));
+            new.insert(hash, &bytes(number));
         }
         let mut more = NewObjects::default();
         for (hash, number) in (200..400).map(object) {
-            more.insert(hash, bytes(number));
+            more.insert(hash, &bytes(number));
         }
-        assert!(new.kept_bytes <= KEPT && !new.kept.is_empty() && !new.written.is_empty());
+        assert!(new.kept.len() <= KEPT && !new.kept.is_empty() && new.written > 0);
         new.extend(more);
         let expected: BTreeMap<_, _> =
             (0..400).map(object).map(|(hash, number)| (hash, bytes(number))).collect();

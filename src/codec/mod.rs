@@ -87,14 +87,15 @@ const fn any_length() -> config::Configuration<config::LittleEndian, config::Fix
 /// The canonical bytes of `object`.
 #[must_use]
 pub fn encode<T: Object>(object: &T) -> Vec<u8> {
-    encode_as::<T>(object)
+    let mut bytes = Vec::new();
+    append_as::<T>(object, &mut bytes);
+    bytes
 }
 
-/// The canonical bytes of the `T` whose fields `fields` is encoded as.
-fn encode_as<T: Object>(fields: &impl Encode) -> Vec<u8> {
-    let mut bytes = vec![T::TAG, T::VERSION];
-    append(fields, &mut bytes);
-    bytes
+/// Adds the canonical bytes of the `T` whose fields `fields` is encoded as to `bytes`.
+fn append_as<T: Object>(fields: &impl Encode, bytes: &mut Vec<u8>) {
+    bytes.extend([T::TAG, T::VERSION]);
+    append(fields, bytes);
 }
 
 /// Adds the bytes of `value` inside an object to `bytes`.

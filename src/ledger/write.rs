@@ -115,7 +115,7 @@ impl Change {
         let bytes = to.map(codec::encode);
         let new = bytes.as_ref().map(|bytes| *Id::<T>::of(bytes).as_bytes());
         if let Some((hash, bytes)) = new.zip(bytes) {
-            self.objects.insert(hash, bytes);
+            self.objects.insert(hash, &bytes);
         }
         self.roots.push(RootUpdate { name: name.to_owned(), old, new });
         self

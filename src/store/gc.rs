@@ -199,7 +199,7 @@ impl Collector<'_> {
             sorted.dropped.insert(id);
             for (hash, range) in &contents.entries {
                 if self.done.live.contains(hash) {
-                    sorted.moved.insert(*hash, contents.object(range).to_vec());
+                    sorted.moved.insert(*hash, contents.object(range));
                 } else if contents.object(range).first() != Some(&Collection::TAG) {
                     self.done.objects += 1;
                 }
@@ -271,7 +271,7 @@ fn record(
 ) -> Result<(Session, Id<Pack>), StoreError> {
     let bytes = codec::encode(collection);
     let hash = *Id::<Collection>::of(&bytes).as_bytes();
-    moved.insert(hash, bytes);
+    moved.insert(hash, &bytes);
     let pack = session.packs().write(&moved)?.0;
     drop(moved);
     let old = session.root(COLLECTED)?;

@@ -135,7 +135,7 @@ impl Session {
             let hash = *Id::<ZMemo>::of(&bytes).as_bytes();
             if !self.contains(&hash)? {
                 rows.extend(memo.rows());
-                objects.insert(hash, bytes);
+                objects.insert(hash, &bytes);
             }
         }
         objects.retain(|hash| self.contains(hash).map(|stored| !stored))?;

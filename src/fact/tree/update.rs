@@ -1,6 +1,9 @@
 //! Changing many entries at once.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
 
 use bincode::Encode;
 use rayon::prelude::*;
@@ -14,10 +17,8 @@ use crate::{
     id::Id,
 };
 
-/// A subtree of so many new entries is built by several threads.
+/// A subtree of more new entries is built by several threads, part by part.
 const MANY: usize = 1024;
-/// One of more is built part by part, so that what is done need not stay in memory.
-const TOO_MANY: usize = 16 * MANY;
 
 /// What is to be under a key: a value, or something that is encoded as it is; `None` removes.
 pub type Change<V, T> = (Id<V>, Option<T>);
@@ -73,7 +74,7 @@ pub fn build_sorted<V: Entry, T: Encode + Sync>(
     changes: &[Change<V, T>],
 ) -> Id<Node<V>> {
     let new = draft.new_objects();
-    let whole = grown(new, 0, changes);
+    let whole = planted(new, 0, changes);
     whole.root(new)
 }
 
@@ -122,7 +123,7 @@ fn change<V: Entry, T: Encode + Sync>(
     changes: &[Change<V, T>],
 ) -> Result<Subtree<V>, ObjectError> {
     let Some((id, count)) = old else {
-        return Ok(grown(draft.new_objects(), place.depth, changes));
+        return Ok(planted(draft.new_objects(), place.depth, changes));
     };
     match place.read(draft, id, count)? {
         Node::Leaf(old) => {
@@ -136,12 +137,8 @@ fn change<V: Entry, T: Encode + Sync>(
             Ok(grow(new, place.depth, entries))
         }
         Node::Branch(old) => {
-            let mut rest = changes;
             let mut subtrees = Vec::with_capacity(16);
-            for (next, child) in old.iter().enumerate() {
-                let end = rest.partition_point(|(key, _)| digit(*key, place.depth) <= next);
-                let (here, after) = rest.split_at(end);
-                rest = after;
+            for (next, (child, here)) in old.iter().zip(parts(place.depth, changes)).enumerate() {
                 subtrees.push(match (child, here) {
                     (None, []) => Subtree::Small(Vec::new()),
                     (Some(child), []) => Subtree::Stored(child.clone()),
@@ -201,37 +198,64 @@ fn branch<V: Entry>(
 }
 
 /// The subtree of what is set in `changes`, which share their first `depth` digits.
-fn grown<V: Entry, T: Encode + Sync>(
+fn planted<V: Entry, T: Encode + Sync>(
     new: &mut NewObjects,
     depth: usize,
-    mut changes: &[Change<V, T>],
+    changes: &[Change<V, T>],
 ) -> Subtree<V> {
-    let count = changes.iter().filter(|(_, value)| value.is_some()).count();
+    if changes.len() <= MANY {
+        return grown(new, depth, changes);
+    }
+    planted_by_many(&Mutex::new(new), depth, changes)
+}
+
+/// As [`planted`], by many threads: each adds what it has built to `new`, so that this need not stay in memory.
+fn planted_by_many<V: Entry, T: Encode + Sync>(
+    new: &Mutex<&mut NewObjects>,
+    depth: usize,
+    changes: &[Change<V, T>],
+) -> Subtree<V> {
+    let mut own = NewObjects::default();
+    let subtree = if set(changes) <= MANY {
+        grown(&mut own, depth, changes)
+    } else {
+        let parts = parts(depth, changes).into_par_iter();
+        let subtrees: Vec<_> = parts.map(|part| planted_by_many(new, depth + 1, part)).collect();
+        let mut subtrees = subtrees.into_iter();
+        let children = std::array::from_fn(|_| subtrees.next()?.stored(&mut own));
+        branch(&mut own, Box::new(children), set(changes) as u64)
+    };
+    new.lock().unwrap_or_else(PoisonError::into_inner).extend(own);
+    subtree
+}
+
+/// As [`planted`], by one thread.
+fn grown<V: Entry, T: Encode>(
+    new: &mut NewObjects,
+    depth: usize,
+    changes: &[Change<V, T>],
+) -> Subtree<V> {
+    let count = set(changes);
     if count <= LEAF {
         return Subtree::Small(merged(new, Vec::new(), changes));
     }
-    let parts: [_; 16] = std::array::from_fn(|next| {
+    let children = parts(depth, changes).map(|part| grown(new, depth + 1, part).stored(new));
+    branch(new, Box::new(children), count as u64)
+}
+
+/// How many of `changes` set a value.
+fn set<V, T>(changes: &[Change<V, T>]) -> usize {
+    changes.iter().filter(|(_, value)| value.is_some()).count()
+}
+
+/// `changes` by the digit of their keys at `depth`, up to which they share all.
+fn parts<V, T>(depth: usize, mut changes: &[Change<V, T>]) -> [&[Change<V, T>]; 16] {
+    std::array::from_fn(|next| {
         let end = changes.partition_point(|(key, _)| digit(*key, depth) <= next);
         let (here, after) = changes.split_at(end);
         changes = after;
         here
-    });
-    let grow = |new: &mut NewObjects, part| grown(new, depth + 1, part).stored(new);
-    let children = if (MANY..TOO_MANY).contains(&count) {
-        let grown = parts.par_iter().map(|part| {
-            let mut new = NewObjects::default();
-            (grow(&mut new, part), new)
-        });
-        let mut grown = grown.collect::<Vec<_>>().into_iter();
-        std::array::from_fn(|_| {
-            let (child, more) = grown.next().expect("because there is one for each part");
-            new.extend(more);
-            child
-        })
-    } else {
-        parts.map(|part| grow(new, part))
-    };
-    branch(new, Box::new(children), count as u64)
+    })
 }
 
 /// The subtree of `entries`, which share their first `depth` digits.
