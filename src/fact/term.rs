@@ -54,6 +54,11 @@ impl Iri {
         }
     }
 
+    /// `text`, if it is of the form that most IRIs have; of any other text this says nothing.
+    pub(super) fn plain(text: &str) -> Option<Self> {
+        is_plain(text).then(|| Self(text.to_owned()))
+    }
+
     /// An IRI that a parser has already found to be absolute.
     pub(super) fn parsed(node: oxrdf::NamedNode) -> Self {
         Self(normalised_string(node.into_string()))

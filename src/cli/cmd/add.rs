@@ -127,7 +127,7 @@ impl Input {
     fn each(
         &self,
         cx: &Context,
-        mut act: impl FnMut(Box<dyn BufRead>, Format, &str) -> Result<(), CliError>,
+        mut act: impl FnMut(Box<dyn BufRead + Send>, Format, &str) -> Result<(), CliError>,
     ) -> Result<(), CliError> {
         let format = self.format.as_deref().map(str::parse::<Format>).transpose()?;
         for file in &self.files {
@@ -135,8 +135,8 @@ impl Input {
             let by_name = || Format::from_path(file).filter(|_| !from_stdin);
             let format =
                 format.or_else(by_name).ok_or_else(|| CliError::NoFormat { path: file.clone() })?;
-            let reader: Box<dyn BufRead> = if from_stdin {
-                Box::new(io::stdin().lock())
+            let reader: Box<dyn BufRead + Send> = if from_stdin {
+                Box::new(BufReader::new(io::stdin()))
             } else {
                 match File::open(cx.path(file)) {
                     Ok(file) => Box::new(BufReader::new(file)),

@@ -2,13 +2,13 @@
 
 use std::{
     io::{self, BufRead, Read as _},
-    iter,
+    iter, mem,
     sync::Arc,
 };
 
 use rayon::prelude::*;
 
-use super::{Format, Item, Position, Problem, ReadError, Streamed};
+use super::{Format, Item, Position, Problem, ReadError, lines::Lines};
 
 /// Bytes that are read before they are parsed.
 const BATCH: u64 = 4 << 20;
@@ -17,51 +17,107 @@ const PART: usize = 256 << 10;
 
 /// The triples of a reader, a batch of lines at a time.
 pub(super) struct Batches<R> {
-    reader: R,
+    lines: Reader<R>,
     format: Format,
     source: Arc<str>,
-    /// Lines of the batches before.
-    lines: u64,
     ready: std::vec::IntoIter<Item>,
+}
+
+/// Lines on their way to the parser.
+struct Reader<R> {
+    reader: R,
+    /// Lines of the batches before.
+    before: u64,
     at_end: bool,
 }
 
-impl<R: BufRead> Batches<R> {
-    pub(super) fn new(reader: R, format: Format, source: Arc<str>) -> Self {
-        let ready = Vec::new().into_iter();
-        Self { reader, format, source, lines: 0, ready, at_end: false }
+/// Some of the lines.
+#[derive(Default)]
+struct Batch {
+    text: Vec<u8>,
+    /// Where its parts end, and how many lines come before each.
+    parts: Vec<(usize, u64)>,
+    /// What came after them, and the line.
+    failed: Option<(io::Error, u64)>,
+}
+
+impl<R: BufRead> Reader<R> {
+    /// Whole lines, as many as a batch has; what came before an error is read all the same.
+    fn batch(&mut self) -> Option<Batch> {
+        if self.at_end {
+            return None;
+        }
+        let mut batch = Batch::default();
+        let read = self.read(&mut batch.text);
+        self.at_end = read.is_err() || batch.text.is_empty();
+        let mut done = 0;
+        while done < batch.text.len() {
+            let part = part(&batch.text[done..]);
+            done += part.len();
+            batch.parts.push((done, self.before));
+            self.before += part.iter().filter(|byte| **byte == b'\n').count() as u64;
+        }
+        batch.failed = read.err().map(|error| (error, self.before.max(1)));
+        Some(batch)
     }
 
-    /// Whole lines, as many as a batch has; what came before an error is read all the same.
     fn read(&mut self, text: &mut Vec<u8>) -> io::Result<()> {
         self.reader.by_ref().take(BATCH).read_to_end(text)?;
         self.reader.read_until(b'\n', text)?;
         Ok(())
     }
+}
 
-    /// What `gather` makes of the parts of the next batch, in their order, each by one of many threads.
-    pub(super) fn gather<T: Send>(
-        &mut self,
+impl<R: BufRead> Batches<R> {
+    pub(super) fn new(reader: R, format: Format, source: Arc<str>) -> Self {
+        let lines = Reader { reader, before: 0, at_end: false };
+        Self { lines, format, source, ready: Vec::new().into_iter() }
+    }
+}
+
+/// What `gather` makes of the parts of `batch`, in their order, each by one of many threads.
+fn gathered<T: Send>(
+    batch: Batch,
+    format: Format,
+    source: &str,
+    gather: &(impl Fn(&mut dyn Iterator<Item = Item>) -> T + Sync),
+) -> Vec<T> {
+    let Batch { text, parts, failed } = batch;
+    let starts = iter::once(0).chain(parts.iter().map(|(end, _)| *end));
+    let parts: Vec<_> =
+        starts.zip(&parts).map(|(start, (end, before))| (&text[start..*end], *before)).collect();
+    // Each part has a name of its own: counting who shares it would make threads wait for each other.
+    let lines = |(part, before)| gather(&mut Lines::new(part, format, Arc::from(source), before));
+    let mut gathered: Vec<T> = parts.into_par_iter().map(lines).collect();
+    if let Some((error, line)) = failed {
+        let position = Position { source: Arc::from(source), line, column: None };
+        let error = ReadError { position, problem: Problem::Read(error) };
+        gathered.push(gather(&mut iter::once(Err(error))));
+    }
+    gathered
+}
+
+impl<R: BufRead + Send> Batches<R> {
+    /// Has `take` take what `gather` makes of all parts, in their order. While a batch is gathered the next one is
+    /// read, and what came of the one before is taken.
+    ///
+    /// # Errors
+    /// The first of `take`.
+    pub(super) fn each<T: Send, E: Send>(
+        mut self,
         gather: &(impl Fn(&mut dyn Iterator<Item = Item>) -> T + Sync),
-    ) -> Option<Vec<T>> {
-        if self.at_end {
-            return None;
+        mut take: impl FnMut(T) -> Result<(), E> + Send,
+    ) -> Result<(), E> {
+        let (mut next, mut done) = (self.lines.batch(), Vec::new());
+        while let Some(batch) = next {
+            let gathered = || gathered(batch, self.format, &self.source, gather);
+            let others =
+                || (mem::take(&mut done).into_iter().try_for_each(&mut take), self.lines.batch());
+            let (gathered, (taken, read)) = rayon::join(gathered, others);
+            taken?;
+            (next, done) = (read, gathered);
         }
-        let mut text = Vec::new();
-        let read = self.read(&mut text);
-        self.at_end = read.is_err() || text.is_empty();
-        let streamed = |(part, lines)| {
-            gather(&mut Streamed::new(part, self.format, Arc::clone(&self.source), lines))
-        };
-        let mut gathered: Vec<T> = parts(&text, self.lines).into_par_iter().map(streamed).collect();
-        self.lines += lines(&text);
-        if let Err(error) = read {
-            let source = Arc::clone(&self.source);
-            let position = Position { source, line: self.lines.max(1), column: None };
-            let error = ReadError { position, problem: Problem::Read(error) };
-            gathered.push(gather(&mut iter::once(Err(error))));
-        }
-        Some(gathered)
+        done.into_iter().try_for_each(take)
     }
 }
 
@@ -72,30 +128,21 @@ impl<R: BufRead> Iterator for Batches<R> {
         loop {
             if let Some(item) = self.ready.next() {
                 if item.is_err() {
-                    (self.ready, self.at_end) = (Vec::new().into_iter(), true);
+                    (self.ready, self.lines.at_end) = (Vec::new().into_iter(), true);
                 }
                 return Some(item);
             }
-            let batch = self.gather(&|items| items.collect::<Vec<Item>>())?;
-            self.ready = batch.into_iter().flatten().collect::<Vec<Item>>().into_iter();
+            let batch = self.lines.batch()?;
+            let items =
+                gathered(batch, self.format, &self.source, &|items| items.collect::<Vec<Item>>());
+            self.ready = items.into_iter().flatten().collect::<Vec<Item>>().into_iter();
         }
     }
 }
 
-/// `text` in parts of whole lines, each with how many lines come before it.
-fn parts(mut text: &[u8], mut before: u64) -> Vec<(&[u8], u64)> {
-    let mut parts = Vec::new();
-    while !text.is_empty() {
-        let least = PART.min(text.len());
-        let end = text[least..].iter().position(|byte| *byte == b'\n');
-        let (part, rest) = text.split_at(end.map_or(text.len(), |end| least + end + 1));
-        parts.push((part, before));
-        before += lines(part);
-        text = rest;
-    }
-    parts
-}
-
-fn lines(text: &[u8]) -> u64 {
-    text.iter().filter(|byte| **byte == b'\n').count() as u64
+/// Whole lines from the beginning of `text`, as many as a part has.
+fn part(text: &[u8]) -> &[u8] {
+    let least = PART.min(text.len());
+    let end = text[least..].iter().position(|byte| *byte == b'\n');
+    &text[..end.map_or(text.len(), |end| least + end + 1)]
 }

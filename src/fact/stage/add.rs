@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::{
     AddOutcome, Change, Conflict, Intake, Role, Roots, StageError, Staged,
-    call::{Known, Many, Planned, Trees, predicate, question_end, read, sorted, together_end},
+    call::{Known, Many, Planned, Trees, question_end, read, sorted, together_end},
 };
 use crate::{
     codec::{self, Draft, Verbatim},
@@ -38,7 +38,7 @@ impl StoredStage {
         role: Role,
         replace: bool,
     ) -> Result<(Id<Self>, AddOutcome), StageError> {
-        let Intake { bytes, facts, words: triples } = intake;
+        let Intake { bytes, facts, predicates, words: triples } = intake;
         let before = before.map(|id| codec::get(draft, id)).transpose()?;
         let mut outcome = AddOutcome::default();
         let mut words = match before {
@@ -71,7 +71,8 @@ impl StoredStage {
             Role::Edit => committed.facts,
             Role::Neighbourhood => committed.neighbourhood,
         };
-        let many = Many::new(Lexicon::new(draft, committed.lexicon).with(words));
+        let lexicon = Lexicon::new(draft, committed.lexicon).with(words);
+        let many = Many::among(&predicates, lexicon)?;
         let trees = Trees::new(draft, held, staged)?;
         let conflicts = BTreeMap::new();
         let mut call = Call { trees, many, replace, outcome, conflicts, total: 0 };
@@ -108,7 +109,7 @@ impl StoredStage {
 /// One call, half way through.
 struct Call<'a> {
     trees: Trees<'a>,
-    many: Many<'a>,
+    many: Many,
     replace: bool,
     outcome: AddOutcome,
     /// The first conflicts, by where their second fact is.
@@ -122,14 +123,14 @@ impl Call<'_> {
         let (mut done, mut kept, mut ascend) = (0, 0, true);
         while done < facts.len() {
             let end = together_end(&facts, done);
-            let known = self.trees.known(&facts[done..end], &mut self.many)?;
+            let known = self.trees.known(&facts[done..end], &self.many)?;
             while done < end {
                 let next = question_end(&facts, done);
                 let mut before = BTreeMap::new();
                 for at in done..next {
                     let (question, fact) = facts[at];
                     let Some(Verbatim(fact)) = fact else { continue };
-                    let many = self.many.valued(predicate(fact))?;
+                    let many = self.many.valued(fact);
                     let question = fact_key(question);
                     let change = if next - done == 1 && !many && known.says_nothing_of(question) {
                         self.outcome.added += 1;

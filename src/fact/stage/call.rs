@@ -1,7 +1,7 @@
 //! What one call of [`StoredStage::add`](crate::fact::StoredStage::add) or
 //! [`StoredStage::remove`](crate::fact::StoredStage::remove) is about, and what is known of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
@@ -46,33 +46,35 @@ pub(super) fn read(bytes: &[u8]) -> Staged {
     codec::beginning(bytes).expect("because a staged change was written there")
 }
 
-pub(super) fn predicate(bytes: &[u8]) -> &str {
+fn predicate(bytes: &[u8]) -> &str {
     // The number of the change's variant comes first.
     let (_, _, predicate): (u32, &str, &str) =
         codec::beginning(bytes).expect("because a staged change was written there");
     predicate
 }
 
-/// Which predicates have many values.
-pub(super) struct Many<'a> {
-    lexicon: Lexicon<'a>,
-    known: BTreeMap<String, bool>,
-}
+/// The predicates of a call that have many values.
+pub(super) struct Many(BTreeSet<String>);
 
-impl<'a> Many<'a> {
-    pub(super) const fn new(lexicon: Lexicon<'a>) -> Self {
-        Self { lexicon, known: BTreeMap::new() }
+impl Many {
+    /// Those of `predicates` of which `lexicon` says it.
+    pub(super) fn among(
+        predicates: &BTreeSet<Iri>,
+        lexicon: Lexicon<'_>,
+    ) -> Result<Self, ObjectError> {
+        let mut many = BTreeSet::new();
+        for predicate in predicates {
+            if lexicon.multi_valued(predicate)? {
+                many.insert(predicate.as_str().to_owned());
+            }
+        }
+        Ok(Self(many))
     }
 
-    /// Whether the predicate with this IRI has.
-    pub(super) fn valued(&mut self, predicate: &str) -> Result<bool, ObjectError> {
-        if let Some(known) = self.known.get(predicate) {
-            return Ok(*known);
-        }
-        let iri = Iri::new(predicate).expect("because it is the predicate of a fact");
-        let many = self.lexicon.multi_valued(&iri)?;
-        self.known.insert(predicate.to_owned(), many);
-        Ok(many)
+    /// Whether the predicate of the fact with these `bytes` has.
+    pub(super) fn valued(&self, bytes: &[u8]) -> bool {
+        // Mostly there are none, and the facts, which are in any order, need not be looked at.
+        !self.0.is_empty() && self.0.contains(predicate(bytes))
     }
 }
 
@@ -97,11 +99,7 @@ impl<'a> Trees<'a> {
     }
 
     /// What is known under the keys that `facts` may have.
-    pub(super) fn known(
-        &self,
-        facts: &[Planned<'_>],
-        many: &mut Many<'_>,
-    ) -> Result<Known, ObjectError> {
+    pub(super) fn known(&self, facts: &[Planned<'_>], many: &Many) -> Result<Known, ObjectError> {
         if self.held.is_none() && self.staged.is_none() {
             return Ok(Known::default());
         }
@@ -109,7 +107,7 @@ impl<'a> Trees<'a> {
         for (question, fact) in facts {
             keys.push(fact_key(*question));
             if let Some(Verbatim(fact)) = fact
-                && many.valued(predicate(fact))?
+                && many.valued(fact)
             {
                 keys.push(read(fact).change.fact().key(true));
             }

@@ -1,12 +1,13 @@
 //! Triples that were read and wait to be staged.
 
-use std::io::BufRead;
+use std::{collections::BTreeSet, io::BufRead};
 
 use super::{Change, Staged};
 use crate::{
     codec,
     fact::{
         read::{Format, Position, ReadError, read_parts},
+        term::Iri,
         triple::{Fact, FactKey},
         words,
     },
@@ -21,6 +22,8 @@ pub struct Intake {
     /// Of each fact, its question, that is the key it has where it is the only answer, and where it
     /// begins and ends.
     pub(super) facts: Vec<(FactKey, usize, usize)>,
+    /// The predicates of the facts.
+    pub(super) predicates: BTreeSet<Iri>,
     /// Triples of the vocabulary.
     pub(super) words: Vec<(Fact, Position)>,
 }
@@ -45,11 +48,17 @@ impl Intake {
     ///
     /// # Errors
     /// When a triple cannot be read.
-    pub fn read<R: BufRead>(reader: R, format: Format, source: &str) -> Result<Self, ReadError> {
+    pub fn read<R: BufRead + Send>(
+        reader: R,
+        format: Format,
+        source: &str,
+    ) -> Result<Self, ReadError> {
         let mut all = Self::default();
-        for part in read_parts(reader, format, source, |triples| Self::of(triples)) {
+        let gather = |triples: &mut dyn Iterator<Item = _>| Self::of(triples);
+        read_parts(reader, format, source, gather, |part| {
             all.append(part?);
-        }
+            Ok(())
+        })?;
         Ok(all)
     }
 
@@ -57,6 +66,9 @@ impl Intake {
         if words::is_term(&fact.predicate) {
             self.words.push((fact, position));
             return;
+        }
+        if !self.predicates.contains(&fact.predicate) {
+            self.predicates.insert(fact.predicate.clone());
         }
         let question = fact.key(false);
         let start = self.bytes.len();
@@ -76,6 +88,7 @@ impl Intake {
         self.bytes.extend(others.bytes);
         let facts = others.facts.into_iter();
         self.facts.extend(facts.map(|(key, start, end)| (key, before + start, before + end)));
+        self.predicates.extend(others.predicates);
         self.words.extend(others.words);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Change, Intake, RemoveOutcome, Role, Roots, StageError, Staged,
-    call::{Many, Trees, predicate, read, sorted, together_end},
+    call::{Many, Trees, read, sorted, together_end},
 };
 use crate::{
     codec::{self, Draft, Verbatim},
@@ -29,7 +29,7 @@ impl StoredStage {
         intake: Intake,
         role: Role,
     ) -> Result<(Id<Self>, RemoveOutcome), StageError> {
-        let Intake { bytes, facts, words } = intake;
+        let Intake { bytes, facts, predicates, words } = intake;
         if let Some((_, position)) = words.into_iter().next() {
             return Err(StageError::WordsToRemove(position));
         }
@@ -42,7 +42,8 @@ impl StoredStage {
             Role::Neighbourhood => (committed.neighbourhood, &mut stage.neighbourhood),
         };
         let trees = Trees::new(draft, held, Some(*staged))?;
-        let mut many = Many::new(Lexicon::new(draft, committed.lexicon).with(stage.words));
+        let lexicon = Lexicon::new(draft, committed.lexicon).with(stage.words);
+        let many = Many::among(&predicates, lexicon)?;
         let mut outcome = RemoveOutcome::default();
         let mut changes = BTreeMap::new();
         let mut missing = Missing::default();
@@ -50,10 +51,10 @@ impl StoredStage {
         let mut done = 0;
         while done < facts.len() {
             let end = together_end(&facts, done);
-            let mut known = trees.known(&facts[done..end], &mut many)?;
+            let mut known = trees.known(&facts[done..end], &many)?;
             for (question, fact) in &facts[done..end] {
                 let Some(Verbatim(bytes)) = fact else { continue };
-                let many = many.valued(predicate(bytes))?;
+                let many = many.valued(bytes);
                 let Staged { change: Change::Set(fact) | Change::Retract(fact), source } =
                     read(bytes);
                 let (key, held) = known.locate(fact_key(*question), &fact, many);

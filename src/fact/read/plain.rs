@@ -1,0 +1,73 @@
+//! Lines that need no parser: three IRIs of the form that most have.
+
+use std::str;
+
+use crate::fact::{
+    term::{Iri, Term},
+    triple::Fact,
+};
+
+/// The fact on `line`, which is of N-Triples or N-Quads, if it is written as most are: three plain IRIs with
+/// a space behind each. Of any other line this says nothing; parsing one takes several times as long.
+pub(super) fn fact(line: &[u8]) -> Option<Fact> {
+    let (subject, rest) = iri(str::from_utf8(line).ok()?)?;
+    let (predicate, rest) = iri(rest)?;
+    let (object, end) = iri(rest)?;
+    let at_end = matches!(end, ".\n" | ".\r\n" | ".");
+    at_end.then_some(Fact { subject, predicate, object: Term::Iri(object) })
+}
+
+/// The IRI that `text` begins with, and what comes behind the space after it.
+fn iri(text: &str) -> Option<(Iri, &str)> {
+    let (iri, rest) = text.strip_prefix('<')?.split_once("> ")?;
+    Some((Iri::plain(iri)?, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Format, Item, read_triples, streamed::Streamed};
+    use super::*;
+
+    /// Whatever byte is changed, put in or left out.
+    #[test]
+    fn a_plain_line_is_what_the_parser_says_it_is() {
+        let line = b"<http://a.b/c> <https://d.e/f#g> <http://h.i/j> .\r\n";
+        let mut lines = vec![line.to_vec()];
+        for at in 0..line.len() {
+            lines.push([&line[..at], &line[at + 1..]].concat());
+            for byte in 0..=255 {
+                lines.push([&line[..at], &[byte], &line[at..]].concat());
+                lines.push([&line[..at], &[byte], &line[at + 1..]].concat());
+            }
+        }
+        let mut plain = 0;
+        for line in lines {
+            let Some(fact) = fact(&line) else { continue };
+            let parsed = Streamed::new(line.as_slice(), Format::NTriples, "".into(), 0);
+            let parsed: Vec<_> = parsed.map(Result::unwrap).collect();
+            assert_eq!(parsed.len(), 1, "{}", line.escape_ascii());
+            assert_eq!(parsed[0].0, fact, "{}", line.escape_ascii());
+            plain += 1;
+        }
+        assert!(plain > 1000, "{plain}");
+    }
+
+    #[test]
+    fn plain_lines_among_others_are_read_as_if_all_were_parsed() {
+        let plain = |n: u32| format!("<http://a.b/{n}> <http://a.b/p> <http://a.b/o> .\n");
+        let other = |n: u32| format!("<http://a.b/{n}> <http://a.b/p> \"o\"@en .\n");
+        let mut text: String =
+            (1..=100).map(|n| if n % 7 < 3 { plain(n) } else { other(n) }).collect();
+        text.push_str("# no fact\n\n");
+        text.push_str(&plain(103));
+        text.push_str("<http://a.b/s> <http://a.b/p>\n<http://a.b/o> .\n");
+        text.push_str(&plain(106));
+        let told = |item: Item| item.map(|(fact, position)| format!("{position} {fact}"));
+        let told = |item| told(item).map_err(|error| error.to_string());
+        let read = read_triples(text.as_bytes(), Format::NTriples, "in").map(told);
+        let read: Vec<_> = read.collect();
+        let parsed = Streamed::new(text.as_bytes(), Format::NTriples, "in".into(), 0).map(told);
+        assert_eq!(read, parsed.collect::<Vec<_>>());
+        assert!(read.len() == 102 && read[100].is_ok() && read[101].is_err());
+    }
+}
