@@ -111,7 +111,7 @@ impl Render for CommitReport {
     fn render(&self, page: &mut Page) -> fmt::Result {
         writeln!(page, "{}", committed(&self.head, &self.commit))?;
         let mut what = counts(&self.facts);
-        if let Some(edit) = &self.edit {
+        if let Some(edit) = self.edit.as_ref().filter(|edit| has_rates(&edit.check)) {
             write!(what, ", {}", check_rates(&edit.check))?;
         }
         writeln!(page, "  {what}")?;
@@ -168,6 +168,11 @@ pub(super) fn rates(
 /// The shares of a check.
 pub(super) fn check_rates(check: &Check) -> String {
     rates(check.efficacy, check.paraphrase, check.neighbourhood)
+}
+
+/// Whether there are any: where facts only went, none need be.
+pub(super) const fn has_rates(check: &Check) -> bool {
+    check.efficacy.is_some() || check.neighbourhood.is_some()
 }
 
 /// What a check found wrong, and with `--verbose` all it found.

@@ -110,7 +110,7 @@ impl Render for ShowReport {
             let tokens = spec.statistics_tokens;
             rows.push(row("statistics", format!("{statistics} ({tokens} tokens)")));
         }
-        if let Some(check) = &self.check {
+        if let Some(check) = self.check.as_ref().filter(|check| commit::has_rates(check)) {
             rows.push(row("check", commit::check_rates(check)));
         }
         page.table(&rows)?;
