@@ -40,6 +40,8 @@ struct Case {
     requests: Vec<Request>,
     /// A fact whose optimisation ends early, and its settings.
     easy: Option<(Settings, Request)>,
+    /// Facts of one subject.
+    together: Vec<Request>,
     second_moments: BTreeMap<String, Matrix>,
     version: Version,
     golden: BTreeMap<String, Tensor>,
@@ -70,6 +72,7 @@ impl Case {
             prefixes: case["prefixes"].as_array().unwrap().iter().map(words).collect(),
             requests: requests.collect(),
             easy,
+            together: case["together"].as_array().into_iter().flatten().map(request).collect(),
             version: Version::new(Arc::new(Checkpoint::open(&dir).unwrap()), Vec::new()),
             second_moments: settings.layers.iter().map(second_moment).collect(),
             settings,
@@ -187,6 +190,19 @@ fn every_step_agrees_with_the_reference() {
 fn every_step_of_other_families_agrees_with_the_paper() {
     for name in OTHERS {
         agrees_with_the_reference(Case::named(name));
+    }
+}
+
+#[test]
+fn a_z_sought_for_two_facts_agrees_with_a_plain_search() {
+    for name in OTHERS {
+        let mut case = Case::named(name);
+        case.settings.join_subjects = true;
+        case.requests = std::mem::take(&mut case.together);
+        let outcome = case.edit(&[]);
+        let cosine = worst_cosine(&tensor(&outcome.z), &case.golden["together.z"]);
+        assert!(cosine > 0.999_9, "{name} z: cosine {cosine}");
+        assert_eq!(steps(&outcome), tensor_values(&case.golden["together.steps"]), "{name}");
     }
 }
 
