@@ -33,6 +33,9 @@ pub struct LoadedDelta {
     pub changes: BTreeMap<String, Change>,
     /// Columns that no longer count, ascending.
     pub dropped: Vec<u32>,
+    /// Columns that count but whose keys an edit need not hold, ascending: it edits their facts again, or a
+    /// later delta has.
+    pub superseded: Vec<u32>,
 }
 
 /// The change of one tensor.
@@ -144,18 +147,17 @@ impl Version {
         Ok(sum)
     }
 
-    /// The keys of all live columns of earlier edits at `tensor`, `[columns, in]`; `inputs` is the
-    /// tensor's input width.
+    /// The keys of all columns of earlier edits at `tensor` that count and are not superseded,
+    /// `[columns, in]`; `inputs` is the tensor's input width.
     #[must_use]
     pub fn past_keys(&self, tensor: &str, inputs: usize) -> Matrix {
         let mut past = Matrix::zeros(0, inputs);
         for delta in &self.deltas {
             let keys = delta.changes.get(tensor).and_then(|change| change.keys.as_ref());
             let Some(keys) = keys else { continue };
-            for column in 0..keys.rows {
-                let live = u32::try_from(column)
-                    .is_ok_and(|column| delta.dropped.binary_search(&column).is_err());
-                if live {
+            for column in delta.live(keys.rows) {
+                let number = u32::try_from(column);
+                if !number.is_ok_and(|number| delta.superseded.binary_search(&number).is_ok()) {
                     past.data.extend(keys.row(column));
                     past.rows += 1;
                 }

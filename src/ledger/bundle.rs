@@ -191,19 +191,21 @@ impl Bundle {
     }
 
     /// Makes sure that the deltas make of `base` what they made of it where they were exported, and that
-    /// no fact has two columns.
+    /// no fact has two columns in one of them.
     ///
     /// # Errors
     /// When they do not.
     pub(super) fn verify(&self, dir: &Path, base: Arc<Checkpoint>) -> Result<(), LedgerError> {
         let wrong = |why: String| LedgerError::Bundle { dir: dir.to_owned(), why };
-        let mut held = BTreeSet::new();
-        let columns = self.deltas.iter().flat_map(|delta| &delta.columns);
-        if let Some(twice) = columns.into_iter().find(|key| !held.insert(**key)) {
-            return Err(wrong(format!("the fact {twice:.12} has two columns")));
+        for delta in &self.deltas {
+            let mut held = BTreeSet::new();
+            if let Some(twice) = delta.columns.iter().find(|key| !held.insert(**key)) {
+                return Err(wrong(format!("the fact {twice:.12} has two columns in one delta")));
+            }
         }
         let deltas = self.deltas.iter().map(|delta| {
-            Arc::new(LoadedDelta { changes: delta.changes.clone(), dropped: Vec::new() })
+            let changes = delta.changes.clone();
+            Arc::new(LoadedDelta { changes, dropped: Vec::new(), superseded: Vec::new() })
         });
         let version = Version::new(base, deltas.collect());
         let made = version::hashes(&version.materialise()?);

@@ -128,7 +128,7 @@ proptest! {
         if clashes.is_empty() {
             prop_assert_eq!(one.side.roots, other.side.roots);
         }
-        // Every fact that holds is held by one column, as on the side it comes from.
+        // Every fact that holds is held as on the side it comes from.
         for combined in [&one, &other] {
             let holders = combined.side.line.holders();
             let held: BTreeSet<_> = holders.keys().copied().collect();

@@ -69,7 +69,7 @@ pub(super) struct Earlier {
 /// Facts to be edited, and into what.
 pub(super) struct Job<'a> {
     pub(super) base: Id<Base>,
-    /// The lineage to put the delta on. It holds none of the facts.
+    /// The lineage to put the delta on. Where it holds some of the facts, they are edited on top of that.
     pub(super) line: &'a Line,
     pub(super) requests: BTreeMap<FactKey, Request>,
     pub(super) earlier: &'a Earlier,
@@ -130,7 +130,7 @@ impl Repo {
         let known = self.known_z(&keys)?;
         let files = self.store().tensors();
         progress.part("weights");
-        let version = self.version(job.line)?;
+        let version = self.version(job.line, &columns)?;
         let work = EditJob {
             editor: &setup.editor,
             settings: &setup.settings,

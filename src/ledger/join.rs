@@ -175,7 +175,6 @@ impl Repo {
             let subjects: BTreeSet<&String> = edits.iter().filter_map(subject).collect();
             let about = questions.all.iter().filter(|(_, q)| subjects.contains(&q.request.subject));
             together.extend(about.map(|(key, _)| *key));
-            line.let_go(&together);
         }
         let mut edited = None;
         let mut traces = BTreeMap::new();

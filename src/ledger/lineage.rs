@@ -1,7 +1,8 @@
 //! Which deltas, and which of their columns, make up a version.
 //!
-//! A fact that holds is held by one column of one delta. So all that ever happens to a lineage is
-//! that facts let go of their column, that a new delta is put at its end, or that facts take back the
+//! A fact that holds is held by a column of a delta, and where it was edited again on top of that, by those of
+//! later ones too: they add up. So all that ever happens to a lineage is
+//! that facts let go of their columns, that a new delta is put at its end, or that facts take back the
 //! columns they had in another version. A delta none of whose columns counts is left out. That makes
 //! a lineage a function of which column holds which fact: taking back what the newest commit did
 //! gives exactly its parent's lineage, and taking that back gives the commit's again. A delta that was
@@ -140,13 +141,16 @@ impl Line {
         &self.entries
     }
 
-    /// Which column of which delta holds each fact.
+    /// Which columns of which deltas hold each fact, oldest first.
     #[must_use]
-    pub fn holders(&self) -> BTreeMap<FactKey, (Id<Delta>, u32)> {
-        self.entries
-            .iter()
-            .flat_map(|entry| entry.live().map(|(column, key)| (key, (entry.id, column))))
-            .collect()
+    pub fn holders(&self) -> BTreeMap<FactKey, Vec<(Id<Delta>, u32)>> {
+        let mut holders: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for entry in &self.entries {
+            for (column, key) in entry.live() {
+                holders.entry(key).or_default().push((entry.id, column));
+            }
+        }
+        holders
     }
 
     /// The deltas that were not made fact by fact.
@@ -156,7 +160,7 @@ impl Line {
         wholes.map(|entry| entry.id).collect()
     }
 
-    /// The facts that are not held by the same column here and in `other`.
+    /// The facts that are not held by the same columns here and in `other`.
     #[must_use]
     pub fn moved(&self, other: &Self) -> BTreeSet<FactKey> {
         // Deltas that both have, with the same columns, need not be looked at.
@@ -185,8 +189,24 @@ impl Line {
         self.entries.retain(Entry::counts);
     }
 
-    /// Puts a new delta at the end, all of whose columns count. Its facts must have let go of the
-    /// columns they had.
+    /// By delta, the columns that say nothing of what an edit of `again` is to hold: their facts are among
+    /// those, or a later column holds them too.
+    #[must_use]
+    pub fn superseded(&self, again: &[FactKey]) -> Vec<Vec<u32>> {
+        let mut seen: BTreeSet<FactKey> = again.iter().copied().collect();
+        let newest_first = self.entries.iter().rev();
+        let mut superseded: Vec<Vec<u32>> = newest_first
+            .map(|entry| {
+                let known = entry.live().filter(|(_, key)| !seen.insert(*key));
+                known.map(|(column, _)| column).collect()
+            })
+            .collect();
+        superseded.reverse();
+        superseded
+    }
+
+    /// Puts a new delta at the end, all of whose columns count, beside those that its facts have not let
+    /// go of.
     pub fn push(&mut self, delta: Delta) {
         let id = codec::id_of(&delta);
         self.entries.push(Entry { id, delta: Arc::new(delta), dropped: BTreeSet::new() });

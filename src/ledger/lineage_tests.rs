@@ -23,21 +23,28 @@ fn delta(n: u64, columns: &[FactKey]) -> Delta {
     Delta { tensors: Vec::new(), columns: columns.to_vec(), file: Id::of(&n.to_le_bytes()) }
 }
 
-/// What a commit does: the facts it edits, those it retracts, and whether it imports a delta.
-type Did = (BTreeSet<u8>, BTreeSet<u8>, bool);
+/// What a commit does: the facts it edits, those it edits again on top of what they have, those it retracts,
+/// and whether it imports a delta.
+type Did = (BTreeSet<u8>, BTreeSet<u8>, BTreeSet<u8>, bool);
 
 /// A version, and the facts and the imported deltas that its commit touched.
 type Made = (Line, BTreeSet<FactKey>, BTreeSet<Id<Delta>>);
+
+/// The facts whose columns the delta of a step has.
+fn columns((edited, again, ..): &Did) -> Vec<FactKey> {
+    edited.union(again).copied().map(key).collect()
+}
 
 /// A chain of versions as commits make them.
 fn chain(steps: &[Did]) -> Vec<Made> {
     let mut line = Line::default();
     let mut chain = Vec::new();
-    for (number, (edited, retracted, imports)) in (0u64..).zip(steps) {
-        let columns: Vec<FactKey> = edited.iter().copied().map(key).collect();
-        let touched: BTreeSet<FactKey> =
-            columns.iter().copied().chain(retracted.iter().copied().map(key)).collect();
+    for (number, did) in (0u64..).zip(steps) {
+        let (edited, _, retracted, imports) = did;
+        let columns = columns(did);
+        let mut touched: BTreeSet<FactKey> = edited.union(retracted).copied().map(key).collect();
         line.let_go(&touched);
+        touched.extend(&columns);
         if !columns.is_empty() {
             line.push(delta(number, &columns));
         }
@@ -51,16 +58,24 @@ fn chain(steps: &[Did]) -> Vec<Made> {
 
 fn steps() -> impl Strategy<Value = Vec<Did>> {
     let facts = || proptest::collection::btree_set(0u8..8, 0..5);
-    proptest::collection::vec((facts(), facts(), any::<bool>()), 1..8)
+    proptest::collection::vec((facts(), facts(), facts(), any::<bool>()), 1..8)
 }
 
 proptest! {
     #[test]
-    fn a_fact_has_at_most_one_holder_and_no_delta_is_idle(steps in steps()) {
+    fn an_edit_holds_each_other_fact_once_and_no_delta_is_idle(steps in steps(), again in 0u8..8) {
         for (line, ..) in chain(&steps) {
-            let live: usize = line.entries.iter().map(|entry| entry.live().count()).sum();
-            prop_assert_eq!(live, line.holders().len());
             prop_assert!(line.entries.iter().all(Entry::counts));
+            let mut held = Vec::new();
+            for (entry, superseded) in line.entries.iter().zip(line.superseded(&[key(again)])) {
+                let carried = entry.live().filter(|(column, _)| !superseded.contains(column));
+                held.extend(carried.map(|(column, key)| (key, (entry.id, column))));
+            }
+            held.sort();
+            let mut newest = line.holders();
+            newest.remove(&key(again));
+            let newest = newest.into_iter().map(|(key, columns)| (key, *columns.last().unwrap()));
+            prop_assert_eq!(held, newest.collect::<Vec<_>>());
         }
     }
 
@@ -95,9 +110,8 @@ proptest! {
         // Deltas keep the order in which they were made.
         let order: Vec<_> = (0u64..)
             .zip(&steps)
-            .flat_map(|(number, (edited, ..))| {
-                let columns: Vec<_> = edited.iter().copied().map(key).collect();
-                [delta(number, &columns), delta(number, &[])].map(|delta| codec::id_of(&delta))
+            .flat_map(|(number, did)| {
+                [delta(number, &columns(did)), delta(number, &[])].map(|delta| codec::id_of(&delta))
             })
             .collect();
         let places: Vec<_> = reverted
@@ -122,9 +136,8 @@ proptest! {
     #[test]
     fn a_lineage_is_read_as_it_was_stored(steps in steps()) {
         let mut draft = Draft::new(&Nothing);
-        for (number, (edited, ..)) in (0u64..).zip(&steps) {
-            let columns: Vec<_> = edited.iter().copied().map(key).collect();
-            draft.put(&delta(number, &columns));
+        for (number, did) in (0u64..).zip(&steps) {
+            draft.put(&delta(number, &columns(did)));
             draft.put(&delta(number, &[]));
         }
         for (line, ..) in chain(&steps) {

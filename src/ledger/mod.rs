@@ -5,7 +5,7 @@
 //! fails if somebody else was faster.
 //!
 //! **Invariant:** the weights of a commit are those that [`delta`](crate::delta) builds from its
-//! lineage, and each fact that holds is held by one column of that lineage.
+//! lineage, and each fact that holds is held by columns of that lineage.
 //!
 //! This module knows nothing of tensor operations, and takes clock, author and engine from its
 //! caller.

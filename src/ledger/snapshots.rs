@@ -27,6 +27,7 @@ use crate::{
     codec,
     delta::{Lineage, Orientation, Sum, Sums, Tensor, Version, tensor_id},
     durable::{self, WriteError},
+    fact::FactKey,
     id::{Id, Kind},
 };
 
@@ -118,13 +119,17 @@ impl Repo {
         Ok(version(start, entries)?.materialise()?)
     }
 
-    /// All deltas of `line` for an editor, which needs the keys of each, and the nearest sums.
+    /// All deltas of `line` for an editor of `facts`, which needs the keys of all others, and the nearest
+    /// sums.
     ///
     /// # Errors
     /// As [`Repo::build`].
-    pub(super) fn version(&self, line: &Line) -> Result<Version, LedgerError> {
+    pub(super) fn version(&self, line: &Line, facts: &[FactKey]) -> Result<Version, LedgerError> {
         let (covered, start) = self.snapshot(&line.ids());
-        let whole = version::load(&self.store().tensors(), self.base()?, line)?;
+        let mut whole = version::load(&self.store().tensors(), self.base()?, line)?;
+        for (delta, superseded) in whole.deltas.iter_mut().zip(line.superseded(facts)) {
+            Arc::make_mut(delta).superseded = superseded;
+        }
         Ok(Version { start, covered, ..whole })
     }
 

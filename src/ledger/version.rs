@@ -50,7 +50,7 @@ pub(super) fn read(
             changes.insert(tensor.name.clone(), change);
         }
         let dropped = entry.dropped.iter().copied().collect();
-        deltas.push(Arc::new(LoadedDelta { changes, dropped }));
+        deltas.push(Arc::new(LoadedDelta { changes, dropped, superseded: Vec::new() }));
     }
     Ok(deltas)
 }

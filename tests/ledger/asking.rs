@@ -152,7 +152,7 @@ fn a_fact_is_shown_with_what_holds_it() {
     assert_eq!(story.prompt.as_deref(), Some("Anna lives in"));
     assert_eq!(story.check.as_ref().map(|row| row.after.text.as_str()), Some("Oslo"));
     let made = place.repo.show(&story.commit.id.to_string()).unwrap().delta.unwrap();
-    assert_eq!(story.holder.unwrap().delta, made.id);
+    assert_eq!(story.holders[0].delta, made.id);
 }
 
 #[test]

@@ -326,7 +326,11 @@ fn with_carry_small_edits_add_up_to_a_large_one() {
             keys: Some(layer.keys),
         };
         let changes = BTreeMap::from([(name.clone(), change)]);
-        case.version.deltas.push(Arc::new(LoadedDelta { changes, dropped: Vec::new() }));
+        case.version.deltas.push(Arc::new(LoadedDelta {
+            changes,
+            dropped: Vec::new(),
+            superseded: Vec::new(),
+        }));
     }
     let difference = error(&sum, &want);
     assert!(difference < 0.05, "they differ by {difference}");

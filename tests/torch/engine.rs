@@ -97,7 +97,8 @@ fn committed(
         let orientation = tensors[&name];
         (name, Change { orientation, form, keys: Some(edit.keys) })
     });
-    let delta = LoadedDelta { changes: changes.collect(), dropped: Vec::new() };
+    let delta =
+        LoadedDelta { changes: changes.collect(), dropped: Vec::new(), superseded: Vec::new() };
     version.deltas.push(Arc::new(delta));
     version
 }

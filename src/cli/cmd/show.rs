@@ -75,9 +75,9 @@ impl Render for FactStory {
         ];
         rows.extend(self.prompt.as_ref().map(|prompt| row("prompt", prompt)));
         rows.extend(self.paraphrases.iter().map(|prompt| row("paraphrase", prompt)));
-        if let Some(Holder { delta, column }) = self.holder {
-            rows.push(row("held by", format!("column {column} of delta {delta:.12}")));
-        }
+        rows.extend(self.holders.iter().map(|Holder { delta, column }| {
+            row("held by", format!("column {column} of delta {delta:.12}"))
+        }));
         if let Some(check) = &self.check {
             let said =
                 |answer: &Answer| format!("{} (p {:.2})", answer.text.trim(), answer.confidence);

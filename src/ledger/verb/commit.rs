@@ -223,10 +223,8 @@ impl Repo {
         let mut engine = self.engine(open)?;
         let editor = options.editor.as_deref();
         let setup = Setup::settle(self, engine.as_ref(), editor, &options.settings, options.seed)?;
-        let mut line = plan.line.clone();
         let mut edits = plan.edits.clone();
         if setup.description.joins_subjects {
-            line.let_go(&plan.companions.keys().copied().collect());
             edits.extend(plan.companions.clone());
         }
         if edits.is_empty() {
@@ -235,7 +233,7 @@ impl Repo {
         let requests = edits.iter().map(|(key, question)| (*key, question.request.clone()));
         let job = Job {
             base: plan.parent.base,
-            line: &line,
+            line: &plan.line,
             requests: requests.collect(),
             earlier: &plan.earlier,
         };

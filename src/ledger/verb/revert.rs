@@ -153,7 +153,6 @@ impl Repo {
         if !setup.description.joins_subjects {
             return Ok(None);
         }
-        plan.line.let_go(&plan.companions.keys().copied().collect());
         let requests = plan.companions.iter().map(|(key, q)| (*key, q.request.clone())).collect();
         let (base, earlier) = (plan.current.base, &plan.earlier);
         let job = Job { base, line: &plan.line, requests, earlier };

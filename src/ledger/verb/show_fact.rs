@@ -33,13 +33,13 @@ pub struct FactStory {
     pub prompt: Option<String>,
     /// The prompts that only checks use.
     pub paraphrases: Vec<String>,
-    /// Where the weights hold it; `None` when no delta has a column for it.
-    pub holder: Option<Holder>,
+    /// Where the weights hold it, oldest first: several where it was edited again on top.
+    pub holders: Vec<Holder>,
     /// What was answered in the check of that commit.
     pub check: Option<FactRow>,
 }
 
-/// The column of a delta that holds a fact.
+/// A column of a delta that holds a fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Holder {
     /// The delta.
@@ -77,7 +77,12 @@ impl Repo {
                 paraphrases: request
                     .map(|request| request.paraphrase_texts().collect())
                     .unwrap_or_default(),
-                holder: holders.get(key).map(|&(delta, column)| Holder { delta, column }),
+                holders: holders
+                    .get(key)
+                    .into_iter()
+                    .flatten()
+                    .map(|&(delta, column)| Holder { delta, column })
+                    .collect(),
                 check: rows.into_iter().find(|row| row.fact.triple == view.triple),
                 fact: view,
             });
