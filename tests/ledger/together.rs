@@ -1,6 +1,6 @@
 //! Facts about one subject, for an editor that seeks one z for all of them.
 
-use kledger::ledger::{Repo, Silent, verb::commit::CommitReport};
+use kledger::ledger::{About, Repo, Silent, verb::commit::CommitReport};
 
 use crate::support::{Place, open, options};
 
@@ -45,6 +45,10 @@ fn a_subjects_earlier_facts_are_edited_again_with_a_new_one() {
     assert_eq!((edited(&report), place.deltas()), ((1, 1, 0), 3), "on top of the first");
     assert_eq!(place.ask("Anna likes", "HEAD"), "Rome");
     assert_eq!(place.ask("Bert likes", "HEAD"), "Oslo");
+    let anna = About::new(Some("Anna"), None);
+    let facts = place.repo.show_facts("HEAD", &anna).unwrap().facts;
+    let columns: Vec<usize> = facts.iter().map(|fact| fact.holders.len()).collect();
+    assert_eq!(columns, [2, 1], "what Anna likes has a column of each of two edits");
 
     // Taking back the newest gives its parent's weights, bit for bit.
     let before = place.weights("HEAD~1");

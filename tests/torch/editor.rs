@@ -296,52 +296,82 @@ fn a_known_z_is_not_sought_again() {
     assert!(error(&left(&second), &left(&first)) < 1e-3);
 }
 
-/// With one layer, z on the base and no prefixes (so that a residual is read at exactly the key that
-/// is written), past keys in the system make several edits add up to one: recursive least squares.
-#[test]
-fn with_carry_small_edits_add_up_to_a_large_one() {
+/// One layer, z on the base and no prefixes, so that a residual is read at exactly the key that is written:
+/// what recursive least squares says holds.
+fn one_layer() -> Case {
     let mut case = Case::open();
     case.settings.layers = vec![2];
     case.settings.carry = true;
     case.settings.z_on = editor::ZOn::Base;
     case.prefixes.clear();
-    let name = tensor_name(2);
-    let whole = case.edit(&[]);
-    let delta = |edit: &EditOutcome| {
-        let layer = &edit.layers[&name];
-        tensor(&layer.left).matmul(&tensor(&layer.right))
-    };
-    let want = delta(&whole);
+    case
+}
 
+/// What an edit of [`one_layer`] adds.
+fn added(edit: &EditOutcome) -> Tensor {
+    let layer = &edit.layers[&tensor_name(2)];
+    tensor(&layer.left).matmul(&tensor(&layer.right))
+}
+
+/// An edit of [`one_layer`] as a part of a version.
+fn loaded(edit: &EditOutcome) -> LoadedDelta {
+    let name = tensor_name(2);
+    let layer = edit.layers[&name].clone();
+    let change = Change {
+        orientation: Orientation::InOut,
+        form: ChangeForm::LowRank { left: layer.left, right: layer.right },
+        keys: Some(layer.keys),
+    };
+    let changes = BTreeMap::from([(name, change)]);
+    LoadedDelta { changes, dropped: Vec::new(), superseded: Vec::new() }
+}
+
+/// Past keys in the system make several edits add up to one.
+#[test]
+fn with_carry_small_edits_add_up_to_a_large_one() {
+    let mut case = one_layer();
+    let whole = added(&case.edit(&[]));
     let all = case.requests.clone();
-    let mut sum = want.zeros_like();
+    let mut sum = whole.zeros_like();
     for requests in all.chunks(2) {
         case.requests = requests.to_vec();
         let outcome = case.edit(&[]);
-        sum += delta(&outcome);
-        let layer = outcome.layers[&name].clone();
-        let change = Change {
-            orientation: Orientation::InOut,
-            form: ChangeForm::LowRank { left: layer.left, right: layer.right },
-            keys: Some(layer.keys),
-        };
-        let changes = BTreeMap::from([(name.clone(), change)]);
-        case.version.deltas.push(Arc::new(LoadedDelta {
-            changes,
-            dropped: Vec::new(),
-            superseded: Vec::new(),
-        }));
+        sum += added(&outcome);
+        case.version.deltas.push(Arc::new(loaded(&outcome)));
     }
-    let difference = error(&sum, &want);
+    let difference = error(&sum, &whole);
     assert!(difference < 0.05, "they differ by {difference}");
 
     case.settings.carry = false;
     case.requests = all[4..].to_vec();
     case.version.deltas.pop();
-    let forgetful = delta(&case.edit(&[]));
+    let forgetful = added(&case.edit(&[]));
     case.settings.carry = true;
-    let careful = delta(&case.edit(&[]));
+    let careful = added(&case.edit(&[]));
     assert!(error(&forgetful, &careful) > 1e-3, "carry changes what is done");
+}
+
+/// Another value for a fact, on top of the column that it has, is what would have been edited at once.
+#[test]
+fn an_edit_again_adds_what_is_missing() {
+    let mut case = one_layer();
+    let first = case.edit(&[]);
+    let (before, mut first) = (added(&first), loaded(&first));
+    case.requests[1].target = "Danish".to_owned();
+    let whole = added(&case.edit(&[]));
+    assert!(error(&before, &whole) > 0.1, "or this test shows nothing");
+
+    case.requests = vec![case.requests[1].clone()];
+    first.superseded = vec![1];
+    case.version.deltas = vec![Arc::new(first.clone())];
+    let on_top = error(&(&before + added(&case.edit(&[]))), &whole);
+    assert!(on_top < 0.02, "they differ by {on_top}");
+
+    // To hold the fact where it is as well goes half of the way.
+    first.superseded.clear();
+    case.version.deltas = vec![Arc::new(first)];
+    let torn = error(&(&before + added(&case.edit(&[]))), &whole);
+    assert!(torn > 5.0 * on_top, "{torn}, {on_top}");
 }
 
 /// A case with one more fact about the subject of its third.
