@@ -11,7 +11,7 @@ use percent_encoding::percent_decode_str;
 use super::{
     read::{Format, read_triples},
     term::{Iri, Term},
-    tree::{self, LexiconTree},
+    tree::{self, LexiconTree, Seen},
     triple::Fact,
     words::{self, SUBJECT, Words},
 };
@@ -98,31 +98,34 @@ impl LexiconError {
     }
 }
 
+/// Nodes of its trees that a lexicon remembers.
+const REMEMBERED: usize = 8192;
+
 /// Words, as they were committed and as they are staged.
-#[derive(Clone, Copy)]
 pub struct Lexicon<'a> {
     objects: &'a dyn Objects,
     root: Id<LexiconTree>,
     staged: Option<Id<LexiconTree>>,
     language: &'a str,
+    seen: Seen<Words>,
 }
 
 impl<'a> Lexicon<'a> {
     /// The words of the tree `root`, in English.
     #[must_use]
     pub const fn new(objects: &'a dyn Objects, root: Id<LexiconTree>) -> Self {
-        Self { objects, root, staged: None, language: "en" }
+        Self { objects, root, staged: None, language: "en", seen: Seen::of_at_most(REMEMBERED) }
     }
 
     /// With the words of the tree `staged`, which is among the same objects, on top.
     #[must_use]
-    pub const fn with(self, staged: Id<LexiconTree>) -> Self {
+    pub fn with(self, staged: Id<LexiconTree>) -> Self {
         Self { staged: Some(staged), ..self }
     }
 
     /// With names in `language`, by its tag, where there are any.
     #[must_use]
-    pub const fn in_language(self, language: &'a str) -> Self {
+    pub fn in_language(self, language: &'a str) -> Self {
         Self { language, ..self }
     }
 
@@ -132,10 +135,10 @@ impl<'a> Lexicon<'a> {
     /// When the tree cannot be read.
     pub fn words(&self, iri: &Iri) -> Result<Words, ObjectError> {
         let key = Words::key(iri);
-        let committed = tree::get(self.objects, self.root, key)?;
-        let mut words = committed.unwrap_or_else(|| Words::none(iri.clone()));
+        let said = |root| tree::get_seen(self.objects, &self.seen, root, key);
+        let mut words = said(self.root)?.unwrap_or_else(|| Words::none(iri.clone()));
         if let Some(staged) = self.staged
-            && let Some(staged) = tree::get(self.objects, staged, key)?
+            && let Some(staged) = said(staged)?
         {
             words.extend(&staged);
         }

@@ -6,10 +6,14 @@ use super::{LedgerError, read::Ledger};
 use crate::{
     codec::{ObjectError, Objects},
     fact::{
-        Fact, FactKey, FactTree, Iri, Lexicon, Staged, StagedTree, Term, fact_key, staged_key, tree,
+        Fact, FactKey, FactTree, Iri, Lexicon, Staged, StagedTree, Term, fact_key, staged_key,
+        tree::{self, Difference},
     },
     id::Id,
 };
+
+/// More differences between trees are many.
+const MANY: usize = 4096;
 
 /// Facts by what they are about; everything, unless subject or predicate is given.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -138,13 +142,14 @@ impl About {
         Ok(staged.map(|(key, staged)| (fact_key(key), staged)).collect())
     }
 
-    /// Whether facts that are meant differ between two trees.
+    /// Whether facts that are meant differ between two trees. Where many facts do, those under the keys that
+    /// `known` gives are compared before all others.
     pub(super) fn differ(
         &self,
         objects: &dyn Objects,
         lexicon: &Lexicon<'_>,
-        before: Id<FactTree>,
-        after: Id<FactTree>,
+        (before, after): (Id<FactTree>, Id<FactTree>),
+        known: impl FnOnce() -> Result<Vec<FactKey>, LedgerError>,
     ) -> Result<bool, LedgerError> {
         if before == after {
             return Ok(false);
@@ -152,12 +157,24 @@ impl About {
         if let Some(key) = self.key(lexicon)? {
             return Ok(tree::get(objects, before, key)? != tree::get(objects, after, key)?);
         }
-        for difference in tree::diff(objects, before, after) {
-            let (_, before, after) = difference?;
-            for fact in [before, after].into_iter().flatten() {
-                if self.matches(lexicon, &fact)? {
-                    return Ok(true);
-                }
+        let meant = |(_, before, after): Difference<Fact>| {
+            let facts = [before, after].into_iter().flatten();
+            facts.into_iter().try_fold(false, |meant, fact| {
+                Ok::<_, LedgerError>(meant || self.matches(lexicon, &fact)?)
+            })
+        };
+        let mut all = tree::diff(objects, before, after);
+        for difference in all.by_ref().take(MANY) {
+            if meant(difference?)? {
+                return Ok(true);
+            }
+        }
+        let Some(next) = all.next() else { return Ok(false) };
+        let known = known()?;
+        let first = tree::diff_at(objects, before, after, &known);
+        for difference in first.chain([next]).chain(all) {
+            if meant(difference?)? {
+                return Ok(true);
             }
         }
         Ok(false)

@@ -283,12 +283,12 @@ fn a_fact_becomes_a_request() {
         ["To see Eiffel Tower go to"],
         "what the edit sees is not held out"
     );
-    let french = lexicon.in_language("fr").request(&fact("Q243", "place", "Rome")).unwrap();
-    assert_eq!(french.subject, "Tour Eiffel");
-
     let number = Term::Literal(Literal::typed("1889", Iri::new(NUMBER).unwrap()));
     let dated = Fact { object: number, ..fact("Q243", "place", "Rome") };
     assert_eq!(lexicon.request(&dated).unwrap().target, "1889");
+
+    let french = lexicon.in_language("fr").request(&fact("Q243", "place", "Rome")).unwrap();
+    assert_eq!(french.subject, "Tour Eiffel");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use kledger::{
     codec::{self, Draft},
     fact::{Fact, FactKey, Iri, Term, tree},
     id::Id,
-    ledger::{About, Commit, LedgerError, Repo},
+    ledger::{About, Commit, LedgerError, Repo, verb::log::LogOptions},
     store::{RefChange, Transaction},
 };
 
@@ -107,4 +107,23 @@ fn what_is_remembered_changes_no_answer() {
     }
     fs::write(&path, &good[..good.len() / 2]).unwrap();
     agree(repo, third.0, &third.1);
+}
+
+#[test]
+fn a_log_of_a_subject_knows_what_commits_of_many_facts_changed() {
+    let place = Place::new();
+    let repo = &place.repo;
+    let first = commit(repo, &facts(0..6000, "a"));
+    let gone = facts([21, 22, 23], "a").into_keys().map(|key| (key, None)).collect();
+    let second = commit(repo, &gone);
+    let third = commit(repo, &facts([15_000], "a"));
+    for (number, expected) in
+        [(1, vec![first]), (7, vec![second, first]), (5000, vec![third]), (9000, vec![])]
+    {
+        let subject = format!("https://example.org/s{number}");
+        let about = About::new(Some(&subject), None);
+        let log = repo.log(&LogOptions { about, ..LogOptions::default() }).unwrap();
+        let found: Vec<Id<Commit>> = log.entries.iter().map(|entry| entry.commit.id).collect();
+        assert_eq!(found, expected, "{subject}");
+    }
 }

@@ -72,7 +72,7 @@ impl StoredStage {
             Role::Neighbourhood => committed.neighbourhood,
         };
         let lexicon = Lexicon::new(draft, committed.lexicon).with(words);
-        let many = Many::among(&predicates, lexicon)?;
+        let many = Many::among(&predicates, &lexicon)?;
         let trees = Trees::new(draft, held, staged)?;
         let conflicts = BTreeMap::new();
         let mut call = Call { trees, many, replace, outcome, conflicts, total: 0 };

@@ -60,7 +60,7 @@ impl Many {
     /// Those of `predicates` of which `lexicon` says it.
     pub(super) fn among(
         predicates: &BTreeSet<Iri>,
-        lexicon: Lexicon<'_>,
+        lexicon: &Lexicon<'_>,
     ) -> Result<Self, ObjectError> {
         let mut many = BTreeSet::new();
         for predicate in predicates {

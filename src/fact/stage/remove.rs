@@ -43,7 +43,7 @@ impl StoredStage {
         };
         let trees = Trees::new(draft, held, Some(*staged))?;
         let lexicon = Lexicon::new(draft, committed.lexicon).with(stage.words);
-        let many = Many::among(&predicates, lexicon)?;
+        let many = Many::among(&predicates, &lexicon)?;
         let mut outcome = RemoveOutcome::default();
         let mut changes = BTreeMap::new();
         let mut missing = Missing::default();

@@ -1,8 +1,11 @@
 //! Comparing and merging trees.
 
-use std::{cell::RefCell, cmp::Ordering, collections::BTreeMap, iter::Peekable};
+use std::{cmp::Ordering, collections::BTreeMap, iter::Peekable};
 
-use super::node::{Child, Entry, Node, Place, Slot, digit};
+use super::{
+    node::{Child, Entry, Node, Place, Slot, digit},
+    seen::Seen,
+};
 use crate::{
     codec::{ObjectError, Objects},
     id::Id,
@@ -45,45 +48,6 @@ pub fn diff_seen<'a, V: Entry>(
     Differences { seen: Some(seen), ..diff(objects, a, b) }
 }
 
-/// Nodes that were read lately: histories compare each tree with the one before it and the one after.
-pub struct Seen<V: Entry>(RefCell<BTreeMap<Stand<V>, Node<V>>>);
-
-/// Where a node stands, and which it is.
-type Stand<V> = (Id<V>, usize, Id<Node<V>>);
-
-/// As many nodes are remembered.
-const REMEMBERED: usize = 1024;
-
-impl<V: Entry> Default for Seen<V> {
-    fn default() -> Self {
-        Self(RefCell::default())
-    }
-}
-
-impl<V: Entry> Seen<V> {
-    fn read(
-        &self,
-        objects: &dyn Objects,
-        place: Place<V>,
-        id: Id<Node<V>>,
-        count: Option<u64>,
-    ) -> Result<Node<V>, ObjectError> {
-        let mut seen = self.0.borrow_mut();
-        let (prefix, depth) = place.path();
-        if let Some(node) = seen.get(&(prefix, depth, id))
-            && (count.is_none() || count == node.count())
-        {
-            return Ok(node.clone());
-        }
-        let node = place.read(objects, id, count)?;
-        if seen.len() == REMEMBERED {
-            seen.clear();
-        }
-        seen.insert((prefix, depth, id), node.clone());
-        Ok(node)
-    }
-}
-
 /// See [`diff`].
 pub struct Differences<'a, V: Entry> {
     objects: &'a dyn Objects,
@@ -115,7 +79,9 @@ impl<V: Entry> Side<V> {
         place: Place<V>,
     ) -> Result<Node<V>, ObjectError> {
         match (self, seen) {
-            (Self::Stored(id, count), Some(seen)) => seen.read(objects, place, id, count),
+            (Self::Stored(id, count), Some(seen)) => {
+                seen.look(objects, (place, id, count), Node::clone)
+            }
             (Self::Stored(id, count), None) => place.read(objects, id, count),
             (Self::Entries(entries), _) => Ok(Node::Leaf(entries)),
         }

@@ -15,11 +15,13 @@
 
 mod compare;
 mod node;
+mod seen;
 mod update;
 mod walk;
 mod written;
 
-pub use compare::{Clash, Difference, Differences, Merge, Seen, diff, diff_at, diff_seen, merge3};
+pub use compare::{Clash, Difference, Differences, Merge, diff, diff_at, diff_seen, merge3};
 pub use node::{Child, Entry, FactTree, LEAF, LexiconTree, Long, Node, Slot};
+pub use seen::Seen;
 pub use update::{Change, build, build_sorted, empty, update, update_sorted};
-pub use walk::{Iter, get, get_many, iter, len, select, starting_with};
+pub use walk::{Iter, get, get_many, get_seen, iter, len, select, starting_with};

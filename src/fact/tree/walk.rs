@@ -1,10 +1,16 @@
 //! Looking up and iterating.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    ops::ControlFlow::{Break, Continue},
+};
 
 use rayon::prelude::*;
 
-use super::node::{Child, Entry, Node, Place, Slot, digit};
+use super::{
+    node::{Child, Entry, Node, Place, Slot, digit},
+    seen::Seen,
+};
 use crate::{
     codec::{ObjectError, Objects},
     id::Id,
@@ -19,23 +25,37 @@ pub fn get<V: Entry>(
     root: Id<Node<V>>,
     key: Id<V>,
 ) -> Result<Option<V>, ObjectError> {
-    let mut place = Place::ROOT;
-    let mut node = place.read(objects, root, None)?;
+    get_seen(objects, &Seen::default(), root, key)
+}
+
+/// As [`get`], with nodes taken from `seen` that were read before, and left there for later.
+///
+/// # Errors
+/// As [`get`].
+pub fn get_seen<V: Entry>(
+    objects: &dyn Objects,
+    seen: &Seen<V>,
+    root: Id<Node<V>>,
+    key: Id<V>,
+) -> Result<Option<V>, ObjectError> {
+    let mut subtree = (Place::ROOT, root, None);
     loop {
-        match node {
-            Node::Leaf(mut entries) => {
-                return match entries.binary_search_by_key(&key, |(key, _)| *key) {
-                    Ok(index) => entries.swap_remove(index).1.load(objects, key).map(Some),
-                    Err(_) => Ok(None),
-                };
+        let place = subtree.0;
+        let found = seen.look(objects, subtree, |node| match node {
+            Node::Leaf(entries) => {
+                let at = entries.binary_search_by_key(&key, |(key, _)| *key);
+                Break(at.ok().map(|at| entries[at].1.clone()))
             }
             Node::Branch(children) => {
                 let next = digit(key, place.depth);
-                let Some(child) = &children[next] else { return Ok(None) };
-                place = place.below(next);
-                node = place.read(objects, child.id, Some(child.count))?;
+                Continue(children[next].clone().map(|child| (place.below(next), child)))
             }
-        }
+        })?;
+        subtree = match found {
+            Break(slot) => return slot.map(|slot| slot.load(objects, key)).transpose(),
+            Continue(None) => return Ok(None),
+            Continue(Some((place, Child { id, count }))) => (place, id, Some(count)),
+        };
     }
 }
 
@@ -170,7 +190,7 @@ pub fn iter<V: Entry>(objects: &dyn Objects, root: Id<Node<V>>) -> Iter<'_, V> {
 }
 
 /// Where a subtree stands, its topmost node and its count, if anything says it.
-type Subtree<V> = (Place<V>, Id<Node<V>>, Option<u64>);
+pub(super) type Subtree<V> = (Place<V>, Id<Node<V>>, Option<u64>);
 
 /// See [`iter`].
 pub struct Iter<'a, V: Entry> {

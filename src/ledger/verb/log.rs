@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     fact::{
-        Fact,
+        Fact, FactKey, FactTree,
         tree::{self, Seen},
     },
     id::Id,
@@ -102,6 +102,8 @@ struct Search<'a> {
     remembered: BTreeMap<Id<Commit>, bool>,
     /// Others that were looked at since.
     read: Vec<Id<Commit>>,
+    /// The facts of the first commit of all.
+    newest: Option<Id<FactTree>>,
 }
 
 impl<'a> Search<'a> {
@@ -111,7 +113,7 @@ impl<'a> Search<'a> {
         } else {
             ledger.changes_so_far().concern(about)
         };
-        Self { ledger, about, remembered, read: Vec::new() }
+        Self { ledger, about, remembered, read: Vec::new(), newest: None }
     }
 
     /// Whether a commit did. What a merge took over from one of its parents was changed there.
@@ -119,17 +121,28 @@ impl<'a> Search<'a> {
         if self.about.is_everything() {
             return Ok(true);
         }
+        self.newest.get_or_insert(commit.facts);
         if !self.may_find(id)? {
             return Ok(false);
         }
         let lexicon = self.ledger.lexicon(commit);
         for parent in &commit.parents {
             let before = self.ledger.commit(*parent)?.facts;
-            if !self.about.differ(self.ledger, &lexicon, before, commit.facts)? {
+            let trees = (before, commit.facts);
+            if !self.about.differ(self.ledger, &lexicon, trees, || self.known())? {
                 return Ok(false);
             }
         }
         Ok(!commit.parents.is_empty())
+    }
+
+    /// Keys of facts that the subject has in the newest commit. Most commits that changed many facts, and any of
+    /// these, changed one of its.
+    fn known(&self) -> Result<Vec<FactKey>, LedgerError> {
+        let ([Some(subject), _], Some(newest)) = (self.about.iris(), self.newest) else {
+            return Ok(Vec::new());
+        };
+        Ok(self.ledger.facts_about(newest, subject)?.into_keys().collect())
     }
 
     fn may_find(&mut self, id: Id<Commit>) -> Result<bool, LedgerError> {

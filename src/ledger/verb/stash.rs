@@ -1,12 +1,13 @@
 //! `stash`: what is staged put aside, and taken up again.
 
-use std::collections::{BTreeMap, btree_map::Entry};
-
 use serde::Serialize;
 
 use crate::{
-    codec,
-    fact::{FactKey, Stage, Staged, tree},
+    codec::{self, Draft},
+    fact::{
+        Staged, StoredStage, Words,
+        tree::{self, Clash, Entry, Merge, Node},
+    },
     id::Id,
     ledger::{
         Actor, Commit, LedgerError, Repo, Stash,
@@ -120,13 +121,17 @@ impl Repo {
         let ledger = self.read()?;
         let (was, now, entry) = taken(&ledger, number)?;
         let staged = ledger.session.root(STAGE)?;
-        let change = stashing(Change::default(), &was, &now);
-        let change = if staged.is_none() {
-            change.restaging(None, Some(*entry.stage.as_bytes()))
-        } else {
-            let both = together(ledger.stage()?, Stage::load(&ledger, entry.stage)?)?;
-            change.staging(staged, &both)
+        let mut draft = Draft::new(&ledger);
+        let both = match ledger.stored_stage()? {
+            None => entry.stage,
+            Some(staged) => {
+                let kept = codec::get(&ledger, entry.stage)?;
+                let both = together(&mut draft, staged, kept)?;
+                draft.put(&both)
+            }
         };
+        let change = Change::new(draft.into_new()).restaging(staged, Some(*both.as_bytes()));
+        let change = stashing(change, &was, &now);
         let entry = view(&ledger, number, &entry)?;
         change.apply(&ledger, actor)?;
         report(&ledger, StashAction::Popped { entry })
@@ -164,31 +169,40 @@ fn stashing(change: Change, was: &Stash, to: &Stash) -> Change {
 }
 
 /// Both stages in one.
-fn together(mut both: Stage, kept: Stage) -> Result<Stage, LedgerError> {
-    put(&mut both.changes, kept.changes)?;
-    put(&mut both.neighbourhood, kept.neighbourhood)?;
-    for (iri, words) in kept.words {
-        let words = both.words.get(&iri).map_or_else(|| words.clone(), |now| now.beside(&words));
-        both.words.insert(iri, words);
-    }
-    Ok(both)
+fn together(
+    draft: &mut Draft<'_>,
+    now: StoredStage,
+    kept: StoredStage,
+) -> Result<StoredStage, LedgerError> {
+    let facts = |draft: &mut Draft<'_>, now, kept| {
+        both(draft, now, kept, |now: Staged, kept| {
+            if now.change == kept.change {
+                return Ok(now);
+            }
+            Err(LedgerError::StashClash { what: now.change.fact().to_string() })
+        })
+    };
+    Ok(StoredStage {
+        changes: facts(draft, now.changes, kept.changes)?,
+        neighbourhood: facts(draft, now.neighbourhood, kept.neighbourhood)?,
+        words: both(draft, now.words, kept.words, |now: Words, kept| Ok(now.beside(&kept)))?,
+    })
 }
 
-fn put(
-    staged: &mut BTreeMap<FactKey, Staged>,
-    kept: BTreeMap<FactKey, Staged>,
-) -> Result<(), LedgerError> {
-    for (key, kept) in kept {
-        match staged.entry(key) {
-            Entry::Vacant(free) => drop(free.insert(kept)),
-            Entry::Occupied(now) if now.get().change == kept.change => {}
-            Entry::Occupied(now) => {
-                let what = now.get().change.fact().to_string();
-                return Err(LedgerError::StashClash { what });
-            }
-        }
+/// Two trees in one. What both have under a key goes through `join`, unless it is the same.
+fn both<V: Entry>(
+    draft: &mut Draft<'_>,
+    now: Id<Node<V>>,
+    kept: Id<Node<V>>,
+    join: impl Fn(V, V) -> Result<V, LedgerError>,
+) -> Result<Id<Node<V>>, LedgerError> {
+    let nothing = tree::empty(draft);
+    let Merge { mut changes, clashes } = tree::merge3(draft, nothing, now, kept)?;
+    for Clash { key, ours, theirs, .. } in clashes {
+        let (Some(ours), Some(theirs)) = (ours, theirs) else { continue };
+        changes.insert(key, Some(join(ours, theirs)?));
     }
-    Ok(())
+    Ok(tree::update(draft, now, &changes)?)
 }
 
 fn view(ledger: &Ledger<'_>, number: usize, entry: &Stashed) -> Result<StashView, LedgerError> {
