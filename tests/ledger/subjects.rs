@@ -7,7 +7,10 @@ use kledger::{
     codec::{self, Draft},
     fact::{Fact, FactKey, Iri, Term, tree},
     id::Id,
-    ledger::{About, Commit, LedgerError, Repo, verb::log::LogOptions},
+    ledger::{
+        About, Commit, LedgerError, Repo,
+        verb::log::{LogEntry, LogOptions},
+    },
     store::{RefChange, Transaction},
 };
 
@@ -125,5 +128,15 @@ fn a_log_of_a_subject_knows_what_commits_of_many_facts_changed() {
         let log = repo.log(&LogOptions { about, ..LogOptions::default() }).unwrap();
         let found: Vec<Id<Commit>> = log.entries.iter().map(|entry| entry.commit.id).collect();
         assert_eq!(found, expected, "{subject}");
+        for LogEntry { commit, facts, .. } in log.entries {
+            let counts = if commit.id == first {
+                (6000, 0)
+            } else if commit.id == second {
+                (0, 3)
+            } else {
+                (1, 0)
+            };
+            assert_eq!((facts.added, facts.removed, facts.replaced), (counts.0, counts.1, 0));
+        }
     }
 }

@@ -128,6 +128,61 @@ impl<V: Entry> Iterator for Differences<'_, V> {
     }
 }
 
+/// How many entries two trees differ in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// In the second alone.
+    pub added: u64,
+    /// In the first alone.
+    pub removed: u64,
+    /// In both, with other values.
+    pub replaced: u64,
+}
+
+/// Counts what [`diff_seen`] gives. A subtree where the other tree has nothing is not read.
+///
+/// # Errors
+/// When a node is missing or damaged.
+pub fn diff_counts<V: Entry>(
+    objects: &dyn Objects,
+    seen: &Seen<V>,
+    a: Id<Node<V>>,
+    b: Id<Node<V>>,
+) -> Result<Counts, ObjectError> {
+    let mut counts = Counts::default();
+    let mut ahead = vec![(Place::ROOT, Side::Stored(a, None), Side::Stored(b, None))];
+    while let Some((place, a, b)) = ahead.pop() {
+        match (&a, &b) {
+            (Side::Stored(a, _), Side::Stored(b, _)) if a == b => continue,
+            (Side::Stored(_, Some(count)), Side::Entries(none)) if none.is_empty() => {
+                counts.removed += count;
+                continue;
+            }
+            (Side::Entries(none), Side::Stored(_, Some(count))) if none.is_empty() => {
+                counts.added += count;
+                continue;
+            }
+            _ => {}
+        }
+        match (a.read(objects, Some(seen), place)?, b.read(objects, Some(seen), place)?) {
+            (Node::Leaf(a), Node::Leaf(b)) => {
+                for (_, before, after) in changes(a, b) {
+                    *match (before, after) {
+                        (None, _) => &mut counts.added,
+                        (_, None) => &mut counts.removed,
+                        _ => &mut counts.replaced,
+                    } += 1;
+                }
+            }
+            (a, b) => {
+                let pairs = sides(place, a).into_iter().zip(sides(place, b)).enumerate();
+                ahead.extend(pairs.map(|(next, (a, b))| (place.below(next), a, b)));
+            }
+        }
+    }
+    Ok(counts)
+}
+
 /// The sixteen subtrees of a node; a leaf is divided as the branch beside it is.
 fn sides<V: Entry>(place: Place<V>, node: Node<V>) -> [Side<V>; 16] {
     match node {

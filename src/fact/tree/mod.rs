@@ -20,7 +20,9 @@ mod update;
 mod walk;
 mod written;
 
-pub use compare::{Clash, Difference, Differences, Merge, diff, diff_at, diff_seen, merge3};
+pub use compare::{
+    Clash, Counts, Difference, Differences, Merge, diff, diff_at, diff_counts, diff_seen, merge3,
+};
 pub use node::{Child, Entry, FactTree, LEAF, LexiconTree, Long, Node, Slot};
 pub use seen::Seen;
 pub use update::{Change, build, build_sorted, empty, update, update_sorted};

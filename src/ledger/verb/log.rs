@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     fact::{
         Fact, FactKey, FactTree,
-        tree::{self, Seen},
+        tree::{self, Counts, Seen},
     },
     id::Id,
     ledger::{
@@ -166,16 +166,10 @@ fn counts(
     seen: &Seen<Fact>,
     commit: &Commit,
 ) -> Result<FactCounts, LedgerError> {
-    let mut counts = FactCounts::default();
-    let Some(parent) = commit.parents.first() else { return Ok(counts) };
+    let Some(parent) = commit.parents.first() else { return Ok(FactCounts::default()) };
     // The next commit of the log; its own changes are at hand since it was that itself.
     let before = ledger.commit_and_changes(*parent)?.facts;
-    for difference in tree::diff_seen(ledger, seen, before, commit.facts) {
-        match difference? {
-            (_, None, Some(_)) => counts.added += 1,
-            (_, Some(_), None) => counts.removed += 1,
-            _ => counts.replaced += 1,
-        }
-    }
-    Ok(counts)
+    let Counts { added, removed, replaced } =
+        tree::diff_counts(ledger, seen, before, commit.facts)?;
+    Ok(FactCounts { added, removed, replaced })
 }
