@@ -8,7 +8,7 @@ seconds=${2:-600}
 host=$(rustc -vV | sed -n 's/host: //p')
 counters="-Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters"
 counters="$counters -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares"
-RUSTFLAGS="-Cpasses=sancov-module $counters --cfg fuzzing -Clink-dead-code -Ccodegen-units=1" \
+RUSTFLAGS="-Cpasses=sancov-module $counters --cfg fuzzing -Ccodegen-units=1" \
     cargo build --release --target "$host" --bin "$target"
 run="target/$host/release/$target"
 mkdir -p artifacts "target/found/$target"
