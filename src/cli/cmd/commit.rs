@@ -136,16 +136,21 @@ impl Render for EditView {
         let tensors = many(self.tensors.len() as u64, "tensor");
         let (delta, base) = (bytes(self.delta_bytes), bytes(self.base_bytes));
         writeln!(page, "  {} of {tensors}, delta {delta} (model {base})", self.editor)?;
-        if self.again > 0 {
-            let others = many(self.again, "other fact");
-            page.note(format_args!("{others} about the same subjects edited again with them"))?;
-        }
+        edited_again(self.again, page)?;
         if self.known > 0 {
             let all = self.facts + self.again;
             page.note(format_args!("{} of {all} z were known", self.known))?;
         }
         check(&self.check, page)
     }
+}
+
+/// How many facts of earlier commits were edited again, if any were.
+pub(super) fn edited_again(facts: u64, page: &mut Page) -> fmt::Result {
+    if facts == 0 {
+        return Ok(());
+    }
+    page.note(format_args!("{} about the same subjects edited again", many(facts, "other fact")))
 }
 
 /// `efficacy 100 %, paraphrase 97 %, neighbourhood unchanged 96 %`: what was measured.

@@ -5,11 +5,12 @@ use std::{
     path::Path,
 };
 
+use super::commit::edited_again;
 use crate::{
     cli::{
         context::Context,
         error::CliError,
-        page::{Page, committed, many, words},
+        page::{Page, committed, words},
         report::{Render, Report},
         runtime::Runtime,
     },
@@ -68,10 +69,7 @@ impl Render for RevertReport {
             let parent = parent.map_or_else(String::new, |parent| format!(" {parent:.12}"));
             return writeln!(page, "  weights are those of{parent}, bit for bit");
         }
-        if self.again > 0 {
-            let others = many(self.again, "other fact");
-            page.note(format_args!("{others} about the same subjects edited again"))?;
-        }
+        edited_again(self.again, page)?;
         if let Some(kept) = self.kept {
             writeln!(page, "  {} of {} facts asked still hold", kept.passed, kept.of)?;
         }
