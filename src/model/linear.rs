@@ -12,8 +12,9 @@ const PRODUCTS: usize = 1 << 22;
 /// `x` times `weight` `[out, in]`, plus `bias`: `[.., in]` -> `[.., out]`, in the kind of `x`. A weight
 /// of another kind multiplies in its own.
 ///
-/// In f32 on a CPU large products go to oneDNN. The default, MKL, does not use the wide vectors of
-/// CPUs of other makers than its own and is half as fast there.
+/// In f32 on a CPU with AVX-512 large products go to oneDNN. The default, MKL, does not use the wide
+/// vectors of CPUs of other makers than its own and is half as fast there; with AVX2 it is the faster
+/// one.
 pub(super) fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
     if weight.kind() != x.kind() {
         let product = linear(&x.to_kind(weight.kind()), weight, None).to_kind(x.kind());
@@ -25,11 +26,25 @@ pub(super) fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tens
     let (rows, products) = size(x, weight);
     let large = rows >= ROWS && products >= PRODUCTS;
     let plain_f32 = x.device() == Device::Cpu && x.kind() == Kind::Float;
-    if large && plain_f32 && tch::utils::has_mkldnn() {
-        x.to_mkldnn().mkldnn_linear(weight, bias).to_dense(None, false)
+    if large && plain_f32 && has_wide_vectors() && tch::utils::has_mkldnn() {
+        by_onednn(x, weight, bias)
     } else {
         x.linear(weight, bias)
     }
+}
+
+fn by_onednn(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
+    x.to_mkldnn().mkldnn_linear(weight, bias).to_dense(None, false)
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_wide_vectors() -> bool {
+    std::arch::is_x86_feature_detected!("avx512f")
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+const fn has_wide_vectors() -> bool {
+    false
 }
 
 /// Rows of `x`, and multiplications in all.
@@ -42,14 +57,21 @@ fn size(x: &Tensor, weight: &Tensor) -> (usize, usize) {
 mod tests {
     use super::*;
 
+    type Product = fn(&Tensor, &Tensor, Option<&Tensor>) -> Tensor;
+
     #[test]
-    fn large_products_are_those_of_the_definition() {
+    fn products_are_those_of_the_definition() {
         let options = (Kind::Float, Device::Cpu);
-        for shape in [[16, 16, 160], [1, 9, 160]] {
+        let mut ways: Vec<Product> = vec![linear];
+        ways.extend(tch::utils::has_mkldnn().then_some(by_onednn as Product));
+        for (shape, linear) in [[16, 16, 160], [1, 9, 160]]
+            .iter()
+            .flat_map(|shape| ways.iter().map(move |way| (shape, way)))
+        {
             tch::manual_seed(1);
             let [weight, bias] =
                 [Tensor::randn([256, 160], options), Tensor::randn([256], options)];
-            let x = Tensor::randn(shape, options).set_requires_grad(true);
+            let x = Tensor::randn(*shape, options).set_requires_grad(true);
             let is_large = size(&x, &weight).0 >= ROWS && size(&x, &weight).1 >= PRODUCTS;
             assert_eq!(is_large, shape[0] == 16);
             for bias in [Some(&bias), None] {
