@@ -195,8 +195,12 @@ impl Decoder {
         let (heads, head_width) = (self.spec.heads as i64, self.spec.head_width as i64);
         let fused = |sizes: [i64; 3], order: [i64; 5]| {
             let all = self.linear(Part::QueryKeyValue, layer, normed); // [b, t, 3 heads head]
-            let parts = all.unflatten(2, sizes).permute(order); // [3, b, heads, t, head]
-            (parts.get(0), Kv { key: parts.get(1), value: parts.get(2) })
+            // [b, heads, t, head], three times; taken apart at once, so that on the way back they
+            // are put together at once.
+            let parts = all.unflatten(2, sizes).permute(order).unbind(0);
+            let [query, key, value] = <[Tensor; 3]>::try_from(parts)
+                .unwrap_or_else(|_| unreachable!("because there are three of them"));
+            (query, Kv { key, value })
         };
         let apart = |part, norm| {
             let of_heads = self.linear(part, layer, normed).unflatten(2, [-1, head_width]);
