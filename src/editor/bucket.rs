@@ -8,9 +8,9 @@ use super::{
     lookup::{Asked, Lookup},
     openings::{Openings, int},
     settings::Settings,
-    tails::Tails,
+    tails::{Tails, stack},
 };
-use crate::model::Decoder;
+use crate::model::{Decoder, Padding};
 
 /// Rows of one bucket; row i belongs to group `groups[i]` of a batch.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(super) struct Bucket {
     groups: Vec<usize>,
     /// `groups`, i64.
     index: Tensor,
+    /// Tokens of the tails without filling.
+    lengths: Vec<usize>,
     /// The block after which the streams are read, plus 1.
     end: usize,
     /// Where in a tail they are read, `[rows, n]`.
@@ -45,6 +47,28 @@ enum Term {
     },
 }
 
+impl Term {
+    fn join(self, other: Self) -> Self {
+        match (self, other) {
+            (
+                Self::Misfit { targets, counted },
+                Self::Misfit { targets: more_targets, counted: more_counted },
+            ) => Self::Misfit {
+                targets: stack(&[&targets, &more_targets], 1, Padding::Right),
+                counted: stack(&[&counted, &more_counted], 1, Padding::Right),
+            },
+            (
+                Self::Drift { weights, before },
+                Self::Drift { weights: more_weights, before: more_before },
+            ) => Self::Drift {
+                weights: Tensor::cat(&[weights, more_weights], 0),
+                before: before.zip(more_before).map(|(one, other)| Tensor::cat(&[one, other], 0)),
+            },
+            _ => unreachable!("because buckets of one kind are joined"),
+        }
+    }
+}
+
 /// A context of a fact of a batch.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Row<'a> {
@@ -58,7 +82,37 @@ pub(super) struct Row<'a> {
     pub(super) weight: f64,
 }
 
+/// Sizes of texts that are run together.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Shape {
+    pub(super) rows: usize,
+    /// Tokens of all tails, without filling.
+    pub(super) tokens: usize,
+    /// Tokens of the longest tail.
+    pub(super) longest: usize,
+    /// Tokens that are predicted in a row, at most.
+    pub(super) predicted: usize,
+}
+
+impl Shape {
+    /// Both together.
+    pub(super) fn with(self, other: Self) -> Self {
+        Self {
+            rows: self.rows + other.rows,
+            tokens: self.tokens + other.tokens,
+            longest: self.longest.max(other.longest),
+            predicted: self.predicted.max(other.predicted),
+        }
+    }
+}
+
 impl Row<'_> {
+    /// Its own size.
+    pub(super) fn shape(&self) -> Shape {
+        let tokens = self.text.tail().len();
+        Shape { rows: 1, tokens, longest: tokens, predicted: self.asked.target.len() }
+    }
+
     /// What decides how long it takes.
     pub(super) fn size(&self) -> (usize, usize, usize) {
         (self.text.tail().len(), self.asked.target.len(), self.text.head().len())
@@ -129,6 +183,7 @@ impl Bucket {
             tails,
             index: numbers(&groups).to_device(decoder.device()),
             groups,
+            lengths: rows.iter().map(|row| row.text.tail().len()).collect(),
             end,
             reads,
             term,
@@ -138,6 +193,16 @@ impl Bucket {
     /// The group of each row, `[rows]`, i64.
     pub(super) const fn groups(&self) -> &Tensor {
         &self.index
+    }
+
+    /// How much is run together.
+    pub(super) fn shape(&self) -> Shape {
+        Shape {
+            rows: self.groups.len(),
+            tokens: self.lengths.iter().sum(),
+            longest: self.tails.tokens(),
+            predicted: self.reads.size()[1] as usize,
+        }
     }
 
     /// The streams that are changed, `[rows, d]`.
@@ -165,6 +230,19 @@ impl Bucket {
         }
     }
 
+    /// Both as one; their terms are of one kind.
+    pub(super) fn join(self, other: Self) -> Self {
+        Self {
+            tails: self.tails.join(&other.tails),
+            groups: [self.groups, other.groups].concat(),
+            index: Tensor::cat(&[self.index, other.index], 0),
+            lengths: [self.lengths, other.lengths].concat(),
+            end: self.end,
+            reads: stack(&[&self.reads, &other.reads], 1, Padding::Right),
+            term: self.term.join(other.term),
+        }
+    }
+
     /// Only the rows of some groups go on: those of group `old` are then of group `places[old]`.
     /// Returns whether there are any.
     pub(super) fn keep(&mut self, places: &BTreeMap<usize, usize>) -> bool {
@@ -172,6 +250,7 @@ impl Bucket {
             (0..self.groups.len()).filter(|&row| places.contains_key(&self.groups[row])).collect();
         let all = rows.len() == self.groups.len();
         self.groups = rows.iter().map(|&row| places[&self.groups[row]]).collect();
+        self.lengths = rows.iter().map(|&row| self.lengths[row]).collect();
         let device = self.index.device();
         self.index = numbers(&self.groups).to_device(device);
         if all || rows.is_empty() {

@@ -21,6 +21,7 @@ pub(super) struct Search {
     /// `live[i]`.
     live: Vec<usize>,
     steps: u32,
+    budget: Budget,
     prompts: Vec<Bucket>,
     kept: Vec<Bucket>,
     /// h of every fact of the batch, group after group, `[facts, d]`.
@@ -101,7 +102,7 @@ impl Search {
         let delta = before.zeros_like();
         let adam = Adam::new(&delta, settings.v_lr);
         let live = (0..batch.len()).collect();
-        Self { live, steps: 0, prompts, kept, streams, begins, before, delta, adam }
+        Self { live, steps: 0, budget, prompts, kept, streams, begins, before, delta, adam }
     }
 
     /// Whether all have ended.
@@ -149,7 +150,7 @@ impl Search {
             });
         }
         if !ended.is_empty() {
-            no_grad(|| self.keep(&live));
+            no_grad(|| self.keep(decoder, settings, &live));
         }
         self.steps += 1;
         step
@@ -174,12 +175,14 @@ impl Search {
     }
 
     /// Only the groups in these rows go on.
-    fn keep(&mut self, rows: &[usize]) {
+    fn keep(&mut self, decoder: &Decoder, settings: &Settings, rows: &[usize]) {
         self.live = rows.iter().map(|&row| self.live[row]).collect();
         let places: BTreeMap<usize, usize> =
             rows.iter().enumerate().map(|(new, &old)| (old, new)).collect();
-        self.prompts.retain_mut(|bucket| bucket.keep(&places));
-        self.kept.retain_mut(|bucket| bucket.keep(&places));
+        for buckets in [&mut self.prompts, &mut self.kept] {
+            buckets.retain_mut(|bucket| bucket.keep(&places));
+            *buckets = self.budget.join(decoder, settings, std::mem::take(buckets));
+        }
         if rows.is_empty() {
             return;
         }

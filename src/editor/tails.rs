@@ -23,9 +23,10 @@ use crate::model::{Attention, Batch, Decoder, Kv, Padding, Unprobed};
 pub(super) struct Tails {
     /// First block that is still to be run.
     from: usize,
-    /// Kept by blocks `from..` for the heads, `[rows, heads, head tokens, w]`; empty where no text
-    /// has a head.
+    /// Kept by blocks `from..` for the heads, `[rows, heads, head tokens, w]`.
     past: Vec<Kv>,
+    /// Where the heads have a token, `[rows, head tokens]`; elsewhere they are filled up in front.
+    real: Tensor,
     /// What tails may look at, `[rows, 1, tail tokens, head + tail tokens]`.
     mask: Tensor,
     /// Streams of the tails as they enter block `from`, `[rows, tail tokens, d]`.
@@ -47,10 +48,30 @@ impl Tails {
         let tails = Batch::new(&tails, Padding::Right, decoder.device());
         let starts: Vec<i64> = texts.iter().map(|text| int(text.head().len())).collect();
         let starts = Tensor::from_slice(&starts).view([-1, 1]).to_device(decoder.device());
-        let mask = heads.seen_by(&tails);
+        let mask = seen(&heads.real, tails.ids.size()[1]);
         let hidden = decoder.embed(&tails.ids, &(&tails.positions + starts));
         let (hidden, _) = run(decoder, 0..from, hidden, &heads.kept, Some(&mask));
-        Self { from, past: heads.kept.into_iter().skip(from).collect(), mask, hidden }
+        let past = heads.kept.into_iter().skip(from).collect();
+        Self { from, past, real: heads.real, mask, hidden }
+    }
+
+    /// These rows and those of `other`, filled up to the longest.
+    pub(super) fn join(&self, other: &Self) -> Self {
+        let heads = |one: &Tensor, other: &Tensor| stack(&[one, other], 2, Padding::Left);
+        let kept = |(one, other): (&Kv, &Kv)| Kv {
+            key: heads(&one.key, &other.key),
+            value: heads(&one.value, &other.value),
+        };
+        let past = self.past.iter().zip(&other.past).map(kept).collect();
+        let real = stack(&[&self.real, &other.real], 1, Padding::Left);
+        let hidden = stack(&[&self.hidden, &other.hidden], 1, Padding::Right);
+        let mask = seen(&real, hidden.size()[1]);
+        Self { from: self.from, past, real, mask, hidden }
+    }
+
+    /// Tokens of a row, filling included.
+    pub(super) fn tokens(&self) -> usize {
+        self.hidden.size()[1] as usize
     }
 
     /// The streams at the subject's last token as they enter block `from`, `[rows, d]`.
@@ -90,6 +111,7 @@ impl Tails {
     /// Only the rows at `index` (i64) go on.
     pub(super) fn keep(&mut self, index: &Tensor) {
         self.past = self.past.iter().map(|kv| kv.rows(index)).collect();
+        self.real = self.real.index_select(0, index);
         self.mask = self.mask.index_select(0, index);
         self.hidden = self.hidden.index_select(0, index);
     }
@@ -97,7 +119,7 @@ impl Tails {
 
 /// Everything before the tails of some texts.
 struct Heads {
-    /// By block, `[rows, heads, tokens, w]`; empty where no text has a head.
+    /// By block, `[rows, heads, tokens, w]`.
     kept: Vec<Kv>,
     /// Where they have a token, `[rows, tokens]`; elsewhere they are filled up.
     real: Tensor,
@@ -119,26 +141,21 @@ impl Heads {
             parts.push(Self::after(decoder, openings, opening, &rests, end));
             order.extend(rows);
         }
-        let longest = parts.iter().map(|part| part.real.size()[1]).max().unwrap_or(0);
         // Row i of the parts together is that of text `order[i]`.
         let mut places = vec![0i64; order.len()];
         for (place, &row) in (0i64..).zip(&order) {
             places[row] = place;
         }
         let places = Tensor::from_slice(&places).to_device(decoder.device());
-        let join = |parts: Vec<Tensor>| Tensor::cat(&parts, 0).index_select(0, &places);
-        let real = join(parts.iter().map(|part| filled(&part.real, 1, longest)).collect());
-        let filled_up = parts.iter().find(|part| !part.kept.is_empty());
-        let kept = filled_up.map_or(Vec::new(), |like| {
-            let block = |block: usize| {
-                let of = |of: fn(&Kv) -> &Tensor| {
-                    join(parts.iter().map(|part| part.of(of, block, like, longest)).collect())
-                };
-                Kv { key: of(|kv| &kv.key), value: of(|kv| &kv.value) }
-            };
-            (0..end).map(block).collect()
-        });
-        Self { kept, real }
+        let join = |of: &dyn Fn(&Self) -> &Tensor, dimension| {
+            let parts: Vec<&Tensor> = parts.iter().map(of).collect();
+            stack(&parts, dimension, Padding::Left).index_select(0, &places)
+        };
+        let kept = |block: usize| Kv {
+            key: join(&|part| &part.kept[block].key, 2),
+            value: join(&|part| &part.kept[block].value, 2),
+        };
+        Self { kept: (0..end).map(kept).collect(), real: join(&|part| &part.real, 1) }
     }
 
     /// Heads that have an opening in common, given without it.
@@ -152,51 +169,46 @@ impl Heads {
         let rows = int(rests.len());
         let lengths: Vec<usize> = rests.iter().map(Vec::len).collect();
         let past = openings.past(opening, 0..end);
-        let kept = if lengths.iter().all(|&length| length == 0) {
-            let repeat = |t: &Tensor| t.expand([rows, -1, -1, -1], false);
-            past.iter().map(|kv| Kv { key: repeat(&kv.key), value: repeat(&kv.value) }).collect()
-        } else {
+        let kept = if lengths.iter().any(|&length| length > 0) {
             let (hidden, mask) = openings.embed(decoder, opening, rests);
             run(decoder, 0..end, hidden, past, mask.as_ref()).1
+        } else if past.is_empty() {
+            (0..end).map(|_| decoder.keeps_nothing(rows)).collect()
+        } else {
+            let repeat = |t: &Tensor| t.expand([rows, -1, -1, -1], false);
+            past.iter().map(|kv| Kv { key: repeat(&kv.key), value: repeat(&kv.value) }).collect()
         };
         let before =
             Tensor::ones([rows, int(openings.tokens(opening))], (Kind::Bool, decoder.device()));
         Self { kept, real: Tensor::cat(&[before, real(&lengths, decoder.device())], 1) }
     }
-
-    /// What a block keeps, filled up; where there is nothing to keep, filling shaped like `like`'s.
-    fn of(&self, of: fn(&Kv) -> &Tensor, block: usize, like: &Self, longest: i64) -> Tensor {
-        match self.kept.get(block) {
-            Some(kv) => filled(of(kv), 2, longest),
-            None => {
-                let like = of(&like.kept[block]);
-                let size = like.size();
-                let shape = [self.real.size()[0], size[1], longest, size[3]];
-                Tensor::zeros(shape, (like.kind(), like.device()))
-            }
-        }
-    }
-
-    /// All of the head, and the tail causally.
-    fn seen_by(&self, tails: &Batch) -> Tensor {
-        let (rows, longest) = self.real.size2().expect("because it is [rows, tokens]");
-        let tokens = tails.ids.size()[1];
-        let in_head = self.real.view([rows, 1, 1, longest]);
-        let before = Tensor::ones([1, 1, tokens, tokens], (Kind::Bool, self.real.device())).tril(0);
-        let in_head = in_head.expand([rows, 1, tokens, longest], false);
-        Tensor::cat(&[in_head, before.expand([rows, 1, tokens, tokens], false)], 3)
-    }
 }
 
-/// Fills a dimension up to `longest` with zeros in front.
-fn filled(tensor: &Tensor, dimension: usize, longest: i64) -> Tensor {
-    let mut shape = tensor.size();
-    shape[dimension] = longest - shape[dimension];
-    if shape[dimension] == 0 {
-        return tensor.shallow_clone();
-    }
-    let filling = Tensor::zeros(&shape, (tensor.kind(), tensor.device()));
-    Tensor::cat(&[&filling, tensor], int(dimension))
+/// What tails of so many tokens see: of heads all that is `real` `[rows, tokens]`, and the tail causally.
+fn seen(real: &Tensor, tokens: i64) -> Tensor {
+    let (rows, longest) = real.size2().expect("because it is [rows, tokens]");
+    let in_head = real.view([rows, 1, 1, longest]).expand([rows, 1, tokens, longest], false);
+    let before = Tensor::ones([1, 1, tokens, tokens], (Kind::Bool, real.device())).tril(0);
+    Tensor::cat(&[in_head, before.expand([rows, 1, tokens, tokens], false)], 3)
+}
+
+/// Rows of one tensor after those of another, with zeros up to the longest in a `dimension`.
+pub(super) fn stack(parts: &[&Tensor], dimension: usize, padding: Padding) -> Tensor {
+    let longest = parts.iter().map(|part| part.size()[dimension]).max().unwrap_or(0);
+    let filled = parts.iter().map(|&part| {
+        let mut shape = part.size();
+        shape[dimension] = longest - shape[dimension];
+        if shape[dimension] == 0 {
+            return part.shallow_clone();
+        }
+        let filling = Tensor::zeros(&shape, (part.kind(), part.device()));
+        let in_order = match padding {
+            Padding::Left => [&filling, part],
+            Padding::Right => [part, &filling],
+        };
+        Tensor::cat(&in_order, int(dimension))
+    });
+    Tensor::cat(&filled.collect::<Vec<_>>(), 0)
 }
 
 /// Runs blocks to which nobody listens.

@@ -23,7 +23,7 @@
 use tch::{Device, Kind, no_grad};
 
 use super::{
-    bucket::{Bucket, Row},
+    bucket::{Bucket, Row, Shape},
     error::EditError,
     lookup::Asked,
     openings::Openings,
@@ -111,8 +111,8 @@ pub(super) struct Budget {
     kept: usize,
     /// Memory for what one bucket's pass keeps for the way back.
     pass: usize,
-    /// Tokens below which a bucket takes in longer texts: filling them up costs less than a pass.
-    small: usize,
+    /// Tokens of filling that cost less than a pass of its own.
+    filling: usize,
 }
 
 impl Budget {
@@ -124,9 +124,9 @@ impl Budget {
                 facts: 256,
                 kept: (free / 4).min(256 << 20),
                 pass: (free / 8).min(96 << 20),
-                small: 96,
+                filling: 24,
             },
-            _ => Self { facts: 1024, kept: free / 3, pass: free / 6, small: 1024 },
+            _ => Self { facts: 1024, kept: free / 3, pass: free / 6, filling: 512 },
         }
     }
 
@@ -160,18 +160,42 @@ impl Budget {
         let mut buckets = Vec::new();
         let mut rest = rows.as_slice();
         while let Some(first) = rest.first() {
-            let fits = |&n: &usize| {
-                let (tail, ..) = rest[n - 1].size();
-                let targets = rest[..n].iter().map(|row| row.asked.target.len()).max();
-                let bytes = n * bytes(decoder, settings, tail, targets.unwrap_or(0));
-                let alike = tail == first.size().0 || n * tail <= self.small;
-                n == 1 || (alike && bytes <= self.pass)
+            let mut shape = first.shape();
+            let joins = |row: &&Row<'_>| {
+                shape = shape.with(row.shape());
+                self.fits(decoder, settings, shape)
             };
-            let count = (1..=rest.len()).take_while(fits).last().unwrap_or(1);
+            let count = 1 + rest[1..].iter().take_while(joins).count();
             buckets.push(make(&rest[..count]));
             rest = &rest[count..];
         }
         buckets
+    }
+
+    /// Puts neighbours together where facts have ended.
+    pub(super) fn join(
+        self,
+        decoder: &Decoder,
+        settings: &Settings,
+        buckets: Vec<Bucket>,
+    ) -> Vec<Bucket> {
+        let mut joined: Vec<Bucket> = Vec::with_capacity(buckets.len());
+        for bucket in buckets {
+            match joined.pop() {
+                Some(last) if self.fits(decoder, settings, last.shape().with(bucket.shape())) => {
+                    joined.push(last.join(bucket));
+                }
+                last => joined.extend(last.into_iter().chain([bucket])),
+            }
+        }
+        joined
+    }
+
+    /// Whether so much is run together.
+    fn fits(self, decoder: &Decoder, settings: &Settings, shape: Shape) -> bool {
+        let filling = shape.rows * shape.longest - shape.tokens;
+        let bytes = shape.rows * bytes(decoder, settings, shape.longest, shape.predicted);
+        filling <= self.filling && bytes <= self.pass
     }
 }
 

@@ -85,6 +85,13 @@ impl Decoder {
         }
     }
 
+    /// What a block keeps of `rows` rows without a token.
+    pub fn keeps_nothing(&self, rows: i64) -> Kv {
+        let shape = [rows, self.spec.kv_heads as i64, 0, self.spec.head_width as i64];
+        let none = || Tensor::zeros(shape, (self.kind(), self.device()));
+        Kv { key: none(), value: none() }
+    }
+
     /// Runs one block over `hidden` `[batch, tokens, d]`. Returns the stream after it and the keys
     /// and values now kept, those of `attention.past` included.
     pub fn block(

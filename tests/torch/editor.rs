@@ -251,6 +251,32 @@ fn an_optimisation_ends_where_the_references_does() {
     assert!(cosine > 0.999_9, "z: cosine {cosine}");
 }
 
+/// Facts that end at different steps, with texts of different lengths, which are put together anew as
+/// others end.
+#[test]
+fn facts_sought_together_are_found_as_if_alone() {
+    let mut case = Case::open();
+    case.settings = case.easy.clone().unwrap().0;
+    case.settings.early_stop_loss = 9.0;
+    case.settings.kl_factor = 0.0625;
+    case.settings.locality_factor = 0.1;
+    for request in &mut case.requests {
+        request.kept = vec!["{subject} is spoken of in".to_owned(), "I like {subject}".to_owned()];
+    }
+    let together = case.edit(&[]);
+    let ends = steps(&together);
+    assert!(ends.iter().any(|&steps| steps != ends[0]), "{ends:?}");
+    for (i, request) in case.requests.clone().into_iter().enumerate() {
+        case.requests = vec![request];
+        let alone = case.edit(&[]);
+        assert_eq!(steps(&alone), ends[i..=i]);
+        let z = |outcome: &EditOutcome, i| Tensor::from_slice(outcome.z.row(i));
+        // f32 rounding in another order.
+        let differ = error(&z(&together, i), &z(&alone, 0));
+        assert!(differ < 1e-3, "fact {i}: {differ}");
+    }
+}
+
 #[test]
 fn the_model_is_the_same_afterwards() {
     let mut case = Case::open();
