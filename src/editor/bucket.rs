@@ -179,6 +179,10 @@ impl Bucket {
         let texts: Vec<&Lookup> = rows.iter().map(|row| row.text).collect();
         let groups: Vec<usize> = rows.iter().map(|row| row.group).collect();
         let tails = Tails::new(decoder, openings, &texts, settings.z_layer() + 1, end);
+        let tails = match settings.z_matmul.kind() {
+            Some(kind) => tails.for_blocks_in(kind),
+            None => tails,
+        };
         Self {
             tails,
             index: numbers(&groups).to_device(decoder.device()),

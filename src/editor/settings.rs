@@ -5,6 +5,7 @@
 //! a file with one line is a valid set of settings.
 
 use serde::{Deserialize, Serialize};
+use tch::Kind;
 
 /// The preset of each known model, by family, layers, width and width inside the MLP.
 const PRESETS: &[(&str, usize, usize, usize, &str)] = &[
@@ -92,7 +93,8 @@ pub struct Settings {
     pub z_on: ZOn,
 }
 
-/// What linear maps multiply in. All else, and what they give, stays in what the model computes in.
+/// What attention, MLPs and the head compute in while z is sought. The stream, its norms and all that is
+/// kept of a search stay in what the model computes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Matmul {
@@ -100,6 +102,16 @@ pub enum Matmul {
     F32,
     /// 16 bits with the exponents of 32: fast where the processor has it, such as AVX-512 BF16.
     Bf16,
+}
+
+impl Matmul {
+    /// As a tensor's kind; `None` is that of the model.
+    pub(super) const fn kind(self) -> Option<Kind> {
+        match self {
+            Self::F32 => None,
+            Self::Bf16 => Some(Kind::BFloat16),
+        }
+    }
 }
 
 /// What matrices are factored in.

@@ -55,6 +55,14 @@ impl Tails {
         Self { from, past, real: heads.real, mask, hidden }
     }
 
+    /// The same for a decoder whose blocks compute in `kind`.
+    pub(super) fn for_blocks_in(mut self, kind: Kind) -> Self {
+        for kv in &mut self.past {
+            *kv = Kv { key: kv.key.to_kind(kind), value: kv.value.to_kind(kind) };
+        }
+        self
+    }
+
     /// These rows and those of `other`, filled up to the longest.
     pub(super) fn join(&self, other: &Self) -> Self {
         let heads = |one: &Tensor, other: &Tensor| stack(&[one, other], 2, Padding::Left);

@@ -20,7 +20,7 @@
 //! Subjects are independent, so they are optimised side by side: one row of δ each, each with its own
 //! clamp and its own end.
 
-use tch::{Device, Kind, no_grad};
+use tch::{Device, no_grad};
 
 use super::{
     bucket::{Bucket, Row, Shape},
@@ -28,7 +28,7 @@ use super::{
     lookup::Asked,
     openings::Openings,
     search::Search,
-    settings::{Matmul, Settings},
+    settings::Settings,
 };
 use crate::{
     delta::Matrix,
@@ -67,10 +67,8 @@ pub(super) fn find(
         openings.advance(decoder, decoder.spec().layers);
         openings
     });
-    let rounded = match settings.z_matmul {
-        Matmul::F32 => None,
-        Matmul::Bf16 => Some(decoder.multiplying_in(Kind::BFloat16, settings.z_layer() + 1)),
-    };
+    let kind = settings.z_matmul.kind();
+    let rounded = kind.map(|kind| decoder.computing_in(kind, settings.z_layer() + 1));
     let stepping = rounded.as_ref().unwrap_or(decoder);
     let budget = Budget::of(decoder.device());
     let mut done = 0;

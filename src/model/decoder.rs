@@ -31,17 +31,18 @@ impl Decoder {
         Self { spec, weights }
     }
 
-    /// The same decoder for passes that begin at block `first`, with linear maps that multiply in
-    /// `kind` there and in the head. What they take and give stays as it is.
+    /// The same decoder for passes that begin at block `first`, where attention, MLP and head compute
+    /// in `kind`. The stream and its norms stay what they are.
     #[must_use]
-    pub fn multiplying_in(&self, kind: Kind, first: usize) -> Self {
+    pub fn computing_in(&self, kind: Kind, first: usize) -> Self {
         let head = match self.spec.head {
             Head::Tied => Part::TokenEmbedding,
             Head::Apart => Part::Head,
         };
-        let linear = |part: Part| part == head || (part.in_block() && !part.is_norm());
-        let rounded = |part, layer| linear(part) && (!part.in_block() || layer >= first);
-        Self::new(self.spec.clone(), self.weights.with_matrices_in(kind, rounded))
+        let chosen = |part: Part, layer| {
+            part == head || (part.in_block() && layer >= first && !part.is_of_stream())
+        };
+        Self::new(self.spec.clone(), self.weights.with_kind(kind, chosen))
     }
 
     /// Sizes and switches.
@@ -73,6 +74,11 @@ impl Decoder {
         self.weights.weight(Part::TokenEmbedding, 0).kind()
     }
 
+    /// What a block's attention and MLP compute in.
+    fn kind_in(&self, layer: usize) -> Kind {
+        self.weights.weight(Part::MlpDown, layer).kind()
+    }
+
     /// The stream before the first block. `ids` and `positions` are `[batch, tokens]`, i64.
     pub fn embed(&self, ids: &Tensor, positions: &Tensor) -> Tensor {
         let look_up =
@@ -101,7 +107,7 @@ impl Decoder {
         attention: &Attention<'_>,
         probe: &mut dyn Probe,
     ) -> ControlFlow<(), (Tensor, Kv)> {
-        let turns = self.turns(hidden, attention);
+        let turns = self.turns(layer, hidden, attention);
         self.turned_block(layer, hidden, attention, turns.as_ref(), probe)
     }
 
@@ -115,9 +121,12 @@ impl Decoder {
         mask: Option<&Tensor>,
         probe: &mut dyn Probe,
     ) -> ControlFlow<(), (Tensor, Vec<Kv>)> {
+        if layers.is_empty() {
+            return ControlFlow::Continue((hidden, Vec::new()));
+        }
         let seen = |i| Attention { past: past.get(i), mask, only: None };
         // Tokens have the same places in all blocks.
-        let turns = self.turns(&hidden, &seen(0));
+        let turns = self.turns(layers.start, &hidden, &seen(0));
         let mut hidden = hidden;
         let mut kept = Vec::with_capacity(layers.len());
         for (i, layer) in layers.enumerate() {
@@ -152,31 +161,34 @@ impl Decoder {
         turns: Option<&Turns>,
         probe: &mut dyn Probe,
     ) -> ControlFlow<(), (Tensor, Kv)> {
-        let normed = self.norm(Part::AttentionNorm, layer, hidden);
-        let (mut attended, kv) = self.attention(layer, &normed, seen, turns);
+        let normed = |part, stream| self.norm(part, layer, stream).to_kind(self.kind_in(layer));
+        let entering = normed(Part::AttentionNorm, hidden);
+        let (mut attended, kv) = self.attention(layer, &entering, seen, turns);
         probe.visit(Site::AttentionOut(layer), &mut attended)?;
-        let (hidden, normed) = (&seen.looking(hidden), seen.looking(&normed));
+        let hidden = &seen.looking(hidden);
         let mut out = match self.spec.residual {
             Residual::Sequential => {
                 let middle = hidden + attended;
-                let normed = self.norm(Part::MlpNorm, layer, &middle);
-                middle + self.mlp(layer, &normed, probe)?
+                let entering = normed(Part::MlpNorm, &middle);
+                middle + self.mlp(layer, &entering, probe)?
             }
             Residual::Parallel => {
-                let normed = self.norm(Part::MlpNorm, layer, hidden);
-                hidden + attended + self.mlp(layer, &normed, probe)?
+                let entering = normed(Part::MlpNorm, hidden);
+                hidden + attended + self.mlp(layer, &entering, probe)?
             }
-            Residual::ParallelOneNorm => hidden + attended + self.mlp(layer, &normed, probe)?,
+            Residual::ParallelOneNorm => {
+                hidden + attended + self.mlp(layer, &seen.looking(&entering), probe)?
+            }
         };
         probe.visit(Site::BlockOut(layer), &mut out)?;
         ControlFlow::Continue((out, kv))
     }
 
     /// How the queries and keys of these tokens are turned, if they are.
-    fn turns(&self, hidden: &Tensor, seen: &Attention<'_>) -> Option<Turns> {
+    fn turns(&self, layer: usize, hidden: &Tensor, seen: &Attention<'_>) -> Option<Turns> {
         let Positions::Rotary(rotary) = self.spec.positions else { return None };
         let positions = seen.positions(hidden.size()[1], hidden.device());
-        Some(rotary.turns(&positions, hidden.kind()))
+        Some(rotary.turns(&positions, self.kind_in(layer)))
     }
 
     fn attention(
@@ -262,9 +274,11 @@ impl Decoder {
     }
 
     fn unembed(&self, x: &Tensor) -> Tensor {
-        match self.spec.head {
-            Head::Tied => linear(x, self.weights.weight(Part::TokenEmbedding, 0), None),
-            Head::Apart => self.linear(Part::Head, 0, x),
-        }
+        let (part, bias) = match self.spec.head {
+            Head::Tied => (Part::TokenEmbedding, None),
+            Head::Apart => (Part::Head, self.weights.bias(Part::Head, 0)),
+        };
+        let weight = self.weights.weight(part, 0);
+        linear(&x.to_kind(weight.kind()), weight, bias)
     }
 }

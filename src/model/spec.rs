@@ -224,13 +224,10 @@ impl Part {
         )
     }
 
-    /// Whether it is a norm.
+    /// Whether it is a norm of the stream, not of heads.
     #[must_use]
-    pub const fn is_norm(self) -> bool {
-        matches!(
-            self,
-            Self::AttentionNorm | Self::QueryNorm | Self::KeyNorm | Self::MlpNorm | Self::FinalNorm
-        )
+    pub const fn is_of_stream(self) -> bool {
+        matches!(self, Self::AttentionNorm | Self::MlpNorm | Self::FinalNorm)
     }
 
     /// Shape of its weight, outputs first. Tables are `[entries, d]`.

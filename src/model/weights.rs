@@ -136,19 +136,12 @@ impl Weights {
         Ok(())
     }
 
-    /// The same weights, matrices that are `chosen` by part and layer in another kind.
+    /// The same weights, those `chosen` by part and layer in another kind.
     #[must_use]
-    pub(super) fn with_matrices_in(
-        &self,
-        kind: Kind,
-        chosen: impl Fn(Part, usize) -> bool,
-    ) -> Self {
+    pub(super) fn with_kind(&self, kind: Kind, chosen: impl Fn(Part, usize) -> bool) -> Self {
         let tensors = self.tensors.iter().map(|(&(part, layer, role), tensor)| {
-            let tensor = if role == Role::Weight && chosen(part, layer) {
-                tensor.to_kind(kind)
-            } else {
-                tensor.shallow_clone()
-            };
+            let tensor =
+                if chosen(part, layer) { tensor.to_kind(kind) } else { tensor.shallow_clone() };
             ((part, layer, role), tensor)
         });
         Self { slots: self.slots.clone(), tensors: tensors.collect() }
