@@ -199,6 +199,11 @@ impl Bucket {
         &self.index
     }
 
+    /// Whether its texts are to mean what they did.
+    pub(super) const fn is_drift(&self) -> bool {
+        matches!(self.term, Term::Drift { .. })
+    }
+
     /// How much is run together.
     pub(super) fn shape(&self) -> Shape {
         Shape {

@@ -13,6 +13,7 @@
 mod adam;
 mod approximate;
 mod bucket;
+mod budget;
 mod error;
 mod keys;
 mod lookup;

@@ -7,11 +7,12 @@ use tch::{Kind, Tensor, no_grad};
 use super::{
     adam::{Adam, clamp_rows, row_norms},
     bucket::{Bucket, Row, numbers},
+    budget::Budget,
     lookup::Lookup,
     matrix::{floats, matrix},
     openings::{Openings, int},
     settings::Settings,
-    z::{Budget, Found, Group},
+    z::{Found, Group},
 };
 use crate::{ledger::ZTrace, model::Decoder};
 
@@ -22,8 +23,8 @@ pub(super) struct Search {
     live: Vec<usize>,
     steps: u32,
     budget: Budget,
-    prompts: Vec<Bucket>,
-    kept: Vec<Bucket>,
+    /// Of what is to stay, then of what is to follow.
+    buckets: Vec<Bucket>,
     /// h of every fact of the batch, group after group, `[facts, d]`.
     streams: Tensor,
     /// Where among them each group begins.
@@ -45,11 +46,11 @@ pub(super) struct Step {
 impl Search {
     /// `openings` have come to the last block.
     pub(super) fn new<'a>(
+        budget: Budget,
         decoder: &Decoder,
         openings: &Openings,
         batch: &[Group<'a>],
         settings: &Settings,
-        budget: Budget,
     ) -> Self {
         let (mut prompts, mut kept, mut begins) = (Vec::new(), Vec::new(), Vec::new());
         let mut facts = 0;
@@ -78,31 +79,32 @@ impl Search {
             }
             facts += members.len();
         }
-        let first = |row: &Row<'_>| std::ptr::eq(row.text, &raw const row.asked.contexts[0]);
+        let kept = budget.split(kept);
+        let kept = kept.iter().map(|rows| Bucket::drift(decoder, openings, rows, settings));
+        let mut buckets: Vec<Bucket> = kept.collect();
 
         let device = decoder.device();
+        let index = |of: Vec<usize>| numbers(&of).to_device(device);
         let width = int(decoder.spec().width);
         let mut streams = Tensor::zeros([int(facts), width], (Kind::Float, device));
-        let prompts = budget.split(decoder, settings, prompts, |rows| {
-            let bucket = Bucket::misfit(decoder, openings, rows, settings);
-            let firsts: Vec<usize> = (0..rows.len()).filter(|&row| first(&rows[row])).collect();
+        for rows in budget.split(prompts) {
+            let bucket = Bucket::misfit(decoder, openings, &rows, settings);
+            let first = |row: &usize| {
+                std::ptr::eq(rows[*row].text, &raw const rows[*row].asked.contexts[0])
+            };
+            let firsts: Vec<usize> = (0..rows.len()).filter(first).collect();
             if !firsts.is_empty() {
-                let facts: Vec<usize> = firsts.iter().map(|&row| rows[row].fact).collect();
-                let facts = numbers(&facts).to_device(device);
-                let found =
-                    bucket.at_subject().index_select(0, &numbers(&firsts).to_device(device));
-                let _changed_in_place = streams.index_copy_(0, &facts, &found);
+                let facts = firsts.iter().map(|&row| rows[row].fact).collect();
+                let found = bucket.at_subject().index_select(0, &index(firsts));
+                let _changed_in_place = streams.index_copy_(0, &index(facts), &found);
             }
-            bucket
-        });
-        let kept = budget.split(decoder, settings, kept, |rows| {
-            Bucket::drift(decoder, openings, rows, settings)
-        });
-        let before = streams.index_select(0, &numbers(&begins).to_device(device));
+            buckets.push(bucket);
+        }
+        let before = streams.index_select(0, &index(begins.clone()));
         let delta = before.zeros_like();
         let adam = Adam::new(&delta, settings.v_lr);
         let live = (0..batch.len()).collect();
-        Self { live, steps: 0, budget, prompts, kept, streams, begins, before, delta, adam }
+        Self { live, steps: 0, budget, buckets, streams, begins, before, delta, adam }
     }
 
     /// Whether all have ended.
@@ -114,19 +116,16 @@ impl Search {
     pub(super) fn step(&mut self, decoder: &Decoder, settings: &Settings) -> Step {
         let last = self.steps + 1 == settings.v_num_grad_steps;
         let mut gradient = self.delta.zeros_like();
-        let mut add_up = |buckets: &mut [Bucket]| {
-            let mut total = Tensor::zeros([int(self.live.len())], (Kind::Float, gradient.device()));
-            for bucket in buckets {
-                let (cost, slope) = slope(&self.delta, last, |delta| bucket.cost(decoder, delta));
-                let _changed_in_place = total.index_add_(0, bucket.groups(), &cost);
-                if let Some(slope) = slope {
-                    gradient += slope;
-                }
+        let mut misfit = Tensor::zeros([int(self.live.len())], (Kind::Float, gradient.device()));
+        let mut drift = misfit.zeros_like();
+        for bucket in &mut self.buckets {
+            let (cost, slope) = slope(&self.delta, last, |delta| bucket.cost(decoder, delta));
+            let total = if bucket.is_drift() { &mut drift } else { &mut misfit };
+            let _changed_in_place = total.index_add_(0, bucket.groups(), &cost);
+            if let Some(slope) = slope {
+                gradient += slope;
             }
-            total
-        };
-        let misfit = add_up(&mut self.prompts);
-        let drift = add_up(&mut self.kept);
+        }
         let (decay, slope) = slope(&self.delta, last, |delta| {
             row_norms(delta).squeeze_dim(1) / row_norms(&self.before).squeeze_dim(1).square()
         });
@@ -150,7 +149,7 @@ impl Search {
             });
         }
         if !ended.is_empty() {
-            no_grad(|| self.keep(decoder, settings, &live));
+            no_grad(|| self.keep(&live));
         }
         self.steps += 1;
         step
@@ -175,14 +174,13 @@ impl Search {
     }
 
     /// Only the groups in these rows go on.
-    fn keep(&mut self, decoder: &Decoder, settings: &Settings, rows: &[usize]) {
+    fn keep(&mut self, rows: &[usize]) {
         self.live = rows.iter().map(|&row| self.live[row]).collect();
         let places: BTreeMap<usize, usize> =
             rows.iter().enumerate().map(|(new, &old)| (old, new)).collect();
-        for buckets in [&mut self.prompts, &mut self.kept] {
-            buckets.retain_mut(|bucket| bucket.keep(&places));
-            *buckets = self.budget.join(decoder, settings, std::mem::take(buckets));
-        }
+        self.buckets.retain_mut(|bucket| bucket.keep(&places));
+        let buckets = std::mem::take(&mut self.buckets);
+        self.buckets = self.budget.join(buckets);
         if rows.is_empty() {
             return;
         }

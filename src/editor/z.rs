@@ -20,20 +20,16 @@
 //! Subjects are independent, so they are optimised side by side: one row of δ each, each with its own
 //! clamp and its own end.
 
-use tch::{Device, no_grad};
+use tch::no_grad;
 
 use super::{
-    bucket::{Bucket, Row, Shape},
-    error::EditError,
-    lookup::Asked,
-    openings::Openings,
-    search::Search,
+    budget::Budget, error::EditError, lookup::Asked, openings::Openings, search::Search,
     settings::Settings,
 };
 use crate::{
     delta::Matrix,
     ledger::{Progress, ZTrace},
-    model::{Decoder, free_memory},
+    model::Decoder,
 };
 
 /// Requests that share a δ, each with its number in the edit.
@@ -70,13 +66,13 @@ pub(super) fn find(
     let kind = settings.z_matmul.kind();
     let rounded = kind.map(|kind| decoder.computing_in(kind, settings.z_layer() + 1));
     let stepping = rounded.as_ref().unwrap_or(decoder);
-    let budget = Budget::of(decoder.device());
+    let budget = Budget::new(decoder, settings);
     let mut done = 0;
     let mut first = 0;
     while first < groups.len() {
-        let count = budget.groups(decoder, settings, &groups[first..]);
+        let count = budget.groups(&groups[first..]);
         let batch = &groups[first..first + count];
-        let mut search = no_grad(|| Search::new(decoder, &openings, batch, settings, budget));
+        let mut search = no_grad(|| Search::new(budget, decoder, &openings, batch, settings));
         while !search.is_over() {
             let step = search.step(stepping, settings);
             for (place, ended) in step.ended {
@@ -97,110 +93,4 @@ pub(super) fn find(
     }
     progress.finish(&format!("{done} found"));
     Ok(found.into_iter().map(|f| f.expect("because every search ends")).collect())
-}
-
-/// How much is done at a time, memory in bytes.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Budget {
-    /// Facts that are sought side by side at most: more are not faster, and are lost together when the
-    /// work is stopped.
-    facts: usize,
-    /// Memory for what is kept as long as a batch is sought.
-    kept: usize,
-    /// Memory for what one bucket's pass keeps for the way back.
-    pass: usize,
-    /// Tokens of filling that cost less than a pass of its own.
-    filling: usize,
-}
-
-impl Budget {
-    /// A share of what is free; on a CPU no more than makes it faster.
-    fn of(device: Device) -> Self {
-        let free = free_memory(device).unwrap_or(4 << 30);
-        match device {
-            Device::Cpu => Self {
-                facts: 256,
-                kept: (free / 4).min(256 << 20),
-                pass: (free / 8).min(96 << 20),
-                filling: 24,
-            },
-            _ => Self { facts: 1024, kept: free / 3, pass: free / 6, filling: 512 },
-        }
-    }
-
-    /// How many of the first `groups` are sought together.
-    fn groups(self, decoder: &Decoder, settings: &Settings, groups: &[Group<'_>]) -> usize {
-        let spec = decoder.spec();
-        let blocks = spec.layers - settings.z_layer();
-        let bytes = |asked: &Asked| {
-            let texts = asked.contexts.iter().chain(&asked.kept);
-            let tokens: usize = texts.map(|text| text.ids.len()).sum();
-            4 * (tokens * 2 * blocks * spec.width + (1 + asked.kept.len()) * spec.vocabulary)
-        };
-        let (mut facts, mut total) = (0, 0);
-        let fits = |group: &&Group<'_>| {
-            facts += group.len();
-            total += group.iter().map(|(_, asked)| bytes(asked)).sum::<usize>();
-            facts <= self.facts && total <= self.kept
-        };
-        groups.iter().take_while(fits).count().max(1)
-    }
-
-    /// Makes buckets of rows that are about equally long.
-    pub(super) fn split<'a>(
-        self,
-        decoder: &Decoder,
-        settings: &Settings,
-        mut rows: Vec<Row<'a>>,
-        mut make: impl FnMut(&[Row<'a>]) -> Bucket,
-    ) -> Vec<Bucket> {
-        rows.sort_by_key(Row::size);
-        let mut buckets = Vec::new();
-        let mut rest = rows.as_slice();
-        while let Some(first) = rest.first() {
-            let mut shape = first.shape();
-            let joins = |row: &&Row<'_>| {
-                shape = shape.with(row.shape());
-                self.fits(decoder, settings, shape)
-            };
-            let count = 1 + rest[1..].iter().take_while(joins).count();
-            buckets.push(make(&rest[..count]));
-            rest = &rest[count..];
-        }
-        buckets
-    }
-
-    /// Puts neighbours together where facts have ended.
-    pub(super) fn join(
-        self,
-        decoder: &Decoder,
-        settings: &Settings,
-        buckets: Vec<Bucket>,
-    ) -> Vec<Bucket> {
-        let mut joined: Vec<Bucket> = Vec::with_capacity(buckets.len());
-        for bucket in buckets {
-            match joined.pop() {
-                Some(last) if self.fits(decoder, settings, last.shape().with(bucket.shape())) => {
-                    joined.push(last.join(bucket));
-                }
-                last => joined.extend(last.into_iter().chain([bucket])),
-            }
-        }
-        joined
-    }
-
-    /// Whether so much is run together.
-    fn fits(self, decoder: &Decoder, settings: &Settings, shape: Shape) -> bool {
-        let filling = shape.rows * shape.longest - shape.tokens;
-        let bytes = shape.rows * bytes(decoder, settings, shape.longest, shape.predicted);
-        filling <= self.filling && bytes <= self.pass
-    }
-}
-
-/// Roughly what a pass keeps of one row for the way back, and what it makes of it on the way.
-fn bytes(decoder: &Decoder, settings: &Settings, tail: usize, target: usize) -> usize {
-    let spec = decoder.spec();
-    let blocks = spec.layers - settings.z_layer();
-    let tokens = tail * (16 * spec.width + 3 * spec.inner);
-    4 * (blocks * tokens + target * 4 * spec.vocabulary)
 }
