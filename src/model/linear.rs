@@ -2,26 +2,36 @@
 
 use tch::{Device, Kind, Tensor};
 
-/// Rows from which oneDNN's product is faster: it lays the weight out anew each time, which costs as
-/// much as some rows.
+/// With AVX-512 oneDNN's product is the faster one from so many rows: it lays the weight out anew each
+/// time, which costs as much as some rows.
 const ROWS: usize = 64;
 
-/// Multiplications from which its fixed cost does not matter.
+/// And from so many multiplications, where its fixed cost does not matter.
 const PRODUCTS: usize = 1 << 22;
+
+/// With AVX2 alone it is the faster one for weights of so many elements, whatever the rows.
+const ELEMENTS: usize = 1 << 22;
 
 /// `x` times `weight` `[out, in]`, plus `bias`: `[.., in]` -> `[.., out]`, all of one kind.
 ///
-/// In f32 on a CPU with AVX-512 large products go to oneDNN. The default, MKL, does not use the wide
-/// vectors of CPUs of other makers than its own and is half as fast there; with AVX2 it is the faster
-/// one.
+/// In f32 on a CPU large products go to oneDNN. The default, MKL, does not use the wide vectors of
+/// CPUs of other makers than its own, and is half as fast there; and without those it is slow where
+/// few rows meet a large weight.
 pub(super) fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
-    let (rows, products) = size(x, weight);
-    let large = rows >= ROWS && products >= PRODUCTS;
     let plain_f32 = x.device() == Device::Cpu && x.kind() == Kind::Float;
-    if large && plain_f32 && has_wide_vectors() && tch::utils::has_mkldnn() {
+    if plain_f32 && tch::utils::has_mkldnn() && suits_onednn(x, weight, has_wide_vectors()) {
         by_onednn(x, weight, bias)
     } else {
         x.linear(weight, bias)
+    }
+}
+
+fn suits_onednn(x: &Tensor, weight: &Tensor, wide_vectors: bool) -> bool {
+    if wide_vectors {
+        let rows = x.numel() / weight.size()[1].max(1) as usize;
+        rows >= ROWS && x.numel() * weight.size()[0] as usize >= PRODUCTS
+    } else {
+        weight.numel() >= ELEMENTS
     }
 }
 
@@ -39,12 +49,6 @@ const fn has_wide_vectors() -> bool {
     false
 }
 
-/// Rows of `x`, and multiplications in all.
-fn size(x: &Tensor, weight: &Tensor) -> (usize, usize) {
-    let width = weight.size()[1].max(1) as usize;
-    (x.numel() / width, x.numel() * weight.size()[0] as usize)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,16 +60,12 @@ mod tests {
         let options = (Kind::Float, Device::Cpu);
         let mut ways: Vec<Product> = vec![linear];
         ways.extend(tch::utils::has_mkldnn().then_some(by_onednn as Product));
-        for (shape, linear) in [[16, 16, 160], [1, 9, 160]]
-            .iter()
-            .flat_map(|shape| ways.iter().map(move |way| (shape, way)))
-        {
+        let shapes = [[16, 16, 160], [1, 9, 160]];
+        for (shape, linear) in shapes.iter().flat_map(|s| ways.iter().map(move |way| (s, way))) {
             tch::manual_seed(1);
             let [weight, bias] =
                 [Tensor::randn([256, 160], options), Tensor::randn([256], options)];
             let x = Tensor::randn(*shape, options).set_requires_grad(true);
-            let is_large = size(&x, &weight).0 >= ROWS && size(&x, &weight).1 >= PRODUCTS;
-            assert_eq!(is_large, shape[0] == 16);
             for bias in [Some(&bias), None] {
                 let exact = x.to_kind(Kind::Double).matmul(&weight.to_kind(Kind::Double).tr());
                 let exact = bias.map_or(exact.shallow_clone(), |bias| &exact + bias);
