@@ -37,6 +37,8 @@ enum Term {
         targets: Tensor,
         /// How much each of them counts: the row's weight / tokens, 0 where there is none.
         counted: Tensor,
+        /// Where in these tables, read row by row, there is one: the head is asked for no others.
+        real: Tensor,
     },
     /// KL(now ‖ before) of what follows the text.
     Drift {
@@ -48,15 +50,28 @@ enum Term {
 }
 
 impl Term {
+    fn misfit(targets: Tensor, counted: Tensor) -> Self {
+        let real = counted.flatten(0, 1).nonzero().squeeze_dim(1);
+        Self::Misfit { targets, counted, real }
+    }
+
+    /// Tokens that are predicted.
+    fn predicted(&self) -> usize {
+        match self {
+            Self::Misfit { real, .. } => real.numel(),
+            Self::Drift { weights, .. } => weights.numel(),
+        }
+    }
+
     fn join(self, other: Self) -> Self {
         match (self, other) {
             (
-                Self::Misfit { targets, counted },
-                Self::Misfit { targets: more_targets, counted: more_counted },
-            ) => Self::Misfit {
-                targets: stack(&[&targets, &more_targets], 1, Padding::Right),
-                counted: stack(&[&counted, &more_counted], 1, Padding::Right),
-            },
+                Self::Misfit { targets, counted, .. },
+                Self::Misfit { targets: more_targets, counted: more_counted, .. },
+            ) => Self::misfit(
+                stack(&[&targets, &more_targets], 1, Padding::Right),
+                stack(&[&counted, &more_counted], 1, Padding::Right),
+            ),
             (
                 Self::Drift { weights, before },
                 Self::Drift { weights: more_weights, before: more_before },
@@ -65,6 +80,17 @@ impl Term {
                 before: before.zip(more_before).map(|(one, other)| Tensor::cat(&[one, other], 0)),
             },
             _ => unreachable!("because buckets of one kind are joined"),
+        }
+    }
+
+    /// Only the rows at `index` (i64).
+    fn rows(&self, index: &Tensor) -> Self {
+        let chosen = |of: &Tensor| of.index_select(0, index);
+        match self {
+            Self::Misfit { targets, counted, .. } => Self::misfit(chosen(targets), chosen(counted)),
+            Self::Drift { weights, before } => {
+                Self::Drift { weights: chosen(weights), before: before.as_ref().map(chosen) }
+            }
         }
     }
 }
@@ -90,7 +116,7 @@ pub(super) struct Shape {
     pub(super) tokens: usize,
     /// Tokens of the longest tail.
     pub(super) longest: usize,
-    /// Tokens that are predicted in a row, at most.
+    /// Tokens that are predicted.
     pub(super) predicted: usize,
 }
 
@@ -101,7 +127,7 @@ impl Shape {
             rows: self.rows + other.rows,
             tokens: self.tokens + other.tokens,
             longest: self.longest.max(other.longest),
-            predicted: self.predicted.max(other.predicted),
+            predicted: self.predicted + other.predicted,
         }
     }
 }
@@ -144,10 +170,8 @@ impl Bucket {
         let device = decoder.device();
         let table = |t: Tensor| t.view([-1, int(longest)]).to_device(device);
         let reads = table(Tensor::from_slice(&reads));
-        let term = Term::Misfit {
-            targets: table(Tensor::from_slice(&targets)),
-            counted: table(Tensor::from_slice(&counted).to_kind(Kind::Float)),
-        };
+        let counted = Tensor::from_slice(&counted).to_kind(Kind::Float);
+        let term = Term::misfit(table(Tensor::from_slice(&targets)), table(counted));
         Self::new(decoder, openings, rows, settings, (end, reads), term)
     }
 
@@ -210,7 +234,7 @@ impl Bucket {
             rows: self.groups.len(),
             tokens: self.lengths.iter().sum(),
             longest: self.tails.tokens(),
-            predicted: self.reads.size()[1] as usize,
+            predicted: self.term.predicted(),
         }
     }
 
@@ -224,14 +248,19 @@ impl Bucket {
     pub(super) fn cost(&mut self, decoder: &Decoder, delta: &Tensor) -> Tensor {
         let change = delta.index_select(0, &self.index);
         let streams = self.tails.with(decoder, &change, self.end, &self.reads); // [rows, n, d]
-        let log_p = decoder.head(&streams).log_softmax(2, Kind::Float);
+        let log_p = |streams| decoder.head(streams).log_softmax(1, Kind::Float);
+        let all = streams.flatten(0, 1);
         match &mut self.term {
-            Term::Misfit { targets, counted } => {
-                let log_p = log_p.gather(2, &targets.unsqueeze(2), false).squeeze_dim(2);
-                -(log_p * &*counted).sum_dim_intlist([1i64].as_slice(), false, Kind::Float)
+            Term::Misfit { targets, counted, real } => {
+                let of_real = |table: &Tensor| table.flatten(0, 1).index_select(0, real);
+                let log_p = log_p(&all.index_select(0, real));
+                let log_p = log_p.gather(1, &of_real(targets).unsqueeze(1), false).squeeze_dim(1);
+                let costs = -(log_p * of_real(counted));
+                let table = counted.zeros_like().flatten(0, 1).index_add(0, real, &costs);
+                table.view_as(counted).sum_dim_intlist([1i64].as_slice(), false, Kind::Float)
             }
             Term::Drift { weights, before } => {
-                let now = log_p.select(1, 0);
+                let now = log_p(&all);
                 let before = before.get_or_insert_with(|| now.detach());
                 let drift = now.exp() * (&now - &*before);
                 drift.sum_dim_intlist([1i64].as_slice(), false, Kind::Float) * &*weights
@@ -268,17 +297,7 @@ impl Bucket {
         let rows = numbers(&rows).to_device(device);
         self.tails.keep(&rows);
         self.reads = self.reads.index_select(0, &rows);
-        match &mut self.term {
-            Term::Misfit { targets, counted } => {
-                for tensor in [targets, counted] {
-                    *tensor = tensor.index_select(0, &rows);
-                }
-            }
-            Term::Drift { weights, before } => {
-                *weights = weights.index_select(0, &rows);
-                *before = before.as_ref().map(|before| before.index_select(0, &rows));
-            }
-        }
+        self.term = self.term.rows(&rows);
         true
     }
 }

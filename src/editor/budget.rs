@@ -47,7 +47,7 @@ impl Budget {
                 256,
                 (free / 4).min(weights.max(256 << 20)),
                 (free / 8).min(weights.max(96 << 20)),
-                24,
+                40,
             ),
             _ => (1024, free / 3, free / 6, 512),
         };
@@ -113,7 +113,7 @@ impl Budget {
     /// Whether so much is run together.
     fn fits(&self, shape: Shape) -> bool {
         let filled = shape.rows * shape.longest;
-        let bytes = filled * self.token + shape.rows * shape.predicted * self.prediction;
+        let bytes = filled * self.token + shape.predicted * self.prediction;
         filled - shape.tokens <= self.filling && bytes <= self.pass
     }
 }
