@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use tch::{Kind, Tensor};
 
 use super::{
+    budget::Shape,
     lookup::{Asked, Lookup},
     openings::{Openings, int},
     settings::Settings,
     tails::{Tails, stack},
+    term::Term,
 };
 use crate::model::{Decoder, Padding};
 
@@ -28,73 +30,6 @@ pub(super) struct Bucket {
     term: Term,
 }
 
-/// What is added up over the rows of a group.
-#[derive(Debug)]
-enum Term {
-    /// −log p of the target.
-    Misfit {
-        /// The target's tokens where they are predicted, `[rows, n]`.
-        targets: Tensor,
-        /// How much each of them counts: the row's weight / tokens, 0 where there is none.
-        counted: Tensor,
-        /// Where in these tables, read row by row, there is one: the head is asked for no others.
-        real: Tensor,
-    },
-    /// KL(now ‖ before) of what follows the text.
-    Drift {
-        /// Weights of the rows, `[rows]`.
-        weights: Tensor,
-        /// log p before, `[rows, vocabulary]`, once it is known.
-        before: Option<Tensor>,
-    },
-}
-
-impl Term {
-    fn misfit(targets: Tensor, counted: Tensor) -> Self {
-        let real = counted.flatten(0, 1).nonzero().squeeze_dim(1);
-        Self::Misfit { targets, counted, real }
-    }
-
-    /// Tokens that are predicted.
-    fn predicted(&self) -> usize {
-        match self {
-            Self::Misfit { real, .. } => real.numel(),
-            Self::Drift { weights, .. } => weights.numel(),
-        }
-    }
-
-    fn join(self, other: Self) -> Self {
-        match (self, other) {
-            (
-                Self::Misfit { targets, counted, .. },
-                Self::Misfit { targets: more_targets, counted: more_counted, .. },
-            ) => Self::misfit(
-                stack(&[&targets, &more_targets], 1, Padding::Right),
-                stack(&[&counted, &more_counted], 1, Padding::Right),
-            ),
-            (
-                Self::Drift { weights, before },
-                Self::Drift { weights: more_weights, before: more_before },
-            ) => Self::Drift {
-                weights: Tensor::cat(&[weights, more_weights], 0),
-                before: before.zip(more_before).map(|(one, other)| Tensor::cat(&[one, other], 0)),
-            },
-            _ => unreachable!("because buckets of one kind are joined"),
-        }
-    }
-
-    /// Only the rows at `index` (i64).
-    fn rows(&self, index: &Tensor) -> Self {
-        let chosen = |of: &Tensor| of.index_select(0, index);
-        match self {
-            Self::Misfit { targets, counted, .. } => Self::misfit(chosen(targets), chosen(counted)),
-            Self::Drift { weights, before } => {
-                Self::Drift { weights: chosen(weights), before: before.as_ref().map(chosen) }
-            }
-        }
-    }
-}
-
 /// A context of a fact of a batch.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Row<'a> {
@@ -106,30 +41,6 @@ pub(super) struct Row<'a> {
     pub(super) text: &'a Lookup,
     /// How much it counts in the loss of its group.
     pub(super) weight: f64,
-}
-
-/// Sizes of texts that are run together.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Shape {
-    pub(super) rows: usize,
-    /// Tokens of all tails, without filling.
-    pub(super) tokens: usize,
-    /// Tokens of the longest tail.
-    pub(super) longest: usize,
-    /// Tokens that are predicted.
-    pub(super) predicted: usize,
-}
-
-impl Shape {
-    /// Both together.
-    pub(super) fn with(self, other: Self) -> Self {
-        Self {
-            rows: self.rows + other.rows,
-            tokens: self.tokens + other.tokens,
-            longest: self.longest.max(other.longest),
-            predicted: self.predicted + other.predicted,
-        }
-    }
 }
 
 impl Row<'_> {
@@ -188,7 +99,7 @@ impl Bucket {
         let device = decoder.device();
         let reads = numbers(&last).view([-1, 1]).to_device(device);
         let weights = Tensor::from_slice(&weights).to_kind(Kind::Float).to_device(device);
-        let term = Term::Drift { weights, before: None };
+        let term = Term::drift(weights);
         Self::new(decoder, openings, rows, settings, (end, reads), term)
     }
 
@@ -203,10 +114,7 @@ impl Bucket {
         let texts: Vec<&Lookup> = rows.iter().map(|row| row.text).collect();
         let groups: Vec<usize> = rows.iter().map(|row| row.group).collect();
         let tails = Tails::new(decoder, openings, &texts, settings.z_layer() + 1, end);
-        let tails = match settings.z_matmul.kind() {
-            Some(kind) => tails.for_blocks_in(kind),
-            None => tails,
-        };
+        let tails = tails.for_blocks_in(settings.z_matmul.within(decoder.kind()));
         Self {
             tails,
             index: numbers(&groups).to_device(decoder.device()),
@@ -225,7 +133,7 @@ impl Bucket {
 
     /// Whether its texts are to mean what they did.
     pub(super) const fn is_drift(&self) -> bool {
-        matches!(self.term, Term::Drift { .. })
+        self.term.is_drift()
     }
 
     /// How much is run together.
@@ -248,24 +156,8 @@ impl Bucket {
     pub(super) fn cost(&mut self, decoder: &Decoder, delta: &Tensor) -> Tensor {
         let change = delta.index_select(0, &self.index);
         let streams = self.tails.with(decoder, &change, self.end, &self.reads); // [rows, n, d]
-        let log_p = |streams| decoder.head(streams).log_softmax(1, Kind::Float);
-        let all = streams.flatten(0, 1);
-        match &mut self.term {
-            Term::Misfit { targets, counted, real } => {
-                let of_real = |table: &Tensor| table.flatten(0, 1).index_select(0, real);
-                let log_p = log_p(&all.index_select(0, real));
-                let log_p = log_p.gather(1, &of_real(targets).unsqueeze(1), false).squeeze_dim(1);
-                let costs = -(log_p * of_real(counted));
-                let table = counted.zeros_like().flatten(0, 1).index_add(0, real, &costs);
-                table.view_as(counted).sum_dim_intlist([1i64].as_slice(), false, Kind::Float)
-            }
-            Term::Drift { weights, before } => {
-                let now = log_p(&all);
-                let before = before.get_or_insert_with(|| now.detach());
-                let drift = now.exp() * (&now - &*before);
-                drift.sum_dim_intlist([1i64].as_slice(), false, Kind::Float) * &*weights
-            }
-        }
+        let log_p = |streams: &Tensor| decoder.head(streams).log_softmax(1, Kind::Float);
+        self.term.costs(&streams, log_p)
     }
 
     /// Both as one; their terms are of one kind.

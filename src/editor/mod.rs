@@ -26,6 +26,7 @@ mod settings;
 mod solve;
 mod statistics;
 mod tails;
+mod term;
 mod z;
 
 pub use approximate::approximate;

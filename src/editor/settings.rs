@@ -105,11 +105,11 @@ pub enum Matmul {
 }
 
 impl Matmul {
-    /// As a tensor's kind; `None` is that of the model.
-    pub(super) const fn kind(self) -> Option<Kind> {
+    /// As the kind of what a stream of kind `stream` enters: a model in 16 bits stays as it is.
+    pub(super) fn within(self, stream: Kind) -> Kind {
         match self {
-            Self::F32 => None,
-            Self::Bf16 => Some(Kind::BFloat16),
+            Self::Bf16 if stream == Kind::Float => Kind::BFloat16,
+            Self::Bf16 | Self::F32 => stream,
         }
     }
 }

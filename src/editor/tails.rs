@@ -79,7 +79,7 @@ impl Tails {
 
     /// Tokens of a row, filling included.
     pub(super) fn tokens(&self) -> usize {
-        self.hidden.size()[1] as usize
+        usize::try_from(self.hidden.size()[1]).expect("because no size is negative")
     }
 
     /// The streams at the subject's last token as they enter block `from`, `[rows, d]`.

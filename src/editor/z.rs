@@ -63,8 +63,9 @@ pub(super) fn find(
         openings.advance(decoder, decoder.spec().layers);
         openings
     });
-    let kind = settings.z_matmul.kind();
-    let rounded = kind.map(|kind| decoder.computing_in(kind, settings.z_layer() + 1));
+    let within = settings.z_matmul.within(decoder.kind());
+    let rounded =
+        (within != decoder.kind()).then(|| decoder.computing_in(within, settings.z_layer() + 1));
     let stepping = rounded.as_ref().unwrap_or(decoder);
     let budget = Budget::new(decoder, settings);
     let mut done = 0;

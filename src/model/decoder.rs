@@ -40,7 +40,7 @@ impl Decoder {
             Head::Apart => Part::Head,
         };
         let chosen = |part: Part, layer| {
-            part == head || (part.in_block() && layer >= first && !part.is_of_stream())
+            part == head || (part.in_block() && layer >= first && !part.is_stream_norm())
         };
         Self::new(self.spec.clone(), self.weights.with_kind(kind, chosen))
     }

@@ -224,9 +224,15 @@ impl Part {
         )
     }
 
+    /// Whether it is a norm.
+    #[must_use]
+    pub const fn is_norm(self) -> bool {
+        self.is_stream_norm() || matches!(self, Self::QueryNorm | Self::KeyNorm)
+    }
+
     /// Whether it is a norm of the stream, not of heads.
     #[must_use]
-    pub const fn is_of_stream(self) -> bool {
+    pub const fn is_stream_norm(self) -> bool {
         matches!(self, Self::AttentionNorm | Self::MlpNorm | Self::FinalNorm)
     }
 

@@ -505,6 +505,16 @@ fn products_of_16_bits_find_about_the_same_z() {
     assert!(error(&found, golden) > 1e-4, "these are not the products of 32 bits");
 }
 
+/// And a model that computes in 16 bits has no use for them.
+#[test]
+fn a_model_in_16_bits_is_edited_in_its_own() {
+    let mut case = Case::open();
+    case.model = Model::open(&fixture(), Device::Cpu, kledger::delta::Dtype::F16).unwrap();
+    let plain = case.edit(&[]);
+    case.settings.z_matmul = editor::Matmul::Bf16;
+    assert!(case.edit(&[]).z == plain.z);
+}
+
 #[test]
 fn an_optimisation_that_runs_away_is_named_and_kept_nowhere() {
     struct NoZ;
