@@ -9,8 +9,6 @@ import tempfile
 import time
 from pathlib import Path
 
-# Threads of libtorch that wait leave the machine to others.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("KLEDGER_AUTHOR", "bench")
 
 
