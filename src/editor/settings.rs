@@ -145,7 +145,7 @@ pub enum SettingsError {
     #[error("{key} must be {wanted}, found {found}")]
     Value {
         /// The setting.
-        key: &'static str,
+        key: String,
         /// What it may be.
         wanted: String,
         /// What it is.
@@ -183,6 +183,12 @@ impl Settings {
             None | Some(toml::Value::Boolean(false)) => {}
             Some(toml::Value::Boolean(true)) => table.extend(parse(FAITHFUL)?),
             Some(other) => require(false, "faithful", "true or false", || other.to_string())?,
+        }
+        for (key, value) in &text {
+            if let Some(preset) = table.get(key) {
+                let alike = preset.same_type(value) || preset.is_float() && value.is_integer();
+                require(alike, key, &format!("a value like {preset}"), || value.to_string())?;
+            }
         }
         table.extend(text);
         let mut settings: Self = table.try_into().map_err(|e: toml::de::Error| parse_error(&e))?;
@@ -281,14 +287,14 @@ fn parse_error(error: &toml::de::Error) -> SettingsError {
 
 fn require(
     holds: bool,
-    key: &'static str,
+    key: &str,
     wanted: &str,
     found: impl Fn() -> String,
 ) -> Result<(), SettingsError> {
     if holds {
         return Ok(());
     }
-    Err(SettingsError::Value { key, wanted: wanted.to_owned(), found: found() })
+    Err(SettingsError::Value { key: key.to_owned(), wanted: wanted.to_owned(), found: found() })
 }
 
 #[cfg(test)]
@@ -399,5 +405,7 @@ mod tests {
         assert!(message("layers = [4, 4]").starts_with("layers must be"));
         assert_eq!(message("v_lr = nan"), "v_lr must be above zero, found NaN");
         assert!(message("z_on = 'there'").contains("there"));
+        assert_eq!(message("z_matmul = 16"), "z_matmul must be a value like \"f32\", found 16");
+        assert_eq!(message("v_lr = 'x'"), "v_lr must be a value like 0.5, found \"x\"");
     }
 }
