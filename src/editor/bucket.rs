@@ -39,6 +39,8 @@ pub(super) struct Row<'a> {
     pub(super) fact: usize,
     pub(super) asked: &'a Asked,
     pub(super) text: &'a Lookup,
+    /// Tokens of it that are predicted.
+    pub(super) predicted: usize,
     /// How much it counts in the loss of its group.
     pub(super) weight: f64,
 }
@@ -47,12 +49,12 @@ impl Row<'_> {
     /// Its own size.
     pub(super) fn shape(&self) -> Shape {
         let tokens = self.text.tail().len();
-        Shape { rows: 1, tokens, longest: tokens, predicted: self.asked.target.len() }
+        Shape { rows: 1, tokens, longest: tokens, predicted: self.predicted }
     }
 
     /// What decides how long it takes.
     pub(super) fn size(&self) -> (usize, usize, usize) {
-        (self.text.tail().len(), self.asked.target.len(), self.text.head().len())
+        (self.text.tail().len(), self.predicted, self.text.head().len())
     }
 }
 

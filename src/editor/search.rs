@@ -56,17 +56,19 @@ impl Search {
         let mut facts = 0;
         for (group, members) in batch.iter().enumerate() {
             begins.push(facts);
-            let rows = |fact: usize, texts: &[&'a Lookup], weight: f64| -> Vec<Row<'a>> {
+            let rows = |fact: usize, texts: &[&'a Lookup], predicted: usize, weight: f64| {
                 let weight = weight / texts.len() as f64;
                 let (fact, asked) = (facts + fact, members[fact].1);
-                texts.iter().map(|&text| Row { group, fact, asked, text, weight }).collect()
+                let row = |&text| Row { group, fact, asked, text, predicted, weight };
+                texts.iter().map(row).collect::<Vec<Row<'a>>>()
             };
             for (fact, (_, asked)) in members.iter().enumerate() {
                 let contexts: Vec<&Lookup> = asked.contexts.iter().collect();
-                prompts.extend(rows(fact, &contexts, 1.0 / members.len() as f64));
+                let weight = 1.0 / members.len() as f64;
+                prompts.extend(rows(fact, &contexts, asked.target.len(), weight));
             }
             if settings.kl_factor > 0.0 {
-                kept.extend(rows(0, &[&members[0].1.essence], settings.kl_factor));
+                kept.extend(rows(0, &[&members[0].1.essence], 1, settings.kl_factor));
             }
             if settings.locality_factor > 0.0 {
                 let mut others: Vec<&Lookup> = Vec::new();
@@ -75,7 +77,7 @@ impl Search {
                         others.push(text);
                     }
                 }
-                kept.extend(rows(0, &others, settings.locality_factor));
+                kept.extend(rows(0, &others, 1, settings.locality_factor));
             }
             facts += members.len();
         }
