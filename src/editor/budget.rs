@@ -46,7 +46,7 @@ impl Budget {
             Device::Cpu => (
                 256,
                 (free / 4).min(weights.max(256 << 20)),
-                (free / 8).min(weights.max(96 << 20)),
+                (free / 8).min(weights.max(192 << 20)),
                 40,
             ),
             _ => (1024, free / 3, free / 6, 512),
