@@ -4,9 +4,9 @@ use tch::{Device, Kind, Tensor};
 
 /// `x` times `weight` `[out, in]`, plus `bias`: `[.., in]` -> `[.., out]`, all of one kind.
 ///
-/// In f32 on a CPU most products go to oneDNN. The default, MKL, does not use the wide vectors of
-/// CPUs of other makers than its own, and is half as fast there; and without those it is slow where
-/// few rows meet a large weight.
+/// In f32 on a CPU they go to oneDNN where that is faster. The default, MKL, does not use the wide
+/// vectors of CPUs of other makers than its own, and is half as fast there; and without those it is
+/// slow where few rows meet a large weight.
 pub(super) fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
     let plain_f32 = x.device() == Device::Cpu && x.kind() == Kind::Float;
     if !(plain_f32 && tch::utils::has_mkldnn()) {
@@ -21,7 +21,7 @@ pub(super) fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tens
 }
 
 /// How a product is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 enum Way {
     /// As libtorch does by default.
     Mkl,
@@ -34,7 +34,8 @@ enum Way {
 }
 
 impl Way {
-    /// The fastest one, or nearly, by what was measured.
+    /// The fastest one, or nearly, by what `benches/editing/products.py` measures: for `rows` and a
+    /// `weight` of so many elements.
     const fn of(rows: usize, weight: usize, wide_vectors: bool) -> Self {
         const MILLION: usize = 1 << 20;
         if wide_vectors {
