@@ -1,14 +1,10 @@
 //! Stores that earlier versions wrote open, verify and check out.
 //!
 //! `tests/fixtures/format/v0001` is a repository of format 1, without its index, which is built again.
-//! With `KLEDGER_MAKE_FIXTURE` set, the test makes the newest format's fixture anew; one of an older
-//! format is never made again.
+//! With `KLEDGER_MAKE_FIXTURE` set, the test makes the newest format's fixture where there is none; none is
+//! ever made again.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, path::Path};
 
 use kledger::{
     ledger::{
@@ -19,17 +15,7 @@ use kledger::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{Place, options, stand_in};
-
-fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/format")
-}
-
-fn copy(from: &Path, to: &Path) {
-    let from = from.join(".");
-    let status = Command::new("cp").arg("-r").arg(from).arg(to).status().unwrap();
-    assert!(status.success());
-}
+use crate::support::{Place, copy, fixtures, options, stand_in};
 
 /// What a repository holds, for comparing: history with all ids, weights, stage.
 fn told(repo: &Repo) -> Value {
@@ -69,7 +55,6 @@ fn make(to: &Path) {
     place.repo.revert(&place.actor("revert"), "HEAD", None, None, &mut Silent).unwrap();
     place.add(":Emil :works :Siemens .").unwrap();
     let store = to.join(".kledger");
-    let _absent = fs::remove_dir_all(to);
     fs::create_dir_all(&store).unwrap();
     copy(place.repo.store().dir(), &store);
     fs::remove_dir_all(store.join("ledger")).unwrap();
@@ -81,8 +66,9 @@ fn make(to: &Path) {
 #[test]
 fn stores_of_every_format_open() {
     let newest: u32 = FORMAT.strip_prefix("kledger ").unwrap().parse().unwrap();
-    if std::env::var_os("KLEDGER_MAKE_FIXTURE").is_some() {
-        make(&fixtures().join(format!("v{newest:04}")));
+    let fixture = fixtures().join(format!("v{newest:04}"));
+    if std::env::var_os("KLEDGER_MAKE_FIXTURE").is_some() && !fixture.exists() {
+        make(&fixture);
     }
     for format in 1..=newest {
         let fixture = fixtures().join(format!("v{format:04}"));

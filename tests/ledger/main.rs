@@ -22,6 +22,8 @@ mod fact_tree;
 mod flips;
 mod forget;
 mod format;
+mod format_full;
+mod golden;
 mod history;
 #[cfg(debug_assertions)]
 mod killed;

@@ -2,7 +2,10 @@
 
 pub(crate) mod stand_in;
 
-use std::path::Path;
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use kledger::{
     fact::{
@@ -149,6 +152,18 @@ pub(crate) fn turtle_triples(turtle: &str) -> Vec<Result<(Fact, Position), ReadE
 
 pub(crate) fn intake(turtle: &str) -> Result<Intake, StageError> {
     Ok(Intake::of(turtle_triples(turtle))?)
+}
+
+/// Stores that were written by earlier programs.
+pub(crate) fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/format")
+}
+
+/// Copies what is in the directory `from` into the directory `to`.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    let from = from.join(".");
+    let status = Command::new("cp").arg("-r").arg(from).arg(to).status().unwrap();
+    assert!(status.success());
 }
 
 /// The files below `dir` that have `text` in them.
