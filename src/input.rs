@@ -36,7 +36,7 @@ pub fn open(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
 }
 
 fn open_pipe(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
-    let nonblocking = i32::from_ne_bytes(OFlags::NONBLOCK.bits().to_ne_bytes());
+    let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
     let mut file = OpenOptions::new().read(true).custom_flags(nonblocking).open(path)?;
     let mut first = vec![0; LOOKED_AT];
     let asked = Instant::now();

@@ -3,7 +3,7 @@
 //! A [`Lexicon`] is a view of the committed words and of those staged on top of them. It names things
 //! and puts a fact as a [`Request`]: the beginning of a sentence and how it is to end.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use bincode::{Decode, Encode};
 use percent_encoding::percent_decode_str;
@@ -203,7 +203,7 @@ impl<'a> Lexicon<'a> {
             .ok_or_else(|| LexiconError::NoTemplate { predicate: fact.predicate.clone() })?;
         let mut rephrasings: Vec<String> = prompts.collect();
         // A template may be given as prompt and as paraphrase; then it is no secret from the edit.
-        let known: HashSet<&String> = rephrasings.iter().chain([&prompt]).collect();
+        let known: BTreeSet<&String> = rephrasings.iter().chain([&prompt]).collect();
         paraphrases.retain(|text| !known.contains(text));
         if paraphrases.is_empty() {
             // Something must be held out, or nothing could be said of other words.

@@ -6,9 +6,10 @@
 
 use std::{
     borrow::Cow,
-    collections::HashMap,
+    collections::BTreeMap,
     fmt,
     io::{BufRead, Cursor, Read},
+    mem,
     sync::mpsc::{Receiver, SyncSender, sync_channel},
     thread::{self, JoinHandle},
     vec,
@@ -106,10 +107,11 @@ fn hand_over(text: Vec<u8>, sender: &SyncSender<Vec<Parsed>>) {
         let quad = quad.map(|quad| (quad, line)).map_err(|error| wrong(error, line));
         let failed = quad.is_err();
         parsed.push(quad);
-        if (failed || parsed.len() == TOGETHER) && sender.send(std::mem::take(&mut parsed)).is_err()
-            || failed
-        {
-            return;
+        if failed || parsed.len() == TOGETHER {
+            let sent = sender.send(mem::take(&mut parsed));
+            if failed || sent.is_err() {
+                return;
+            }
         }
     }
     let _unwanted = sender.send(parsed);
@@ -194,7 +196,7 @@ struct Weight {
     /// Bytes that subjects and graphs come to, which are said again in each of their triples.
     repeated: u64,
     /// By what each term of a context is defined, other terms among it.
-    definitions: HashMap<String, Vec<String>>,
+    definitions: BTreeMap<String, Vec<String>>,
     /// Why the rest need not be read.
     exceeded: Option<Problem>,
 }
@@ -208,7 +210,7 @@ impl Weight {
             let why = "its contexts have too many terms on top of one another";
             return Err(Problem::JsonTooLarge { why, limit: JSON_TERMS });
         }
-        let mut lengths = HashMap::new();
+        let mut lengths = BTreeMap::new();
         let chains = self.definitions.keys().map(|term| self.chain(term, 0, &mut lengths));
         let chain = chains.max().unwrap_or(0);
         if chain > JSON_CHAIN {
@@ -230,7 +232,7 @@ impl Weight {
         &'t self,
         term: &'t str,
         above: usize,
-        lengths: &mut HashMap<&'t str, usize>,
+        lengths: &mut BTreeMap<&'t str, usize>,
     ) -> usize {
         if let Some(length) = lengths.get(term) {
             return *length;
@@ -401,7 +403,7 @@ impl<'de> Visitor<'de> for Value<'_, '_> {
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Below, A::Error> {
         self.depth += 1;
         let mut all = self.count(2)?;
-        let first = !std::mem::replace(&mut self.weight.seen_object, true);
+        let first = !mem::replace(&mut self.weight.seen_object, true);
         self.weight.objects += 1;
         let mut own = Object::default();
         let (mut terms, mut has_graph) = (0, false);

@@ -147,8 +147,6 @@ impl Within {
                 }
             }
             (_, b'\n') | (Self::Escaped, _) | (Self::Iri, b'>') => Self::Plain,
-            (Self::Iri, _) => Self::Iri,
-            (Self::Comment, _) => Self::Comment,
             (Self::Short(quote, true), _) => Self::Short(quote, false),
             (Self::Short(quote, false), _) => Self::short(quote, byte),
             (Self::Quote(quote), _) => {
@@ -161,8 +159,8 @@ impl Within {
             (Self::Quotes(quote), _) if byte == quote => Self::Long(quote, 0, false),
             // Behind an empty literal, or in a name.
             (Self::Quotes(_) | Self::Plain, b'\\') => Self::Escaped,
-            (Self::Quotes(_) | Self::Plain, b'<') => Self::Iri,
-            (Self::Quotes(_) | Self::Plain, b'#') => Self::Comment,
+            (Self::Iri, _) | (Self::Quotes(_) | Self::Plain, b'<') => Self::Iri,
+            (Self::Comment, _) | (Self::Quotes(_) | Self::Plain, b'#') => Self::Comment,
             (Self::Quotes(_) | Self::Plain, b'"' | b'\'') => Self::Quote(byte),
             (Self::Quotes(_) | Self::Plain, _) => Self::Plain,
         }

@@ -3,7 +3,7 @@
 //! The parser expands entities without end, compares each attribute of a tag with each, and takes a file that was cut
 //! off for a whole one. So what it is given is gone through first, byte by byte.
 
-use std::{cell::Cell, collections::HashMap, io::BufRead, mem, rc::Rc};
+use std::{cell::Cell, collections::BTreeMap, io::BufRead, mem, rc::Rc};
 
 use oxrdf::GraphName;
 use oxrdfxml::{RdfXmlParseError, RdfXmlParser, ReaderRdfXmlParser};
@@ -66,7 +66,7 @@ struct Elements {
     /// Whether the root element was there.
     begun: bool,
     /// Bytes that each entity stands for.
-    entities: HashMap<Vec<u8>, usize>,
+    entities: BTreeMap<Vec<u8>, usize>,
     /// Bytes that references and relative names came to.
     expanded: u64,
 }
@@ -381,7 +381,7 @@ impl Elements {
 }
 
 /// Bytes that a reference stands for. One to an entity that was not found may be to any.
-fn stands_for(entities: &HashMap<Vec<u8>, usize>, name: &[u8]) -> usize {
+fn stands_for(entities: &BTreeMap<Vec<u8>, usize>, name: &[u8]) -> usize {
     let character = name.starts_with(b"#")
         || matches!(name, b"amp" | b"lt" | b"gt" | b"quot" | b"apos")
             && !entities.contains_key(name);
