@@ -20,7 +20,7 @@ use kledger::{
     delta::{Delta, Lineage, Matrix, Tensor, TensorFile},
     fact::{
         Fact, FactKey, Intake, Iri, Role, Term,
-        read::{Format, read_triples},
+        read::{Choice, Format, read_triples},
         tree,
     },
     ledger::{
@@ -208,7 +208,9 @@ fn add(c: &mut Criterion) {
             (dir, repo)
         };
         let add = |(dir, repo): (tempfile::TempDir, Repo)| {
-            let input = Intake::read(text.as_bytes(), Format::NTriples, "facts.nt").unwrap();
+            let input =
+                Intake::read(text.as_bytes(), Format::NTriples, "facts.nt", &Choice::default())
+                    .unwrap();
             let report = repo.add(&actor(1), input, Role::Edit, false).unwrap();
             assert_eq!(report.outcome.added, u64::from(FACTS));
             dir

@@ -13,6 +13,7 @@ pub mod engine;
 pub mod eval;
 pub mod fact;
 pub mod id;
+pub mod input;
 pub mod ledger;
 #[cfg(feature = "torch")]
 pub mod model;

@@ -3,7 +3,7 @@
 //! A [`Lexicon`] is a view of the committed words and of those staged on top of them. It names things
 //! and puts a fact as a [`Request`]: the beginning of a sentence and how it is to end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bincode::{Decode, Encode};
 use percent_encoding::percent_decode_str;
@@ -13,7 +13,7 @@ use super::{
     term::{Iri, Term},
     tree::{self, LexiconTree, Seen},
     triple::Fact,
-    words::{self, SUBJECT, Words},
+    words::{self, Gathered, SUBJECT, Words},
 };
 use crate::{
     codec::{ObjectError, Objects},
@@ -203,7 +203,8 @@ impl<'a> Lexicon<'a> {
             .ok_or_else(|| LexiconError::NoTemplate { predicate: fact.predicate.clone() })?;
         let mut rephrasings: Vec<String> = prompts.collect();
         // A template may be given as prompt and as paraphrase; then it is no secret from the edit.
-        paraphrases.retain(|text| *text != prompt && !rephrasings.contains(text));
+        let known: BTreeSet<&String> = rephrasings.iter().chain([&prompt]).collect();
+        paraphrases.retain(|text| !known.contains(text));
         if paraphrases.is_empty() {
             // Something must be held out, or nothing could be said of other words.
             paraphrases = std::mem::take(&mut rephrasings);
@@ -250,7 +251,7 @@ pub fn builtin() -> BTreeMap<Id<Words>, Words> {
         ("schema/templates/wikidata.ttl", include_str!("../../schema/templates/wikidata.ttl")),
         ("schema/templates/dbpedia.ttl", include_str!("../../schema/templates/dbpedia.ttl")),
     ];
-    let mut all = BTreeMap::new();
+    let mut all = Gathered::default();
     for (name, text) in FILES {
         for triple in read_triples(text.as_bytes(), Format::Turtle, name) {
             let (triple, _) = triple.expect("because the shipped files are parsed in a test");
@@ -259,7 +260,8 @@ pub fn builtin() -> BTreeMap<Id<Words>, Words> {
                 .expect("because the shipped files hold nothing but words");
         }
     }
-    all.into_values()
+    all.into_words()
+        .into_values()
         .flat_map(|words| {
             let words = Words { shipped: true, ..words };
             [as_entity(&words), Some(words)]

@@ -3,9 +3,10 @@
 //! Triples whose predicate is `rdfs:label`, `skos:prefLabel` or in the namespace of
 //! `schema/kledger.ttl` are not facts to be edited but words for other triples.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, mem};
 
 use bincode::{Decode, Encode};
+use indexmap::IndexSet;
 
 use super::{
     term::{Iri, Literal, Term},
@@ -17,6 +18,9 @@ use crate::id::{Id, Kind};
 pub(super) const NAMESPACE: &str = "https://kledger.dev/ns#";
 const LABEL: &str = "http://www.w3.org/2000/01/rdf-schema#label";
 const PREFERRED_LABEL: &str = "http://www.w3.org/2004/02/skos/core#prefLabel";
+
+/// Bytes of a label or a template: no model reads more at a time, and all words for an IRI are kept together.
+const LONGEST: usize = 64 << 10;
 
 /// Where a template says its subject.
 pub(super) const SUBJECT: &str = "{subject}";
@@ -174,21 +178,17 @@ impl Words {
     /// Takes in `more` words for the same IRI. A label replaces the one in its language; templates
     /// come after those that are there, or replace them where those are only the shipped ones.
     pub fn extend(&mut self, more: &Self) {
-        for label in &more.labels {
-            self.set_label(label.clone());
+        let mut said = Said::from(mem::replace(self, Self::none(self.iri.clone())));
+        said.label_all(&more.labels);
+        if said.shipped && !more.shipped && !more.prompts.is_empty() {
+            said.prompts.clear();
+            said.paraphrases.clear();
+            said.shipped = false;
         }
-        if self.shipped && !more.shipped && !more.prompts.is_empty() {
-            self.prompts.clear();
-            self.paraphrases.clear();
-            self.shipped = false;
-        }
-        for prompt in &more.prompts {
-            push_new(&mut self.prompts, prompt);
-        }
-        for paraphrase in &more.paraphrases {
-            push_new(&mut self.paraphrases, paraphrase);
-        }
-        self.multi_valued |= more.multi_valued;
+        said.prompts.extend(more.prompts.iter().cloned());
+        said.paraphrases.extend(more.paraphrases.iter().cloned());
+        said.multi_valued |= more.multi_valued;
+        *self = said.into_words(self.iri.clone());
     }
 
     /// These words with those of `other` after them. Labels that both have stay as they are here.
@@ -196,24 +196,9 @@ impl Words {
     pub fn beside(&self, other: &Self) -> Self {
         let mut both = self.clone();
         both.extend(other);
-        for label in &self.labels {
-            both.set_label(label.clone());
-        }
-        both
-    }
-
-    fn set_label(&mut self, label: Label) -> bool {
-        match self.labels.binary_search_by(|other| other.language.cmp(&label.language)) {
-            Ok(at) if self.labels[at] == label => false,
-            Ok(at) => {
-                self.labels[at] = label;
-                true
-            }
-            Err(at) => {
-                self.labels.insert(at, label);
-                true
-            }
-        }
+        let mut said = Said::from(both);
+        said.label_all(&self.labels);
+        said.into_words(self.iri.clone())
     }
 
     /// The name to use in `language`: in that language or a variety of it, else in English, else
@@ -238,12 +223,67 @@ impl Words {
     }
 }
 
-fn push_new(list: &mut Vec<String>, text: &str) -> bool {
-    let new = !list.iter().any(|other| other == text);
-    if new {
-        list.push(text.to_owned());
+/// [`Words`] of which what was said already is found at once, however much that is.
+struct Said {
+    labels: BTreeMap<Option<String>, String>,
+    prompts: IndexSet<String>,
+    paraphrases: IndexSet<String>,
+    multi_valued: bool,
+    shipped: bool,
+}
+
+impl From<Words> for Said {
+    fn from(words: Words) -> Self {
+        let labels = words.labels.into_iter();
+        Self {
+            labels: labels.map(|Label { language, text }| (language, text)).collect(),
+            prompts: words.prompts.into_iter().collect(),
+            paraphrases: words.paraphrases.into_iter().collect(),
+            multi_valued: words.multi_valued,
+            shipped: words.shipped,
+        }
     }
-    new
+}
+
+impl Said {
+    fn label_all(&mut self, labels: &[Label]) {
+        let labels = labels.iter().cloned();
+        self.labels.extend(labels.map(|Label { language, text }| (language, text)));
+    }
+
+    fn into_words(self, iri: Iri) -> Words {
+        let labels = self.labels.into_iter();
+        Words {
+            iri,
+            labels: labels.map(|(language, text)| Label { language, text }).collect(),
+            prompts: self.prompts.into_iter().collect(),
+            paraphrases: self.paraphrases.into_iter().collect(),
+            multi_valued: self.multi_valued,
+            shipped: self.shipped,
+        }
+    }
+}
+
+/// Words that are being gathered, by what they are for.
+#[derive(Default)]
+pub(super) struct Gathered(BTreeMap<Iri, Said>);
+
+impl Gathered {
+    /// Begins with `words`.
+    pub(super) fn from(words: BTreeMap<Iri, Words>) -> Self {
+        Self(words.into_iter().map(|(iri, words)| (iri, words.into())).collect())
+    }
+
+    /// All that was gathered.
+    pub(super) fn into_words(self) -> BTreeMap<Iri, Words> {
+        let words = self.0.into_iter();
+        words.map(|(iri, said)| (iri.clone(), said.into_words(iri))).collect()
+    }
+
+    fn entry(&mut self, triple: &Fact) -> &mut Said {
+        let iri = &triple.subject;
+        self.0.entry(iri.clone()).or_insert_with(|| Words::none(iri.clone()).into())
+    }
 }
 
 /// Whether triples with this predicate are words and not facts.
@@ -257,27 +297,25 @@ pub(super) fn is_term(predicate: &Iri) -> bool {
 ///
 /// # Errors
 /// When it makes no sense.
-pub(super) fn take(
-    words: &mut BTreeMap<Iri, Words>,
-    triple: &Fact,
-) -> Result<Option<Addition>, WordsError> {
+pub(super) fn take(words: &mut Gathered, triple: &Fact) -> Result<Option<Addition>, WordsError> {
     let name = triple.predicate.as_str().strip_prefix(NAMESPACE);
     let addition = match name {
         None => {
-            let label = label_of(triple)?;
-            entry(words, triple).set_label(label).then_some(Addition::Label)
+            let Label { language, text } = label_of(triple)?;
+            let before = words.entry(triple).labels.insert(language, text.clone());
+            (before != Some(text)).then_some(Addition::Label)
         }
         Some("prompt") => {
             let text = template(triple, "kl:prompt")?;
-            push_new(&mut entry(words, triple).prompts, &text).then_some(Addition::Template)
+            words.entry(triple).prompts.insert(text).then_some(Addition::Template)
         }
         Some("paraphrase") => {
             let text = template(triple, "kl:paraphrase")?;
-            push_new(&mut entry(words, triple).paraphrases, &text).then_some(Addition::Template)
+            words.entry(triple).paraphrases.insert(text).then_some(Addition::Template)
         }
         Some("multiValued") => {
-            let new = is_true(triple)?
-                && !std::mem::replace(&mut entry(words, triple).multi_valued, true);
+            let new =
+                is_true(triple)? && !mem::replace(&mut words.entry(triple).multi_valued, true);
             new.then_some(Addition::Setting)
         }
         Some(_) => return Err(WordsError::Unknown(triple.predicate.clone())),
@@ -285,13 +323,14 @@ pub(super) fn take(
     Ok(addition)
 }
 
-fn entry<'a>(words: &'a mut BTreeMap<Iri, Words>, triple: &Fact) -> &'a mut Words {
-    let iri = &triple.subject;
-    words.entry(iri.clone()).or_insert_with(|| Words::none(iri.clone()))
-}
-
 fn text<'a>(triple: &'a Fact, term: &'static str) -> Result<&'a Literal, WordsError> {
     match &triple.object {
+        Term::Literal(literal) if literal.lexical.len() > LONGEST => Err(WordsError::Value {
+            iri: triple.subject.clone(),
+            term,
+            found: format!("a text of {} bytes", literal.lexical.len()),
+            expected: "a text of 64 KiB at most",
+        }),
         Term::Literal(literal) if !literal.lexical.trim().is_empty() => Ok(literal),
         found => Err(WordsError::Value {
             iri: triple.subject.clone(),
@@ -365,7 +404,7 @@ mod tests {
 
     fn prompt(text: &str) -> Result<Option<Addition>, WordsError> {
         let term = format!("{NAMESPACE}prompt");
-        take(&mut BTreeMap::new(), &said(&term, Literal::text(text)))
+        take(&mut Gathered::default(), &said(&term, Literal::text(text)))
     }
 
     #[test]
@@ -380,11 +419,12 @@ mod tests {
 
     #[test]
     fn labels_fall_back_in_a_fixed_order() {
-        let mut all = BTreeMap::new();
+        let mut all = Gathered::default();
         for (language, text) in [("de", "Rom"), ("fr", "Rome (fr)"), ("en-gb", "Rome")] {
             take(&mut all, &said(LABEL, Literal::in_language(text, language))).unwrap();
         }
-        let words = all.values().next().unwrap();
+        let mut words = all.into_words();
+        let words = words.first_entry().unwrap().into_mut();
         assert_eq!(words.label("de"), Some("Rom"));
         assert_eq!(words.label("it"), Some("Rome"));
         let without_english = Words {
@@ -392,8 +432,18 @@ mod tests {
             ..words.clone()
         };
         assert_eq!(without_english.label("it"), Some("Rom"));
+        let mut all = Gathered::from([(words.iri.clone(), words.clone())].into());
         take(&mut all, &said(PREFERRED_LABEL, Literal::in_language("Roma", "de"))).unwrap();
-        assert_eq!(all.values().next().unwrap().label("de"), Some("Roma"), "the newest counts");
+        let words = all.into_words();
+        assert_eq!(words.values().next().unwrap().label("de"), Some("Roma"), "the newest counts");
+    }
+
+    #[test]
+    fn words_are_short() {
+        let long = "x".repeat(LONGEST);
+        assert!(matches!(prompt(&format!("{{subject}} {long}")), Err(WordsError::Value { .. })));
+        let label = said(LABEL, Literal::text(&format!("{long}x")));
+        assert!(take(&mut Gathered::default(), &label).is_err());
     }
 
     #[test]

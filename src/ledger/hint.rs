@@ -1,7 +1,13 @@
 //! What kind of failure an error is, and what the user can do about it.
 
 use super::{EngineError, LedgerError};
-use crate::fact::{LexiconError, StageError};
+use crate::{
+    eval::dataset::Layout,
+    fact::{
+        LexiconError, StageError,
+        read::{Problem, ReadError},
+    },
+};
 
 /// What kind of failure an error is, and the exit code that says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,6 +127,7 @@ impl LedgerError {
                 return Some(format!("did you mean {}?", near.join(" or ")));
             }
             Self::Revision(error) => return error.hint(),
+            Self::Stage(StageError::Read(error)) => return Some(reading(error)),
             Self::Stage(error) => return error.hint(),
             Self::Lexicon(error) => return error.hint(),
             Self::Checkpoint(error) => return error.hint(),
@@ -130,4 +137,23 @@ impl LedgerError {
         };
         Some(text.to_owned())
     }
+}
+
+/// What the user can do about a file that cannot be read as triples. A benchmark is told by its fields.
+fn reading(error: &ReadError) -> String {
+    let layout = match &error.problem {
+        Problem::NoJsonLd(fields) | Problem::JsonLines(fields) => Layout::of(fields),
+        _ => None,
+    };
+    let from = match layout {
+        None => return error.hint().to_owned(),
+        Some(Layout::CounterFact) => "kledger add --from counterfact FILE",
+        Some(Layout::Zsre) => "kledger add --from zsre FILE",
+        Some(layout @ (Layout::EasyEdit | Layout::Fever)) => {
+            return format!(
+                "these look like {layout}, which are asked: kledger eval HEAD --dataset FILE"
+            );
+        }
+    };
+    format!("these look like records of a benchmark: {from} stages their edits")
 }

@@ -2,7 +2,6 @@
 
 use std::{
     fmt::{self, Write},
-    fs::File,
     io::{self, BufRead, BufReader},
     path::{Path, PathBuf},
 };
@@ -18,8 +17,9 @@ use crate::{
     eval::dataset::{Answer, Dataset, Layout, Reading, Requests, requests},
     fact::{
         Fact, Intake, Role, StageError,
-        read::{Format, Position, ReadError, read_triples},
+        read::{Choice, Format, Graphs, LeftOut, Position, ReadError, read_triples},
     },
+    input,
     ledger::{LedgerError, verb::add::AddReport},
 };
 
@@ -33,6 +33,7 @@ use crate::{
 Examples:
   kledger add facts.nt labels.ttl
   kledger add --neighbourhood known.ttl
+  kledger add --graph all --skip-blank export.nq
   kledger add --from counterfact counterfact.json --limit 100 --skip-conflicts
   grep capital dump.nt | kledger add --format nt -")]
 pub struct Args {
@@ -44,6 +45,14 @@ pub struct Args {
     /// Take these facts in place of the ones staged for the same subject and predicate
     #[arg(long)]
     replace: bool,
+    /// Take the triples of this graph of N-Quads, TriG or JSON-LD, by IRI, or of all graphs
+    ///
+    /// Without it a triple in a named graph is an error.
+    #[arg(long, value_name = "IRI|all", conflicts_with = "from")]
+    graph: Option<Graphs>,
+    /// Leave triples with blank nodes out, and say how many they were
+    #[arg(long, conflicts_with = "from")]
+    skip_blank: bool,
     /// Read the files as a benchmark's records: stage their edits, with their own prompts and paraphrases
     ///
     /// zsre takes the first true answer as ROME and MEMIT do, zsre-alt the alternative one as MEND and
@@ -106,17 +115,21 @@ impl Input {
     pub(super) fn read(&self, cx: &Context) -> Result<Vec<Triple>, CliError> {
         let mut triples = Vec::new();
         self.each(cx, |reader, format, name| {
+            let before = triples.len();
             triples.extend(read_triples(reader, format, name));
+            if triples.len() == before {
+                triples.push(Err(ReadError::no_triples(name, LeftOut::default())));
+            }
             Ok(())
         })?;
         Ok(triples)
     }
 
-    /// Reads all files for the stage.
-    pub(super) fn intake(&self, cx: &Context) -> Result<Intake, CliError> {
+    /// Reads of all files what is in `choice`, for the stage.
+    pub(super) fn intake(&self, cx: &Context, choice: &Choice) -> Result<Intake, CliError> {
         let mut all = Intake::default();
         self.each(cx, |reader, format, name| {
-            let read = Intake::read(reader, format, name);
+            let read = Intake::read(reader, format, name, choice);
             all.append(read.map_err(|error| LedgerError::from(StageError::Read(error)))?);
             Ok(())
         })?;
@@ -138,10 +151,8 @@ impl Input {
             let reader: Box<dyn BufRead + Send> = if from_stdin {
                 Box::new(BufReader::new(io::stdin()))
             } else {
-                match File::open(cx.path(file)) {
-                    Ok(file) => Box::new(BufReader::new(file)),
-                    Err(source) => return Err(CliError::Read { path: file.clone(), source }),
-                }
+                let opened = input::open(&cx.path(file));
+                opened.map_err(|source| CliError::Read { path: file.clone(), source })?
             };
             act(reader, format, &file.to_string_lossy())?;
         }
@@ -161,7 +172,9 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
         let requests = args.requests(cx, from)?;
         return Ok(Report::done("add", repo.add_requests(&actor, requests, args.replace)?));
     }
-    let input = args.input.intake(cx)?;
+    let choice =
+        Choice { graphs: args.graph.clone().unwrap_or_default(), skip_blank: args.skip_blank };
+    let input = args.input.intake(cx, &choice)?;
     let report = repo.add(&actor, input, role(args.neighbourhood), args.replace)?;
     Ok(Report::done("add", report))
 }

@@ -2,7 +2,6 @@
 
 use std::{
     fmt::{self, Write},
-    fs,
     path::{Path, PathBuf},
 };
 
@@ -20,6 +19,7 @@ use crate::{
         Case, EASYEDIT, MEND, Metric, PROTOCOLS, Protocol, Source, Weights,
         dataset::{Answer, Dataset, Reading, References, Verbaliser},
     },
+    input,
     ledger::{
         Drawing, LedgerError, Texts,
         verb::eval::{EvalOptions, EvalReport, Material},
@@ -182,7 +182,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     };
     let text = match &args.material.text {
         Some(path) => {
-            let text = fs::read_to_string(cx.path(path));
+            let text = input::text(&cx.path(path));
             let text = text.map_err(|source| CliError::Read { path: path.clone(), source })?;
             Some((Source::file(&name(path), text.as_bytes()), text))
         }

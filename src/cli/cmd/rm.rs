@@ -13,6 +13,7 @@ use crate::{
         page::{Page, many},
         report::{Render, Report},
     },
+    fact::read::Choice,
     ledger::{About, verb::rm::RmReport},
 };
 
@@ -54,7 +55,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
         repo.rm_about(&actor, &about, role)?
     } else {
         let input = Input { files: args.files.clone(), format: args.format.clone() };
-        repo.rm(&actor, input.intake(cx)?, role)?
+        repo.rm(&actor, input.intake(cx, &Choice::default())?, role)?
     };
     Ok(Report::done("rm", report))
 }

@@ -1,14 +1,13 @@
 //! Formats of a triple a line, read by many threads.
 
 use std::{
-    io::{self, BufRead, Read as _},
+    io::{BufRead, Read as _},
     iter, mem,
-    sync::Arc,
 };
 
 use rayon::prelude::*;
 
-use super::{Format, Item, Position, Problem, ReadError, lines::Lines};
+use super::{Format, Item, Problem, ReadError, chosen::Source, limits::TOKEN, lines::Lines};
 
 /// Bytes that are read before they are parsed.
 const BATCH: u64 = 4 << 20;
@@ -19,7 +18,7 @@ const PART: usize = 256 << 10;
 pub(super) struct Batches<R> {
     lines: Reader<R>,
     format: Format,
-    source: Arc<str>,
+    source: Source,
     ready: std::vec::IntoIter<Item>,
 }
 
@@ -38,7 +37,7 @@ struct Batch {
     /// Where its parts end, and how many lines come before each.
     parts: Vec<(usize, u64)>,
     /// What came after them, and the line.
-    failed: Option<(io::Error, u64)>,
+    failed: Option<(Problem, u64)>,
 }
 
 impl<R: BufRead> Reader<R> {
@@ -57,19 +56,28 @@ impl<R: BufRead> Reader<R> {
             batch.parts.push((done, self.before));
             self.before += part.iter().filter(|byte| **byte == b'\n').count() as u64;
         }
-        batch.failed = read.err().map(|error| (error, self.before.max(1)));
+        batch.failed = read.err().map(|problem| match problem {
+            Problem::TooLong { .. } => (problem, self.before + 1),
+            _ => (problem, self.before.max(1)),
+        });
         Some(batch)
     }
 
-    fn read(&mut self, text: &mut Vec<u8>) -> io::Result<()> {
-        self.reader.by_ref().take(BATCH).read_to_end(text)?;
-        self.reader.read_until(b'\n', text)?;
+    fn read(&mut self, text: &mut Vec<u8>) -> Result<(), Problem> {
+        self.reader.by_ref().take(BATCH).read_to_end(text).map_err(Problem::Read)?;
+        let mut rest = self.reader.by_ref().take(TOKEN as u64);
+        let read = rest.read_until(b'\n', text).map_err(Problem::Read)?;
+        if read == TOKEN && !text.ends_with(b"\n") {
+            let lines = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            text.truncate(lines);
+            return Err(Problem::too_long("a line", TOKEN));
+        }
         Ok(())
     }
 }
 
 impl<R: BufRead> Batches<R> {
-    pub(super) fn new(reader: R, format: Format, source: Arc<str>) -> Self {
+    pub(super) fn new(reader: R, format: Format, source: Source) -> Self {
         let lines = Reader { reader, before: 0, at_end: false };
         Self { lines, format, source, ready: Vec::new().into_iter() }
     }
@@ -79,19 +87,17 @@ impl<R: BufRead> Batches<R> {
 fn gathered<T: Send>(
     batch: Batch,
     format: Format,
-    source: &str,
+    source: &Source,
     gather: &(impl Fn(&mut dyn Iterator<Item = Item>) -> T + Sync),
 ) -> Vec<T> {
     let Batch { text, parts, failed } = batch;
     let starts = iter::once(0).chain(parts.iter().map(|(end, _)| *end));
     let parts: Vec<_> =
         starts.zip(&parts).map(|(start, (end, before))| (&text[start..*end], *before)).collect();
-    // Each part has a name of its own: counting who shares it would make threads wait for each other.
-    let lines = |(part, before)| gather(&mut Lines::new(part, format, Arc::from(source), before));
+    let lines = |(part, before)| gather(&mut Lines::new(part, format, source.apart(), before));
     let mut gathered: Vec<T> = parts.into_par_iter().map(lines).collect();
-    if let Some((error, line)) = failed {
-        let position = Position { source: Arc::from(source), line, column: None };
-        let error = ReadError { position, problem: Problem::Read(error) };
+    if let Some((problem, line)) = failed {
+        let error = ReadError { position: source.at(line), problem };
         gathered.push(gather(&mut iter::once(Err(error))));
     }
     gathered

@@ -1,15 +1,14 @@
 //! Lines of a format of a triple a line, read by one thread.
 
-use std::sync::Arc;
-
-use super::{Format, Item, Position, plain, streamed::Streamed};
+use super::{Format, Graphs, Item, chosen::Source, plain, streamed::Streamed};
+use crate::fact::triple::Fact;
 
 /// The triples of some whole lines, one by one.
 pub(super) struct Lines<'t> {
     /// What is left of the lines.
     text: &'t [u8],
     format: Format,
-    source: Arc<str>,
+    source: Source,
     /// Lines of the source before those.
     before: u64,
     /// Lines that are not plain and are being parsed.
@@ -17,8 +16,15 @@ pub(super) struct Lines<'t> {
 }
 
 impl<'t> Lines<'t> {
-    pub(super) const fn new(text: &'t [u8], format: Format, source: Arc<str>, before: u64) -> Self {
+    pub(super) const fn new(text: &'t [u8], format: Format, source: Source, before: u64) -> Self {
         Self { text, format, source, before, parsed: None }
+    }
+
+    /// The fact on a line that needs no parser.
+    fn plain(&self, line: &[u8]) -> Option<Fact> {
+        // Such a fact is in no graph.
+        let wanted = !matches!(self.source.choice.graphs, Graphs::Named(_));
+        if wanted { plain::fact(line) } else { None }
     }
 
     /// Takes the first `length` bytes, which are `lines` lines.
@@ -43,16 +49,15 @@ impl Iterator for Lines<'_> {
             }
             let mut lines = self.text.split_inclusive(|byte| *byte == b'\n');
             let first = lines.next()?;
-            if let Some(fact) = plain::fact(first) {
+            if let Some(fact) = self.plain(first) {
                 self.parsed = None;
                 self.take(first.len(), 1);
-                let source = Arc::clone(&self.source);
-                return Some(Ok((fact, Position { source, line: self.before, column: None })));
+                return Some(Ok((fact, self.source.at(self.before))));
             }
-            let others = lines.take_while(|line| plain::fact(line).is_none());
+            let others = lines.take_while(|line| self.plain(line).is_none());
             let (length, count) = others
                 .fold((first.len(), 1), |(length, count), line| (length + line.len(), count + 1));
-            let (source, before) = (Arc::clone(&self.source), self.before);
+            let (source, before) = (self.source.clone(), self.before);
             let others = self.take(length, count);
             self.parsed = Some(Streamed::new(others, self.format, source, before));
         }

@@ -1,15 +1,23 @@
 //! Triples from files.
 //!
-//! Six formats go through one streaming parser; memory does not grow with the file. Formats of a triple a line
-//! are parsed by many threads. Facts are ground
-//! and belong to no graph: blank nodes, relative IRIs, named graphs and triples about triples are
-//! errors that say where they stand. Nothing is ever loaded from the network: a JSON-LD context has
-//! to be in the file. IRIs and literals are brought into Unicode normalisation form C.
+//! Memory does not grow with the file, but for JSON-LD, whose size is limited; formats of a triple a line
+//! are parsed by many threads. What a file can make a parser hold or repeat is limited (`limits.rs`). Facts are ground
+//! and belong to no graph: relative IRIs and triples about triples are errors that say where they stand, and so are
+//! blank nodes and named graphs, unless a [`Choice`] says otherwise. Nothing is ever loaded from the network: a
+//! JSON-LD context has to be in the file. IRIs and literals are brought into Unicode normalisation form C.
 
 mod batches;
+mod chosen;
+mod handed;
+mod json;
+mod limits;
 mod lines;
+mod pieces;
 mod plain;
+mod start;
 mod streamed;
+mod terse;
+mod xml;
 
 use std::{
     fmt,
@@ -19,9 +27,13 @@ use std::{
     sync::Arc,
 };
 
-use oxrdfio::{JsonLdProfileSet, RdfFormat};
-
-use self::{batches::Batches, streamed::Streamed};
+pub use self::chosen::{Choice, Graphs, LeftOut};
+use self::{
+    batches::Batches,
+    chosen::Source,
+    start::{Begun, begun},
+    streamed::Streamed,
+};
 use super::triple::Fact;
 
 /// How triples are written down.
@@ -65,17 +77,6 @@ impl Format {
     #[must_use]
     pub fn from_path(path: &Path) -> Option<Self> {
         path.extension()?.to_str()?.parse().ok()
-    }
-
-    const fn of_parser(self) -> RdfFormat {
-        match self {
-            Self::NTriples => RdfFormat::NTriples,
-            Self::Turtle => RdfFormat::Turtle,
-            Self::NQuads => RdfFormat::NQuads,
-            Self::TriG => RdfFormat::TriG,
-            Self::RdfXml => RdfFormat::RdfXml,
-            Self::JsonLd => RdfFormat::JsonLd { profile: JsonLdProfileSet::empty() },
-        }
     }
 }
 
@@ -145,28 +146,225 @@ pub enum Problem {
     /// A triple about a triple.
     #[error("triples about triples are not supported")]
     TripleTerm,
+    /// Something that is new in RDF 1.2.
+    #[error("{0}")]
+    Rdf12(String),
+    /// Text that is not UTF-8.
+    #[error("{0}")]
+    Encoding(String),
+    /// A context that is elsewhere.
+    #[error("the JSON-LD context is not in the file, and nothing is loaded from the network")]
+    RemoteContext,
+    /// A file that is no text of triples, by how it begins.
+    #[error("the file is {what}")]
+    NotText {
+        /// What it is.
+        what: &'static str,
+        /// What makes triples of it.
+        remedy: &'static str,
+    },
+    /// A file without a byte.
+    #[error("the file is empty")]
+    Empty,
+    /// A file that follows its grammar and says nothing.
+    #[error("the file holds no triple{}", left_out(*.0))]
+    NoTriples(LeftOut),
+    /// JSON without a triple.
+    #[error("the file is JSON, but no JSON-LD with a triple: {}", fields(.0))]
+    NoJsonLd(
+        /// The fields of its first object.
+        Vec<String>,
+    ),
+    /// Several JSON values one after another.
+    #[error("the file has several JSON values, and JSON-LD is one: {}", fields(.0))]
+    JsonLines(
+        /// The fields of its first object.
+        Vec<String>,
+    ),
+    /// Something that would have to be held as a whole.
+    #[error("{what} is longer than {}", size(*limit))]
+    TooLong {
+        /// What.
+        what: &'static str,
+        /// Bytes that it may have.
+        limit: u64,
+    },
+    /// Something within something within something.
+    #[error("more than {limit} {what} are within one another")]
+    TooDeep {
+        /// What.
+        what: &'static str,
+        /// How many may be.
+        limit: u64,
+    },
+    /// More of something than a parser can deal with.
+    #[error("there are more than {limit} {what}")]
+    TooMany {
+        /// What.
+        what: &'static str,
+        /// How many there may be.
+        limit: u64,
+    },
+    /// An entity of XML that stands for too much.
+    #[error("the entity &{name}; stands for more than {}", size(*limit))]
+    Entity {
+        /// Its name.
+        name: String,
+        /// Bytes that it may stand for.
+        limit: u64,
+    },
+    /// Names that are written once and repeated in each triple.
+    #[error("the triples are more than {times} times as long as the file")]
+    Expansion {
+        /// How many times they may be.
+        times: u64,
+    },
+    /// Much of a file and no triple.
+    #[error("there is no triple in {}", size(*bytes))]
+    Silence {
+        /// How much that is.
+        bytes: u64,
+    },
+    /// JSON-LD that cannot be held as a whole.
+    #[error("the file is too large for JSON-LD: {why} (more than {limit})")]
+    JsonTooLarge {
+        /// What is too much.
+        why: &'static str,
+        /// How much may be.
+        limit: u64,
+    },
     /// The input could not be read.
     #[error("cannot read the input: {0}")]
     Read(io::Error),
 }
 
+fn left_out(left: LeftOut) -> String {
+    let LeftOut { blank, other_graph } = left;
+    match (blank, other_graph) {
+        (0, 0) => String::new(),
+        (_, 0) => format!(" without a blank node, and {blank} with one"),
+        (0, _) => format!(" of that graph, and {other_graph} of others"),
+        _ => format!(
+            " of that graph without a blank node, {blank} with one and {other_graph} of others"
+        ),
+    }
+}
+
+fn fields(fields: &[String]) -> String {
+    match fields {
+        [] => "it has no object with fields".to_owned(),
+        fields => {
+            let more = if fields.len() > 8 { ", ..." } else { "" };
+            format!("its fields are {}{more}", fields[..fields.len().min(8)].join(", "))
+        }
+    }
+}
+
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1024 => format!("{bytes} bytes"),
+        1024..1_048_576 => format!("{} KiB", bytes >> 10),
+        _ => format!("{} MiB", bytes >> 20),
+    }
+}
+
+impl Problem {
+    const fn too_long(what: &'static str, limit: usize) -> Self {
+        Self::TooLong { what, limit: limit as u64 }
+    }
+
+    const fn too_deep(what: &'static str, limit: usize) -> Self {
+        Self::TooDeep { what, limit: limit as u64 }
+    }
+
+    /// What a parser's message says.
+    fn of_syntax(text: &str) -> Self {
+        let has = |part: &str| text.contains(part);
+        if has("No scheme found") {
+            Self::RelativeIri(text.to_owned())
+        } else if has("<<") {
+            Self::TripleTerm
+        } else if has("RDF 1.2") || text.starts_with("VERSION") {
+            Self::Rdf12(text.to_owned())
+        } else if has("UTF-8") || has("unicode code point") {
+            Self::Encoding(text.to_owned())
+        } else if has("remote context") {
+            Self::RemoteContext
+        } else {
+            Self::Syntax(text.to_owned())
+        }
+    }
+}
+
 impl ReadError {
+    /// Says that there is none in the file `source`, which could be read.
+    #[must_use]
+    pub fn no_triples(source: &str, left: LeftOut) -> Self {
+        let position = Position { source: source.into(), line: 1, column: None };
+        Self { position, problem: Problem::NoTriples(left) }
+    }
+
     /// How to put it right.
     #[must_use]
     pub const fn hint(&self) -> &'static str {
         match self.problem {
             Problem::Syntax(_) => {
-                "if the file is in another format, name it: --format nt|ttl|nq|trig|rdf|jsonld"
+                "if the file is in another format, name it: --format nt|ttl|nq|trig|rdf|jsonld; tables \
+                 have to be made triples first"
             }
             Problem::RelativeIri(_) => {
                 "write the IRI in full, or give the file a base (@base in Turtle and TriG, xml:base \
                  in RDF/XML, \"@base\" in a JSON-LD context)"
             }
             Problem::BlankNode { .. } => {
-                "a fact must outlive its file: give the thing an IRI of its own"
+                "a fact must outlive its file: give the thing an IRI of its own; --skip-blank leaves \
+                 such triples out"
             }
-            Problem::NamedGraph(_) => "put the triples into the default graph",
-            Problem::TripleTerm => "state the inner triple as a fact of its own",
+            Problem::NamedGraph(_) => {
+                "--graph all takes the triples of all graphs, --graph IRI those of one"
+            }
+            Problem::TripleTerm => {
+                "state the inner triple as a fact of its own: there is no room for one about another"
+            }
+            Problem::Rdf12(_) => {
+                "write it as in RDF 1.1: without the version, and a text with its language alone"
+            }
+            Problem::Encoding(_) => {
+                "convert it to UTF-8: iconv -f ENCODING -t UTF-8 FILE > NEW, and in XML take the old \
+                 encoding out of the first line"
+            }
+            Problem::RemoteContext => {
+                "put the context itself in the place of its address, or convert the file to N-Quads \
+                 with a tool that loads it, such as jsonld or riot"
+            }
+            Problem::NotText { remedy, .. } => remedy,
+            Problem::Empty => "if a command was to write it, see what that said",
+            Problem::NoTriples(LeftOut { other_graph: 0, .. }) => {
+                "prefixes, comments and empty elements say nothing: name a file with triples"
+            }
+            Problem::NoTriples(_) => "--graph all takes the triples of all graphs",
+            Problem::NoJsonLd(_) => {
+                "JSON-LD has keys that are IRIs, or a @context that makes IRIs of them"
+            }
+            Problem::JsonLines(_) => {
+                "JSON-LD of several parts is an array: jq -s . FILE > NEW makes one of them"
+            }
+            Problem::TooLong { .. } => {
+                "see whether a quote or a bracket is missing: what an edit can use is far shorter"
+            }
+            Problem::TooDeep { .. } | Problem::TooMany { .. } | Problem::Silence { .. } => {
+                "write the triples one by one, as N-Triples: rapper and riot convert to them"
+            }
+            Problem::Entity { .. } => {
+                "entities are for the beginnings of IRIs; write out what it stands for"
+            }
+            Problem::Expansion { .. } => {
+                "shorten the prefix, base or subject that is repeated; kledger help facts has the limits"
+            }
+            Problem::JsonTooLarge { .. } => {
+                "convert it to N-Quads, which are read line by line, with a tool such as jsonld or riot; \
+                 or divide it"
+            }
             Problem::Read(_) => "check that the file exists and can be read",
         }
     }
@@ -176,48 +374,69 @@ impl ReadError {
 pub(super) type Item = Result<(Fact, Position), ReadError>;
 
 /// The triples of `reader`, which is `format`, in order; `source` names it in positions. The first
-/// error is the last item.
+/// error is the last item. That there is no triple is none, but in JSON, of which most is no JSON-LD.
 pub fn read_triples<R: BufRead>(reader: R, format: Format, source: &str) -> Triples<R> {
-    let source = Arc::from(source);
-    Triples(match format {
-        Format::NTriples | Format::NQuads => Way::Batches(Batches::new(reader, format, source)),
-        _ => Way::Streamed(Box::new(Streamed::new(reader, format, source, 0))),
+    let source = Source::new(source, &Choice::default());
+    Triples(match Way::new(reader, format, &source) {
+        Err(ReadError { problem: Problem::Empty, .. }) => None,
+        way => Some(way.map_err(Box::new)),
     })
 }
 
-/// Has `take` take what `gather` makes of the triples of `reader`, as [`read_triples`] gives them, part by part,
-/// in their order. Several threads gather parts of formats of a triple a line; another format is one part.
+/// Has `take` take what `gather` makes of the triples of `reader` that are in `choice`, part by part, in their order.
+/// Several threads gather parts of formats of a triple a line; another format is one part. Returns how many
+/// triples were left out. As for [`read_triples`] there may be none, but not an empty file.
 ///
 /// # Errors
-/// The first of `take`.
-pub(super) fn read_parts<R: BufRead + Send, T: Send, E: Send>(
+/// The first of `take`, and those of how the file begins.
+pub(super) fn read_parts<R: BufRead + Send, T: Send, E: Send + From<ReadError>>(
     reader: R,
     format: Format,
-    source: &str,
+    (source, choice): (&str, &Choice),
     gather: impl Fn(&mut dyn Iterator<Item = Item>) -> T + Sync,
     mut take: impl FnMut(T) -> Result<(), E> + Send,
-) -> Result<(), E> {
-    match read_triples(reader, format, source).0 {
-        Way::Batches(batches) => batches.each(&gather, take),
-        Way::Streamed(mut triples) => take(gather(&mut triples)),
+) -> Result<LeftOut, E> {
+    let source = Source::new(source, choice);
+    match Way::new(reader, format, &source)? {
+        Way::Batches(batches) => batches.each(&gather, take)?,
+        Way::Streamed(mut triples) => take(gather(&mut triples))?,
     }
+    Ok(source.left.so_far())
 }
 
 /// See [`read_triples`].
-pub struct Triples<R: BufRead>(Way<R>);
+pub struct Triples<R: BufRead>(
+    /// None after the end.
+    Option<Result<Way<R>, Box<ReadError>>>,
+);
 
 enum Way<R: BufRead> {
-    Batches(Batches<R>),
-    Streamed(Box<Streamed<R>>),
+    Batches(Batches<Begun<R>>),
+    Streamed(Box<Streamed<Begun<R>>>),
+}
+
+impl<R: BufRead> Way<R> {
+    fn new(reader: R, format: Format, source: &Source) -> Result<Self, ReadError> {
+        let reader =
+            begun(reader).map_err(|problem| ReadError { position: source.at(1), problem })?;
+        let source = source.clone();
+        Ok(match format {
+            Format::NTriples | Format::NQuads => {
+                Self::Batches(Batches::new(reader, format, source))
+            }
+            _ => Self::Streamed(Box::new(Streamed::new(reader, format, source, 0))),
+        })
+    }
 }
 
 impl<R: BufRead> Iterator for Triples<R> {
     type Item = Item;
 
     fn next(&mut self) -> Option<Self::Item> {
-        match &mut self.0 {
-            Way::Batches(triples) => triples.next(),
-            Way::Streamed(triples) => triples.next(),
+        match self.0.as_mut()? {
+            Ok(Way::Batches(triples)) => triples.next(),
+            Ok(Way::Streamed(triples)) => triples.next(),
+            Err(_) => self.0.take()?.err().map(|error| Err(*error)),
         }
     }
 }

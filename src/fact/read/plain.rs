@@ -2,6 +2,7 @@
 
 use std::str;
 
+use super::limits::IRI;
 use crate::fact::{
     term::{Iri, Term},
     triple::Fact,
@@ -10,6 +11,9 @@ use crate::fact::{
 /// The fact on `line`, which is of N-Triples or N-Quads, if it is written as most are: three plain IRIs with
 /// a space behind each. Of any other line this says nothing; parsing one takes several times as long.
 pub(super) fn fact(line: &[u8]) -> Option<Fact> {
+    if line.len() > IRI {
+        return None;
+    }
     let (subject, rest) = iri(str::from_utf8(line).ok()?)?;
     let (predicate, rest) = iri(rest)?;
     let (object, end) = iri(rest)?;
@@ -25,8 +29,12 @@ fn iri(text: &str) -> Option<(Iri, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Format, Item, read_triples, streamed::Streamed};
+    use super::super::{Choice, Format, Item, chosen::Source, read_triples, streamed::Streamed};
     use super::*;
+
+    fn source(name: &str) -> Source {
+        Source::new(name, &Choice::default())
+    }
 
     /// Whatever byte is changed, put in or left out.
     #[test]
@@ -43,7 +51,7 @@ mod tests {
         let mut plain = 0;
         for line in lines {
             let Some(fact) = fact(&line) else { continue };
-            let parsed = Streamed::new(line.as_slice(), Format::NTriples, "".into(), 0);
+            let parsed = Streamed::new(line.as_slice(), Format::NTriples, source(""), 0);
             let parsed: Vec<_> = parsed.map(Result::unwrap).collect();
             assert_eq!(parsed.len(), 1, "{}", line.escape_ascii());
             assert_eq!(parsed[0].0, fact, "{}", line.escape_ascii());
@@ -66,7 +74,7 @@ mod tests {
         let told = |item| told(item).map_err(|error| error.to_string());
         let read = read_triples(text.as_bytes(), Format::NTriples, "in").map(told);
         let read: Vec<_> = read.collect();
-        let parsed = Streamed::new(text.as_bytes(), Format::NTriples, "in".into(), 0).map(told);
+        let parsed = Streamed::new(text.as_bytes(), Format::NTriples, source("in"), 0).map(told);
         assert_eq!(read, parsed.collect::<Vec<_>>());
         assert!(read.len() == 102 && read[100].is_ok() && read[101].is_err());
     }

@@ -1,41 +1,94 @@
 //! Any format, parsed by one thread.
 
-use std::{
-    cell::Cell,
-    io::{self, BufRead, Read},
-    rc::Rc,
-    sync::Arc,
+use std::io::BufRead;
+
+use oxrdf::Quad;
+
+use super::{
+    Format, Graphs, Item, Position, Problem, ReadError,
+    chosen::{Left, Source},
+    json::Json,
+    limits::{EXPANDED, EXPANSION, IRI, LITERAL},
+    terse::Terse,
+    xml::Xml,
 };
-
-use oxrdfio::{RdfParseError, RdfParser, ReaderQuadParser};
-
-use super::{Format, Item, Position, Problem, ReadError};
 use crate::fact::{
     term::{Iri, Literal, Term},
     triple::Fact,
 };
 
 /// Base against which JSON-LD resolves relative IRIs, which it would otherwise leave out in silence.
-const NO_BASE: &str = "relative-iri:/";
+pub(super) const NO_BASE: &str = "relative-iri:/";
 
 /// The triples of a reader, one by one.
 pub(super) struct Streamed<R: BufRead> {
-    parser: Option<ReaderQuadParser<Lines<R>>>,
-    line: Rc<Cell<u64>>,
-    /// Lines of the source before those of the reader.
-    lines_before: u64,
-    source: Arc<str>,
+    parser: Option<Parser<R>>,
+    source: Source,
+    /// Bytes of the triples so far.
+    made: u64,
+}
+
+enum Parser<R: BufRead> {
+    Terse(Terse<R>),
+    Xml(Xml<R>),
+    Json(Json),
+}
+
+/// A triple or what was wrong, and the line and the column of that.
+pub(super) type Parsed = Result<(Quad, u64), Wrong>;
+
+/// What was wrong, and where.
+pub(super) struct Wrong {
+    pub(super) problem: Problem,
+    pub(super) line: u64,
+    pub(super) column: Option<u64>,
+}
+
+impl Wrong {
+    pub(super) const fn at(line: u64, problem: Problem) -> Self {
+        Self { problem, line, column: None }
+    }
 }
 
 impl<R: BufRead> Streamed<R> {
-    pub(super) fn new(reader: R, format: Format, source: Arc<str>, lines_before: u64) -> Self {
-        let line = Rc::new(Cell::new(lines_before));
-        let lines = Lines { reader, line: Rc::clone(&line), at_start: true };
-        let mut parser = RdfParser::from_format(format.of_parser());
-        if format == Format::JsonLd {
-            parser = parser.with_base_iri(NO_BASE).expect("because it is an absolute IRI");
+    pub(super) fn new(reader: R, format: Format, source: Source, lines_before: u64) -> Self {
+        let parser = match format {
+            Format::RdfXml => Parser::Xml(Xml::new(reader)),
+            Format::JsonLd => Parser::Json(Json::new(reader)),
+            _ => Parser::Terse(Terse::new(reader, format, lines_before)),
+        };
+        Self { parser: Some(parser), source, made: 0 }
+    }
+
+    fn parsed(&mut self) -> Option<Parsed> {
+        match self.parser.as_mut()? {
+            Parser::Terse(parser) => parser.next(),
+            Parser::Xml(parser) => parser.next(),
+            Parser::Json(parser) => parser.next(),
         }
-        Self { parser: Some(parser.for_reader(lines)), line, lines_before, source }
+    }
+
+    /// Makes sure that triples are not out of all proportion to what was read, as where each repeats a long name
+    /// that is written once.
+    fn weigh(&mut self, fact: &Fact) -> Result<(), Problem> {
+        let object = match &fact.object {
+            Term::Iri(iri) => iri.as_str().len(),
+            Term::Literal(literal) => literal.lexical.len() + literal.datatype.as_str().len(),
+        };
+        self.made += (fact.subject.as_str().len() + fact.predicate.as_str().len() + object) as u64;
+        if self.made <= EXPANDED {
+            return Ok(());
+        }
+        let read = match &self.parser {
+            Some(Parser::Terse(parser)) => parser.bytes(),
+            Some(Parser::Xml(parser)) => parser.bytes(),
+            // Weighed before it is parsed.
+            Some(Parser::Json(_)) | None => return Ok(()),
+        };
+        if self.made > EXPANDED + EXPANSION * read {
+            return Err(Problem::Expansion { times: EXPANSION });
+        }
+        Ok(())
     }
 }
 
@@ -43,103 +96,84 @@ impl<R: BufRead> Iterator for Streamed<R> {
     type Item = Item;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let quad = self.parser.as_mut()?.next();
-        let mut position = Position {
-            source: Arc::clone(&self.source),
-            line: self.line.get().max(1),
-            column: None,
-        };
-        let read = match quad {
-            None => {
+        loop {
+            let Some(parsed) = self.parsed() else {
                 self.parser = None;
                 return None;
-            }
-            Some(Ok(quad)) => fact(quad),
-            Some(Err(error)) => {
-                if let RdfParseError::Syntax(error) = &error
-                    && let Some(range) = error.location()
-                {
-                    position.line = self.lines_before + range.start.line + 1;
-                    position.column = Some(range.start.column + 1);
-                }
-                Err(problem(error))
-            }
-        };
-        Some(match read {
-            Ok(fact) => Ok((fact, position)),
-            Err(problem) => {
-                self.parser = None;
-                Err(ReadError { position, problem })
-            }
-        })
+            };
+            let wrong = match parsed {
+                Ok((quad, line)) => match fact(quad, &self.source) {
+                    Ok(None) => continue,
+                    Ok(Some(fact)) => match self.weigh(&fact) {
+                        Ok(()) => return Some(Ok((fact, self.source.at(line)))),
+                        Err(problem) => Wrong::at(line, problem),
+                    },
+                    Err(problem) => Wrong::at(line, problem),
+                },
+                Err(wrong) => wrong,
+            };
+            self.parser = None;
+            let Wrong { problem, line, column } = wrong;
+            let position = Position { column, ..self.source.at(line) };
+            return Some(Err(ReadError { position, problem }));
+        }
     }
 }
 
-fn problem(error: RdfParseError) -> Problem {
-    let text = match error {
-        RdfParseError::Io(error) => return Problem::Read(error),
-        RdfParseError::Syntax(error) => error.to_string(),
-    };
-    // The parser puts the position into its text; ours says it already.
-    let text = match text.split_once(": ") {
-        Some((place, rest)) if place.starts_with("Parser error ") => rest.to_owned(),
-        _ => text,
-    };
-    if text.contains("No scheme found") {
-        Problem::RelativeIri(text)
-    } else if text.contains("<<") {
-        Problem::TripleTerm
-    } else {
-        Problem::Syntax(text)
+/// What `quad` says; nothing where it is left out.
+fn fact(quad: Quad, source: &Source) -> Result<Option<Fact>, Problem> {
+    let Quad { subject, predicate, object, graph_name } = quad;
+    if !source.takes_graph(&graph_name)? {
+        return Ok(None);
     }
-}
-
-fn fact(quad: oxrdf::Quad) -> Result<Fact, Problem> {
-    let blank = |role, node: oxrdf::BlankNode| Problem::BlankNode { role, node: node.to_string() };
-    if !quad.graph_name.is_default_graph() {
-        return Err(Problem::NamedGraph(quad.graph_name.to_string()));
-    }
-    let subject = match quad.subject {
+    let subject = match subject {
         oxrdf::NamedOrBlankNode::NamedNode(node) => iri(node)?,
-        oxrdf::NamedOrBlankNode::BlankNode(node) => return Err(blank("subject", node)),
+        oxrdf::NamedOrBlankNode::BlankNode(node) => return source.blank("subject", &node),
     };
-    let object = match quad.object {
+    let object = match object {
         oxrdf::Term::NamedNode(node) => Term::Iri(iri(node)?),
+        oxrdf::Term::Literal(literal) if literal.value().len() > LITERAL => {
+            return Err(Problem::too_long("a literal", LITERAL));
+        }
         oxrdf::Term::Literal(literal) => Term::Literal(Literal::parsed(literal)),
-        oxrdf::Term::BlankNode(node) => return Err(blank("object", node)),
+        oxrdf::Term::BlankNode(node) => return source.blank("object", &node),
     };
-    Ok(Fact { subject, predicate: iri(quad.predicate)?, object })
+    Ok(Some(Fact { subject, predicate: iri(predicate)?, object }))
 }
 
 fn iri(node: oxrdf::NamedNode) -> Result<Iri, Problem> {
+    if node.as_str().len() > IRI {
+        return Err(Problem::too_long("an IRI", IRI));
+    }
     match node.as_str().strip_prefix(NO_BASE) {
         Some(relative) => Err(Problem::RelativeIri(format!("{relative:?}"))),
         None => Ok(Iri::parsed(node)),
     }
 }
 
-/// Hands its input on at most a line at a time. The parsers ask for more only when they have used up
-/// what they have, so the line last handed out is the one a triple ends on.
-struct Lines<R> {
-    reader: R,
-    /// Number of the line last handed out, from 1.
-    line: Rc<Cell<u64>>,
-    at_start: bool,
-}
-
-impl<R: BufRead> Read for Lines<R> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let ready = self.reader.fill_buf()?;
-        let end = ready.iter().position(|byte| *byte == b'\n').map_or(ready.len(), |at| at + 1);
-        let taken = end.min(out.len());
-        out[..taken].copy_from_slice(&ready[..taken]);
-        if taken > 0 {
-            if self.at_start {
-                self.line.set(self.line.get() + 1);
+impl Source {
+    /// Whether triples of `graph` are wanted.
+    fn takes_graph(&self, graph: &oxrdf::GraphName) -> Result<bool, Problem> {
+        let takes = match (&self.choice.graphs, graph) {
+            (Graphs::All, _) | (Graphs::Default, oxrdf::GraphName::DefaultGraph) => true,
+            (Graphs::Default, _) => return Err(Problem::NamedGraph(graph.to_string())),
+            (Graphs::Named(wanted), oxrdf::GraphName::NamedNode(graph)) => {
+                wanted.as_str() == graph.as_str()
             }
-            self.at_start = ready[taken - 1] == b'\n';
+            (Graphs::Named(_), _) => false,
+        };
+        if !takes {
+            self.left.count(Left::OtherGraph);
         }
-        self.reader.consume(taken);
-        Ok(taken)
+        Ok(takes)
+    }
+
+    /// What becomes of a triple with a blank node.
+    fn blank(&self, role: &'static str, node: &oxrdf::BlankNode) -> Result<Option<Fact>, Problem> {
+        if self.choice.skip_blank {
+            self.left.count(Left::Blank);
+            return Ok(None);
+        }
+        Err(Problem::BlankNode { role, node: node.to_string() })
     }
 }

@@ -1,6 +1,6 @@
 //! Adding to a stage, which is a change of its trees.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
@@ -15,7 +15,7 @@ use crate::{
         stored::{StagedTree, StoredStage, fact_key, load_words, staged_key, store_words},
         tree,
         triple::FactKey,
-        words::{self, Addition},
+        words::{self, Addition, Gathered},
     },
     id::Id,
 };
@@ -38,12 +38,12 @@ impl StoredStage {
         role: Role,
         replace: bool,
     ) -> Result<(Id<Self>, AddOutcome), StageError> {
-        let Intake { bytes, facts, predicates, words: triples } = intake;
+        let Intake { bytes, facts, predicates, words: triples, .. } = intake;
         let before = before.map(|id| codec::get(draft, id)).transpose()?;
         let mut outcome = AddOutcome::default();
         let mut words = match before {
-            Some(before) if !triples.is_empty() => load_words(draft, before.words)?,
-            _ => BTreeMap::new(),
+            Some(before) if !triples.is_empty() => Gathered::from(load_words(draft, before.words)?),
+            _ => Gathered::default(),
         };
         for (triple, position) in triples {
             match words::take(&mut words, &triple) {
@@ -59,7 +59,7 @@ impl StoredStage {
         let said = outcome.labels + outcome.templates + outcome.settings > 0;
         let words = match before {
             Some(before) if !said => before.words,
-            _ => store_words(draft, &words),
+            _ => store_words(draft, &words.into_words()),
         };
 
         // Only now: whether a predicate has many values may be said after its facts.
@@ -106,6 +106,15 @@ impl StoredStage {
     }
 }
 
+/// The facts of a question that came before another in the call.
+#[derive(Default)]
+struct Before {
+    /// The one whose key is the question.
+    at_question: Option<Staged>,
+    /// The keys of all.
+    keys: BTreeSet<FactKey>,
+}
+
 /// One call, half way through.
 struct Call<'a> {
     trees: Trees<'a>,
@@ -126,7 +135,7 @@ impl Call<'_> {
             let known = self.trees.known(&facts[done..end], &self.many)?;
             while done < end {
                 let next = question_end(&facts, done);
-                let mut before = BTreeMap::new();
+                let mut before = Before::default();
                 for at in done..next {
                     let (question, fact) = facts[at];
                     let Some(Verbatim(fact)) = fact else { continue };
@@ -159,20 +168,22 @@ impl Call<'_> {
     fn set<'b>(
         &mut self,
         known: &Known,
-        before: &mut BTreeMap<FactKey, &'b [u8]>,
+        before: &mut Before,
         question: FactKey,
         bytes: &'b [u8],
         many: bool,
     ) -> Option<(FactKey, Option<&'b [u8]>)> {
         let new = read(bytes);
         let fact = new.change.fact();
-        let (key, committed) = match before.get(&question).map(|bytes| read(bytes)) {
+        let (key, committed) = match &before.at_question {
             None => known.locate(question, fact, many),
             Some(first) if first.change.fact() == fact => (question, known.held.get(&question)),
             // What was staged there is so no longer.
             Some(_) => known.locate_committed(question, fact, many),
         };
-        if let Some(earlier) = before.get(&key).map(|bytes| read(bytes)) {
+        if key == question
+            && let Some(earlier) = &before.at_question
+        {
             if earlier.change.fact() == fact {
                 self.outcome.duplicates += 1;
             } else {
@@ -180,7 +191,14 @@ impl Call<'_> {
             }
             return None;
         }
-        before.insert(key, bytes);
+        if !before.keys.insert(key) {
+            // The key is of the whole fact.
+            self.outcome.duplicates += 1;
+            return None;
+        }
+        if key == question {
+            before.at_question = Some(new.clone());
+        }
         let committed_already = committed == Some(fact);
         let occupied = match known.staged.get(&key) {
             Some(Staged { change: Change::Set(staged), .. }) if staged == fact => {
@@ -188,7 +206,7 @@ impl Call<'_> {
                 return None;
             }
             Some(staged @ Staged { change: Change::Set(_), .. }) if !self.replace => {
-                self.conflict(bytes, staged.clone(), new, true);
+                self.conflict(bytes, staged, new, true);
                 return None;
             }
             Some(_) => true,
@@ -206,14 +224,19 @@ impl Call<'_> {
         Some((key, (!committed_already).then_some(bytes)))
     }
 
-    fn conflict(&mut self, at: &[u8], first: Staged, second: Staged, earlier: bool) {
+    fn conflict(&mut self, at: &[u8], first: &Staged, second: Staged, earlier: bool) {
         self.total += 1;
+        let at = at.as_ptr().addr();
+        let last = self.conflicts.last_key_value().map(|(last, _)| *last);
+        if self.conflicts.len() == LISTED && last < Some(at) {
+            return;
+        }
         let fact = |staged: Staged| match staged.change {
             Change::Set(fact) | Change::Retract(fact) => (fact, staged.source),
         };
-        let ((first, first_source), (second, second_source)) = (fact(first), fact(second));
+        let ((first, first_source), (second, second_source)) = (fact(first.clone()), fact(second));
         let conflict = Conflict { first, first_source, second, second_source, earlier };
-        self.conflicts.insert(at.as_ptr().addr(), conflict);
+        self.conflicts.insert(at, conflict);
         if self.conflicts.len() > LISTED {
             self.conflicts.pop_last();
         }

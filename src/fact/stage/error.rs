@@ -48,7 +48,7 @@ pub enum StageError {
         total: u64,
     },
     /// Facts to be removed that are neither committed nor staged.
-    #[error("{total} of the facts are not held, first {first} ({source_name})")]
+    #[error("{total} of the facts are not held, first {} ({source_name})", short(first))]
     NotHeld {
         /// The first of them.
         first: Box<Fact>,
@@ -65,10 +65,23 @@ pub enum StageError {
     Object(#[from] ObjectError),
 }
 
+/// Characters of a fact in a message.
+const SHOWN: usize = 300;
+
+/// `fact` in a length that can be read.
+fn short(fact: &Fact) -> String {
+    let whole = fact.to_string();
+    match whole.char_indices().nth(SHOWN) {
+        None => whole,
+        Some((end, _)) => format!("{}...", &whole[..end]),
+    }
+}
+
 fn list(conflicts: &[Conflict], total: u64) -> String {
     use std::fmt::Write;
     let mut text = String::new();
     for Conflict { first, first_source, second, second_source, .. } in conflicts {
+        let (first, second) = (short(first), short(second));
         let _ = write!(text, "\n  {first} ({first_source})\n  {second} ({second_source})");
     }
     let more = total - conflicts.len() as u64;

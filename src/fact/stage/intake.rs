@@ -6,7 +6,7 @@ use super::{Change, Staged};
 use crate::{
     codec,
     fact::{
-        read::{Format, Position, ReadError, read_parts},
+        read::{Choice, Format, LeftOut, Position, ReadError, read_parts},
         term::Iri,
         triple::{Fact, FactKey},
         words,
@@ -26,6 +26,8 @@ pub struct Intake {
     pub(super) predicates: BTreeSet<Iri>,
     /// Triples of the vocabulary.
     pub(super) words: Vec<(Fact, Position)>,
+    /// Triples that were left out.
+    left_out: LeftOut,
 }
 
 impl Intake {
@@ -44,22 +46,32 @@ impl Intake {
         Ok(intake)
     }
 
-    /// Takes in all that [`read_triples`](crate::fact::read::read_triples) gives.
+    /// Takes in all triples of `reader`, which is `format`, that are in `choice`; `source` names it in positions.
     ///
     /// # Errors
-    /// When a triple cannot be read.
+    /// When a triple cannot be read, or there is none.
     pub fn read<R: BufRead + Send>(
         reader: R,
         format: Format,
         source: &str,
+        choice: &Choice,
     ) -> Result<Self, ReadError> {
         let mut all = Self::default();
         let gather = |triples: &mut dyn Iterator<Item = _>| Self::of(triples);
-        read_parts(reader, format, source, gather, |part| {
+        all.left_out = read_parts(reader, format, (source, choice), gather, |part| {
             all.append(part?);
-            Ok(())
+            Ok::<_, ReadError>(())
         })?;
+        if all.facts.is_empty() && all.words.is_empty() {
+            return Err(ReadError::no_triples(source, all.left_out));
+        }
         Ok(all)
+    }
+
+    /// How many triples were left out by choice.
+    #[must_use]
+    pub const fn left_out(&self) -> LeftOut {
+        self.left_out
     }
 
     fn take(&mut self, fact: Fact, position: Position) {
@@ -79,11 +91,14 @@ impl Intake {
 
     /// Takes in `others` after these.
     pub fn append(&mut self, others: Self) {
+        let mut left_out = self.left_out;
+        left_out.add(others.left_out);
         if self.bytes.is_empty() && self.words.is_empty() {
             // The first file's triples are most often all there are: they are not copied.
-            *self = others;
+            *self = Self { left_out, ..others };
             return;
         }
+        self.left_out = left_out;
         let before = self.bytes.len();
         self.bytes.extend(others.bytes);
         let facts = others.facts.into_iter();

@@ -29,7 +29,7 @@ impl StoredStage {
         intake: Intake,
         role: Role,
     ) -> Result<(Id<Self>, RemoveOutcome), StageError> {
-        let Intake { bytes, facts, predicates, words } = intake;
+        let Intake { bytes, facts, predicates, words, .. } = intake;
         if let Some((_, position)) = words.into_iter().next() {
             return Err(StageError::WordsToRemove(position));
         }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::{
     codec::Draft,
     eval::dataset::Requests,
-    fact::{AddOutcome, Intake, Role, StageError, StoredStage},
+    fact::{AddOutcome, Intake, Role, StageError, StoredStage, read::LeftOut},
     id::Id,
     ledger::{Actor, LedgerError, Repo, read::STAGE},
 };
@@ -20,7 +20,7 @@ pub struct AddReport {
     pub outcome: AddOutcome,
     /// Facts on the stage now, retractions among them.
     pub staged: u64,
-    /// What of a dataset was left out and why, in words.
+    /// What of the input was left out and why, in words.
     pub notes: Vec<String>,
 }
 
@@ -41,10 +41,13 @@ impl Repo {
         let (_, commit) = ledger.head_commit()?;
         let before = ledger.session.root(STAGE)?.map(Id::from_bytes);
         let mut draft = Draft::new(&ledger);
+        let LeftOut { blank, other_graph } = input.left_out();
+        let left_out =
+            [(blank, "triple", "with a blank node"), (other_graph, "triple", "in another graph")];
         let (after, outcome) =
             StoredStage::add(&mut draft, before, commit.roots(), input, role, replace)?;
         let staged = ledger.restage(actor, draft, before, after)?;
-        Ok(AddReport { role, outcome, staged, notes: Vec::new() })
+        Ok(AddReport { role, outcome, staged, notes: skipped(left_out) })
     }
 
     /// Stages what a dataset asks to be edited in, with the words for it, all of it or nothing. With
@@ -58,20 +61,23 @@ impl Repo {
         requests: Requests,
         replace: bool,
     ) -> Result<AddReport, LedgerError> {
-        let Requests { triples, skipped, unusable } = requests;
+        let Requests { triples, skipped: records, unusable } = requests;
         let input = Intake::of(triples.into_iter().map(Ok)).map_err(StageError::Read)?;
         let report = self.add(actor, input, Role::Edit, replace)?;
         let left_out = [
-            (skipped, "record", "an earlier one answers the same question"),
+            (records, "record", "an earlier one answers the same question"),
             (unusable, "paraphrase", "without its subject, or with braces"),
         ];
-        let notes = left_out.into_iter().filter(|(count, ..)| *count > 0);
-        let notes = notes
-            .map(|(count, what, why)| {
-                let plural = if count == 1 { "" } else { "s" };
-                format!("{count} {what}{plural} skipped: {why}")
-            })
-            .collect();
-        Ok(AddReport { notes, ..report })
+        Ok(AddReport { notes: skipped(left_out), ..report })
     }
+}
+
+/// Says how many of what were left out, and why.
+fn skipped(left_out: [(u64, &str, &str); 2]) -> Vec<String> {
+    let some = left_out.into_iter().filter(|(count, ..)| *count > 0);
+    let note = |(count, what, why)| {
+        let plural = if count == 1 { "" } else { "s" };
+        format!("{count} {what}{plural} skipped: {why}")
+    };
+    some.map(note).collect()
 }
