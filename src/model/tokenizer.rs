@@ -3,7 +3,7 @@
 //! Its fast tokenizers run what the file describes, but for two things that they set themselves: the
 //! space before a text, and, in the classes of [`MARKING`], the marks around it.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 use serde_json::Value;
 use tokenizers::{
@@ -12,6 +12,7 @@ use tokenizers::{
 };
 
 use super::{error::ModelError, family::Family};
+use crate::{checkpoint::JSON_LIMIT, durable::read_regular};
 
 /// A class that marks texts by its own settings, whatever `tokenizer.json` says. The other classes
 /// of the families here leave that to the file, and a setting of this name does nothing.
@@ -227,7 +228,7 @@ fn ids(file: &Value, key: &str) -> Vec<u32> {
 /// A small JSON file, or null where there is none.
 fn read(path: &Path) -> Result<Value, ModelError> {
     let wrong = |why: String| ModelError::Tokenizer { path: path.to_owned(), why };
-    match fs::read(path) {
+    match read_regular(path, JSON_LIMIT) {
         Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Value::Null),
         Err(error) => Err(wrong(error.to_string())),

@@ -2,7 +2,6 @@
 
 use std::{
     fmt::{self, Write},
-    fs,
     path::{Path, PathBuf},
 };
 
@@ -18,6 +17,7 @@ use crate::{
         report::{Render, Report},
         runtime::Runtime,
     },
+    durable::read_regular_text,
     ledger::{
         FactChange,
         verb::diff::{BehaviourRow, DiffOptions, DiffReport, Expectation, Prompts, TensorDiff},
@@ -98,7 +98,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
 
 /// The lines of a file that are not empty.
 fn prompts(cx: &Context, path: &Path) -> Result<Vec<String>, CliError> {
-    let text = fs::read_to_string(cx.path(path))
+    let text = read_regular_text(&cx.path(path), u64::MAX)
         .map_err(|source| CliError::Read { path: path.to_owned(), source })?;
     let lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty());
     Ok(lines.map(str::to_owned).collect())

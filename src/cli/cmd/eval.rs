@@ -2,7 +2,6 @@
 
 use std::{
     fmt::{self, Write},
-    fs,
     path::{Path, PathBuf},
 };
 
@@ -182,7 +181,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     };
     let text = match &args.material.text {
         Some(path) => {
-            let text = fs::read_to_string(cx.path(path));
+            let text = durable::read_regular_text(&cx.path(path), u64::MAX);
             let text = text.map_err(|source| CliError::Read { path: path.clone(), source })?;
             Some((Source::file(&name(path), text.as_bytes()), text))
         }

@@ -2,7 +2,6 @@
 
 use std::{
     fmt::{self, Write},
-    fs,
     path::PathBuf,
 };
 
@@ -14,6 +13,7 @@ use crate::{
         page::{Page, bytes, many},
         report::{Render, Report},
     },
+    durable::read_regular_text,
     ledger::{
         StatisticsText,
         verb::stats::{StatsOptions, StatsReport},
@@ -54,7 +54,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
         let mut documents = Vec::new();
         let mut names = Vec::new();
         for path in &args.corpus {
-            let text = fs::read_to_string(cx.path(path))
+            let text = read_regular_text(&cx.path(path), u64::MAX)
                 .map_err(|source| CliError::Read { path: path.clone(), source })?;
             let lines = text.lines().filter(|line| !line.trim().is_empty());
             documents.extend(lines.map(str::to_owned));

@@ -13,7 +13,7 @@ mod references;
 mod requests;
 mod zsre;
 
-use std::{collections::BTreeSet, fmt, fs, path::Path};
+use std::{collections::BTreeSet, fmt, path::Path};
 
 pub use error::DatasetError;
 pub use fever::Verbaliser;
@@ -24,6 +24,10 @@ pub use zsre::Answer;
 
 use self::record::Records;
 use super::{COUNTERFACT, Case, EASYEDIT, FEVER, Protocol, Source, ZSRE};
+use crate::durable::read_regular_text;
+
+/// How long a file of a benchmark may be; the largest known have 100 MiB.
+const LIMIT: u64 = 1 << 30;
 
 /// How the records of a file are laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,7 +112,7 @@ impl Dataset {
     /// When it cannot be read, is no JSON, has no records or records of no known layout, or one of
     /// them lacks a field or has one that makes no sense.
     pub fn read(path: &Path, name: &str, reading: &Reading) -> Result<Self, DatasetError> {
-        let text = fs::read_to_string(path)
+        let text = read_regular_text(path, LIMIT)
             .map_err(|source| DatasetError::Read { file: name.to_owned(), source })?;
         Self::parse(name, &text, reading)
     }

@@ -1,11 +1,14 @@
 //! Reference texts: CounterFact's `attribute_snippets.json`, which comes apart from its records.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 use serde::Deserialize;
 
-use super::{DatasetError, record::Records};
-use crate::eval::{Case, Weights};
+use super::{DatasetError, LIMIT, record::Records};
+use crate::{
+    durable::read_regular_text,
+    eval::{Case, Weights},
+};
 
 #[derive(Deserialize)]
 struct Fields {
@@ -29,7 +32,7 @@ impl References {
     /// # Errors
     /// When it cannot be read, is no JSON, or a record lacks a field.
     pub fn read(path: &Path, name: &str) -> Result<Self, DatasetError> {
-        let text = fs::read_to_string(path)
+        let text = read_regular_text(path, LIMIT)
             .map_err(|source| DatasetError::Read { file: name.to_owned(), source })?;
         let mut texts: BTreeMap<_, Vec<String>> = BTreeMap::new();
         for record in Records::parse(name, &text)?.iter() {
