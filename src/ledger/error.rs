@@ -3,7 +3,10 @@
 use std::{io, path::PathBuf};
 
 use super::{
-    Commit, EngineError, config::RequirementError, revision::RevisionError, unfinished::Task,
+    Commit, EngineError,
+    config::{MOST_SAMPLED_TOKENS, RequirementError},
+    revision::RevisionError,
+    unfinished::Task,
 };
 use crate::{
     checkpoint::{Base, CheckpointError},
@@ -56,6 +59,14 @@ pub enum LedgerError {
         expected: Option<&'static str>,
         /// Why not, where it is not.
         source: Option<Box<toml::de::Error>>,
+    },
+    /// Statistics on more text than a model writes in any useful time.
+    #[error(
+        "{tokens} tokens are too many for the model to write; at most {MOST_SAMPLED_TOKENS} are"
+    )]
+    TooManyTokens {
+        /// Tokens asked for.
+        tokens: u64,
     },
     /// A requirement is not spelled as one.
     #[error(transparent)]

@@ -43,6 +43,10 @@ impl LedgerError {
                 "name the subject by IRI, or as reports do: kledger blame lists all"
             }
             Self::NoFactAt { .. } => {
+            Self::TooManyTokens { .. } => {
+                "lower the setting statistics_tokens (30000 is the default), or give a text of yours: \
+                 kledger stats --corpus FILE"
+            }
                 "name subject and predicate by IRI, or as reports do: kledger blame lists all"
             }
             Self::Bisecting => "kledger bisect shows where it is, kledger bisect reset ends it",

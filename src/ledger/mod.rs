@@ -64,7 +64,7 @@ pub use adapter::Fidelity;
 pub use check::{Check, FactRow, PromptRow, Rate};
 pub use combine::Favour;
 pub use commit::{Commit, EditedTensor, Report, Spec, StatisticsRecord, Step};
-pub use config::{Config, RequirementError, Requirements};
+pub use config::{Config, MOST_SAMPLED_TOKENS, RequirementError, Requirements};
 pub use engine::{
     Answer, Approximation, Continuations, Drawing, EditJob, EditOutcome, EditorDescription, Engine,
     EngineError, LayerEdit, Probe, Progress, Sampling, Silent, Statistics, StatisticsText, ZTrace,
