@@ -245,6 +245,7 @@ impl Repo {
             edited: plan.edits.iter().map(|(key, q)| (q.clone(), trace(key))).collect(),
             neighbours: plan.sample.neighbours.clone(),
             earlier: companions.chain(&plan.sample.earlier).cloned().collect(),
+            known: plan.sample.known,
         };
         let check = examination.run(engine.as_mut(), &parent_weights, &edited.weights, progress)?;
         options.require.or(self.config().require).met_by(&check)?;

@@ -99,6 +99,7 @@ impl Repo {
             edited: questions.into_values().zip(edited.traces.clone()).collect(),
             neighbours: sample.neighbours,
             earlier: Vec::new(),
+            known: sample.known,
         };
         let check = examination.run(engine.as_mut(), &before, &edited.weights, progress)?;
         options.require.or(self.config().require).met_by(&check)?;
