@@ -24,7 +24,11 @@ use crate::{
     eval::{Reading, Score},
     ledger::{
         Answer, Approximation, Continuations, Drawing, EditJob, EditOutcome, EditorDescription,
-        Engine, EngineError, Probe, Progress, Sampling, Statistics, StatisticsText,
+        Engine, EngineError, FoundWith, Probe, Progress, Sampling, Statistics, StatisticsText,
+    },
+    model::{
+        Batch, Choice, DeviceChoice, Model, ModelError, Padding, Unprobed, kernels,
+        libtorch_version, open_device,
     },
     model::{Batch, Choice, DeviceChoice, Model, ModelError, Padding, Unprobed, open_device},
 };
@@ -109,6 +113,18 @@ impl Engine for TorchEngine {
             }
             Ok(())
         })
+    fn found_with(&self) -> FoundWith {
+        FoundWith {
+            device: self.model.device_name(),
+            dtype: self.model.dtype().name().to_lowercase(),
+            threads: u64::try_from(tch::get_num_threads()).unwrap_or_default(),
+            kernels: kernels().to_owned(),
+            library: format!("libtorch {}", libtorch_version()),
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            known: 0,
+        }
+    }
+
     }
 
     fn preset(&self, editor: &str) -> Result<String, EngineError> {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    Commit, EditOutcome, LedgerError, Spec, StatisticsRecord, ZTrace,
+    Commit, EditOutcome, FoundWith, LedgerError, Spec, StatisticsRecord, ZTrace,
     engine::{EditJob, EditorDescription, Engine, EngineError, Progress},
     lineage::Line,
     memo::ZKey,
@@ -83,6 +83,7 @@ pub(super) struct Edited {
     pub(super) contents: TensorFile,
     /// Facts whose z was known.
     pub(super) known: u64,
+    pub(super) found_with: FoundWith,
     /// The lineage with the delta at its end.
     pub(super) line: Line,
     pub(super) weights: BTreeMap<String, Tensor>,
@@ -163,6 +164,10 @@ impl Repo {
             delta,
             contents,
             known: known.iter().flatten().count() as u64,
+            found_with: FoundWith {
+                known: known.iter().flatten().count() as u64,
+                ..engine.found_with()
+            },
             line,
             weights,
             traces: outcome.traces,

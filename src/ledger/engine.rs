@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::FoundWith;
 use crate::{
     delta::{Matrix, Orientation, Tensor, Version},
     eval::{Reading, Score},
@@ -42,6 +43,9 @@ pub trait Engine {
     /// # Errors
     /// As [`Engine::settings`].
     fn describe(&self, editor: &str, settings: &str) -> Result<EditorDescription, EngineError>;
+
+    /// What it computes with; no fact is known from an earlier run yet.
+    fn found_with(&self) -> FoundWith;
 
     /// Samples the context prefixes from the unedited base.
     ///

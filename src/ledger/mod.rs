@@ -26,6 +26,7 @@ mod engine;
 mod error;
 mod evaluations;
 mod forget;
+mod found_with;
 mod hint;
 mod history;
 mod join;
@@ -71,6 +72,7 @@ pub use engine::{
 };
 pub use error::LedgerError;
 pub use evaluations::{Evaluation, Evaluations};
+pub use found_with::FoundWith;
 pub use hint::Class;
 pub use join::Strategy;
 #[doc(hidden)]

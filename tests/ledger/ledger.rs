@@ -6,6 +6,7 @@ use kledger::ledger::{
     About, Class, EngineError, LedgerError, Progress, Silent,
     revision::RevisionError,
     verb::{
+        commit::CommitReport,
         diff::{DiffOptions, Prompts},
         export::ExportFormat,
         log::LogOptions,

@@ -189,6 +189,41 @@ fn a_device_that_is_not_there() {
 fn ctrl_c_ends_an_edit_between_two_steps() {
     let dir = staged();
     let endless = "v_num_grad_steps=100000000";
+/// What is asked for is refused; the model did not fail.
+#[test]
+fn what_cannot_be_asked() {
+    let dir = staged();
+    let long = "tower ".repeat(200);
+    for (prompt, why) in [("", "the text is empty"), (long.as_str(), "tokens are too many")] {
+        let output = run(&dir, &["ask", prompt]);
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{message}");
+        assert!(message.contains(why) && message.contains("hint: "), "{message}");
+        assert!(!message.contains("the model failed"), "{message}");
+    }
+}
+
+/// What an edit was found with is told, and is in no id.
+#[test]
+fn what_an_edit_was_found_with() {
+    let made = |threads: &str| {
+        let dir = staged();
+        let mut commit = command(&dir, &["commit", "-m", "x", "--json"]);
+        let output = commit.env("OMP_NUM_THREADS", threads).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let shown = line(&dir, &["show"]);
+        assert_eq!(shown["found_with"]["threads"].to_string(), threads);
+        assert_eq!(shown["found_with"]["device"], "cpu");
+        assert!(shown["found_with"]["library"].as_str().unwrap().starts_with("libtorch 2.11"));
+        let text = String::from_utf8(run(&dir, &["show"]).stdout).unwrap();
+        assert!(text.contains("found with  cpu, f32, "), "{text}");
+        assert_eq!(line(&dir, &["show", "HEAD~1"])["found_with"], Value::Null);
+        assert_eq!(line(&dir, &["fsck"])["problems"], json!([]));
+        shown["spec"]["id"].clone()
+    };
+    assert_eq!(made("1"), made("2"), "one spec");
+}
+
     let mut commit = command(&dir, &["commit", "-v", "-m", "x", "--set", endless])
         .stderr(Stdio::piped())
         .spawn()
