@@ -62,7 +62,7 @@ impl Model {
     pub fn open_unloaded(dir: &Path, device: Device, dtype: Dtype) -> Result<Self, ModelError> {
         let checkpoint = Checkpoint::open(dir)?;
         let family = family(checkpoint.model_type()?)?;
-        let config = Config::new(checkpoint.config());
+        let config = Config::new(checkpoint.config(), checkpoint.names().count());
         for key in ["quantization_config", "is_encoder_decoder", "add_cross_attention"] {
             config.refuse(key)?;
         }

@@ -19,6 +19,7 @@
 
 mod attention;
 mod batch;
+mod bounds;
 mod config;
 mod decoder;
 mod device;

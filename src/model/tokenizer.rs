@@ -37,6 +37,9 @@ const MARKING: &[Marking] = &[
 /// 905 at most of those seen (Phi 2).
 const FILLING: usize = 1024;
 
+/// Doubts that are told one by one.
+const DOUBTS: usize = 10;
+
 /// What a checkpoint says of its tokenizer outside `tokenizer.json`.
 pub(super) struct TokenizerConfig<'a> {
     dir: &'a Path,
@@ -180,6 +183,10 @@ impl<'a> TokenizerConfig<'a> {
                      tokenizer.json that is {there:?}"
                 ));
             }
+        }
+        if let Some(more) = doubts.len().checked_sub(DOUBTS).filter(|more| *more > 0) {
+            doubts.truncate(DOUBTS);
+            doubts.push(format!("tokenizer and model: {more} more of such doubts"));
         }
         doubts
     }
