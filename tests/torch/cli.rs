@@ -104,15 +104,30 @@ fn init_says_at_once_what_is_wrong_with_a_model() {
         serde_json::from_value::<Vec<String>>(notes).unwrap()
     };
     assert_eq!(init(&fixture()), [""; 0]);
+    // Refused, and with --anyway a repository with a note.
+    let refused = |model: &Path, why: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        let words = ["init", "--model", model.to_str().unwrap()];
+        let output = run(&dir, &words);
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(4), "{message}");
+        assert!(message.contains(why) && message.contains("hint: with --anyway"), "{message}");
+        assert!(!message.contains("the model failed"), "{message}");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is left");
+        let notes = line(&dir, &[&words[..], &["--anyway"]].concat())["notes"].clone();
+        let notes: Vec<String> = serde_json::from_value(notes).unwrap();
+        assert!(notes.len() == 1 && notes[0].contains(why), "{notes:?}");
+        assert!(notes[0].starts_with("for history alone"), "{notes:?}");
+    };
     let change = |key: &'static str, value: Value| {
         altered("llama-2", |config| config[key] = value.clone(), |_| {})
     };
-    let notes = init(change("model_type", "mamba".into()).path());
-    assert!(notes.len() == 1 && notes[0].contains("\"mamba\" are not supported"), "{notes:?}");
-    let notes = init(change("rope_scaling", json!({ "rope_type": "yarn" })).path());
-    assert!(notes.len() == 1 && notes[0].contains("rope_scaling.rope_type"), "{notes:?}");
-    let notes = init(change("num_hidden_layers", 3.into()).path());
-    assert!(notes.len() == 1 && notes[0].contains("model.layers.2."), "{notes:?}");
+    refused(change("model_type", "mamba".into()).path(), "\"mamba\" are not supported");
+    refused(
+        change("rope_scaling", json!({ "rope_type": "yarn" })).path(),
+        "rope_scaling.rope_type",
+    );
+    refused(change("num_hidden_layers", 3.into()).path(), "model.layers.2.");
     let notes = init(change("eos_token_id", 300.into()).path());
     assert!(notes.len() == 1 && notes[0].contains("config.json: eos_token_id is 300"), "{notes:?}");
 }
@@ -165,7 +180,7 @@ fn tensors_that_do_not_fit_the_config() {
     let mut config: Value = serde_json::from_str(&config).unwrap();
     config["n_inner"] = 100.into();
     fs::write(base.join("config.json"), config.to_string()).unwrap();
-    line(&dir, &["init", "--model", "base", "repo"]);
+    line(&dir, &["init", "--anyway", "--model", "base", "repo"]);
     let output = run(&dir, &["-C", "repo", "ask", "Eiffel Tower"]);
     let message = String::from_utf8(output.stderr).unwrap();
     assert_ne!(output.status.code(), Some(0));
