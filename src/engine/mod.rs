@@ -10,7 +10,6 @@ mod ask;
 use std::{
     any::Any,
     collections::{BTreeMap, BTreeSet},
-    error::Error,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
 };
@@ -30,7 +29,6 @@ use crate::{
         Batch, Choice, DeviceChoice, Model, ModelError, Padding, Unprobed, kernels,
         libtorch_version, open_device,
     },
-    model::{Batch, Choice, DeviceChoice, Model, ModelError, Padding, Unprobed, open_device},
 };
 
 /// Tokens that a word may have after its first.
@@ -113,6 +111,8 @@ impl Engine for TorchEngine {
             }
             Ok(())
         })
+    }
+
     fn found_with(&self) -> FoundWith {
         FoundWith {
             device: self.model.device_name(),
@@ -123,8 +123,6 @@ impl Engine for TorchEngine {
             program: env!("CARGO_PKG_VERSION").to_owned(),
             known: 0,
         }
-    }
-
     }
 
     fn preset(&self, editor: &str) -> Result<String, EngineError> {
@@ -365,13 +363,22 @@ impl From<EditError> for EngineError {
             EditError::Watcher(error) => error,
             EditError::Settings(error) => Self::Settings(error.to_string()),
             EditError::Request { subject, why } => Self::Request { subject, why },
-            error => Self::Model(Box::<dyn Error + Send + Sync>::from(error)),
+            EditError::Model(error) => error.into(),
+            EditError::Version(_) => Self::Model(error.into()),
+            error => Self::Refused { hint: error.hint().map(str::to_owned), source: error.into() },
         }
     }
 }
 
 impl From<ModelError> for EngineError {
     fn from(error: ModelError) -> Self {
-        Self::Model(Box::new(error))
+        let hint = error.hint();
+        match error {
+            ModelError::Torch(error) => Self::Model(error.into()),
+            ModelError::NoToken { .. } | ModelError::TooLong { .. } => {
+                Self::Refused { source: error.into(), hint }
+            }
+            error => Self::Unusable { source: error.into(), hint },
+        }
     }
 }

@@ -203,7 +203,16 @@ impl Repo {
             found.extend((0..outcome.z.rows).map(|row| (row, outcome.z.row(row).to_vec())));
         }
         keep(&found)?;
-        Ok(outcome?)
+        outcome.map_err(|error| {
+            LedgerError::with_kept(error, || {
+                let kept = match found.len() as u64 {
+                    0 => "no edit of a fact was found yet".to_owned(),
+                    1 => "the edit of 1 fact was found and is kept".to_owned(),
+                    found => format!("the edits of {found} facts were found and are kept"),
+                };
+                format!("{kept}; what was to be edited still is: run the command again")
+            })
+        })
     }
 }
 

@@ -349,7 +349,23 @@ pub enum EngineError {
         /// What is wrong.
         why: String,
     },
-    /// Model, device or memory.
+    /// What was asked of the model cannot be done, though nothing is wrong with it.
+    #[error("{source}")]
+    Refused {
+        /// Why not.
+        source: Box<dyn std::error::Error + Send + Sync>,
+        /// What the user can do about it.
+        hint: Option<String>,
+    },
+    /// The model's files or the device cannot be used.
+    #[error("{source}")]
+    Unusable {
+        /// Why not.
+        source: Box<dyn std::error::Error + Send + Sync>,
+        /// What the user can do about it.
+        hint: Option<String>,
+    },
+    /// Something failed while the model ran: libtorch, or memory.
     #[error("the model failed")]
     Model(#[source] Box<dyn std::error::Error + Send + Sync>),
 }

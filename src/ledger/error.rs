@@ -377,7 +377,23 @@ pub enum LedgerError {
     /// A file or directory cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// The work was asked to stop.
+    #[error("interrupted")]
+    Interrupted {
+        /// What is kept of it, in words.
+        kept: String,
+    },
     /// The model or the editor gave up.
     #[error(transparent)]
     Engine(#[from] EngineError),
+}
+
+impl LedgerError {
+    /// An engine's error; where it was asked to stop, with what is `kept` of its work.
+    pub(super) fn with_kept(error: EngineError, kept: impl FnOnce() -> String) -> Self {
+        match error {
+            EngineError::Interrupted => Self::Interrupted { kept: kept() },
+            error => error.into(),
+        }
+    }
 }

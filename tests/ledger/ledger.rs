@@ -35,7 +35,6 @@ fn a_commit_edits_the_weights_and_checks_them() {
     assert!(place.repo.status().unwrap().staged.is_empty());
 }
 
-#[test]
 /// Facts of other predicates are known, and none of them is a neighbour.
 #[test]
 fn why_there_is_no_neighbourhood() {
@@ -67,6 +66,7 @@ fn what_an_edit_was_found_with_is_beside_it() {
     assert_eq!(again.spec.unwrap().id, shown.spec.unwrap().id, "it is no part of the spec");
 }
 
+#[test]
 fn an_empty_stage_is_not_committed() {
     let place = Place::new();
     place.commit("words only").unwrap();

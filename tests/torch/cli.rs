@@ -100,10 +100,10 @@ fn a_fact_is_edited_compared_and_taken_back() {
 fn init_says_at_once_what_is_wrong_with_a_model() {
     let init = |model: &Path| {
         let dir = tempfile::tempdir().unwrap();
-        let notes = line(&dir, &["init", "--model", model.to_str().unwrap()])["notes"].clone();
+        let words = ["init", "--model", model.to_str().unwrap()];
+        let notes = line(&dir, &words)["notes"].clone();
         serde_json::from_value::<Vec<String>>(notes).unwrap()
     };
-    assert_eq!(init(&fixture()), [""; 0]);
     // Refused, and with --anyway a repository with a note.
     let refused = |model: &Path, why: &str| {
         let dir = tempfile::tempdir().unwrap();
@@ -119,6 +119,7 @@ fn init_says_at_once_what_is_wrong_with_a_model() {
         assert!(notes.len() == 1 && notes[0].contains(why), "{notes:?}");
         assert!(notes[0].starts_with("for history alone"), "{notes:?}");
     };
+    assert_eq!(init(&fixture()), [""; 0]);
     let change = |key: &'static str, value: Value| {
         altered("llama-2", |config| config[key] = value.clone(), |_| {})
     };
@@ -188,22 +189,6 @@ fn tensors_that_do_not_fit_the_config() {
     assert!(message.contains("96") && message.contains("100"), "both shapes: {message}");
 }
 
-#[test]
-fn a_device_that_is_not_there() {
-    let dir = staged();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kledger"));
-    let output =
-        command.args(["ask", "x", "--device", "cuda:99"]).current_dir(dir.path()).output().unwrap();
-    let message = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(4), "{message}");
-    assert!(message.contains("cuda:99"), "{message}");
-}
-
-#[cfg(unix)]
-#[test]
-fn ctrl_c_ends_an_edit_between_two_steps() {
-    let dir = staged();
-    let endless = "v_num_grad_steps=100000000";
 /// What is asked for is refused; the model did not fail.
 #[test]
 fn what_cannot_be_asked() {
@@ -239,6 +224,22 @@ fn what_an_edit_was_found_with() {
     assert_eq!(made("1"), made("2"), "one spec");
 }
 
+#[test]
+fn a_device_that_is_not_there() {
+    let dir = staged();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kledger"));
+    let output =
+        command.args(["ask", "x", "--device", "cuda:99"]).current_dir(dir.path()).output().unwrap();
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(4), "{message}");
+    assert!(message.contains("cuda:99"), "{message}");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_an_edit_between_two_steps() {
+    let dir = staged();
+    let endless = "v_num_grad_steps=100000000";
     let mut commit = command(&dir, &["commit", "-v", "-m", "x", "--set", endless])
         .stderr(Stdio::piped())
         .spawn()
