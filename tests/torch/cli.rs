@@ -142,6 +142,20 @@ fn statistics_are_taken_once() {
     assert_eq!(line(&dir, &["stats", "--tokens", "2000"]), stats);
 }
 
+/// As with ReLU, some keys are zero in all of the text: the setting that helps is named, and does.
+#[test]
+fn statistics_that_leave_no_unique_solution() {
+    let dir = staged();
+    fs::write(dir.path().join("text.txt"), "The tower stands.\n").unwrap();
+    line(&dir, &["stats", "--corpus", "text.txt"]);
+    let output = run(&dir, &["commit", "-m", "x", "--faithful"]);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("not positive definite"), "{message}");
+    assert!(message.contains("hint: --set ridge=0.001"), "{message}");
+    line(&dir, &["commit", "-m", "x", "--faithful", "--set", "ridge=0.001"]);
+}
+
 #[test]
 fn an_edit_that_is_not_good_enough_is_refused() {
     let dir = staged();
