@@ -62,7 +62,7 @@ impl Repo {
             return Err(LedgerError::Exists { root: root.to_owned() });
         }
         // What is wrong with its files is told before what is wrong with what they say.
-        Checkpoint::open(model)?;
+        Checkpoint::open(model)?.companions()?;
         let notes = examine(model)?;
         // It gets its name only when it is whole, so that a killed `init` can be run again.
         let mut made = None;
