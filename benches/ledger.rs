@@ -68,7 +68,7 @@ fn init(dir: &Path) -> Repo {
     let (model, root) = (dir.join("base"), dir.join("repo"));
     stand_in::write_checkpoint(&model);
     fs::create_dir(&root).unwrap();
-    Repo::init(&root, &model, &actor(0), &mut Silent, |_| Vec::new()).unwrap().0
+    Repo::init(&root, &model, &actor(0), &mut Silent, |_| Ok(Vec::new())).unwrap().0
 }
 
 /// Commits `facts` on a branch, with a delta that has a column for each.
@@ -281,7 +281,7 @@ fn large(c: &mut Criterion) {
     let factors: BTreeMap<String, Tensor> = factors.collect();
     write_tensors(&adapter.join("adapter_model.safetensors"), &factors).unwrap();
     fs::create_dir(&root).unwrap();
-    let (repo, _) = Repo::init(&root, &model, &actor(0), &mut Silent, |_| Vec::new()).unwrap();
+    let (repo, _) = Repo::init(&root, &model, &actor(0), &mut Silent, |_| Ok(Vec::new())).unwrap();
     repo.import(&actor(1), &ImportSource::Peft(adapter), None, None, &mut Silent).unwrap();
     let mut group = c.benchmark_group("256 MB of edited tensors");
     group.sample_size(10);

@@ -44,7 +44,7 @@ pub(crate) fn spec(args: &Args, vocabulary: usize) -> Result<Spec, Box<dyn Error
         "vocab_size": vocabulary,
         "activation_function": "relu",
     });
-    Ok(family("gpt2")?.spec(Config::new(&config))?)
+    Ok(family("gpt2")?.spec(Config::new(&config, usize::MAX))?)
 }
 
 /// Trains from random weights, those of a model of the same shape, or the state in the output directory.

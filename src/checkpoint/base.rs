@@ -1,13 +1,13 @@
 //! The base: the unedited checkpoint of a repository, copied once and named by its content.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 use bincode::{Decode, Encode};
 
 use super::{
     error::CheckpointError,
     layout::{Entry, write_index, write_shard},
-    read::Checkpoint,
+    read::{COMPANION_LIMIT, Checkpoint},
 };
 use crate::{
     codec::Object,
@@ -157,7 +157,7 @@ pub fn verify(dir: &Path, base: &Base) -> Result<Vec<String>, CheckpointError> {
     let mut found = Vec::new();
     for file in &base.files {
         let path = dir.join(&file.name);
-        match fs::read(&path) {
+        match durable::read_regular(&path, COMPANION_LIMIT) {
             Ok(bytes) if Id::of(&bytes) == file.id => {}
             Ok(_) => found.push(format!("{} has changed", path.display())),
             Err(error) => found.push(format!("{} cannot be read: {error}", path.display())),

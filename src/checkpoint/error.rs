@@ -25,6 +25,12 @@ pub enum CheckpointError {
         /// The pickle.
         file: String,
     },
+    /// What should be a directory is not there, or is something else.
+    #[error("{} {}", dir.display(), if dir.exists() { "is not a directory" } else { "is not there" })]
+    NoDir {
+        /// The directory.
+        dir: PathBuf,
+    },
     /// A file cannot be read.
     #[error("cannot read {}", path.display())]
     Read {
@@ -127,6 +133,11 @@ impl CheckpointError {
             {
                 Some(format!("{INDEX} names it: fetch the checkpoint again"))
             }
+            Self::NoDir { .. } => Some(
+                "name a directory on this machine; nothing is fetched: hf download NAME --local-dir DIR \
+                 does that"
+                    .to_owned(),
+            ),
             Self::Incomplete { .. } => {
                 Some("name a directory as transformers' save_pretrained writes it".to_owned())
             }

@@ -22,7 +22,8 @@ pub use error::CheckpointError;
 pub use layout::{EDITED_SHARD, write_checkout, write_merged, write_tensors};
 pub use names::Names;
 pub use open_tensors::OpenTensors;
-pub use read::Checkpoint;
+pub(crate) use read::check_dir;
+pub use read::{COMPANION_LIMIT, Checkpoint, JSON_LIMIT};
 pub use tuned::{Tuned, compare};
 
 #[cfg(test)]

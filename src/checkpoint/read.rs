@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::{self, File},
+    fs::File,
     io,
     path::{Component, Path, PathBuf},
 };
@@ -12,10 +12,23 @@ use safetensors::{SafeTensorError, SafeTensors, tensor::TensorInfo};
 use serde_json::Value;
 
 use super::error::CheckpointError;
-use crate::delta::{Dtype, Tensor};
+use crate::{
+    delta::{Dtype, Tensor},
+    durable::{open_regular, read_regular},
+};
 
 pub(super) const SINGLE: &str = "model.safetensors";
 pub(super) const INDEX: &str = "model.safetensors.index.json";
+
+/// How long a JSON file of a checkpoint or an adapter may be. The index of a model of 600 000 million
+/// parameters has 9 MiB.
+pub const JSON_LIMIT: u64 = 16 << 20;
+
+/// How long any other file beside the weights may be. The largest tokenizers have 35 MiB.
+pub const COMPANION_LIMIT: u64 = 64 << 20;
+
+/// How long the header of a safetensors file may be, which lists its tensors.
+const HEADER_LIMIT: u64 = 16 << 20;
 
 /// Files that belong to a version besides its weights, where a checkpoint has them.
 const COMPANIONS: &[&str] = &[
@@ -61,8 +74,9 @@ impl Checkpoint {
             dir: dir.to_owned(),
             missing: missing.to_owned(),
         };
+        check_dir(dir)?;
         for required in ["config.json", "tokenizer.json"] {
-            if !dir.join(required).is_file() {
+            if !dir.join(required).exists() {
                 return Err(incomplete(required));
             }
         }
@@ -70,10 +84,10 @@ impl Checkpoint {
         let (index_path, single) = (dir.join(INDEX), dir.join(SINGLE));
         let files: BTreeSet<String>;
         let mut weight_map = BTreeMap::new();
-        if index_path.is_file() {
+        if index_path.exists() {
             weight_map = read_weight_map(&index_path)?;
             files = weight_map.values().cloned().collect();
-        } else if single.is_file() {
+        } else if single.exists() {
             files = [SINGLE.to_owned()].into();
         } else if let Some(file) = pickle(dir) {
             return Err(CheckpointError::Pickle { dir: dir.to_owned(), file });
@@ -85,7 +99,7 @@ impl Checkpoint {
         let mut tensors = BTreeMap::new();
         for file in files {
             let path = dir.join(&file);
-            if !path.is_file() {
+            if !path.exists() {
                 return Err(incomplete(&file));
             }
             let (map, infos, start) = open_shard(&path)?;
@@ -162,7 +176,7 @@ impl Checkpoint {
         let mut found = Vec::new();
         for &name in COMPANIONS {
             let path = self.dir.join(name);
-            match fs::read(&path) {
+            match read_regular(&path, COMPANION_LIMIT) {
                 Ok(bytes) => found.push((name, bytes)),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(source) => return Err(CheckpointError::Read { path, source }),
@@ -245,13 +259,16 @@ pub(super) type OpenShard = (Mmap, Vec<(String, TensorInfo)>, usize);
 /// Maps a safetensors file and checks that its header and its length agree.
 pub(super) fn open_shard(path: &Path) -> Result<OpenShard, CheckpointError> {
     let read = |source| CheckpointError::Read { path: path.to_owned(), source };
-    let file = File::open(path).map_err(read)?;
+    let file = open_regular(path).map_err(read)?;
     let map = map_file(&file).map_err(read)?;
-    let damaged = |error: SafeTensorError| CheckpointError::Damaged {
-        path: path.to_owned(),
-        why: error.to_string(),
-    };
-    let (header, metadata) = SafeTensors::read_metadata(&map).map_err(damaged)?;
+    let damaged = |why: String| CheckpointError::Damaged { path: path.to_owned(), why };
+    let stated = map.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
+    if stated > HEADER_LIMIT {
+        let why = format!("its header is said to have {stated} bytes, of at most {HEADER_LIMIT}");
+        return Err(damaged(why));
+    }
+    let invalid = |error: SafeTensorError| damaged(error.to_string());
+    let (header, metadata) = SafeTensors::read_metadata(&map).map_err(invalid)?;
     let mut infos: Vec<(String, TensorInfo)> =
         metadata.tensors().into_iter().map(|(name, info)| (name, info.clone())).collect();
     infos.sort_by(|a, b| a.0.cmp(&b.0));
@@ -266,10 +283,15 @@ fn map_file(file: &File) -> io::Result<Mmap> {
 }
 
 pub(super) fn read_json(path: &Path) -> Result<Value, CheckpointError> {
-    let text =
-        fs::read(path).map_err(|source| CheckpointError::Read { path: path.to_owned(), source })?;
+    let read = |source| CheckpointError::Read { path: path.to_owned(), source };
+    let text = read_regular(path, JSON_LIMIT).map_err(read)?;
     serde_json::from_slice(&text)
         .map_err(|error| CheckpointError::Json { path: path.to_owned(), why: error.to_string() })
+}
+
+/// Makes sure that there is a directory.
+pub(crate) fn check_dir(dir: &Path) -> Result<(), CheckpointError> {
+    if dir.is_dir() { Ok(()) } else { Err(CheckpointError::NoDir { dir: dir.to_owned() }) }
 }
 
 /// Which shard holds which tensor. Shards are files in the same directory and nothing else.
@@ -297,6 +319,6 @@ fn read_weight_map(path: &Path) -> Result<BTreeMap<String, String>, CheckpointEr
 fn pickle(dir: &Path) -> Option<String> {
     ["pytorch_model.bin", "pytorch_model.bin.index.json"]
         .into_iter()
-        .find(|name| dir.join(name).is_file())
+        .find(|name| dir.join(name).exists())
         .map(str::to_owned)
 }

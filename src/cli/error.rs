@@ -122,17 +122,20 @@ impl CliError {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Ledger(LedgerError::Engine(EngineError::Interrupted)) => Exit::Interrupted,
+            Self::Ledger(
+                LedgerError::Interrupted { .. } | LedgerError::Engine(EngineError::Interrupted),
+            ) => Exit::Interrupted,
+            Self::Ledger(LedgerError::Requirement(_))
+            | Self::NoFormat { .. }
+            | Self::Topic { .. }
+            | Self::Format(_)
+            | Self::Setting { .. }
+            | Self::NoRank => Exit::Usage,
             Self::Ledger(error) => match error.class() {
                 Class::Refused => Exit::Refused,
                 Class::Damage => Exit::Damage,
                 Class::Engine => Exit::Engine,
             },
-            Self::NoFormat { .. }
-            | Self::Topic { .. }
-            | Self::Format(_)
-            | Self::Setting { .. }
-            | Self::NoRank => Exit::Usage,
             Self::Start { .. } => Exit::Engine,
             Self::Read { .. }
             | Self::NoPlace { .. }
@@ -154,7 +157,9 @@ impl CliError {
             }
             Self::Dataset(error) => error.hint(),
             Self::NoFormat { .. } => "name it: --format nt|ttl|nq|trig|rdf|jsonld",
-            Self::Setting { .. } => "for example: --set lambda=3000 or --set 'layers=[2, 3, 4]'",
+            Self::Setting { .. } => {
+                "for example: --set mom2_update_weight=3000 or --set 'layers=[2, 3, 4]'"
+            }
             Self::NoPlace { .. } => "make the directory first, or give another name",
             Self::Unconfirmed => "--dry-run shows what would be done, --yes does it without asking",
             Self::Start { .. } => "install both programs of one build of kledger",

@@ -3,13 +3,10 @@
 //! Loading libtorch takes longer than most verbs do. So a build without it can be installed as `kledger`
 //! beside one with it as `kledger-torch`, which then takes its place for verbs that may run the model.
 
+#[cfg(feature = "torch")]
+use std::io::{self, Write as _};
 #[cfg(not(feature = "torch"))]
 use std::{env, os::unix::process::CommandExt as _, process::Command};
-#[cfg(feature = "torch")]
-use std::{
-    error::Error,
-    io::{self, Write as _},
-};
 use std::{ffi::OsString, path::Path, process::ExitCode};
 
 use super::error::{CliError, Exit};
@@ -39,7 +36,7 @@ impl Runtime {
     /// When there is no such device, the base cannot be loaded, or this build runs no models.
     #[cfg(feature = "torch")]
     pub fn open(&self, base: &Path) -> Result<Box<dyn Engine>, EngineError> {
-        let device = self.device.parse().map_err(|error| EngineError::Model(Box::new(error)))?;
+        let device = self.device.parse::<crate::model::DeviceChoice>()?;
         Ok(Box::new(crate::engine::TorchEngine::open(base, device, self.dtype)?))
     }
 
@@ -54,25 +51,23 @@ impl Runtime {
 
     /// What a user should know of the base in a directory before it is edited; its weights are not
     /// loaded. Nothing where this build runs no models.
-    #[must_use]
+    ///
+    /// # Errors
+    /// When no edit can be made in it.
     #[cfg(feature = "torch")]
-    pub fn doubts(base: &Path) -> Vec<String> {
+    pub fn doubts(base: &Path) -> Result<Vec<String>, EngineError> {
         let cpu = crate::model::DeviceChoice::Cpu;
-        match crate::engine::TorchEngine::open(base, cpu, Dtype::F32) {
-            Ok(engine) => engine.doubts().to_vec(),
-            Err(error) => {
-                let why = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-                vec![format!("no edit can be made in this model, and nothing asked of it: {why}")]
-            }
-        }
+        Ok(crate::engine::TorchEngine::open(base, cpu, Dtype::F32)?.doubts().to_vec())
     }
 
     /// What a user should know of the base in a directory before it is edited; its weights are not
     /// loaded. Nothing where this build runs no models.
-    #[must_use]
+    ///
+    /// # Errors
+    /// None.
     #[cfg(not(feature = "torch"))]
-    pub const fn doubts(_base: &Path) -> Vec<String> {
-        Vec::new()
+    pub const fn doubts(_base: &Path) -> Result<Vec<String>, EngineError> {
+        Ok(Vec::new())
     }
 
     /// Whether this build runs models.

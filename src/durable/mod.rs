@@ -5,9 +5,12 @@
 //! belong to one writer, so two processes can write the same thing at once. Each step passes a fault
 //! point, so that tests can end the process there.
 //!
+//! Files that somebody else made are opened by [`open_regular`], which a pipe or a device does not hold up.
+//!
 //! This module knows nothing of what it writes.
 
 mod dir;
+mod regular;
 
 use std::{
     ffi::OsString,
@@ -18,6 +21,7 @@ use std::{
 };
 
 pub use dir::{FilledDir, PlacedDir, fill_dir, recover_dir, replace_dir, sweep};
+pub use regular::{open_regular, read_regular};
 
 /// A file or directory could not be written.
 #[derive(Debug, thiserror::Error)]

@@ -42,10 +42,10 @@ pub enum EditError {
     #[error("the text has no token to take statistics of")]
     NoText,
     /// Sampled text has nothing to begin with.
-    #[error("the model has no end-of-text token for sampled text to begin after; give a corpus")]
+    #[error("the model has no end-of-text token for sampled text to begin after")]
     NoStart,
     /// The optimisation of a fact ran away.
-    #[error("no finite z was found for {subject:?}; try a smaller v_lr")]
+    #[error("no finite z was found for {subject:?}")]
     NoZ {
         /// The fact's subject, in words.
         subject: String,
@@ -73,4 +73,26 @@ pub enum EditError {
     /// The work was asked to stop, or whoever watches it failed.
     #[error(transparent)]
     Watcher(#[from] EngineError),
+}
+
+impl EditError {
+    /// What the user can do about it.
+    #[must_use]
+    pub const fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Singular { .. } => Some(
+                "--set ridge=0.001 adds that part of the mean of C's diagonal to it, which faithful = true \
+                 leaves out; or take statistics on more text: kledger stats --corpus FILE",
+            ),
+            Self::NoText => Some("give a text with words in it"),
+            Self::NoStart => {
+                Some("kledger stats --corpus FILE takes statistics on a text of yours")
+            }
+            Self::NoZ { .. } => Some("--set v_lr=0.1 takes smaller steps"),
+            Self::NoStatistics { .. } | Self::StatisticsShape { .. } => {
+                Some("take them anew: kledger stats --corpus FILE")
+            }
+            _ => None,
+        }
+    }
 }

@@ -54,7 +54,9 @@ pub struct Prior<'a> {
 
 /// A system that has no unique solution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("C is not positive definite: it was taken from too little text, or ridge is too small")]
+#[error(
+    "C is not positive definite: some keys are zero in all of its text, as they may be with ReLU, or it was taken from too little text"
+)]
 pub struct Singular;
 
 /// What a layer is to hold, as columns `[in, _]` as long as they are few, else added up to A.

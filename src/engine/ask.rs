@@ -102,7 +102,8 @@ impl TorchEngine {
         }
     }
 
-    /// The windows of a text. Each expects what the one before did not.
+    /// The windows of a text, each half a window after the one before; each expects what the one before did
+    /// not have. The last is as long as what is left of the text.
     pub(super) fn windows(&self, text: &str) -> Result<Vec<Asked>, EngineError> {
         let ids = self.tokens_of(text)?;
         let (window, lead) = (self.context(), self.model.tokens().lead().len().max(1));
@@ -110,16 +111,19 @@ impl TorchEngine {
             let (part, text) = (String::new(), text.to_owned());
             return Err(ModelError::NoToken { part, text }.into());
         }
+        if window <= lead {
+            return Err(ModelError::TooLong { tokens: lead + 1, context: window }.into());
+        }
         let mut windows = Vec::new();
-        let (mut seen, mut end) = (lead, window.min(ids.len()));
+        let (mut start, mut seen) = (0, lead);
         while seen < ids.len() {
-            let start = end.saturating_sub(window);
+            let end = ids.len().min(start + window);
             windows.push(Asked {
                 prompt: ids[start..seen].to_vec(),
                 expected: ids[seen..end].to_vec(),
             });
             seen = end;
-            end = (end + window.div_ceil(2)).min(ids.len());
+            start += window / 2;
         }
         Ok(windows)
     }

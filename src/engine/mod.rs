@@ -10,7 +10,6 @@ mod ask;
 use std::{
     any::Any,
     collections::{BTreeMap, BTreeSet},
-    error::Error,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
 };
@@ -24,9 +23,12 @@ use crate::{
     eval::{Reading, Score},
     ledger::{
         Answer, Approximation, Continuations, Drawing, EditJob, EditOutcome, EditorDescription,
-        Engine, EngineError, Probe, Progress, Sampling, Statistics, StatisticsText,
+        Engine, EngineError, FoundWith, Probe, Progress, Sampling, Statistics, StatisticsText,
     },
-    model::{Batch, Choice, DeviceChoice, Model, ModelError, Padding, Unprobed, open_device},
+    model::{
+        Batch, Choice, DeviceChoice, Model, ModelError, Padding, Unprobed, kernels,
+        libtorch_version, open_device,
+    },
 };
 
 /// Tokens that a word may have after its first.
@@ -109,6 +111,18 @@ impl Engine for TorchEngine {
             }
             Ok(())
         })
+    }
+
+    fn found_with(&self) -> FoundWith {
+        FoundWith {
+            device: self.model.device_name(),
+            dtype: self.model.dtype().name().to_lowercase(),
+            threads: u64::try_from(tch::get_num_threads()).unwrap_or_default(),
+            kernels: kernels().to_owned(),
+            library: format!("libtorch {}", libtorch_version()),
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            known: 0,
+        }
     }
 
     fn preset(&self, editor: &str) -> Result<String, EngineError> {
@@ -349,13 +363,22 @@ impl From<EditError> for EngineError {
             EditError::Watcher(error) => error,
             EditError::Settings(error) => Self::Settings(error.to_string()),
             EditError::Request { subject, why } => Self::Request { subject, why },
-            error => Self::Model(Box::<dyn Error + Send + Sync>::from(error)),
+            EditError::Model(error) => error.into(),
+            EditError::Version(_) => Self::Model(error.into()),
+            error => Self::Refused { hint: error.hint().map(str::to_owned), source: error.into() },
         }
     }
 }
 
 impl From<ModelError> for EngineError {
     fn from(error: ModelError) -> Self {
-        Self::Model(Box::new(error))
+        let hint = error.hint();
+        match error {
+            ModelError::Torch(error) => Self::Model(error.into()),
+            ModelError::NoToken { .. } | ModelError::TooLong { .. } => {
+                Self::Refused { source: error.into(), hint }
+            }
+            error => Self::Unusable { source: error.into(), hint },
+        }
     }
 }

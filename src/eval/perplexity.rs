@@ -3,9 +3,9 @@
 use super::{Metric, Unit};
 
 /// Name and version of the protocol: the text is read in windows as long as the model's context, each
-/// beginning half a window after the one before; every token but those that have nothing before them
+/// beginning half a window after the one before and the last ending with the text; every token but those that have nothing before them
 /// counts once, in the first window that has it.
-pub const PERPLEXITY: (&str, u32) = ("perplexity", 1);
+pub const PERPLEXITY: (&str, u32) = ("perplexity", 2);
 
 /// How a model took a text.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]

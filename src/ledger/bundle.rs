@@ -7,7 +7,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::{self, File},
     io::{self, BufReader},
     path::Path,
     sync::Arc,
@@ -30,6 +29,8 @@ use crate::{
 
 const MANIFEST: &str = "delta.json";
 pub(super) const FACTS: &str = "facts.nt";
+/// How long the manifest may be: it has a line of some 75 bytes for each fact of a delta.
+const LIMIT: u64 = 256 << 20;
 /// What the manifest begins with.
 const FORMAT: &str = "kledger delta 1";
 
@@ -54,6 +55,12 @@ pub(super) struct Bundled {
     /// Column i of every factor belongs to fact i; empty for a delta not made fact by fact.
     pub(super) columns: Vec<FactKey>,
     pub(super) changes: BTreeMap<String, Change>,
+}
+
+/// What a manifest has to say first.
+#[derive(Deserialize)]
+struct Stated {
+    format: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -128,22 +135,23 @@ impl Bundle {
     /// # Errors
     /// When a file is missing, malformed, or does not fit the others.
     pub(super) fn read(dir: &Path) -> Result<Self, LedgerError> {
+        checkpoint::check_dir(dir)?;
         let path = dir.join(MANIFEST);
         let wrong = |why: String| CheckpointError::Json { path: path.clone(), why };
-        let text = fs::read(&path).map_err(|source| match source.kind() {
+        let text = durable::read_regular(&path, LIMIT).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => LedgerError::NoBundle { dir: dir.to_owned() },
             _ => LedgerError::Read { path: path.clone(), source },
         })?;
-        let stated: serde_json::Value =
+        let stated: Stated =
             serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?;
-        let format = stated.get("format").and_then(serde_json::Value::as_str).unwrap_or_default();
+        let format = stated.format.unwrap_or_default();
         if format != FORMAT {
             return Err(
                 wrong(format!("its format is {format:?}; this program reads {FORMAT:?}")).into()
             );
         }
         let manifest: Manifest =
-            serde_json::from_value(stated).map_err(|error| wrong(error.to_string()))?;
+            serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?;
         let mut deltas = Vec::new();
         for (number, delta) in (1..).zip(&manifest.deltas) {
             let columns = delta.columns.iter().map(|key| parsed(key).map_err(&wrong));
@@ -173,7 +181,8 @@ impl Bundle {
             deltas.push(Bundled { columns, changes });
         }
         let path = dir.join(FACTS);
-        let file = File::open(&path).map_err(|source| LedgerError::Read { path, source })?;
+        let file =
+            durable::open_regular(&path).map_err(|source| LedgerError::Read { path, source })?;
         let facts = read_triples(BufReader::new(file), Format::NTriples, FACTS)
             .map(|read| read.map(|(fact, _)| fact))
             .collect::<Result<Vec<_>, ReadError>>()

@@ -94,6 +94,36 @@ pub(super) struct Examination {
     pub neighbours: Vec<Question>,
     /// Facts of earlier commits, which must still hold.
     pub earlier: Vec<Question>,
+    /// What there was to draw neighbours from.
+    pub known: Known,
+}
+
+/// What there was to draw neighbours from: facts of questions that the edit does not answer.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Known {
+    /// All of them.
+    pub facts: u64,
+    /// Those of edited predicates.
+    pub of_predicates: u64,
+    /// How many were to be drawn for a predicate.
+    pub wanted: usize,
+}
+
+impl Known {
+    /// Why there are no neighbours.
+    fn why_none(self) -> String {
+        let Self { facts, of_predicates, wanted } = self;
+        let why = match (facts, of_predicates) {
+            _ if wanted == 0 => return "the setting neighbours is 0".to_owned(),
+            (0, _) => "no other fact is known".to_owned(),
+            (1, 0) => "the other fact that is known has no edited predicate".to_owned(),
+            (facts, 0) => format!("none of the {facts} other facts known has an edited predicate"),
+            (_, of) => {
+                return format!("none of the {of} known facts of edited predicates has words");
+            }
+        };
+        format!("{why}; add some with kledger add --neighbourhood FILE")
+    }
 }
 
 impl Examination {
@@ -111,6 +141,7 @@ impl Examination {
     ) -> Result<Check, EngineError> {
         let (questions, traces): (Vec<Question>, Vec<_>) = self.edited.into_iter().unzip();
         let (edited, neighbours) = (questions.len(), self.neighbours.len());
+        let known = self.known;
         let asked: Vec<Question> =
             questions.into_iter().chain(self.neighbours).chain(self.earlier).collect();
         let mut probes: Vec<Probe> = asked.iter().map(Question::probe).collect();
@@ -155,11 +186,7 @@ impl Examination {
             );
         }
         if !facts.is_empty() && neighbours.is_empty() {
-            notes.push(
-                "neighbourhood not measured: no other subject's fact of an edited predicate is known; \
-                 add some with kledger add --neighbourhood FILE"
-                    .to_owned(),
-            );
+            notes.push(format!("neighbourhood not measured: {}", known.why_none()));
         }
         Ok(Check {
             efficacy: Rate::of(facts.iter().map(|row| (held(row), &row.after))),

@@ -63,6 +63,10 @@ impl Default for Config {
     }
 }
 
+/// Tokens that statistics are taken on at most where the model writes them: a thousand times more than help,
+/// and more than a day of writing on most machines.
+pub const MOST_SAMPLED_TOKENS: u64 = 100_000_000;
+
 impl Config {
     /// Name of the file in `.kledger`.
     pub const FILE: &'static str = "config.toml";

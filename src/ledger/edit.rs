@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    Commit, EditOutcome, LedgerError, Spec, StatisticsRecord, ZTrace,
+    Commit, EditOutcome, FoundWith, LedgerError, Spec, StatisticsRecord, ZTrace,
     engine::{EditJob, EditorDescription, Engine, EngineError, Progress},
     lineage::Line,
     memo::ZKey,
@@ -83,6 +83,7 @@ pub(super) struct Edited {
     pub(super) contents: TensorFile,
     /// Facts whose z was known.
     pub(super) known: u64,
+    pub(super) found_with: FoundWith,
     /// The lineage with the delta at its end.
     pub(super) line: Line,
     pub(super) weights: BTreeMap<String, Tensor>,
@@ -163,6 +164,10 @@ impl Repo {
             delta,
             contents,
             known: known.iter().flatten().count() as u64,
+            found_with: FoundWith {
+                known: known.iter().flatten().count() as u64,
+                ..engine.found_with()
+            },
             line,
             weights,
             traces: outcome.traces,
@@ -198,7 +203,16 @@ impl Repo {
             found.extend((0..outcome.z.rows).map(|row| (row, outcome.z.row(row).to_vec())));
         }
         keep(&found)?;
-        Ok(outcome?)
+        outcome.map_err(|error| {
+            LedgerError::with_kept(error, || {
+                let kept = match found.len() as u64 {
+                    0 => "no edit of a fact was found yet".to_owned(),
+                    1 => "the edit of 1 fact was found and is kept".to_owned(),
+                    found => format!("the edits of {found} facts were found and are kept"),
+                };
+                format!("{kept}; what was to be edited still is: run the command again")
+            })
+        })
     }
 }
 

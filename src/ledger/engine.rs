@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::FoundWith;
 use crate::{
     delta::{Matrix, Orientation, Tensor, Version},
     eval::{Reading, Score},
@@ -42,6 +43,9 @@ pub trait Engine {
     /// # Errors
     /// As [`Engine::settings`].
     fn describe(&self, editor: &str, settings: &str) -> Result<EditorDescription, EngineError>;
+
+    /// What it computes with; no fact is known from an earlier run yet.
+    fn found_with(&self) -> FoundWith;
 
     /// Samples the context prefixes from the unedited base.
     ///
@@ -345,7 +349,23 @@ pub enum EngineError {
         /// What is wrong.
         why: String,
     },
-    /// Model, device or memory.
+    /// What was asked of the model cannot be done, though nothing is wrong with it.
+    #[error("{source}")]
+    Refused {
+        /// Why not.
+        source: Box<dyn std::error::Error + Send + Sync>,
+        /// What the user can do about it.
+        hint: Option<String>,
+    },
+    /// The model's files or the device cannot be used.
+    #[error("{source}")]
+    Unusable {
+        /// Why not.
+        source: Box<dyn std::error::Error + Send + Sync>,
+        /// What the user can do about it.
+        hint: Option<String>,
+    },
+    /// Something failed while the model ran: libtorch, or memory.
     #[error("the model failed")]
     Model(#[source] Box<dyn std::error::Error + Send + Sync>),
 }

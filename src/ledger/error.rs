@@ -3,7 +3,10 @@
 use std::{io, path::PathBuf};
 
 use super::{
-    Commit, EngineError, config::RequirementError, revision::RevisionError, unfinished::Task,
+    Commit, EngineError,
+    config::{MOST_SAMPLED_TOKENS, RequirementError},
+    revision::RevisionError,
+    unfinished::Task,
 };
 use crate::{
     checkpoint::{Base, CheckpointError},
@@ -56,6 +59,14 @@ pub enum LedgerError {
         expected: Option<&'static str>,
         /// Why not, where it is not.
         source: Option<Box<toml::de::Error>>,
+    },
+    /// Statistics on more text than a model writes in any useful time.
+    #[error(
+        "{tokens} tokens are too many for the model to write; at most {MOST_SAMPLED_TOKENS} are"
+    )]
+    TooManyTokens {
+        /// Tokens asked for.
+        tokens: u64,
     },
     /// A requirement is not spelled as one.
     #[error(transparent)]
@@ -366,7 +377,23 @@ pub enum LedgerError {
     /// A file or directory cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// The work was asked to stop.
+    #[error("interrupted")]
+    Interrupted {
+        /// What is kept of it, in words.
+        kept: String,
+    },
     /// The model or the editor gave up.
     #[error(transparent)]
     Engine(#[from] EngineError),
+}
+
+impl LedgerError {
+    /// An engine's error; where it was asked to stop, with what is `kept` of its work.
+    pub(super) fn with_kept(error: EngineError, kept: impl FnOnce() -> String) -> Self {
+        match error {
+            EngineError::Interrupted => Self::Interrupted { kept: kept() },
+            error => error.into(),
+        }
+    }
 }

@@ -32,7 +32,12 @@ impl LedgerError {
             | Self::Stage(StageError::Object(_))
             | Self::Lexicon(LexiconError::Object(_)) => Class::Damage,
             Self::Store(error) if error.is_damage() => Class::Damage,
-            Self::Engine(EngineError::Settings(_) | EngineError::Request { .. }) => Class::Refused,
+            Self::Engine(
+                EngineError::Settings(_)
+                | EngineError::Request { .. }
+                | EngineError::Refused { .. }
+                | EngineError::Interrupted,
+            ) => Class::Refused,
             Self::Engine(_) => Class::Engine,
             _ => Class::Refused,
         }
@@ -44,6 +49,10 @@ impl LedgerError {
         let text = match self {
             Self::NoRepository { .. } => "make one: kledger init --model DIR",
             Self::Exists { .. } => "remove its .kledger directory to start again",
+            Self::TooManyTokens { .. } => {
+                "lower the setting statistics_tokens (30000 is the default), or give a text of yours: \
+                 kledger stats --corpus FILE"
+            }
             Self::Requirement(_) => "for example: --require efficacy=0.95,neighbourhood=0.9",
             Self::NoFactAnywhere { .. } => {
                 "name the subject by IRI, or as reports do: kledger blame lists all"
@@ -119,8 +128,12 @@ impl LedgerError {
                 "build with the default features to have one; checkout, diff and revert --no-check \
                  work without"
             }
-            Self::Engine(EngineError::Interrupted) => {
-                "the facts are still staged and what was found is kept"
+            Self::Engine(EngineError::Interrupted) => "nothing was changed",
+            Self::Interrupted { kept } => return Some(kept.clone()),
+            Self::Engine(
+                EngineError::Refused { hint, .. } | EngineError::Unusable { hint, .. },
+            ) => {
+                return hint.clone();
             }
             Self::NoSetting { near, .. } if near.is_empty() => "kledger config lists all",
             Self::NoRef { near, .. } | Self::NoSetting { near, .. } if !near.is_empty() => {

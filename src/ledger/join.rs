@@ -6,7 +6,7 @@ use bincode::{Decode, Encode};
 
 use super::{
     Actor, Check, Commit, EditedTensor, EngineError, LedgerError, OpenEngine, Progress, Repo,
-    check::{Examination, Question},
+    check::{Examination, Known, Question},
     combine::Combined,
     edit::{Earlier, Edited, Job, Setup},
     engine::Engine,
@@ -42,6 +42,7 @@ pub(super) struct Questions {
     /// Every fact that is to hold and has words.
     all: BTreeMap<FactKey, Question>,
     neighbours: Vec<Question>,
+    known: Known,
     earlier: Earlier,
 }
 
@@ -92,6 +93,7 @@ impl Questions {
         Ok(Self {
             all,
             neighbours: sample.neighbours,
+            known: sample.known,
             earlier: ledger.made_with(tips, next.ours.commit.base)?,
         })
     }
@@ -193,8 +195,11 @@ impl Repo {
             edited = Some(found);
         }
 
-        let mut examination =
-            Examination { neighbours: questions.neighbours, ..Examination::default() };
+        let mut examination = Examination {
+            neighbours: questions.neighbours,
+            known: questions.known,
+            ..Examination::default()
+        };
         for (key, question) in questions.all {
             if edits.contains(&key) || combined.taken.contains(&key) {
                 examination.edited.push((question, traces.remove(&key).flatten()));

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, btree_map::Entry};
 use bincode::{Decode, Encode};
 
 use super::{
-    LedgerError, StatisticsRecord,
+    LedgerError, MOST_SAMPLED_TOKENS, StatisticsRecord,
     edit::Setup,
     engine::{Engine, Progress, StatisticsText},
     read::Stored,
@@ -176,6 +176,9 @@ impl Repo {
                 let corpus = corpus_hash(documents);
                 let text = (documents.as_slice(), corpus);
                 (self.statistics_in_parts(engine, setup, base, text, progress)?, corpus)
+            }
+            StatisticsText::Sampled { tokens, .. } if *tokens > MOST_SAMPLED_TOKENS => {
+                return Err(LedgerError::TooManyTokens { tokens: *tokens });
             }
             StatisticsText::Sampled { .. } => {
                 (engine.statistics(&setup.settings, text, progress)?, corpus_hash(&[]))

@@ -26,6 +26,7 @@ mod engine;
 mod error;
 mod evaluations;
 mod forget;
+mod found_with;
 mod hint;
 mod history;
 mod join;
@@ -64,13 +65,14 @@ pub use adapter::Fidelity;
 pub use check::{Check, FactRow, PromptRow, Rate};
 pub use combine::Favour;
 pub use commit::{Commit, EditedTensor, Report, Spec, StatisticsRecord, Step};
-pub use config::{Config, RequirementError, Requirements};
+pub use config::{Config, MOST_SAMPLED_TOKENS, RequirementError, Requirements};
 pub use engine::{
     Answer, Approximation, Continuations, Drawing, EditJob, EditOutcome, EditorDescription, Engine,
     EngineError, LayerEdit, Probe, Progress, Sampling, Silent, Statistics, StatisticsText, ZTrace,
 };
 pub use error::LedgerError;
 pub use evaluations::{Evaluation, Evaluations};
+pub use found_with::FoundWith;
 pub use hint::Class;
 pub use join::Strategy;
 #[doc(hidden)]

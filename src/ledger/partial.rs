@@ -76,7 +76,16 @@ impl Repo {
             let last = part.end == documents.len();
             watched.whole = bytes(part.start..documents.len()) as f64 / bytes(part.clone()) as f64;
             let text = StatisticsText::Corpus(documents[part.clone()].to_vec());
-            let found = engine.statistics(&setup.settings, &text, &mut watched)?;
+            let found = engine.statistics(&setup.settings, &text, &mut watched);
+            let found = found.map_err(|error| {
+                LedgerError::with_kept(error, || match (counted.parts, parts.len()) {
+                    (0, _) => "nothing was kept: no whole part of the text was counted".to_owned(),
+                    (kept, all) => format!(
+                        "{kept} of {all} parts of the text are counted and kept: run the command \
+                         again to go on"
+                    ),
+                })
+            })?;
             counted.add(found);
             watched.before = counted.found.tokens;
             if !last {

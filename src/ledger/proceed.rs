@@ -308,7 +308,10 @@ impl Repo {
         new.extend(draft.into_new());
         let after = run.task.after(id);
         let last = after.left.is_empty();
-        let change = Change::new(new);
+        let mut change = Change::new(new);
+        if let Some(edited) = &joined.edited {
+            change = change.found_with(&ledger, id, &edited.found_with)?;
+        }
         let change = if last {
             run.finish(&ledger, change, &after)?
         } else {

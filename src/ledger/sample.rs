@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Config, LedgerError,
-    check::{Examination, Question},
+    check::{Examination, Known, Question},
     words::fact_view,
 };
 use crate::{
@@ -23,6 +23,7 @@ pub(super) struct Sample {
     pub(super) neighbours: Vec<Question>,
     /// Facts that hold and were not edited now.
     pub(super) earlier: Vec<Question>,
+    pub(super) known: Known,
 }
 
 /// Marks the hashes that facts are drawn by.
@@ -94,10 +95,14 @@ impl Sample {
             .values()
             .map(|fact| (&fact.predicate, Draw::new(seed, config.neighbours)))
             .collect();
+        let mut known = Known { wanted: config.neighbours, ..Known::default() };
         let mut neighbour = |key, fact: &Fact| {
-            if !asked.contains(&(&fact.subject, &fact.predicate))
-                && let Some(draw) = neighbours.get_mut(&fact.predicate)
-            {
+            if asked.contains(&(&fact.subject, &fact.predicate)) {
+                return;
+            }
+            known.facts += 1;
+            if let Some(draw) = neighbours.get_mut(&fact.predicate) {
+                known.of_predicates += 1;
                 draw.offer(key, fact);
             }
         };
@@ -116,7 +121,8 @@ impl Sample {
                 neighbour(key, &fact);
             }
         }
-        let mut sample = Self { neighbours: Vec::new(), earlier: earlier.questions(lexicon)? };
+        let earlier = earlier.questions(lexicon)?;
+        let mut sample = Self { neighbours: Vec::new(), earlier, known };
         for draw in neighbours.into_values() {
             sample.neighbours.extend(draw.questions(lexicon)?);
         }
@@ -134,6 +140,7 @@ impl Sample {
             edited: asked.collect::<Result<_, LexiconError>>()?,
             neighbours: self.neighbours,
             earlier: self.earlier,
+            known: self.known,
         })
     }
 }

@@ -71,6 +71,39 @@ pub fn open_device(choice: DeviceChoice) -> Result<Device, ModelError> {
     }
 }
 
+/// The instructions of the CPU by which libtorch, and kledger, choose how they compute.
+#[must_use]
+pub fn kernels() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::is_x86_feature_detected as has;
+        if has!("avx512f") && has!("avx512bw") && has!("avx512dq") && has!("avx512vl") {
+            return "avx512";
+        }
+        if has!("avx2") && has!("fma") { "avx2" } else { "sse2" }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    std::env::consts::ARCH
+}
+
+/// Version of the libtorch in use, as it says itself; else that of its interface.
+#[must_use]
+pub fn libtorch_version() -> String {
+    const INTERFACE: &str = "2.11";
+    let stated = || {
+        let library = loaded("libtorch_cpu.so")?;
+        let dir = library.parent()?.parent()?;
+        // A library by itself has the one, a Python package the other.
+        if let Ok(text) = fs::read_to_string(dir.join("build-version")) {
+            return Some(text.trim().to_owned());
+        }
+        let text = fs::read_to_string(dir.join("version.py")).ok()?;
+        let line = text.lines().find_map(|line| line.strip_prefix("__version__ = "))?;
+        Some(line.trim_matches(['\'', '"']).to_owned())
+    };
+    stated().unwrap_or_else(|| INTERFACE.to_owned())
+}
+
 /// Memory that is free where `device` computes, in bytes, if it can be told.
 #[must_use]
 pub fn free_memory(device: Device) -> Option<usize> {

@@ -95,7 +95,7 @@ pub enum ModelError {
         why: String,
     },
     /// A stretch of text has no token of its own.
-    #[error("{part:?} has no token in {text:?}")]
+    #[error("{}", if text.is_empty() { "the text is empty, and the model has no token to begin it with".to_owned() } else { format!("{part:?} has no token in {text:?}") })]
     NoToken {
         /// The stretch.
         part: String,
@@ -145,6 +145,12 @@ impl ModelError {
                     .to_owned(),
             ),
             Self::TooLong { .. } => Some("use a shorter text".to_owned()),
+            Self::NoToken { .. } => Some("give a text with words in it".to_owned()),
+            Self::Family { .. } => Some(
+                "kledger init --anyway makes a repository that keeps versions of such a model and edits \
+                 none"
+                    .to_owned(),
+            ),
             _ => None,
         }
     }

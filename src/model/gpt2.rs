@@ -20,7 +20,7 @@ impl Family for Gpt2 {
     }
 
     fn spec(&self, config: Config<'_>) -> Result<Spec, ModelError> {
-        let layers = config.size("n_layer")?;
+        let layers = config.blocks("n_layer")?;
         let (heads, width) = config.heads("n_head", "n_embd")?;
         let head_width = width / heads;
         let tied = config.flag("tie_word_embeddings", true)?;
@@ -34,7 +34,7 @@ impl Family for Gpt2 {
             inner: config.optional_size("n_inner")?.unwrap_or(4 * width),
             vocabulary: config.size("vocab_size")?,
             context: config.size("n_positions")?,
-            norm_epsilon: config.number("layer_norm_epsilon", 1e-5)?,
+            norm_epsilon: config.epsilon("layer_norm_epsilon", 1e-5)?,
             activation: Activation::read(config, "activation_function", "gelu_new")?,
             score_scales: score_scales(config, layers, head_width)?,
             windows: vec![None; layers],

@@ -8,7 +8,7 @@ use super::{
     config::Config,
     error::ModelError,
     family::{Family, PartName},
-    rotary::{Pairs, Rotary},
+    rotary::{BASES, Pairs, Rotary},
     spec::{Activation, Head, HeadNorms, Mlp, Norm, Part, Positions, Projections, Residual, Spec},
 };
 use crate::delta::Orientation;
@@ -22,7 +22,7 @@ impl Family for GptNeox {
     }
 
     fn spec(&self, config: Config<'_>) -> Result<Spec, ModelError> {
-        let layers = config.size("num_hidden_layers")?;
+        let layers = config.blocks("num_hidden_layers")?;
         let (heads, width) = config.heads("num_attention_heads", "hidden_size")?;
         let head_width = width / heads;
         let parallel = config.flag("use_parallel_residual", true)?;
@@ -42,7 +42,7 @@ impl Family for GptNeox {
             inner: config.size("intermediate_size")?,
             vocabulary: config.size("vocab_size")?,
             context: config.size("max_position_embeddings")?,
-            norm_epsilon: config.number("layer_norm_eps", 1e-5)?,
+            norm_epsilon: config.epsilon("layer_norm_eps", 1e-5)?,
             activation: Activation::read(config, "hidden_act", "gelu")?,
             score_scales: vec![1.0 / (head_width as f64).sqrt(); layers],
             windows: vec![None; layers],
@@ -92,12 +92,10 @@ impl Family for GptNeox {
 /// Newer versions of transformers write the rotary part of a head beside the scaling.
 fn rotary(config: Config<'_>, head_width: usize) -> Result<Rotary, ModelError> {
     let newer = config.section("rope_parameters")?;
-    let part = newer.map_or(Ok(0.25), |section| section.number("partial_rotary_factor", 0.25))?;
-    let part = config.number("rotary_pct", part)?;
-    if !(0.0..=1.0).contains(&part) {
-        return Err(config.wrong("rotary_pct", format!("is {part}; wanted is a part of 1")));
-    }
-    let base = config.number("rotary_emb_base", 10_000.0)?;
+    let part = newer
+        .map_or(Ok(0.25), |section| section.number("partial_rotary_factor", 0.25, 0.0..=1.0))?;
+    let part = config.number("rotary_pct", part, 0.0..=1.0)?;
+    let base = config.number("rotary_emb_base", 10_000.0, BASES)?;
     let width = (head_width as f64 * part) as usize;
     Rotary::read(config, ("rotary_pct", width), head_width, Pairs::Halves, base)
 }

@@ -22,7 +22,7 @@ impl Family for GptJ {
 
     fn spec(&self, config: Config<'_>) -> Result<Spec, ModelError> {
         config.refuse("tie_word_embeddings")?;
-        let layers = config.size("n_layer")?;
+        let layers = config.blocks("n_layer")?;
         let (heads, width) = config.heads("n_head", "n_embd")?;
         let rotary = ("rotary_dim", config.size("rotary_dim")?);
         let rotary = Rotary::read(config, rotary, width / heads, Pairs::Adjacent, 10_000.0)?;
@@ -36,7 +36,7 @@ impl Family for GptJ {
             inner: config.optional_size("n_inner")?.unwrap_or(4 * width),
             vocabulary: config.size("vocab_size")?,
             context: config.size("n_positions")?,
-            norm_epsilon: config.number("layer_norm_epsilon", 1e-5)?,
+            norm_epsilon: config.epsilon("layer_norm_epsilon", 1e-5)?,
             activation: Activation::read(config, "activation_function", "gelu_new")?,
             score_scales: vec![1.0 / ((width / heads) as f64).sqrt(); layers],
             windows: vec![None; layers],

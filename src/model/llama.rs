@@ -15,7 +15,7 @@ use super::{
     config::Config,
     error::ModelError,
     family::{Family, PartName},
-    rotary::{Pairs, Rotary},
+    rotary::{BASES, Pairs, Rotary},
     spec::{Activation, Head, HeadNorms, Mlp, Norm, Part, Positions, Projections, Residual, Spec},
 };
 use crate::delta::Orientation;
@@ -78,7 +78,7 @@ impl Family for Relative {
     }
 
     fn spec(&self, config: Config<'_>) -> Result<Spec, ModelError> {
-        let layers = config.size("num_hidden_layers")?;
+        let layers = config.blocks("num_hidden_layers")?;
         let width = config.size("hidden_size")?;
         let heads = config.size("num_attention_heads")?;
         let head_width = match config.optional_size("head_dim")? {
@@ -89,7 +89,7 @@ impl Family for Relative {
             Some(_) => config.heads("num_key_value_heads", "num_attention_heads")?.0,
             None => heads,
         };
-        let base = config.number("rope_theta", 10_000.0)?;
+        let base = config.number("rope_theta", 10_000.0, BASES)?;
         let rotary = ("head_dim", head_width);
         let rotary = Rotary::read(config, rotary, head_width, Pairs::Halves, base)?;
         let tied = config.flag("tie_word_embeddings", false)?;
@@ -103,7 +103,7 @@ impl Family for Relative {
             inner: config.size("intermediate_size")?,
             vocabulary: config.size("vocab_size")?,
             context: config.size("max_position_embeddings")?,
-            norm_epsilon: config.number("rms_norm_eps", 1e-6)?,
+            norm_epsilon: config.epsilon("rms_norm_eps", 1e-6)?,
             activation: Activation::read(config, "hidden_act", "silu")?,
             score_scales: vec![1.0 / (head_width as f64).sqrt(); layers],
             windows: (self.windows)(config, layers)?,
@@ -173,7 +173,7 @@ fn upper_windows(config: Config<'_>, layers: usize) -> Windows {
     const DEFAULT: f64 = 28.0;
     let window = if config.flag("use_sliding_window", false)? { window(config)? } else { None };
     let Some(types) = config.words("layer_types")? else {
-        let first = config.number("max_window_layers", DEFAULT)?;
+        let first = config.number("max_window_layers", DEFAULT, f64::MIN..=f64::MAX)?;
         return Ok((0..layers).map(|layer| window.filter(|_| layer as f64 >= first)).collect());
     };
     if types.len() != layers {

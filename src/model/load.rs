@@ -7,6 +7,7 @@ use tch::{Device, Kind};
 use super::{
     config::Config,
     decoder::Decoder,
+    device::DeviceChoice,
     error::ModelError,
     family::family,
     spec::{Part, Spec},
@@ -61,7 +62,7 @@ impl Model {
     pub fn open_unloaded(dir: &Path, device: Device, dtype: Dtype) -> Result<Self, ModelError> {
         let checkpoint = Checkpoint::open(dir)?;
         let family = family(checkpoint.model_type()?)?;
-        let config = Config::new(checkpoint.config());
+        let config = Config::new(checkpoint.config(), checkpoint.names().count());
         for key in ["quantization_config", "is_encoder_decoder", "add_cross_attention"] {
             config.refuse(key)?;
         }
@@ -100,6 +101,26 @@ impl Model {
     #[must_use]
     pub const fn spec(&self) -> &Spec {
         self.decoder.spec()
+    }
+
+    /// Where it computes, as `--device` names it.
+    #[must_use]
+    pub fn device_name(&self) -> String {
+        match self.device {
+            Device::Cuda(number) => DeviceChoice::Cuda(number),
+            _ => DeviceChoice::Cpu,
+        }
+        .to_string()
+    }
+
+    /// What it computes in.
+    #[must_use]
+    pub const fn dtype(&self) -> Dtype {
+        match self.kind {
+            Kind::Half => Dtype::F16,
+            Kind::BFloat16 => Dtype::Bf16,
+            _ => Dtype::F32,
+        }
     }
 
     /// The tokenizer.

@@ -19,6 +19,7 @@
 
 mod attention;
 mod batch;
+mod bounds;
 mod config;
 mod decoder;
 mod device;
@@ -43,7 +44,7 @@ pub use attention::{Attention, Kv};
 pub use batch::{Batch, Padding};
 pub use config::Config;
 pub use decoder::Decoder;
-pub use device::{DeviceChoice, free_memory, open_device};
+pub use device::{DeviceChoice, free_memory, kernels, libtorch_version, open_device};
 pub use error::ModelError;
 pub use family::{FAMILIES, Family, PartName, family};
 pub use generate::{Choice, Generated};

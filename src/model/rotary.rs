@@ -2,9 +2,17 @@
 //! time, by an angle that is the position times a frequency of the pair; so how well they fit
 //! depends on how far apart they are.
 
+use std::ops::RangeInclusive;
+
 use tch::{Device, Kind, Tensor};
 
 use super::{config::Config, error::ModelError};
+
+/// What a base can be: less would turn the wrong way round or not at all, more is no f32.
+pub(super) const BASES: RangeInclusive<f64> = 1.0..=1e30;
+
+/// What the numbers of a scaling can be.
+const FACTORS: RangeInclusive<f64> = 1e-3..=1e30;
 
 /// Which numbers are turned, and how fast.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -63,7 +71,7 @@ impl Rotary {
             return Err(config.wrong(key, why));
         }
         let newer = config.section("rope_parameters")?;
-        let base = newer.map_or(Ok(base), |section| section.number("rope_theta", base))?;
+        let base = newer.map_or(Ok(base), |section| section.number("rope_theta", base, BASES))?;
         let scaling = match newer.or(config.section("rope_scaling")?) {
             Some(section) => Scaling::read(section)?,
             None => Scaling::None,
@@ -95,8 +103,8 @@ impl Scaling {
         // Before it was called rope_type it was called type.
         let key = if section.has("rope_type") { "rope_type" } else { "type" };
         let number = |key| {
-            let number = section.number(key, f64::NAN)?;
-            if number > 0.0 { Ok(number) } else { Err(section.wrong(key, "must be above zero")) }
+            let number = section.number(key, f64::NAN, FACTORS)?;
+            if number.is_nan() { Err(section.wrong(key, "is missing")) } else { Ok(number) }
         };
         match section.word(key, "default")? {
             "default" => Ok(Self::None),

@@ -3,7 +3,7 @@
 //! Its fast tokenizers run what the file describes, but for two things that they set themselves: the
 //! space before a text, and, in the classes of [`MARKING`], the marks around it.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 use serde_json::Value;
 use tokenizers::{
@@ -12,6 +12,7 @@ use tokenizers::{
 };
 
 use super::{error::ModelError, family::Family};
+use crate::{checkpoint::JSON_LIMIT, durable::read_regular};
 
 /// A class that marks texts by its own settings, whatever `tokenizer.json` says. The other classes
 /// of the families here leave that to the file, and a setting of this name does nothing.
@@ -35,6 +36,9 @@ const MARKING: &[Marking] = &[
 /// Embeddings without a token that are no reason to wonder: tables are filled up to a round number, by
 /// 905 at most of those seen (Phi 2).
 const FILLING: usize = 1024;
+
+/// Doubts that are told one by one.
+const DOUBTS: usize = 10;
 
 /// What a checkpoint says of its tokenizer outside `tokenizer.json`.
 pub(super) struct TokenizerConfig<'a> {
@@ -180,6 +184,10 @@ impl<'a> TokenizerConfig<'a> {
                 ));
             }
         }
+        if let Some(more) = doubts.len().checked_sub(DOUBTS).filter(|more| *more > 0) {
+            doubts.truncate(DOUBTS);
+            doubts.push(format!("tokenizer and model: {more} more of such doubts"));
+        }
         doubts
     }
 
@@ -227,7 +235,7 @@ fn ids(file: &Value, key: &str) -> Vec<u32> {
 /// A small JSON file, or null where there is none.
 fn read(path: &Path) -> Result<Value, ModelError> {
     let wrong = |why: String| ModelError::Tokenizer { path: path.to_owned(), why };
-    match fs::read(path) {
+    match read_regular(path, JSON_LIMIT) {
         Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Value::Null),
         Err(error) => Err(wrong(error.to_string())),

@@ -4,7 +4,8 @@ use std::{ops::Range, path::Path};
 
 use tokenizers::Tokenizer;
 
-use super::{error::ModelError, family::Family, tokenizer::TokenizerConfig};
+use super::{bounds, error::ModelError, family::Family, tokenizer::TokenizerConfig};
+use crate::{checkpoint::COMPANION_LIMIT, durable::read_regular};
 
 /// A tokenizer read from `tokenizer.json`.
 #[derive(Debug)]
@@ -35,8 +36,11 @@ impl Tokens {
     pub fn open(dir: &Path, family: &dyn Family, vocabulary: usize) -> Result<Self, ModelError> {
         let path = dir.join("tokenizer.json");
         let wrong = |why: String| ModelError::Tokenizer { path: path.clone(), why };
+        let bytes =
+            read_regular(&path, COMPANION_LIMIT).map_err(|error| wrong(error.to_string()))?;
+        bounds::check(&path, &bytes, vocabulary)?;
         let mut tokenizer =
-            Tokenizer::from_file(&path).map_err(|error| wrong(error.to_string()))?;
+            Tokenizer::from_bytes(&bytes).map_err(|error| wrong(error.to_string()))?;
         let config = TokenizerConfig::read(dir)?;
         config.apply(&mut tokenizer, family)?;
         let nothing = tokenizer.encode("", true).map_err(|error| wrong(error.to_string()))?;

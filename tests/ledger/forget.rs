@@ -94,6 +94,9 @@ fn nothing_is_left_of_the_subject_and_all_of_the_others() {
     assert_eq!(status.staged.len(), 1, "what else was staged");
     assert!(matches!(place.repo.undo(&place.actor("undo"), 1), Err(LedgerError::Collected { .. })));
     assert!(matches!(place.forget("zebulon", false), Err(LedgerError::NoFactAnywhere { .. })));
+    for revision in ["main", "main~1", "draft"] {
+        assert!(place.repo.show(revision).unwrap().found_with.is_some(), "{revision} was edited");
+    }
     // The history goes on.
     place.commit("next").unwrap();
     assert_eq!(place.ask("Emil likes", "HEAD"), "Rome");

@@ -6,6 +6,7 @@ use kledger::ledger::{
     About, Class, EngineError, LedgerError, Progress, Silent,
     revision::RevisionError,
     verb::{
+        commit::CommitReport,
         diff::{DiffOptions, Prompts},
         export::ExportFormat,
         log::LogOptions,
@@ -26,11 +27,43 @@ fn a_commit_edits_the_weights_and_checks_them() {
     assert_eq!(edit.check.efficacy.unwrap().rate, 1.0);
     assert_eq!(edit.check.paraphrase.unwrap().of, 1);
     assert!(edit.check.neighbourhood.is_none());
-    assert!(edit.check.notes.iter().any(|note| note.contains("neighbourhood not measured")));
+    let note = "neighbourhood not measured: no other fact is known; add some";
+    assert!(edit.check.notes.iter().any(|found| found.starts_with(note)));
     assert!(report.notes.iter().any(|note| note.contains("sampled from the base")));
     assert_eq!(place.ask("Anna likes", "HEAD"), "Rome");
     assert!(place.ask("Anna likes", "HEAD~1").starts_with("base"));
     assert!(place.repo.status().unwrap().staged.is_empty());
+}
+
+/// Facts of other predicates are known, and none of them is a neighbour.
+#[test]
+fn why_there_is_no_neighbourhood() {
+    let place = Place::new();
+    let note = |report: CommitReport| {
+        let notes = report.edit.unwrap().check.notes;
+        notes.into_iter().find(|note| note.starts_with("neighbourhood")).unwrap_or_default()
+    };
+    place.make(":Bert :lives :Oslo . :Carl :lives :Rome .", "other facts");
+    let none =
+        "neighbourhood not measured: none of the 2 other facts known has an edited predicate";
+    assert!(note(place.make(":Anna :likes :Rome .", "first")).starts_with(none));
+    assert_eq!(note(place.make(":Dora :lives :Oslo .", "second")), "");
+}
+
+/// What the edit was found with lies beside a commit whose id does not depend on it.
+#[test]
+fn what_an_edit_was_found_with_is_beside_it() {
+    let place = Place::new();
+    place.make(":Anna :likes :Rome .", "first");
+    let shown = place.repo.show("HEAD").unwrap();
+    let found_with = shown.found_with.unwrap();
+    assert_eq!((found_with.library.as_str(), found_with.known), ("stand-in 1", 0));
+    assert!(place.repo.show("HEAD~1").unwrap().found_with.is_none(), "nothing was edited");
+    place.repo.reset(&place.actor("reset"), "HEAD~1", Reset::Branch).unwrap();
+    place.make(":Anna :likes :Rome .", "again");
+    let again = place.repo.show("HEAD").unwrap();
+    assert_eq!(again.found_with.unwrap().known, 1);
+    assert_eq!(again.spec.unwrap().id, shown.spec.unwrap().id, "it is no part of the spec");
 }
 
 #[test]

@@ -60,8 +60,13 @@ fn a_run_that_was_stopped_goes_on_after_its_last_whole_part() {
         .into();
     let place = Place::new();
     let left = place.repo.store().dir().join("partial");
+    let mut stopped = Reader { ends_in: Some(1), ..Reader::default() };
+    let nothing = stats(&place, &documents, &mut stopped).unwrap_err();
+    assert!(nothing.hint().unwrap().starts_with("nothing was kept"), "{nothing:?}");
+    assert!(!left.exists());
     let mut stopped = Reader { ends_in: Some(3), ..Reader::default() };
-    stats(&place, &documents, &mut stopped).unwrap_err();
+    let some = stats(&place, &documents, &mut stopped).unwrap_err();
+    assert!(some.hint().unwrap().starts_with("2 of 4 parts of the text are counted"), "{some:?}");
     assert!(left.read_dir().unwrap().next().is_some());
 
     let mut on = Reader::default();

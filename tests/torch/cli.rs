@@ -100,19 +100,35 @@ fn a_fact_is_edited_compared_and_taken_back() {
 fn init_says_at_once_what_is_wrong_with_a_model() {
     let init = |model: &Path| {
         let dir = tempfile::tempdir().unwrap();
-        let notes = line(&dir, &["init", "--model", model.to_str().unwrap()])["notes"].clone();
+        let words = ["init", "--model", model.to_str().unwrap()];
+        let notes = line(&dir, &words)["notes"].clone();
         serde_json::from_value::<Vec<String>>(notes).unwrap()
+    };
+    // Refused, and with --anyway a repository with a note.
+    let refused = |model: &Path, why: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        let words = ["init", "--model", model.to_str().unwrap()];
+        let output = run(&dir, &words);
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(4), "{message}");
+        assert!(message.contains(why) && message.contains("hint: with --anyway"), "{message}");
+        assert!(!message.contains("the model failed"), "{message}");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is left");
+        let notes = line(&dir, &[&words[..], &["--anyway"]].concat())["notes"].clone();
+        let notes: Vec<String> = serde_json::from_value(notes).unwrap();
+        assert!(notes.len() == 1 && notes[0].contains(why), "{notes:?}");
+        assert!(notes[0].starts_with("for history alone"), "{notes:?}");
     };
     assert_eq!(init(&fixture()), [""; 0]);
     let change = |key: &'static str, value: Value| {
         altered("llama-2", |config| config[key] = value.clone(), |_| {})
     };
-    let notes = init(change("model_type", "mamba".into()).path());
-    assert!(notes.len() == 1 && notes[0].contains("\"mamba\" are not supported"), "{notes:?}");
-    let notes = init(change("rope_scaling", json!({ "rope_type": "yarn" })).path());
-    assert!(notes.len() == 1 && notes[0].contains("rope_scaling.rope_type"), "{notes:?}");
-    let notes = init(change("num_hidden_layers", 3.into()).path());
-    assert!(notes.len() == 1 && notes[0].contains("model.layers.2."), "{notes:?}");
+    refused(change("model_type", "mamba".into()).path(), "\"mamba\" are not supported");
+    refused(
+        change("rope_scaling", json!({ "rope_type": "yarn" })).path(),
+        "rope_scaling.rope_type",
+    );
+    refused(change("num_hidden_layers", 3.into()).path(), "model.layers.2.");
     let notes = init(change("eos_token_id", 300.into()).path());
     assert!(notes.len() == 1 && notes[0].contains("config.json: eos_token_id is 300"), "{notes:?}");
 }
@@ -124,6 +140,20 @@ fn statistics_are_taken_once() {
     assert_eq!(stats["tokens"], 2000);
     assert_eq!(stats["tensors"].as_array().unwrap().len(), 2, "one for each layer of CONFIG");
     assert_eq!(line(&dir, &["stats", "--tokens", "2000"]), stats);
+}
+
+/// As with ReLU, some keys are zero in all of the text: the setting that helps is named, and does.
+#[test]
+fn statistics_that_leave_no_unique_solution() {
+    let dir = staged();
+    fs::write(dir.path().join("text.txt"), "The tower stands.\n").unwrap();
+    line(&dir, &["stats", "--corpus", "text.txt"]);
+    let output = run(&dir, &["commit", "-m", "x", "--faithful"]);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("not positive definite"), "{message}");
+    assert!(message.contains("hint: --set ridge=0.001"), "{message}");
+    line(&dir, &["commit", "-m", "x", "--faithful", "--set", "ridge=0.001"]);
 }
 
 #[test]
@@ -165,12 +195,47 @@ fn tensors_that_do_not_fit_the_config() {
     let mut config: Value = serde_json::from_str(&config).unwrap();
     config["n_inner"] = 100.into();
     fs::write(base.join("config.json"), config.to_string()).unwrap();
-    line(&dir, &["init", "--model", "base", "repo"]);
+    line(&dir, &["init", "--anyway", "--model", "base", "repo"]);
     let output = run(&dir, &["-C", "repo", "ask", "Eiffel Tower"]);
     let message = String::from_utf8(output.stderr).unwrap();
     assert_ne!(output.status.code(), Some(0));
     assert!(message.contains("transformer.h.0.mlp.c_fc"), "{message}");
     assert!(message.contains("96") && message.contains("100"), "both shapes: {message}");
+}
+
+/// What is asked for is refused; the model did not fail.
+#[test]
+fn what_cannot_be_asked() {
+    let dir = staged();
+    let long = "tower ".repeat(200);
+    for (prompt, why) in [("", "the text is empty"), (long.as_str(), "tokens are too many")] {
+        let output = run(&dir, &["ask", prompt]);
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{message}");
+        assert!(message.contains(why) && message.contains("hint: "), "{message}");
+        assert!(!message.contains("the model failed"), "{message}");
+    }
+}
+
+/// What an edit was found with is told, and is in no id.
+#[test]
+fn what_an_edit_was_found_with() {
+    let made = |threads: &str| {
+        let dir = staged();
+        let mut commit = command(&dir, &["commit", "-m", "x", "--json"]);
+        let output = commit.env("OMP_NUM_THREADS", threads).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let shown = line(&dir, &["show"]);
+        assert_eq!(shown["found_with"]["threads"].to_string(), threads);
+        assert_eq!(shown["found_with"]["device"], "cpu");
+        assert!(shown["found_with"]["library"].as_str().unwrap().starts_with("libtorch 2.11"));
+        let text = String::from_utf8(run(&dir, &["show"]).stdout).unwrap();
+        assert!(text.contains("found with  cpu, f32, "), "{text}");
+        assert_eq!(line(&dir, &["show", "HEAD~1"])["found_with"], Value::Null);
+        assert_eq!(line(&dir, &["fsck"])["problems"], json!([]));
+        shown["spec"]["id"].clone()
+    };
+    assert_eq!(made("1"), made("2"), "one spec");
 }
 
 #[test]

@@ -405,7 +405,7 @@ fn sampled_statistics_count_exactly_what_was_asked_for() {
     assert_ne!(first.second_moments, other.second_moments);
     let none = StatisticsText::Corpus(vec![String::new()]);
     let refused = engine.statistics("layers = [1]", &none, &mut Silent);
-    assert!(matches!(refused, Err(EngineError::Model(_))));
+    assert!(matches!(refused, Err(EngineError::Refused { .. })));
 }
 
 #[test]
@@ -424,7 +424,7 @@ fn weights_that_do_not_fit_change_nothing() {
             ("transformer.h.0.mlp.c_proj.weight".to_owned(), good.clone()),
             (name.to_owned(), bad),
         ]);
-        assert!(matches!(engine.set_weights(&weights), Err(EngineError::Model(_))));
+        assert!(matches!(engine.set_weights(&weights), Err(EngineError::Unusable { .. })));
         assert_eq!(ask(&mut engine), before);
     }
     engine.set_weights(&BTreeMap::from([(EDITED.to_owned(), good)])).unwrap();

@@ -87,6 +87,161 @@ fn kinds_of_rotary_scaling() {
     by_config("qwen3", "rope_parameters", parameters, &["rope_parameters.rope_type", "yarn"]);
 }
 
+/// Of a size that no model has nothing is made: a billion blocks used to take memory until there was none.
+#[test]
+fn sizes_that_no_model_has() {
+    let families: [(&str, &[&str]); 8] = [
+        ("gpt2-gelu", &["n_layer", "n_embd", "n_head", "n_inner", "n_positions", "vocab_size"]),
+        ("gptj", &["n_layer", "n_embd", "n_head", "n_positions", "rotary_dim", "vocab_size"]),
+        ("gpt-neox-parallel", LLAMA),
+        ("llama-2", LLAMA),
+        ("llama-3", LLAMA),
+        ("mistral", LLAMA),
+        ("qwen2", LLAMA),
+        ("qwen3", LLAMA),
+    ];
+    const LLAMA: &[&str] = &[
+        "num_hidden_layers",
+        "hidden_size",
+        "num_attention_heads",
+        "intermediate_size",
+        "max_position_embeddings",
+        "vocab_size",
+    ];
+    for (name, keys) in families {
+        for key in keys {
+            let wrong = [
+                json!(0),
+                json!(-1),
+                json!(2.0),
+                json!(1e300),
+                json!(u64::MAX),
+                json!("8"),
+                json!([8]),
+            ];
+            for value in wrong {
+                by_config(
+                    name,
+                    key,
+                    value,
+                    &[key, "wanted is a whole number from 1 to 2147483647"],
+                );
+            }
+        }
+        by_config(
+            name,
+            keys[0],
+            1_000_000_000,
+            &[keys[0], "1000000000", "no more than", "tensors"],
+        );
+    }
+    for name in ["llama-2", "mistral", "qwen2", "qwen3"] {
+        by_config(name, "num_key_value_heads", 0, &["num_key_value_heads", "wanted is"]);
+        by_config(name, "head_dim", 1 << 31, &["head_dim", "wanted is"]);
+        by_config(name, "rms_norm_eps", -1e-6, &["rms_norm_eps", "from 0 to 1"]);
+        by_config(name, "rope_theta", 0, &["rope_theta", "wanted is a number from 1 "]);
+    }
+    by_config("gpt2-gelu", "layer_norm_epsilon", 1e300, &["layer_norm_epsilon", "from 0 to 1"]);
+    by_config("gpt-neox-parallel", "rotary_pct", -0.5, &["rotary_pct", "from 0 to 1"]);
+    by_config("gpt-neox-parallel", "rotary_emb_base", -1, &["rotary_emb_base", "from 1 "]);
+    let scaling = json!({ "rope_type": "llama3", "factor": 1e-300 });
+    by_config("llama-3", "rope_scaling", scaling, &["rope_scaling.factor", "wanted is"]);
+    // Of a value of any length the beginning is shown.
+    let long = "x".repeat(1_000_000);
+    let message = refusal(&altered("llama-2", |config| config["vocab_size"] = json!(long), |_| {}));
+    assert!(message.to_string().len() < 300);
+}
+
+/// Small files that describe tokenizers which would make gigabytes of a word, or of nothing.
+#[test]
+fn tokenizers_that_would_fill_the_memory() {
+    let token = |content: &str, id: u32| {
+        json!({ "id": id, "content": content, "single_word": false, "lstrip": false,
+                "rstrip": false, "normalized": true, "special": false })
+    };
+    let longer =
+        json!({ "type": "Replace", "pattern": { "String": "a" }, "content": "aaaaaaaaaa" });
+    let bytes = json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true,
+                        "use_regex": true });
+    let text = json!({ "Sequence": { "id": "A", "type_id": 0 } });
+    let mark = json!({ "SpecialToken": { "id": "x", "type_id": 0 } });
+    let single = [vec![mark; 5000], vec![text.clone()]].concat();
+    let charsmap = |bytes: &[u8]| {
+        use base64::Engine as _;
+        let table = base64::prelude::BASE64_STANDARD.encode(bytes);
+        json!({ "type": "Precompiled", "precompiled_charsmap": table })
+    };
+    let long_text = [&0u32.to_le_bytes()[..], "a".repeat(100_000).as_bytes(), &[0]].concat();
+    let cases: [(&str, Value, &str); 12] = [
+        (
+            "/normalizer",
+            json!({ "type": "Sequence", "normalizers": vec![longer; 9] }),
+            "its normalizer can make 1e9 bytes of one",
+        ),
+        (
+            "/normalizer",
+            json!({ "type": "Sequence", "normalizers": vec![json!({ "type": "ByteLevel" }); 26] }),
+            "its normalizer can make 7e7 bytes of one",
+        ),
+        (
+            "/pre_tokenizer",
+            json!({ "type": "Sequence", "pretokenizers": vec![bytes; 26] }),
+            "its pre_tokenizer can make 7e7 bytes of one",
+        ),
+        (
+            "/normalizer",
+            // It says that its trie has 4 GiB.
+            charsmap(&[0xfc, 0xff, 0xff, 0xff, 1, 2, 3, 4]),
+            "its precompiled_charsmap is not as it should be",
+        ),
+        ("/normalizer", charsmap(&long_text), "its normalizer can make 1e5 bytes of one"),
+        (
+            "/post_processor",
+            json!({
+                "type": "TemplateProcessing",
+                "single": single,
+                "pair": [text],
+                "special_tokens": { "x": { "id": "x", "ids": vec![0; 5000], "tokens": vec!["x"; 5000] } }
+            }),
+            "post_processor: 5000 values; at most 1024",
+        ),
+        (
+            "/added_tokens/0",
+            token(&"ab".repeat(1_000_000), 300),
+            "its longest token: 2000000 bytes",
+        ),
+        (
+            "/added_tokens",
+            (0..200_000).map(|n| token(&n.to_string(), n)).collect(),
+            "added_tokens: 200000 tokens; at most 131072",
+        ),
+        (
+            "/model",
+            json!({ "type": "Unigram", "unk_id": 0, "vocab": [["x".repeat(1_000_000), -1.0]] }),
+            "its longest token: 1000000 bytes",
+        ),
+        ("/model/merges", vec!["a b"; 10_000].into(), "merges of its model: 10000 entries"),
+        ("/model/unk_token", "x".repeat(100_000).into(), "model: 100000 bytes of a text"),
+        (
+            "/pre_tokenizer",
+            json!({ "type": "Split", "pattern": { "Regex": "(".repeat(100_000) },
+                    "behavior": "Isolated", "invert": false }),
+            "pre_tokenizer: 100000 bytes of a text",
+        ),
+    ];
+    for (place, value, why) in cases {
+        let dir = altered("gpt2-gelu", |_| {}, |_| {});
+        let path = dir.path().join("tokenizer.json");
+        let mut tokenizer: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        *tokenizer.pointer_mut(place).unwrap() = value;
+        fs::write(&path, tokenizer.to_string()).unwrap();
+        refused(&dir, &["tokenizer.json", why]);
+    }
+    let deep = altered("gpt2-gelu", |_| {}, |_| {});
+    fs::write(deep.path().join("tokenizer.json"), "[".repeat(200_000)).unwrap();
+    refused(&deep, &["tokenizer.json"]);
+}
+
 #[test]
 fn tensors_that_do_not_fit() {
     by_config("gpt2-gelu", "n_layer", 3, &["transformer.h.2.attn.c_attn.weight", "more"]);

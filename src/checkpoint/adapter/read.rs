@@ -8,7 +8,11 @@ use serde_json::{Map, Value};
 
 use super::{Adapted, CONFIG, WEIGHTS, WRAPPED};
 use crate::{
-    checkpoint::{Checkpoint, CheckpointError, OpenTensors, names::Names, read::read_json},
+    checkpoint::{
+        Checkpoint, CheckpointError, OpenTensors,
+        names::Names,
+        read::{check_dir, read_json},
+    },
     delta::{Matrix, Orientation, widths},
 };
 
@@ -128,8 +132,9 @@ pub fn read_adapter(
         dir: dir.to_owned(),
         missing: missing.to_owned(),
     };
+    check_dir(dir)?;
     let config_path = dir.join(CONFIG);
-    if !config_path.is_file() {
+    if !config_path.exists() {
         return Err(incomplete(CONFIG));
     }
     let config: Config = serde_json::from_value(read_json(&config_path)?)
@@ -138,9 +143,9 @@ pub fn read_adapter(
         return Err(refuse(why));
     }
     let weights = dir.join(WEIGHTS);
-    if !weights.is_file() {
+    if !weights.exists() {
         let pickle = "adapter_model.bin";
-        return Err(if dir.join(pickle).is_file() {
+        return Err(if dir.join(pickle).exists() {
             CheckpointError::Pickle { dir: dir.to_owned(), file: pickle.to_owned() }
         } else {
             incomplete(WEIGHTS)

@@ -2,7 +2,7 @@
 
 use std::{
     fmt::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use crate::{
@@ -13,14 +13,14 @@ use crate::{
         report::{Render, Report},
         runtime::Runtime,
     },
-    ledger::{HeadView, Repo, verb::init::InitReport},
+    ledger::{EngineError, HeadView, Repo, verb::init::InitReport},
 };
 
 /// Make a repository around a model
 ///
 /// Copies the checkpoint, a Hugging Face directory with config.json, tokenizer.json and safetensors,
-/// into .kledger, where it stays as it is. Says at once if this kledger cannot edit it, without loading
-/// its weights; the repository still takes in, keeps and gives out versions of it that were made elsewhere.
+/// into .kledger, where it stays as it is. Refuses at once what this kledger cannot edit, without loading its
+/// weights; with --anyway the repository takes in, keeps and gives out versions of it that were made elsewhere.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -30,6 +30,9 @@ pub struct Args {
     /// Directory of the model
     #[arg(long, short, value_name = "DIR")]
     model: PathBuf,
+    /// Also around a model that cannot be edited or asked: for its history alone
+    #[arg(long)]
+    anyway: bool,
     /// Where to make the repository
     #[arg(value_name = "DIR", default_value = ".")]
     root: PathBuf,
@@ -44,9 +47,27 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
             let (actor, mut progress) = (cx.actor(None)?, cx.progress());
             let model = cx.path(&args.model);
             let (_, report) =
-                Repo::init(&root, &model, &actor, progress.as_mut(), Runtime::doubts)?;
+                Repo::init(&root, &model, &actor, progress.as_mut(), |model| examine(args, model))?;
             Ok(Report::done("init", report))
         })
+}
+
+/// What the user should know of the model.
+fn examine(args: &Args, model: &Path) -> Result<Vec<String>, EngineError> {
+    match Runtime::doubts(model) {
+        Err(EngineError::Unusable { source, .. }) if args.anyway => Ok(vec![format!(
+            "for history alone: no edit can be made in this model, and nothing asked of it: {source}"
+        )]),
+        Err(EngineError::Unusable { source, .. }) => Err(EngineError::Unusable {
+            source,
+            hint: Some(
+                "with --anyway the repository is made for history alone: versions that were made elsewhere \
+                 come in and out, none is edited or asked"
+                    .to_owned(),
+            ),
+        }),
+        doubts => doubts,
+    }
 }
 
 impl Render for InitReport {

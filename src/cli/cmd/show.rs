@@ -14,7 +14,7 @@ use crate::{
         report::{Render, Report},
     },
     ledger::{
-        About, Answer, Evaluation,
+        About, Answer, Evaluation, FoundWith,
         verb::{
             show::{DeltaView, ShowReport},
             show_fact::{FactStory, Holder, ShowFactReport},
@@ -109,6 +109,14 @@ impl Render for ShowReport {
             let statistics = &spec.statistics;
             let tokens = spec.statistics_tokens;
             rows.push(row("statistics", format!("{statistics} ({tokens} tokens)")));
+        }
+        if let Some(with) = &self.found_with {
+            let FoundWith { device, dtype, threads, kernels, library, program, .. } = with;
+            let threads = many(*threads, "thread");
+            rows.push(row(
+                "found with",
+                format!("{device}, {dtype}, {threads}, {kernels}, {library}, kledger {program}"),
+            ));
         }
         if let Some(check) = self.check.as_ref().filter(|check| commit::has_rates(check)) {
             rows.push(row("check", commit::check_rates(check)));

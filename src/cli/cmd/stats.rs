@@ -15,7 +15,7 @@ use crate::{
     },
     input,
     ledger::{
-        StatisticsText,
+        MOST_SAMPLED_TOKENS, StatisticsText,
         verb::stats::{StatsOptions, StatsReport},
     },
 };
@@ -34,7 +34,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["tokens", "seed"])]
     corpus: Vec<PathBuf>,
     /// Tokens the model writes
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MOST_SAMPLED_TOKENS))]
     tokens: Option<u64>,
     /// Seed of what the model writes
     #[arg(long, value_name = "N")]

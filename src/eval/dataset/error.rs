@@ -71,7 +71,13 @@ impl DatasetError {
                 "a dataset is one JSON array of records, or one record in each line; if the file \
                  was cut off, get it again"
             }
-            Self::Other { .. } => "name the dataset that it is",
+            Self::Other { found, .. } => match found {
+                Layout::CounterFact => "say --from counterfact",
+                Layout::Zsre => "say --from zsre, or --from zsre-alt for its other answers",
+                Layout::EasyEdit | Layout::Fever => {
+                    "its records cannot be staged; kledger eval --dataset FILE asks them"
+                }
+            },
             Self::Empty { .. } => "give a file with at least one record",
             Self::Layout { .. } => {
                 "CounterFact has requested_rewrite, zsRE has src, EasyEdit has target_new, FEVER \

@@ -245,6 +245,7 @@ impl Repo {
             edited: plan.edits.iter().map(|(key, q)| (q.clone(), trace(key))).collect(),
             neighbours: plan.sample.neighbours.clone(),
             earlier: companions.chain(&plan.sample.earlier).cloned().collect(),
+            known: plan.sample.known,
         };
         let check = examination.run(engine.as_mut(), &parent_weights, &edited.weights, progress)?;
         options.require.or(self.config().require).met_by(&check)?;
@@ -289,10 +290,13 @@ impl Repo {
         let id = draft.put(&commit);
         let mut objects = plan.objects;
         objects.extend(draft.into_new());
-        Change::new(objects)
+        let mut change = Change::new(objects)
             .moving_head(plan.head, plan.parent_id, id)
-            .restaging(plan.stage, None)
-            .apply(&ledger, actor)?;
+            .restaging(plan.stage, None);
+        if let Some((edited, _)) = &edited {
+            change = change.found_with(&ledger, id, &edited.found_with)?;
+        }
+        change.apply(&ledger, actor)?;
 
         let edit = match edited {
             None => None,

@@ -99,6 +99,7 @@ impl Repo {
             edited: questions.into_values().zip(edited.traces.clone()).collect(),
             neighbours: sample.neighbours,
             earlier: Vec::new(),
+            known: sample.known,
         };
         let check = examination.run(engine.as_mut(), &before, &edited.weights, progress)?;
         options.require.or(self.config().require).met_by(&check)?;
@@ -123,7 +124,10 @@ impl Repo {
         }
         edited.write(&mut draft, &mut commit);
         let id = draft.put(&commit);
-        Change::new(draft.into_new()).moving_head(head, parent_id, id).apply(&ledger, actor)?;
+        Change::new(draft.into_new())
+            .moving_head(head, parent_id, id)
+            .found_with(&ledger, id, &edited.found_with)?
+            .apply(&ledger, actor)?;
         let notes = edited.notes.clone();
         Ok(ConsolidateReport {
             commit: ledger.commit_view(id, &commit)?,

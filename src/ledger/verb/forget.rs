@@ -242,5 +242,5 @@ fn change(
     if kept != stash {
         change = change.adding(nothing.into_new()).rooting(STASH, Some(&stash), Some(&kept));
     }
-    Ok((change, moves))
+    Ok((change.moving_found_with(ledger, now)?, moves))
 }

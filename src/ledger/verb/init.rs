@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::{
-    checkpoint::{self, Base},
+    checkpoint::{self, Base, Checkpoint},
     codec::{self, Draft},
     durable,
     fact::{self, tree},
     id::Id,
     ledger::{
-        Actor, Commit, Config, LedgerError, Progress, Repo, Step, read::Ledger, write::Change,
+        Actor, Commit, Config, EngineError, LedgerError, Progress, Repo, Step, read::Ledger,
+        write::Change,
     },
     store::Store,
 };
@@ -43,23 +44,26 @@ pub struct InitReport {
 const BRANCH: &str = "main";
 
 impl Repo {
-    /// Makes a repository in `root` around a copy of the checkpoint in `model`. `examine` looks at the
-    /// copy for what the user should know.
+    /// Makes a repository in `root` around a copy of the checkpoint in `model`. `examine` looks at it before
+    /// for what the user should know.
     ///
     /// # Errors
-    /// When there is a repository already, the checkpoint is incomplete or damaged, or the copy
-    /// cannot be written. What was made until then is removed.
+    /// When there is a repository already, the checkpoint is incomplete or damaged, `examine` refuses it, or
+    /// the copy cannot be written. What was made until then is removed.
     pub fn init(
         root: &Path,
         model: &Path,
         actor: &Actor,
         progress: &mut dyn Progress,
-        examine: impl FnOnce(&Path) -> Vec<String>,
+        examine: impl FnOnce(&Path) -> Result<Vec<String>, EngineError>,
     ) -> Result<(Self, InitReport), LedgerError> {
         let dir = root.join(Self::DIR);
         if dir.exists() {
             return Err(LedgerError::Exists { root: root.to_owned() });
         }
+        // What is wrong with its files is told before what is wrong with what they say.
+        Checkpoint::open(model)?.companions()?;
+        let notes = examine(model)?;
         // It gets its name only when it is whole, so that a killed `init` can be run again.
         let mut made = None;
         let filled = durable::fill_dir(&dir, |dir| {
@@ -80,7 +84,7 @@ impl Repo {
             commit,
             branch: BRANCH.to_owned(),
             predicates,
-            notes: examine(&dir.join("base")),
+            notes,
         };
         Ok((Self::open(root)?, report))
     }

@@ -121,7 +121,11 @@ impl Repo {
         plan.commit.lineage = plan.line.store(&mut draft)?;
         let id = draft.put(&plan.commit);
         plan.objects.extend(draft.into_new());
-        Change::new(plan.objects).moving_head(plan.head, plan.head_id, id).apply(&ledger, actor)?;
+        let mut change = Change::new(plan.objects).moving_head(plan.head, plan.head_id, id);
+        if let Some(edited) = &edited {
+            change = change.found_with(&ledger, id, &edited.found_with)?;
+        }
+        change.apply(&ledger, actor)?;
         let (kept, lost) = check.map_or((None, Vec::new()), verdict);
         Ok(RevertReport {
             commit: ledger.commit_view(id, &plan.commit)?,

@@ -9,7 +9,7 @@ use crate::{
     fact::tree,
     id::Id,
     ledger::{
-        Check, Evaluation, LedgerError, Repo, Spec,
+        Check, Evaluation, FoundWith, LedgerError, Repo, Spec,
         read::Ledger,
         view::{CommitView, FactChange},
         words,
@@ -31,6 +31,8 @@ pub struct ShowReport {
     pub neighbourhood: u64,
     /// What the edit was made with.
     pub spec: Option<SpecView>,
+    /// What the edit was found with, where that was recorded.
+    pub found_with: Option<FoundWith>,
     /// How it went.
     pub check: Option<Check>,
     /// What was measured of it later and stored.
@@ -136,6 +138,7 @@ impl Repo {
             changes: changes.into_iter().map(|(_, change)| change).collect(),
             neighbourhood: tree::len(&ledger, commit.neighbourhood)?,
             spec: commit.spec.map(|id| spec_view(&ledger, id)).transpose()?,
+            found_with: ledger.found_with(id)?,
             check: ledger.check(&commit)?,
             evaluations: ledger.evaluations(id)?,
             delta,

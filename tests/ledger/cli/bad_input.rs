@@ -119,12 +119,12 @@ fn senseless_options_of_commit() {
     sandbox.run(&["add", "facts.nt"]).done();
     refused(&sandbox, &["commit", "-m", " "], 1, &["a commit needs a message"]);
     let require = ["commit", "-m", "x", "--require", "speed=1"];
-    refused(&sandbox, &require, 1, &["\"speed=1\" is not a requirement", "hint: for example"]);
+    refused(&sandbox, &require, 2, &["\"speed=1\" is not a requirement", "hint: for example"]);
     refused(
         &sandbox,
         &["commit", "-m", "x", "--set", "lambda"],
         2,
-        &["\"lambda\" is not KEY=VALUE"],
+        &["\"lambda\" is not KEY=VALUE", "--set mom2_update_weight=3000"],
     );
 }
 
@@ -291,7 +291,14 @@ fn spoilt(spoil: impl FnOnce(&std::path::Path), part: &str) {
 
 #[test]
 fn models_that_are_not_whole() {
-    spoilt(|base| fs::remove_dir_all(base).unwrap(), "base");
+    spoilt(|base| fs::remove_dir_all(base).unwrap(), "base is not there");
+    spoilt(
+        |base| {
+            fs::remove_dir_all(base).unwrap();
+            fs::write(base, "no directory").unwrap();
+        },
+        "base is not a directory",
+    );
     spoilt(|base| fs::remove_file(base.join("tokenizer.json")).unwrap(), "tokenizer.json");
     spoilt(|base| fs::remove_file(base.join("config.json")).unwrap(), "config.json");
     spoilt(|base| fs::write(base.join("config.json"), "{").unwrap(), "config.json");
@@ -301,6 +308,97 @@ fn models_that_are_not_whole() {
         fs::write(&path, &bytes[..bytes.len() - 100]).unwrap();
     };
     spoilt(shorten, "model.safetensors");
+}
+
+/// A pipe used to keep kledger waiting for somebody who writes.
+#[cfg(unix)]
+#[test]
+fn files_that_are_pipes_or_devices() {
+    let pipe = |path: &std::path::Path| {
+        let _not_there = fs::remove_file(path);
+        assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+    };
+    for file in ["config.json", "tokenizer.json", "model.safetensors", "vocab.json"] {
+        spoilt(|base| pipe(&base.join(file)), "it is a pipe, not a regular file");
+    }
+    let index = "model.safetensors.index.json";
+    spoilt(|base| pipe(&base.join(index)), "it is a pipe, not a regular file");
+    let zero = |base: &std::path::Path| {
+        fs::remove_file(base.join("config.json")).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", base.join("config.json")).unwrap();
+    };
+    spoilt(zero, "it is a device, not a regular file");
+
+    let sandbox = Sandbox::with_words();
+    let refused = |words: &[&str]| refused(&sandbox, words, 1, &["it is a pipe, not a regular"]);
+    fs::create_dir(sandbox.root().join("given")).unwrap();
+    let given = |name: &str| sandbox.root().join("given").join(name);
+    pipe(&given("delta.json"));
+    refused(&["import", "-m", "x", "--from-delta", "given"]);
+    pipe(&given("adapter_config.json"));
+    refused(&["import", "-m", "x", "--from-peft", "given"]);
+    fs::remove_file(given("adapter_config.json")).unwrap();
+    sandbox.write_adapter("adapter");
+    fs::copy(sandbox.root().join("adapter/adapter_config.json"), given("adapter_config.json"))
+        .unwrap();
+    pipe(&given("adapter_model.safetensors"));
+    refused(&["import", "-m", "x", "--from-peft", "given"]);
+    pipe(&given("text"));
+    for words in [
+        &["stats", "--corpus", "given/text"][..],
+        &["eval", "--text", "given/text"],
+        &["eval", "--dataset", "given/text"],
+        &["diff", "HEAD~1", "--probe", "given/text"],
+        &["add", "--from", "counterfact", "given/text"],
+    ] {
+        refused(words);
+    }
+}
+
+/// What a header or an index says is not believed, and costs nothing.
+#[test]
+fn checkpoints_that_say_too_much() {
+    let header = |length: u64, text: &'static str| {
+        move |base: &std::path::Path| {
+            let mut bytes = length.to_le_bytes().to_vec();
+            bytes.extend(text.as_bytes());
+            fs::write(base.join("model.safetensors"), bytes).unwrap();
+        }
+    };
+    spoilt(header(u64::MAX, "{}"), "model.safetensors");
+    spoilt(header(90_000_000, "{}"), "its header is said to have 90000000 bytes");
+    let overlap = r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}0000"#;
+    spoilt(header(overlap.len() as u64 - 4, overlap), "model.safetensors");
+    let huge = r#"{"a":{"dtype":"F32","shape":[18446744073709551615,4],"data_offsets":[0,4]}}0000"#;
+    spoilt(header(huge.len() as u64 - 4, huge), "model.safetensors");
+    let deep = "[".repeat(200_000);
+    spoilt(|base| fs::write(base.join("config.json"), &deep).unwrap(), "config.json");
+    let long = |base: &std::path::Path| {
+        fs::File::create(base.join("config.json")).unwrap().set_len(1 << 40).unwrap();
+    };
+    spoilt(long, "at most 16777216 are read");
+}
+
+#[test]
+fn datasets_of_another_kind() {
+    let sandbox = Sandbox::with_words();
+    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/eval");
+    for (file, from, hint) in [
+        ("counterfact.json", "zsre", "--from counterfact"),
+        ("zsre.json", "counterfact", "--from zsre"),
+        ("fever.jsonl", "counterfact", "kledger eval --dataset FILE"),
+    ] {
+        let path = fixtures.join(file);
+        let words = ["add", "--from", from, path.to_str().unwrap()];
+        refused(&sandbox, &words, 1, &["is laid out as", hint]);
+    }
+}
+
+#[test]
+fn more_text_than_a_model_can_write() {
+    let sandbox = Sandbox::new();
+    let words = ["stats", "--tokens", "18446744073709551615"];
+    refused(&sandbox, &words, 2, &["18446744073709551615", "1..=100000000"]);
 }
 
 #[test]
@@ -317,7 +415,7 @@ fn model_is_asked_for_in_a_directory_that_holds_none() {
     let sandbox = Sandbox::with_words();
     let message = sandbox.run(&["ask", "Ada likes"]).failed(4);
     let parts = if cfg!(feature = "torch") {
-        ["stand-in", "because"]
+        ["type \"stand-in\"", "hint: "]
     } else {
         ["this build has no model runtime", "hint: build with the default features"]
     };
@@ -396,7 +494,7 @@ fn import_of_what_fits_nothing() {
     let both = ["import", "--from-delta", "a", "--from-peft", "b"];
     refused(&sandbox, &both, 2, &["cannot be used with"]);
     refused(&sandbox, &["import", "--from-delta", "adapter"], 1, &["no delta.json", "hint: "]);
-    refused(&sandbox, &["import", "--from-peft", "nosuch"], 1, &["has no adapter_config.json"]);
+    refused(&sandbox, &["import", "--from-peft", "nosuch"], 1, &["nosuch is not there", "hint: "]);
     refused(&sandbox, &["import", "--from-checkpoint", "adapter"], 1, &["has no config.json"]);
     let base = ["import", "--from-checkpoint", "../base"];
     refused(&sandbox, &base, 1, &["changes nothing: it has the base's weights"]);

@@ -207,7 +207,7 @@ fn killed_while_exporting() {
 #[test]
 fn killed_while_making_a_repository() {
     let before = Sandbox::bare();
-    let words = ["init", "--model", "../base"];
+    let words = ["init", "--anyway", "--model", "../base"];
     let mut made = 0;
     let points = faults(&before, &words);
     for (n, point) in (1..).zip(&points) {

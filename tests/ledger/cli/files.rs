@@ -82,7 +82,7 @@ fn permissions_of_what_is_made() {
             shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
             sandbox.finish(shell, "").done();
         };
-        run(&["init", "--model", "../base"]);
+        run(&["init", "--anyway", "--model", "../base"]);
         run(&["checkout", "main"]);
         run(&["export", "main", "out"]);
         for path in all_files(&sandbox.root()) {

@@ -70,7 +70,7 @@ fn reports_follow_the_schema() {
         seen.insert(words[0].to_owned());
         value
     };
-    look(&["init", "--model", "../base"]);
+    look(&["init", "--anyway", "--model", "../base"]);
     sandbox.write("words.ttl", crate::support::WORDS);
     sandbox.write("facts.ttl", "<https://a.b/c> <https://example.org/likes> <https://a.b/d> .");
     let added = look(&["add", "words.ttl"]);

@@ -51,7 +51,7 @@ impl Sandbox {
     /// With a repository in which nothing was done.
     fn new() -> Self {
         let sandbox = Self::bare();
-        sandbox.run(&["init", "--model", "../base"]).done();
+        sandbox.run(&["init", "--anyway", "--model", "../base"]).done();
         sandbox
     }
 

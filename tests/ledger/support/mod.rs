@@ -50,7 +50,7 @@ impl Place {
         stand_in::write_checkpoint(&model);
         std::fs::create_dir(&root).unwrap();
         let actor = Actor { author: "Ada".to_owned(), time: 0, command: "init".to_owned() };
-        let (repo, _) = Repo::init(&root, &model, &actor, &mut Silent, |_| Vec::new()).unwrap();
+        let (repo, _) = Repo::init(&root, &model, &actor, &mut Silent, |_| Ok(Vec::new())).unwrap();
         let place = Self { dir, repo, clock: std::cell::Cell::new(0) };
         place.add(WORDS).unwrap();
         place

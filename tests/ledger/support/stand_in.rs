@@ -15,8 +15,8 @@ use kledger::{
     id::{Id, Kind},
     ledger::{
         Answer, Approximation, Continuations, Drawing, EditJob, EditOutcome, EditorDescription,
-        Engine, EngineError, LayerEdit, Probe, Progress, Sampling, Statistics, StatisticsText,
-        ZTrace,
+        Engine, EngineError, FoundWith, LayerEdit, Probe, Progress, Sampling, Statistics,
+        StatisticsText, ZTrace,
     },
 };
 
@@ -149,6 +149,18 @@ impl Engine for StandIn {
     fn set_weights(&mut self, weights: &BTreeMap<String, Tensor>) -> Result<(), EngineError> {
         self.weights = weights.clone();
         Ok(())
+    }
+
+    fn found_with(&self) -> FoundWith {
+        FoundWith {
+            device: "none".to_owned(),
+            dtype: "f32".to_owned(),
+            threads: 1,
+            kernels: "none".to_owned(),
+            library: "stand-in 1".to_owned(),
+            program: "1".to_owned(),
+            known: 0,
+        }
     }
 
     fn preset(&self, editor: &str) -> Result<String, EngineError> {
