@@ -14,8 +14,10 @@ use serde_json::Value;
 use super::error::CheckpointError;
 use crate::delta::{Dtype, Tensor};
 
-pub(super) const SINGLE: &str = "model.safetensors";
-pub(super) const INDEX: &str = "model.safetensors.index.json";
+/// The one weight file of a checkpoint that is not cut into shards. Where it is, loaders do not look for shards.
+pub const SINGLE: &str = "model.safetensors";
+/// The table that says which shard holds which tensor.
+pub const INDEX: &str = "model.safetensors.index.json";
 
 /// Files that belong to a version besides its weights, where a checkpoint has them.
 const COMPANIONS: &[&str] = &[
