@@ -139,7 +139,10 @@ impl NewFiles {
         }
         let text = serde_json::to_vec(&plan).expect("because its keys are strings");
         let swap = Swap { at: self.0, plan, placed, _lock: lock };
-        create_dir(&Workplace::notes(swap.at.work.path()))?;
+        let work = &swap.at.work;
+        for folder in [work.old(), work.aside(), Workplace::notes(work.path())] {
+            create_dir(&folder)?;
+        }
         step("files: before what is to be done is written");
         if let Err(error) = write(&swap.at.plan(), &text) {
             // It may be there for all that.
@@ -165,9 +168,6 @@ impl Swap {
     fn forward(&self) -> Result<(), WriteError> {
         let Place { dir, work, .. } = &self.at;
         let Plan { place, replace, aside } = &self.plan;
-        for folder in [work.old(), work.aside()] {
-            create_dir(&folder)?;
-        }
         let gone = replace.keys().chain(aside).filter(|name| !place.contains(name));
         for name in place.iter().rev().chain(gone) {
             let comes = place.contains(name);
@@ -198,7 +198,9 @@ impl Swap {
         }
         step("files: before their places are synced");
         for folder in [dir, &work.new(), &work.old(), &work.aside()] {
-            sync(folder)?;
+            if is_there(folder).at(folder)? {
+                sync(folder)?;
+            }
         }
         Ok(())
     }
@@ -239,7 +241,7 @@ impl Swap {
     ///
     /// # Errors
     /// When that cannot be done.
-    pub fn put_back(mut self) -> Result<(), WriteError> {
+    pub fn put_back(self) -> Result<(), WriteError> {
         let Place { dir, work, .. } = &self.at;
         for name in self.plan.place.iter().rev() {
             let (at, new) = (dir.join(name), work.new().join(name));
@@ -263,11 +265,10 @@ impl Swap {
                 }
             }
         }
-        sync(dir)?;
+        // All names are back. Where they are not on disk yet the plan may come back as well, and is gone on with.
+        let _not_yet = sync(dir);
         let plan = self.at.plan();
-        fs::remove_file(&plan).at(&plan)?;
-        self.placed.clear();
-        Ok(())
+        fs::remove_file(&plan).at(&plan)
     }
 }
 
@@ -352,7 +353,12 @@ fn lock(dir: &Path) -> Result<File, WriteError> {
 
 fn names(dir: &Path) -> Result<Vec<String>, WriteError> {
     let mut names = Vec::new();
-    for entry in fs::read_dir(dir).at(dir)? {
+    let entries = match fs::read_dir(dir) {
+        // Whoever was here before has removed it already.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(names),
+        entries => entries.at(dir)?,
+    };
+    for entry in entries {
         names.push(entry.at(dir)?.file_name().to_string_lossy().into_owned());
     }
     names.sort();
@@ -434,19 +440,20 @@ mod tests {
         let files = begin(root.path());
         let swap = files.swap(|files| Ok::<_, WriteError>(planned(files))).unwrap();
         assert_eq!(swap.keep().unwrap(), [("c".to_owned(), "c.orig".to_owned())]);
-        let wanted =
-            [("b", "new b"), ("c", "new c"), ("c.orig", "old c"), ("d", "new d"), ("mine", "old mine")];
+        let wanted = [
+            ("b", "new b"),
+            ("c", "new c"),
+            ("c.orig", "old c"),
+            ("d", "new d"),
+            ("mine", "old mine"),
+        ];
         assert_eq!(texts(root.path()), expected(&wanted));
     }
 
     #[test]
     fn what_was_replaced_can_be_put_back() {
         let root = tempfile::tempdir().unwrap();
-        let before = |root: &Path| {
-            let files = begin(root);
-            (names(root).unwrap().len(), files)
-        };
-        let (_, files) = before(root.path());
+        let files = begin(root.path());
         let swap = files.swap(|files| Ok::<_, WriteError>(planned(files))).unwrap();
         // Somebody is faster.
         fs::remove_file(root.path().join("d")).unwrap();

@@ -97,7 +97,7 @@ impl LedgerError {
                  NAME.orig"
             }
             Self::NoDirectory { .. } => {
-                "make it a directory, or name another one with --to or kledger config checkout"
+                "name a directory, or a place where nothing is: with --to, or as the setting checkout"
             }
             Self::NothingToAdapt { .. } | Self::NoAdapter { approximable: false, .. } => {
                 "--format merged writes any version whole"
