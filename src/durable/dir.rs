@@ -33,8 +33,8 @@ pub fn fill_dir<E: From<WriteError>>(
     create_dir(parent)?;
     step("directory: before it is filled");
     let filled = FilledDir { path: path.to_owned(), work: Workplace::make(parent)? };
-    fill(&filled.work.new())?;
-    sync(&filled.work.new())?;
+    fill(&filled.work.incoming())?;
+    sync(&filled.work.incoming())?;
     Ok(filled)
 }
 
@@ -45,7 +45,7 @@ impl FilledDir {
     /// When something is there, or it cannot be put there.
     pub fn place_new(self) -> Result<(), WriteError> {
         step("directory: before it is put in place");
-        fs::rename(self.work.new(), &self.path).at(&self.path)?;
+        fs::rename(self.work.incoming(), &self.path).at(&self.path)?;
         // Where it cannot be removed it is swept the next time.
         let _ignored = self.work.remove();
         step("directory: before its place is synced");

@@ -97,8 +97,8 @@ pub fn fill_files<E: From<WriteError>>(
     sweep(&dir)?;
     step("files: before they are written");
     let files = NewFiles(Place { work: Workplace::make(&dir)?, dir, made });
-    fill(&files.new())?;
-    sync(&files.new())?;
+    fill(&files.incoming())?;
+    sync(&files.incoming())?;
     Ok(files)
 }
 
@@ -111,8 +111,8 @@ impl NewFiles {
 
     /// Where they are now.
     #[must_use]
-    pub fn new(&self) -> PathBuf {
-        self.0.work.new()
+    pub fn incoming(&self) -> PathBuf {
+        self.0.work.incoming()
     }
 
     /// The workplace they are in, by which [`resume`] finds what was begun there.
@@ -134,7 +134,7 @@ impl NewFiles {
         let plan = make(&self)?;
         let mut placed = BTreeMap::new();
         for name in &plan.place {
-            let path = self.new().join(name);
+            let path = self.incoming().join(name);
             placed.extend(Stamp::of(&path).at(&path)?.map(|stamp| (name.clone(), stamp)));
         }
         let text = serde_json::to_vec(&plan).expect("because its keys are strings");
@@ -171,7 +171,7 @@ impl Swap {
         let gone = replace.keys().chain(aside).filter(|name| !place.contains(name));
         for name in place.iter().rev().chain(gone) {
             let comes = place.contains(name);
-            if comes && !is_there(&work.new().join(name)).at(dir)? {
+            if comes && !is_there(&work.incoming().join(name)).at(dir)? {
                 // It is in its place.
                 continue;
             }
@@ -189,7 +189,7 @@ impl Swap {
             }
         }
         for name in place {
-            let new = work.new().join(name);
+            let new = work.incoming().join(name);
             if is_there(&new).at(&new)? {
                 let at = dir.join(name);
                 step("files: before a new file is put in place");
@@ -197,7 +197,7 @@ impl Swap {
             }
         }
         step("files: before their places are synced");
-        for folder in [dir, &work.new(), &work.old(), &work.aside()] {
+        for folder in [dir, &work.incoming(), &work.old(), &work.aside()] {
             if is_there(folder).at(folder)? {
                 sync(folder)?;
             }
@@ -244,7 +244,7 @@ impl Swap {
     pub fn put_back(self) -> Result<(), WriteError> {
         let Place { dir, work, .. } = &self.at;
         for name in self.plan.place.iter().rev() {
-            let (at, new) = (dir.join(name), work.new().join(name));
+            let (at, new) = (dir.join(name), work.incoming().join(name));
             // What somebody else has put there since is not ours to take away.
             let is_ours = Stamp::of(&at).at(&at)?.as_ref() == self.placed.get(name);
             if is_ours && !is_there(&new).at(&new)? {
@@ -478,7 +478,7 @@ mod tests {
         let new = |new: &Path| write(&new.join("file"), b"new");
         let files = fill_files::<WriteError>(&dir, new).unwrap();
         let refused = files.swap(|files| {
-            assert!(files.new().join("file").exists());
+            assert!(files.incoming().join("file").exists());
             Err::<Plan, _>(WriteError { path: PathBuf::new(), source: io::Error::other("no") })
         });
         refused.unwrap_err();
@@ -519,7 +519,7 @@ mod tests {
         let work = Workplace::make(&dir).unwrap();
         let path = work.path().to_owned();
         fs::create_dir(Workplace::notes(&path)).unwrap();
-        fs::write(work.new().join("mine"), "another").unwrap();
+        fs::write(work.incoming().join("mine"), "another").unwrap();
         let hostile = Plan { place: vec!["../mine".to_owned()], ..Plan::default() };
         fs::write(plan(&path), serde_json::to_vec(&hostile).unwrap()).unwrap();
         drop(work);

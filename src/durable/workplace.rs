@@ -41,7 +41,7 @@ impl Workplace {
                     let work = Self { path, _lock: lock };
                     let mark = work.path.join(MARK);
                     fs::write(&mark, MARK_TEXT).at(&mark)?;
-                    fs::create_dir(work.new()).at(&work.path)?;
+                    fs::create_dir(work.incoming()).at(&work.path)?;
                     return Ok(work);
                 }
             }
@@ -63,7 +63,7 @@ impl Workplace {
     }
 
     /// Where what is new is made.
-    pub(super) fn new(&self) -> PathBuf {
+    pub(super) fn incoming(&self) -> PathBuf {
         self.path.join("new")
     }
 
@@ -84,7 +84,7 @@ impl Workplace {
 
     /// Removes it with what is new in it. Where something else is in it, it stays.
     pub(super) fn remove(&self) -> io::Result<()> {
-        gone(fs::remove_dir_all(self.new()))?;
+        gone(fs::remove_dir_all(self.incoming()))?;
         gone(fs::remove_dir_all(Self::notes(&self.path)))?;
         gone(fs::remove_dir(self.old()))?;
         gone(fs::remove_dir(self.aside()))?;

@@ -62,7 +62,7 @@ impl Repo {
         let found = real_dir(dir)?.map(|dir| claim(&dir, way)).transpose()?.flatten();
         let (commit, files) = self.write_version(id, dir)?;
         let unnoted = match found {
-            Some(manifest) if manifest.files.is_none() => self.noted_anew(manifest, files.dir()),
+            Some(manifest) if manifest.files.is_none() => self.noted_anew(&manifest, files.dir()),
             _ => None,
         };
         Ok(Filled { id, commit, files, way, unnoted })
@@ -84,9 +84,9 @@ impl Repo {
 
     /// `manifest` with the files that it should note: those that its version has. `None` where that cannot be
     /// built any more; then nothing proves that a file is kledger's.
-    fn noted_anew(&self, manifest: Manifest, dir: &Path) -> Option<Manifest> {
+    fn noted_anew(&self, manifest: &Manifest, dir: &Path) -> Option<Manifest> {
         let (_, files) = self.write_version(manifest.commit, dir).ok()?;
-        let noted = Manifest::read(&files.new())?;
+        let noted = Manifest::read(&files.incoming())?;
         (noted.base == manifest.base).then_some(noted)
     }
 }
@@ -116,7 +116,7 @@ impl Filled {
 /// # Errors
 /// [`LedgerError::InTheWay`] when something would be lost.
 fn plan(files: &NewFiles, way: InTheWay, unnoted: Option<&Manifest>) -> Result<Plan, LedgerError> {
-    let (dir, new) = (files.dir(), files.new());
+    let (dir, new) = (files.dir(), files.incoming());
     let read = |source| LedgerError::Read { path: dir.to_owned(), source };
     let last = |name: &String| (name == Manifest::FILE, name == INDEX || name == SINGLE);
     let mut place: Vec<String> = entries(&new).map_err(read)?.into_iter().collect();

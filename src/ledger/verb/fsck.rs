@@ -119,7 +119,7 @@ impl Repo {
         drop(ledger);
         match checkpoint::verify(&self.base_dir(), &base, &Verified::nothing(id), Reading::All) {
             Ok((found, _)) => {
-                problems.extend(found.into_iter().map(|what| format!("base: {what}")))
+                problems.extend(found.into_iter().map(|what| format!("base: {what}")));
             }
             Err(error) => problems.push(format!("base: {error}")),
         }

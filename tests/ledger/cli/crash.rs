@@ -16,7 +16,7 @@ use std::{
 };
 
 use kledger::ledger::{
-    InTheWay, Repo, Silent,
+    InTheWay, Manifest, Repo, Silent,
     verb::{fsck::FsckOptions, log::LogOptions},
 };
 
@@ -324,4 +324,51 @@ fn killed_while_repairing() {
         assert!(run.whole() == whole, "{point}");
         run.sound(point);
     }
+}
+
+/// A directory that two repositories write to: whoever comes next ends what was begun there, and neither a version
+/// nor what the user has in it is half there.
+#[test]
+fn killed_in_a_directory_that_others_write_to() {
+    let before = Sandbox::with_history();
+    let words = ["checkout", "draft", "--to", "../shared"];
+    before.run(&["checkout", "main", "--to", "../shared"]).done();
+    let mine = |at: &Sandbox| fs::read_to_string(at.dir.path().join("shared/notes")).unwrap();
+    fs::write(before.dir.path().join("shared/notes"), "years of work").unwrap();
+    let other = |at: &Sandbox, words: &[&str]| {
+        let mut command = at.command(words);
+        command.current_dir(at.dir.path().join("other"));
+        at.finish(command, "").done()
+    };
+    fs::create_dir(before.dir.path().join("other")).unwrap();
+    other(&before, &["init", "--model", "../base"]);
+    let mut ends = [0, 0];
+    for (n, point) in (1..).zip(&faults(&before, &words)) {
+        if !point.starts_with("files:") {
+            continue;
+        }
+        let run = before.copy();
+        kill(&run, &words, n);
+        other(&run, &["checkout", "--to", "../shared"]);
+        let shared = run.dir.path().join("shared");
+        let manifest = Manifest::read(&shared).unwrap();
+        assert_eq!(manifest.commit.to_string(), newest_of_the_other(&run), "{point}");
+        assert!(!shared.join("model-edited.safetensors").exists(), "{point}");
+        let left = fs::read_dir(&shared).unwrap().map(|entry| entry.unwrap().file_name());
+        let left: Vec<_> = left.filter(|name| name.to_string_lossy().starts_with('.')).collect();
+        assert!(left.is_empty() && mine(&run) == "years of work", "{point}: {left:?}");
+        run.sound(point);
+        // Here HEAD is where it was or where it was to go, and all goes on.
+        let head = Repo::open(&run.root()).unwrap().status().unwrap().head.branch;
+        ends[usize::from(head.as_deref() == Some("draft"))] += 1;
+        run.run(&words).done();
+        assert_eq!(mine(&run), "years of work", "{point}");
+    }
+    assert!(ends.iter().all(|&count| count > 0), "{ends:?}");
+}
+
+/// The version that the other repository is at.
+fn newest_of_the_other(at: &Sandbox) -> String {
+    let repo = Repo::open(&at.dir.path().join("other")).unwrap();
+    repo.log(&LogOptions::default()).unwrap().entries[0].commit.id.to_string()
 }
