@@ -24,7 +24,7 @@ use kledger::{
         tree,
     },
     ledger::{
-        About, Actor, Commit, Engine, EngineError, Outcome, Repo, Silent, Step,
+        About, Actor, Commit, Engine, EngineError, InTheWay, Outcome, Repo, Silent, Step,
         verb::{
             commit::CommitOptions, diff::DiffOptions, import::ImportSource, log::LogOptions,
             merge::MergeOptions,
@@ -245,13 +245,13 @@ fn deep(c: &mut Criterion) {
     group.sample_size(20);
     for version in ["first", "last"] {
         group.bench_function(format!("checkout of the {version}"), |b| {
-            b.iter(|| repo.checkout(&actor(1), version, Some(&to)).unwrap());
+            b.iter(|| repo.checkout(&actor(1), version, Some(&to), InTheWay::Refuse).unwrap());
         });
     }
     let snapshots = repo.store().dir().join("snapshots");
     group.bench_function("checkout of the last without snapshots", |b| {
         let remove = || fs::remove_dir_all(&snapshots).unwrap_or_default();
-        let checkout = |()| repo.checkout(&actor(1), "last", Some(&to)).unwrap();
+        let checkout = |()| repo.checkout(&actor(1), "last", Some(&to), InTheWay::Refuse).unwrap();
         b.iter_batched(remove, checkout, BatchSize::PerIteration);
     });
     group.finish();
@@ -287,7 +287,7 @@ fn large(c: &mut Criterion) {
     group.sample_size(10);
     let to = dir.path().join("model");
     group.bench_function("checkout", |b| {
-        b.iter(|| repo.checkout(&actor(1), "HEAD", Some(&to)).unwrap());
+        b.iter(|| repo.checkout(&actor(1), "HEAD", Some(&to), InTheWay::Refuse).unwrap());
     });
     group.bench_function("copy", |b| {
         let (from, to) = (model.join("model.safetensors"), dir.path().join("copy"));

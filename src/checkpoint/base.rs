@@ -1,18 +1,18 @@
 //! The base: the unedited checkpoint of a repository, copied once and named by its content.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, io, path::Path};
 
 use bincode::{Decode, Encode};
 
 use super::{
     error::CheckpointError,
     layout::{Entry, write_index, write_shard},
-    read::{COMPANION_LIMIT, Checkpoint},
+    read::{COMPANION_LIMIT, Checkpoint, INDEX},
 };
 use crate::{
-    codec::Object,
+    codec::{self, Object},
     delta::{TensorId, tensor_id},
-    durable,
+    durable::{self, Stamp},
     id::{Id, Kind},
 };
 
@@ -148,32 +148,158 @@ fn cut(checkpoint: &Checkpoint) -> Vec<Vec<&str>> {
     shards
 }
 
-/// What differs between the copy in `dir` and its fingerprint: a line for each file or tensor.
+/// Files of a copy of a base that were compared with its fingerprint and are what they should be.
+///
+/// As long as a file has its stamp it need not be read again.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Verified {
+    /// The fingerprint.
+    pub base: Id<Base>,
+    /// The files, sorted by name.
+    pub files: Vec<VerifiedFile>,
+}
+
+/// A file that is what it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct VerifiedFile {
+    /// Name in the copy's directory.
+    pub name: String,
+    /// Its stamp before it was read.
+    pub stamp: Stamp,
+    /// BLAKE3 hash of its bytes.
+    pub hash: [u8; 32],
+}
+
+impl Kind for Verified {
+    const NAME: &'static str = "verified base";
+}
+
+impl Object for Verified {
+    const TAG: u8 = 0x24;
+}
+
+impl Verified {
+    /// Nothing verified yet.
+    #[must_use]
+    pub const fn nothing(base: Id<Base>) -> Self {
+        Self { base, files: Vec::new() }
+    }
+
+    /// Forgets files that may have been written after they were read: those that are not older than the
+    /// file `noted`, in which this was kept.
+    #[must_use]
+    pub fn noted_in(mut self, noted: &Stamp) -> Self {
+        self.files.retain(|file| file.stamp.is_before(noted));
+        self
+    }
+
+    /// What is known of a file, if it is still the same.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    fn file(&self, dir: &Path, name: &str) -> io::Result<Option<&VerifiedFile>> {
+        let found = self.files.iter().find(|file| file.name == name);
+        let stamp = Stamp::of(&dir.join(name))?;
+        Ok(found.filter(|file| stamp == Some(file.stamp)))
+    }
+
+    /// The hash of a verified file's bytes.
+    #[must_use]
+    pub fn hash(&self, name: &str) -> Option<blake3::Hash> {
+        let file = self.files.iter().find(|file| file.name == name)?;
+        Some(blake3::Hash::from_bytes(file.hash))
+    }
+
+    /// Whether all files of the copy in `dir` are known and have their stamps. Reads none of them.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn holds(&self, dir: &Path) -> io::Result<bool> {
+        for file in &self.files {
+            if self.file(dir, &file.name)?.is_none() {
+                return Ok(false);
+            }
+        }
+        // Everything follows from the table of shards, so it is among them.
+        Ok(self.files.iter().any(|file| file.name == INDEX))
+    }
+}
+
+/// Which files of a copy are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// All of them.
+    All,
+    /// Those that are not known to be unchanged.
+    Changed,
+}
+
+/// What differs between the copy in `dir` and its fingerprint, a line for each file or tensor, and what is
+/// then known of its files.
 ///
 /// # Errors
 /// When the copy cannot be opened at all.
-pub fn verify(dir: &Path, base: &Base) -> Result<Vec<String>, CheckpointError> {
+pub fn verify(
+    dir: &Path,
+    base: &Base,
+    known: &Verified,
+    reading: Reading,
+) -> Result<(Vec<String>, Verified), CheckpointError> {
     let checkpoint = Checkpoint::open(dir)?;
-    let mut found = Vec::new();
+    let (mut found, mut verified) = (Vec::new(), Verified::nothing(codec::id_of(base)));
+    // The stamp is from before the file is read, so what is written meanwhile shows.
+    let mut examine = |name: &str, differences: &mut dyn FnMut() -> Vec<String>| {
+        let path = dir.join(name);
+        let read = |source| CheckpointError::Read { path: path.clone(), source };
+        let before = Stamp::of(&path).map_err(read)?;
+        let same = known.file(dir, name).map_err(read)?;
+        let mut differs = Vec::new();
+        if reading == Reading::All || same.is_none() {
+            differs = differences();
+        }
+        if let (Some(stamp), true) = (before, differs.is_empty()) {
+            let hash = match same {
+                Some(file) => file.hash,
+                None => *durable::hash_file(&path).map_err(read)?.as_bytes(),
+            };
+            verified.files.push(VerifiedFile { name: name.to_owned(), stamp, hash });
+        }
+        found.extend(differs);
+        Ok::<_, CheckpointError>(())
+    };
     for file in &base.files {
         let path = dir.join(&file.name);
-        match durable::read_regular(&path, COMPANION_LIMIT) {
-            Ok(bytes) if Id::of(&bytes) == file.id => {}
-            Ok(_) => found.push(format!("{} has changed", path.display())),
-            Err(error) => found.push(format!("{} cannot be read: {error}", path.display())),
-        }
+        examine(&file.name, &mut || match durable::read_regular(&path, COMPANION_LIMIT) {
+            Ok(bytes) if Id::of(&bytes) == file.id => Vec::new(),
+            Ok(_) => vec![format!("{} has changed", path.display())],
+            Err(error) => vec![format!("{} cannot be read: {error}", path.display())],
+        })?;
     }
-    for tensor in &base.tensors {
-        let same = checkpoint.raw(&tensor.name).and_then(|(dtype, shape, bytes)| {
-            let same = tensor_id(&dtype.to_string(), shape, bytes) == tensor.id;
-            checkpoint.let_go(&tensor.name)?;
-            Ok(same)
-        });
-        match same {
-            Ok(true) => {}
-            Ok(false) => found.push(format!("tensor {} has changed", tensor.name)),
-            Err(error) => found.push(error.to_string()),
-        }
+    let wanted: BTreeMap<&str, &BaseTensor> =
+        base.tensors.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect();
+    for (file, names) in checkpoint.shards() {
+        examine(file, &mut || {
+            let mut differs = Vec::new();
+            for name in names {
+                let same = checkpoint.raw(name).and_then(|(dtype, shape, bytes)| {
+                    let id = tensor_id(&dtype.to_string(), shape, bytes);
+                    checkpoint.let_go(name)?;
+                    Ok(wanted.get(name.as_str()).is_some_and(|tensor| tensor.id == id))
+                });
+                match same {
+                    Ok(true) => {}
+                    Ok(false) => differs.push(format!("tensor {name} has changed")),
+                    Err(error) => differs.push(error.to_string()),
+                }
+            }
+            differs
+        })?;
     }
-    Ok(found)
+    examine(INDEX, &mut || {
+        let missing = wanted.keys().filter(|name| checkpoint.name(name).is_none());
+        missing.map(|name| format!("tensor {name} is missing")).collect()
+    })?;
+    found.sort();
+    verified.files.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok((found, verified))
 }

@@ -14,7 +14,10 @@ use std::{
 
 use safetensors::{SafeTensorError, View};
 
-use super::{error::CheckpointError, read::Checkpoint};
+use super::{
+    error::CheckpointError,
+    read::{Checkpoint, INDEX},
+};
 use crate::{
     delta::{Dtype, Tensor},
     durable::{self, WriteError},
@@ -22,8 +25,6 @@ use crate::{
 
 /// The shard of a checkout that holds the edited tensors.
 pub const EDITED_SHARD: &str = "model-edited.safetensors";
-
-const INDEX: &str = "model.safetensors.index.json";
 
 /// One tensor on its way into a file.
 pub(super) struct Entry<'a> {
@@ -67,7 +68,7 @@ impl View for Entry<'_> {
 }
 
 /// Writes the version that has `edited` in place of the base's tensors into the empty directory
-/// `target`, sharing what can be shared with the base.
+/// `target`, sharing what can be shared with the base. Returns the names of the files that are the base's.
 ///
 /// # Errors
 /// When the base cannot be read or `target` cannot be written.
@@ -75,8 +76,9 @@ pub fn write_checkout(
     base: &Checkpoint,
     edited: &BTreeMap<String, Tensor>,
     target: &Path,
-) -> Result<(), CheckpointError> {
+) -> Result<Vec<String>, CheckpointError> {
     copy_companions(base, target)?;
+    let mut shared = Vec::new();
     let mut index = BTreeMap::new();
     for (file, names) in base.shards() {
         let kept: BTreeSet<&str> =
@@ -87,6 +89,7 @@ pub fn write_checkout(
         let path = target.join(file);
         if kept.len() == names.len() {
             share(&base.dir().join(file), &path)?;
+            shared.push(file.to_owned());
         } else {
             write_shard(&path, entries(base, &BTreeMap::new(), kept.iter().copied())?)?;
         }
@@ -97,7 +100,8 @@ pub fn write_checkout(
         write_shard(&target.join(EDITED_SHARD), entries(base, edited, names)?)?;
         index.extend(edited.keys().map(|name| (name.clone(), EDITED_SHARD.to_owned())));
     }
-    write_index(base, &index, target)
+    write_index(base, &index, target)?;
+    Ok(shared)
 }
 
 /// Writes the version as one self-contained `model.safetensors` with its configuration and
@@ -188,8 +192,14 @@ fn copy_companions(base: &Checkpoint, target: &Path) -> Result<(), CheckpointErr
 /// Makes `to` the same file as `from`, at the least cost the file system allows.
 fn share(from: &Path, to: &Path) -> Result<(), CheckpointError> {
     durable::step("checkout: before a shard is linked");
-    reflink_copy::reflink(from, to)
-        .or_else(|_| fs::hard_link(from, to))
-        .or_else(|_| fs::copy(from, to).map(drop))
-        .map_err(|source| WriteError { path: to.to_owned(), source }.into())
+    let reflinked = reflink_copy::reflink(from, to).is_ok();
+    if !reflinked {
+        if fs::hard_link(from, to).is_ok() {
+            // It is the base's file, which has been synced.
+            return Ok(());
+        }
+        fs::copy(from, to).map_err(|source| WriteError { path: to.to_owned(), source })?;
+    }
+    durable::step("checkout: before a shard is synced");
+    Ok(durable::sync(to)?)
 }

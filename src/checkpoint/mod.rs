@@ -17,13 +17,15 @@ mod read;
 mod tuned;
 
 pub use adapter::{Adapted, Ranks, read_adapter, write_adapter};
-pub use base::{Base, BaseFile, BaseTensor, FileKind, import, verify};
+pub use base::{
+    Base, BaseFile, BaseTensor, FileKind, Reading, Verified, VerifiedFile, import, verify,
+};
 pub use error::CheckpointError;
 pub use layout::{EDITED_SHARD, write_checkout, write_merged, write_tensors};
 pub use names::Names;
 pub use open_tensors::OpenTensors;
 pub(crate) use read::check_dir;
-pub use read::{COMPANION_LIMIT, Checkpoint, JSON_LIMIT};
+pub use read::{COMPANION_LIMIT, Checkpoint, INDEX, JSON_LIMIT, SINGLE};
 pub use tuned::{Tuned, compare};
 
 #[cfg(test)]

@@ -17,8 +17,10 @@ use crate::{
     durable::{open_regular, read_regular},
 };
 
-pub(super) const SINGLE: &str = "model.safetensors";
-pub(super) const INDEX: &str = "model.safetensors.index.json";
+/// The one weight file of a checkpoint that is not cut into shards. Where it is, loaders do not look for shards.
+pub const SINGLE: &str = "model.safetensors";
+/// The table that says which shard holds which tensor.
+pub const INDEX: &str = "model.safetensors.index.json";
 
 /// How long a JSON file of a checkpoint or an adapter may be. The index of a model of 600 000 million
 /// parameters has 9 MiB.

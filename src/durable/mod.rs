@@ -1,16 +1,19 @@
 //! Files and directories that are whole or absent after a crash.
 //!
 //! A file is written under a temporary name beside its target, synced, renamed, and its directory
-//! synced. A directory is filled under a temporary name and exchanged for the old one. Temporary names
-//! belong to one writer, so two processes can write the same thing at once. Each step passes a fault
-//! point, so that tests can end the process there.
+//! synced. A directory is filled under a temporary name, and files that are replaced together are written to
+//! a directory of their own first. Temporary names belong to one writer, so two processes can write the same
+//! thing at once. Each step passes a fault point, so that tests can end the process there.
 //!
 //! Files that somebody else made are opened by [`open_regular`], which a pipe or a device does not hold up.
 //!
 //! This module knows nothing of what it writes.
 
 mod dir;
+mod files;
 mod regular;
+mod stamp;
+mod workplace;
 
 use std::{
     ffi::OsString,
@@ -20,8 +23,11 @@ use std::{
     process,
 };
 
-pub use dir::{FilledDir, PlacedDir, fill_dir, recover_dir, replace_dir, sweep};
+pub use dir::{FilledDir, fill_dir, sweep};
+pub use files::{NewFiles, Plan, SetAside, Swap, fill_files, is_begun, is_plain, resume};
 pub use regular::{open_regular, read_regular};
+pub use stamp::{Stamp, hash_file, is_there};
+pub use workplace::is_workplace;
 
 /// A file or directory could not be written.
 #[derive(Debug, thiserror::Error)]

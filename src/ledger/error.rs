@@ -286,6 +286,24 @@ pub enum LedgerError {
         /// The directory.
         dir: PathBuf,
     },
+    /// Files of the user's are where a version is to be written.
+    #[error("{} would lose {}", dir.display(), lost(changed, foreign))]
+    InTheWay {
+        /// The directory.
+        dir: PathBuf,
+        /// Files that kledger wrote and that are other ones now.
+        changed: Vec<String>,
+        /// What kledger did not write, where it has something to write.
+        foreign: Vec<String>,
+    },
+    /// A version cannot be written to what is no directory.
+    #[error("{} {why}", path.display())]
+    NoDirectory {
+        /// What was named.
+        path: PathBuf,
+        /// What it is.
+        why: String,
+    },
     /// Nothing differs from the base, so there is nothing that an adapter could hold.
     #[error("{commit:.12} has the base's weights: there is nothing to put into an adapter")]
     NothingToAdapt {
@@ -396,4 +414,19 @@ impl LedgerError {
             error => error.into(),
         }
     }
+}
+
+/// Names that an error lists at most.
+const LISTED: usize = 10;
+
+/// What would be lost, by name.
+fn lost(changed: &[String], foreign: &[String]) -> String {
+    let changed = changed.iter().map(|name| format!("{name}, changed since kledger wrote it"));
+    let foreign = foreign.iter().map(|name| format!("{name}, which kledger did not write"));
+    let all: Vec<String> = changed.chain(foreign).collect();
+    let mut said = all.iter().take(LISTED).map(String::as_str).collect::<Vec<_>>().join("; ");
+    if all.len() > LISTED {
+        said += &format!("; and {} more", all.len() - LISTED);
+    }
+    said
 }

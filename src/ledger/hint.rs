@@ -107,6 +107,13 @@ impl LedgerError {
             Self::StashClash { .. } => "commit or reset what is staged first",
             Self::NothingLeft { .. } => "later commits have changed all of it: see kledger log",
             Self::Occupied { .. } => "name an empty or new directory",
+            Self::InTheWay { .. } => {
+                "move them elsewhere, or give kledger checkout (or reset --hard) --force, which keeps each as \
+                 NAME.orig"
+            }
+            Self::NoDirectory { .. } => {
+                "name a directory, or a place where nothing is: with --to, or as the setting checkout"
+            }
             Self::NothingToAdapt { .. } | Self::NoAdapter { approximable: false, .. } => {
                 "--format merged writes any version whole"
             }

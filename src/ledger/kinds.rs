@@ -6,7 +6,7 @@ use super::{
     undone::Undone,
 };
 use crate::{
-    checkpoint::Base,
+    checkpoint::{Base, Verified},
     codec::{self, Rewrite, rewrite},
     delta::{Delta, Lineage, TensorFile},
     fact::{
@@ -43,6 +43,7 @@ pub const KINDS: &[Rewrite] = &[
     rewrite::<Landing>,
     rewrite::<Changes>,
     rewrite::<Contents>,
+    rewrite::<Verified>,
 ];
 
 /// All kinds of objects, and what each refers to.

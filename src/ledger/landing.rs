@@ -1,9 +1,13 @@
 //! A checkout and the move of HEAD that belongs to it, as one step.
 //!
-//! A directory is exchanged and a journal grows; no system does both at once. So what is about to
-//! happen is written down before, under the store's lock, and the note is removed after. Whoever opens
-//! the ledger and finds it knows that its writer is gone, and completes what was begun if the new
-//! directory is in its place, or forgets it.
+//! Files get their places and a journal grows; no system does both at once. So what is about to happen is
+//! written down before, under the store's lock, and the note is removed after. The files have a plan of
+//! their own ([`durable::Plan`]), which is written next. Whoever opens the ledger and finds the note knows that
+//! its writer is gone: where there is a plan, or the directory holds the version already, he completes what
+//! was begun, and where there is not he forgets it.
+//!
+//! When something fails before the journal has it, the files are put back. What fails afterwards, when the old
+//! files are removed, does not undo what has happened: the next command does it.
 
 use std::{
     collections::BTreeMap,
@@ -15,23 +19,26 @@ use std::{
 
 use bincode::{Decode, Encode};
 
-use super::{Actor, Commit, LedgerError, manifest::Manifest, read::Ledger, write::Change};
+use super::{
+    Actor, Commit, LedgerError, SetAside, checkout::Filled, manifest::Manifest, read::Ledger,
+    write::Change,
+};
 use crate::{
     codec::{self, Object},
-    durable::{self, FilledDir, WriteError},
+    durable::{self, WriteError},
     id::{Id, Kind},
-    store::{Head, RefChange, RootUpdate, StoreError, Transaction},
+    store::{Head, RefChange, RootUpdate, Transaction},
 };
 
 /// The note's name in the store.
 const FILE: &str = "landing";
 
-/// What happens when a directory is put in its place.
+/// What happens when a version gets its place in a directory.
 #[derive(Encode, Decode)]
 pub(super) struct Landing {
-    /// The directory's absolute path.
-    dir: Vec<u8>,
-    /// The version in it.
+    /// The absolute path of the workplace in the directory.
+    workplace: Vec<u8>,
+    /// The version.
     commit: Id<Commit>,
     refs: Vec<RefChange>,
     head: Option<(Head, Head)>,
@@ -49,44 +56,53 @@ impl Kind for Landing {
 
 impl Object for Landing {
     const TAG: u8 = 0x16;
-    // Version 1 had no objects; no note of it outlives the command after the one that was killed.
-    const VERSION: u8 = 2;
+    // Version 1 had no objects, version 2 the directory. No note outlives the command after the one that was
+    // killed.
+    const VERSION: u8 = 3;
 }
 
 impl Change {
-    /// Puts `filled`, which holds `commit`, in its place and makes this change, or neither.
+    /// Puts the files of `filled` in their places and makes this change, or neither. Returns which files had
+    /// to make room.
     ///
     /// # Errors
-    /// [`LedgerError::Moved`] when something is not as it was read; a write error.
+    /// [`LedgerError::Moved`] when something is not as it was read, [`LedgerError::InTheWay`] when something
+    /// would be lost; a write error.
     pub(super) fn land(
         self,
         ledger: &Ledger<'_>,
         actor: &Actor,
-        filled: FilledDir,
-        commit: Id<Commit>,
-    ) -> Result<(), LedgerError> {
+        filled: Filled,
+    ) -> Result<Vec<SetAside>, LedgerError> {
         self.permit(ledger)?;
         let transaction = self.transaction(actor);
-        if transaction.is_nothing() {
-            return Ok(filled.place()?.keep()?);
-        }
-        let dir = std::path::absolute(filled.path())
-            .map_err(|source| WriteError { path: filled.path().to_owned(), source })?;
         let note = ledger.session.dir().join(FILE);
-        let landing = Landing::new(&dir, commit, &transaction)
+        let workplace = filled.files.workplace().to_owned();
+        let landing = Landing::new(&workplace, filled.id, &transaction)
             .map_err(|source| LedgerError::Read { path: std::env::temp_dir(), source })?;
-        durable::write(&note, &codec::seal(&landing))?;
-        let done = filled.place().map_err(LedgerError::from).and_then(|placed| {
-            match ledger.transact(transaction) {
-                Ok(()) => Ok(placed),
-                Err(error) => {
-                    placed.put_back()?;
-                    Err(error)
-                }
+        let placed = filled.place(|| Ok(durable::write(&note, &codec::seal(&landing))?));
+        let done = placed.and_then(|swap| match ledger.make(transaction) {
+            Ok(()) => Ok(swap),
+            Err(error) => {
+                swap.put_back()?;
+                Err(error)
             }
         });
-        forget(&note)?;
-        Ok(done?.keep()?)
+        let kept = match done {
+            Ok(swap) => swap.keep().unwrap_or_default(),
+            Err(error) => {
+                // Files that could not be put back are not left between two versions: the next command goes on.
+                if !durable::is_begun(&workplace) {
+                    forget(&note)?;
+                }
+                return Err(error);
+            }
+        };
+        // It has happened. What is left of it the next command tidies up.
+        if !durable::is_begun(&workplace) {
+            let _next_time = forget(&note);
+        }
+        Ok(kept.into_iter().map(SetAside::from).collect())
     }
 }
 
@@ -108,33 +124,45 @@ pub(super) fn complete(ledger: &Ledger<'_>) -> Result<(), LedgerError> {
     };
     // A damaged note is forgotten: the checkout says what it holds, and HEAD is where it was.
     if let Some(landing) = codec::unseal::<Landing>(&bytes) {
-        let dir = PathBuf::from(OsString::from_vec(landing.dir.clone()));
-        durable::recover_dir(&dir)?;
-        if Manifest::read(&dir).is_some_and(|manifest| manifest.commit == landing.commit) {
-            match ledger.session.transact(landing.into()) {
+        let workplace = PathBuf::from(OsString::from_vec(landing.workplace.clone()));
+        let swap = durable::resume(&workplace)?;
+        let dir = workplace.parent().unwrap_or(Path::new("/"));
+        if Manifest::read(dir).is_some_and(|manifest| manifest.commit == landing.commit) {
+            match ledger.make(landing.into()) {
                 // It had been done already.
-                Ok(())
-                | Err(
-                    StoreError::HeadMoved
-                    | StoreError::RefMoved { .. }
-                    | StoreError::RootMoved { .. },
-                ) => {}
-                Err(error) => return Err(error.into()),
+                Ok(()) | Err(LedgerError::Moved { .. }) => {}
+                Err(error) => return Err(error),
             }
         }
+        if let Some(swap) = swap {
+            swap.keep()?;
+        }
+        durable::sweep(dir)?;
     }
     Ok(forget(&note)?)
 }
 
 fn forget(note: &Path) -> Result<(), WriteError> {
     durable::step("landing: before the note is removed");
-    fs::remove_file(note).map_err(|source| WriteError { path: note.to_owned(), source })
+    match fs::remove_file(note) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(WriteError { path: note.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
+}
+
+impl Ledger<'_> {
+    /// Makes the change that belongs to a checkout, if there is one.
+    fn make(&self, transaction: Transaction) -> Result<(), LedgerError> {
+        if transaction.is_nothing() { Ok(()) } else { self.transact(transaction) }
+    }
 }
 
 impl Landing {
-    fn new(dir: &Path, commit: Id<Commit>, transaction: &Transaction) -> io::Result<Self> {
+    fn new(workplace: &Path, commit: Id<Commit>, transaction: &Transaction) -> io::Result<Self> {
         Ok(Self {
-            dir: dir.as_os_str().as_bytes().to_vec(),
+            workplace: workplace.as_os_str().as_bytes().to_vec(),
             commit,
             refs: transaction.refs.clone(),
             head: transaction.head.clone(),

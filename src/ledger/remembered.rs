@@ -12,6 +12,8 @@ use crate::{
 pub(super) const CHANGES: &str = "changes";
 /// Which facts each subject has.
 pub(super) const SUBJECTS: &str = "subjects";
+/// Which files of the base are what they were.
+pub(super) const VERIFIED: &str = "verified";
 
 /// What the file in the store `dir` says; nothing where it is not there or not what was written.
 pub(super) fn read<T: Object>(dir: &Path, file: &str) -> Option<T> {
@@ -23,7 +25,7 @@ pub(super) fn write<T: Object>(dir: &Path, file: &str, what: &T) {
     let _ignored = durable::write(&dir.join(file), &codec::seal(what));
 }
 
-/// Forgets everything.
+/// Forgets everything about facts.
 ///
 /// # Errors
 /// When a file cannot be removed.

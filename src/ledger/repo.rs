@@ -13,12 +13,14 @@ use super::{
     landing,
     lineage::Line,
     read::Ledger,
+    remembered::{self, VERIFIED},
     version,
 };
 use crate::{
-    checkpoint::{self, Checkpoint},
+    checkpoint::{self, Checkpoint, Reading, Verified},
     codec,
     delta::{Tensor, TensorFile},
+    durable::Stamp,
     id::Id,
     store::Store,
 };
@@ -109,26 +111,57 @@ impl Repo {
         self.root.join(&self.config.checkout)
     }
 
-    /// Opens the base.
+    /// Opens the base, whose files are what they were.
     ///
     /// # Errors
-    /// When its files are missing or damaged.
+    /// When its files are missing, and [`LedgerError::Base`] where one is another.
     pub fn base(&self) -> Result<Arc<Checkpoint>, LedgerError> {
+        self.verified_base()?;
         Ok(Arc::new(Checkpoint::open(&self.base_dir())?))
     }
 
-    /// Makes sure that the copy of the base is what it was. Reads all of it.
+    /// Makes sure that the copy of the base is what it was. Reads what is not known to be unchanged: files
+    /// whose stamps are other ones than when they were last compared.
     ///
     /// # Errors
-    /// [`LedgerError::Base`] names the first file or tensor that differs.
-    pub(super) fn verify_base(&self) -> Result<(), LedgerError> {
-        let ledger = self.read()?;
-        let base = codec::get(&ledger, ledger.head_commit()?.1.base)?;
-        drop(ledger);
-        match checkpoint::verify(&self.base_dir(), &base)?.into_iter().next() {
-            Some(what) => Err(LedgerError::Base { what }),
-            None => Ok(()),
+    /// As [`Repo::base`].
+    pub(super) fn verified_base(&self) -> Result<Verified, LedgerError> {
+        let dir = self.base_dir();
+        if let Some(known) = self.known_of_base()
+            && known.holds(&dir).map_err(|source| LedgerError::Read { path: dir, source })?
+        {
+            return Ok(known);
         }
+        self.compare_base(Reading::Changed)
+    }
+
+    /// As [`Repo::verified_base`], and reads all of it.
+    pub(super) fn verify_base(&self) -> Result<(), LedgerError> {
+        self.compare_base(Reading::All).map(drop)
+    }
+
+    fn compare_base(&self, reading: Reading) -> Result<Verified, LedgerError> {
+        let ledger = self.view()?;
+        let id = ledger.head_commit()?.1.base;
+        let base = codec::get(&ledger, id)?;
+        drop(ledger);
+        let known = self.known_of_base().filter(|known| known.base == id);
+        let known = known.unwrap_or_else(|| Verified::nothing(id));
+        let (differs, verified) = checkpoint::verify(&self.base_dir(), &base, &known, reading)?;
+        if let Some(what) = differs.into_iter().next() {
+            return Err(LedgerError::Base { what });
+        }
+        if verified != known {
+            remembered::write(self.store.dir(), VERIFIED, &verified);
+        }
+        Ok(verified)
+    }
+
+    /// What is known of the base's files.
+    fn known_of_base(&self) -> Option<Verified> {
+        let known: Verified = remembered::read(self.store.dir(), VERIFIED)?;
+        let noted = Stamp::of(&self.store.dir().join(VERIFIED)).ok()??;
+        Some(known.noted_in(&noted))
     }
 
     /// Opens an engine on the base, verified first: an engine reads all of it anyway.
@@ -146,8 +179,11 @@ impl Repo {
 
     /// Opens the store for reading, without waiting for other processes.
     pub(super) fn view(&self) -> Result<Ledger<'_>, LedgerError> {
-        if landing::is_begun(self.store.dir()) {
-            return self.read();
+        // Where what was left half done cannot be ended, what was there before can still be read.
+        if landing::is_begun(self.store.dir())
+            && let Ok(ledger) = self.read()
+        {
+            return Ok(ledger);
         }
         Ok(Ledger { session: self.store.view()?, config: &self.config })
     }
@@ -175,7 +211,7 @@ impl Repo {
 
     /// Length of the base's tensors.
     pub(super) fn base_bytes(&self) -> Result<u64, LedgerError> {
-        let base = self.base()?;
+        let base = Checkpoint::open(&self.base_dir())?;
         let mut bytes = 0;
         for name in base.names() {
             bytes += base.raw(name)?.2.len() as u64;

@@ -8,7 +8,7 @@ use std::{fs, path::Path};
 
 use kledger::{
     ledger::{
-        Repo, Silent,
+        InTheWay, Repo, Silent,
         verb::{fsck::FsckOptions, log::LogOptions},
     },
     store::FORMAT,
@@ -84,7 +84,8 @@ fn stores_of_every_format_open() {
         let found = repo.fsck(&wanted, &mut Silent).unwrap();
         assert_eq!((found.problems, found.versions), (vec![], 4), "format {format}");
         let place = Place::around(dir, repo);
-        let checkout = place.repo.checkout(&place.actor("checkout"), "v1", None).unwrap();
+        let checkout =
+            place.repo.checkout(&place.actor("checkout"), "v1", None, InTheWay::Refuse).unwrap();
         let mut engine = crate::support::open(&checkout.dir).unwrap();
         let how = kledger::ledger::Sampling { top: 1, tokens: 1, sample: None };
         assert_eq!(engine.continuations("Anna likes", &how).unwrap().text, "Oslo");

@@ -12,7 +12,7 @@ use std::{
 use kledger::{
     fact::Role,
     ledger::{
-        LedgerError, Probe, Silent,
+        InTheWay, LedgerError, Probe, Silent,
         verb::{export::ExportFormat, fsck::FsckOptions, gc::GcOptions, reset::Reset},
     },
 };
@@ -202,7 +202,7 @@ fn step(place: &Place, model: &mut Model, random: &mut Random) -> &'static str {
             let ancestors = model.ancestors();
             let back = random.below(ancestors.len().min(4));
             let revision = if back == 0 { "HEAD".to_owned() } else { format!("HEAD~{back}") };
-            let report = place.repo.checkout(&actor, &revision, None).unwrap();
+            let report = place.repo.checkout(&actor, &revision, None, InTheWay::Refuse).unwrap();
             assert_eq!(report.commit.id.to_string(), model.versions[ancestors[back]].id);
             if back > 0 {
                 model.act(|model| model.state.head = Head::Detached(ancestors[back]));

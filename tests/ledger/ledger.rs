@@ -3,7 +3,7 @@
 use std::fs;
 
 use kledger::ledger::{
-    About, Class, EngineError, LedgerError, Progress, Silent,
+    About, Class, EngineError, InTheWay, LedgerError, Progress, Silent,
     revision::RevisionError,
     verb::{
         commit::CommitReport,
@@ -263,14 +263,16 @@ fn a_checkout_is_the_version_and_moves_head() {
     let place = Place::new();
     place.make(":Anna :likes :Rome .", "first");
     place.make(":Anna :likes :Oslo .", "second");
-    let report = place.repo.checkout(&place.actor("checkout"), "main~1", None).unwrap();
+    let report =
+        place.repo.checkout(&place.actor("checkout"), "main~1", None, InTheWay::Refuse).unwrap();
     assert_eq!(report.head.branch, None);
     let mut engine = open(&report.dir).unwrap();
     let how = kledger::ledger::Sampling { top: 1, tokens: 1, sample: None };
     assert_eq!(engine.continuations("Anna likes", &how).unwrap().text, "Rome");
     let state = place.repo.status().unwrap().checkout.unwrap();
     assert!(state.current);
-    let report = place.repo.checkout(&place.actor("checkout"), "main", None).unwrap();
+    let report =
+        place.repo.checkout(&place.actor("checkout"), "main", None, InTheWay::Refuse).unwrap();
     assert_eq!(report.head.branch.as_deref(), Some("main"));
     assert_eq!(open(&report.dir).unwrap().continuations("Anna likes", &how).unwrap().text, "Oslo");
 }
@@ -282,7 +284,10 @@ fn a_checkout_overwrites_nothing_of_others() {
     let theirs = place.dir.path().join("theirs");
     fs::create_dir(&theirs).unwrap();
     fs::write(theirs.join("thesis.tex"), "years of work").unwrap();
-    let error = place.repo.checkout(&place.actor("checkout"), "HEAD", Some(&theirs)).unwrap_err();
+    let error = place
+        .repo
+        .checkout(&place.actor("checkout"), "HEAD", Some(&theirs), InTheWay::Refuse)
+        .unwrap_err();
     assert!(matches!(error, LedgerError::Occupied { .. }));
     assert!(place.export("HEAD", &theirs, ExportFormat::Merged).is_err());
     assert!(theirs.join("thesis.tex").is_file());
@@ -434,7 +439,8 @@ fn reset_moves_the_branch_and_only_empties_the_stage_when_asked() {
     assert_eq!((report.head.commit, report.unstaged), (first, 0));
     let report = place.repo.reset(&place.actor("reset"), "HEAD", Reset::Stage).unwrap();
     assert_eq!((report.head.commit, report.unstaged), (first, 1));
-    let report = place.repo.reset(&place.actor("reset"), "main@{1}", Reset::Hard).unwrap();
+    let report =
+        place.repo.reset(&place.actor("reset"), "main@{1}", Reset::Hard(InTheWay::Refuse)).unwrap();
     let how = kledger::ledger::Sampling { top: 1, tokens: 1, sample: None };
     let mut engine = open(&report.dir.unwrap()).unwrap();
     assert_eq!(engine.continuations("Anna likes", &how).unwrap().text, "Oslo");
@@ -475,7 +481,10 @@ fn fsck_reads_everything_and_finds_a_flipped_bit() {
     }
     let report = place.repo.fsck(&wanted, &mut Silent).unwrap();
     assert_eq!(report.problems.len(), 3, "{:?}", report.problems);
-    let error = place.repo.checkout(&place.actor("checkout"), "HEAD~1", None).unwrap_err();
+    let error = place
+        .repo
+        .checkout(&place.actor("checkout"), "HEAD~1", None, InTheWay::Refuse)
+        .unwrap_err();
     assert_eq!(error.class(), Class::Damage, "{error}");
     assert!(!place.repo.checkout_dir().exists());
 }

@@ -12,18 +12,24 @@ use crate::{
         page::{Page, head, many, summary},
         report::{Render, Report},
     },
-    ledger::verb::checkout::CheckoutReport,
+    ledger::{InTheWay, SetAside, verb::checkout::CheckoutReport},
 };
 
 /// Write a version as a Hugging Face directory and move HEAD to it
 ///
 /// The weights are built from the base and the deltas, and compared with the hashes that the commit
 /// names before anything is written. What is staged stays staged.
+///
+/// Of the files in the directory those are replaced that kledger wrote, as its kledger.json lists them. All
+/// others stay. Where one is in the way, or one that kledger wrote was changed since, nothing is done, unless
+/// --force has such files make room: each is kept as NAME.orig. Where the directory is a link, that which it
+/// leads to is written.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   kledger checkout main
   kledger checkout HEAD~1 --to before
+  kledger checkout --force main
   kledger checkout v1")]
 pub struct Args {
     /// The version
@@ -32,13 +38,17 @@ pub struct Args {
     /// Where to write, in place of the repository's checkout directory
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
+    /// Have files that are in the way make room: each is kept as NAME.orig
+    #[arg(long)]
+    force: bool,
 }
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let repo = cx.repo()?;
     let actor = cx.actor(Some(&repo))?;
     let to = args.to.as_deref().map(|to| cx.path(to));
-    Ok(Report::done("checkout", repo.checkout(&actor, &args.revision, to.as_deref())?))
+    let way = if args.force { InTheWay::SetAside } else { InTheWay::Refuse };
+    Ok(Report::done("checkout", repo.checkout(&actor, &args.revision, to.as_deref(), way)?))
 }
 
 impl Render for CheckoutReport {
@@ -46,9 +56,18 @@ impl Render for CheckoutReport {
         writeln!(page, "[{}] {}", head(&self.head), summary(&self.commit))?;
         let (dir, tensors) = (self.dir.display(), many(self.edited, "tensor"));
         page.note(format_args!("written to {dir}, {tensors} edited"))?;
+        set_aside(page, &self.set_aside)?;
         if self.staged > 0 {
             page.note(format_args!("{} still staged", many(self.staged, "fact")))?;
         }
         Ok(())
     }
+}
+
+/// Says which files had to make room.
+pub(super) fn set_aside(page: &mut Page, files: &[SetAside]) -> fmt::Result {
+    for file in files {
+        writeln!(page, "  {} was in the way and is kept as {}", file.name, file.to)?;
+    }
+    Ok(())
 }

@@ -10,17 +10,21 @@ use crate::{
         page::{Page, head, many, short, summary},
         report::{Render, Report},
     },
-    ledger::verb::status::StatusReport,
+    ledger::verb::status::{CheckoutFiles, StatusReport},
 };
 
 /// Show where HEAD is and what the next commit would do
+///
+/// Of the checked-out directory it says which version it holds, and which files in it were changed, deleted or
+/// added since kledger wrote it. Files are read only where their times or sizes are other ones.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   kledger status
   kledger status --json -n 100")]
 pub struct Args {
-    /// How many staged facts to list at most [default: 20, or all with --verbose or --json]
+    /// How many staged facts, and how many files that differ in the checkout, to list at most [default: 20, or
+    /// all with --verbose or --json]
     #[arg(short = 'n', long = "number", value_name = "N")]
     number: Option<usize>,
 }
@@ -42,6 +46,9 @@ impl Render for StatusReport {
             let state = if checkout.current { "" } else { ", not where HEAD is" };
             let (dir, commit) = (checkout.dir.display(), short(checkout.commit));
             page.note(format_args!("checked out in {dir}: {commit}{state}"))?;
+            if let Some(files) = &checkout.files {
+                files.render(page)?;
+            }
         }
         if let Some(unfinished) = &self.unfinished {
             let (task, left) = (unfinished.task, many(unfinished.left, "commit"));
@@ -73,6 +80,21 @@ impl Render for StatusReport {
         }
         for predicate in &self.without_template {
             page.note(format_args!("no template for <{predicate}>: commit will be refused"))?;
+        }
+        Ok(())
+    }
+}
+
+impl Render for CheckoutFiles {
+    fn render(&self, page: &mut Page) -> fmt::Result {
+        let Self { changed, deleted, added, more } = self;
+        for (what, names) in [("changed", changed), ("deleted", deleted), ("added", added)] {
+            for name in names {
+                writeln!(page, "    {what:<8} {name}")?;
+            }
+        }
+        if *more > 0 {
+            writeln!(page, "    and {more} more (-v lists them)")?;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     id::Id,
     ledger::{
-        Actor, Answer, Commit, LedgerError, OpenEngine, Probe, Progress, Repo,
+        Actor, Answer, Commit, InTheWay, LedgerError, OpenEngine, Probe, Progress, Repo,
         bisection::{BISECTION, Bisection, insert},
         read::Ledger,
         suspects::tests_left,
@@ -216,9 +216,10 @@ impl Repo {
                 ledger
             }
             Some(id) => {
-                let (_, filled) = self.fill_checkout(id, &self.checkout_dir())?;
+                let dir = self.checkout_dir();
+                let filled = self.fill_checkout(id, &dir, InTheWay::Refuse)?;
                 let ledger = self.read()?;
-                change.land(&ledger, actor, filled, id)?;
+                change.land(&ledger, actor, filled)?;
                 ledger
             }
         };
@@ -247,7 +248,7 @@ impl Repo {
         drop(ledger);
         let total = u64::from(tests_left(suspects)) + 2;
         progress.start("bisect", Some(total));
-        let mut engine = open(&self.base_dir())?;
+        let mut engine = self.engine(open)?;
         let mut tests: Vec<Test> = Vec::new();
         let mut ask = |commit: Id<Commit>| -> Result<bool, LedgerError> {
             engine.set_weights(&self.weights_at(commit)?.1)?;

@@ -4,16 +4,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::{
-    checkpoint,
-    durable::{self, FilledDir},
-    id::Id,
-    ledger::{
-        Actor, Commit, LedgerError, Repo,
-        manifest::Manifest,
-        view::{CommitView, HeadView},
-        write::Change,
-    },
+use crate::ledger::{
+    Actor, InTheWay, LedgerError, Repo, SetAside,
+    view::{CommitView, HeadView},
+    write::Change,
 };
 
 /// What `checkout` wrote.
@@ -29,54 +23,43 @@ pub struct CheckoutReport {
     pub edited: u64,
     /// Staged facts that stay staged.
     pub staged: u64,
+    /// Files that had to make room.
+    pub set_aside: Vec<SetAside>,
 }
 
 impl Repo {
     /// Writes the version that `revision` names as a Hugging Face directory, to `to` or where the
     /// settings say, and moves HEAD to it: to the branch if `revision` is a branch's name, else to
-    /// the commit. What is staged stays staged.
+    /// the commit. What is staged stays staged. Files in the directory that kledger did not write stay as well;
+    /// `way` says what becomes of those that are in the way, as is one that kledger wrote and that is another now.
     ///
     /// # Errors
-    /// When there is no such revision, its weights are not those its commit names, or the directory
-    /// holds something else or cannot be written. HEAD is then where it was.
+    /// When there is no such revision, its weights are not those its commit names, the base is damaged, files
+    /// are in the way, or the directory cannot be written. Nothing is then changed.
     pub fn checkout(
         &self,
         actor: &Actor,
         revision: &str,
         to: Option<&Path>,
+        way: InTheWay,
     ) -> Result<CheckoutReport, LedgerError> {
         let ledger = self.read()?;
         let head = ledger.head_for(revision)?;
         let id = ledger.resolve(revision)?;
         drop(ledger);
         let dir = to.map_or_else(|| self.checkout_dir(), Path::to_owned);
-        let (commit, filled) = self.fill_checkout(id, &dir)?;
+        let filled = self.fill_checkout(id, &dir, way)?;
+        let commit = filled.commit.clone();
         let ledger = self.read()?;
         let was = ledger.session.head()?;
-        Change::default().heading(was, head).land(&ledger, actor, filled, id)?;
+        let set_aside = Change::default().heading(was, head).land(&ledger, actor, filled)?;
         Ok(CheckoutReport {
             head: ledger.head_view()?,
             commit: ledger.commit_view(id, &commit)?,
             dir,
             edited: commit.weights.len() as u64,
             staged: ledger.staged()?,
+            set_aside,
         })
-    }
-
-    /// Writes the version `id` beside the directory that it is to replace; returns its commit too.
-    pub(super) fn fill_checkout(
-        &self,
-        id: Id<Commit>,
-        dir: &Path,
-    ) -> Result<(Commit, FilledDir), LedgerError> {
-        let (commit, weights) = self.weights_at(id)?;
-        Manifest::claim(dir)?;
-        let base = self.base()?;
-        let filled = durable::fill_dir(dir, |dir| {
-            checkpoint::write_checkout(&base, &weights, dir)?;
-            Manifest { commit: id, base: commit.base }.write(dir)?;
-            Ok::<_, LedgerError>(())
-        })?;
-        Ok((commit, filled))
     }
 }

@@ -18,6 +18,7 @@ use crate::{
         bundle::Bundle,
         card::{self, Card, Load},
         check::Question,
+        checkout::{is_empty, real_dir},
         lineage::Line,
         manifest::Manifest,
         read::Ledger,
@@ -112,7 +113,9 @@ impl Repo {
         let id = ledger.resolve(revision)?;
         let told = told(&ledger, ledger.commit(id)?)?;
         drop(ledger);
-        if fs::read_dir(dir).map_or_else(|_| dir.exists(), |mut entries| entries.next().is_some()) {
+        let found = real_dir(dir)?;
+        let dir = found.as_deref().unwrap_or(dir);
+        if found.is_some() && !is_empty(dir)? {
             return Err(LedgerError::Occupied { dir: dir.to_owned() });
         }
         self.verify_base()?;
@@ -185,10 +188,7 @@ impl Repo {
                 checkpoint::write_adapter(dir, changes, ranks, base.model_type()?, &base_model)
             };
             match options.format {
-                ExportFormat::Merged => {
-                    checkpoint::write_merged(&base, &weights, dir)?;
-                    Manifest { commit: id, base: told.commit.base }.write(dir)?;
-                }
+                ExportFormat::Merged => checkpoint::write_merged(&base, &weights, dir)?,
                 ExportFormat::Peft => adapter(Ranks::Uniform)?,
                 ExportFormat::PeftPatterns => adapter(Ranks::Patterns)?,
                 ExportFormat::Delta => Bundle {
@@ -200,7 +200,11 @@ impl Repo {
                 }
                 .write(dir)?,
             }
-            durable::write(&dir.join(card::FILE), card.as_bytes()).map_err(LedgerError::from)
+            durable::write(&dir.join(card::FILE), card.as_bytes())?;
+            if options.format == ExportFormat::Merged {
+                Manifest::write(dir, id, told.commit.base, &|_| None)?;
+            }
+            Ok::<_, LedgerError>(())
         })?;
         filled.place_new()?;
         progress.finish("");

@@ -130,7 +130,7 @@ impl Repo {
         let mut check = None;
         if let Some(open) = open {
             let before = self.weights(plan.head_id, &plan.current, &plan.head_line)?;
-            let mut engine = open(&self.base_dir())?;
+            let mut engine = self.engine(open)?;
             let examination = std::mem::take(&mut plan.examination);
             check = Some(examination.run(engine.as_mut(), &before, &after, progress)?);
         } else {

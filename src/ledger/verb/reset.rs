@@ -7,8 +7,8 @@ use serde::Serialize;
 use crate::{
     id::Id,
     ledger::{
-        Actor, Commit, LedgerError, Repo, read::STAGE, revision::History as _, view::HeadView,
-        write::Change,
+        Actor, Commit, InTheWay, LedgerError, Repo, SetAside, read::STAGE, revision::History as _,
+        view::HeadView, write::Change,
     },
 };
 
@@ -23,6 +23,8 @@ pub struct ResetReport {
     pub unstaged: u64,
     /// The directory that was checked out again, with `Reset::Hard`.
     pub dir: Option<PathBuf>,
+    /// Files in it that had to make room.
+    pub set_aside: Vec<SetAside>,
 }
 
 /// What `reset` resets.
@@ -33,7 +35,8 @@ pub enum Reset {
     /// The stage is emptied; nothing moves.
     Stage,
     /// The branch moves, the stage is emptied, and the checkout is written again.
-    Hard,
+    /// Files that are in the way of that stay or are set aside.
+    Hard(InTheWay),
 }
 
 impl Repo {
@@ -52,9 +55,9 @@ impl Repo {
         let from = ledger.head()?;
         let to = if reset == Reset::Stage { from } else { ledger.resolve(revision)? };
         let mut filled = None;
-        if reset == Reset::Hard {
+        if let Reset::Hard(way) = reset {
             drop(ledger);
-            filled = Some(self.fill_checkout(to, &self.checkout_dir())?.1);
+            filled = Some(self.fill_checkout(to, &self.checkout_dir(), way)?);
             ledger = self.read()?;
             if ledger.head()? != from {
                 return Err(LedgerError::Moved { what: "HEAD".to_owned() });
@@ -72,10 +75,11 @@ impl Repo {
             change = change.restaging(Some(stage), None);
         }
         let dir = filled.is_some().then(|| self.checkout_dir());
+        let mut set_aside = Vec::new();
         match filled {
-            Some(filled) => change.land(&ledger, actor, filled, to)?,
+            Some(filled) => set_aside = change.land(&ledger, actor, filled)?,
             None => change.apply(&ledger, actor)?,
         }
-        Ok(ResetReport { head: ledger.head_view()?, from, unstaged, dir })
+        Ok(ResetReport { head: ledger.head_view()?, from, unstaged, dir, set_aside })
     }
 }

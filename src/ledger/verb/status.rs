@@ -10,7 +10,7 @@ use crate::{
     ledger::{
         Commit, LedgerError, Repo, UnfinishedView,
         listing::Listing,
-        manifest::Manifest,
+        manifest::{Differences, Manifest},
         view::{CommitView, FactChange, HeadView},
     },
 };
@@ -54,6 +54,38 @@ pub struct CheckoutState {
     pub commit: Id<Commit>,
     /// Whether that is where HEAD is.
     pub current: bool,
+    /// What is other than kledger wrote it; `None` where an earlier kledger wrote it and did not note its files.
+    pub files: Option<CheckoutFiles>,
+}
+
+/// What is in a checkout besides the files that kledger wrote. Directories end with a slash.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct CheckoutFiles {
+    /// Files that were changed since.
+    pub changed: Vec<String>,
+    /// Files that were deleted since.
+    pub deleted: Vec<String>,
+    /// What was added.
+    pub added: Vec<String>,
+    /// How many of all these are not listed.
+    pub more: u64,
+}
+
+impl CheckoutFiles {
+    /// The first `listed` of what differs.
+    fn list(differences: Differences, listed: usize) -> Self {
+        let mut left = listed;
+        let mut more = 0;
+        let [changed, deleted, added] =
+            [differences.changed, differences.deleted, differences.added].map(|mut names| {
+                let kept = names.len().min(left);
+                more += (names.len() - kept) as u64;
+                left -= kept;
+                names.truncate(kept);
+                names
+            });
+        Self { changed, deleted, added, more }
+    }
 }
 
 impl Repo {
@@ -65,7 +97,8 @@ impl Repo {
         self.status_listing(usize::MAX)
     }
 
-    /// As [`Repo::status`], with at most `listed` facts. Of a stage of many more only some are read.
+    /// As [`Repo::status`], with at most `listed` facts, and files of the checkout. Of a stage of many more only
+    /// some are read.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -81,11 +114,17 @@ impl Repo {
             staged = Listing::read(&ledger, &lexicon, commit.facts, stage.changes, listed)?;
         }
         let dir = self.checkout_dir();
-        let checkout = Manifest::read(&dir).map(|manifest| CheckoutState {
-            current: manifest.commit == id,
-            commit: manifest.commit,
-            dir,
-        });
+        let checkout = match Manifest::read(&dir) {
+            Some(manifest) => Some(CheckoutState {
+                current: manifest.commit == id,
+                commit: manifest.commit,
+                files: manifest
+                    .differences(&dir)?
+                    .map(|differences| CheckoutFiles::list(differences, listed)),
+                dir,
+            }),
+            None => None,
+        };
         Ok(StatusReport {
             root: self.root().to_owned(),
             head: ledger.head_view()?,

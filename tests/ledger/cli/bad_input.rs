@@ -482,7 +482,7 @@ fn export_of_what_no_adapter_holds() {
     let zero = ["export", "--format", "peft", "--max-rank", "0", "HEAD", "out"];
     refused(&sandbox, &zero, 2, &["--max-rank"]);
     sandbox.write("file", "");
-    refused(&sandbox, &["export", "HEAD", "file"], 1, &["file has files in it", "hint: "]);
+    refused(&sandbox, &["export", "HEAD", "file"], 1, &["file is no directory", "hint: "]);
     assert!(!sandbox.root().join("out").exists());
 }
 

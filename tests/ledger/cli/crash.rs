@@ -4,10 +4,19 @@
 //! afterwards, history and checked-out model together, is what was before the command or what is after
 //! it. (`tests/torch/crash.rs` does the same to a commit that edits a model.)
 
-use std::{collections::BTreeMap, fs, path::PathBuf, process::Command};
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::{
+        ffi::OsStringExt as _,
+        fs::{PermissionsExt as _, symlink},
+    },
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use kledger::ledger::{
-    Repo, Silent,
+    InTheWay, Manifest, Repo, Silent,
     verb::{fsck::FsckOptions, log::LogOptions},
 };
 
@@ -22,15 +31,28 @@ impl Sandbox {
         place.make(":Anna :likes :Oslo . :Carl :works :Siemens .", "second");
         place.repo.create_branch(&place.actor("branch"), "draft", "HEAD~1").unwrap();
         place.repo.create_tag(&place.actor("tag"), "v1", "HEAD").unwrap();
-        place.repo.checkout(&place.actor("checkout"), "main", None).unwrap();
+        place.repo.checkout(&place.actor("checkout"), "main", None, InTheWay::Refuse).unwrap();
         place.add(":city <https://kledger.dev/ns#prompt> \"{subject} is in\" .").unwrap();
         place.rm(":Bert :lives :Oslo .").unwrap();
         let sandbox = Self { dir: place.dir };
+        sandbox.add_to_the_checkout();
         sandbox.write(
             "more.nt",
             "<https://example.org/Dora> <https://example.org/likes> <https://example.org/Bonn> .\n",
         );
         sandbox
+    }
+
+    /// Files of the user's in the checkout, of every kind.
+    fn add_to_the_checkout(&self) {
+        let model = self.root().join("model");
+        fs::create_dir_all(model.join("results/by day")).unwrap();
+        fs::write(model.join("results/by day/eval.json"), "{}").unwrap();
+        fs::write(model.join("notes.txt"), "years of work").unwrap();
+        fs::set_permissions(model.join("notes.txt"), fs::Permissions::from_mode(0o400)).unwrap();
+        fs::create_dir(model.join(".hidden.12-0.new")).unwrap();
+        symlink("results", model.join("latest")).unwrap();
+        symlink("nowhere", model.join("dangling")).unwrap();
     }
 
     /// A backup: keeps hard links and permissions.
@@ -54,12 +76,7 @@ impl Sandbox {
         let told = serde_json::to_string_pretty(&told).unwrap();
         let mut files = BTreeMap::new();
         for dir in ["model", "out"] {
-            let Ok(entries) = fs::read_dir(self.root().join(dir)) else { continue };
-            for entry in entries {
-                let path = entry.unwrap().path();
-                let name = path.strip_prefix(self.root()).unwrap().to_owned();
-                files.insert(name, fs::read(&path).unwrap());
-            }
+            read_into(&mut files, &self.root(), Path::new(dir));
         }
         (told.replace(self.dir.path().to_str().unwrap(), "<dir>"), files)
     }
@@ -90,9 +107,40 @@ impl Sandbox {
     }
 
     fn leftovers(&self) -> Vec<String> {
-        let names = fs::read_dir(self.root()).unwrap();
-        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        names.filter(|name| name.starts_with('.') && name != ".kledger").collect()
+        let list = |dir: PathBuf| fs::read_dir(dir).into_iter().flatten();
+        let entries = list(self.root()).chain(list(self.root().join("model")));
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.starts_with(".kledger.")).collect()
+    }
+}
+
+/// What is below `dir` of `root`, links as they are, without what is unfinished.
+fn read_into(files: &mut BTreeMap<PathBuf, Vec<u8>>, root: &Path, dir: &Path) {
+    let Ok(entries) = fs::read_dir(root.join(dir)) else { return };
+    for entry in entries {
+        let entry = entry.unwrap();
+        let (name, path) = (dir.join(entry.file_name()), entry.path());
+        if entry.file_name().to_string_lossy().starts_with(".kledger.") {
+            continue;
+        }
+        let kind = entry.file_type().unwrap();
+        if kind.is_dir() {
+            files.insert(name.clone(), b"directory".to_vec());
+            read_into(files, root, &name);
+        } else if kind.is_symlink() {
+            files.insert(name, fs::read_link(&path).unwrap().into_os_string().into_vec());
+        } else {
+            let mut bytes = fs::read(&path).unwrap();
+            if name.ends_with("kledger.json") {
+                // Times and numbers of files are others each time.
+                let mut manifest: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+                for file in manifest["files"].as_object_mut().unwrap().values_mut() {
+                    *file = file["blake3"].take();
+                }
+                bytes = manifest.to_string().into_bytes();
+            }
+            files.insert(name, bytes);
+        }
     }
 }
 
@@ -199,6 +247,20 @@ fn killed_while_checking_out() {
     old_or_new(&before, &["checkout", "HEAD~1"]);
 }
 
+/// What is in the way is where it was, or has the name that it was given; nothing is lost and nothing there twice.
+#[test]
+fn killed_while_files_make_room() {
+    let before = Sandbox::with_history();
+    let model = before.root().join("model");
+    fs::write(model.join("config.json"), r#"{"model_type": "mine"}"#).unwrap();
+    fs::remove_file(model.join("tokenizer.json")).unwrap();
+    fs::create_dir(model.join("tokenizer.json")).unwrap();
+    fs::write(model.join("tokenizer.json/inside"), "mine").unwrap();
+    fs::write(model.join("model.safetensors"), "mine").unwrap();
+    before.run(&["checkout", "draft"]).failed(1);
+    old_or_new(&before, &["checkout", "draft", "--force"]);
+}
+
 #[test]
 fn killed_while_exporting() {
     old_or_new(&Sandbox::with_history(), &["export", "HEAD", "out"]);
@@ -262,4 +324,51 @@ fn killed_while_repairing() {
         assert!(run.whole() == whole, "{point}");
         run.sound(point);
     }
+}
+
+/// A directory that two repositories write to: whoever comes next ends what was begun there, and neither a version
+/// nor what the user has in it is half there.
+#[test]
+fn killed_in_a_directory_that_others_write_to() {
+    let before = Sandbox::with_history();
+    let words = ["checkout", "draft", "--to", "../shared"];
+    before.run(&["checkout", "main", "--to", "../shared"]).done();
+    let mine = |at: &Sandbox| fs::read_to_string(at.dir.path().join("shared/notes")).unwrap();
+    fs::write(before.dir.path().join("shared/notes"), "years of work").unwrap();
+    let other = |at: &Sandbox, words: &[&str]| {
+        let mut command = at.command(words);
+        command.current_dir(at.dir.path().join("other"));
+        at.finish(command, "").done()
+    };
+    fs::create_dir(before.dir.path().join("other")).unwrap();
+    other(&before, &["init", "--model", "../base"]);
+    let mut ends = [0, 0];
+    for (n, point) in (1..).zip(&faults(&before, &words)) {
+        if !point.starts_with("files:") {
+            continue;
+        }
+        let run = before.copy();
+        kill(&run, &words, n);
+        other(&run, &["checkout", "--to", "../shared"]);
+        let shared = run.dir.path().join("shared");
+        let manifest = Manifest::read(&shared).unwrap();
+        assert_eq!(manifest.commit.to_string(), newest_of_the_other(&run), "{point}");
+        assert!(!shared.join("model-edited.safetensors").exists(), "{point}");
+        let left = fs::read_dir(&shared).unwrap().map(|entry| entry.unwrap().file_name());
+        let left: Vec<_> = left.filter(|name| name.to_string_lossy().starts_with('.')).collect();
+        assert!(left.is_empty() && mine(&run) == "years of work", "{point}: {left:?}");
+        run.sound(point);
+        // Here HEAD is where it was or where it was to go, and all goes on.
+        let head = Repo::open(&run.root()).unwrap().status().unwrap().head.branch;
+        ends[usize::from(head.as_deref() == Some("draft"))] += 1;
+        run.run(&words).done();
+        assert_eq!(mine(&run), "years of work", "{point}");
+    }
+    assert!(ends.iter().all(|&count| count > 0), "{ends:?}");
+}
+
+/// The version that the other repository is at.
+fn newest_of_the_other(at: &Sandbox) -> String {
+    let repo = Repo::open(&at.dir.path().join("other")).unwrap();
+    repo.log(&LogOptions::default()).unwrap().entries[0].commit.id.to_string()
 }

@@ -2,6 +2,7 @@
 //! clock and author.
 
 mod bad_input;
+mod checkout;
 mod crash;
 mod docs;
 mod exit;
