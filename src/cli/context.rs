@@ -1,6 +1,7 @@
 //! Where, when and by whom a command is run: all that comes from the environment.
 
 use std::{
+    borrow::Cow,
     env,
     ffi::OsString,
     io::{IsTerminal, Write as _, stderr, stdin},
@@ -26,7 +27,7 @@ pub struct Context {
     author: Option<String>,
     user: Option<String>,
     time: i64,
-    command: String,
+    words: Vec<String>,
     runtime: Runtime,
     watch: Watch,
     in_full: bool,
@@ -67,7 +68,7 @@ impl Context {
             author: global.author.clone(),
             user: env::var("USER").ok().filter(|user| !user.is_empty()),
             time: global.date.unwrap_or_else(Timestamp::now).as_millisecond(),
-            command: verb.collect::<Vec<_>>().join(" "),
+            words: verb.map(Cow::into_owned).collect(),
             runtime: Runtime::new(&global.device, global.dtype.into()),
             watch,
             in_full: global.verbose || global.json,
@@ -112,8 +113,15 @@ impl Context {
         Ok(Actor {
             author: author.ok_or(CliError::NoAuthor)?.clone(),
             time: self.time,
-            command: self.command.clone(),
+            command: self.words.join(" "),
         })
+    }
+
+    /// Whether the command line itself gives this option, and not the environment.
+    #[must_use]
+    pub fn says(&self, option: &str) -> bool {
+        let with_value = format!("{option}=");
+        self.words.iter().any(|word| word == option || word.starts_with(&with_value))
     }
 
     /// Asks for a yes on the terminal.

@@ -24,11 +24,16 @@ use crate::{
 Examples:
   kledger checkout main
   kledger checkout HEAD~1 --to before
-  kledger checkout v1")]
+  kledger checkout v1
+  kledger checkout -b fix HEAD~2
+  kledger checkout -")]
 pub struct Args {
-    /// The version
+    /// The version; - is where HEAD was before
     #[arg(value_name = "REV", default_value = "HEAD")]
     revision: String,
+    /// Make this branch there first
+    #[arg(short = 'b', value_name = "NAME")]
+    branch: Option<String>,
     /// Where to write, in place of the repository's checkout directory
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
@@ -38,7 +43,12 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let repo = cx.repo()?;
     let actor = cx.actor(Some(&repo))?;
     let to = args.to.as_deref().map(|to| cx.path(to));
-    Ok(Report::done("checkout", repo.checkout(&actor, &args.revision, to.as_deref())?))
+    let (revision, to) = (&args.revision, to.as_deref());
+    let report = match &args.branch {
+        Some(name) => repo.checkout_new(&actor, name, revision, to)?,
+        None => repo.checkout(&actor, revision, to)?,
+    };
+    Ok(Report::done("checkout", report))
 }
 
 impl Render for CheckoutReport {

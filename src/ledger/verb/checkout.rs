@@ -14,6 +14,7 @@ use crate::{
         view::{CommitView, HeadView},
         write::Change,
     },
+    store::Head,
 };
 
 /// What `checkout` wrote.
@@ -49,11 +50,42 @@ impl Repo {
         let head = ledger.head_for(revision)?;
         let id = ledger.resolve(revision)?;
         drop(ledger);
+        self.check_out(actor, id, head, Change::default(), to)
+    }
+
+    /// As [`Repo::checkout`], after making the branch `name` there.
+    ///
+    /// # Errors
+    /// When the name is taken or cannot be one, or as [`Repo::checkout`]. There is no branch then.
+    pub fn checkout_new(
+        &self,
+        actor: &Actor,
+        name: &str,
+        revision: &str,
+        to: Option<&Path>,
+    ) -> Result<CheckoutReport, LedgerError> {
+        let ledger = self.read()?;
+        ledger.check_new_name(name)?;
+        let id = ledger.resolve(revision)?;
+        drop(ledger);
+        let change = Change::default().moving_branch(name, None, Some(id));
+        self.check_out(actor, id, Head::Branch(name.to_owned()), change, to)
+    }
+
+    /// Writes the version `id` and makes `change`, which with `head` moves HEAD there.
+    fn check_out(
+        &self,
+        actor: &Actor,
+        id: Id<Commit>,
+        head: Head,
+        change: Change,
+        to: Option<&Path>,
+    ) -> Result<CheckoutReport, LedgerError> {
         let dir = to.map_or_else(|| self.checkout_dir(), Path::to_owned);
         let (commit, filled) = self.fill_checkout(id, &dir)?;
         let ledger = self.read()?;
         let was = ledger.session.head()?;
-        Change::default().heading(was, head).land(&ledger, actor, filled, id)?;
+        change.heading(was, head).land(&ledger, actor, filled, id)?;
         Ok(CheckoutReport {
             head: ledger.head_view()?,
             commit: ledger.commit_view(id, &commit)?,
