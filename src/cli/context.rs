@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use super::{
     args::Global,
+    author,
     error::CliError,
     interrupt,
     progress::{Bars, Phases},
@@ -31,6 +32,7 @@ pub struct Context {
     runtime: Runtime,
     watch: Watch,
     in_full: bool,
+    json: bool,
     stopwatch: Stopwatch,
 }
 
@@ -72,6 +74,7 @@ impl Context {
             runtime: Runtime::new(&global.device, global.dtype.into()),
             watch,
             in_full: global.verbose || global.json,
+            json: global.json,
             stopwatch: Stopwatch::default(),
         })
     }
@@ -88,6 +91,12 @@ impl Context {
         self.in_full
     }
 
+    /// Whether what is printed is a line of JSON.
+    #[must_use]
+    pub const fn prints_json(&self) -> bool {
+        self.json
+    }
+
     /// A path as given on the command line, from the directory to work in.
     #[must_use]
     pub fn path(&self, path: &Path) -> PathBuf {
@@ -102,16 +111,19 @@ impl Context {
         Ok(Repo::discover(&self.dir)?)
     }
 
-    /// Who acts: the option or its environment variable, else the repository's setting, else the
-    /// user's login name.
+    /// Who acts: the option or its environment variable, else the repository's setting, else who git says
+    /// its user is, else the user's login name.
     ///
     /// # Errors
     /// When none of them says anything.
     pub fn actor(&self, repo: Option<&Repo>) -> Result<Actor, CliError> {
         let setting = repo.and_then(|repo| repo.config().author.as_ref());
-        let author = self.author.as_ref().or(setting).or(self.user.as_ref());
+        let author = match self.author.as_ref().or(setting) {
+            Some(author) => Some(author.clone()),
+            None => author::of_git(&self.dir, self.user.as_deref()).or_else(|| self.user.clone()),
+        };
         Ok(Actor {
-            author: author.ok_or(CliError::NoAuthor)?.clone(),
+            author: author.ok_or(CliError::NoAuthor)?,
             time: self.time,
             command: self.words.join(" "),
         })

@@ -112,6 +112,14 @@ pub enum LedgerError {
     /// No search is going on.
     #[error("no bisection is going on")]
     NotBisecting,
+    /// A search cannot go on by itself before both its ends are known.
+    #[error("no {} version is named yet", if *bad { "good" } else if *good { "bad" } else { "good and no bad" })]
+    NoEnds {
+        /// Whether a bad one is.
+        bad: bool,
+        /// Whether a good one is.
+        good: bool,
+    },
     /// The good commit of a search is not one that led to the bad one.
     #[error("{good:.12}, said to be good, did not lead to {bad:.12}, said to be bad")]
     NotBefore {
@@ -196,7 +204,9 @@ pub enum LedgerError {
         merge: bool,
     },
     /// The commit was not made by editing staged facts, so no more of them can be taken in.
-    #[error("{commit:.12} was not made of staged facts, so what is staged cannot become a part of it")]
+    #[error(
+        "{commit:.12} was not made of staged facts, so what is staged cannot become a part of it"
+    )]
     AmendStep {
         /// The commit.
         commit: Id<Commit>,

@@ -47,6 +47,7 @@ impl LedgerError {
             }
             Self::Bisecting => "kledger bisect shows where it is, kledger bisect reset ends it",
             Self::NotBisecting => "begin one: kledger bisect start [BAD [GOOD...]]",
+            Self::NoEnds { .. } => "kledger bisect good REV and kledger bisect bad REV name them",
             Self::NotBefore { .. } => {
                 "name a good commit that is in the history of the bad one; for a change for the \
                  better call good what is bad"

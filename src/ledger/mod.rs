@@ -14,6 +14,7 @@ mod about;
 mod adapter;
 mod bisection;
 mod bundle;
+mod candidates;
 mod card;
 mod cases;
 mod changes;
@@ -62,6 +63,7 @@ mod write;
 
 pub use about::About;
 pub use adapter::Fidelity;
+pub use candidates::Candidates;
 pub use check::{Check, FactRow, PromptRow, Rate};
 pub use combine::Favour;
 pub use commit::{Commit, EditedTensor, Report, Spec, StatisticsRecord, Step};

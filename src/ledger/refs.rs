@@ -97,7 +97,12 @@ impl Ledger<'_> {
 impl Ledger<'_> {
     /// Whether an operation that moved HEAD left one place for another. One that gave the branch another
     /// name did not, nor one that made commits on a detached HEAD.
-    fn is_switch(&self, operation: &Operation, old: &Head, new: &Head) -> Result<bool, LedgerError> {
+    fn is_switch(
+        &self,
+        operation: &Operation,
+        old: &Head,
+        new: &Head,
+    ) -> Result<bool, LedgerError> {
         match (old, new) {
             (Head::Branch(name), _) => {
                 let branch = branch_ref(name);

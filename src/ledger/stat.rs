@@ -69,9 +69,8 @@ impl Stat {
         for (iri, facts) in found {
             predicates.push(PredicateStat { predicate: lexicon.show(&Term::Iri(iri))?, facts });
         }
-        predicates.sort_by(|a, b| {
-            (b.facts.total(), &a.predicate).cmp(&(a.facts.total(), &b.predicate))
-        });
+        predicates
+            .sort_by(|a, b| (b.facts.total(), &a.predicate).cmp(&(a.facts.total(), &b.predicate)));
         let neighbourhood = tree::diff(ledger, from.neighbourhood, to.neighbourhood);
         Ok(Self {
             predicates,

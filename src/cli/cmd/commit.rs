@@ -40,6 +40,9 @@ pub struct Args {
     /// they are given, and so do the settings
     #[arg(long)]
     amend: bool,
+    /// Keep the message of an amended commit, as without -m
+    #[arg(long, requires = "amend", conflicts_with = "message")]
+    no_edit: bool,
     /// Of an amended commit, be the author, now
     #[arg(long, requires = "amend")]
     reset_author: bool,

@@ -19,8 +19,7 @@ use crate::{
         runtime::Runtime,
     },
     ledger::{
-        FactChange,
-        Stat,
+        FactChange, Stat,
         verb::diff::{
             BehaviourRow, DiffOptions, DiffReport, Expectation, Prompts, StatReport, TensorDiff,
         },

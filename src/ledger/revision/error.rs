@@ -105,7 +105,9 @@ impl RevisionError {
             Self::Syntax { .. } => {
                 Some("examples: main, v1, 3f9a1c72, HEAD~2, HEAD^2, main@{1}, :/text".to_owned())
             }
-            Self::Range { .. } => Some("ranges are for kledger log, cherry-pick and diff".to_owned()),
+            Self::Range { .. } => {
+                Some("ranges are for kledger log, cherry-pick and diff".to_owned())
+            }
             Self::NoMessage { .. } => Some("kledger log shows the messages".to_owned()),
             Self::Collected { .. } => Some(
                 "gc keeps what operations of the last days lead to: kledger config keep-days"

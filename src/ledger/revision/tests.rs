@@ -126,9 +126,18 @@ fn what_names_nothing_says_what_is_near() {
     assert!(matches!(resolve("main^3"), Err(RevisionError::NoParent { parents: 2, .. })));
     assert!(matches!(resolve(":/nosuch"), Err(RevisionError::NoMessage { .. })));
     assert!(matches!(resolve("v1..main"), Err(RevisionError::Range { .. })));
-    for text in
-        ["", "~1", ":/", "main^{/", "main~x", "main@{", "main@{x}", "@{-0}", "@{-x}", "main~99999999999999999999999"]
-    {
+    for text in [
+        "",
+        "~1",
+        ":/",
+        "main^{/",
+        "main~x",
+        "main@{",
+        "main@{x}",
+        "@{-0}",
+        "@{-x}",
+        "main~99999999999999999999999",
+    ] {
         assert!(matches!(resolve(text), Err(RevisionError::Syntax { .. })), "{text}");
     }
 }

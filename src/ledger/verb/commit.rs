@@ -178,7 +178,8 @@ impl Repo {
         if let Some(spec) = tip.spec.filter(|_| how.editor.is_none() && how.settings.is_empty()) {
             let spec: Spec = codec::get(&ledger, spec)?;
             let settings = spec.settings.parse();
-            how.settings = settings.map_err(|e: toml::de::Error| EngineError::Settings(e.to_string()))?;
+            how.settings =
+                settings.map_err(|e: toml::de::Error| EngineError::Settings(e.to_string()))?;
             how.seed = how.seed.or(Some(spec.seed));
             how.editor = Some(spec.editor);
         }

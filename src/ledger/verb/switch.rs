@@ -43,9 +43,7 @@ impl Repo {
             name = branch_left(&ledger, &name)?.unwrap_or(name);
             ledger.branch(&name)?;
         }
-        change
-            .heading(ledger.session.head()?, Head::Branch(name))
-            .apply(&ledger, actor)?;
+        change.heading(ledger.session.head()?, Head::Branch(name)).apply(&ledger, actor)?;
         Ok(SwitchReport {
             head: ledger.head_view()?,
             created: from.is_some(),

@@ -3,9 +3,7 @@
 use serde::Serialize;
 
 use super::branch::{RefAction, RefView};
-use crate::{
-    ledger::{Actor, LedgerError, Repo, refs::tag_ref, write::Change},
-};
+use crate::ledger::{Actor, LedgerError, Repo, refs::tag_ref, write::Change};
 
 /// What `tag` did and the tags there are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

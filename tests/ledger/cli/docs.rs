@@ -40,7 +40,7 @@ fn every_verb_has_help_with_an_example() {
 }
 
 fn reference() -> String {
-    let mut command = Cli::command().term_width(100);
+    let mut command = kledger::cli::verbs::command().term_width(100);
     command.build();
     let mut text = String::from(
         "# The command line\n\nThis page is what `kledger --help` and `kledger VERB --help` say.\n",
