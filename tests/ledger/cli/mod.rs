@@ -6,6 +6,7 @@ mod crash;
 mod docs;
 mod exit;
 mod files;
+mod habits;
 mod json;
 mod merge;
 mod processes;
