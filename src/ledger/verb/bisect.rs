@@ -1,6 +1,9 @@
 //! `bisect`: the commit that made a version bad, step by step or by asking.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use serde::Serialize;
 
@@ -191,14 +194,27 @@ impl Repo {
         }
         while let BisectState::Test { commit, .. } = &report.state {
             let id = commit.id;
-            let dir = self.checkout_dir();
-            // Where nothing is checked out, what the directory holds is none of the search's business.
-            let there = Manifest::read(&dir).is_some_and(|manifest| manifest.commit == id);
-            let Some(verdict) = test(commit, there.then_some(dir.as_path())) else { break };
+            let dir = self.test_dir(actor, id)?;
+            let Some(verdict) = test(commit, dir.as_deref()) else { break };
             runs.push(Trial { commit: id, verdict });
             report = self.bisect_mark(actor, &id.to_string(), verdict)?;
         }
         Ok(BisectReport { runs, ..report })
+    }
+
+    /// Where the commit `id`, which is to be tested, is checked out: there again if something else is by
+    /// now. `None` for a search that checks nothing out.
+    fn test_dir(&self, actor: &Actor, id: Id<Commit>) -> Result<Option<PathBuf>, LedgerError> {
+        let ledger = self.read()?;
+        let bisection = ledger.root::<Bisection>(BISECTION)?.ok_or(LedgerError::NotBisecting)?;
+        if !bisection.checkout {
+            return Ok(None);
+        }
+        let dir = self.checkout_dir();
+        if Manifest::read(&dir).is_none_or(|manifest| manifest.commit != id) {
+            self.search_on(ledger, actor, Some(&bisection), &bisection)?;
+        }
+        Ok(Some(dir))
     }
 
     /// Ends a search: HEAD goes back to where it was.

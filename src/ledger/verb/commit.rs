@@ -157,9 +157,9 @@ impl Repo {
     ) -> Result<CommitReport, LedgerError> {
         let ledger = self.read()?;
         let (id, tip) = ledger.head_commit()?;
-        let Some(&parent) = tip.parents.first().filter(|_| tip.step != Step::Merge) else {
-            return Err(LedgerError::NotAmendable { commit: id, merge: tip.step == Step::Merge });
-        };
+        if tip.parents.len() != 1 {
+            return Err(LedgerError::NotAmendable { commit: id, merge: !tip.parents.is_empty() });
+        }
         let actor = Actor {
             author: if options.author { actor.author.clone() } else { tip.author.clone() },
             time: if options.time { actor.time } else { tip.time },
@@ -184,7 +184,7 @@ impl Repo {
             how.editor = Some(spec.editor);
         }
         drop(ledger);
-        let plan = self.plan(&how, Some(parent))?;
+        let plan = self.plan(&how, Some(id))?;
         self.carry_out(plan, &actor, &how, open, progress)
     }
 
@@ -245,18 +245,19 @@ impl Repo {
     }
 
     /// Reads all that the commit needs, so that the store can be closed while the engine runs. With
-    /// `below` the commit at HEAD, whose parent that is, is made again with what is staged.
+    /// `amended`, the commit at HEAD, that is made again with what is staged.
     fn plan(
         &self,
         options: &CommitOptions,
-        below: Option<Id<Commit>>,
+        amended: Option<Id<Commit>>,
     ) -> Result<Plan, LedgerError> {
         let ledger = self.read()?;
         ledger.require_finished()?;
         let head = ledger.session.head()?;
         let (from, tip) = ledger.head_commit()?;
-        let (parent_id, parent) = match below {
-            Some(parent) => (parent, ledger.commit(parent)?),
+        let (parent_id, parent) = match amended {
+            Some(id) if id != from => return Err(LedgerError::Moved { what: "HEAD".to_owned() }),
+            Some(_) => (tip.parents[0], ledger.commit(tip.parents[0])?),
             None => (from, tip.clone()),
         };
         let stage = ledger.session.root(STAGE)?;

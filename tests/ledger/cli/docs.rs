@@ -100,5 +100,7 @@ fn messages_that_are_explained_are_those_that_are_printed() {
             assert!(sources.contains(part), "no message has {part:?}, of {message:?}");
         }
     }
-    assert!(fs::read_to_string(root.join("README.md")).unwrap().contains("docs/troubleshooting.md"));
+    assert!(
+        fs::read_to_string(root.join("README.md")).unwrap().contains("docs/troubleshooting.md")
+    );
 }

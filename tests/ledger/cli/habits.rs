@@ -239,6 +239,12 @@ fn a_command_finds_the_first_bad_commit() {
     "#);
     assert_eq!(fs::read_to_string(sandbox.root().join("notes.txt")).unwrap(), "mine");
     sandbox.run(&["bisect", "reset"]).done();
+    // What was checked out meanwhile is not what is tested.
+    sandbox.run(&["bisect", "start", "main", "main~4"]).done();
+    sandbox.run(&["checkout", "main"]).done();
+    let found = sandbox.run(&["bisect", "run", "sh", "-c", test, "sh", "-q", kledger]).done();
+    assert!(found.contains("First bad commit: <id> third"), "{found}");
+    sandbox.run(&["bisect", "reset"]).done();
     assert_eq!(checked(&sandbox, &["status"], 0)["data"]["head"]["branch"], "main");
 }
 
