@@ -21,9 +21,6 @@ const VARIABLE: &str = "KLEDGER_COMPLETE";
 
 /// Answers a completion script, if one asks. Says whether it did.
 pub(super) fn answer() -> bool {
-    if std::env::var_os(VARIABLE).is_none() {
-        return false;
-    }
     let here = std::env::current_dir().ok();
     let env = CompleteEnv::with_factory(|| with_names(verbs::command())).var(VARIABLE);
     // An error would be printed between what the user types.

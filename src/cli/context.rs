@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::{
     args::Global,
-    author,
+    author::{Person, said},
     error::CliError,
     interrupt,
     progress::{Bars, Phases},
@@ -27,6 +27,8 @@ pub struct Context {
     dir: PathBuf,
     author: Option<String>,
     user: Option<String>,
+    /// Who git's environment variables say its user is.
+    git: Person,
     time: i64,
     words: Vec<String>,
     runtime: Runtime,
@@ -55,6 +57,7 @@ impl Context {
             Ok(dir) => dir,
             Err(source) => return Err(CliError::Dir { dir, source }),
         };
+        let variable = |name| env::var(name).ok().and_then(|text| said(&text));
         let verb = words.iter().skip(1).map(|word| word.to_string_lossy());
         let watch = if global.quiet {
             Watch::Nothing
@@ -69,6 +72,7 @@ impl Context {
             dir,
             author: global.author.clone(),
             user: env::var("USER").ok().filter(|user| !user.is_empty()),
+            git: Person { name: variable("GIT_AUTHOR_NAME"), email: variable("GIT_AUTHOR_EMAIL") },
             time: global.date.unwrap_or_else(Timestamp::now).as_millisecond(),
             words: verb.map(Cow::into_owned).collect(),
             runtime: Runtime::new(&global.device, global.dtype.into()),
@@ -120,7 +124,10 @@ impl Context {
         let setting = repo.and_then(|repo| repo.config().author.as_ref());
         let author = match self.author.as_ref().or(setting) {
             Some(author) => Some(author.clone()),
-            None => author::of_git(&self.dir, self.user.as_deref()).or_else(|| self.user.clone()),
+            None => {
+                let person = self.git.clone().or(Person::of_git(&self.dir));
+                person.author(self.user.as_deref()).or_else(|| self.user.clone())
+            }
         };
         Ok(Actor {
             author: author.ok_or(CliError::NoAuthor)?,
