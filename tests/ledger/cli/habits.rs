@@ -24,7 +24,7 @@ fn a_dash_is_where_head_was_before() {
     sandbox.run(&["branch", "-m", "draft", "trial"]).done();
     assert_snapshot!(sandbox.run(&["checkout", "-"]).done(), @r#"
     [main <id>] second
-      written to <dir>/repo/model, 1 tensor edited
+      written to <dir>/repo/model, 2 tensors edited
     "#);
     sandbox.run(&["checkout", "v1"]).done();
     sandbox.run(&["switch", "trial"]).done();
@@ -45,7 +45,7 @@ fn a_dash_is_where_head_was_before() {
 
       likes  1 fact added
       lives  1 fact added
-      2 facts added, words for 3 IRIs, 1 tensor
+      2 facts added, words for 3 IRIs, 2 tensors
     "#);
 }
 
@@ -56,7 +56,7 @@ fn a_branch_is_made_on_the_way() {
     let made = sandbox.run(&["checkout", "-b", "fix", "HEAD~1"]).done();
     assert_snapshot!(made, @r#"
     [fix <id>] first
-      written to <dir>/repo/model, 1 tensor edited
+      written to <dir>/repo/model, 2 tensors edited
     "#);
     let before = sandbox.state();
     assert_snapshot!(sandbox.run(&["checkout", "-b", "main"]).failed(1), @r#"
@@ -143,7 +143,7 @@ fn two_dots_compare_and_three_compare_since_the_fork() {
     facts  <id> -> <id>
       likes  1 fact replaced
       works  1 fact removed
-      1 fact replaced, 1 removed, words for 1 IRI, 1 tensor
+      1 fact replaced, 1 removed, words for 1 IRI, 2 tensors
     "#);
     let stat = checked(&sandbox, &["diff", "main..draft", "--stat"], 0)["data"]["stat"].clone();
     assert_eq!((&stat["facts"]["replaced"], &stat["words"]), (&1.into(), &1.into()));
