@@ -62,6 +62,9 @@ impl Render for BranchReport {
 pub(super) fn refs(action: &RefAction, all: &[RefView], page: &mut Page) -> fmt::Result {
     match action {
         RefAction::Created { name, commit } => writeln!(page, "Made {name} at {}", short(*commit)),
+        RefAction::Moved { name, from, commit } if from == commit => {
+            writeln!(page, "{name} is at {} already", short(*commit))
+        }
         RefAction::Moved { name, from, commit } => {
             writeln!(page, "Moved {name} from {} to {}", short(*from), short(*commit))
         }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::cli::{
     error::CliError,
+    git,
     page::Page,
     report::{Render, Report},
     topics::TOPICS,
@@ -63,6 +64,9 @@ fn of_verb(words: &[String]) -> Option<String> {
 }
 
 fn unknown(topic: &str) -> CliError {
+    if let Some(tip) = git::instead_of_verb(topic) {
+        return CliError::Verb { verb: topic.to_owned(), tip: tip.to_owned() };
+    }
     let names = TOPICS.iter().map(|topic| topic.name.to_owned());
     let command = verbs::command();
     let verbs = command.get_subcommands().map(|verb| verb.get_name().to_owned());

@@ -33,8 +33,9 @@ fn a_dash_is_where_head_was_before() {
     hint: kledger checkout goes there too
     "#);
     assert_snapshot!(sandbox.run(&["switch", "@{-2}"]).done(), @"On main <id>");
+    // Going back by undo is going back too.
     sandbox.run(&["undo"]).done();
-    assert!(sandbox.run(&["checkout", "@{-2}"]).done().starts_with("[detached <id>] second\n"));
+    assert!(sandbox.run(&["checkout", "@{-3}"]).done().starts_with("[detached <id>] second\n"));
     assert_snapshot!(sandbox.run(&["show", "--stat", "@{-1}"]).done(), @r#"
     commit <id> (trial)
       author  Ada
@@ -92,6 +93,7 @@ fn a_tag_moves_when_told_to() {
     assert_snapshot!(sandbox.run(&["tag", "-f", "v1", "HEAD~1"]).done(), @"Moved v1 from <id> to <id>");
     let moved = checked(&sandbox, &["tag", "-f", "v1", "main"], 0);
     assert_eq!(moved["data"]["action"], "moved");
+    assert_snapshot!(sandbox.run(&["tag", "-f", "v1", "main"]).done(), @"v1 is at <id> already");
     assert_snapshot!(sandbox.run(&["tag", "--force", "new"]).done(), @"Made new at <id>");
     // A branch is no tag.
     assert!(sandbox.run(&["tag", "-f", "draft"]).failed(1).starts_with("error: draft exists"));
@@ -373,6 +375,7 @@ fn verbs_and_options_of_git_are_known() {
     hint: there are no remotes: kledger export --format delta REV DIR writes a version for another repository, kledger import --from-delta DIR takes it in there
     "#);
     assert_snapshot!(sandbox.run(&["-q", "rm", "--cached", "x.ttl"]).failed(2), @"error: kledger has no rm --cached");
+    assert_eq!(sandbox.run(&["help", "push"]).failed(2), sandbox.run(&["push"]).stderr);
     let error = checked(&sandbox, &["reflog"], 2);
     assert_eq!(error["data"]["exit"], 2);
     assert!(error["data"]["hint"].as_str().unwrap().starts_with("kledger op log"));
@@ -417,6 +420,7 @@ fn names_are_completed() {
     assert_eq!(offered(&sandbox, &["blame", "An"]), ["Anna"]);
     assert_eq!(offered(&sandbox, &["log", "--subject", "Ca"]), ["Carl"]);
     assert_eq!(offered(&sandbox, &["bis"]), ["bisect"]);
+    assert_eq!(offered(&sandbox, &["add", "--nei"]), ["--neighbourhood"]);
     let id = checked(&sandbox, &["show", "HEAD~1"], 0)["data"]["commit"]["id"].clone();
     let id = &id.as_str().unwrap()[..12];
     let offered_ids = offered(&sandbox, &["show", &id[..6]]);
