@@ -17,7 +17,7 @@ pub(super) enum Unread {
     /// As clap has it; it is also how help is printed.
     Usage(Box<clap::Error>, Vec<OsString>),
     /// As kledger has it.
-    Refused(CliError, Ui),
+    Refused(Box<CliError>, Ui),
 }
 
 /// A command line of which only the global options before the verb are looked at.
@@ -54,7 +54,7 @@ pub(super) fn read(mut words: Vec<OsString>) -> Result<(Cli, Vec<OsString>), Unr
         };
         let refused = |error| {
             let json = global.json || words.iter().any(|word| word == "--json");
-            Err(Unread::Refused(error, Ui::new(&Global { json, ..global.clone() })))
+            Err(Unread::Refused(Box::new(error), Ui::new(&Global { json, ..global.clone() })))
         };
         let verb = rest.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
         if verbs::is_verb(&verb) {

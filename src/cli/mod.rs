@@ -45,7 +45,7 @@ fn answer() -> Exit {
     }
     let (ui, result) = match alias::read(std::env::args_os().collect()) {
         Ok((cli, words)) => (Ui::new(&cli.global), run(&cli, &words)),
-        Err(Unread::Refused(error, ui)) => (ui, Err(error)),
+        Err(Unread::Refused(error, ui)) => (ui, Err(*error)),
         Err(Unread::Usage(error, words)) => return ui::usage(&error, &words),
     };
     let printed = match &result {

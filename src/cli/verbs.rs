@@ -52,9 +52,9 @@ fn groups(command: &Command) -> Vec<(&'static str, Vec<(String, String)>)> {
         .iter()
         .map(|(heading, names)| (*heading, names.iter().filter_map(|name| named(name)).collect()))
         .collect();
-    let all = |name: &str| GROUPS.iter().any(|(_, names)| names.contains(&name));
+    let has_place = |name: &str| GROUPS.iter().any(|(_, names)| names.contains(&name));
     let others: Vec<_> =
-        command.get_subcommands().filter(|verb| !all(verb.get_name())).map(line).collect();
+        command.get_subcommands().filter(|verb| !has_place(verb.get_name())).map(line).collect();
     if !others.is_empty() {
         groups.push((OTHERS, others));
     }

@@ -43,6 +43,9 @@ fn the_stage_becomes_a_part_of_the_commit() {
         (before.commit.author, before.commit.time)
     );
     assert_eq!(place.repo.status().unwrap().staged, []);
+    // The operation is of now, for gc keeps what those of the last days led to.
+    let operation = &place.repo.op_log(Some(1)).unwrap().operations[0].operation;
+    assert!(operation.time > after.commit.time && operation.command == "commit --amend");
     assert_eq!(place.ask("Bert likes", "HEAD"), "Rome");
     assert_eq!(place.ask("Carl lives in", "HEAD"), "Bonn");
     assert_eq!(place.ask("Dora works at", "HEAD"), "Siemens");

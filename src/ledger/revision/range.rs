@@ -54,8 +54,10 @@ impl Range {
 /// is no range.
 pub(in crate::ledger) fn ends(text: &str) -> Option<(&str, &str, bool)> {
     let (at, dots) = dots(text)?;
-    let end = |text| if text == "" { "HEAD" } else { text };
-    Some((end(&text[..at]), end(&text[at + dots..]), dots == 3))
+    let (from, to) = (&text[..at], &text[at + dots..]);
+    let from = if from.is_empty() { "HEAD" } else { from };
+    let to = if to.is_empty() { "HEAD" } else { to };
+    Some((from, to, dots == 3))
 }
 
 /// Where `text` has its two or three dots, and how many; those inside `{}` and in a message that is

@@ -138,7 +138,7 @@ impl Repo {
             return Err(LedgerError::NoMessage);
         }
         let plan = self.plan(options, None)?;
-        self.carry_out(plan, actor, options, open, progress)
+        self.carry_out(plan, (actor, actor), options, open, progress)
     }
 
     /// Makes the commit at HEAD again, with what is staged taken in and with another message, and moves
@@ -160,7 +160,8 @@ impl Repo {
         if tip.parents.len() != 1 {
             return Err(LedgerError::NotAmendable { commit: id, merge: !tip.parents.is_empty() });
         }
-        let actor = Actor {
+        // The operation is of whoever amends it, now; that is what gc goes by.
+        let signed = Actor {
             author: if options.author { actor.author.clone() } else { tip.author.clone() },
             time: if options.time { actor.time } else { tip.time },
             ..actor.clone()
@@ -170,7 +171,7 @@ impl Repo {
             how.message.clone_from(&tip.message);
         }
         if ledger.stored_stage()?.is_none() {
-            return self.reword(&ledger, actor, (id, tip), how.message.trim());
+            return self.reword(&ledger, (actor, &signed), (id, tip), how.message.trim());
         }
         if tip.step != Step::Edit {
             return Err(LedgerError::AmendStep { commit: id });
@@ -185,20 +186,21 @@ impl Repo {
         }
         drop(ledger);
         let plan = self.plan(&how, Some(id))?;
-        self.carry_out(plan, &actor, &how, open, progress)
+        self.carry_out(plan, (actor, &signed), &how, open, progress)
     }
 
-    /// Makes the commit `tip` again with another message.
+    /// Makes the commit `tip` again with another message: as an operation of the first, in a commit of the
+    /// second.
     fn reword(
         &self,
         ledger: &Ledger<'_>,
-        actor: Actor,
+        (actor, signed): (&Actor, &Actor),
         (was, tip): (Id<Commit>, Commit),
         message: &str,
     ) -> Result<CommitReport, LedgerError> {
         ledger.require_finished()?;
         let mut draft = Draft::new(ledger);
-        let (message, author, time) = (message.to_owned(), actor.author.clone(), actor.time);
+        let (message, author, time) = (message.to_owned(), signed.author.clone(), signed.time);
         let commit = Commit { message, author, time, ..tip };
         let id = draft.put(&commit);
         if id == was {
@@ -206,7 +208,7 @@ impl Repo {
         }
         Change::new(draft.into_new())
             .moving_head(ledger.session.head()?, was, id)
-            .apply(ledger, &actor)?;
+            .apply(ledger, actor)?;
         let parent = ledger.commit(commit.parents[0])?;
         let stat = Stat::between(ledger, &parent, &commit)?;
         Ok(CommitReport {
@@ -221,11 +223,11 @@ impl Repo {
         })
     }
 
-    /// Finds the weights of a plan and records it.
+    /// Finds the weights of a plan and records it: as an operation of the first, in a commit of the second.
     fn carry_out(
         &self,
         plan: Plan,
-        actor: &Actor,
+        (actor, signed): (&Actor, &Actor),
         options: &CommitOptions,
         open: OpenEngine<'_>,
         progress: &mut dyn Progress,
@@ -241,7 +243,7 @@ impl Repo {
             None => version::hashes(&self.build(&plan.line)?),
         };
         progress.part("record");
-        self.record(plan, edited, weights, actor, &options.message)
+        self.record(plan, edited, weights, (actor, signed), &options.message)
     }
 
     /// Reads all that the commit needs, so that the store can be closed while the engine runs. With
@@ -379,7 +381,7 @@ impl Repo {
         plan: Plan,
         edited: Option<(Edited, Check)>,
         weights: Vec<EditedTensor>,
-        actor: &Actor,
+        (actor, signed): (&Actor, &Actor),
         message: &str,
     ) -> Result<CommitReport, LedgerError> {
         let ledger = self.read()?;
@@ -397,8 +399,8 @@ impl Repo {
             weights,
             report: None,
             step: Step::Edit,
-            author: actor.author.clone(),
-            time: actor.time,
+            author: signed.author.clone(),
+            time: signed.time,
             message: message.trim().to_owned(),
         };
         let mut notes = Vec::new();
