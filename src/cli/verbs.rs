@@ -50,7 +50,7 @@ fn groups(command: &Command) -> Vec<(&'static str, Vec<(String, String)>)> {
     let named = |name: &&str| command.find_subcommand(name).map(line);
     let mut groups: Vec<_> = GROUPS
         .iter()
-        .map(|(heading, names)| (*heading, names.iter().filter_map(|name| named(name)).collect()))
+        .map(|(heading, names)| (*heading, names.iter().filter_map(&named).collect()))
         .collect();
     let has_place = |name: &str| GROUPS.iter().any(|(_, names)| names.contains(&name));
     let others: Vec<_> =
