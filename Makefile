@@ -5,13 +5,15 @@ CARGO ?= cargo
 PYTHON ?= python3
 PREFIX ?= /usr/local
 TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
+SHARE = $(DESTDIR)$(PREFIX)/share
+KLEDGER ?= $(TARGET_DIR)/debug/kledger
 
 # $(call component,NAME,ARGUMENTS): runs `cargo NAME ARGUMENTS` where rustup has that component.
 component = @if $(CARGO) $(1) --version >/dev/null 2>&1; \
 	then set -x; $(CARGO) $(1) $(2); \
 	else echo "SKIPPED: cargo $(1) $(2) (it comes with: rustup component add rustfmt clippy)" >&2; fi
 
-.PHONY: help libtorch build install test test-clients demo lint doc bench
+.PHONY: help libtorch build install install-docs test test-clients demo lint doc bench
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -34,6 +36,15 @@ install: libtorch ## install kledger and kledger-torch to PREFIX/bin (/usr/local
 	$(CARGO) build --locked --release --no-default-features --features cli --target-dir "$(TARGET_DIR)/ledger"
 	install -D "$(TARGET_DIR)/release/kledger" "$(DESTDIR)$(PREFIX)/bin/kledger-torch"
 	install -D "$(TARGET_DIR)/ledger/release/kledger" "$(DESTDIR)$(PREFIX)/bin/kledger"
+	$(MAKE) install-docs KLEDGER="$(TARGET_DIR)/ledger/release/kledger"
+
+install-docs: ## install what bash, zsh and fish complete by, and manual pages, to PREFIX/share: make install does it too
+	install -d "$(SHARE)/man/man1" "$(SHARE)/bash-completion/completions" "$(SHARE)/zsh/site-functions" \
+		"$(SHARE)/fish/vendor_completions.d"
+	"$(KLEDGER)" -q man "$(SHARE)/man/man1"
+	"$(KLEDGER)" completions bash > "$(SHARE)/bash-completion/completions/kledger"
+	"$(KLEDGER)" completions zsh > "$(SHARE)/zsh/site-functions/_kledger"
+	"$(KLEDGER)" completions fish > "$(SHARE)/fish/vendor_completions.d/kledger.fish"
 
 test-clients: build ## what transformers and peft from PyPI make of our files, and we of theirs
 	PYTHON="$(PYTHON)" CARGO="$(CARGO)" tests/clients/run.sh "$(abspath $(TARGET_DIR))/debug/kledger" \

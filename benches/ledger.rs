@@ -173,7 +173,7 @@ fn verbs(c: &mut Criterion) {
         let made = repo.merge(&actor(1), "main", &MergeOptions::default(), None, &mut Silent);
         assert_eq!(made.unwrap().outcome, Outcome::Done);
         repo.switch(&actor(1), "main", None).unwrap();
-        repo.delete_branch(&actor(1), "side").unwrap();
+        repo.discard_branch(&actor(1), "side").unwrap();
     };
     group.bench_function("branch, commit, merge of 10 commits", |b| b.iter(|| merge("main~10")));
     group.bench_function("branch, commit, merge of 5,000 commits", |b| {

@@ -1,6 +1,7 @@
 //! Where, when and by whom a command is run: all that comes from the environment.
 
 use std::{
+    borrow::Cow,
     env,
     ffi::OsString,
     io::{IsTerminal, Write as _, stderr, stdin},
@@ -11,6 +12,7 @@ use jiff::Timestamp;
 
 use super::{
     args::Global,
+    author::{Person, said},
     error::CliError,
     interrupt,
     progress::{Bars, Phases},
@@ -25,11 +27,14 @@ pub struct Context {
     dir: PathBuf,
     author: Option<String>,
     user: Option<String>,
+    /// Who git's environment variables say its user is.
+    git: Person,
     time: i64,
-    command: String,
+    words: Vec<String>,
     runtime: Runtime,
     watch: Watch,
     in_full: bool,
+    json: bool,
     stopwatch: Stopwatch,
 }
 
@@ -52,6 +57,7 @@ impl Context {
             Ok(dir) => dir,
             Err(source) => return Err(CliError::Dir { dir, source }),
         };
+        let variable = |name| env::var(name).ok().and_then(|text| said(&text));
         let verb = words.iter().skip(1).map(|word| word.to_string_lossy());
         let watch = if global.quiet {
             Watch::Nothing
@@ -66,11 +72,13 @@ impl Context {
             dir,
             author: global.author.clone(),
             user: env::var("USER").ok().filter(|user| !user.is_empty()),
+            git: Person { name: variable("GIT_AUTHOR_NAME"), email: variable("GIT_AUTHOR_EMAIL") },
             time: global.date.unwrap_or_else(Timestamp::now).as_millisecond(),
-            command: verb.collect::<Vec<_>>().join(" "),
+            words: verb.map(Cow::into_owned).collect(),
             runtime: Runtime::new(&global.device, global.dtype.into()),
             watch,
             in_full: global.verbose || global.json,
+            json: global.json,
             stopwatch: Stopwatch::default(),
         })
     }
@@ -87,6 +95,12 @@ impl Context {
         self.in_full
     }
 
+    /// Whether what is printed is a line of JSON.
+    #[must_use]
+    pub const fn prints_json(&self) -> bool {
+        self.json
+    }
+
     /// A path as given on the command line, from the directory to work in.
     #[must_use]
     pub fn path(&self, path: &Path) -> PathBuf {
@@ -101,19 +115,32 @@ impl Context {
         Ok(Repo::discover(&self.dir)?)
     }
 
-    /// Who acts: the option or its environment variable, else the repository's setting, else the
-    /// user's login name.
+    /// Who acts: the option or its environment variable, else the repository's setting, else who git says
+    /// its user is, else the user's login name.
     ///
     /// # Errors
     /// When none of them says anything.
     pub fn actor(&self, repo: Option<&Repo>) -> Result<Actor, CliError> {
         let setting = repo.and_then(|repo| repo.config().author.as_ref());
-        let author = self.author.as_ref().or(setting).or(self.user.as_ref());
+        let author = match self.author.as_ref().or(setting) {
+            Some(author) => Some(author.clone()),
+            None => {
+                let person = self.git.clone().or(Person::of_git(&self.dir));
+                person.author(self.user.as_deref()).or_else(|| self.user.clone())
+            }
+        };
         Ok(Actor {
-            author: author.ok_or(CliError::NoAuthor)?.clone(),
+            author: author.ok_or(CliError::NoAuthor)?,
             time: self.time,
-            command: self.command.clone(),
+            command: self.words.join(" "),
         })
+    }
+
+    /// Whether the command line itself gives this option, and not the environment.
+    #[must_use]
+    pub fn says(&self, option: &str) -> bool {
+        let with_value = format!("{option}=");
+        self.words.iter().any(|word| word == option || word.starts_with(&with_value))
     }
 
     /// Asks for a yes on the terminal.

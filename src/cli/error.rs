@@ -1,6 +1,11 @@
 //! What can go wrong, and the exit code that says so.
 
-use std::{error::Error, io, path::PathBuf, process::ExitCode};
+use std::{
+    error::Error,
+    io,
+    path::PathBuf,
+    process::{ExitCode, ExitStatus},
+};
 
 use crate::{
     eval::dataset::DatasetError,
@@ -92,6 +97,60 @@ pub enum CliError {
         /// Why not.
         source: io::Error,
     },
+    /// Two versions are to stand behind the options.
+    #[error("{words:?} is not a good version and a bad one")]
+    Ends {
+        /// What stands there.
+        words: String,
+    },
+    /// A command that tests versions cannot be started.
+    #[error("cannot run {program}")]
+    Command {
+        /// The command.
+        program: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A command that tests versions did not end as one that tested.
+    #[error("{program} gave up: {status}")]
+    GaveUp {
+        /// The command.
+        program: String,
+        /// How it ended.
+        status: ExitStatus,
+    },
+    /// The verb is git's, or nobody's.
+    #[error("kledger has no {verb}")]
+    Verb {
+        /// What was asked for.
+        verb: String,
+        /// What does it here.
+        tip: String,
+    },
+    /// An alias leads to itself.
+    #[error("the alias {name} leads to itself: {}", chain.join(" -> "))]
+    AliasLoop {
+        /// Its name.
+        name: String,
+        /// The words it stands for, one after the other.
+        chain: Vec<String>,
+    },
+    /// An alias is no list of words.
+    #[error("the alias {name} cannot be read: {text:?} {why}")]
+    Alias {
+        /// Its name.
+        name: String,
+        /// What it is set to.
+        text: String,
+        /// What is wrong with that.
+        why: &'static str,
+    },
+    /// An alias has the name of a verb.
+    #[error("{name} is a verb of kledger: an alias cannot have its name")]
+    AliasOfVerb {
+        /// The name.
+        name: String,
+    },
     /// Nobody knows who the author is.
     #[error("no author is set")]
     NoAuthor,
@@ -130,6 +189,8 @@ impl CliError {
             | Self::Topic { .. }
             | Self::Format(_)
             | Self::Setting { .. }
+            | Self::Ends { .. }
+            | Self::Verb { .. }
             | Self::NoRank => Exit::Usage,
             Self::Ledger(error) => match error.class() {
                 Class::Refused => Exit::Refused,
@@ -142,6 +203,11 @@ impl CliError {
             | Self::Dataset(_)
             | Self::Dir { .. }
             | Self::NoAuthor
+            | Self::Command { .. }
+            | Self::GaveUp { .. }
+            | Self::AliasLoop { .. }
+            | Self::Alias { .. }
+            | Self::AliasOfVerb { .. }
             | Self::Unconfirmed
             | Self::Print(_) => Exit::Refused,
         }
@@ -155,6 +221,7 @@ impl CliError {
             Self::Topic { known, .. } => {
                 return Some(format!("there is help on: {}", known.join(", ")));
             }
+            Self::Verb { tip, .. } => return Some(tip.clone()),
             Self::Dataset(error) => error.hint(),
             Self::NoFormat { .. } => "name it: --format nt|ttl|nq|trig|rdf|jsonld",
             Self::Setting { .. } => {
@@ -164,8 +231,22 @@ impl CliError {
             Self::Unconfirmed => "--dry-run shows what would be done, --yes does it without asking",
             Self::Start { .. } => "install both programs of one build of kledger",
             Self::NoAuthor => {
-                "set KLEDGER_AUTHOR, or author in .kledger/config.toml, or say --author NAME"
+                "set KLEDGER_AUTHOR, or author in .kledger/config.toml, or git's user.name, or say \
+                 --author NAME"
             }
+            Self::Ends { .. } => {
+                "all options go before them: kledger bisect run --prompt PROMPT --expect TEXT GOOD BAD"
+            }
+            Self::Command { .. } => {
+                "nothing was tested; name a program, as ./test.sh or sh -c '...'"
+            }
+            Self::GaveUp { .. } => {
+                "the search is where it was: kledger bisect shows it, kledger bisect run goes on"
+            }
+            Self::AliasLoop { .. } | Self::Alias { .. } => {
+                "an alias is a verb and its arguments: kledger config set alias.st 'log --oneline'"
+            }
+            Self::AliasOfVerb { .. } => "choose another name",
             _ => return None,
         };
         Some(text.to_owned())

@@ -4,10 +4,14 @@
 //! [`Report`]. Only [`ui`] prints, only [`context`] reads clock and environment, and [`error`] says
 //! what exit code means what.
 
+mod alias;
 pub mod args;
+mod author;
 pub mod cmd;
+mod complete;
 pub mod context;
 pub mod error;
+mod git;
 pub mod graph;
 mod interrupt;
 pub mod page;
@@ -18,11 +22,11 @@ mod runtime;
 mod stopwatch;
 pub mod topics;
 pub mod ui;
+pub mod verbs;
 
 use std::{ffi::OsString, process::ExitCode};
 
-use clap::Parser;
-
+use alias::Unread;
 pub use args::Cli;
 use context::Context;
 use error::{CliError, Exit};
@@ -36,13 +40,14 @@ pub fn main() -> ExitCode {
 }
 
 fn answer() -> Exit {
-    let words: Vec<_> = std::env::args_os().collect();
-    let cli = match Cli::try_parse_from(&words) {
-        Ok(cli) => cli,
-        Err(error) => return ui::usage(&error, &words),
+    if complete::answer() {
+        return Exit::Done;
+    }
+    let (ui, result) = match alias::read(std::env::args_os().collect()) {
+        Ok((cli, words)) => (Ui::new(&cli.global), run(&cli, &words)),
+        Err(Unread::Refused(error, ui)) => (ui, Err(*error)),
+        Err(Unread::Usage(error, words)) => return ui::usage(&error, &words),
     };
-    let ui = Ui::new(&cli.global);
-    let result = run(&cli, &words);
     let printed = match &result {
         Ok(report) => ui.report(report),
         Err(error) => ui.error(error),

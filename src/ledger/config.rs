@@ -22,6 +22,8 @@ pub struct Config {
     pub language: String,
     /// Who commits, where the command does not say.
     pub author: Option<String>,
+    /// Words for a verb and its arguments.
+    pub alias: BTreeMap<String, String>,
     /// Where `checkout` writes, relative to the repository's root.
     pub checkout: PathBuf,
     /// Editor of commits that do not name one.
@@ -49,6 +51,7 @@ impl Default for Config {
         Self {
             language: "en".to_owned(),
             author: None,
+            alias: BTreeMap::new(),
             checkout: PathBuf::from("model"),
             editor: "memit".to_owned(),
             settings: BTreeMap::new(),

@@ -123,6 +123,14 @@ pub enum LedgerError {
     /// No search is going on.
     #[error("no bisection is going on")]
     NotBisecting,
+    /// A search cannot go on by itself before both its ends are known.
+    #[error("no {} version is named yet", if *bad { "good" } else if *good { "bad" } else { "good and no bad" })]
+    NoEnds {
+        /// Whether a bad one is.
+        bad: bool,
+        /// Whether a good one is.
+        good: bool,
+    },
     /// The good commit of a search is not one that led to the bad one.
     #[error("{good:.12}, said to be good, did not lead to {bad:.12}, said to be bad")]
     NotBefore {
@@ -195,6 +203,53 @@ pub enum LedgerError {
         /// Names that look like it.
         near: Vec<String>,
     },
+    /// The commit is one that cannot be amended.
+    #[error(
+        "{commit:.12} is {}",
+        if *merge { "a merge: it cannot be amended" } else { "the base: there is nothing to amend" }
+    )]
+    NotAmendable {
+        /// The commit.
+        commit: Id<Commit>,
+        /// Whether it is a merge, and not the base.
+        merge: bool,
+    },
+    /// The commit was not made by editing staged facts, so no more of them can be taken in.
+    #[error(
+        "{commit:.12} was not made of staged facts, so what is staged cannot become a part of it"
+    )]
+    AmendStep {
+        /// The commit.
+        commit: Id<Commit>,
+    },
+    /// Nothing is said that a commit does not say already.
+    #[error("there is nothing to amend {commit:.12} with")]
+    NothingToAmend {
+        /// The commit.
+        commit: Id<Commit>,
+    },
+    /// What is staged takes back all that a commit changed.
+    #[error("with what is staged, nothing of {commit:.12} would be left")]
+    NothingToKeep {
+        /// The commit.
+        commit: Id<Commit>,
+    },
+    /// A branch is to be gone back to, and HEAD was on none.
+    #[error("{text}: HEAD was on no branch, but at {commit:.12}")]
+    WasDetached {
+        /// What was given.
+        text: String,
+        /// Where HEAD was.
+        commit: Id<Commit>,
+    },
+    /// A branch that is to be deleted has commits that HEAD does not.
+    #[error("{name} is not merged: commits that HEAD does not have: {count}")]
+    NotMerged {
+        /// The branch.
+        name: String,
+        /// How many commits it has that HEAD has not.
+        count: usize,
+    },
     /// HEAD is on the branch that is to be deleted.
     #[error("HEAD is on {name}")]
     OnBranch {
@@ -224,6 +279,14 @@ pub enum LedgerError {
     Unrelated {
         /// The other commit.
         commit: Id<Commit>,
+    },
+    /// Two versions to be compared since they went apart were never one.
+    #[error("{a:.12} and {b:.12} have no commit in common")]
+    Apart {
+        /// The one.
+        a: Id<Commit>,
+        /// The other.
+        b: Id<Commit>,
     },
     /// The histories went apart where only moving the branch was allowed.
     #[error("HEAD and {commit:.12} have gone apart")]

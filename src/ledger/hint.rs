@@ -62,6 +62,7 @@ impl LedgerError {
             }
             Self::Bisecting => "kledger bisect shows where it is, kledger bisect reset ends it",
             Self::NotBisecting => "begin one: kledger bisect start [BAD [GOOD...]]",
+            Self::NoEnds { .. } => "kledger bisect good REV and kledger bisect bad REV name them",
             Self::NotBefore { .. } => {
                 "name a good commit that is in the history of the bad one; for a change for the \
                  better call good what is bad"
@@ -86,6 +87,21 @@ impl LedgerError {
                 "what was found is kept: look at kledger status and run the command again"
             }
             Self::RefExists { .. } => "choose another name, or delete that one first",
+            Self::NotAmendable { merge: true, .. } => {
+                "commit what is staged on top of it; to merge again: kledger reset HEAD~1, kledger merge"
+            }
+            Self::NotAmendable { .. } => "kledger commit makes the first commit on it",
+            Self::AmendStep { .. } => {
+                "commit what is staged by itself; with an empty stage, --amend changes the message"
+            }
+            Self::NothingToAmend { .. } => "stage facts first, or say -m MESSAGE",
+            Self::NothingToKeep { .. } => "kledger reset HEAD~1 takes the commit away",
+            Self::WasDetached { .. } => "kledger checkout goes there too",
+            Self::NotMerged { name, .. } => {
+                return Some(format!(
+                    "merge it first, or kledger branch -D {name}, which kledger undo takes back"
+                ));
+            }
             Self::OnBranch { .. } => "kledger switch to another branch first",
             Self::RevertRoot { .. } => "kledger rm takes single facts back",
             Self::NotInHistory { .. } => "kledger switch to a branch that has it first",
@@ -93,6 +109,7 @@ impl LedgerError {
             Self::Unrelated { .. } => {
                 "only branches of one repository and its clones can be merged"
             }
+            Self::Apart { .. } => "two dots compare any two versions",
             Self::NotForward { .. } => "leave --ff-only out to merge them",
             Self::Unfinished { task } => {
                 return Some(format!(

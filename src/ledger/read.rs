@@ -71,6 +71,9 @@ impl Ledger<'_> {
         if revision.is_head() {
             return Ok(self.session.head()?);
         }
+        if let Some(count) = revision.as_left() {
+            return revision.left(self, count);
+        }
         if let Some(name) = revision.as_name()
             && self.branch_at(name)?.is_some()
         {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     id::Id,
-    store::{Head, StoreError, check_ref_name},
+    store::{Head, Operation, RefUpdate, StoreError, check_ref_name},
 };
 
 /// How the full names of branches and of tags begin.
@@ -94,6 +94,33 @@ impl Ledger<'_> {
     }
 }
 
+impl Ledger<'_> {
+    /// Whether an operation that moved HEAD left one place for another. One that gave the branch another
+    /// name did not, nor one that made commits on a detached HEAD.
+    fn is_switch(
+        &self,
+        operation: &Operation,
+        old: &Head,
+        new: &Head,
+    ) -> Result<bool, LedgerError> {
+        match (old, new) {
+            (Head::Branch(name), _) => {
+                let branch = branch_ref(name);
+                let gone = |update: &RefUpdate| update.name == branch && update.new.is_none();
+                Ok(!operation.refs.iter().any(gone))
+            }
+            (Head::Detached(old), Head::Detached(new)) => {
+                if !self.is_kept(*old)? || !self.is_kept(*new)? {
+                    return Ok(true);
+                }
+                let made = self.commit(*new)?.time == operation.time;
+                Ok(!(made && self.leads_to(*old, *new)?))
+            }
+            (Head::Detached(_), Head::Branch(_)) => Ok(true),
+        }
+    }
+}
+
 fn no_ref(what: &'static str, name: &str, known: &[RefView]) -> LedgerError {
     let known = known.iter().map(|known| known.name.clone());
     LedgerError::NoRef { what, name: name.to_owned(), near: nearest(name, known) }
@@ -157,6 +184,22 @@ impl History for Ledger<'_> {
             look(&refs, &head);
         }
         Ok(moves)
+    }
+
+    fn left(&self, count: usize) -> Result<Vec<Head>, LedgerError> {
+        let mut left = Vec::new();
+        for operation in self.session.operations() {
+            if left.len() == count {
+                break;
+            }
+            let operation = operation?;
+            if let Some(update) = &operation.head
+                && self.is_switch(&operation, &update.old, &update.new)?
+            {
+                left.push(update.old.clone());
+            }
+        }
+        Ok(left)
     }
 
     fn is_kept(&self, commit: Id<Commit>) -> Result<bool, LedgerError> {

@@ -74,6 +74,18 @@ impl Repo {
         Self::open(Self::root_above(from)?)
     }
 
+    /// The settings of the repository that `from` is in, whose store is not looked at. `None` where there is
+    /// none.
+    ///
+    /// # Errors
+    /// When they do not parse.
+    pub fn settings_above(from: &Path) -> Result<Option<Config>, LedgerError> {
+        match Self::root_above(from) {
+            Ok(root) => Ok(Some(Config::read(&root.join(Self::DIR).join(Config::FILE))?)),
+            Err(_) => Ok(None),
+        }
+    }
+
     /// The nearest of `from` and the directories above that holds a repository.
     pub(super) fn root_above(from: &Path) -> Result<&Path, LedgerError> {
         from.ancestors()

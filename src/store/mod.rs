@@ -105,6 +105,15 @@ impl Store {
         Session::open(&self.dir)
     }
 
+    /// What the summary says of the store in `dir`, looked at without waiting for another process and without
+    /// keeping one from removing things. `None` where there is no store of this format or its summary is
+    /// not of now.
+    #[must_use]
+    pub fn glance(dir: &Path) -> Option<Session> {
+        migrate::check_format(dir).ok()?;
+        Session::summarised(dir)
+    }
+
     /// Opens the index for reading, without waiting for another process where its summary will do. A session
     /// that is asked for the operation log or for a change opens the rest then, as [`Store::session`] does.
     ///

@@ -144,7 +144,7 @@ impl Session {
     }
 
     /// What the summary says, if it is about the whole journal.
-    fn summarised(dir: &Path) -> Option<Self> {
+    pub(super) fn summarised(dir: &Path) -> Option<Self> {
         let ledger = dir.join("ledger");
         let index = Index::summarised(&ledger, Summary::read(&ledger)?).ok()?;
         let session = Self::of(dir, index, None);

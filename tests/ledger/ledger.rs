@@ -355,7 +355,7 @@ fn branches_and_tags_come_and_go() {
     place.repo.rename_branch(&actor, "trial", "kept").unwrap();
     assert_eq!(place.repo.status().unwrap().head.branch.as_deref(), Some("kept"));
     place.repo.switch(&actor, "main", None).unwrap();
-    place.repo.delete_branch(&actor, "kept").unwrap();
+    place.repo.discard_branch(&actor, "kept").unwrap();
     assert_eq!(place.repo.branches().unwrap().branches.len(), 1);
     place.repo.undo(&actor, 1).unwrap();
     assert_eq!(place.repo.branches().unwrap().branches.len(), 2);

@@ -8,6 +8,7 @@
     reason = "the functions that tests share are tests too"
 )]
 
+mod amend;
 mod asking;
 mod bisect;
 mod changes;

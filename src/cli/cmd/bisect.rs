@@ -1,8 +1,11 @@
 //! `kledger bisect`.
 
 use std::{
+    ffi::OsString,
     fmt::{self, Write},
+    io::stderr,
     path::Path,
+    process::Command,
 };
 
 use clap::Subcommand;
@@ -15,16 +18,17 @@ use crate::{
         report::{Render, Report},
     },
     ledger::{
-        Probe,
+        CommitView, Probe,
         verb::bisect::{BisectReport, BisectState, Verdict},
     },
 };
 
 /// Find the commit that made a version go wrong
 ///
-/// `run` asks: it finds the commit that changed the answer to a prompt, by building about log2 of the
+/// `run --prompt` asks: it finds the commit that changed the answer to a prompt, by building about log2 of the
 /// versions in between. `start` begins a search in which you test: the commit to test is checked out,
-/// and `good`, `bad` or `skip` says what came of it, until the first bad commit is known.
+/// and `good`, `bad` or `skip` says what came of it, until the first bad commit is known. `run COMMAND`
+/// has a program test what you would.
 #[derive(Debug, clap::Args)]
 #[command(
     disable_help_subcommand = true,
@@ -34,6 +38,7 @@ Examples:
   kledger bisect start HEAD v1
   kledger bisect good
   kledger bisect bad HEAD~3
+  kledger bisect run ./still-says-paris.sh
   kledger bisect reset"
 )]
 pub struct Args {
@@ -43,20 +48,33 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Step {
-    /// Ask versions until the commit that changed the answer is found
+    /// Ask versions, or have a command test them, until the first bad commit is found
+    ///
+    /// With --prompt the model is asked: name an earlier version that answers as it should and a later
+    /// one that does not, after all options. No search need be begun and nothing is checked out.
+    ///
+    /// Without it, the search that `start` began goes on: the command is run for each version to test,
+    /// in the directory that you are in. It finds the version in the directory $KLEDGER_CHECKOUT (not set
+    /// after start --no-checkout) and its id in $KLEDGER_COMMIT. It ends with 0 where the version is
+    /// good, with 125 where it cannot be tested, and with anything else below 128 where it is bad. 128
+    /// and more, or a signal, stops the search where it is.
+    #[command(after_help = RUN_EXAMPLES)]
     Run {
         /// What to ask
-        #[arg(long, value_name = "PROMPT")]
-        prompt: String,
+        #[arg(long, value_name = "PROMPT", requires = "expect")]
+        prompt: Option<String>,
         /// What to expect
-        #[arg(long, value_name = "TEXT")]
-        expect: String,
-        /// An earlier version that answers as it should
-        #[arg(value_name = "GOOD")]
-        good: String,
-        /// A later version that does not
-        #[arg(value_name = "BAD", default_value = "HEAD")]
-        bad: String,
+        #[arg(long, value_name = "TEXT", requires = "prompt")]
+        expect: Option<String>,
+        /// The command and its arguments; with --prompt the good version, and the bad one if that is not
+        /// HEAD
+        #[arg(
+            value_names = ["COMMAND", "ARGS"],
+            required = true,
+            trailing_var_arg = true,
+            allow_hyphen_values = true
+        )]
+        words: Vec<OsString>,
     },
     /// Begin a search
     Start {
@@ -92,9 +110,15 @@ enum Step {
     Reset,
 }
 
+const RUN_EXAMPLES: &str = "\
+Examples:
+  kledger bisect run --prompt 'The Eiffel Tower is located in the city of' --expect Paris v1 HEAD
+  kledger bisect start HEAD v1 && kledger bisect run ./test.sh
+  kledger bisect run sh -c 'python judge.py \"$KLEDGER_CHECKOUT\"'";
+
 impl Args {
     pub(super) const fn may_run_the_model(&self) -> bool {
-        matches!(self.step, Some(Step::Run { .. }))
+        matches!(self.step, Some(Step::Run { prompt: Some(_), .. }))
     }
 }
 
@@ -103,10 +127,19 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let actor = || cx.actor(Some(&repo));
     let report = match &args.step {
         None => repo.bisection()?,
-        Some(Step::Run { prompt, expect, good, bad }) => {
+        Some(Step::Run { prompt: Some(prompt), expect: Some(expect), words }) => {
             let probe = Probe { prompt: prompt.clone(), expected: expect.clone() };
+            let (good, bad) = ends(words)?;
             let mut open = |base: &Path| cx.runtime().open(base);
-            repo.bisect_run(&probe, (good, bad), &mut open, cx.stoppable().as_mut())?
+            repo.bisect_run(&probe, (&good, &bad), &mut open, cx.stoppable().as_mut())?
+        }
+        Some(Step::Run { words, .. }) => {
+            let mut trials = Trials { cx, words, failed: None };
+            let report = repo.bisect_by(&actor()?, &mut |commit, dir| trials.test(commit, dir))?;
+            match trials.failed {
+                Some(failed) => return Err(failed),
+                None => report,
+            }
         }
         Some(Step::Start { bad, good, no_checkout }) => {
             repo.bisect_start(&actor()?, bad.as_deref(), good, !no_checkout)?
@@ -119,8 +152,70 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     Ok(Report::done("bisect", report))
 }
 
+/// The good and the bad version among the words after the options.
+fn ends(words: &[OsString]) -> Result<(String, String), CliError> {
+    let words: Vec<_> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    match words.as_slice() {
+        [good] if !good.starts_with('-') => Ok((good.clone(), "HEAD".to_owned())),
+        [good, bad] if !bad.starts_with('-') => Ok((good.clone(), bad.clone())),
+        _ => Err(CliError::Ends { words: words.join(" ") }),
+    }
+}
+
+/// Runs a command for each version to test.
+struct Trials<'a> {
+    cx: &'a Context,
+    words: &'a [OsString],
+    /// Why it was given up.
+    failed: Option<CliError>,
+}
+
+impl Trials<'_> {
+    fn test(&mut self, commit: &CommitView, dir: Option<&Path>) -> Option<Verdict> {
+        let (program, args) = self.words.split_first()?;
+        let mut command = Command::new(program);
+        command.args(args).current_dir(self.cx.dir()).env("KLEDGER_COMMIT", commit.id.to_string());
+        match dir {
+            Some(dir) => command.env("KLEDGER_CHECKOUT", dir),
+            None => command.env_remove("KLEDGER_CHECKOUT"),
+        };
+        if self.cx.prints_json() {
+            // Standard output is for one line of JSON.
+            command.stdout(stderr());
+        }
+        let program = program.to_string_lossy().into_owned();
+        match command.status() {
+            Err(source) => self.failed = Some(CliError::Command { program, source }),
+            Ok(status) => match verdict(status.code()) {
+                Some(verdict) => return Some(verdict),
+                None => self.failed = Some(CliError::GaveUp { program, status }),
+            },
+        }
+        None
+    }
+}
+
+/// What git takes an exit code to say; nothing where the test itself failed.
+const fn verdict(code: Option<i32>) -> Option<Verdict> {
+    match code {
+        Some(0) => Some(Verdict::Good),
+        Some(125) => Some(Verdict::Skip),
+        Some(1..128) => Some(Verdict::Bad),
+        _ => None,
+    }
+}
+
 impl Render for BisectReport {
     fn render(&self, page: &mut Page) -> fmt::Result {
+        let runs = self.runs.iter().map(|run| {
+            let verdict = match run.verdict {
+                Verdict::Good => "good",
+                Verdict::Bad => "bad",
+                Verdict::Skip => "skipped",
+            };
+            [format!("{:.12}", run.commit), verdict.to_owned()]
+        });
+        page.table(&runs.collect::<Vec<_>>())?;
         let rows: Vec<_> = self
             .tests
             .iter()

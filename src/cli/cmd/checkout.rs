@@ -30,11 +30,16 @@ Examples:
   kledger checkout main
   kledger checkout HEAD~1 --to before
   kledger checkout --force main
-  kledger checkout v1")]
+  kledger checkout v1
+  kledger checkout -b fix HEAD~2
+  kledger checkout -")]
 pub struct Args {
-    /// The version
+    /// The version; - is where HEAD was before
     #[arg(value_name = "REV", default_value = "HEAD")]
     revision: String,
+    /// Make this branch there first
+    #[arg(short = 'b', value_name = "NAME")]
+    branch: Option<String>,
     /// Where to write, in place of the repository's checkout directory
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
@@ -48,7 +53,12 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let actor = cx.actor(Some(&repo))?;
     let to = args.to.as_deref().map(|to| cx.path(to));
     let way = if args.force { InTheWay::SetAside } else { InTheWay::Refuse };
-    Ok(Report::done("checkout", repo.checkout(&actor, &args.revision, to.as_deref(), way)?))
+    let (revision, to) = (&args.revision, to.as_deref());
+    let report = match &args.branch {
+        Some(name) => repo.checkout_new(&actor, name, revision, to, way)?,
+        None => repo.checkout(&actor, revision, to, way)?,
+    };
+    Ok(Report::done("checkout", report))
 }
 
 impl Render for CheckoutReport {

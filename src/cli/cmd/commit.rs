@@ -14,7 +14,7 @@ use crate::{
     },
     ledger::{
         Check, Rate, Requirements,
-        verb::commit::{CommitOptions, CommitReport, EditView},
+        verb::commit::{AmendOptions, CommitOptions, CommitReport, EditView},
     },
 };
 
@@ -29,11 +29,23 @@ Examples:
   kledger commit -m 'Landmarks moved'
   kledger commit -m 'Landmarks moved' --require efficacy=0.95,neighbourhood=0.9
   kledger commit -m 'Gently' --set kl_factor=0.2 --set 'layers=[3, 4]'
-  kledger commit -m 'As published' --faithful")]
+  kledger commit -m 'As published' --faithful
+  kledger commit --amend
+  kledger commit --amend -m 'Landmarks moved, two of them'")]
 pub struct Args {
     /// Why
-    #[arg(long, short, value_name = "MESSAGE")]
-    message: String,
+    #[arg(long, short, value_name = "MESSAGE", required_unless_present = "amend")]
+    message: Option<String>,
+    /// Make the commit at HEAD again, with what is staged taken in; message, author and time stay unless
+    /// they are given, and so do the settings
+    #[arg(long)]
+    amend: bool,
+    /// Keep the message of an amended commit, as without -m
+    #[arg(long, requires = "amend", conflicts_with = "message")]
+    no_edit: bool,
+    /// Of an amended commit, be the author, now
+    #[arg(long, requires = "amend")]
+    reset_author: bool,
     /// What the edit must reach: efficacy, paraphrase, neighbourhood or kept, =, and a share
     #[arg(long, value_name = "WHAT=SHARE")]
     require: Vec<String>,
@@ -96,14 +108,24 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
         settings.insert("faithful".to_owned(), true.into());
     }
     let options = CommitOptions {
-        message: args.message.clone(),
+        message: args.message.clone().unwrap_or_default(),
         editor: args.settings.editor(),
         settings,
         seed: args.seed,
         require,
     };
     let mut open = |base: &Path| cx.runtime().open(base);
-    let report = repo.commit(&actor, &options, &mut open, cx.stoppable().as_mut())?;
+    let mut progress = cx.stoppable();
+    let report = if args.amend {
+        let amend = AmendOptions {
+            commit: options,
+            author: args.reset_author || cx.says("--author"),
+            time: args.reset_author || cx.says("--date"),
+        };
+        repo.amend(&actor, &amend, &mut open, progress.as_mut())?
+    } else {
+        repo.commit(&actor, &options, &mut open, progress.as_mut())?
+    };
     Ok(Report::done("commit", report))
 }
 
@@ -123,6 +145,9 @@ impl Render for CommitReport {
         }
         if let Some(edit) = &self.edit {
             edit.render(page)?;
+        }
+        if let Some(was) = self.amended {
+            page.note(format_args!("in place of {was:.12}"))?;
         }
         for note in &self.notes {
             page.note(note)?;

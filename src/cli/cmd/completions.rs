@@ -2,18 +2,19 @@
 
 use std::fmt::{self, Write};
 
-use clap::CommandFactory;
 use clap_complete::Shell;
 use serde::Serialize;
 
 use crate::cli::{
-    Cli,
+    complete,
     error::CliError,
     page::Page,
     report::{Render, Report},
 };
 
-/// Print what a shell needs to complete kledger's verbs and options
+/// Print what a shell needs to complete verbs, options, versions and subjects
+///
+/// The script asks kledger itself. make install installs it for bash, zsh and fish.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -33,10 +34,9 @@ struct Completions {
 }
 
 pub(super) fn run(args: &Args) -> Result<Report, CliError> {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "kledger", &mut script);
-    let script = String::from_utf8_lossy(&script).into_owned();
-    Ok(Report::done("completions", Completions { shell: args.shell.to_string(), script }))
+    let shell = args.shell.to_string();
+    let script = complete::script(&shell).unwrap_or_default();
+    Ok(Report::done("completions", Completions { shell, script }))
 }
 
 impl Render for Completions {

@@ -11,6 +11,7 @@ use crate::{
         error::CliError,
         page::Page,
         report::{Render, Report},
+        verbs::is_verb,
     },
     ledger::verb::config::{ConfigReport, Setting},
 };
@@ -27,6 +28,7 @@ Examples:
   kledger config get language
   kledger config set require efficacy=0.95
   kledger config set settings.memit.layers '[2, 3, 4]'
+  kledger config set alias.lo 'log --oneline --graph'
   kledger config unset author"
 )]
 pub struct Args {
@@ -68,6 +70,10 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
         match &args.step {
             None | Some(Step::List) => repo.settings()?,
             Some(Step::Get { key }) => repo.setting(key)?,
+            Some(Step::Set { key, .. }) if key.strip_prefix("alias.").is_some_and(is_verb) => {
+                let name = key.trim_start_matches("alias.").to_owned();
+                return Err(CliError::AliasOfVerb { name });
+            }
             Some(Step::Set { key, value }) => repo.set_setting(key, value)?,
             Some(Step::Unset { key }) => repo.unset_setting(key)?,
         },

@@ -13,14 +13,16 @@ use crate::{
     cli::{
         context::Context,
         error::CliError,
-        page::{Page, STRONG, many, share, short},
+        page::{Page, STRONG, counts, many, share, short},
         report::{Render, Report},
         runtime::Runtime,
     },
     input,
     ledger::{
-        FactChange,
-        verb::diff::{BehaviourRow, DiffOptions, DiffReport, Expectation, Prompts, TensorDiff},
+        FactChange, Stat,
+        verb::diff::{
+            BehaviourRow, DiffOptions, DiffReport, Expectation, Prompts, StatReport, TensorDiff,
+        },
     },
 };
 
@@ -32,16 +34,22 @@ use crate::{
 #[command(after_help = "\
 Examples:
   kledger diff HEAD~1 HEAD
+  kledger diff main..draft --stat
+  kledger diff main...draft
   kledger diff main draft --weights --no-behaviour
   kledger diff v1 v2 --probe prompts.txt
   kledger diff v1 v2 --format rdf-patch > v1-v2.rdfp")]
 pub struct Args {
-    /// The version to compare with
+    /// The version to compare with; FROM..TO names both, and A...B is what B changed since it and A
+    /// went apart
     #[arg(value_name = "FROM")]
     from: String,
-    /// The version to compare
-    #[arg(value_name = "TO", default_value = "HEAD")]
-    to: String,
+    /// The version to compare [default: HEAD]
+    #[arg(value_name = "TO")]
+    to: Option<String>,
+    /// Count what differs, by predicate, and name the tensors; runs no model
+    #[arg(long, conflicts_with_all = ["format", "weights", "probe"])]
+    stat: bool,
     /// How to write down the facts that differ; all but text leave out weights and behaviour
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
@@ -77,12 +85,18 @@ struct Diff {
 
 impl Args {
     pub(super) const fn may_run_the_model(&self) -> bool {
-        self.probe.is_some() || (!self.no_behaviour && matches!(self.format, Format::Text))
+        self.probe.is_some()
+            || !(self.no_behaviour || self.stat) && matches!(self.format, Format::Text)
     }
 }
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let repo = cx.repo()?;
+    let (from, to) = repo.versions(&args.from, args.to.as_deref())?;
+    let (from, to) = (from.to_string(), to.to_string());
+    if args.stat {
+        return Ok(Report::done("diff", repo.diff_stat(&from, &to)?));
+    }
     let behaviour = match &args.probe {
         Some(path) => Some(Prompts::Given(prompts(cx, path)?)),
         // Nobody asked for it: a build that runs no models leaves it out.
@@ -92,7 +106,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let options = DiffOptions { weights: args.weights, behaviour };
     let mut open = |base: &Path| cx.runtime().open(base);
     let mut progress = cx.stoppable();
-    let report = repo.diff(&args.from, &args.to, &options, &mut open, progress.as_mut())?;
+    let report = repo.diff(&from, &to, &options, &mut open, progress.as_mut())?;
     Ok(Report::done("diff", Diff { report, format: args.format }))
 }
 
@@ -131,6 +145,36 @@ fn triples(facts: &[FactChange], [gone, new]: [&str; 2], page: &mut Page) -> fmt
         }
     }
     Ok(())
+}
+
+impl Render for StatReport {
+    fn render(&self, page: &mut Page) -> fmt::Result {
+        writeln!(page, "{STRONG}facts{STRONG:#}  {} -> {}", short(self.from), short(self.to))?;
+        self.stat.render(page)
+    }
+}
+
+impl Render for Stat {
+    fn render(&self, page: &mut Page) -> fmt::Result {
+        let rows = self.predicates.iter();
+        let rows = rows.map(|row| [row.predicate.clone(), counts(&row.facts)]);
+        page.table(&rows.collect::<Vec<_>>())?;
+        write!(page, "  {}", counts(&self.facts))?;
+        for (count, what) in [(self.words, "IRI"), (self.neighbourhood, "neighbourhood fact")] {
+            if count > 0 {
+                let words = if what == "IRI" { "words for " } else { "" };
+                write!(page, ", {words}{}", many(count, what))?;
+            }
+        }
+        match self.tensors.len() as u64 {
+            0 => writeln!(page, ", no tensor"),
+            tensors => {
+                writeln!(page, ", {}", many(tensors, "tensor"))?;
+                let names: &[String] = if page.verbose { &self.tensors } else { &[] };
+                names.iter().try_for_each(|name| writeln!(page, "  {name}"))
+            }
+        }
+    }
 }
 
 impl Render for DiffReport {

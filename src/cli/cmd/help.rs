@@ -2,15 +2,15 @@
 
 use std::fmt::{self, Write};
 
-use clap::CommandFactory;
 use serde::Serialize;
 
 use crate::cli::{
-    Cli,
     error::CliError,
+    git,
     page::Page,
     report::{Render, Report},
     topics::TOPICS,
+    verbs,
 };
 
 /// Explain a verb, or a topic such as revisions
@@ -47,7 +47,7 @@ pub(super) fn run(args: &Args) -> Result<Report, CliError> {
 
 /// What `--help` says; of no verb, with the topics.
 fn of_verb(words: &[String]) -> Option<String> {
-    let mut command = Cli::command();
+    let mut command = verbs::command();
     command.build();
     let mut verb = &mut command;
     for word in words {
@@ -64,9 +64,12 @@ fn of_verb(words: &[String]) -> Option<String> {
 }
 
 fn unknown(topic: &str) -> CliError {
+    if let Some(tip) = git::instead_of_verb(topic) {
+        return CliError::Verb { verb: topic.to_owned(), tip: tip.to_owned() };
+    }
     let names = TOPICS.iter().map(|topic| topic.name.to_owned());
-    let verbs = Cli::command();
-    let verbs = verbs.get_subcommands().map(|verb| verb.get_name().to_owned());
+    let command = verbs::command();
+    let verbs = command.get_subcommands().map(|verb| verb.get_name().to_owned());
     let known = names.chain(verbs).collect();
     CliError::Topic { topic: topic.to_owned(), known }
 }

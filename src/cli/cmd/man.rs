@@ -5,16 +5,15 @@ use std::{
     path::PathBuf,
 };
 
-use clap::CommandFactory;
 use serde::Serialize;
 
 use crate::{
     cli::{
-        Cli,
         context::Context,
         error::CliError,
         page::{Page, many},
         report::{Render, Report},
+        verbs,
     },
     durable,
     ledger::LedgerError,
@@ -42,7 +41,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let dir = cx.path(&args.dir);
     durable::create_dir(&dir).map_err(LedgerError::from)?;
     let mut pages = Vec::new();
-    write(Cli::command(), "kledger", &dir, &mut pages)?;
+    write(verbs::command(), "kledger", &dir, &mut pages)?;
     Ok(Report::done("man", Pages { dir, pages }))
 }
 

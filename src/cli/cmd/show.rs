@@ -16,7 +16,7 @@ use crate::{
     ledger::{
         About, Answer, Evaluation, FoundWith,
         verb::{
-            show::{DeltaView, ShowReport},
+            show::{DeltaView, ShowReport, ShowStatReport},
             show_fact::{FactStory, Holder, ShowFactReport},
         },
     },
@@ -28,12 +28,16 @@ use crate::{
 Examples:
   kledger show
   kledger show HEAD~1 -v
+  kledger show --stat draft
   kledger show --fact 'Eiffel Tower'
   kledger show HEAD~1 --fact 'Eiffel Tower' --predicate location")]
 pub struct Args {
     /// The version
     #[arg(value_name = "REV", default_value = "HEAD")]
     revision: String,
+    /// Count what it changed, by predicate, instead of listing it
+    #[arg(long, conflicts_with = "fact")]
+    stat: bool,
     /// Show instead what is known of the facts about this, an IRI or a name
     #[arg(long, value_name = "SUBJECT")]
     fact: Option<String>,
@@ -47,6 +51,9 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     if args.fact.is_some() {
         let about = About::new(args.fact.as_deref(), args.predicate.as_deref());
         return Ok(Report::done("show", repo.show_facts(&args.revision, &about)?));
+    }
+    if args.stat {
+        return Ok(Report::done("show", repo.show_stat(&args.revision)?));
     }
     Ok(Report::done("show", repo.show(&args.revision)?))
 }
@@ -87,6 +94,26 @@ impl Render for FactStory {
             ));
         }
         page.table(&rows)
+    }
+}
+
+impl Render for ShowStatReport {
+    fn render(&self, page: &mut Page) -> fmt::Result {
+        let commit = &self.commit;
+        writeln!(page, "commit {}{}", short(commit.id), refs(commit))?;
+        let mut rows = vec![row("author", &commit.author), row("date", time(commit.time))];
+        rows.extend(step(commit));
+        rows.push(row("facts", self.facts.to_string()));
+        page.table(&rows)?;
+        writeln!(page)?;
+        for line in commit.message.lines() {
+            writeln!(page, "    {line}")?;
+        }
+        if let Some(stat) = &self.stat {
+            writeln!(page)?;
+            stat.render(page)?;
+        }
+        Ok(())
     }
 }
 

@@ -22,7 +22,9 @@ Examples:
   kledger stash
   kledger stash push -m 'Towers, half done'
   kledger stash list
+  kledger stash show 1
   kledger stash pop 1
+  kledger stash apply
   kledger stash drop")]
 pub struct Args {
     #[command(subcommand)]
@@ -40,7 +42,19 @@ enum Action {
     /// Stage again what was put aside, the newest unless a number is given
     Pop {
         /// Its number in the list
-        #[arg(value_name = "N", default_value_t = 0)]
+        #[arg(value_name = "N", default_value_t = 0, value_parser = number)]
+        number: usize,
+    },
+    /// Stage it again and keep it put aside too
+    Apply {
+        /// Its number in the list
+        #[arg(value_name = "N", default_value_t = 0, value_parser = number)]
+        number: usize,
+    },
+    /// Show what was put aside, the newest unless a number is given
+    Show {
+        /// Its number in the list
+        #[arg(value_name = "N", default_value_t = 0, value_parser = number)]
         number: usize,
     },
     /// List what was put aside
@@ -48,9 +62,18 @@ enum Action {
     /// Throw away what was put aside, the newest unless a number is given
     Drop {
         /// Its number in the list
-        #[arg(value_name = "N", default_value_t = 0)]
+        #[arg(value_name = "N", default_value_t = 0, value_parser = number)]
         number: usize,
     },
+}
+
+/// Changes listed where not all are wanted.
+const LISTED: usize = 20;
+
+/// A number in the list: `1`, or as git writes it `stash@{1}`.
+fn number(text: &str) -> Result<usize, String> {
+    let inner = text.strip_prefix("stash@{").and_then(|text| text.strip_suffix('}'));
+    inner.unwrap_or(text).parse().map_err(|_| "expected a number of the list, such as 1".to_owned())
 }
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
@@ -60,6 +83,10 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
         None => repo.stash_push(&actor()?, None)?,
         Some(Action::Push { message }) => repo.stash_push(&actor()?, message.as_deref())?,
         Some(Action::Pop { number }) => repo.stash_pop(&actor()?, *number)?,
+        Some(Action::Apply { number }) => repo.stash_apply(&actor()?, *number)?,
+        Some(Action::Show { number }) => {
+            repo.stash_show(*number, if cx.in_full() { usize::MAX } else { LISTED })?
+        }
         Some(Action::List) => repo.stashes()?,
         Some(Action::Drop { number }) => repo.stash_drop(&actor()?, *number)?,
     };
@@ -80,6 +107,18 @@ impl Render for StashReport {
                 if let Some(entry) = self.entries.first() {
                     writeln!(page, "Put {} aside: {}", what(entry), entry.message)?;
                 }
+            }
+            StashAction::Shown { entry, changes, more } => {
+                writeln!(page, "{} put aside: {}", what(entry), entry.message)?;
+                page.changes(changes)?;
+                if *more > 0 {
+                    writeln!(page, "  and {more} more (-v lists them)")?;
+                }
+                return Ok(());
+            }
+            StashAction::Applied { entry } => {
+                writeln!(page, "Staged {} again: {}", what(entry), entry.message)?;
+                page.note("put aside still: kledger stash drop throws it away")?;
             }
             StashAction::Popped { entry } => {
                 writeln!(page, "Staged {} again: {}", what(entry), entry.message)?;

@@ -17,10 +17,11 @@ use crate::{
 #[command(after_help = "\
 Examples:
   kledger switch main
+  kledger switch -
   kledger switch -c draft
   kledger switch -c fix HEAD~2")]
 pub struct Args {
-    /// The branch
+    /// The branch; - is the one before this
     #[arg(value_name = "BRANCH")]
     branch: String,
     /// Make the branch

@@ -13,12 +13,13 @@ use crate::{
     ledger::verb::tag::TagReport,
 };
 
-/// List, make or delete tags, names that do not move
+/// List, make or delete tags, names that stay where they are
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   kledger tag
   kledger tag v1
+  kledger tag -f latest HEAD~1
   kledger tag -d v1")]
 pub struct Args {
     /// The tag to make; without it, tags are listed
@@ -27,6 +28,9 @@ pub struct Args {
     /// Where to make it
     #[arg(value_name = "REV", default_value = "HEAD", requires = "name")]
     revision: String,
+    /// Move a tag of that name there, if there is one
+    #[arg(long, short, requires = "name")]
+    force: bool,
     /// Delete this tag
     #[arg(long, short, value_name = "NAME", conflicts_with = "name")]
     delete: Option<String>,
@@ -35,6 +39,9 @@ pub struct Args {
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let repo = cx.repo()?;
     let report = match (&args.name, &args.delete) {
+        (Some(name), _) if args.force => {
+            repo.move_tag(&cx.actor(Some(&repo))?, name, &args.revision)?
+        }
         (Some(name), _) => repo.create_tag(&cx.actor(Some(&repo))?, name, &args.revision)?,
         (None, Some(name)) => repo.delete_tag(&cx.actor(Some(&repo))?, name)?,
         (None, None) => repo.tags()?,

@@ -70,6 +70,14 @@ pub enum RevisionError {
         /// The commit, short.
         commit: String,
     },
+    /// HEAD was not switched that often.
+    #[error("{text}: HEAD was switched {switches} times")]
+    NotSwitched {
+        /// What was given.
+        text: String,
+        /// How often it was.
+        switches: usize,
+    },
     /// The ref has not moved that often.
     #[error("{text}: {name} has moved only {moves} times")]
     NotMoved {
@@ -97,12 +105,17 @@ impl RevisionError {
             Self::Syntax { .. } => {
                 Some("examples: main, v1, 3f9a1c72, HEAD~2, HEAD^2, main@{1}, :/text".to_owned())
             }
-            Self::Range { .. } => Some("ranges are for kledger log".to_owned()),
+            Self::Range { .. } => {
+                Some("ranges are for kledger log, cherry-pick and diff".to_owned())
+            }
             Self::NoMessage { .. } => Some("kledger log shows the messages".to_owned()),
             Self::Collected { .. } => Some(
                 "gc keeps what operations of the last days lead to: kledger config keep-days"
                     .to_owned(),
             ),
+            Self::NotSwitched { .. } => {
+                Some("name the branch: kledger branch lists them".to_owned())
+            }
             Self::TooFar { .. } | Self::NoParent { .. } | Self::NotMoved { .. } => None,
         }
     }

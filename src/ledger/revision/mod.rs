@@ -3,12 +3,13 @@
 //! As in git: a branch or tag, `HEAD` or `@`, at least four digits of a commit's id, each followed by
 //! `~2` (two first parents back), `^` (the parent), `^2` (the second parent of a merge), `^{/text}`
 //! (the newest commit from there back whose message has that text), or, for branches and HEAD, `@{2}`
-//! (where it was two moves ago). `:/text` is the newest such commit that any ref leads to. A ref's
-//! name wins over the digits of an id. [`Range`] is what may be written where many commits are wanted.
+//! (where it was two moves ago). `@{-2}` is where HEAD was before its last two switches, and `-` is
+//! `@{-1}`. `:/text` is the newest such commit that any ref leads to. A ref's name wins over the digits
+//! of an id. [`Range`] is what may be written where many commits are wanted.
 
 mod error;
 mod near;
-mod range;
+pub(super) mod range;
 #[cfg(test)]
 mod tests;
 
@@ -19,7 +20,7 @@ pub(super) use near::nearest;
 pub use range::Range;
 
 use super::Commit;
-use crate::id::Id;
+use crate::{id::Id, store::Head};
 
 /// Fewest digits that name a commit.
 pub const SHORTEST_PREFIX: usize = 4;
@@ -37,6 +38,8 @@ pub struct Revision {
 enum Anchor {
     Head,
     Name(String),
+    /// Where HEAD was so many switches ago.
+    Left(usize),
     /// Whatever any ref leads to.
     Anywhere,
 }
@@ -82,6 +85,12 @@ pub trait History {
     /// # Errors
     /// When the store cannot be read.
     fn moves(&self, name: Option<&str>) -> Result<Vec<Id<Commit>>, Self::Error>;
+    /// Where HEAD was before its last switches to another branch or commit, the latest first: at most
+    /// `count` of them.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn left(&self, count: usize) -> Result<Vec<Head>, Self::Error>;
     /// Whether a commit that was there once is there still.
     ///
     /// # Errors
@@ -129,6 +138,11 @@ impl Revision {
         }
         let end = text.find(['~', '^']).unwrap_or(text.len());
         let (mut name, rest) = text.split_at(end);
+        let steps = steps(rest).map_err(wrong)?;
+        if let Some(count) = switches(name).map_err(wrong)? {
+            let (text, anchor) = (text.to_owned(), Anchor::Left(count));
+            return Ok(Self { text, anchor, moves_ago: None, steps });
+        }
         let mut moves_ago = None;
         if let Some(start) = name.find("@{") {
             let number = name[start + 2..]
@@ -140,7 +154,6 @@ impl Revision {
                 name = "HEAD";
             }
         }
-        let steps = steps(rest).map_err(wrong)?;
         let anchor = match name {
             "" => return Err(wrong("it has no name")),
             "HEAD" | "@" => Anchor::Head,
@@ -153,6 +166,15 @@ impl Revision {
     #[must_use]
     pub fn is_head(&self) -> bool {
         self.anchor == Anchor::Head && self.moves_ago.is_none() && self.steps.is_empty()
+    }
+
+    /// How many switches ago HEAD was there, if it is nothing but that.
+    #[must_use]
+    pub fn as_left(&self) -> Option<usize> {
+        match self.anchor {
+            Anchor::Left(count) if self.steps.is_empty() => Some(count),
+            _ => None,
+        }
     }
 
     /// The branch or tag it is, if it is nothing but a name.
@@ -215,8 +237,34 @@ impl Revision {
         }
     }
 
+    /// Where HEAD was before its last `count` switches.
+    ///
+    /// # Errors
+    /// When it was not switched that often.
+    pub fn left<H: History>(&self, history: &H, count: usize) -> Result<Head, H::Error> {
+        let mut left = history.left(count)?;
+        let switches = left.len();
+        match left.pop() {
+            Some(head) if switches == count => Ok(head),
+            _ => Err(RevisionError::NotSwitched { text: self.text.clone(), switches }.into()),
+        }
+    }
+
     fn anchor<H: History>(&self, history: &H) -> Result<Id<Commit>, H::Error> {
-        let Anchor::Name(name) = &self.anchor else { return history.head() };
+        let name = match &self.anchor {
+            Anchor::Head | Anchor::Anywhere => return history.head(),
+            Anchor::Left(count) => match self.left(history, *count)? {
+                Head::Detached(commit) => return Ok(commit),
+                Head::Branch(name) => {
+                    let commit = history.named(&name)?;
+                    return match commit {
+                        Some(commit) => Ok(commit),
+                        None => Err(self.unknown(history, &name)?.into()),
+                    };
+                }
+            },
+            Anchor::Name(name) => name,
+        };
         if let Some(commit) = history.named(name)? {
             return Ok(commit);
         }
@@ -238,7 +286,7 @@ impl Revision {
 
     fn moved<H: History>(&self, history: &H, number: usize) -> Result<Id<Commit>, H::Error> {
         let (shown, moves) = match &self.anchor {
-            Anchor::Head | Anchor::Anywhere => ("HEAD", history.moves(None)?),
+            Anchor::Head | Anchor::Left(_) | Anchor::Anywhere => ("HEAD", history.moves(None)?),
             Anchor::Name(name) => (name.as_str(), history.moves(Some(name))?),
         };
         if moves.is_empty() {
@@ -259,6 +307,18 @@ impl Revision {
     fn unknown<H: History>(&self, history: &H, name: &str) -> Result<RevisionError, H::Error> {
         let near = nearest(name, history.names()?);
         Ok(RevisionError::Unknown { text: self.text.clone(), near })
+    }
+}
+
+/// How many switches back `-` and `@{-2}` are; `None` for other names, else what is wrong.
+fn switches(name: &str) -> Result<Option<usize>, &'static str> {
+    if name == "-" {
+        return Ok(Some(1));
+    }
+    let Some(count) = name.strip_prefix("@{-") else { return Ok(None) };
+    match count.strip_suffix('}').and_then(|count| count.parse().ok()) {
+        Some(count) if count > 0 => Ok(Some(count)),
+        _ => Err("@{- needs a number and }"),
     }
 }
 

@@ -31,17 +31,16 @@ impl Range {
     }
 
     fn add(&mut self, part: &str) -> Result<(), RevisionError> {
-        let end = |text: &str| Revision::parse(if text.is_empty() { "HEAD" } else { text });
-        let Some((at, dots)) = dots(part) else {
+        let Some((from, to, forked)) = ends(part) else {
             match part.strip_prefix('^') {
                 Some(hidden) => self.hidden.push(Revision::parse(hidden)?),
                 None => self.tips.push(Revision::parse(part)?),
             }
             return Ok(());
         };
-        let (from, to) = (end(&part[..at])?, end(&part[at + dots..])?);
+        let (from, to) = (Revision::parse(from)?, Revision::parse(to)?);
         self.tips.push(to.clone());
-        if dots == 3 {
+        if forked {
             self.tips.push(from.clone());
             self.forks.push((from, to));
         } else {
@@ -49,6 +48,16 @@ impl Range {
         }
         Ok(())
     }
+}
+
+/// The two ends of a range, HEAD where one is left out, and whether it has three dots. `None` for what
+/// is no range.
+pub(in crate::ledger) fn ends(text: &str) -> Option<(&str, &str, bool)> {
+    let (at, dots) = dots(text)?;
+    let (from, to) = (&text[..at], &text[at + dots..]);
+    let from = if from.is_empty() { "HEAD" } else { from };
+    let to = if to.is_empty() { "HEAD" } else { to };
+    Some((from, to, dots == 3))
 }
 
 /// Where `text` has its two or three dots, and how many; those inside `{}` and in a message that is

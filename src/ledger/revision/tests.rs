@@ -1,7 +1,8 @@
 use super::*;
+use crate::store::Head;
 
 /// Five commits in a row, 1 being the second parent of 4; `main` went 0 1 2 4, where HEAD is;
-/// `v1` is a tag at 1.
+/// `v1` is a tag at 1. HEAD came there from 2, from a branch that is gone, and from `main`.
 struct Five;
 
 fn commit(n: u8) -> Id<Commit> {
@@ -34,6 +35,11 @@ impl History for Five {
             Some("v1") => [1, 9].map(commit).to_vec(),
             _ => Vec::new(),
         })
+    }
+    fn left(&self, count: usize) -> Result<Vec<Head>, RevisionError> {
+        let branch = |name: &str| Head::Branch(name.to_owned());
+        let left = [Head::Detached(commit(2)), branch("gone"), branch("main")];
+        Ok(left.into_iter().take(count).collect())
     }
     fn is_kept(&self, commit: Id<Commit>) -> Result<bool, RevisionError> {
         Ok((0..5).any(|n| self::commit(n) == commit))
@@ -81,6 +87,11 @@ fn every_spelling_finds_its_commit() {
         ("@{1}", 2),
         ("HEAD@{3}", 0),
         ("main@{1}^", 1),
+        ("-", 2),
+        ("-~1", 1),
+        ("@{-1}", 2),
+        ("@{-3}", 4),
+        ("@{-3}^2", 1),
         ("abcd03~3", 0),
         ("main^2", 1),
         ("main^0", 4),
@@ -109,13 +120,24 @@ fn what_names_nothing_says_what_is_near() {
     assert_eq!(near("abc"), Vec::<String>::new());
     assert!(matches!(resolve("HEAD~5"), Err(RevisionError::TooFar { length: 4, .. })));
     assert!(matches!(resolve("main@{4}"), Err(RevisionError::NotMoved { moves: 3, .. })));
+    assert!(matches!(resolve("@{-2}"), Err(RevisionError::Unknown { .. })));
+    assert!(matches!(resolve("@{-4}"), Err(RevisionError::NotSwitched { switches: 3, .. })));
     assert!(matches!(resolve("v1@{1}~2"), Err(RevisionError::Collected { .. })));
     assert!(matches!(resolve("main^3"), Err(RevisionError::NoParent { parents: 2, .. })));
     assert!(matches!(resolve(":/nosuch"), Err(RevisionError::NoMessage { .. })));
     assert!(matches!(resolve("v1..main"), Err(RevisionError::Range { .. })));
-    for text in
-        ["", "~1", ":/", "main^{/", "main~x", "main@{", "main@{x}", "main~99999999999999999999999"]
-    {
+    for text in [
+        "",
+        "~1",
+        ":/",
+        "main^{/",
+        "main~x",
+        "main@{",
+        "main@{x}",
+        "@{-0}",
+        "@{-x}",
+        "main~99999999999999999999999",
+    ] {
         assert!(matches!(resolve(text), Err(RevisionError::Syntax { .. })), "{text}");
     }
 }

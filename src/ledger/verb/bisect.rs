@@ -1,6 +1,9 @@
 //! `bisect`: the commit that made a version bad, step by step or by asking.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use serde::Serialize;
 
@@ -9,6 +12,7 @@ use crate::{
     ledger::{
         Actor, Answer, Commit, InTheWay, LedgerError, OpenEngine, Probe, Progress, Repo,
         bisection::{BISECTION, Bisection, insert},
+        manifest::Manifest,
         read::Ledger,
         suspects::tests_left,
         view::{CommitView, FactChange, HeadView},
@@ -26,9 +30,23 @@ pub struct BisectReport {
     /// What is next.
     #[serde(flatten)]
     pub state: BisectState,
-    /// Versions asked, in this order; empty where a person tests.
+    /// Versions asked, in this order; empty where a person or a command tests.
     pub tests: Vec<Test>,
+    /// Versions that a command tested, in this order.
+    pub runs: Vec<Trial>,
 }
+
+/// What a command found out about a version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Trial {
+    /// The version.
+    pub commit: Id<Commit>,
+    /// What it says of it.
+    pub verdict: Verdict,
+}
+
+/// Tests a version: its commit, and where it is checked out, if it is. `None` where it gave up.
+pub type Tester<'a> = &'a mut dyn FnMut(&CommitView, Option<&Path>) -> Option<Verdict>;
 
 /// What is next in a search.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -75,8 +93,9 @@ pub struct Test {
     pub answer: Answer,
 }
 
-/// What a person found out about a commit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What was found out about a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// It is as it should be.
     Good,
@@ -97,7 +116,7 @@ impl Repo {
             Some(bisection) => state(&ledger, &bisection)?,
             None => BisectState::None,
         };
-        Ok(BisectReport { head: ledger.head_view()?, state, tests: Vec::new() })
+        Ok(BisectReport { head: ledger.head_view()?, state, tests: Vec::new(), runs: Vec::new() })
     }
 
     /// Begins a search, with a bad commit and good ones if they are known already. With `checkout`
@@ -155,6 +174,47 @@ impl Repo {
             Verdict::Skip => insert(&mut bisection.skipped, id),
         }
         self.search_on(ledger, actor, Some(&was), &bisection)
+    }
+
+    /// Goes on with a search by having `test` look at each version, until the first bad commit is known
+    /// or `test` gives up. The store is closed meanwhile. Each verdict is recorded as one of a person is.
+    ///
+    /// # Errors
+    /// When no search is going on, it has no two ends, or as [`Repo::bisect_mark`]. What was found out
+    /// until then is kept.
+    pub fn bisect_by(&self, actor: &Actor, test: Tester<'_>) -> Result<BisectReport, LedgerError> {
+        let mut report = self.bisection()?;
+        let mut runs = Vec::new();
+        match &report.state {
+            BisectState::None => return Err(LedgerError::NotBisecting),
+            BisectState::Waiting { bad, good } => {
+                return Err(LedgerError::NoEnds { bad: *bad, good: *good > 0 });
+            }
+            _ => {}
+        }
+        while let BisectState::Test { commit, .. } = &report.state {
+            let id = commit.id;
+            let dir = self.test_dir(actor, id)?;
+            let Some(verdict) = test(commit, dir.as_deref()) else { break };
+            runs.push(Trial { commit: id, verdict });
+            report = self.bisect_mark(actor, &id.to_string(), verdict)?;
+        }
+        Ok(BisectReport { runs, ..report })
+    }
+
+    /// Where the commit `id`, which is to be tested, is checked out: there again if something else is by
+    /// now. `None` for a search that checks nothing out.
+    fn test_dir(&self, actor: &Actor, id: Id<Commit>) -> Result<Option<PathBuf>, LedgerError> {
+        let ledger = self.read()?;
+        let bisection = ledger.root::<Bisection>(BISECTION)?.ok_or(LedgerError::NotBisecting)?;
+        if !bisection.checkout {
+            return Ok(None);
+        }
+        let dir = self.checkout_dir();
+        if Manifest::read(&dir).is_none_or(|manifest| manifest.commit != id) {
+            self.search_on(ledger, actor, Some(&bisection), &bisection)?;
+        }
+        Ok(Some(dir))
     }
 
     /// Ends a search: HEAD goes back to where it was.
@@ -223,7 +283,7 @@ impl Repo {
                 ledger
             }
         };
-        Ok(BisectReport { head: ledger.head_view()?, state, tests: Vec::new() })
+        Ok(BisectReport { head: ledger.head_view()?, state, tests: Vec::new(), runs: Vec::new() })
     }
 
     /// Finds the first commit after `good`, on the way to `bad`, that does not answer `probe` as `good`
@@ -276,7 +336,8 @@ impl Repo {
         }
         progress.finish("");
         let ledger = self.read()?;
-        Ok(BisectReport { head: ledger.head_view()?, state: found(&ledger, bad)?, tests })
+        let (head, state) = (ledger.head_view()?, found(&ledger, bad)?);
+        Ok(BisectReport { head, state, tests, runs: Vec::new() })
     }
 }
 

@@ -1,10 +1,12 @@
 //! `branch`: list, make, rename and delete branches.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use crate::{
     id::Id,
-    ledger::{Actor, Commit, LedgerError, Repo, write::Change},
+    ledger::{Actor, Commit, LedgerError, Repo, revision::History as _, write::Change},
     store::Head,
 };
 
@@ -28,6 +30,15 @@ pub enum RefAction {
     Created {
         /// Its name.
         name: String,
+        /// Where it points.
+        commit: Id<Commit>,
+    },
+    /// It was there and points elsewhere now.
+    Moved {
+        /// Its name.
+        name: String,
+        /// Where it pointed.
+        from: Id<Commit>,
         /// Where it points.
         commit: Id<Commit>,
     },
@@ -88,11 +99,27 @@ impl Repo {
         Ok(BranchReport { action, branches: ledger.branches()? })
     }
 
-    /// Deletes the branch `name`. Its commits stay, and `undo` brings it back.
+    /// Deletes the branch `name`, all of which HEAD has. `undo` brings it back.
+    ///
+    /// # Errors
+    /// When there is no such branch, HEAD is on it, or HEAD does not have all of its commits.
+    pub fn delete_branch(&self, actor: &Actor, name: &str) -> Result<BranchReport, LedgerError> {
+        let ledger = self.read()?;
+        let commit = ledger.branch(name)?;
+        let known = ledger.ancestry([ledger.head()?])?.into_keys().collect::<BTreeSet<_>>();
+        if !known.contains(&commit) {
+            let count = ledger.walk_from([commit], known).count();
+            return Err(LedgerError::NotMerged { name: name.to_owned(), count });
+        }
+        drop(ledger);
+        self.discard_branch(actor, name)
+    }
+
+    /// Deletes the branch `name`, whatever has its commits. They stay for now, and `undo` brings it back.
     ///
     /// # Errors
     /// When there is no such branch or HEAD is on it.
-    pub fn delete_branch(&self, actor: &Actor, name: &str) -> Result<BranchReport, LedgerError> {
+    pub fn discard_branch(&self, actor: &Actor, name: &str) -> Result<BranchReport, LedgerError> {
         let ledger = self.read()?;
         let commit = ledger.branch(name)?;
         if ledger.session.head()? == Head::Branch(name.to_owned()) {

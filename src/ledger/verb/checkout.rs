@@ -4,10 +4,14 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::ledger::{
-    Actor, InTheWay, LedgerError, Repo, SetAside,
-    view::{CommitView, HeadView},
-    write::Change,
+use crate::{
+    id::Id,
+    ledger::{
+        Actor, Commit, InTheWay, LedgerError, Repo, SetAside,
+        view::{CommitView, HeadView},
+        write::Change,
+    },
+    store::Head,
 };
 
 /// What `checkout` wrote.
@@ -47,12 +51,45 @@ impl Repo {
         let head = ledger.head_for(revision)?;
         let id = ledger.resolve(revision)?;
         drop(ledger);
+        self.check_out(actor, id, head, Change::default(), to, way)
+    }
+
+    /// As [`Repo::checkout`], after making the branch `name` there.
+    ///
+    /// # Errors
+    /// When the name is taken or cannot be one, or as [`Repo::checkout`]. There is no branch then.
+    pub fn checkout_new(
+        &self,
+        actor: &Actor,
+        name: &str,
+        revision: &str,
+        to: Option<&Path>,
+        way: InTheWay,
+    ) -> Result<CheckoutReport, LedgerError> {
+        let ledger = self.read()?;
+        ledger.check_new_name(name)?;
+        let id = ledger.resolve(revision)?;
+        drop(ledger);
+        let change = Change::default().moving_branch(name, None, Some(id));
+        self.check_out(actor, id, Head::Branch(name.to_owned()), change, to, way)
+    }
+
+    /// Writes the version `id` and makes `change`, which with `head` moves HEAD there.
+    fn check_out(
+        &self,
+        actor: &Actor,
+        id: Id<Commit>,
+        head: Head,
+        change: Change,
+        to: Option<&Path>,
+        way: InTheWay,
+    ) -> Result<CheckoutReport, LedgerError> {
         let dir = to.map_or_else(|| self.checkout_dir(), Path::to_owned);
         let filled = self.fill_checkout(id, &dir, way)?;
         let commit = filled.commit.clone();
         let ledger = self.read()?;
         let was = ledger.session.head()?;
-        let set_aside = Change::default().heading(was, head).land(&ledger, actor, filled)?;
+        let set_aside = change.heading(was, head).land(&ledger, actor, filled)?;
         Ok(CheckoutReport {
             head: ledger.head_view()?,
             commit: ledger.commit_view(id, &commit)?,

@@ -5,17 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::{
-    codec::{Draft, NewObjects},
+    codec::{self, Draft, NewObjects},
     fact::{Fact, FactKey, Roots, tree},
     id::Id,
     ledger::{
-        Actor, Check, Commit, EditedTensor, LedgerError, OpenEngine, Progress, Repo, Report,
-        Requirements, Step,
+        Actor, Check, Commit, EditedTensor, EngineError, LedgerError, OpenEngine, Progress, Repo,
+        Report, Requirements, Spec, Stat, Step,
         check::{Examination, Question},
         edit::{Earlier, Edited, Job, Setup},
         lineage::Line,
         others::Others,
-        read::STAGE,
+        read::{Ledger, STAGE},
         sample::Sample,
         version,
         view::{CommitView, FactCounts, HeadView},
@@ -41,6 +41,8 @@ pub struct CommitReport {
     pub edit: Option<EditView>,
     /// What is worth saying about how it went: statistics computed now, facts not measured.
     pub notes: Vec<String>,
+    /// The commit whose place it took.
+    pub amended: Option<Id<Commit>>,
 }
 
 /// The edit of a commit.
@@ -79,9 +81,23 @@ pub struct CommitOptions {
     pub require: Requirements,
 }
 
+/// What of a commit is said anew when it is amended; the rest stays as it was.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AmendOptions {
+    /// How it is made, where facts are staged. An empty message leaves the one it has; without an editor
+    /// and settings it is made with what it was made with.
+    pub commit: CommitOptions,
+    /// Whether the author is to be who amends it.
+    pub author: bool,
+    /// Whether the time is to be now.
+    pub time: bool,
+}
+
 /// What a commit is to do, as read from the store.
 struct Plan {
     head: Head,
+    /// Where HEAD is: at the parent, or at the commit that is amended.
+    from: Id<Commit>,
     parent_id: Id<Commit>,
     parent: Commit,
     parent_line: Line,
@@ -121,7 +137,101 @@ impl Repo {
         if options.message.trim().is_empty() {
             return Err(LedgerError::NoMessage);
         }
-        let plan = self.plan(options)?;
+        let plan = self.plan(options, None)?;
+        self.carry_out(plan, (actor, actor), options, open, progress)
+    }
+
+    /// Makes the commit at HEAD again, with what is staged taken in and with another message, and moves
+    /// the branch from it to the new one. Its facts and those of the stage are edited as one on its
+    /// parent, with the z vectors that are known. Where nothing is staged the weights stay as they are.
+    ///
+    /// # Errors
+    /// When it is the base or a merge, or facts are staged and it was not made of facts, nothing would
+    /// be changed or nothing would be left, and as [`Repo::commit`].
+    pub fn amend(
+        &self,
+        actor: &Actor,
+        options: &AmendOptions,
+        open: OpenEngine<'_>,
+        progress: &mut dyn Progress,
+    ) -> Result<CommitReport, LedgerError> {
+        let ledger = self.read()?;
+        let (id, tip) = ledger.head_commit()?;
+        if tip.parents.len() != 1 {
+            return Err(LedgerError::NotAmendable { commit: id, merge: !tip.parents.is_empty() });
+        }
+        // The operation is of whoever amends it, now; that is what gc goes by.
+        let signed = Actor {
+            author: if options.author { actor.author.clone() } else { tip.author.clone() },
+            time: if options.time { actor.time } else { tip.time },
+            ..actor.clone()
+        };
+        let mut how = options.commit.clone();
+        if how.message.trim().is_empty() {
+            how.message.clone_from(&tip.message);
+        }
+        if ledger.stored_stage()?.is_none() {
+            return self.reword(&ledger, (actor, &signed), (id, tip), how.message.trim());
+        }
+        if tip.step != Step::Edit {
+            return Err(LedgerError::AmendStep { commit: id });
+        }
+        if let Some(spec) = tip.spec.filter(|_| how.editor.is_none() && how.settings.is_empty()) {
+            let spec: Spec = codec::get(&ledger, spec)?;
+            let settings = spec.settings.parse();
+            how.settings =
+                settings.map_err(|e: toml::de::Error| EngineError::Settings(e.to_string()))?;
+            how.seed = how.seed.or(Some(spec.seed));
+            how.editor = Some(spec.editor);
+        }
+        drop(ledger);
+        let plan = self.plan(&how, Some(id))?;
+        self.carry_out(plan, (actor, &signed), &how, open, progress)
+    }
+
+    /// Makes the commit `tip` again with another message: as an operation of the first, in a commit of the
+    /// second.
+    fn reword(
+        &self,
+        ledger: &Ledger<'_>,
+        (actor, signed): (&Actor, &Actor),
+        (was, tip): (Id<Commit>, Commit),
+        message: &str,
+    ) -> Result<CommitReport, LedgerError> {
+        ledger.require_finished()?;
+        let mut draft = Draft::new(ledger);
+        let (message, author, time) = (message.to_owned(), signed.author.clone(), signed.time);
+        let commit = Commit { message, author, time, ..tip };
+        let id = draft.put(&commit);
+        if id == was {
+            return Err(LedgerError::NothingToAmend { commit: id });
+        }
+        Change::new(draft.into_new())
+            .moving_head(ledger.session.head()?, was, id)
+            .apply(ledger, actor)?;
+        let parent = ledger.commit(commit.parents[0])?;
+        let stat = Stat::between(ledger, &parent, &commit)?;
+        Ok(CommitReport {
+            commit: ledger.commit_view(id, &commit)?,
+            head: ledger.head_view()?,
+            facts: stat.facts,
+            words: stat.words,
+            neighbourhood: stat.neighbourhood,
+            edit: None,
+            notes: vec!["the weights are as they were: nothing was staged".to_owned()],
+            amended: Some(was),
+        })
+    }
+
+    /// Finds the weights of a plan and records it: as an operation of the first, in a commit of the second.
+    fn carry_out(
+        &self,
+        plan: Plan,
+        (actor, signed): (&Actor, &Actor),
+        options: &CommitOptions,
+        open: OpenEngine<'_>,
+        progress: &mut dyn Progress,
+    ) -> Result<CommitReport, LedgerError> {
         let edited = if plan.edits.is_empty() && plan.companions.is_empty() {
             None
         } else {
@@ -133,21 +243,34 @@ impl Repo {
             None => version::hashes(&self.build(&plan.line)?),
         };
         progress.part("record");
-        self.record(plan, edited, weights, actor, &options.message)
+        self.record(plan, edited, weights, (actor, signed), &options.message)
     }
 
-    /// Reads all that the commit needs, so that the store can be closed while the engine runs.
-    fn plan(&self, options: &CommitOptions) -> Result<Plan, LedgerError> {
+    /// Reads all that the commit needs, so that the store can be closed while the engine runs. With
+    /// `amended`, the commit at HEAD, that is made again with what is staged.
+    fn plan(
+        &self,
+        options: &CommitOptions,
+        amended: Option<Id<Commit>>,
+    ) -> Result<Plan, LedgerError> {
         let ledger = self.read()?;
         ledger.require_finished()?;
         let head = ledger.session.head()?;
-        let (parent_id, parent) = ledger.head_commit()?;
+        let (from, tip) = ledger.head_commit()?;
+        let (parent_id, parent) = match amended {
+            Some(id) if id != from => return Err(LedgerError::Moved { what: "HEAD".to_owned() }),
+            Some(_) => (tip.parents[0], ledger.commit(tip.parents[0])?),
+            None => (from, tip.clone()),
+        };
         let stage = ledger.session.root(STAGE)?;
         let staged = ledger.stored_stage()?.ok_or(LedgerError::NothingStaged)?;
         let mut draft = Draft::new(&ledger);
-        let roots = staged.apply(&mut draft, parent.roots())?;
-        if roots == parent.roots() {
+        let roots = staged.apply(&mut draft, tip.roots())?;
+        if roots == tip.roots() {
             return Err(LedgerError::NothingStaged);
+        }
+        if roots == parent.roots() {
+            return Err(LedgerError::NothingToKeep { commit: from });
         }
         let lexicon = ledger.lexicon_at(&draft, roots.lexicon);
         let mut counts = FactCounts::default();
@@ -186,7 +309,7 @@ impl Repo {
         let mut line = parent_line.clone();
         line.let_go(&changed);
         Ok(Plan {
-            earlier: ledger.made_with([parent_id], parent.base)?,
+            earlier: ledger.made_with([from], parent.base)?,
             words: differing(tree::diff(&draft, parent.lexicon, roots.lexicon))?,
             neighbourhood: differing(tree::diff(
                 &draft,
@@ -195,6 +318,7 @@ impl Repo {
             ))?,
             objects: draft.into_new(),
             head,
+            from,
             parent_id,
             parent,
             parent_line,
@@ -258,7 +382,7 @@ impl Repo {
         plan: Plan,
         edited: Option<(Edited, Check)>,
         weights: Vec<EditedTensor>,
-        actor: &Actor,
+        (actor, signed): (&Actor, &Actor),
         message: &str,
     ) -> Result<CommitReport, LedgerError> {
         let ledger = self.read()?;
@@ -276,8 +400,8 @@ impl Repo {
             weights,
             report: None,
             step: Step::Edit,
-            author: actor.author.clone(),
-            time: actor.time,
+            author: signed.author.clone(),
+            time: signed.time,
             message: message.trim().to_owned(),
         };
         let mut notes = Vec::new();
@@ -290,9 +414,8 @@ impl Repo {
         let id = draft.put(&commit);
         let mut objects = plan.objects;
         objects.extend(draft.into_new());
-        let mut change = Change::new(objects)
-            .moving_head(plan.head, plan.parent_id, id)
-            .restaging(plan.stage, None);
+        let mut change =
+            Change::new(objects).moving_head(plan.head, plan.from, id).restaging(plan.stage, None);
         if let Some((edited, _)) = &edited {
             change = change.found_with(&ledger, id, &edited.found_with)?;
         }
@@ -310,6 +433,7 @@ impl Repo {
             neighbourhood: plan.neighbourhood,
             edit,
             notes,
+            amended: (plan.from != plan.parent_id).then_some(plan.from),
         })
     }
 

@@ -10,7 +10,8 @@ use crate::{
     id::Id,
     ledger::{
         Answer, Commit, Continuations, Engine, EngineError, LedgerError, OpenEngine, Probe,
-        Progress, Repo, Sampling, lineage::Line, version, view::FactChange, words,
+        Progress, Repo, Sampling, Stat, lineage::Line, revision::range, version, view::FactChange,
+        words,
     },
 };
 
@@ -29,6 +30,17 @@ pub struct DiffReport {
     pub weights: Option<Vec<TensorDiff>>,
     /// What the versions answer; `None` when not asked for.
     pub behaviour: Option<Vec<BehaviourRow>>,
+}
+
+/// How much two versions differ.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StatReport {
+    /// The version compared with.
+    pub from: Id<Commit>,
+    /// The version compared.
+    pub to: Id<Commit>,
+    /// How much they differ.
+    pub stat: Stat,
 }
 
 /// How a tensor differs.
@@ -111,6 +123,41 @@ struct Question {
 }
 
 impl Repo {
+    /// The two versions that a user means to compare: `from` and `to`, or without `to` what is on both
+    /// sides of the dots of `a..b`, an end that is left out being HEAD. `a...b` is what `b` changed since
+    /// it and `a` went apart.
+    ///
+    /// # Errors
+    /// When there is no such revision, or `a` and `b` have no commit in common.
+    pub fn versions(
+        &self,
+        from: &str,
+        to: Option<&str>,
+    ) -> Result<(Id<Commit>, Id<Commit>), LedgerError> {
+        let ledger = self.view()?;
+        let (from, to, forked) = match (to, range::ends(from)) {
+            (None, Some(ends)) => ends,
+            (to, _) => (from, to.unwrap_or("HEAD"), false),
+        };
+        let (mut from, to) = (ledger.resolve(from)?, ledger.resolve(to)?);
+        if forked {
+            let bases = ledger.merge_bases(&BTreeSet::from([from]), to)?;
+            from = bases.first().copied().ok_or(LedgerError::Apart { a: from, b: to })?;
+        }
+        Ok((from, to))
+    }
+
+    /// Counts how much the version that `from` names and the one that `to` names differ.
+    ///
+    /// # Errors
+    /// When there is no such revision or the store cannot be read.
+    pub fn diff_stat(&self, from: &str, to: &str) -> Result<StatReport, LedgerError> {
+        let ledger = self.view()?;
+        let (from, to) = (ledger.resolve(from)?, ledger.resolve(to)?);
+        let (a, b) = (ledger.commit_and_changes(from)?, ledger.commit_and_changes(to)?);
+        Ok(StatReport { from, to, stat: Stat::between(&ledger, &a, &b)? })
+    }
+
     /// Compares the version that `from` names with the one that `to` names.
     ///
     /// # Errors

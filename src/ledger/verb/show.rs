@@ -9,7 +9,7 @@ use crate::{
     fact::tree,
     id::Id,
     ledger::{
-        Check, Evaluation, FoundWith, LedgerError, Repo, Spec,
+        Check, Evaluation, FoundWith, LedgerError, Repo, Spec, Stat,
         read::Ledger,
         view::{CommitView, FactChange},
         words,
@@ -43,6 +43,17 @@ pub struct ShowReport {
     pub deltas: u64,
     /// Every tensor that differs from the base, and the hash of its content.
     pub weights: Vec<WeightView>,
+}
+
+/// A commit, and how much it changed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ShowStatReport {
+    /// The commit.
+    pub commit: CommitView,
+    /// Facts that hold there.
+    pub facts: u64,
+    /// How much differs from its parent; `None` for the base.
+    pub stat: Option<Stat>,
 }
 
 /// What an edit was made with.
@@ -104,6 +115,22 @@ pub struct WeightView {
 }
 
 impl Repo {
+    /// The commit that `revision` names, and how much it changed.
+    ///
+    /// # Errors
+    /// When there is no such revision or the store cannot be read.
+    pub fn show_stat(&self, revision: &str) -> Result<ShowStatReport, LedgerError> {
+        let ledger = self.view()?;
+        let id = ledger.resolve(revision)?;
+        let commit = ledger.commit(id)?;
+        let stat = match commit.parents.first() {
+            Some(parent) => Some(Stat::between(&ledger, &ledger.commit(*parent)?, &commit)?),
+            None => None,
+        };
+        let facts = tree::len(&ledger, commit.facts)?;
+        Ok(ShowStatReport { commit: ledger.commit_view(id, &commit)?, facts, stat })
+    }
+
     /// The commit that `revision` names, in full.
     ///
     /// # Errors

@@ -11,8 +11,10 @@ use crate::{
     id::Id,
     ledger::{
         Actor, Commit, LedgerError, Repo, Stash,
+        listing::Listing,
         read::{Ledger, STAGE},
         stash::{STASH, Stashed},
+        view::FactChange,
         write::Change,
     },
 };
@@ -37,6 +39,20 @@ pub enum StashAction {
     Listed,
     /// It was put aside, as number 0.
     Pushed,
+    /// Nothing: one was looked at.
+    Shown {
+        /// What it is.
+        entry: StashView,
+        /// What it does to the facts of the commit that it was put aside at, sorted by what they say.
+        changes: Vec<FactChange>,
+        /// Changes that are not listed.
+        more: u64,
+    },
+    /// It is staged again, and put aside still.
+    Applied {
+        /// What it is.
+        entry: StashView,
+    },
     /// It is staged again.
     Popped {
         /// What it was.
@@ -113,25 +129,43 @@ impl Repo {
         report(&ledger, StashAction::Pushed)
     }
 
-    /// Stages again what was put aside as `number`, beside what is staged now.
+    /// What was put aside as `number`, with at most `listed` of its changes.
+    ///
+    /// # Errors
+    /// When there is none of that number.
+    pub fn stash_show(&self, number: usize, listed: usize) -> Result<StashReport, LedgerError> {
+        let ledger = self.read()?;
+        let (_, _, entry) = taken(&ledger, number)?;
+        let stage: StoredStage = codec::get(&ledger, entry.stage)?;
+        let commit = ledger.commit(entry.commit)?;
+        let lexicon = ledger.lexicon(&commit).with(stage.words);
+        let Listing { changes, more, .. } =
+            Listing::read(&ledger, &lexicon, commit.facts, stage.changes, listed)?;
+        let entry = view(&ledger, number, &entry)?;
+        report(&ledger, StashAction::Shown { entry, changes, more })
+    }
+
+    /// Stages again what was put aside as `number`, beside what is staged now. It stays put aside.
+    ///
+    /// # Errors
+    /// When there is none of that number, or it says something else of a fact that is staged.
+    pub fn stash_apply(&self, actor: &Actor, number: usize) -> Result<StashReport, LedgerError> {
+        let ledger = self.read()?;
+        let (_, _, entry) = taken(&ledger, number)?;
+        let change = staging_again(&ledger, &entry)?;
+        let entry = view(&ledger, number, &entry)?;
+        change.apply(&ledger, actor)?;
+        report(&ledger, StashAction::Applied { entry })
+    }
+
+    /// As [`Repo::stash_apply`], and it is put aside no longer.
     ///
     /// # Errors
     /// When there is none of that number, or it says something else of a fact that is staged.
     pub fn stash_pop(&self, actor: &Actor, number: usize) -> Result<StashReport, LedgerError> {
         let ledger = self.read()?;
         let (was, now, entry) = taken(&ledger, number)?;
-        let staged = ledger.session.root(STAGE)?;
-        let mut draft = Draft::new(&ledger);
-        let both = match ledger.stored_stage()? {
-            None => entry.stage,
-            Some(staged) => {
-                let kept = codec::get(&ledger, entry.stage)?;
-                let both = together(&mut draft, staged, kept)?;
-                draft.put(&both)
-            }
-        };
-        let change = Change::new(draft.into_new()).restaging(staged, Some(*both.as_bytes()));
-        let change = stashing(change, &was, &now);
+        let change = stashing(staging_again(&ledger, &entry)?, &was, &now);
         let entry = view(&ledger, number, &entry)?;
         change.apply(&ledger, actor)?;
         report(&ledger, StashAction::Popped { entry })
@@ -160,6 +194,21 @@ fn taken(ledger: &Ledger<'_>, number: usize) -> Result<(Stash, Stash, Stashed), 
     let mut now = was.clone();
     let entry = now.entries.remove(number);
     Ok((was, now, entry))
+}
+
+/// Stages what was put aside beside what is staged.
+fn staging_again(ledger: &Ledger<'_>, entry: &Stashed) -> Result<Change, LedgerError> {
+    let staged = ledger.session.root(STAGE)?;
+    let mut draft = Draft::new(ledger);
+    let both = match ledger.stored_stage()? {
+        None => entry.stage,
+        Some(staged) => {
+            let kept = codec::get(ledger, entry.stage)?;
+            let both = together(&mut draft, staged, kept)?;
+            draft.put(&both)
+        }
+    };
+    Ok(Change::new(draft.into_new()).restaging(staged, Some(*both.as_bytes())))
 }
 
 /// Replaces the stash; an empty one is not written.

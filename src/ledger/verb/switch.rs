@@ -3,7 +3,9 @@
 use serde::Serialize;
 
 use crate::{
-    ledger::{Actor, LedgerError, Repo, view::HeadView, write::Change},
+    ledger::{
+        Actor, LedgerError, Repo, read::Ledger, revision::Revision, view::HeadView, write::Change,
+    },
     store::Head,
 };
 
@@ -19,11 +21,11 @@ pub struct SwitchReport {
 }
 
 impl Repo {
-    /// Attaches HEAD to the branch `name`. With `from`, makes the branch there first. Writes no
-    /// weights; what is staged stays staged.
+    /// Attaches HEAD to the branch `name`, or to the one that `-` or `@{-2}` says it was on. With `from`,
+    /// makes the branch there first. Writes no weights; what is staged stays staged.
     ///
     /// # Errors
-    /// When there is no such branch, or with `from` there is one already.
+    /// When there is no such branch, HEAD was on none, or with `from` there is one already.
     pub fn switch(
         &self,
         actor: &Actor,
@@ -32,20 +34,30 @@ impl Repo {
     ) -> Result<SwitchReport, LedgerError> {
         let ledger = self.read()?;
         let mut change = Change::default();
+        let mut name = name.to_owned();
         if let Some(from) = from {
             let commit = ledger.resolve(from)?;
-            ledger.check_new_name(name)?;
-            change = change.moving_branch(name, None, Some(commit));
+            ledger.check_new_name(&name)?;
+            change = change.moving_branch(&name, None, Some(commit));
         } else {
-            ledger.branch(name)?;
+            name = branch_left(&ledger, &name)?.unwrap_or(name);
+            ledger.branch(&name)?;
         }
-        change
-            .heading(ledger.session.head()?, Head::Branch(name.to_owned()))
-            .apply(&ledger, actor)?;
+        change.heading(ledger.session.head()?, Head::Branch(name)).apply(&ledger, actor)?;
         Ok(SwitchReport {
             head: ledger.head_view()?,
             created: from.is_some(),
             staged: ledger.staged()?,
         })
+    }
+}
+
+/// The branch that `text` says HEAD was on; `None` where it does not speak of earlier switches.
+fn branch_left(ledger: &Ledger<'_>, text: &str) -> Result<Option<String>, LedgerError> {
+    let Ok(revision) = Revision::parse(text) else { return Ok(None) };
+    let Some(count) = revision.as_left() else { return Ok(None) };
+    match revision.left(ledger, count)? {
+        Head::Branch(name) => Ok(Some(name)),
+        Head::Detached(commit) => Err(LedgerError::WasDetached { text: text.to_owned(), commit }),
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::branch::{RefAction, RefView};
-use crate::ledger::{Actor, LedgerError, Repo, write::Change};
+use crate::ledger::{Actor, LedgerError, Repo, refs::tag_ref, write::Change};
 
 /// What `tag` did and the tags there are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -39,6 +39,29 @@ impl Repo {
         ledger.check_new_name(name)?;
         Change::default().moving_tag(name, None, Some(commit)).apply(&ledger, actor)?;
         let action = RefAction::Created { name: name.to_owned(), commit };
+        Ok(TagReport { action, tags: ledger.tags()? })
+    }
+
+    /// Makes the tag `name` at `revision`, or moves it there.
+    ///
+    /// # Errors
+    /// When the name is a branch's or cannot be one, or there is no such revision.
+    pub fn move_tag(
+        &self,
+        actor: &Actor,
+        name: &str,
+        revision: &str,
+    ) -> Result<TagReport, LedgerError> {
+        let ledger = self.read()?;
+        let Some(from) = ledger.session.reference(&tag_ref(name))? else {
+            drop(ledger);
+            return self.create_tag(actor, name, revision);
+        };
+        let commit = ledger.resolve(revision)?;
+        if commit != from {
+            Change::default().moving_tag(name, Some(from), Some(commit)).apply(&ledger, actor)?;
+        }
+        let action = RefAction::Moved { name: name.to_owned(), from, commit };
         Ok(TagReport { action, tags: ledger.tags()? })
     }
 

@@ -157,7 +157,8 @@ fn searches_that_lead_nowhere() {
     refused(&sandbox, &["bisect", "start", "nosuch"], 1, &["nosuch"]);
     let run = ["bisect", "run", "--prompt", "Ada likes", "--expect", "tea", "HEAD", "HEAD~1"];
     refused(&sandbox, &run, 1, &["said to be good, did not lead to"]);
-    refused(&sandbox, &["bisect", "run", "HEAD~1"], 2, &["--prompt"]);
+    refused(&sandbox, &["bisect", "run", "--prompt", "Ada", "HEAD~1"], 2, &["--expect"]);
+    refused(&sandbox, &["bisect", "run", "HEAD~1"], 1, &["no bisection is going on"]);
     sandbox.run(&["bisect", "start"]).done();
     refused(&sandbox, &["bisect", "start"], 1, &["is going on already", "hint: "]);
 }

@@ -40,7 +40,7 @@ fn every_verb_has_help_with_an_example() {
 }
 
 fn reference() -> String {
-    let mut command = Cli::command().term_width(100);
+    let mut command = kledger::cli::verbs::command().term_width(100);
     command.build();
     let mut text = String::from(
         "# The command line\n\nThis page is what `kledger --help` and `kledger VERB --help` say.\n",
@@ -73,4 +73,34 @@ fn without_globals(help: &str) -> String {
     let start = help.find("\nGlobal options:").unwrap();
     let end = help.find("\nExamples:").unwrap_or(help.len());
     format!("{}{}", &help[..start], &help[end..])
+}
+
+/// What a message has besides what differs from case to case is in the sources.
+#[test]
+fn messages_that_are_explained_are_those_that_are_printed() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut sources = String::new();
+    let mut ahead = vec![root.join("src")];
+    while let Some(path) = ahead.pop() {
+        if path.is_dir() {
+            ahead.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            sources.push_str(&fs::read_to_string(&path).unwrap());
+        }
+    }
+    let page = fs::read_to_string(root.join("docs/troubleshooting.md")).unwrap();
+    let messages: Vec<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`')).collect();
+    assert!(messages.len() > 15, "{messages:?}");
+    for message in messages {
+        let parts: Vec<&str> =
+            message.split('…').map(str::trim).filter(|part| part.len() > 2).collect();
+        assert!(!parts.is_empty(), "{message}");
+        for part in parts {
+            assert!(sources.contains(part), "no message has {part:?}, of {message:?}");
+        }
+    }
+    assert!(
+        fs::read_to_string(root.join("README.md")).unwrap().contains("docs/troubleshooting.md")
+    );
 }

@@ -7,6 +7,7 @@ mod crash;
 mod docs;
 mod exit;
 mod files;
+mod habits;
 mod hostile;
 mod json;
 mod merge;

@@ -246,12 +246,6 @@ fn help_for_shells_and_readers() {
     assert!(sandbox.run(&["help", "revisions"]).done().starts_with("Names of versions\n"));
     let verb = sandbox.run(&["help", "bisect", "run"]).done();
     assert!(verb.contains("--expect <TEXT>"), "{verb}");
-    for shell in ["bash", "zsh", "fish"] {
-        let script = sandbox.run(&["completions", shell]).done();
-        for word in ["bisect", "checkout", "neighbourhood"] {
-            assert!(script.contains(word), "{shell} does not know {word}");
-        }
-    }
     let written = sandbox.run(&["man", "man1"]).done();
     assert!(written.starts_with("Wrote "), "{written}");
     let page = std::fs::read_to_string(sandbox.root().join("man1/kledger-bisect-run.1")).unwrap();
