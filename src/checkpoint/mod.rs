@@ -16,14 +16,14 @@ mod open_tensors;
 mod read;
 mod tuned;
 
-pub use adapter::{Adapted, Ranks, read_adapter, write_adapter};
+pub use adapter::{Adapted, Adapter, Ranks, read_adapter, write_adapter};
 pub use base::{Base, BaseFile, BaseTensor, FileKind, import, verify};
 pub use error::CheckpointError;
 pub use layout::{EDITED_SHARD, write_checkout, write_merged, write_tensors};
 pub use names::Names;
 pub use open_tensors::OpenTensors;
 pub use read::Checkpoint;
-pub use tuned::{Tuned, compare};
+pub use tuned::{Rounding, Tuned, compare, tensors_of_base};
 
 #[cfg(test)]
 mod tests;

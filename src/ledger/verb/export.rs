@@ -113,7 +113,7 @@ impl Repo {
         let told = told(&ledger, ledger.commit(id)?)?;
         drop(ledger);
         if fs::read_dir(dir).map_or_else(|_| dir.exists(), |mut entries| entries.next().is_some()) {
-            return Err(LedgerError::Occupied { dir: dir.to_owned() });
+            return Err(LedgerError::NotEmpty { dir: dir.to_owned() });
         }
         self.verify_base()?;
         let base = self.base()?;
