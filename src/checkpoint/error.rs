@@ -114,6 +114,8 @@ pub enum CheckpointError {
         dir: PathBuf,
         /// What is wrong.
         why: String,
+        /// Whether it can be merged into a checkpoint and come in as that.
+        mergeable: bool,
     },
     /// A file of a copy cannot be written.
     #[error(transparent)]
@@ -128,6 +130,24 @@ impl CheckpointError {
             Self::Incomplete { missing, .. } if missing == "tokenizer.json" => Some(
                 "write one with AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)".to_owned(),
             ),
+            Self::Incomplete { dir, missing } if is_of_adapter(missing) => {
+                Some(if dir.join("config.json").is_file() {
+                    format!("it holds a checkpoint: --from-checkpoint {}", dir.display())
+                } else if dir.join("delta.json").is_file() {
+                    format!("it holds a delta: --from-delta {}", dir.display())
+                } else {
+                    "name a directory as save_pretrained of a PeftModel writes it".to_owned()
+                })
+            }
+            Self::Incomplete { dir, missing }
+                if missing == "config.json" && dir.join("adapter_config.json").is_file() =>
+            {
+                Some(format!(
+                    "it holds an adapter: kledger import --from-peft {}, in a repository around the \
+                     model it is for",
+                    dir.display()
+                ))
+            }
             Self::Incomplete { missing, .. }
                 if missing != SINGLE && missing.ends_with(".safetensors") =>
             {
@@ -141,12 +161,18 @@ impl CheckpointError {
             Self::Incomplete { .. } => {
                 Some("name a directory as transformers' save_pretrained writes it".to_owned())
             }
+            Self::Pickle { dir, file } if is_of_adapter(file) => Some(format!(
+                "convert it: python -c \"import torch, safetensors.torch as s; \
+                 s.save_file(torch.load('{0}/{file}', weights_only=True), \
+                 '{0}/adapter_model.safetensors')\"",
+                dir.display()
+            )),
             Self::Pickle { dir, .. } => Some(format!(
                 "convert it: python -c \"from transformers import AutoModelForCausalLM as M; \
                  M.from_pretrained('{0}').save_pretrained('{0}', safe_serialization=True)\"",
                 dir.display()
             )),
-            Self::Adapter { .. } => Some(
+            Self::Adapter { mergeable: true, .. } => Some(
                 "merge it with PEFT's merge_and_unload, save_pretrained the result, and take that in: \
                  kledger import --from-checkpoint DIR"
                     .to_owned(),
@@ -158,4 +184,9 @@ impl CheckpointError {
             _ => None,
         }
     }
+}
+
+/// Whether it is a file of an adapter and not of a checkpoint.
+fn is_of_adapter(file: &str) -> bool {
+    file.starts_with("adapter_")
 }

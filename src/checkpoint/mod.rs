@@ -16,7 +16,7 @@ mod open_tensors;
 mod read;
 mod tuned;
 
-pub use adapter::{Adapted, Ranks, read_adapter, write_adapter};
+pub use adapter::{Adapted, Adapter, Ranks, read_adapter, write_adapter};
 pub use base::{
     Base, BaseFile, BaseTensor, FileKind, Reading, Verified, VerifiedFile, import, verify,
 };
@@ -26,7 +26,7 @@ pub use names::Names;
 pub use open_tensors::OpenTensors;
 pub(crate) use read::check_dir;
 pub use read::{COMPANION_LIMIT, Checkpoint, INDEX, JSON_LIMIT, SINGLE};
-pub use tuned::{Tuned, compare};
+pub use tuned::{Rounding, Tuned, compare, tensors_of_base};
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,8 @@
 //! A model with a head keeps the rest under a prefix: GPT-2's `transformer.h.0.mlp.c_proj`. Checkpoints
 //! saved without a head leave the prefix out: `h.0.mlp.c_proj.weight`.
 
+use serde_json::Value;
+
 use super::read::Checkpoint;
 use crate::delta::Orientation;
 
@@ -13,7 +15,11 @@ const PREFIXES: &[(&str, &str)] =
 /// The prefix of all others.
 const PREFIX: &str = "model.";
 
-/// The architecture whose blocks have `Conv1D` in place of `Linear`.
+/// What makes tokens of the last state, outside of the prefix.
+const HEADS: &[&str] = &["lm_head", "embed_out"];
+
+/// The architecture whose blocks have `Conv1D` in place of `Linear`, and whose head is its embedding unless its
+/// configuration says otherwise.
 const CONV1D: &str = "gpt2";
 
 /// The layers of a model, as far as their names go.
@@ -34,10 +40,26 @@ impl<'a> Names<'a> {
         known.map_or(PREFIX, |(_, prefix)| prefix)
     }
 
+    /// Whether `tensor` is the weight of the head.
+    #[must_use]
+    pub fn is_head(&self, tensor: &str) -> bool {
+        tensor.strip_suffix(".weight").is_some_and(|module| HEADS.contains(&module))
+    }
+
+    /// Whether a model with this configuration has its embedding for its head.
+    #[must_use]
+    pub fn is_tied(&self, config: &Value) -> bool {
+        let said = config.get("tie_word_embeddings").and_then(Value::as_bool);
+        said.unwrap_or(self.model_type == CONV1D)
+    }
+
     /// The module in a model with a head whose weight the checkpoint has as `tensor`, if it is a linear
-    /// map of a block; others have no place in an adapter.
+    /// map of a block or the head; others have no place in an adapter.
     #[must_use]
     pub fn module(&self, tensor: &str) -> Option<String> {
+        if self.is_head(tensor) {
+            return tensor.strip_suffix(".weight").map(str::to_owned);
+        }
         let module = tensor.strip_suffix(".weight").filter(|_| in_block(tensor))?;
         let prefix = self.prefix();
         Some(if module.starts_with(prefix) {
@@ -84,7 +106,8 @@ mod tests {
         assert_eq!(module("gpt2", "transformer.h.0.mlp.c_proj.weight"), gpt2);
         let llama = Some("model.layers.11.mlp.down_proj".to_owned());
         assert_eq!(module("llama", "model.layers.11.mlp.down_proj.weight"), llama);
-        for outside in ["wte.weight", "h.0.mlp.c_proj.bias", "lm_head.weight"] {
+        assert_eq!(module("llama", "lm_head.weight"), Some("lm_head".to_owned()));
+        for outside in ["wte.weight", "h.0.mlp.c_proj.bias", "lm_head.bias"] {
             assert_eq!(module("gpt2", outside), None);
         }
     }

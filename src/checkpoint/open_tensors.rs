@@ -9,7 +9,7 @@ use super::{
     error::CheckpointError,
     read::{edited_dtype, open_shard},
 };
-use crate::delta::{Matrix, Tensor};
+use crate::delta::Tensor;
 
 /// A safetensors file, mapped.
 pub struct OpenTensors {
@@ -17,6 +17,17 @@ pub struct OpenTensors {
     map: Mmap,
     start: usize,
     tensors: Vec<(String, TensorInfo)>,
+}
+
+/// A matrix in as many bits as any file has.
+#[derive(Debug, Clone)]
+pub(super) struct Numbers {
+    pub(super) rows: usize,
+    pub(super) cols: usize,
+    /// Row-major.
+    pub(super) data: Vec<f64>,
+    /// Whether f32 does not hold all of it.
+    pub(super) rounds: bool,
 }
 
 impl OpenTensors {
@@ -39,38 +50,57 @@ impl OpenTensors {
     /// # Errors
     /// When there is no such tensor or it holds something else.
     pub fn tensor(&self, name: &str) -> Result<Tensor, CheckpointError> {
-        let info = self.tensors.iter().find(|(other, _)| other == name);
-        let (_, info) = info.ok_or_else(|| CheckpointError::NoTensor {
-            dir: self.path.clone(),
-            name: name.to_owned(),
-        })?;
-        let (from, to) = info.data_offsets;
+        let info = self.info(name)?;
         let tensor = Tensor {
             dtype: edited_dtype(name, info.dtype)?,
             shape: info.shape.clone(),
-            bytes: self.map[self.start + from..self.start + to].to_vec(),
+            bytes: self.bytes(info).to_vec(),
         };
-        if tensor.is_finite() {
-            Ok(tensor)
-        } else {
-            Err(CheckpointError::NotFinite { path: self.path.clone(), name: name.to_owned() })
-        }
+        if tensor.is_finite() { Ok(tensor) } else { Err(self.not_finite(name)) }
     }
 
-    /// A tensor of two dimensions in f32.
+    fn info(&self, name: &str) -> Result<&TensorInfo, CheckpointError> {
+        let found = self.tensors.iter().find(|(other, _)| other == name);
+        found.map(|(_, info)| info).ok_or_else(|| CheckpointError::NoTensor {
+            dir: self.path.clone(),
+            name: name.to_owned(),
+        })
+    }
+
+    fn bytes(&self, info: &TensorInfo) -> &[u8] {
+        let (from, to) = info.data_offsets;
+        &self.map[self.start + from..self.start + to]
+    }
+
+    fn not_finite(&self, name: &str) -> CheckpointError {
+        CheckpointError::NotFinite { path: self.path.clone(), name: name.to_owned() }
+    }
+
+    /// A tensor of two dimensions, also one in F64.
     ///
     /// # Errors
     /// As [`OpenTensors::tensor`], and when it has another number of dimensions.
-    pub fn matrix(&self, name: &str) -> Result<Matrix, CheckpointError> {
-        let tensor = self.tensor(name)?;
-        let &[rows, cols] = tensor.shape.as_slice() else {
+    pub(super) fn numbers(&self, name: &str) -> Result<Numbers, CheckpointError> {
+        let info = self.info(name)?;
+        let &[rows, cols] = info.shape.as_slice() else {
             return Err(CheckpointError::Unfit {
                 name: name.to_owned(),
-                found: tensor.shape,
+                found: info.shape.clone(),
                 wanted: "two dimensions".to_owned(),
             });
         };
-        Ok(Matrix { rows, cols, data: tensor.to_f32() })
+        if info.dtype != safetensors::Dtype::F64 {
+            let data = self.tensor(name)?.to_f32().into_iter().map(f64::from).collect();
+            return Ok(Numbers { rows, cols, data, rounds: false });
+        }
+        let (words, _) = self.bytes(info).as_chunks();
+        let data: Vec<f64> = words.iter().map(|word| f64::from_le_bytes(*word)).collect();
+        if !data.iter().all(|value| value.is_finite()) {
+            return Err(self.not_finite(name));
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "whether anything is lost is asked")]
+        let rounds = data.iter().any(|value| f64::from(*value as f32).to_bits() != value.to_bits());
+        Ok(Numbers { rows, cols, data, rounds })
     }
 }
 

@@ -72,12 +72,24 @@ impl Checkpoint {
     /// # Errors
     /// When a file is missing, truncated or malformed, or the index does not fit the shards.
     pub fn open(dir: &Path) -> Result<Self, CheckpointError> {
+        Self::open_with(dir, &["config.json", "tokenizer.json"])
+    }
+
+    /// As [`Checkpoint::open`], for who needs no tokenizer: it may be missing.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::open`].
+    pub fn open_weights(dir: &Path) -> Result<Self, CheckpointError> {
+        Self::open_with(dir, &["config.json"])
+    }
+
+    fn open_with(dir: &Path, required: &[&str]) -> Result<Self, CheckpointError> {
         let incomplete = |missing: &str| CheckpointError::Incomplete {
             dir: dir.to_owned(),
             missing: missing.to_owned(),
         };
         check_dir(dir)?;
-        for required in ["config.json", "tokenizer.json"] {
+        for required in required {
             if !dir.join(required).exists() {
                 return Err(incomplete(required));
             }

@@ -63,6 +63,12 @@ impl Accumulator {
         self.inputs
     }
 
+    /// How the checkpoint stores this tensor.
+    #[must_use]
+    pub const fn orientation(&self) -> Orientation {
+        self.orientation
+    }
+
     /// The exact sum so far, row-major `[out, in]`.
     #[must_use]
     pub fn sum(&self) -> &[f64] {

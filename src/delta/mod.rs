@@ -7,6 +7,7 @@
 //! This module knows nothing of commits, facts' meaning, or how a delta was found.
 
 mod confined;
+mod leading;
 mod live;
 mod materialise;
 mod object;
@@ -16,6 +17,7 @@ mod tensor;
 mod version;
 
 pub use confined::confined;
+pub use leading::leading_to;
 pub use materialise::{Accumulator, widths};
 pub use object::{Delta, DeltaTensor, Form, Lineage, Orientation, TensorEntry, TensorFile};
 pub use sums::{Sum, Sums};

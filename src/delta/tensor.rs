@@ -82,6 +82,19 @@ impl Tensor {
         }
     }
 
+    /// Its elements in another type, rounded to nearest, ties to even.
+    #[must_use]
+    pub fn rounded_to(&self, dtype: Dtype) -> Self {
+        let values = self.to_f32().into_iter();
+        let bytes = match dtype {
+            _ if dtype == self.dtype => self.bytes.clone(),
+            Dtype::F32 => values.flat_map(f32::to_le_bytes).collect(),
+            Dtype::F16 => values.flat_map(|value| f16::from_f32(value).to_le_bytes()).collect(),
+            Dtype::Bf16 => values.flat_map(|value| bf16::from_f32(value).to_le_bytes()).collect(),
+        };
+        Self { dtype, shape: self.shape.clone(), bytes }
+    }
+
     /// Whether no element is infinite or not a number.
     #[must_use]
     pub fn is_finite(&self) -> bool {

@@ -31,6 +31,8 @@ pub struct Version {
 pub struct LoadedDelta {
     /// By name of the changed tensor.
     pub changes: BTreeMap<String, Change>,
+    /// Whether it was not made fact by fact: then it is part of what facts are edited into.
+    pub whole: bool,
     /// Columns that no longer count, ascending.
     pub dropped: Vec<u32>,
     /// Columns that count but whose keys an edit need not hold, ascending: it edits their facts again, or a
@@ -99,6 +101,14 @@ impl Version {
     #[must_use]
     pub const fn new(base: Arc<Checkpoint>, deltas: Vec<Arc<LoadedDelta>>) -> Self {
         Self { base, start: None, covered: 0, deltas }
+    }
+
+    /// What an editor takes for its base: the unedited checkpoint with the changes in it that were not made
+    /// fact by fact, such as a fine-tuning.
+    #[must_use]
+    pub fn ground(&self) -> Self {
+        let whole = self.deltas.iter().filter(|delta| delta.whole);
+        Self::new(self.base.clone(), whole.cloned().collect())
     }
 
     /// `W0` plus every delta's change of `tensor`, in lineage order.
@@ -189,17 +199,21 @@ impl Version {
         self.each(|_, sum| Ok(sum.into_sum())).map(Sums)
     }
 
+    /// The tensors that some delta changes, and how the checkpoint stores each.
+    #[must_use]
+    pub fn changed(&self) -> BTreeMap<&str, Orientation> {
+        let started = self.start.iter().flat_map(|start| &start.0);
+        let started = started.map(|(name, sum)| (name.as_str(), sum.orientation));
+        let deltas = self.deltas.iter().flat_map(|delta| &delta.changes);
+        started.chain(deltas.map(|(name, change)| (name.as_str(), change.orientation))).collect()
+    }
+
     /// What `end` makes of the sum of each tensor that some delta changes.
     fn each<T: Send>(
         &self,
         end: impl Fn(&str, Accumulator) -> Result<T, VersionError> + Sync,
     ) -> Result<BTreeMap<String, T>, VersionError> {
-        let started = self.start.iter().flat_map(|start| &start.0);
-        let started = started.map(|(name, sum)| (name.as_str(), sum.orientation));
-        let deltas = self.deltas.iter().flat_map(|delta| &delta.changes);
-        let changed = deltas.map(|(name, change)| (name.as_str(), change.orientation));
-        let changed: BTreeMap<&str, Orientation> = started.chain(changed).collect();
-        changed
+        self.changed()
             .into_par_iter()
             .map(|(name, orientation)| {
                 Ok((name.to_owned(), end(name, self.accumulate(name, orientation)?)?))

@@ -55,7 +55,10 @@ pub fn edit(
 
     // 1. What each fact should look like at the z layer.
     let base_z = match settings.z_on {
-        ZOn::Base => Some(wanted(workbench.model, &openings, &asked, settings, job, progress)?),
+        ZOn::Base => {
+            workbench.load(&job.version.ground(), &[])?;
+            Some(wanted(workbench.model, &openings, &asked, settings, job, progress)?)
+        }
         ZOn::Current => None,
     };
     progress.part("weights");

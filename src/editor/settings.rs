@@ -128,7 +128,8 @@ pub enum SolveFactor {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ZOn {
-    /// The unedited base: a z never depends on earlier edits, so it can be kept for ever.
+    /// The base, with the changes that were taken in as a whole: a z never depends on earlier edits, so it
+    /// can be kept for ever.
     Base,
     /// The version that is edited.
     Current,

@@ -55,7 +55,7 @@ pub(super) fn targets(version: &Version) -> Result<BTreeMap<String, Orientation>
         if shape.len() != 2 || names.module(tensor).is_none() {
             return Err(LedgerError::NoAdapter {
                 tensor: tensor.clone(),
-                why: "is not to a linear map of a block",
+                why: "is not to a linear map of a block or the head",
                 approximable: false,
             });
         }

@@ -34,6 +34,9 @@ const LIMIT: u64 = 256 << 20;
 /// What the manifest begins with.
 const FORMAT: &str = "kledger delta 1";
 
+/// Bytes that the source may have: it becomes part of a commit.
+const SOURCE: usize = 1024;
+
 /// What travels.
 #[derive(Debug)]
 pub(super) struct Bundle {
@@ -152,6 +155,12 @@ impl Bundle {
         }
         let manifest: Manifest =
             serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?;
+        if manifest.source.len() > SOURCE {
+            let found = manifest.source.len();
+            return Err(
+                wrong(format!("its source has {found} bytes; at most {SOURCE} are taken")).into()
+            );
+        }
         let mut deltas = Vec::new();
         for (number, delta) in (1..).zip(&manifest.deltas) {
             let columns = delta.columns.iter().map(|key| parsed(key).map_err(&wrong));
@@ -213,8 +222,8 @@ impl Bundle {
             }
         }
         let deltas = self.deltas.iter().map(|delta| {
-            let changes = delta.changes.clone();
-            Arc::new(LoadedDelta { changes, dropped: Vec::new(), superseded: Vec::new() })
+            let (changes, whole) = (delta.changes.clone(), delta.columns.is_empty());
+            Arc::new(LoadedDelta { changes, whole, dropped: Vec::new(), superseded: Vec::new() })
         });
         let version = Version::new(base, deltas.collect());
         let made = version::hashes(&version.materialise()?);

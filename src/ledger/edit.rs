@@ -127,7 +127,7 @@ impl Repo {
         };
 
         let (columns, requests): (Vec<FactKey>, Vec<Request>) = job.requests.into_iter().unzip();
-        let keys = setup.z_keys(job.base, &prefixes, job.line.id(), &requests);
+        let keys = setup.z_keys(job.base, &prefixes, job.line, &requests);
         let known = self.known_z(&keys)?;
         let files = self.store().tensors();
         progress.part("weights");

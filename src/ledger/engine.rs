@@ -150,7 +150,8 @@ pub struct EditorDescription {
     pub tensors: BTreeMap<String, Orientation>,
     /// The settings that a request's z depends on.
     pub z_settings: String,
-    /// Whether a request's z depends on the version that is edited, and not on the base alone.
+    /// Whether a request's z depends on the version that is edited, and not on its ground alone: the base with
+    /// the changes that were not made fact by fact.
     pub z_depends_on_version: bool,
     /// Whether it depends on what else is edited about the subject: then all of it has to be edited together.
     pub joins_subjects: bool,

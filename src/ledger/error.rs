@@ -7,6 +7,7 @@ use super::{
     config::{MOST_SAMPLED_TOKENS, RequirementError},
     revision::RevisionError,
     unfinished::Task,
+    verb::import::distance as norm,
 };
 use crate::{
     checkpoint::{Base, CheckpointError},
@@ -343,6 +344,12 @@ pub enum LedgerError {
         /// The commit.
         commit: Id<Commit>,
     },
+    /// What is to be written to has something in it.
+    #[error("{} is not an empty directory", dir.display())]
+    NotEmpty {
+        /// The directory.
+        dir: PathBuf,
+    },
     /// A directory is in the way.
     #[error("{} has files in it that kledger did not write", dir.display())]
     Occupied {
@@ -398,6 +405,33 @@ pub enum LedgerError {
         theirs: Id<Base>,
         /// The repository's base.
         ours: Id<Base>,
+    },
+    /// An adapter says that it is for another model.
+    #[error("the adapter in {} is for {theirs}; this repository's base is {ours}", dir.display())]
+    OtherModel {
+        /// Where the adapter is.
+        dir: PathBuf,
+        /// The model it is for.
+        theirs: String,
+        /// What the base is called.
+        ours: String,
+    },
+    /// A checkpoint is nearer to an edited version than to the base: its edits would count twice.
+    #[error(
+        "{} was not trained from the base: it is {} from {nearest:.12} and {} from the base",
+        dir.display(), norm(*distance), norm(*base_distance)
+    )]
+    TrainedFrom {
+        /// Where the checkpoint is.
+        dir: PathBuf,
+        /// The version it is nearest to.
+        nearest: Id<Commit>,
+        /// Norm of its difference to that.
+        distance: f64,
+        /// A commit with the base's weights.
+        base: Id<Commit>,
+        /// Norm of its difference to those.
+        base_distance: f64,
     },
     /// The parts of an exported delta do not fit one another.
     #[error("the delta in {} does not hold together: {why}", dir.display())]

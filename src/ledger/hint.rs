@@ -123,7 +123,7 @@ impl LedgerError {
             Self::NoStash { .. } => "kledger stash list shows what is kept",
             Self::StashClash { .. } => "commit or reset what is staged first",
             Self::NothingLeft { .. } => "later commits have changed all of it: see kledger log",
-            Self::Occupied { .. } => "name an empty or new directory",
+            Self::Occupied { .. } | Self::NotEmpty { .. } => "name an empty or new directory",
             Self::InTheWay { .. } => {
                 "move them elsewhere, or give kledger checkout (or reset --hard) --force, which keeps each as \
                  NAME.orig"
@@ -140,6 +140,15 @@ impl LedgerError {
             Self::NoBundle { .. } => {
                 "write one with kledger export --format delta REV DIR; adapters and checkpoints come \
                  in with --from-peft and --from-checkpoint"
+            }
+            Self::OtherModel { .. } => {
+                "--any-base takes it in all the same: its factors have to fit the base's tensors"
+            }
+            Self::TrainedFrom { nearest, base, .. } => {
+                return Some(format!(
+                    "--trained-from {nearest:.12} takes in what was changed since; --trained-from \
+                     {base:.12} takes it for trained from the base, and adds all of it to HEAD"
+                ));
             }
             Self::OtherBase { .. } => "import it into a repository around the base it is for",
             Self::Bundle { .. } => "export it again, or copy it again from where it was exported",

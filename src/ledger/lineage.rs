@@ -38,16 +38,27 @@ pub struct Line {
 }
 
 impl Entry {
+    /// A delta of a lineage as its object says.
+    #[must_use]
+    pub fn new(id: Id<Delta>, delta: Delta, dropped: Vec<u32>) -> Self {
+        Self { id, delta: Arc::new(delta), dropped: dropped.into_iter().collect() }
+    }
+
     fn live(&self) -> impl Iterator<Item = (u32, FactKey)> {
         (0u32..)
             .zip(self.delta.columns.iter().copied())
             .filter(|(column, _)| !self.dropped.contains(column))
     }
 
+    /// Whether its delta was not made fact by fact.
+    pub fn is_whole(&self) -> bool {
+        self.delta.columns.is_empty()
+    }
+
     /// Whether it still adds anything.
     fn counts(&self) -> bool {
         // A delta that was not made fact by fact holds all of them together.
-        self.delta.columns.is_empty() || self.live().next().is_some()
+        self.is_whole() || self.live().next().is_some()
     }
 }
 
@@ -75,11 +86,7 @@ impl Tail {
         while let Some(id) = newest.filter(|id| !known.contains(id)) {
             let node = codec::get(objects, id)?;
             ids.push(id);
-            entries.push(Entry {
-                id: node.delta,
-                delta: Arc::new(codec::get(objects, node.delta)?),
-                dropped: node.dropped.into_iter().collect(),
-            });
+            entries.push(Entry::new(node.delta, codec::get(objects, node.delta)?, node.dropped));
             newest = node.before;
         }
         ids.reverse();
@@ -156,8 +163,14 @@ impl Line {
     /// The deltas that were not made fact by fact.
     #[must_use]
     pub fn wholes(&self) -> BTreeSet<Id<Delta>> {
-        let wholes = self.entries.iter().filter(|entry| entry.delta.columns.is_empty());
-        wholes.map(|entry| entry.id).collect()
+        self.entries.iter().filter(|entry| entry.is_whole()).map(|entry| entry.id).collect()
+    }
+
+    /// These deltas alone: what facts are edited into.
+    #[must_use]
+    pub fn ground(&self) -> Self {
+        let wholes = self.entries.iter().filter(|entry| entry.is_whole());
+        Self { entries: wholes.cloned().collect() }
     }
 
     /// The facts that are not held by the same columns here and in `other`.

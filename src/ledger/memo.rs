@@ -11,6 +11,7 @@ use super::{
     LedgerError, MOST_SAMPLED_TOKENS, StatisticsRecord,
     edit::Setup,
     engine::{Engine, Progress, StatisticsText},
+    lineage::Line,
     read::Stored,
     repo::{Actor, Repo},
     version,
@@ -34,7 +35,8 @@ pub(super) struct ZInputs {
     editor_version: u32,
     settings: String,
     prefixes: Vec<String>,
-    /// The version edited, where z depends on it.
+    /// The weights that z is sought on: the version edited, where z depends on it; else what facts are
+    /// edited into, where that is not the base alone.
     lineage: Option<Option<Id<Lineage>>>,
     subject: String,
     fact: Wanted,
@@ -70,9 +72,14 @@ impl Setup {
         &self,
         base: Id<Base>,
         prefixes: &[String],
-        lineage: Option<Id<Lineage>>,
+        line: &Line,
         requests: &[Request],
     ) -> Vec<ZKey> {
+        let sought_on = if self.description.z_depends_on_version {
+            Some(line.id())
+        } else {
+            line.ground().id().map(Some)
+        };
         let mut beside: BTreeMap<&str, Vec<(usize, Wanted)>> = BTreeMap::new();
         for (i, request) in requests.iter().enumerate() {
             beside.entry(&request.subject).or_default().push((i, Wanted::of(request)));
@@ -86,7 +93,7 @@ impl Setup {
                 editor_version: self.description.version,
                 settings: self.description.z_settings.clone(),
                 prefixes: prefixes.to_vec(),
-                lineage: self.description.z_depends_on_version.then_some(lineage),
+                lineage: sought_on,
                 subject: request.subject.clone(),
                 fact: Wanted::of(request),
                 beside: others.map(|(_, wanted)| wanted.clone()).collect(),

@@ -49,8 +49,8 @@ pub(super) fn read(
             let change = change(tensor, delta.columns.len(), part)?;
             changes.insert(tensor.name.clone(), change);
         }
-        let dropped = entry.dropped.iter().copied().collect();
-        deltas.push(Arc::new(LoadedDelta { changes, dropped, superseded: Vec::new() }));
+        let (whole, dropped) = (entry.is_whole(), entry.dropped.iter().copied().collect());
+        deltas.push(Arc::new(LoadedDelta { changes, whole, dropped, superseded: Vec::new() }));
     }
     Ok(deltas)
 }

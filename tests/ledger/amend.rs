@@ -111,7 +111,7 @@ fn what_cannot_be_amended_stays_as_it_is() {
     let place = Place::new();
     place
         .repo
-        .reset(&place.actor("reset"), "HEAD", kledger::ledger::verb::reset::Reset::Stage)
+        .reset(&place.actor("reset"), "HEAD", Reset::Stage)
         .unwrap();
     let base = amend(&place, &saying("x"));
     assert!(matches!(base, Err(LedgerError::NotAmendable { merge: false, .. })), "{base:?}");
@@ -125,7 +125,7 @@ fn what_cannot_be_amended_stays_as_it_is() {
     let empty = amend(&place, &saying("x"));
     assert!(matches!(empty, Err(LedgerError::NothingToKeep { .. })), "{empty:?}");
     assert_eq!((messages(&place), place.repo.status().unwrap()), before);
-    let reset = kledger::ledger::verb::reset::Reset::Stage;
+    let reset = Reset::Stage;
     place.repo.reset(&place.actor("reset"), "HEAD", reset).unwrap();
 
     place.repo.revert(&place.actor("revert"), "HEAD", None, None, &mut Silent).unwrap();

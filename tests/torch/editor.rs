@@ -349,7 +349,7 @@ fn loaded(edit: &EditOutcome) -> LoadedDelta {
         keys: Some(layer.keys),
     };
     let changes = BTreeMap::from([(name, change)]);
-    LoadedDelta { changes, dropped: Vec::new(), superseded: Vec::new() }
+    LoadedDelta { changes, whole: false, dropped: Vec::new(), superseded: Vec::new() }
 }
 
 /// Past keys in the system make several edits add up to one.
@@ -533,4 +533,27 @@ fn an_optimisation_that_runs_away_is_named_and_kept_nowhere() {
     case.settings.clamp_norm_factor = 1e300;
     let error = case.try_edit(&[], &mut NoZ).unwrap_err();
     assert!(matches!(error, EditError::NoZ { .. }), "{error}");
+}
+
+/// What was taken in as a whole is part of the base that z is sought on; what was edited is not.
+#[test]
+fn z_is_sought_on_the_base_with_what_was_imported() {
+    let mut case = one_layer();
+    let bare = case.edit(&[]).z;
+    let mut imported = loaded(&case.edit(&[]));
+    imported.whole = true;
+    for change in imported.changes.values_mut() {
+        change.keys = None;
+    }
+    case.version.deltas.push(Arc::new(imported));
+    let on_import = case.edit(&[]).z;
+    case.settings.z_on = editor::ZOn::Current;
+    let current = case.edit(&[]);
+    assert_eq!(on_import, current.z, "the import is all there is");
+    assert_ne!(on_import, bare);
+
+    case.version.deltas.push(Arc::new(loaded(&current)));
+    assert_ne!(case.edit(&[]).z, on_import);
+    case.settings.z_on = editor::ZOn::Base;
+    assert_eq!(case.edit(&[]).z, on_import, "facts edited since do not matter");
 }

@@ -97,8 +97,12 @@ fn committed(
         let orientation = tensors[&name];
         (name, Change { orientation, form, keys: Some(edit.keys) })
     });
-    let delta =
-        LoadedDelta { changes: changes.collect(), dropped: Vec::new(), superseded: Vec::new() };
+    let delta = LoadedDelta {
+        changes: changes.collect(),
+        whole: false,
+        dropped: Vec::new(),
+        superseded: Vec::new(),
+    };
     version.deltas.push(Arc::new(delta));
     version
 }

@@ -4,6 +4,7 @@
 //! A module's weight, `[out, in]` whatever the checkpoint's layout, changes by `scale * B @ A` with
 //! `B [out, r]` under `lora_B` and `A [r, in]` under `lora_A`: our left and right factor.
 
+mod config;
 mod read;
 mod write;
 
@@ -23,6 +24,17 @@ pub struct Adapted {
     pub left: Matrix,
     /// `[r, in]`.
     pub right: Matrix,
+}
+
+/// What is in an adapter's directory.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Adapter {
+    /// What it adds, by tensor of the base.
+    pub changes: Vec<Adapted>,
+    /// The model it says it is for: a name on the hub, or a path.
+    pub base_model: Option<String>,
+    /// Whether its numbers had to be rounded to f32.
+    pub rounded: bool,
 }
 
 const CONFIG: &str = "adapter_config.json";

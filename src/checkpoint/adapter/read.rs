@@ -2,123 +2,19 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use regex::Regex;
-use serde::Deserialize;
-use serde_json::{Map, Value};
-
-use super::{Adapted, CONFIG, WEIGHTS, WRAPPED};
+use super::{Adapted, Adapter, CONFIG, WEIGHTS, WRAPPED, config::Config};
 use crate::{
     checkpoint::{
-        Checkpoint, CheckpointError, OpenTensors,
-        names::Names,
-        read::{check_dir, read_json},
+        Checkpoint, CheckpointError, OpenTensors, names::Names, open_tensors::Numbers,
+        read::check_dir,
     },
     delta::{Matrix, Orientation, widths},
 };
 
-/// What `adapter_config.json` says and we must know. Defaults are PEFT's.
-#[derive(Deserialize)]
-#[serde(default)]
-struct Config {
-    peft_type: String,
-    r: usize,
-    lora_alpha: f64,
-    use_rslora: bool,
-    use_dora: bool,
-    lora_bias: bool,
-    bias: String,
-    modules_to_save: Option<Vec<String>>,
-    layer_replication: Option<Value>,
-    init_lora_weights: Value,
-    /// In the order of the file: the first that fits counts.
-    rank_pattern: Map<String, Value>,
-    alpha_pattern: Map<String, Value>,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            peft_type: String::new(),
-            r: 8,
-            lora_alpha: 8.0,
-            use_rslora: false,
-            use_dora: false,
-            lora_bias: false,
-            bias: "none".to_owned(),
-            modules_to_save: None,
-            layer_replication: None,
-            init_lora_weights: Value::Bool(true),
-            rank_pattern: Map::new(),
-            alpha_pattern: Map::new(),
-        }
-    }
-}
-
-/// Ways to begin a training that change the base's weights too.
-const CHANGES_BASE: &[&str] = &["pissa", "olora", "corda", "loftq", "lora_ga"];
-
-impl Config {
-    /// Why this adapter is not a sum of `B @ A`.
-    fn refusal(&self) -> Option<String> {
-        let begun = self.init_lora_weights.as_str().unwrap_or_default();
-        let saved = self.modules_to_save.iter().flatten().next();
-        if self.peft_type != "LORA" {
-            Some(format!("its peft_type is {:?}; LORA can be", self.peft_type))
-        } else if self.use_dora {
-            Some("it uses DoRA, which scales the base's weights".to_owned())
-        } else if self.bias != "none" || self.lora_bias {
-            Some("it trains biases".to_owned())
-        } else if self.layer_replication.is_some() {
-            Some("it replicates layers".to_owned())
-        } else if let Some(module) = saved {
-            Some(format!("it has a whole module beside its factors: {module}"))
-        } else if CHANGES_BASE.iter().any(|way| begun.starts_with(way)) {
-            Some(format!("it began with {begun}, which changes the base's weights"))
-        } else {
-            None
-        }
-    }
-
-    /// The rank and the scale of a module.
-    fn scale(&self, module: &str) -> Result<(usize, f64), String> {
-        let rank = match pattern(&self.rank_pattern, module)? {
-            None => self.r,
-            Some(value) => value
-                .as_u64()
-                .and_then(|rank| usize::try_from(rank).ok())
-                .ok_or_else(|| format!("its rank_pattern gives {module} the rank {value}"))?,
-        };
-        let alpha = match pattern(&self.alpha_pattern, module)? {
-            None => self.lora_alpha,
-            Some(value) => value
-                .as_f64()
-                .ok_or_else(|| format!("its alpha_pattern gives {module} the alpha {value}"))?,
-        };
-        #[expect(clippy::cast_precision_loss, reason = "ranks are small")]
-        let over = if self.use_rslora { (rank as f64).sqrt() } else { rank as f64 };
-        Ok((rank, alpha / over))
-    }
-}
-
-/// What the first key that fits says of `module`, by PEFT's rule.
-fn pattern<'a>(
-    patterns: &'a Map<String, Value>,
-    module: &str,
-) -> Result<Option<&'a Value>, String> {
-    for (key, value) in patterns {
-        let fits = Regex::new(&format!(r"^(?:.*\.)?(?:{key})$"))
-            .map_err(|_| format!("its pattern {key:?} is no regular expression"))?;
-        if fits.is_match(module) {
-            return Ok(Some(value));
-        }
-    }
-    Ok(None)
-}
-
 /// Reads the adapter in `dir` for `base`: what it adds, by tensor, with its scale in the left factor.
-/// Ranks that add nothing, with which some writers fill up, are left out. `orientation` knows how a
-/// tensor of the base is laid out, where its shape does not say; `fan_in_fan_out` is often wrong, and
-/// PEFT does not go by it either.
+/// Ranks that add nothing, with which some writers fill up, are left out, and so are copies of the base's own
+/// tensors. `orientation` knows how a tensor of the base is laid out, where its shape does not say;
+/// `fan_in_fan_out` is often wrong, and PEFT does not go by it either.
 ///
 /// # Errors
 /// When it is no LoRA adapter, does more than adding factors, does not fit the base, or is damaged.
@@ -126,8 +22,10 @@ pub fn read_adapter(
     dir: &Path,
     base: &Checkpoint,
     orientation: &dyn Fn(&str, &[usize]) -> Orientation,
-) -> Result<Vec<Adapted>, CheckpointError> {
-    let refuse = |why: String| CheckpointError::Adapter { dir: dir.to_owned(), why };
+) -> Result<Adapter, CheckpointError> {
+    let refuse =
+        |why: String, mergeable| CheckpointError::Adapter { dir: dir.to_owned(), why, mergeable };
+    let malformed = |why: String| refuse(why, false);
     let incomplete = |missing: &str| CheckpointError::Incomplete {
         dir: dir.to_owned(),
         missing: missing.to_owned(),
@@ -137,10 +35,9 @@ pub fn read_adapter(
     if !config_path.exists() {
         return Err(incomplete(CONFIG));
     }
-    let config: Config = serde_json::from_value(read_json(&config_path)?)
-        .map_err(|error| CheckpointError::Json { path: config_path, why: error.to_string() })?;
-    if let Some(why) = config.refusal() {
-        return Err(refuse(why));
+    let config = Config::read(&config_path)?;
+    if let Some(refusal) = config.refusal() {
+        return Err(refuse(refusal.why, refusal.mergeable));
     }
     let weights = dir.join(WEIGHTS);
     if !weights.exists() {
@@ -151,28 +48,41 @@ pub fn read_adapter(
             incomplete(WEIGHTS)
         });
     }
-    let file = OpenTensors::open(&weights)?;
-    let mut pairs: BTreeMap<String, [Option<Matrix>; 2]> = BTreeMap::new();
-    for name in file.names() {
-        let (module, factor) = parse(name)
-            .ok_or_else(|| refuse(format!("it has a tensor besides lora_A and lora_B: {name}")))?;
-        pairs.entry(module.to_owned()).or_default()[factor] = Some(file.matrix(name)?);
-    }
     let names = Names::of(base.model_type()?);
-    let mut adapted = Vec::new();
-    for (module, pair) in pairs {
-        let [Some(right), Some(mut left)] = pair else {
-            return Err(refuse(format!("{module} has lora_A or lora_B but not both")));
-        };
-        let tensor = names.find(base, &format!("{module}.weight")).ok_or_else(|| {
-            CheckpointError::NoTensor {
-                dir: base.dir().to_owned(),
-                name: format!("{module}.weight"),
+    let file = OpenTensors::open(&weights)?;
+    let mut adapter =
+        Adapter { changes: Vec::new(), base_model: config.base_model(), rounded: false };
+    let mut pairs: BTreeMap<String, [Option<Numbers>; 2]> = BTreeMap::new();
+    for name in file.names() {
+        match parse(name) {
+            Some(Named::Factor(module, factor)) => {
+                let numbers = file.numbers(name)?;
+                adapter.rounded |= numbers.rounds;
+                pairs.entry(module.to_owned()).or_default()[factor] = Some(numbers);
             }
+            Some(Named::Weight(weight)) if is_base(&file, name, base, &names, &weight)? => {}
+            _ => {
+                let why = "it has a tensor besides lora_A and lora_B that is not the base's";
+                return Err(refuse(format!("{why}: {name}"), true));
+            }
+        }
+    }
+    for (module, pair) in pairs {
+        let [Some(right), Some(left)] = pair else {
+            return Err(malformed(format!("{module} has lora_A or lora_B but not both")));
+        };
+        let weight = format!("{module}.weight");
+        if names.is_head(&weight) && names.is_tied(base.config()) {
+            let why = format!("{module} is the embedding too in the base (tie_word_embeddings)");
+            return Err(malformed(why));
+        }
+        let tensor = names.find(base, &weight).ok_or_else(|| CheckpointError::NoTensor {
+            dir: base.dir().to_owned(),
+            name: weight.clone(),
         })?;
-        let (rank, scale) = config.scale(&module).map_err(refuse)?;
+        let (rank, scale) = config.scale(&module)?;
         if (left.cols, right.rows) != (rank, rank) {
-            return Err(refuse(format!(
+            return Err(malformed(format!(
                 "{module} has lora_A of rank {} and lora_B of rank {}; its configuration says {rank}",
                 right.rows, left.cols
             )));
@@ -192,13 +102,9 @@ pub fn read_adapter(
                 found: vec![left.rows, right.cols],
                 wanted: format!("what fits the base's {tensor}, {shape:?}"),
             })?;
-        if scale.to_bits() != 1f64.to_bits() {
-            for value in &mut left.data {
-                *value = scaled(*value, scale);
-            }
-            if !left.data.iter().all(|value| value.is_finite()) {
-                return Err(refuse(format!("its scale {scale} makes {module} infinite")));
-            }
+        let [left, right] = [scaled(&left, scale), scaled(&right, 1.0)];
+        if !left.data.iter().chain(&right.data).all(|value| value.is_finite()) {
+            return Err(malformed(format!("its scale {scale} makes {module} infinite")));
         }
         let columns = left.transposed();
         let adds = |row: &[f32]| row.iter().any(|value| *value != 0.0);
@@ -206,21 +112,47 @@ pub fn read_adapter(
             (0..rank).filter(|&rank| adds(columns.row(rank)) && adds(right.row(rank))).collect();
         if !live.is_empty() {
             let (left, right) = (left.select_columns(&live), right.select_rows(&live));
-            adapted.push(Adapted { tensor: tensor.to_owned(), orientation, left, right });
+            adapter.changes.push(Adapted { tensor: tensor.to_owned(), orientation, left, right });
         }
     }
-    adapted.sort_by(|a, b| a.tensor.cmp(&b.tensor));
-    Ok(adapted)
+    adapter.changes.sort_by(|a, b| a.tensor.cmp(&b.tensor));
+    Ok(adapter)
 }
 
-/// `base_model.model.<module>.lora_A.weight` -> `(<module>, 0)`; 1 for `lora_B`.
-fn parse(name: &str) -> Option<(&str, usize)> {
+/// What a tensor of an adapter is.
+enum Named<'a> {
+    /// The factor of a module: 0 for `lora_A`, 1 for `lora_B`.
+    Factor(&'a str, usize),
+    /// A whole tensor of the model, by its name there.
+    Weight(String),
+}
+
+/// `base_model.model.<module>.lora_A.weight`; `base_model.model.<module>.base_layer.weight` and
+/// `base_model.model.<module>.weight`, which PEFT adds for embeddings and heads.
+fn parse(name: &str) -> Option<Named<'_>> {
     let rest = name.strip_prefix(WRAPPED)?.strip_suffix(".weight")?;
-    let a = rest.strip_suffix(".lora_A").map(|module| (module, 0));
-    a.or_else(|| rest.strip_suffix(".lora_B").map(|module| (module, 1)))
+    let factor = |suffix, factor| Some(Named::Factor(rest.strip_suffix(suffix)?, factor));
+    let module = rest.strip_suffix(".base_layer").unwrap_or(rest);
+    factor(".lora_A", 0)
+        .or_else(|| factor(".lora_B", 1))
+        .or_else(|| Some(Named::Weight(format!("{module}.weight"))))
+}
+
+/// Whether a tensor of the adapter is what the base has as `weight`, in as many bits.
+fn is_base(
+    file: &OpenTensors,
+    name: &str,
+    base: &Checkpoint,
+    names: &Names<'_>,
+    weight: &str,
+) -> Result<bool, CheckpointError> {
+    let Some(ours) = names.find(base, weight) else { return Ok(false) };
+    let (ours, theirs) = (base.tensor(ours)?, file.tensor(name)?);
+    Ok(ours.rounded_to(theirs.dtype) == theirs)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "rounding is the point")]
-fn scaled(value: f32, scale: f64) -> f32 {
-    (f64::from(value) * scale) as f32
+fn scaled(numbers: &Numbers, scale: f64) -> Matrix {
+    let data = numbers.data.iter().map(|value| (value * scale) as f32).collect();
+    Matrix { rows: numbers.rows, cols: numbers.cols, data }
 }

@@ -38,8 +38,8 @@ pub fn write_adapter(
     let mut tensors = BTreeMap::new();
     for change in changes {
         let module = Names::of(model_type).module(&change.tensor).ok_or_else(|| {
-            let why = format!("{} is not the weight of a linear map in a block", change.tensor);
-            CheckpointError::Adapter { dir: dir.to_owned(), why }
+            let why = format!("{} is not the weight of a linear map", change.tensor);
+            CheckpointError::Adapter { dir: dir.to_owned(), why, mergeable: false }
         })?;
         let width = match ranks {
             Ranks::Uniform => rank,

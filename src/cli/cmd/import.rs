@@ -16,27 +16,35 @@ use crate::{
     },
     ledger::{
         OpenEngine,
-        verb::import::{ImportReport, ImportSource},
+        verb::import::{ImportOptions, ImportReport, ImportSource},
     },
 };
 
 /// Take a change that was made elsewhere in as a commit
 ///
 /// The change is added to what HEAD has. It is kept exactly: an adapter as its factors, a checkpoint as
-/// the tensors that differ from the base. Only a delta that kledger exported brings facts along; any
-/// other is reverted as a whole.
+/// what makes the version it was trained from into it, bit for bit. Only a delta that kledger exported
+/// brings facts along; any other is reverted as a whole. Later facts are edited into the base with it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   kledger import --from-delta ../other/landmarks
   kledger import --from-peft lora-out -m 'House style'
-  kledger import --from-checkpoint finetuned --no-check")]
+  kledger import --from-checkpoint finetuned --no-check
+  kledger import --from-checkpoint finetuned --trained-from HEAD~2")]
 pub struct Args {
     #[command(flatten)]
     source: Source,
     /// Why
     #[arg(long, short, value_name = "MESSAGE")]
     message: Option<String>,
+    /// The version that the checkpoint was trained from: else the nearest is looked for, and has to be
+    /// the base
+    #[arg(long, value_name = "REV", requires = "from_checkpoint")]
+    trained_from: Option<String>,
+    /// Take an adapter in that says it is for another model
+    #[arg(long, requires = "from_peft")]
+    any_base: bool,
     /// Run no model: do not ask what holds afterwards
     #[arg(long)]
     no_check: bool,
@@ -52,7 +60,8 @@ struct Source {
     /// A LoRA adapter as PEFT saves it
     #[arg(long, value_name = "DIR")]
     from_peft: Option<PathBuf>,
-    /// A checkpoint that was trained on from the base
+    /// A checkpoint that was trained on from the base or a version; its numbers may be in f32, f16 or bf16,
+    /// and it needs no tokenizer
     #[arg(long, value_name = "DIR")]
     from_checkpoint: Option<PathBuf>,
 }
@@ -80,8 +89,13 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let mut open = |base: &Path| cx.runtime().open(base);
     let engine: Option<OpenEngine<'_>> =
         if args.no_check || !Runtime::is_there() { None } else { Some(&mut open) };
-    let (message, mut progress) = (args.message.as_deref(), cx.stoppable());
-    let report = repo.import(&actor, &source, message, engine, progress.as_mut())?;
+    let options = ImportOptions {
+        message: args.message.clone(),
+        trained_from: args.trained_from.clone(),
+        any_base: args.any_base,
+    };
+    let mut progress = cx.stoppable();
+    let report = repo.import(&actor, &source, &options, engine, progress.as_mut())?;
     Ok(Report::done("import", report))
 }
 

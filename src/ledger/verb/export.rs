@@ -116,7 +116,7 @@ impl Repo {
         let found = real_dir(dir)?;
         let dir = found.as_deref().unwrap_or(dir);
         if found.is_some() && !is_empty(dir)? {
-            return Err(LedgerError::Occupied { dir: dir.to_owned() });
+            return Err(LedgerError::NotEmpty { dir: dir.to_owned() });
         }
         self.verify_base()?;
         let base = self.base()?;

@@ -8,7 +8,7 @@ use std::{
 use serde::Serialize;
 
 use crate::{
-    checkpoint::{self, Checkpoint},
+    checkpoint::{self, Adapter, Base, Checkpoint, Rounding},
     codec::{Draft, NewObjects},
     delta::{Change as WeightChange, ChangeForm, Orientation},
     fact::{Fact, FactKey, Role, Roots, Stage, read::Position, tree},
@@ -17,8 +17,10 @@ use crate::{
         Actor, Check, Commit, LedgerError, OpenEngine, Progress, Repo, Report, Step,
         bundle::{self, Bundle, Bundled},
         check::Examination,
+        known_as::Alike,
         lineage::Line,
         sample::Sample,
+        trained::Nearest,
         version,
         view::{CommitView, FactCounts, HeadView},
         write::Change,
@@ -63,8 +65,19 @@ pub enum ImportSource {
     Delta(PathBuf),
     /// A LoRA adapter as PEFT saves it.
     Peft(PathBuf),
-    /// A checkpoint that was trained on from the base: its difference to the base.
+    /// A checkpoint that was trained on from a version: its difference to that.
     Checkpoint(PathBuf),
+}
+
+/// How to take a change in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImportOptions {
+    /// Why.
+    pub message: Option<String>,
+    /// Of a checkpoint: the version that it was trained on from. Else it is found.
+    pub trained_from: Option<String>,
+    /// Of an adapter: whether it may say that it is for another model.
+    pub any_base: bool,
 }
 
 /// A change, read and fit for the base.
@@ -73,6 +86,8 @@ struct Incoming {
     source: String,
     deltas: Vec<Bundled>,
     facts: Vec<Fact>,
+    /// What it means if it changes nothing.
+    unchanged: &'static str,
     notes: Vec<String>,
 }
 
@@ -94,23 +109,25 @@ impl Repo {
     /// Facts come only from our own deltas; they hold then as if they had been edited here. With an
     /// engine they are asked, and so are the facts that were there before.
     ///
+    /// What is taken of a checkpoint is what makes the version it was trained on from into it, bit for bit. So
+    /// on top of that version the new one has the checkpoint's weights.
+    ///
     /// # Errors
     /// When the source is damaged, for another base, of a kind that is no sum of weights, or changes
-    /// nothing; when the model fails. Nothing is recorded then.
+    /// nothing; when a checkpoint was trained on from an edited version and nobody says so; when the model
+    /// fails. Nothing is recorded then.
     pub fn import(
         &self,
         actor: &Actor,
         source: &ImportSource,
-        message: Option<&str>,
+        options: &ImportOptions,
         open: Option<OpenEngine<'_>>,
         progress: &mut dyn Progress,
     ) -> Result<ImportReport, LedgerError> {
-        let mut incoming = self.incoming(source, progress)?;
+        let mut incoming = self.incoming(source, options, progress)?;
         if incoming.deltas.iter().all(|delta| delta.changes.is_empty()) {
-            return Err(LedgerError::NothingToImport {
-                dir: source.dir().to_owned(),
-                why: "it has the base's weights",
-            });
+            let (dir, why) = (source.dir().to_owned(), incoming.unchanged);
+            return Err(LedgerError::NothingToImport { dir, why });
         }
         let files = self.store().tensors();
         let mut contents = Vec::new();
@@ -143,7 +160,8 @@ impl Repo {
             draft.put(file);
         }
         let delta = deltas.iter().map(|delta| draft.put(delta)).last();
-        let message = message.map_or_else(|| format!("Import {}", incoming.source), str::to_owned);
+        let message =
+            options.message.clone().unwrap_or_else(|| format!("Import {}", incoming.source));
         let commit = Commit {
             parents: vec![plan.head_id],
             base: plan.current.base,
@@ -183,6 +201,7 @@ impl Repo {
     fn incoming(
         &self,
         source: &ImportSource,
+        options: &ImportOptions,
         progress: &mut dyn Progress,
     ) -> Result<Incoming, LedgerError> {
         let ledger = self.read()?;
@@ -202,12 +221,11 @@ impl Repo {
         let orientation = |tensor: &str, shape: &[usize]| {
             known.get(tensor).copied().unwrap_or_else(|| names.orientation(tensor, shape))
         };
-        let whole = |changes| vec![Bundled { columns: Vec::new(), changes }];
         let what = source.dir().file_name().map_or_else(
             || source.dir().display().to_string(),
             |name| name.to_string_lossy().into_owned(),
         );
-        Ok(match source {
+        match source {
             ImportSource::Delta(dir) => {
                 let bundle = Bundle::read(dir)?;
                 if bundle.base != current.base {
@@ -215,52 +233,148 @@ impl Repo {
                     return Err(LedgerError::OtherBase { dir, theirs, ours });
                 }
                 bundle.verify(dir, base)?;
-                Incoming {
+                Ok(Incoming {
                     source: format!("delta {what}, {}", bundle.source),
                     deltas: bundle.deltas,
                     facts: bundle.facts,
+                    unchanged: "it has the base's weights",
                     notes: Vec::new(),
-                }
+                })
             }
             ImportSource::Peft(dir) => {
-                let adapted = checkpoint::read_adapter(dir, &base, &orientation)?;
-                let changes = adapted.into_iter().map(|adapted| {
+                let adapter = checkpoint::read_adapter(dir, &base, &orientation)?;
+                let mut notes = Vec::new();
+                notes.extend(self.other_model(dir, &adapter, &base, current.base, options)?);
+                if adapter.rounded {
+                    notes.push("its numbers are rounded from F64 to F32".to_owned());
+                }
+                let changes = adapter.changes.into_iter().map(|adapted| {
                     let form = ChangeForm::LowRank { left: adapted.left, right: adapted.right };
                     let orientation = adapted.orientation;
                     (adapted.tensor, WeightChange { orientation, form, keys: None })
                 });
-                Incoming {
+                Ok(Incoming {
                     source: format!("adapter {what}"),
-                    deltas: whole(changes.collect()),
+                    deltas: vec![Bundled { columns: Vec::new(), changes: changes.collect() }],
                     facts: Vec::new(),
-                    notes: Vec::new(),
-                }
+                    unchanged: "all of its factors are zero",
+                    notes,
+                })
             }
             ImportSource::Checkpoint(dir) => {
-                let tuned = Checkpoint::open(dir)?;
-                progress.start("tensors", Some(base.names().count() as u64));
-                let mut stopped = Ok(());
-                let found = checkpoint::compare(&base, &tuned, &orientation, &mut |done| {
-                    if stopped.is_ok() {
-                        stopped = progress.advance(done, "");
-                    }
-                })?;
-                stopped?;
-                progress.finish("");
-                let mut notes = Vec::new();
-                if let [first, ..] = found.absent.as_slice() {
-                    notes.push(format!(
-                        "{} tensors of the base are not in it and stay as they are: {first}, ...",
-                        found.absent.len()
-                    ));
-                }
-                Incoming {
-                    source: format!("checkpoint {what}"),
-                    deltas: whole(found.changes),
-                    facts: Vec::new(),
-                    notes,
-                }
+                let tuned = Checkpoint::open_weights(dir)?;
+                self.trained(&what, &base, &tuned, &orientation, options, progress)
             }
+        }
+    }
+
+    /// What is worth saying of the model that an adapter says it is for.
+    fn other_model(
+        &self,
+        dir: &Path,
+        adapter: &Adapter,
+        base: &Checkpoint,
+        id: Id<Base>,
+        options: &ImportOptions,
+    ) -> Result<Option<String>, LedgerError> {
+        let Some(theirs) = &adapter.base_model else {
+            return Ok(Some("it does not say which model it is for".to_owned()));
+        };
+        Ok(match self.is_base(theirs, dir, base, id) {
+            Alike::Same => None,
+            Alike::Unknown => Some(format!(
+                "it is for {theirs}; whether that is this base cannot be told from its name"
+            )),
+            Alike::Other(ours) if options.any_base => {
+                Some(format!("it is for {theirs}; the base is {ours}"))
+            }
+            Alike::Other(ours) => {
+                let (dir, theirs) = (dir.to_owned(), theirs.clone());
+                return Err(LedgerError::OtherModel { dir, theirs, ours });
+            }
+        })
+    }
+
+    /// What training made of the version that `tuned` began as.
+    fn trained(
+        &self,
+        what: &str,
+        base: &Checkpoint,
+        tuned: &Checkpoint,
+        orientation: &dyn Fn(&str, &[usize]) -> Orientation,
+        options: &ImportOptions,
+        progress: &mut dyn Progress,
+    ) -> Result<Incoming, LedgerError> {
+        let mut notes = Vec::new();
+        let (from, line) = match &options.trained_from {
+            Some(revision) => {
+                let ledger = self.read()?;
+                let id = ledger.resolve(revision)?;
+                let line = ledger.line(&ledger.commit(id)?)?;
+                (id, line)
+            }
+            None => match self.nearest(tuned, progress)? {
+                None => (self.read()?.head_commit()?.0, Line::default()),
+                Some(Nearest { nearest, base, .. }) if !nearest.line.entries().is_empty() => {
+                    return Err(LedgerError::TrainedFrom {
+                        dir: tuned.dir().to_owned(),
+                        nearest: nearest.commit,
+                        distance: nearest.distance,
+                        base: base.commit,
+                        base_distance: base.distance,
+                    });
+                }
+                Some(Nearest { nearest, head, .. }) => {
+                    if head.commit != nearest.commit {
+                        notes.push(format!(
+                            "taken for trained from the base: it is {} from that and {} from HEAD",
+                            distance(nearest.distance),
+                            distance(head.distance)
+                        ));
+                    }
+                    (nearest.commit, nearest.line)
+                }
+            },
+        };
+        let edited = !line.entries().is_empty();
+        let version = self.sums(&line)?;
+        let changed = version.changed();
+        let sums = |name: &str| match changed.get(name) {
+            Some(&orientation) => Ok(Some(version.accumulate(name, orientation)?)),
+            None => Ok(None),
+        };
+        progress.start("tensors", Some(base.names().count() as u64));
+        let mut stopped = Ok(());
+        let found =
+            checkpoint::compare::<LedgerError>(base, tuned, &sums, orientation, &mut |done| {
+                if stopped.is_ok() {
+                    stopped = progress.advance(done, "");
+                }
+            })?;
+        stopped?;
+        progress.finish("");
+        if let [first, ..] = found.absent.as_slice() {
+            notes.push(format!(
+                "{} tensors of the base are not in it and stay as they are: {first}, ...",
+                found.absent.len()
+            ));
+        }
+        notes.extend(rounding(&found.rounding));
+        let whole = |changes| Bundled { columns: Vec::new(), changes };
+        Ok(Incoming {
+            source: if edited {
+                format!("checkpoint {what}, trained from {from:.12}")
+            } else {
+                format!("checkpoint {what}")
+            },
+            deltas: found.steps.into_iter().map(whole).collect(),
+            facts: Vec::new(),
+            unchanged: if edited {
+                "it has the weights of the version it was trained from"
+            } else {
+                "it has the base's weights"
+            },
+            notes,
         })
     }
 
@@ -338,6 +452,29 @@ impl Repo {
             examination,
         })
     }
+}
+
+/// The norm of a difference, for people.
+pub(crate) fn distance(norm: f64) -> String {
+    if norm == 0.0 || norm >= 0.01 { format!("{norm:.2}") } else { format!("{norm:.1e}") }
+}
+
+/// What is worth saying of element types that are not the base's.
+fn rounding(found: &Rounding) -> Vec<String> {
+    let saved = found.saved.iter().copied().collect::<Vec<_>>().join(" and ");
+    let by = format!("by {:.1e} of a tensor's norm at most", found.greatest);
+    let mut notes = Vec::new();
+    if found.kept > 0 {
+        let count = found.kept;
+        notes.push(format!(
+            "{count} tensors differ only because they are saved in {saved}, {by}, and stay as they are"
+        ));
+    }
+    if found.rounded > 0 {
+        let count = found.rounded;
+        notes.push(format!("{count} tensors are rounded from {saved} to the base's type, {by}"));
+    }
+    notes
 }
 
 impl ImportSource {

@@ -127,6 +127,13 @@ impl Repo {
         }
         change.apply(&ledger, actor)?;
         let (kept, lost) = check.map_or((None, Vec::new()), verdict);
+        if !lost.is_empty() && plan.line.ground() != plan.head_line.ground() {
+            notes.push(format!(
+                "{} of the facts do not hold without what was imported, which they were edited on: kledger \
+                 consolidate edits all facts again, or take them back and add them again",
+                lost.len()
+            ));
+        }
         Ok(RevertReport {
             commit: ledger.commit_view(id, &plan.commit)?,
             head: ledger.head_view()?,

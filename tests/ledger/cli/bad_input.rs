@@ -206,7 +206,8 @@ fn directory_in_the_way() {
     fs::create_dir(sandbox.root().join("mine")).unwrap();
     sandbox.write("mine/letter.txt", "Dear");
     refused(&sandbox, &["checkout", "--to", "mine"], 1, &["mine has files in it", "hint: "]);
-    refused(&sandbox, &["export", "HEAD", "mine"], 1, &["mine has files in it", "hint: "]);
+    let export = ["export", "HEAD", "mine"];
+    refused(&sandbox, &export, 1, &["mine is not an empty directory", "hint: "]);
     assert_eq!(fs::read_to_string(sandbox.root().join("mine/letter.txt")).unwrap(), "Dear");
 }
 
@@ -496,7 +497,31 @@ fn import_of_what_fits_nothing() {
     refused(&sandbox, &both, 2, &["cannot be used with"]);
     refused(&sandbox, &["import", "--from-delta", "adapter"], 1, &["no delta.json", "hint: "]);
     refused(&sandbox, &["import", "--from-peft", "nosuch"], 1, &["nosuch is not there", "hint: "]);
-    refused(&sandbox, &["import", "--from-checkpoint", "adapter"], 1, &["has no config.json"]);
+    fs::create_dir(sandbox.root().join("empty")).unwrap();
+    let empty =
+        ["has no adapter_config.json", "hint: name a directory as save_pretrained of a Peft"];
+    refused(&sandbox, &["import", "--from-peft", "empty"], 1, &empty);
+    // Each of the three says which of the others it is.
+    let adapter = ["has no config.json", "hint: it holds an adapter: kledger import --from-peft"];
+    refused(&sandbox, &["import", "--from-checkpoint", "adapter"], 1, &adapter);
+    let checkpoint = ["hint: it holds a checkpoint: --from-checkpoint"];
+    refused(&sandbox, &["import", "--from-peft", "../base"], 1, &checkpoint);
+    fs::create_dir(sandbox.root().join("delta")).unwrap();
+    sandbox.write("delta/delta.json", "{}");
+    refused(
+        &sandbox,
+        &["import", "--from-peft", "delta"],
+        1,
+        &["hint: it holds a delta: --from-delta"],
+    );
+    let flags = ["import", "--from-peft", "adapter", "--trained-from", "HEAD"];
+    refused(&sandbox, &flags, 2, &["--from-checkpoint"]);
+    refused(
+        &sandbox,
+        &["import", "--from-checkpoint", "../base", "--any-base"],
+        2,
+        &["--from-peft"],
+    );
     let base = ["import", "--from-checkpoint", "../base"];
     refused(&sandbox, &base, 1, &["changes nothing: it has the base's weights"]);
     let weights = sandbox.root().join("adapter/adapter_model.safetensors");
@@ -508,6 +533,32 @@ fn import_of_what_fits_nothing() {
     refused(&sandbox, &adapter, 1, &["it uses DoRA", "hint: merge it"]);
     sandbox.write("adapter/adapter_config.json", "{");
     refused(&sandbox, &adapter, 1, &["adapter_config.json is not as it should be"]);
+    sandbox.write("adapter/adapter_config.json", r#"{"peft_type": "LORA", "lora_alpha": "x"}"#);
+    refused(&sandbox, &adapter, 1, &["lora_alpha is \"x\"; it must be a number"]);
+    fs::remove_file(&weights).unwrap();
+    sandbox.write("adapter/adapter_config.json", r#"{"peft_type": "LORA"}"#);
+    sandbox.write("adapter/adapter_model.bin", "");
+    refused(&sandbox, &adapter, 1, &["as a pickle", "torch.load('", "weights_only=True"]);
+}
+
+/// What both hints say is done; neither needs a tokenizer.
+#[test]
+fn checkpoint_of_an_edited_version() {
+    let sandbox = Sandbox::with_words();
+    sandbox.write_adapter("style");
+    sandbox.run(&["import", "--from-peft", "style", "--no-check"]).done();
+    sandbox.run(&["export", "HEAD", "merged"]).done();
+    fs::remove_file(sandbox.root().join("merged/tokenizer.json")).unwrap();
+    let import = ["import", "--from-checkpoint", "merged", "--no-check"];
+    let said = [
+        "merged was not trained from the base: it is 0.00 from <id> and 8.00 from the base",
+        "hint: --trained-from <id> takes in what was changed since; --trained-from <id> takes it for",
+    ];
+    refused(&sandbox, &import, 1, &said);
+    let from = |revision| [import.as_slice(), &["--trained-from", revision]].concat();
+    let unchanged = "it has the weights of the version it was trained from";
+    refused(&sandbox, &from("HEAD"), 1, &[unchanged]);
+    sandbox.run(&from("HEAD~1")).done();
 }
 
 /// Two commits whose ids begin alike are told apart only by more digits.

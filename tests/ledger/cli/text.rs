@@ -297,6 +297,7 @@ fn changes_made_elsewhere() {
     [main <id>] Import adapter style
       no fact changed, 1 tensor, delta 1.2 KiB (model 32 KiB)
       layers.1.mlp.down_proj.weight  rank 1
+      it does not say which model it is for
       not checked: no model was run
     ");
     assert_snapshot!(sandbox.run(&["show"]).done(), @"

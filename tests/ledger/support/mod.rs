@@ -19,7 +19,7 @@ use kledger::{
             commit::{CommitOptions, CommitReport},
             export::{ExportFormat, ExportOptions, ExportReport},
             fsck::FsckOptions,
-            import::{ImportReport, ImportSource},
+            import::{ImportOptions, ImportReport, ImportSource},
         },
     },
 };
@@ -109,8 +109,16 @@ impl Place {
 
     /// Imports and checks.
     pub(crate) fn import(&self, source: &ImportSource) -> Result<ImportReport, LedgerError> {
+        self.import_with(source, &ImportOptions::default())
+    }
+
+    pub(crate) fn import_with(
+        &self,
+        source: &ImportSource,
+        options: &ImportOptions,
+    ) -> Result<ImportReport, LedgerError> {
         let mut engine = open;
-        self.repo.import(&self.actor("import"), source, None, Some(&mut engine), &mut Silent)
+        self.repo.import(&self.actor("import"), source, options, Some(&mut engine), &mut Silent)
     }
 
     /// What the version at `revision` says after `prompt`.
