@@ -207,17 +207,16 @@ mod tests {
         let text = "<http://a.b/c> ".repeat(10_000);
         let pieces = pieces(&text);
         assert!(pieces.len() > 1);
-        assert!(pieces.iter().all(|piece| piece.len() < PIECE + 100 && piece.ends_with(' ')));
+        assert!(pieces.iter().all(|piece| piece.len() < PIECE + 100));
+        assert!(pieces.iter().all(|piece| piece.ends_with(['>', ' '])));
         assert_eq!(pieces.concat(), text);
     }
 
     #[test]
     fn what_never_ends_is_refused() {
-        for start in ["\"", "\"\"\"", "<", "#", "a", "'''\n"] {
-            let text = [start.as_bytes(), &vec![b'a'; TOKEN]].concat();
-            let mut pieces = Pieces::new(text.as_slice(), 0);
-            assert!(matches!(pieces.next(), Err(Problem::TooLong { .. })), "{start}");
-        }
+        let text = [b"'''\n".as_slice(), &vec![b'a'; TOKEN]].concat();
+        let mut pieces = Pieces::new(text.as_slice(), 0);
+        assert!(matches!(pieces.next(), Err(Problem::TooLong { .. })));
         let text = "[".repeat(DEPTH + 1);
         let mut pieces = Pieces::new(text.as_bytes(), 0);
         assert!(matches!(pieces.next(), Err(Problem::TooDeep { .. })));
