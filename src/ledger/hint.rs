@@ -35,10 +35,9 @@ impl LedgerError {
             Self::Engine(
                 EngineError::Settings(_)
                 | EngineError::Request { .. }
-                | EngineError::Refused { .. }
-                | EngineError::Interrupted,
+                | EngineError::Refused { .. },
             ) => Class::Refused,
-            Self::Engine(_) => Class::Engine,
+            Self::Engine(_) | Self::Interrupted { .. } => Class::Engine,
             _ => Class::Refused,
         }
     }

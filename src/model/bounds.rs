@@ -8,7 +8,7 @@ use std::{fmt, path::Path};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde::{
     Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::{Map, Value};
 
@@ -26,7 +26,7 @@ const ADDED_NORMALIZED: f64 = (64u64 << 20) as f64;
 /// Merges for each token of the vocabulary.
 const MERGES: usize = 16;
 
-/// Values in the description of a part such as the normalizer, and bytes of a text among them.
+/// Values in the description of a part, and bytes of a text among them.
 const VALUES: (usize, usize) = (1024, 16 << 10);
 
 /// Bytes of the one text that may be longer, a table of characters.
@@ -41,13 +41,13 @@ struct Described {
     #[serde(default)]
     added_tokens: Vec<Added>,
     #[serde(default)]
-    normalizer: Value,
+    normalizer: Part,
     #[serde(default)]
-    pre_tokenizer: Value,
+    pre_tokenizer: Part,
     #[serde(default)]
-    post_processor: Value,
+    post_processor: Part,
     #[serde(default)]
-    decoder: Value,
+    decoder: Part,
     model: Model,
 }
 
@@ -64,9 +64,13 @@ struct Model {
     vocab: Vocabulary,
     #[serde(default)]
     merges: Count,
-    /// Its settings.
-    #[serde(flatten)]
-    rest: Map<String, Value>,
+    /// What is put before or behind pieces of words.
+    #[serde(default)]
+    continuing_subword_prefix: Option<String>,
+    #[serde(default)]
+    end_of_word_suffix: Option<String>,
+    #[serde(default)]
+    unk_token: Option<String>,
 }
 
 /// What there is of a vocabulary, which is not kept.
@@ -130,6 +134,96 @@ impl<'de> Deserialize<'de> for Count {
     }
 }
 
+/// How a part such as the normalizer is described: no more is read than [`VALUES`] allows.
+#[derive(Default)]
+struct Part(Value);
+
+impl<'de> Deserialize<'de> for Part {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Within { left: &mut { VALUES.0 }, text: VALUES.1 }.deserialize(deserializer).map(Self)
+    }
+}
+
+/// Reads a value, and those in it, as long as some are `left`.
+struct Within<'a> {
+    left: &'a mut usize,
+    /// Bytes that a text may have.
+    text: usize,
+}
+
+impl Within<'_> {
+    fn next(&mut self, text: usize) -> Within<'_> {
+        Within { left: self.left, text }
+    }
+
+    fn scalar<E: Error>(self, value: Value) -> Result<Value, E> {
+        let Some(left) = self.left.checked_sub(1) else {
+            return Err(E::custom(format!("a part has more than {} values", VALUES.0)));
+        };
+        *self.left = left;
+        Ok(value)
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Within<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Within<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a part of a tokenizer")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Value, E> {
+        self.scalar(Value::Null)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
+        self.scalar(value.into())
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
+        self.scalar(value.into())
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
+        self.scalar(value.into())
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+        self.scalar(value.into())
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
+        most("a text of a part", "bytes", value.len(), self.text).map_err(E::custom)?;
+        self.scalar(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = list.next_element_seed(self.next(VALUES.1))? {
+            values.push(value);
+        }
+        self.scalar(values.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Value, A::Error> {
+        let mut values = Map::new();
+        while let Some(key) = map.next_key::<String>()? {
+            let text = if key == "precompiled_charsmap" { CHARSMAP } else { VALUES.1 };
+            let value = map.next_value_seed(self.next(text))?;
+            values.insert(key, value);
+        }
+        self.scalar(Value::Object(values))
+    }
+}
+
 /// Makes sure that the tokenizer that the `bytes` of the file at `path` describe is one that a model of so
 /// many token ids can have.
 ///
@@ -159,15 +253,18 @@ impl Described {
         most("its longest token", "bytes", longest, TOKEN)?;
         let merges = MERGES.saturating_mul(self.model.vocab.tokens.max(256));
         most("merges of its model", "entries", self.model.merges.0, merges)?;
-        described("model", self.model.rest.values())?;
+        let Model { continuing_subword_prefix, end_of_word_suffix, unk_token, .. } = &self.model;
+        for text in [continuing_subword_prefix, end_of_word_suffix, unk_token].into_iter().flatten()
+        {
+            most("a text of its model", "bytes", text.len(), TOKEN)?;
+        }
         for (part, value) in [
             ("normalizer", &self.normalizer),
             ("pre_tokenizer", &self.pre_tokenizer),
             ("post_processor", &self.post_processor),
             ("decoder", &self.decoder),
         ] {
-            described(part, [value])?;
-            let growth = growth(value)?;
+            let growth = growth(&value.0)?;
             if growth > GROWTH {
                 return Err(format!(
                     "the steps of its {part} can make {growth:.0e} bytes of one; at most {GROWTH} are \
@@ -177,7 +274,7 @@ impl Described {
         }
         let normalized = self.added_tokens.iter().filter(|token| token.normalized);
         let normalized: usize = normalized.map(|token| token.content.len()).sum();
-        if normalized as f64 * growth(&self.normalizer)? > ADDED_NORMALIZED {
+        if normalized as f64 * growth(&self.normalizer.0)? > ADDED_NORMALIZED {
             return Err("its normalizer can make its added tokens too long".to_owned());
         }
         Ok(())
@@ -189,32 +286,6 @@ fn most(what: &str, unit: &str, found: usize, most: usize) -> Result<(), String>
         return Ok(());
     }
     Err(format!("{what}: {found} {unit}; at most {most} are taken"))
-}
-
-/// Makes sure that a part is described in so many words.
-fn described<'a>(part: &str, values: impl IntoIterator<Item = &'a Value>) -> Result<(), String> {
-    let mut count = 0;
-    let mut left: Vec<(&str, &Value)> = values.into_iter().map(|value| ("", value)).collect();
-    while let Some((key, value)) = left.pop() {
-        count += 1;
-        most(part, "values", count, VALUES.0)?;
-        match value {
-            Value::Array(list) => {
-                most(part, "values", list.len(), VALUES.0)?;
-                left.extend(list.iter().map(|value| ("", value)));
-            }
-            Value::Object(map) => {
-                most(part, "values", map.len(), VALUES.0)?;
-                left.extend(map.iter().map(|(key, value)| (key.as_str(), value)));
-            }
-            Value::String(text) => {
-                let limit = if key == "precompiled_charsmap" { CHARSMAP } else { VALUES.1 };
-                most(part, "bytes of a text", text.len(), limit)?;
-            }
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 /// How many bytes a step, or a sequence of them, makes of one at most.

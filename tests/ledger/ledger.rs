@@ -54,6 +54,7 @@ fn why_there_is_no_neighbourhood() {
 #[test]
 fn what_an_edit_was_found_with_is_beside_it() {
     let place = Place::new();
+    place.commit("words").unwrap();
     place.make(":Anna :likes :Rome .", "first");
     let shown = place.repo.show("HEAD").unwrap();
     let found_with = shown.found_with.unwrap();

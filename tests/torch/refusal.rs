@@ -203,7 +203,7 @@ fn tokenizers_that_would_fill_the_memory() {
                 "pair": [text],
                 "special_tokens": { "x": { "id": "x", "ids": vec![0; 5000], "tokens": vec!["x"; 5000] } }
             }),
-            "post_processor: 5000 values; at most 1024",
+            "a part has more than 1024 values",
         ),
         (
             "/added_tokens/0",
@@ -221,12 +221,12 @@ fn tokenizers_that_would_fill_the_memory() {
             "its longest token: 1000000 bytes",
         ),
         ("/model/merges", vec!["a b"; 10_000].into(), "merges of its model: 10000 entries"),
-        ("/model/unk_token", "x".repeat(100_000).into(), "model: 100000 bytes of a text"),
+        ("/model/unk_token", "x".repeat(100_000).into(), "a text of its model: 100000 bytes"),
         (
             "/pre_tokenizer",
             json!({ "type": "Split", "pattern": { "Regex": "(".repeat(100_000) },
                     "behavior": "Isolated", "invert": false }),
-            "pre_tokenizer: 100000 bytes of a text",
+            "a text of a part: 100000 bytes; at most 16384",
         ),
     ];
     for (place, value, why) in cases {

@@ -200,13 +200,17 @@ fn what_is_removed_is_said() {
           "objects": 174
         },
         {
+          "by": "evaluations",
+          "objects": 2
+        },
+        {
           "by": "z vectors",
           "objects": 4
         }
       ],
       "since": null,
       "first_operation": 15,
-      "objects": 12,
+      "objects": 13,
       "tensor_files": 0,
       "snapshots": 0,
       "leftovers": 0,

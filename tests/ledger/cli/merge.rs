@@ -108,7 +108,7 @@ fn a_merge_with_conflicts() {
     sandbox.run(&["merge", "draft"]);
     assert_snapshot!(sandbox.run(&["merge", "--abort"]).done(), @"Gave the merge up, on main <id>");
     assert_snapshot!(sandbox.run(&["fsck", "--weights"]).done(), @"
-    Read 214 objects, 9 tensor files, built the weights of 5 versions
+    Read 219 objects, 9 tensor files, built the weights of 5 versions
     No damage found
     ");
 }
