@@ -39,7 +39,7 @@ fn a_dash_is_where_head_was_before() {
     assert_snapshot!(sandbox.run(&["show", "--stat", "@{-1}"]).done(), @r#"
     commit <id> (trial)
       author  Ada
-      date    1970-01-01 00:00:04 +00:00
+      date    1970-01-01 00:00:03 +00:00
       facts   2
 
         first
