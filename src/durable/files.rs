@@ -344,8 +344,11 @@ pub fn is_plain(name: &str) -> bool {
     parts.next().is_none() && part == Some(Component::Normal(name.as_ref()))
 }
 
-/// Waits until nobody else replaces files in `dir`.
-fn lock(dir: &Path) -> Result<File, WriteError> {
+/// Waits until nobody else replaces files in `dir`. As long as what is returned is held, nobody does.
+///
+/// # Errors
+/// When the directory cannot be locked.
+pub fn lock(dir: &Path) -> Result<File, WriteError> {
     let lock = File::open(dir).at(dir)?;
     lock.lock_exclusive().at(dir)?;
     Ok(lock)

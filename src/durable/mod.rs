@@ -24,7 +24,7 @@ use std::{
 };
 
 pub use dir::{FilledDir, fill_dir, sweep};
-pub use files::{NewFiles, Plan, SetAside, Swap, fill_files, is_begun, is_plain, resume};
+pub use files::{NewFiles, Plan, SetAside, Swap, fill_files, is_begun, is_plain, lock, resume};
 pub use regular::{open_regular, read_regular};
 pub use stamp::{Stamp, hash_file, is_there};
 pub use workplace::is_workplace;

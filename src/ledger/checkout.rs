@@ -179,6 +179,8 @@ pub(super) fn real_dir(dir: &Path) -> Result<Option<PathBuf>, LedgerError> {
 fn claim(dir: &Path, way: InTheWay) -> Result<Option<Manifest>, LedgerError> {
     // What a killed checkout began is ended first.
     durable::sweep(dir)?;
+    // What another one is at would look like the user's.
+    let _nobody_else = durable::lock(dir)?;
     let found = occupant(dir)?;
     if way == InTheWay::Refuse
         && let Some(Differences { changed, .. }) =

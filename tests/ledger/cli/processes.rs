@@ -237,7 +237,7 @@ fn overtaken(sandbox: &Sandbox) -> bool {
         let id = slow.id().to_string();
         assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
     };
-    while !fs::read_to_string(&log).unwrap().starts_with("directory: before it is filled") {
+    while !fs::read_to_string(&log).unwrap().contains("files: before they are written") {
         thread::sleep(Duration::from_millis(1));
     }
     signal("-STOP");
