@@ -18,6 +18,7 @@ mod runtime;
 mod stopwatch;
 pub mod topics;
 pub mod ui;
+mod visible;
 
 use std::{ffi::OsString, process::ExitCode};
 
