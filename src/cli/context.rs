@@ -13,9 +13,10 @@ use super::{
     args::Global,
     error::CliError,
     interrupt,
-    progress::{Bars, Phases},
+    progress::{Bars, Lines},
     runtime::Runtime,
     stopwatch::{Spent, Stopwatch, Timed},
+    visible,
 };
 use crate::ledger::{Actor, Progress, Repo, Silent};
 
@@ -23,6 +24,7 @@ use crate::ledger::{Actor, Progress, Repo, Silent};
 #[derive(Debug)]
 pub struct Context {
     dir: PathBuf,
+    named: Option<String>,
     author: Option<String>,
     user: Option<String>,
     time: i64,
@@ -37,7 +39,7 @@ pub struct Context {
 #[derive(Debug, Clone, Copy)]
 enum Watch {
     Bars,
-    Phases,
+    Lines { ends: bool },
     Nothing,
 }
 
@@ -45,7 +47,7 @@ impl Context {
     /// Reads the clock and the environment.
     ///
     /// # Errors
-    /// When the directory to work in is not there.
+    /// When the directory to work in is not there, or `KLEDGER_DATE` is no time.
     pub fn new(global: &Global, words: &[OsString]) -> Result<Self, CliError> {
         let dir = global.dir.clone().unwrap_or_else(|| PathBuf::from("."));
         let dir = match dir.canonicalize() {
@@ -57,22 +59,27 @@ impl Context {
             Watch::Nothing
         } else if stderr().is_terminal() {
             Watch::Bars
-        } else if global.verbose {
-            Watch::Phases
         } else {
-            Watch::Nothing
+            Watch::Lines { ends: global.verbose }
         };
         Ok(Self {
             dir,
-            author: global.author.clone(),
-            user: env::var("USER").ok().filter(|user| !user.is_empty()),
-            time: global.date.unwrap_or_else(Timestamp::now).as_millisecond(),
+            named: global.author.clone(),
+            author: global.author.clone().or_else(|| variable("KLEDGER_AUTHOR")),
+            user: variable("USER"),
+            time: global.date.map_or_else(date, Ok)?.as_millisecond(),
             command: verb.collect::<Vec<_>>().join(" "),
             runtime: Runtime::new(&global.device, global.dtype.into()),
             watch,
             in_full: global.verbose || global.json,
             stopwatch: Stopwatch::default(),
         })
+    }
+
+    /// The author that the command line names.
+    #[must_use]
+    pub fn named_author(&self) -> Option<&str> {
+        self.named.as_deref()
     }
 
     /// The directory to work in.
@@ -123,7 +130,7 @@ impl Context {
     pub fn confirm(&self, question: &str) -> Result<(), CliError> {
         let mut answer = String::new();
         if stdin().is_terminal() && stderr().is_terminal() {
-            write!(stderr(), "{question} [y/N] ").map_err(CliError::Print)?;
+            write!(stderr(), "{} [y/N] ", visible::line(question)).map_err(CliError::Print)?;
             stdin().read_line(&mut answer).map_err(CliError::Print)?;
         }
         match answer.trim().to_lowercase().as_str() {
@@ -143,7 +150,7 @@ impl Context {
     pub fn progress(&self) -> Box<dyn Progress> {
         let shown: Box<dyn Progress> = match self.watch {
             Watch::Bars => Box::new(Bars::default()),
-            Watch::Phases => Box::new(Phases::default()),
+            Watch::Lines { ends } => Box::new(Lines::new(ends)),
             Watch::Nothing => Box::new(Silent),
         };
         Box::new(Timed::new(self.stopwatch.clone(), shown))
@@ -160,4 +167,16 @@ impl Context {
     pub fn stoppable(&self) -> Box<dyn Progress> {
         Box::new(interrupt::Stoppable::new(self.progress()))
     }
+}
+
+/// A variable of the environment, unless it is empty.
+fn variable(name: &str) -> Option<String> {
+    let value = env::var_os(name)?.to_string_lossy().into_owned();
+    (!value.trim().is_empty()).then_some(value)
+}
+
+/// The time that the environment gives, else now.
+fn date() -> Result<Timestamp, CliError> {
+    let Some(text) = variable("KLEDGER_DATE") else { return Ok(Timestamp::now()) };
+    text.parse().map_err(|source| CliError::Date { text, source })
 }

@@ -73,9 +73,14 @@ pub enum CliError {
         /// What was given.
         text: String,
     },
-    /// A rank is given for what has none.
-    #[error("--max-rank is for --format peft and peft-patterns: other formats have no rank")]
-    NoRank,
+    /// An option is given for what it does nothing to.
+    #[error("{option} is for {what}")]
+    NotFor {
+        /// The option.
+        option: &'static str,
+        /// What it is for.
+        what: &'static str,
+    },
     /// There is no help on that.
     #[error("there is no verb and no topic {topic:?}")]
     Topic {
@@ -91,6 +96,22 @@ pub enum CliError {
         dir: PathBuf,
         /// Why not.
         source: io::Error,
+    },
+    /// The environment gives a time that is none.
+    #[error("KLEDGER_DATE is {text:?}, which is no time")]
+    Date {
+        /// What it says.
+        text: String,
+        /// Why it is none.
+        source: jiff::Error,
+    },
+    /// What authors are to match is no regular expression.
+    #[error("{pattern:?} is no regular expression: {why}")]
+    Pattern {
+        /// What was given.
+        pattern: String,
+        /// Why it is none.
+        why: String,
     },
     /// Nobody knows who the author is.
     #[error("no author is set")]
@@ -131,8 +152,10 @@ impl CliError {
             Self::NoFormat { .. }
             | Self::Topic { .. }
             | Self::Format(_)
+            | Self::Date { .. }
+            | Self::Pattern { .. }
             | Self::Setting { .. }
-            | Self::NoRank => Exit::Usage,
+            | Self::NotFor { .. } => Exit::Usage,
             Self::Start { .. } => Exit::Engine,
             Self::Read { .. }
             | Self::NoPlace { .. }
@@ -154,7 +177,10 @@ impl CliError {
             }
             Self::Dataset(error) => error.hint(),
             Self::NoFormat { .. } => "name it: --format nt|ttl|nq|trig|rdf|jsonld",
-            Self::Setting { .. } => "for example: --set lambda=3000 or --set 'layers=[2, 3, 4]'",
+            Self::Setting { .. } => {
+                "for example: --set mom2_update_weight=3000 or --set 'layers=[2, 3, 4]'"
+            }
+            Self::Date { .. } => "a time is written in RFC 3339: 2026-01-02T03:04:05Z",
             Self::NoPlace { .. } => "make the directory first, or give another name",
             Self::Unconfirmed => "--dry-run shows what would be done, --yes does it without asking",
             Self::Start { .. } => "install both programs of one build of kledger",

@@ -6,8 +6,11 @@ mod crash;
 mod docs;
 mod exit;
 mod files;
+mod hints;
+mod hostile;
 mod json;
 mod merge;
+mod options;
 mod processes;
 mod text;
 
