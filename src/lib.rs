@@ -6,7 +6,6 @@ pub mod cli;
 pub mod codec;
 pub mod delta;
 pub mod durable;
-#[cfg(feature = "torch")]
 pub mod editor;
 #[cfg(feature = "torch")]
 pub mod engine;

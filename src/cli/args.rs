@@ -59,17 +59,12 @@ pub struct Global {
     /// When to print in colour
     #[arg(long, value_name = "WHEN", global = true, default_value = "auto")]
     pub color: ColorChoice,
-    /// Author of what is recorded
-    #[arg(
-        long,
-        value_name = "NAME",
-        global = true,
-        env = "KLEDGER_AUTHOR",
-        hide_env_values = true
-    )]
+    // Variables of the environment are read in `context`: clap's usage lines would demand what they say.
+    /// Author of what is recorded; of log, whose commits to show [env: KLEDGER_AUTHOR]
+    #[arg(long, value_name = "NAME", global = true)]
     pub author: Option<String>,
-    /// Time of what is recorded, in RFC 3339, instead of now
-    #[arg(long, value_name = "TIME", global = true, env = "KLEDGER_DATE", hide_env_values = true)]
+    /// Time of what is recorded, in RFC 3339, instead of now [env: KLEDGER_DATE]
+    #[arg(long, value_name = "TIME", global = true)]
     pub date: Option<Timestamp>,
 }
 

@@ -12,12 +12,13 @@ use jiff::Timestamp;
 
 use super::{
     args::Global,
-    author::{Person, said},
+    author::Person,
     error::CliError,
     interrupt,
-    progress::{Bars, Phases},
+    progress::{Bars, Lines},
     runtime::Runtime,
     stopwatch::{Spent, Stopwatch, Timed},
+    visible,
 };
 use crate::ledger::{Actor, Progress, Repo, Silent};
 
@@ -25,6 +26,7 @@ use crate::ledger::{Actor, Progress, Repo, Silent};
 #[derive(Debug)]
 pub struct Context {
     dir: PathBuf,
+    named: Option<String>,
     author: Option<String>,
     user: Option<String>,
     /// Who git's environment variables say its user is.
@@ -42,7 +44,7 @@ pub struct Context {
 #[derive(Debug, Clone, Copy)]
 enum Watch {
     Bars,
-    Phases,
+    Lines { ends: bool },
     Nothing,
 }
 
@@ -50,30 +52,28 @@ impl Context {
     /// Reads the clock and the environment.
     ///
     /// # Errors
-    /// When the directory to work in is not there.
+    /// When the directory to work in is not there, or `KLEDGER_DATE` is no time.
     pub fn new(global: &Global, words: &[OsString]) -> Result<Self, CliError> {
         let dir = global.dir.clone().unwrap_or_else(|| PathBuf::from("."));
         let dir = match dir.canonicalize() {
             Ok(dir) => dir,
             Err(source) => return Err(CliError::Dir { dir, source }),
         };
-        let variable = |name| env::var(name).ok().and_then(|text| said(&text));
         let verb = words.iter().skip(1).map(|word| word.to_string_lossy());
         let watch = if global.quiet {
             Watch::Nothing
         } else if stderr().is_terminal() {
             Watch::Bars
-        } else if global.verbose {
-            Watch::Phases
         } else {
-            Watch::Nothing
+            Watch::Lines { ends: global.verbose }
         };
         Ok(Self {
             dir,
-            author: global.author.clone(),
-            user: env::var("USER").ok().filter(|user| !user.is_empty()),
+            named: global.author.clone(),
+            author: global.author.clone().or_else(|| variable("KLEDGER_AUTHOR")),
+            user: variable("USER"),
             git: Person { name: variable("GIT_AUTHOR_NAME"), email: variable("GIT_AUTHOR_EMAIL") },
-            time: global.date.unwrap_or_else(Timestamp::now).as_millisecond(),
+            time: global.date.map_or_else(date, Ok)?.as_millisecond(),
             words: verb.map(Cow::into_owned).collect(),
             runtime: Runtime::new(&global.device, global.dtype.into()),
             watch,
@@ -81,6 +81,12 @@ impl Context {
             json: global.json,
             stopwatch: Stopwatch::default(),
         })
+    }
+
+    /// The author that the command line names.
+    #[must_use]
+    pub fn named_author(&self) -> Option<&str> {
+        self.named.as_deref()
     }
 
     /// The directory to work in.
@@ -150,7 +156,7 @@ impl Context {
     pub fn confirm(&self, question: &str) -> Result<(), CliError> {
         let mut answer = String::new();
         if stdin().is_terminal() && stderr().is_terminal() {
-            write!(stderr(), "{question} [y/N] ").map_err(CliError::Print)?;
+            write!(stderr(), "{} [y/N] ", visible::line(question)).map_err(CliError::Print)?;
             stdin().read_line(&mut answer).map_err(CliError::Print)?;
         }
         match answer.trim().to_lowercase().as_str() {
@@ -170,7 +176,7 @@ impl Context {
     pub fn progress(&self) -> Box<dyn Progress> {
         let shown: Box<dyn Progress> = match self.watch {
             Watch::Bars => Box::new(Bars::default()),
-            Watch::Phases => Box::new(Phases::default()),
+            Watch::Lines { ends } => Box::new(Lines::new(ends)),
             Watch::Nothing => Box::new(Silent),
         };
         Box::new(Timed::new(self.stopwatch.clone(), shown))
@@ -187,4 +193,16 @@ impl Context {
     pub fn stoppable(&self) -> Box<dyn Progress> {
         Box::new(interrupt::Stoppable::new(self.progress()))
     }
+}
+
+/// A variable of the environment, unless it is empty.
+fn variable(name: &str) -> Option<String> {
+    let value = env::var_os(name)?.to_string_lossy().into_owned();
+    (!value.trim().is_empty()).then_some(value)
+}
+
+/// The time that the environment gives, else now.
+fn date() -> Result<Timestamp, CliError> {
+    let Some(text) = variable("KLEDGER_DATE") else { return Ok(Timestamp::now()) };
+    text.parse().map_err(|source| CliError::Date { text, source })
 }

@@ -78,9 +78,14 @@ pub enum CliError {
         /// What was given.
         text: String,
     },
-    /// A rank is given for what has none.
-    #[error("--max-rank is for --format peft and peft-patterns: other formats have no rank")]
-    NoRank,
+    /// An option is given for what it does nothing to.
+    #[error("{option} is for {what}")]
+    NotFor {
+        /// The option.
+        option: &'static str,
+        /// What it is for.
+        what: &'static str,
+    },
     /// There is no help on that.
     #[error("there is no verb and no topic {topic:?}")]
     Topic {
@@ -151,6 +156,22 @@ pub enum CliError {
         /// The name.
         name: String,
     },
+    /// The environment gives a time that is none.
+    #[error("KLEDGER_DATE is {text:?}, which is no time")]
+    Date {
+        /// What it says.
+        text: String,
+        /// Why it is none.
+        source: jiff::Error,
+    },
+    /// What authors are to match is no regular expression.
+    #[error("{pattern:?} is no regular expression: {why}")]
+    Pattern {
+        /// What was given.
+        pattern: String,
+        /// Why it is none.
+        why: String,
+    },
     /// Nobody knows who the author is.
     #[error("no author is set")]
     NoAuthor,
@@ -191,7 +212,9 @@ impl CliError {
             | Self::Setting { .. }
             | Self::Ends { .. }
             | Self::Verb { .. }
-            | Self::NoRank => Exit::Usage,
+            | Self::Date { .. }
+            | Self::Pattern { .. }
+            | Self::NotFor { .. } => Exit::Usage,
             Self::Ledger(error) => match error.class() {
                 Class::Refused => Exit::Refused,
                 Class::Damage => Exit::Damage,
@@ -227,6 +250,7 @@ impl CliError {
             Self::Setting { .. } => {
                 "for example: --set mom2_update_weight=3000 or --set 'layers=[2, 3, 4]'"
             }
+            Self::Date { .. } => "a time is written in RFC 3339: 2026-01-02T03:04:05Z",
             Self::NoPlace { .. } => "make the directory first, or give another name",
             Self::Unconfirmed => "--dry-run shows what would be done, --yes does it without asking",
             Self::Start { .. } => "install both programs of one build of kledger",

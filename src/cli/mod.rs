@@ -23,6 +23,7 @@ mod stopwatch;
 pub mod topics;
 pub mod ui;
 pub mod verbs;
+mod visible;
 
 use std::{ffi::OsString, process::ExitCode};
 

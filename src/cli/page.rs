@@ -1,18 +1,27 @@
 //! Text for people: lines, columns aligned by two spaces, colours that the terminal may not get.
 
-use std::fmt::{self, Display, Write};
+use std::{
+    fmt::{self, Display, Write},
+    hash::{BuildHasher, RandomState},
+    sync::LazyLock,
+};
 
-use anstyle::{AnsiColor, Style};
+use anstyle::AnsiColor;
 use jiff::{Timestamp, tz::TimeZone};
 
+use super::visible;
 use crate::{
     id::Id,
     ledger::{CommitView, FactChange, FactCounts, FactView, HeadView},
 };
 
 /// Text that a report writes itself on.
+///
+/// What is written in one go is on one line: only a newline at its end is one, and all that a terminal would
+/// obey or hide is made visible. So no name, message or path can do more than be read.
 #[derive(Debug)]
 pub struct Page {
+    /// Lines with marks in them where styles begin and end.
     text: String,
     /// Whether to say more.
     pub verbose: bool,
@@ -20,14 +29,41 @@ pub struct Page {
     pub quiet: bool,
 }
 
+/// What a part of a line looks like: `{STYLE}` begins it, `{STYLE:#}` ends it.
+///
+/// What is written are marks that only this process knows, because escape codes can be in what comes from
+/// elsewhere too. [`Page::into_text`] puts the codes in their places.
+#[derive(Debug, Clone, Copy)]
+pub struct Style(usize);
+
 /// What ids look like.
-pub const ID: Style = AnsiColor::Yellow.on_default();
+pub const ID: Style = Style(0);
 /// What is new.
-pub const NEW: Style = AnsiColor::Green.on_default();
+pub const NEW: Style = Style(1);
 /// What is gone.
-pub const GONE: Style = AnsiColor::Red.on_default();
+pub const GONE: Style = Style(2);
 /// What deserves attention.
-pub const STRONG: Style = Style::new().bold();
+pub const STRONG: Style = Style(3);
+
+const CODES: [anstyle::Style; 4] = [
+    AnsiColor::Yellow.on_default(),
+    AnsiColor::Green.on_default(),
+    AnsiColor::Red.on_default(),
+    anstyle::Style::new().bold(),
+];
+
+/// Stands before the number of a style, or before [`END`]. Each process draws its own.
+static MARK: LazyLock<String> =
+    LazyLock::new(|| format!("\u{fdd0}{:016x}", RandomState::new().hash_one(0)));
+/// Behind a mark: the style ends.
+const END: usize = CODES.len();
+
+impl Display for Style {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = if f.alternate() { END } else { self.0 };
+        write!(f, "{}{number}", *MARK)
+    }
+}
 
 impl Page {
     /// An empty page.
@@ -39,7 +75,34 @@ impl Page {
     /// What was written, with ANSI escape codes.
     #[must_use]
     pub fn into_text(self) -> String {
-        self.text
+        let mut parts = self.text.split(MARK.as_str());
+        let mut text = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let (number, rest) = part.split_at_checked(1).unwrap_or_default();
+            match number.parse().ok().and_then(|number: usize| CODES.get(number)) {
+                Some(code) => text.push_str(&code.to_string()),
+                None => text.push_str(&anstyle::Reset.to_string()),
+            }
+            text.push_str(rest);
+        }
+        text
+    }
+
+    /// The lines that were written, each to be written on another page.
+    pub(super) fn lines(&self) -> impl Iterator<Item = &str> {
+        self.text.lines()
+    }
+
+    /// Writes lines of kledger's own, such as help.
+    pub(super) fn lines_of(&mut self, text: &str) {
+        for line in text.lines() {
+            self.put(line);
+            self.text.push('\n');
+        }
+    }
+
+    fn put(&mut self, text: &str) {
+        self.text.push_str(&visible::line(text));
     }
 
     /// Rows in columns, each as wide as its widest cell, indented by two spaces.
@@ -49,12 +112,14 @@ impl Page {
     pub fn table<const N: usize>(&mut self, rows: &[[String; N]]) -> fmt::Result {
         let mut widths = [0; N];
         for row in rows {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.chars().count());
+            for (widest, cell) in widths.iter_mut().zip(row) {
+                *widest = width(cell).max(*widest);
             }
         }
         for row in rows {
-            let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+            let cells = row.iter().zip(widths);
+            let cells =
+                cells.map(|(cell, widest)| format!("{cell}{:1$}", "", widest - width(cell)));
             let line = cells.collect::<Vec<_>>().join("  ");
             writeln!(self, "  {}", line.trim_end())?;
         }
@@ -91,9 +156,25 @@ impl Page {
 
 impl Write for Page {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.text.push_str(text);
+        let line = text.strip_suffix('\n');
+        self.put(line.unwrap_or(text));
+        if line.is_some() {
+            self.text.push('\n');
+        }
         Ok(())
     }
+
+    /// Not piece by piece: a newline in what is put into a format is no end of a line.
+    fn write_fmt(&mut self, args: fmt::Arguments<'_>) -> fmt::Result {
+        self.write_str(&args.to_string())
+    }
+}
+
+/// How many columns a cell takes.
+fn width(cell: &str) -> usize {
+    let mut parts = cell.split(MARK.as_str());
+    let count = |part: &str| visible::line(part).chars().count();
+    parts.next().map_or(0, count) + parts.map(|part| count(part).saturating_sub(1)).sum::<usize>()
 }
 
 /// A fact in words.
@@ -157,10 +238,23 @@ pub fn many(count: u64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
-/// `97 %`. A share is rounded down, so that only all is 100 %.
+/// `85 %`. Rounded, and never to none or to all: below one and above 99 and a half percent there are two more
+/// digits, as in `0.34 %` and `99.96 %`, then `<0.01 %` and `>99.99 %`. So only nothing is 0 % and only all is
+/// 100 %.
 #[must_use]
 pub fn share(share: f64) -> String {
-    format!("{} %", (share * 100.0 + 1e-9).floor())
+    let percent = share * 100.0;
+    // What floating point leaves of a sum is nothing.
+    let digits = match percent {
+        ..1e-9 => 0,
+        ..0.01 => return "<0.01 %".to_owned(),
+        ..0.995 => 2,
+        ..99.5 => 0,
+        ..=99.99 => 2,
+        ..99.999_999_999 => return ">99.99 %".to_owned(),
+        _ => 0,
+    };
+    format!("{percent:.digits$} %")
 }
 
 /// `391 KiB`.
@@ -228,8 +322,21 @@ mod tests {
         assert_eq!(bytes(1024), "1 KiB");
         assert_eq!(bytes(400_000), "390 KiB");
         assert_eq!(bytes(8_300_000), "7.9 MiB");
-        assert_eq!(share(1.0), "100 %");
-        assert_eq!(share(0.999), "99 %");
+        for (of_one, text) in [
+            (1.0, "100 %"),
+            (0.846, "85 %"),
+            (0.994, "99 %"),
+            (0.9996, "99.96 %"),
+            (0.999_99, ">99.99 %"),
+            (0.5, "50 %"),
+            (0.0099, "0.99 %"),
+            (0.009_96, "1 %"),
+            (0.0034, "0.34 %"),
+            (1e-5, "<0.01 %"),
+            (0.0, "0 %"),
+        ] {
+            assert_eq!(share(of_one), text);
+        }
         let mixed = FactCounts { added: 1, removed: 2, replaced: 0 };
         assert_eq!(counts(&mixed), "1 fact added, 2 removed");
     }
@@ -240,5 +347,18 @@ mod tests {
         page.table(&[["a".to_owned(), "bc".to_owned()], ["def".to_owned(), "g".to_owned()]])
             .unwrap();
         assert_eq!(page.into_text(), "  a    bc\n  def  g\n");
+        let mut page = Page::new(false, false);
+        let cell = |text: &str| text.to_owned();
+        page.table(&[[cell("\u{7}"), cell("b")], [format!("{ID}c{ID:#}"), cell("d")]]).unwrap();
+        assert_eq!(page.into_text(), "  \\u0007  b\n  \u{1b}[33mc\u{1b}[0m       d\n");
+    }
+
+    #[test]
+    fn only_styles_are_escape_codes() {
+        let mut page = Page::new(false, false);
+        writeln!(page, "{STRONG}{}{STRONG:#} {}", "\u{1b}[2J", "a\nb\n").unwrap();
+        write!(page, "{}", "\u{fdd0}0").unwrap();
+        page.note("\u{202e}").unwrap();
+        assert_eq!(page.into_text(), "\u{1b}[1m\\u001B[2J\u{1b}[0m a\\nb\\n\n\u{fdd0}0  \\u202E\n");
     }
 }

@@ -12,6 +12,7 @@ use std::{ffi::OsString, path::Path, process::ExitCode};
 use super::error::{CliError, Exit};
 use crate::{
     delta::Dtype,
+    editor,
     ledger::{Engine, EngineError},
 };
 
@@ -70,11 +71,45 @@ impl Runtime {
         Ok(Vec::new())
     }
 
+    /// Makes sure that there is such an editor and that it can be set so: on the base in a directory where this
+    /// build opens it, else on some model.
+    ///
+    /// # Errors
+    /// When there is none, or a setting is unknown or cannot have its value.
+    pub fn fits(
+        &self,
+        base: &Path,
+        editor: &str,
+        settings: &toml::Table,
+    ) -> Result<(), EngineError> {
+        fits_some_model(editor, settings)?;
+        match self.open(base) {
+            Ok(engine) => engine.settings(editor, &settings.to_string()).map(drop),
+            // Facts cannot be edited into it now; nothing is wrong with the settings.
+            Err(_) => Ok(()),
+        }
+    }
+
     /// Whether this build runs models.
     #[must_use]
     pub const fn is_there() -> bool {
         cfg!(feature = "torch")
     }
+}
+
+/// Makes sure that there is such an editor and that it can be set so on some model.
+///
+/// # Errors
+/// When there is none, or a setting is unknown or cannot have its value.
+pub(super) fn fits_some_model(editor: &str, settings: &toml::Table) -> Result<(), EngineError> {
+    if editor != editor::NAME {
+        let known = editor::NAME;
+        return Err(EngineError::Settings(format!(
+            "there is no editor {editor:?}; there is {known}"
+        )));
+    }
+    let fit = editor::Settings::fit_some_model(&settings.to_string());
+    fit.map_err(|error| EngineError::Settings(error.to_string()))
 }
 
 /// The program that is this one with libtorch in it.

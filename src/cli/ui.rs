@@ -10,14 +10,15 @@ use std::{
 
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
-use clap::ColorChoice;
+use clap::{ColorChoice, Parser};
 use serde_json::{Value, json};
 
 use super::{
-    args::Global,
+    args::{Cli, Global},
     error::{CliError, Exit},
     page::Page,
     report::Report,
+    visible,
 };
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -69,12 +70,12 @@ impl Ui {
             return line(&failure(&error.to_string(), &causes, hint.as_deref(), error.exit()));
         }
         let mut out = AutoStream::new(io::stderr().lock(), self.color);
-        writeln!(out, "{ERROR}error:{ERROR:#} {error}")?;
+        writeln!(out, "{ERROR}error:{ERROR:#} {}", visible::error(&error.to_string()))?;
         for cause in causes {
-            writeln!(out, "  because: {cause}")?;
+            writeln!(out, "  because: {}", visible::error(&cause))?;
         }
         if let Some(hint) = hint.filter(|_| !self.quiet) {
-            writeln!(out, "{HINT}hint:{HINT:#} {hint}")?;
+            writeln!(out, "{HINT}hint:{HINT:#} {}", visible::line(&hint))?;
         }
         out.flush()
     }
@@ -83,6 +84,10 @@ impl Ui {
 /// Prints a usage error, the help or the version; gives the exit code.
 pub(super) fn usage(error: &clap::Error, words: &[OsString]) -> Exit {
     let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+    // It repeats words of the command line: as they can be seen.
+    let shown = words.iter().map(|word| visible::line(&word.to_string_lossy()).into_owned());
+    let again = Cli::try_parse_from(shown).err();
+    let error = again.as_ref().unwrap_or(error);
     // The options did not parse, so whether JSON is wanted has to be seen in the raw words.
     let printed = if exit == Exit::Usage && words.iter().any(|word| word == "--json") {
         let text = error.render().to_string();
@@ -101,12 +106,12 @@ pub(super) fn usage(error: &clap::Error, words: &[OsString]) -> Exit {
 /// Prints a line about the work going on.
 pub(super) fn aside(text: &str) {
     // Nobody is served by an edit that ends because nobody listens.
-    let _unheard = writeln!(anstream::stderr().lock(), "{text}");
+    let _unheard = writeln!(anstream::stderr().lock(), "{}", visible::line(text));
 }
 
 fn line(value: &Value) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{value}")?;
+    writeln!(out, "{}", visible::json(&value.to_string()))?;
     out.flush()
 }
 

@@ -19,9 +19,6 @@ use crate::{
     model::{EditSite, Model},
 };
 
-/// What commits call this editor.
-pub const NAME: &str = "memit";
-
 /// Raised when the same input would give another output, by more than rounding does on another machine.
 pub const VERSION: u32 = 3;
 

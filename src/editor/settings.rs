@@ -5,7 +5,11 @@
 //! a file with one line is a valid set of settings.
 
 use serde::{Deserialize, Serialize};
+#[cfg(feature = "torch")]
 use tch::Kind;
+
+/// What commits and configurations call this editor.
+pub const NAME: &str = "memit";
 
 /// The preset of each known model, by family, layers, width and width inside the MLP.
 const PRESETS: &[(&str, usize, usize, usize, &str)] = &[
@@ -104,6 +108,7 @@ pub enum Matmul {
     Bf16,
 }
 
+#[cfg(feature = "torch")]
 impl Matmul {
     /// As the kind of what a stream of kind `stream` enters: a model in 16 bits stays as it is.
     pub(super) fn within(self, stream: Kind) -> Kind {
@@ -170,6 +175,21 @@ impl Settings {
     /// # Errors
     /// When a key is unknown, a value is out of range or a layer does not exist.
     pub fn over_preset(text: &str, model: &ModelSize) -> Result<Self, SettingsError> {
+        Self::over(text, model, Some(model.layers))
+    }
+
+    /// Checks settings as far as that goes without a model: names, kinds, and ranges but for the number of
+    /// blocks.
+    ///
+    /// # Errors
+    /// When a key is unknown or no model takes a value.
+    pub fn fit_some_model(text: &str) -> Result<(), SettingsError> {
+        let any = ModelSize { family: String::new(), layers: 12, width: 0, inner: 0 };
+        Self::over(text, &any, None).map(drop)
+    }
+
+    /// As [`Settings::over_preset`]; blocks are there below `layers`, if it is known.
+    fn over(text: &str, model: &ModelSize, layers: Option<usize>) -> Result<Self, SettingsError> {
         let mut table = by_depth(model)?;
         let family = FAMILIES.iter().find(|(names, _)| names.contains(&model.family.as_str()));
         let size = (model.family.as_str(), model.layers, model.width, model.inner);
@@ -195,7 +215,7 @@ impl Settings {
         let mut settings: Self = table.try_into().map_err(|e: toml::de::Error| parse_error(&e))?;
         let last = model.layers - 1;
         settings.v_loss_layer.get_or_insert(last);
-        settings.check(model)?;
+        settings.check(layers)?;
         Ok(settings)
     }
 
@@ -231,17 +251,19 @@ impl Settings {
         self.v_loss_layer.unwrap_or(layers - 1).max(self.z_layer())
     }
 
-    fn check(&self, model: &ModelSize) -> Result<(), SettingsError> {
-        let layers = model.layers;
+    fn check(&self, layers: Option<usize>) -> Result<(), SettingsError> {
+        let below = layers.map_or_else(String::new, |layers| format!("below {layers}"));
+        let exists = |layer: usize| layers.is_none_or(|layers| layer < layers);
         let ascending = self.layers.is_sorted_by(|a, b| a < b);
-        let exist = self.layers.last().is_some_and(|&last| last < layers);
-        require(ascending && exist, "layers", &format!("ascending and below {layers}"), || {
-            format!("{:?}", self.layers)
-        })?;
+        let exist = self.layers.last().is_some_and(|&last| exists(last));
+        let wanted = if below.is_empty() {
+            "ascending".to_owned()
+        } else {
+            format!("ascending and {below}")
+        };
+        require(ascending && exist, "layers", &wanted, || format!("{:?}", self.layers))?;
         if let Some(layer) = self.v_loss_layer {
-            require(layer < layers, "v_loss_layer", &format!("below {layers}"), || {
-                layer.to_string()
-            })?;
+            require(exists(layer), "v_loss_layer", &below, || layer.to_string())?;
         }
         for (key, value) in [
             ("clamp_norm_factor", self.clamp_norm_factor),

@@ -87,10 +87,26 @@ impl Config {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
             Err(source) => return Err(LedgerError::Read { path: path.to_owned(), source }),
         };
-        toml::from_str(&text).map_err(|source| LedgerError::Config {
+        toml::from_str(&text).map_err(|error| LedgerError::Config {
             path: path.to_owned(),
-            source: Box::new(source),
+            why: place(&text, &error),
         })
+    }
+}
+
+/// `line 3, neighbours: invalid type: string "banana", expected usize`.
+fn place(text: &str, error: &toml::de::Error) -> String {
+    let message = error.message().replace('\n', " ");
+    let Some((before, rest)) = error.span().and_then(|span| text.split_at_checked(span.start))
+    else {
+        return message;
+    };
+    let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let line = before[start..].to_owned() + rest.lines().next().unwrap_or_default();
+    let number = before.matches('\n').count() + 1;
+    match line.split_once('=') {
+        Some((key, _)) => format!("line {number}, {}: {message}", key.trim()),
+        None => format!("line {number}: {message}"),
     }
 }
 
@@ -143,8 +159,10 @@ impl Requirements {
             .zip(measured)
             .filter_map(|((name, wanted), rate)| {
                 let (wanted, Rate { passed, of, rate, .. }) = (wanted?, rate?);
+                // Cut, not rounded: what is missed is never written as what was required.
+                let shown = (rate * 1e3).floor() / 1e3;
                 (rate < wanted)
-                    .then(|| format!("{name} is {rate:.3} ({passed} of {of}), required {wanted}"))
+                    .then(|| format!("{name} is {shown:.3} ({passed} of {of}), required {wanted}"))
             })
             .collect();
         if unmet.is_empty() {
@@ -226,6 +244,19 @@ mod tests {
             ["efficacy", "efficacy=2", "speed=1", "efficacy=0.1,efficacy=0.2", "efficacy=x"]
         {
             assert!(wrong.parse::<Requirements>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_in_the_file_is_named() {
+        for (text, wanted) in [
+            ("seed = 1\nneighbours = 'many'", "line 2, neighbours: invalid type: string"),
+            ("\nlangauge = 'en'", "line 2, langauge: unknown field `langauge`"),
+            ("require = 'speed=1'", "line 1, require: \"speed=1\" is not a requirement"),
+            ("[settings", "line 1: "),
+        ] {
+            let found = place(text, &toml::from_str::<Config>(text).unwrap_err());
+            assert!(found.starts_with(wanted) && !found.contains('\n'), "{found}");
         }
     }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    Commit, EditOutcome, FoundWith, LedgerError, Spec, StatisticsRecord, ZTrace,
+    Commit, Config, EditOutcome, FoundWith, LedgerError, Spec, StatisticsRecord, ZTrace,
     engine::{EditJob, EditorDescription, Engine, EngineError, Progress},
     lineage::Line,
     memo::ZKey,
@@ -42,11 +42,27 @@ impl Setup {
         seed: Option<u64>,
     ) -> Result<Self, LedgerError> {
         let config = repo.config();
+        let by_file = editor.is_none();
         let editor = editor.unwrap_or(&config.editor).to_owned();
         let mut table = config.settings.get(&editor).cloned().unwrap_or_default();
         table.extend(settings.clone());
-        let text = toml::to_string(&table).map_err(|e| EngineError::Settings(e.to_string()))?;
-        let settings = engine.settings(&editor, &text)?;
+        let read = |table: &toml::Table| {
+            let text = toml::to_string(table).map_err(|e| EngineError::Settings(e.to_string()))?;
+            engine.settings(&editor, &text)
+        };
+        let settings = read(&table).map_err(|error| {
+            // What is wrong without the command's settings too is in the file.
+            let own = config.settings.get(&editor).cloned().unwrap_or_default();
+            match error {
+                EngineError::Settings(why)
+                    if (by_file || !own.is_empty()) && read(&own).is_err() =>
+                {
+                    let path = repo.root().join(Repo::DIR).join(Config::FILE);
+                    LedgerError::Config { path, why: format!("[settings.{editor}] {why}") }
+                }
+                error => error.into(),
+            }
+        })?;
         let description = engine.describe(&editor, &settings)?;
         Ok(Self { editor, settings, description, seed: seed.unwrap_or(config.seed) })
     }

@@ -36,12 +36,12 @@ pub enum LedgerError {
         root: PathBuf,
     },
     /// The settings do not make sense.
-    #[error("{} has a setting that means nothing", path.display())]
+    #[error("{} has a setting that means nothing: {why}", path.display())]
     Config {
         /// The settings file.
         path: PathBuf,
-        /// What is wrong, and where.
-        source: Box<toml::de::Error>,
+        /// Which setting it is and what is wrong with it.
+        why: String,
     },
     /// There is no such setting.
     #[error("there is no setting {key}")]
@@ -52,14 +52,12 @@ pub enum LedgerError {
         near: Vec<String>,
     },
     /// A setting cannot have that value.
-    #[error("{key} cannot be set to that{}", expected.map_or_else(String::new, |what| format!(": it is {what}")))]
+    #[error("{key} cannot be set to that: {why}")]
     Setting {
         /// Its name.
         key: String,
-        /// What it can be, where that is easily said.
-        expected: Option<&'static str>,
-        /// Why not, where it is not.
-        source: Option<Box<toml::de::Error>>,
+        /// Why not.
+        why: String,
     },
     /// Statistics on more text than a model writes in any useful time.
     #[error(
@@ -161,6 +159,16 @@ pub enum LedgerError {
     /// Nothing is undone, or something else was done since.
     #[error("nothing to redo")]
     NothingToRedo,
+    /// There are not that many operations to undo or to redo.
+    #[error("cannot {what} {asked} operations: there {}", if *there == 1 { "is 1".to_owned() } else { format!("are {there}") })]
+    TooFew {
+        /// Undo or redo.
+        what: &'static str,
+        /// How many were asked for.
+        asked: usize,
+        /// How many there are.
+        there: usize,
+    },
     /// What an operation led to is gone.
     #[error("what `kledger {command}` (operation {number}) led to is gone: gc has removed it")]
     Collected {
@@ -312,6 +320,14 @@ pub enum LedgerError {
     NoConflict {
         /// The fact, or what was asked for.
         what: String,
+    },
+    /// Every conflict is settled.
+    #[error("no conflict is open: {}", if *settled == 0 { "there is none".to_owned() } else { format!("{settled} settled already") })]
+    NothingOpen {
+        /// What waits.
+        task: Task,
+        /// How many conflicts are settled.
+        settled: usize,
     },
     /// A merge has no commit to leave out.
     #[error("a merge has one step only")]

@@ -72,9 +72,14 @@ impl LedgerError {
             Self::NothingToEvaluate { .. } => {
                 "name a version with facts, or say what to ask: --dataset FILE or --text FILE"
             }
+            Self::Config { .. } => {
+                "mend the line, or take it out: the setting then has its default"
+            }
             Self::NothingStaged => "stage facts first: kledger add FILE",
             Self::NoMessage => "say why: kledger commit -m MESSAGE",
-            Self::NothingToUndo | Self::NothingToRedo => "kledger op log shows what was done",
+            Self::NothingToUndo | Self::NothingToRedo | Self::TooFew { .. } => {
+                "kledger op log shows what was done"
+            }
             Self::Collected { .. } => {
                 "gc keeps what operations of the last days lead to: kledger config keep-days"
             }
@@ -118,6 +123,11 @@ impl LedgerError {
             }
             Self::NoTask { .. } => "kledger status says what is",
             Self::NoConflict { .. } => "kledger status lists the conflicts",
+            Self::NothingOpen { task, .. } => {
+                return Some(format!(
+                    "kledger {task} --continue goes on; --subject NAME settles one of them anew"
+                ));
+            }
             Self::NothingToSkip => "kledger merge --abort gives it up",
             Self::NoStash { .. } => "kledger stash list shows what is kept",
             Self::StashClash { .. } => "commit or reset what is staged first",

@@ -86,7 +86,7 @@ pub use join::Strategy;
 pub use kinds::KINDS;
 pub use manifest::{Manifest, WrittenFile};
 pub use measuring::{EvalAnswer, EvalRecord, Texts};
-pub use proceed::{How, Made, MadeDelta, Outcome, ProceedReport};
+pub use proceed::{Anew, How, Made, MadeDelta, Outcome, ProceedReport};
 pub use repo::{Actor, OpenEngine, Repo};
 pub use stash::Stash;
 pub use stat::{PredicateStat, Stat};

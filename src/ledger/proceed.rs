@@ -21,8 +21,8 @@ use crate::{codec::Draft, fact::tree, id::Id};
 /// How conflicts are decided and weights are made.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct How {
-    /// How weights are put together.
-    pub strategy: Strategy,
+    /// How weights are put together, in place of the usual way.
+    pub strategy: Option<Strategy>,
     /// Who wins conflicts.
     pub favour: Favour,
     /// Name of the editor, in place of the repository's.
@@ -33,6 +33,15 @@ pub struct How {
     pub seed: Option<u64>,
     /// What each commit that is made must reach, over what the repository requires.
     pub require: Requirements,
+}
+
+/// What is said anew of a task that goes on. What is left out stays as it was said when it began.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Anew {
+    /// Message of a merge.
+    pub message: Option<String>,
+    /// How what is left is done.
+    pub how: How,
 }
 
 /// How far a merge, cherry-pick or rebase came.
@@ -132,7 +141,7 @@ impl Unfinished {
             settled: BTreeMap::new(),
             name: name.into(),
             message: None,
-            strategy: how.strategy,
+            strategy: how.strategy.unwrap_or_default(),
             favour: how.favour,
             editor: how.editor.clone(),
             settings: terms(how).to_string(),
@@ -154,6 +163,28 @@ impl Unfinished {
         Ok((table, require))
     }
 
+    /// The same with what is said anew.
+    fn amended(&self, anew: &Anew) -> Result<Self, LedgerError> {
+        let Anew { message, how } = anew;
+        let (mut settings, require) = self.terms()?;
+        settings.extend(how.settings.clone());
+        let how = How {
+            strategy: Some(how.strategy.unwrap_or(self.strategy)),
+            favour: if how.favour == Favour::Nobody { self.favour } else { how.favour },
+            editor: how.editor.clone().or_else(|| self.editor.clone()),
+            settings,
+            seed: how.seed.or(self.seed),
+            require: how.require.or(require),
+        };
+        Ok(Self {
+            at: self.at,
+            left: self.left.clone(),
+            settled: self.settled.clone(),
+            message: message.clone().or_else(|| self.message.clone()),
+            ..Self::new(self.task, self.from, self.name.clone(), &how)
+        })
+    }
+
     /// The same after its next commit came to `at`.
     fn after(&self, at: Id<Commit>) -> Self {
         let left = self.left.get(1..).unwrap_or_default().to_vec();
@@ -162,7 +193,7 @@ impl Unfinished {
 }
 
 impl Repo {
-    /// Goes on with an unfinished `task` when its conflicts are settled.
+    /// Goes on with an unfinished `task` when its conflicts are settled, as said when it began or `anew`.
     ///
     /// # Errors
     /// When there is none, or as the verb that began it.
@@ -170,14 +201,15 @@ impl Repo {
         &self,
         actor: &Actor,
         task: Task,
+        anew: &Anew,
         open: Option<OpenEngine<'_>>,
         progress: &mut dyn Progress,
     ) -> Result<ProceedReport, LedgerError> {
         let unfinished = self.read()?.unfinished_task(task)?;
-        self.proceed(actor, unfinished.clone(), Some(unfinished), open, progress)
+        self.proceed(actor, unfinished.amended(anew)?, Some(unfinished), open, progress)
     }
 
-    /// Leaves the commit out at which an unfinished `task` waits, and goes on.
+    /// Leaves the commit out at which an unfinished `task` waits, and goes on as [`Repo::go_on`] does.
     ///
     /// # Errors
     /// When there is none, or it is a merge, or as the verb that began it.
@@ -185,6 +217,7 @@ impl Repo {
         &self,
         actor: &Actor,
         task: Task,
+        anew: &Anew,
         open: Option<OpenEngine<'_>>,
         progress: &mut dyn Progress,
     ) -> Result<ProceedReport, LedgerError> {
@@ -192,7 +225,8 @@ impl Repo {
             return Err(LedgerError::NothingToSkip);
         }
         let unfinished = self.read()?.unfinished_task(task)?;
-        self.proceed(actor, unfinished.after(unfinished.at), Some(unfinished), open, progress)
+        let rest = unfinished.amended(anew)?.after(unfinished.at);
+        self.proceed(actor, rest, Some(unfinished), open, progress)
     }
 
     /// Gives an unfinished `task` up. HEAD never left where it was.

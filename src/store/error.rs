@@ -91,6 +91,11 @@ fn point(commit: Option<Id<Commit>>) -> String {
     commit.map_or_else(|| "no commit".to_owned(), |commit| format!("{commit:.12}"))
 }
 
+/// Whether a file holds what is nowhere else: objects or tensors.
+fn is_written_once(path: &Path) -> bool {
+    path.components().any(|part| part.as_os_str() == "packs" || part.as_os_str() == "tensors")
+}
+
 impl StoreError {
     pub(super) fn write(path: &Path, source: io::Error) -> Self {
         WriteError { path: path.to_owned(), source }.into()
@@ -132,6 +137,11 @@ impl StoreError {
             Self::RefMoved { .. } | Self::HeadMoved | Self::RootMoved { .. } => {
                 Some("another command got in first: look at `kledger status` and run it again".to_owned())
             }
+            Self::Damaged { path, .. } | Self::Missing { path } if is_written_once(path) => Some(
+                "nothing here can make that file again: bring it back from a backup; `kledger fsck` \
+                 says what else is damaged"
+                    .to_owned(),
+            ),
             Self::Damaged { .. } | Self::Missing { .. } | Self::Object(_) => Some(
                 "`kledger fsck` says what is damaged; `kledger fsck --repair` rebuilds the index from \
                  packs and journal"

@@ -109,10 +109,7 @@ fn a_new_message_leaves_the_weights() {
 #[test]
 fn what_cannot_be_amended_stays_as_it_is() {
     let place = Place::new();
-    place
-        .repo
-        .reset(&place.actor("reset"), "HEAD", Reset::Stage)
-        .unwrap();
+    place.repo.reset(&place.actor("reset"), "HEAD", Reset::Stage).unwrap();
     let base = amend(&place, &saying("x"));
     assert!(matches!(base, Err(LedgerError::NotAmendable { merge: false, .. })), "{base:?}");
     place.add(crate::support::WORDS).unwrap();

@@ -442,7 +442,8 @@ fn an_adapter_of_another_model_is_asked_about() {
     assert!(matches!(notes(&plain), Err(LedgerError::OtherModel { .. })));
     let any = ImportOptions { any_base: true, ..ImportOptions::default() };
     assert!(notes(&any).unwrap()[0].starts_with("it is for "));
-    let checkout = theirs.repo.checkout(&theirs.actor("checkout"), "HEAD", None, InTheWay::Refuse).unwrap();
+    let checkout =
+        theirs.repo.checkout(&theirs.actor("checkout"), "HEAD", None, InTheWay::Refuse).unwrap();
     named(&json!(checkout.dir.file_name().unwrap().to_str().unwrap()));
     assert_eq!(notes(&plain).unwrap(), Vec::<String>::new());
 }

@@ -16,7 +16,7 @@ use kledger::{
     delta::{Tensor, TensorFile},
     eval::{EASYEDIT, Weights},
     ledger::{
-        About, How, Repo, Silent, Task, Texts,
+        About, Anew, How, Repo, Silent, Task, Texts,
         verb::{
             eval::{EvalOptions, Material},
             export::ExportFormat,
@@ -230,7 +230,10 @@ fn a_store_with_everything_opens() {
     place.repo.resolve_with(&place.actor("resolve"), right).unwrap();
     let mut engine = open;
     let actor = place.actor("merge");
-    place.repo.go_on(&actor, Task::Merge, Some(&mut engine), &mut Silent).unwrap();
+    place
+        .repo
+        .go_on(&actor, Task::Merge, &Anew::default(), Some(&mut engine), &mut Silent)
+        .unwrap();
     assert_eq!(place.ask("Ida likes", "HEAD"), "Bern");
     assert_eq!(place.ask("Jan likes", "HEAD"), "Bonn");
     place.repo.stash_pop(&place.actor("stash"), 0).unwrap();

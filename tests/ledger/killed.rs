@@ -27,7 +27,7 @@ fn child() {
     let place = Place::around(tempfile::tempdir().unwrap(), repo);
     let actor = place.actor(&work);
     let mut engine = open;
-    let again = How { strategy: Strategy::ReEdit, ..How::default() };
+    let again = How { strategy: Some(Strategy::ReEdit), ..How::default() };
     match work.as_str() {
         "merge" => {
             let options = MergeOptions { how: again, ..MergeOptions::default() };

@@ -1,8 +1,8 @@
 //! Merging, picking, rebasing, consolidating: facts, weights and what happens in between.
 
 use kledger::ledger::{
-    About, Favour, How, LedgerError, OpenEngine, Outcome, ProceedReport, Repo, Silent, StepView,
-    Strategy, Task,
+    About, Anew, Favour, How, LedgerError, OpenEngine, Outcome, ProceedReport, Repo, Silent,
+    StepView, Strategy, Task,
     verb::{
         diff::DiffOptions,
         log::LogOptions,
@@ -18,7 +18,7 @@ fn with(how: How) -> MergeOptions {
 }
 
 fn strategy(strategy: Strategy) -> MergeOptions {
-    with(How { strategy, ..How::default() })
+    with(How { strategy: Some(strategy), ..How::default() })
 }
 
 fn favour(favour: Favour) -> MergeOptions {
@@ -45,7 +45,8 @@ impl Place {
 
     fn go_on(&self, task: Task) -> ProceedReport {
         let mut engine = open;
-        self.repo.go_on(&self.actor("go on"), task, Some(&mut engine), &mut Silent).unwrap()
+        let (actor, anew) = (self.actor("go on"), Anew::default());
+        self.repo.go_on(&actor, task, &anew, Some(&mut engine), &mut Silent).unwrap()
     }
 
     fn pick(&self, revisions: &[&str]) -> ProceedReport {
@@ -248,7 +249,7 @@ fn a_merge_that_is_given_up_leaves_no_trace() {
     ));
     place.merge("draft");
     assert!(matches!(
-        place.repo.skip(&place.actor("skip"), Task::Merge, None, &mut Silent),
+        place.repo.skip(&place.actor("skip"), Task::Merge, &Anew::default(), None, &mut Silent),
         Err(LedgerError::NothingToSkip)
     ));
     let report = place.repo.abort(&place.actor("abort"), Task::Merge).unwrap();
@@ -397,7 +398,8 @@ fn a_merge_that_does_not_reach_what_is_required_is_refused() {
     place.commit("retract").unwrap();
     let before = place.head();
     let require = "efficacy=0.9".parse().unwrap();
-    let summed = |favour| with(How { strategy: Strategy::Sum, favour, require, ..How::default() });
+    let strategy = Some(Strategy::Sum);
+    let summed = |favour| with(How { strategy, favour, require, ..How::default() });
     let unmet = |merged: Result<ProceedReport, LedgerError>| match merged {
         Err(LedgerError::Unmet { unmet, check }) => {
             assert_eq!(unmet.len(), 1);
@@ -413,10 +415,20 @@ fn a_merge_that_does_not_reach_what_is_required_is_refused() {
     assert_eq!(waits.outcome, Outcome::Conflicts);
     place.repo.resolve(&place.actor("resolve"), Favour::Ours, &About::default()).unwrap();
     let (actor, mut engine) = (place.actor("go on"), open);
-    unmet(place.repo.go_on(&actor, Task::Merge, Some(&mut engine), &mut Silent));
+    unmet(place.repo.go_on(&actor, Task::Merge, &Anew::default(), Some(&mut engine), &mut Silent));
     assert_eq!(place.head(), before);
     assert!(place.repo.status().unwrap().unfinished.is_some());
-    place.repo.abort(&place.actor("abort"), Task::Merge).unwrap();
+
+    // What is said anew takes the place of what was said, and only that.
+    let less = How { require: "efficacy=0".parse().unwrap(), ..How::default() };
+    let anew = Anew { message: Some("Good enough".to_owned()), how: less };
+    let actor = place.actor("go on");
+    let report = place.repo.go_on(&actor, Task::Merge, &anew, Some(&mut engine), &mut Silent);
+    let report = report.unwrap();
+    assert_eq!((report.outcome, report.made.len()), (Outcome::Done, 1));
+    assert_eq!(report.made[0].commit.message, "Good enough");
+    assert!(report.made[0].repaired.is_empty(), "the strategy is the one of the beginning");
+    place.repo.undo(&place.actor("undo"), 1).unwrap();
 
     // What is kept counts too, and where it is reached the merge is made.
     let require = "efficacy=0.9,kept=1".parse().unwrap();
@@ -475,8 +487,10 @@ fn commits_are_made_again_elsewhere() {
     let report = place.pick(&["draft~1"]);
     assert_eq!((report.outcome, report.conflicts.len()), (Outcome::Conflicts, 1));
     assert_eq!(report.conflicts[0].base.as_ref().unwrap().object, "Oslo");
-    let report =
-        place.repo.skip(&place.actor("skip"), Task::CherryPick, None, &mut Silent).unwrap();
+    let report = place
+        .repo
+        .skip(&place.actor("skip"), Task::CherryPick, &Anew::default(), None, &mut Silent)
+        .unwrap();
     assert_eq!((report.outcome, place.head()), (Outcome::UpToDate, before));
     assert_eq!(place.repo.status().unwrap().unfinished, None);
     let root = ["main~3".to_owned()];

@@ -14,7 +14,7 @@ const OBJECTS: [&str; 4] = ["Rome", "Oslo", "Paris", "Bonn"];
 impl Place {
     /// Snapshots every so many deltas.
     fn snapshot_every(&mut self, deltas: &str) {
-        self.repo.set_setting("snapshot-every", deltas).unwrap();
+        self.repo.set_setting("snapshot-every", deltas, &|_, _| Ok(())).unwrap();
         self.repo = Repo::open(self.repo.root()).unwrap();
     }
 

@@ -8,7 +8,7 @@ impl Place {
     /// One whose editor seeks one z for all facts of a subject.
     fn joining() -> Self {
         let mut place = Self::new();
-        place.repo.set_setting("settings.memit.join_subjects", "true").unwrap();
+        place.repo.set_setting("settings.memit.join_subjects", "true", &|_, _| Ok(())).unwrap();
         place.repo = Repo::open(place.repo.root()).unwrap();
         place
     }

@@ -72,11 +72,11 @@ impl Render for AskReport {
         for answer in &self.answers {
             let (revision, commit) = (&answer.revision, short(answer.commit));
             writeln!(page, "{STRONG}{revision}{STRONG:#} {commit}")?;
-            writeln!(page, "  {} ... {}", self.prompt, one_line(&answer.continuations.text))?;
+            writeln!(page, "  {} ... {}", self.prompt, answer.continuations.text.trim())?;
             let next = answer.continuations.next.iter();
             let rows: Vec<_> = next
                 .map(|(word, probability)| {
-                    [format!("{:>5}", share(f64::from(*probability))), one_line(word)]
+                    [format!("{:>7}", share(f64::from(*probability))), word.trim().to_owned()]
                 })
                 .collect();
             page.table(&rows)?;
@@ -89,32 +89,7 @@ impl Render for AskReport {
 pub(super) fn line(said: &Continuations) -> String {
     let next = said.next.iter().take(3);
     let likely: Vec<String> = next
-        .map(|(word, probability)| {
-            format!("{} ({})", one_line(word), share(f64::from(*probability)))
-        })
+        .map(|(word, probability)| format!("{} ({})", word.trim(), share(f64::from(*probability))))
         .collect();
-    format!("{}  {}", likely.join(", "), one_line(&said.text)).trim().to_owned()
-}
-
-/// A model may say anything: line breaks and control characters are shown, not obeyed.
-fn one_line(text: &str) -> String {
-    let mut line = String::new();
-    for c in text.trim().chars() {
-        match c {
-            '\n' => line.push_str("\\n"),
-            c if c.is_control() => line.extend(c.escape_default()),
-            c => line.push(c),
-        }
-    }
-    line
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_model_says_stays_on_its_line() {
-        assert_eq!(one_line(" Rome.\n\u{1b}[2J "), "Rome.\\n\\u{1b}[2J");
-    }
+    format!("{}  {}", likely.join(", "), said.text.trim()).trim().to_owned()
 }

@@ -228,8 +228,21 @@ impl Render for BisectReport {
         page.table(&rows)?;
         match &self.state {
             BisectState::None => writeln!(page, "On {}, no bisection", head(&self.head)),
-            BisectState::Waiting { bad, good } => {
-                writeln!(page, "On {}", head(&self.head))?;
+            state => {
+                if matches!(state, BisectState::Waiting { .. }) {
+                    writeln!(page, "On {}", head(&self.head))?;
+                }
+                state.render(page)
+            }
+        }
+    }
+}
+
+impl Render for BisectState {
+    fn render(&self, page: &mut Page) -> fmt::Result {
+        match self {
+            Self::None => Ok(()),
+            Self::Waiting { bad, good } => {
                 if !bad {
                     page.note("name a bad version: kledger bisect bad REV")?;
                 }
@@ -238,16 +251,16 @@ impl Render for BisectReport {
                 }
                 Ok(())
             }
-            BisectState::Test { commit, suspects, tests_left } => {
+            Self::Test { commit, suspects, tests_left } => {
                 writeln!(page, "Test {} {}", short(commit.id), summary(commit))?;
                 let tests = many(u64::from(*tests_left), "test");
                 page.note(format_args!("{} left, {tests} at most", many(*suspects, "commit")))
             }
-            BisectState::Found { commit, changes } => {
+            Self::Found { commit, changes } => {
                 writeln!(page, "First bad commit: {} {}", short(commit.id), summary(commit))?;
                 page.changes(changes)
             }
-            BisectState::Ambiguous { commits } => {
+            Self::Ambiguous { commits } => {
                 writeln!(
                     page,
                     "The first bad commit is one of these, for those in between were skipped:"

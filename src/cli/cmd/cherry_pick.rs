@@ -38,7 +38,8 @@ impl Args {
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let waiting = (&args.waiting, args.skip);
-    proceed::run(cx, Task::CherryPick, waiting, &args.how, |repo, actor, how, engine, progress| {
+    let how = (&args.how, None);
+    proceed::run(cx, Task::CherryPick, waiting, how, |repo, actor, how, engine, progress| {
         repo.cherry_pick(actor, &args.revisions, how, engine, progress)
     })
 }

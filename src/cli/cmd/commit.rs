@@ -11,9 +11,11 @@ use crate::{
         error::CliError,
         page::{Page, bytes, committed, counts, many, share, words},
         report::{Render, Report},
+        runtime::fits_some_model,
     },
+    editor,
     ledger::{
-        Check, Rate, Requirements,
+        Check, LedgerError, Rate, Requirements,
         verb::commit::{AmendOptions, CommitOptions, CommitReport, EditView},
     },
 };
@@ -94,6 +96,9 @@ impl Settings {
             });
             table.insert(key.trim().to_owned(), value);
         }
+        // Also where no fact turns out to be edited, and so no editor reads them.
+        let editor = self.editor.as_deref().unwrap_or(editor::NAME);
+        fits_some_model(editor, &table).map_err(LedgerError::from)?;
         Ok(table)
     }
 }
@@ -101,8 +106,7 @@ impl Settings {
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let repo = cx.repo()?;
     let actor = cx.actor(Some(&repo))?;
-    let require: Requirements =
-        args.require.join(",").parse().map_err(crate::ledger::LedgerError::from)?;
+    let require: Requirements = args.require.join(",").parse().map_err(LedgerError::from)?;
     let mut settings = args.settings.table()?;
     if args.faithful {
         settings.insert("faithful".to_owned(), true.into());
@@ -214,10 +218,10 @@ pub(super) fn check(check: &Check, page: &mut Page) -> fmt::Result {
     for row in check.facts.iter().filter(|row| verbose || !row.after.matches) {
         let found = if row.after.matches { "holds" } else { "does not hold" };
         let (prompt, text) = (&row.prompt, &row.after.text);
-        let sure =
-            format_args!("p {:.2}, wanted p {:.2}", row.after.confidence, row.after.probability);
+        let [sure, wanted] =
+            [row.after.confidence, row.after.probability].map(|p| share(f64::from(p)));
         page.note(format_args!("{found}: {}", words(&row.fact)))?;
-        page.note(format_args!("  {prompt} ... {text} ({sure})"))?;
+        page.note(format_args!("  {prompt} ... {text} (p {sure}, wanted p {wanted})"))?;
     }
     for row in &check.lost {
         page.note(format_args!("no longer holds: {}", words(&row.fact)))?;

@@ -1,6 +1,6 @@
 //! `kledger completions`.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
 use clap_complete::Shell;
 use serde::Serialize;
@@ -41,6 +41,7 @@ pub(super) fn run(args: &Args) -> Result<Report, CliError> {
 
 impl Render for Completions {
     fn render(&self, page: &mut Page) -> fmt::Result {
-        page.write_str(&self.script)
+        page.lines_of(&self.script);
+        Ok(())
     }
 }

@@ -63,6 +63,13 @@ enum Step {
     },
 }
 
+impl Args {
+    /// To check an editor's settings against the model, though not to run it.
+    pub(super) fn may_run_the_model(&self) -> bool {
+        matches!(&self.step, Some(Step::Set { key, .. }) if key.starts_with("settings"))
+    }
+}
+
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let repo = cx.repo()?;
     Ok(Report::done(
@@ -74,7 +81,11 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
                 let name = key.trim_start_matches("alias.").to_owned();
                 return Err(CliError::AliasOfVerb { name });
             }
-            Some(Step::Set { key, value }) => repo.set_setting(key, value)?,
+            Some(Step::Set { key, value }) => {
+                repo.set_setting(key, value, &|editor, settings| {
+                    cx.runtime().fits(&repo.base_dir(), editor, settings)
+                })?
+            }
             Some(Step::Unset { key }) => repo.unset_setting(key)?,
         },
     ))

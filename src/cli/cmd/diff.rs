@@ -92,6 +92,15 @@ impl Args {
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let repo = cx.repo()?;
+    for (given, option) in [
+        (args.weights, "--weights"),
+        (args.probe.is_some(), "--probe"),
+        (args.no_behaviour, "--no-behaviour"),
+    ] {
+        if given && args.format != Format::Text {
+            return Err(CliError::NotFor { option, what: "--format text" });
+        }
+    }
     let (from, to) = repo.versions(&args.from, args.to.as_deref())?;
     let (from, to) = (from.to_string(), to.to_string());
     if args.stat {
@@ -188,11 +197,13 @@ impl Render for DiffReport {
             writeln!(page, "  words for {} differ", many(self.words, "IRI"))?;
         }
         if let Some(tensors) = &self.weights {
-            writeln!(page, "\n{STRONG}weights{STRONG:#}")?;
+            writeln!(page)?;
+            writeln!(page, "{STRONG}weights{STRONG:#}")?;
             weights(tensors, page)?;
         }
         if let Some(rows) = &self.behaviour {
-            writeln!(page, "\n{STRONG}behaviour{STRONG:#}")?;
+            writeln!(page)?;
+            writeln!(page, "{STRONG}behaviour{STRONG:#}")?;
             if rows.is_empty() {
                 writeln!(page, "  nothing to ask")?;
             }

@@ -17,7 +17,7 @@ use crate::{
     durable,
     eval::{
         Case, EASYEDIT, MEND, Metric, PROTOCOLS, Protocol, Source, Weights,
-        dataset::{Answer, Dataset, Reading, References, Verbaliser},
+        dataset::{Answer, Dataset, Layout, Reading, References, Verbaliser},
     },
     input,
     ledger::{
@@ -75,7 +75,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE", requires_all = ["generate", "dataset"])]
     references: Option<PathBuf>,
     /// Write each case, what was asked and how likely each token was, as JSON Lines
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "text")]
     records: Option<PathBuf>,
     /// Keep the figures in the repository; kledger show shows them
     #[arg(long)]
@@ -137,6 +137,9 @@ impl Args {
         let verbaliser = self.words.clone().unwrap_or_default();
         let reading = Reading { limit: self.limit, answer, verbaliser };
         let mut dataset = Dataset::read(&cx.path(file), &file.to_string_lossy(), &reading)?;
+        if self.words.is_some() && dataset.layout != Layout::Fever {
+            return Err(CliError::NotFor { option: "--words", what: "FEVER's claims" });
+        }
         let mut weights = Weights::default();
         if let Some(file) = &self.references {
             let references = References::read(&cx.path(file), &file.to_string_lossy())?;

@@ -76,7 +76,8 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     };
     let adapter = matches!(args.format, Format::Peft | Format::PeftPatterns);
     if args.max_rank.is_some() && !adapter {
-        return Err(CliError::NoRank);
+        let what = "--format peft and peft-patterns: other formats have no rank";
+        return Err(CliError::NotFor { option: "--max-rank", what });
     }
     let options = ExportOptions {
         format,

@@ -30,7 +30,7 @@ pub struct Args {
     #[arg(long, short = 'n')]
     dry_run: bool,
     /// Do not ask
-    #[arg(long, short)]
+    #[arg(long, short, conflicts_with = "dry_run")]
     yes: bool,
 }
 

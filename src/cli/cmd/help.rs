@@ -1,6 +1,6 @@
 //! `kledger help`.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
 use serde::Serialize;
 
@@ -76,6 +76,7 @@ fn unknown(topic: &str) -> CliError {
 
 impl Render for Help {
     fn render(&self, page: &mut Page) -> fmt::Result {
-        writeln!(page, "{}", self.text.trim_end())
+        page.lines_of(self.text.trim_end());
+        Ok(())
     }
 }

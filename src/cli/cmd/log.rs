@@ -5,6 +5,7 @@ use std::{
     fmt::{self, Write},
 };
 
+use regex::Regex;
 use serde::Serialize;
 
 use super::commit::rates;
@@ -25,6 +26,9 @@ use crate::{
 };
 
 /// Show the commits that led to a version, newest first
+///
+/// With --author only those whose author's name and address match it, a part of them or a regular
+/// expression.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -32,7 +36,8 @@ Examples:
   kledger log -5 --oneline draft
   kledger log main..draft
   kledger log --graph --all --oneline
-  kledger log --subject 'Eiffel Tower' --predicate location")]
+  kledger log --subject 'Eiffel Tower' --predicate location
+  kledger log --author 'Ada|Bert'")]
 pub struct Args {
     /// Where to start; a..b: what b has and a does not; a...b: what only one of them has; ^a: not
     /// what a has; -N: as -n N [default: HEAD]
@@ -85,11 +90,23 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
         range: Range::parse(revisions.iter().map(String::as_str)).map_err(LedgerError::from)?,
         all: args.all,
         about: About::new(args.subject.as_deref(), args.predicate.as_deref()),
+        author: cx.named_author().map(pattern).transpose()?,
         limit: number,
         first_parent: args.first_parent,
     };
     let report = cx.repo()?.log(&options)?;
     Ok(Report::done("log", Log { report, oneline: args.oneline, graph: args.graph }))
+}
+
+/// What authors are to match: a part of them as it is written, or a regular expression.
+fn pattern(text: &str) -> Result<Regex, CliError> {
+    let wrong = |error: regex::Error| {
+        let pattern = text.to_owned();
+        let why = error.to_string().lines().last().unwrap_or_default().to_owned();
+        CliError::Pattern { pattern, why: why.trim_start_matches("error: ").to_owned() }
+    };
+    Regex::new(text).map_err(wrong)?;
+    Regex::new(&format!("{}|{text}", regex::escape(text))).map_err(wrong)
 }
 
 impl Render for Log {
@@ -108,9 +125,10 @@ impl Render for Log {
                     writeln!(text)?;
                 }
             }
-            let text = text.into_text();
             if !self.graph {
-                page.write_str(&text)?;
+                for line in text.lines() {
+                    writeln!(page, "{line}")?;
+                }
                 continue;
             }
             let lines = graph.next(commit.id, &commit.parents, |parent| shown.contains(&parent));

@@ -29,13 +29,18 @@ pub struct Args {
     #[arg(value_name = "REV", required_unless_present = "waiting", conflicts_with = "waiting")]
     revision: Option<String>,
     /// Why
-    #[arg(long, short, value_name = "MESSAGE")]
+    #[arg(long, short, value_name = "MESSAGE", conflicts_with_all = ["abort", "ff_only"])]
     message: Option<String>,
     /// Make a commit even where moving the branch forward would do
-    #[arg(long, conflicts_with = "ff_only")]
+    #[arg(long, conflicts_with_all = ["ff_only", "waiting"])]
     no_ff: bool,
     /// Refuse where moving the branch forward does not do
-    #[arg(long)]
+    #[arg(
+        long,
+        conflicts_with_all = [
+            "waiting", "ours", "theirs", "strategy", "no_check", "require", "seed", "editor", "set"
+        ]
+    )]
     ff_only: bool,
     #[command(flatten)]
     how: HowArgs,
@@ -51,7 +56,8 @@ impl Args {
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let waiting = (&args.waiting, false);
-    proceed::run(cx, Task::Merge, waiting, &args.how, |repo, actor, how, engine, progress| {
+    let how = (&args.how, args.message.as_deref());
+    proceed::run(cx, Task::Merge, waiting, how, |repo, actor, how, engine, progress| {
         let options = MergeOptions {
             message: args.message.clone(),
             fast_forward: match (args.no_ff, args.ff_only) {

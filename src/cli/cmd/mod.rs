@@ -99,6 +99,7 @@ impl Command {
             | Self::Consolidate(_)
             | Self::Ask(_)
             | Self::Eval(_) => true,
+            Self::Config(args) => args.may_run_the_model(),
             Self::Bisect(args) => args.may_run_the_model(),
             Self::Diff(args) => args.may_run_the_model(),
             Self::Merge(args) => args.may_run_the_model(),

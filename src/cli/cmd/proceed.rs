@@ -15,8 +15,8 @@ use crate::{
         runtime::Runtime,
     },
     ledger::{
-        Actor, ConflictView, FactCounts, FactView, Favour, How, LedgerError, Made, OpenEngine,
-        Outcome, ProceedReport, Progress, Repo, Strategy, Task,
+        Actor, Anew, ConflictView, FactCounts, FactView, Favour, How, LedgerError, Made,
+        OpenEngine, Outcome, ProceedReport, Progress, Repo, Strategy, Task,
     },
 };
 
@@ -29,11 +29,11 @@ pub(super) struct HowArgs {
     /// In conflicts, what holds on the other side
     #[arg(long)]
     theirs: bool,
-    /// How the weights of both sides become one's
-    #[arg(long, value_enum, default_value_t)]
-    strategy: StrategyArg,
+    /// How the weights of both sides become one's [default: repair]
+    #[arg(long, value_enum)]
+    strategy: Option<StrategyArg>,
     /// Run no model: sum the deltas and do not ask what holds
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["strategy", "seed", "editor", "set"])]
     no_check: bool,
     /// What each commit that is made must reach: efficacy, paraphrase, neighbourhood or kept, =, and a
     /// share
@@ -46,10 +46,9 @@ pub(super) struct HowArgs {
     settings: Settings,
 }
 
-#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum StrategyArg {
     /// Sum the deltas of both, ask every fact, edit in again those that no longer hold
-    #[default]
     Repair,
     /// Sum the deltas of both
     Sum,
@@ -61,22 +60,25 @@ enum StrategyArg {
 #[derive(Debug, clap::Args)]
 #[group(id = "waiting", multiple = false)]
 pub(super) struct Waiting {
-    /// Go on, conflicts being settled
+    /// Go on, conflicts being settled, as was said at the beginning or is said now
     #[arg(long = "continue")]
     go_on: bool,
     /// Give it up; HEAD is where it was
-    #[arg(long)]
+    #[arg(
+        long,
+        conflicts_with_all = ["ours", "theirs", "strategy", "no_check", "require", "seed", "editor", "set"]
+    )]
     abort: bool,
 }
 
 impl HowArgs {
     pub(super) fn how(&self) -> Result<How, CliError> {
         Ok(How {
-            strategy: match self.strategy {
+            strategy: self.strategy.map(|strategy| match strategy {
                 StrategyArg::Repair => Strategy::Repair,
                 StrategyArg::Sum => Strategy::Sum,
                 StrategyArg::ReEdit => Strategy::ReEdit,
-            },
+            }),
             favour: match (self.ours, self.theirs) {
                 (true, _) => Favour::Ours,
                 (_, true) => Favour::Theirs,
@@ -100,7 +102,7 @@ pub(super) fn run(
     cx: &Context,
     task: Task,
     (waiting, skip): (&Waiting, bool),
-    how: &HowArgs,
+    (how, message): (&HowArgs, Option<&str>),
     begin: impl FnOnce(
         &Repo,
         &Actor,
@@ -115,14 +117,15 @@ pub(super) fn run(
     let engine: Option<OpenEngine<'_>> =
         if how.no_check || !Runtime::is_there() { None } else { Some(&mut open) };
     let mut progress = cx.stoppable();
+    let how = how.how()?;
     let report = if waiting.abort {
         repo.abort(&actor, task)?
-    } else if skip {
-        repo.skip(&actor, task, engine, progress.as_mut())?
-    } else if waiting.go_on {
-        repo.go_on(&actor, task, engine, progress.as_mut())?
+    } else if skip || waiting.go_on {
+        let anew = Anew { message: message.map(str::to_owned), how };
+        let go_on = if skip { Repo::skip } else { Repo::go_on };
+        go_on(&repo, &actor, task, &anew, engine, progress.as_mut())?
     } else {
-        begin(&repo, &actor, &how.how()?, engine, progress.as_mut())?
+        begin(&repo, &actor, &how, engine, progress.as_mut())?
     };
     Ok(match report.outcome {
         Outcome::Conflicts => Report::refused(task.name(), report),

@@ -23,7 +23,7 @@ pub struct Args {
     #[arg(value_name = "REV", required_unless_present = "waiting", conflicts_with = "waiting")]
     upstream: Option<String>,
     /// Where they go to instead
-    #[arg(long, value_name = "REV")]
+    #[arg(long, value_name = "REV", conflicts_with = "waiting")]
     onto: Option<String>,
     #[command(flatten)]
     how: HowArgs,
@@ -42,7 +42,8 @@ impl Args {
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let waiting = (&args.waiting, args.skip);
-    proceed::run(cx, Task::Rebase, waiting, &args.how, |repo, actor, how, engine, progress| {
+    let how = (&args.how, None);
+    proceed::run(cx, Task::Rebase, waiting, how, |repo, actor, how, engine, progress| {
         let upstream = args.upstream.as_deref().unwrap_or_default();
         repo.rebase(actor, upstream, args.onto.as_deref(), how, engine, progress)
     })

@@ -21,6 +21,7 @@ use crate::{
 /// Takes one side for all open conflicts or for those about a subject, or facts that are to hold from
 /// files, which may be others than either side's. `kledger status` lists the conflicts.
 #[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["files", "ours", "theirs", "base"])))]
 #[command(after_help = "\
 Examples:
   kledger resolve --theirs
@@ -28,10 +29,10 @@ Examples:
   kledger resolve right.nt")]
 pub struct Args {
     /// Files of facts that are to hold, - for standard input
-    #[arg(value_name = "FILE", required_unless_present = "side", conflicts_with = "side")]
+    #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Format of all files: nt, ttl, nq, trig, rdf or jsonld; otherwise their names say it
-    #[arg(long, value_name = "FORMAT")]
+    #[arg(long, value_name = "FORMAT", conflicts_with = "side")]
     format: Option<String>,
     /// What holds on our side
     #[arg(long, group = "side")]

@@ -22,6 +22,7 @@ use crate::{
 /// Facts that are staged leave the stage. Facts that are committed are staged to be taken back, which
 /// gives the model its old belief again.
 #[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["files", "about"])))]
 #[command(after_help = "\
 Examples:
   kledger rm wrong.nt
@@ -30,10 +31,10 @@ Examples:
       --predicate http://www.wikidata.org/prop/direct/P131")]
 pub struct Args {
     /// Files that name the facts, - for standard input
-    #[arg(value_name = "FILE", required_unless_present = "about", conflicts_with = "about")]
+    #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Format of all files: nt, ttl, nq, trig, rdf or jsonld; otherwise their names say it
-    #[arg(long, value_name = "FORMAT")]
+    #[arg(long, value_name = "FORMAT", conflicts_with = "about")]
     format: Option<String>,
     /// All facts with this subject, by IRI or by its name in reports, instead of those in files
     #[arg(long, value_name = "SUBJECT")]

@@ -10,7 +10,7 @@ use crate::{
     cli::{
         context::Context,
         error::CliError,
-        page::{Page, STRONG, bytes, many, refs, short, summary, time, words},
+        page::{Page, STRONG, bytes, many, refs, share, short, summary, time, words},
         report::{Render, Report},
     },
     ledger::{
@@ -86,8 +86,9 @@ impl Render for FactStory {
             row("held by", format!("column {column} of delta {delta:.12}"))
         }));
         if let Some(check) = &self.check {
-            let said =
-                |answer: &Answer| format!("{} (p {:.2})", answer.text.trim(), answer.confidence);
+            let said = |answer: &Answer| {
+                format!("{} (p {})", answer.text.trim(), share(f64::from(answer.confidence)))
+            };
             rows.push(row(
                 "answer",
                 format!("{}, before {}", said(&check.after), said(&check.before)),
@@ -169,12 +170,14 @@ impl Render for ShowReport {
         }
         if page.verbose {
             if let Some(spec) = &self.spec {
-                writeln!(page, "\nsettings (seed {})", spec.seed)?;
+                writeln!(page)?;
+                writeln!(page, "settings (seed {})", spec.seed)?;
                 for line in spec.settings.lines() {
                     writeln!(page, "  {line}")?;
                 }
             }
-            writeln!(page, "\nweights ({})", many(self.deltas, "delta"))?;
+            writeln!(page)?;
+            writeln!(page, "weights ({})", many(self.deltas, "delta"))?;
             let weights = self.weights.iter();
             let rows: Vec<_> =
                 weights.map(|tensor| [format!("{:.12}", tensor.id), tensor.name.clone()]).collect();
@@ -187,7 +190,8 @@ impl Render for ShowReport {
 impl Render for Evaluation {
     fn render(&self, page: &mut Page) -> fmt::Result {
         let Self { protocol, protocol_version, source, .. } = self;
-        writeln!(page, "\n{protocol} {protocol_version} on {}", source.name)?;
+        writeln!(page)?;
+        writeln!(page, "{protocol} {protocol_version} on {}", source.name)?;
         let metrics = self.metrics.iter();
         let rows = metrics.map(|metric| [metric.name.clone(), eval::figure(metric)]);
         page.table(&rows.collect::<Vec<_>>())

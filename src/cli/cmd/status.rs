@@ -7,7 +7,7 @@ use crate::{
     cli::{
         context::Context,
         error::CliError,
-        page::{Page, head, many, short, summary},
+        page::{Page, head, many, short, summary, words},
         report::{Render, Report},
     },
     ledger::verb::status::{CheckoutFiles, StatusReport},
@@ -31,6 +31,8 @@ pub struct Args {
 
 /// Facts listed where nothing is said of how many.
 const LISTED: usize = 20;
+/// Facts that do not hold of which no more is to be said.
+const FEW: usize = 3;
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let listed = if cx.in_full() { usize::MAX } else { LISTED };
@@ -57,6 +59,20 @@ impl Render for StatusReport {
                 writeln!(page, "  {}", conflict_line(conflict))?;
             }
             page.note(format_args!("kledger {task} --continue goes on, --abort gives it up"))?;
+        }
+        if let Some(bisection) = &self.bisection {
+            writeln!(page, "A bisection is going on")?;
+            bisection.render(page)?;
+            page.note("kledger bisect good, bad or skip goes on, kledger bisect reset ends it")?;
+        }
+        if self.failing.count > 0 {
+            let (count, of) = (self.failing.count, self.failing.of);
+            writeln!(page, "{count} of {} asked do not hold at HEAD", many(of, "fact"))?;
+            for fact in self.failing.first.iter().take(if page.verbose { usize::MAX } else { FEW })
+            {
+                writeln!(page, "  {}", words(fact))?;
+            }
+            page.note("kledger show says what is answered instead")?;
         }
         if self.stashed > 0 {
             page.note(format_args!(

@@ -112,10 +112,7 @@ impl Repo {
     /// When the store cannot be read.
     pub fn bisection(&self) -> Result<BisectReport, LedgerError> {
         let ledger = self.read()?;
-        let state = match ledger.root::<Bisection>(BISECTION)? {
-            Some(bisection) => state(&ledger, &bisection)?,
-            None => BisectState::None,
-        };
+        let state = ledger.bisection()?.unwrap_or(BisectState::None);
         Ok(BisectReport { head: ledger.head_view()?, state, tests: Vec::new(), runs: Vec::new() })
     }
 
@@ -338,6 +335,14 @@ impl Repo {
         let ledger = self.read()?;
         let (head, state) = (ledger.head_view()?, found(&ledger, bad)?);
         Ok(BisectReport { head, state, tests, runs: Vec::new() })
+    }
+}
+
+impl Ledger<'_> {
+    /// Where the search is that is going on.
+    pub(super) fn bisection(&self) -> Result<Option<BisectState>, LedgerError> {
+        let bisection = self.root::<Bisection>(BISECTION)?;
+        bisection.map(|bisection| state(self, &bisection)).transpose()
     }
 }
 

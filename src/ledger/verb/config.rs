@@ -7,7 +7,7 @@ use toml_edit::{DocumentMut, Item, Table, Value};
 
 use crate::{
     durable,
-    ledger::{Config, LedgerError, Repo, revision::nearest},
+    ledger::{Config, EngineError, LedgerError, Repo, revision::nearest},
 };
 
 /// Settings, and where they are.
@@ -32,6 +32,11 @@ pub struct Setting {
 
 /// The table of editors' settings, whose keys only their editor knows.
 const OPEN: &str = "settings";
+/// The setting that names an editor.
+const EDITOR: &str = "editor";
+
+/// Says whether an editor is there and takes these settings.
+pub type Fits<'a> = &'a dyn Fn(&str, &toml::Table) -> Result<(), EngineError>;
 
 impl Repo {
     /// All settings.
@@ -72,17 +77,24 @@ impl Repo {
         Ok(ConfigReport { path, settings })
     }
 
-    /// Sets `key` to `value`, TOML or a bare string. Comments in the file stay.
+    /// Sets `key` to `value`, TOML or a bare string. Comments in the file stay. Whether an editor is there and
+    /// what it can be told is for `fits` to say.
     ///
     /// # Errors
     /// When there is no setting of that name, it cannot have that value, or the file cannot be
     /// written. The file is then as it was.
-    pub fn set_setting(&self, key: &str, value: &str) -> Result<ConfigReport, LedgerError> {
+    pub fn set_setting(
+        &self,
+        key: &str,
+        value: &str,
+        fits: Fits<'_>,
+    ) -> Result<ConfigReport, LedgerError> {
         let bare = || Value::from(value);
         let parsed = value.parse::<Value>().unwrap_or_else(|_| bare());
-        let first = self.with_setting(key, parsed);
+        let first = self.with_setting(key, parsed, fits);
         // 7 is a number, but somebody may be called so.
-        let changed = first.or_else(|error| self.with_setting(key, bare()).map_err(|_| error))?;
+        let changed =
+            first.or_else(|error| self.with_setting(key, bare(), fits).map_err(|_| error))?;
         self.write_settings(&changed)?.setting(key)
     }
 
@@ -124,7 +136,7 @@ impl Repo {
     }
 
     /// The text of the file with one setting changed, if it still makes sense.
-    fn with_setting(&self, key: &str, value: Value) -> Result<String, LedgerError> {
+    fn with_setting(&self, key: &str, value: Value, fits: Fits<'_>) -> Result<String, LedgerError> {
         let (tables, last) = path_of(key);
         let mut file = self.settings_file()?;
         let text = file.to_string();
@@ -140,7 +152,15 @@ impl Repo {
             }
         };
         match toml::from_str::<Config>(&changed) {
-            Ok(_) => Ok(changed),
+            Ok(config) => {
+                if key == EDITOR || path_of(key).0.first().unwrap_or(&key) == &OPEN {
+                    fitting(&config, fits).map_err(|error| LedgerError::Setting {
+                        key: key.to_owned(),
+                        why: error.to_string(),
+                    })?;
+                }
+                Ok(changed)
+            }
             Err(_)
                 if self.setting(key.split('.').next().unwrap_or(key)).is_err()
                     && !key.starts_with(OPEN) =>
@@ -148,10 +168,12 @@ impl Repo {
                 let known = self.settings()?.settings.into_iter().map(|setting| setting.key);
                 Err(LedgerError::NoSetting { key: key.to_owned(), near: nearest(key, known) })
             }
-            Err(source) => {
-                let expected = expected(key);
-                let source = expected.is_none().then(|| Box::new(source));
-                Err(LedgerError::Setting { key: key.to_owned(), expected, source })
+            Err(error) => {
+                let why = expected(key).map_or_else(
+                    || error.message().replace('\n', " "),
+                    |what| format!("it is {what}"),
+                );
+                Err(LedgerError::Setting { key: key.to_owned(), why })
             }
         }
     }
@@ -161,6 +183,14 @@ impl Repo {
         durable::write(&self.settings_path(), text.as_bytes())?;
         Self::open(self.root())
     }
+}
+
+/// Makes sure that the editors of a configuration are there and take their settings.
+fn fitting(config: &Config, fits: Fits<'_>) -> Result<(), EngineError> {
+    if !config.settings.contains_key(&config.editor) {
+        fits(&config.editor, &toml::Table::new())?;
+    }
+    config.settings.iter().try_for_each(|(editor, table)| fits(editor, table))
 }
 
 /// What can be set for `key`, for people. `None` where its own error says it better.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use regex::Regex;
 use serde::Serialize;
 
 use crate::{
@@ -45,7 +46,7 @@ pub struct LogEntry {
 }
 
 /// Which commits `log` shows.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct LogOptions {
     /// Histories, and what to leave out of them.
     pub range: Range,
@@ -53,6 +54,8 @@ pub struct LogOptions {
     pub all: bool,
     /// Only commits that changed facts of these.
     pub about: About,
+    /// Only commits whose author matches.
+    pub author: Option<Regex>,
     /// How many at most.
     pub limit: Option<usize>,
     /// Go to the first parent of a merge only.
@@ -74,7 +77,9 @@ impl Repo {
         let mut search = Search::new(&ledger, &options.about);
         for commit in walk {
             let (id, commit) = commit?;
-            if !search.finds(id, &commit)? {
+            let theirs =
+                options.author.as_ref().is_none_or(|author| author.is_match(&commit.author));
+            if !theirs || !search.finds(id, &commit)? {
                 continue;
             }
             if options.limit == Some(entries.len()) {

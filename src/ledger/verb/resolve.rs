@@ -40,7 +40,7 @@ impl Repo {
         side: Favour,
         about: &About,
     ) -> Result<ResolveReport, LedgerError> {
-        self.settle(actor, |lexicon, clashes| {
+        self.settle(actor, |task, lexicon, clashes| {
             let mut said = Vec::new();
             for (clash, open) in clashes {
                 let fact = clash.ours.as_ref().or(clash.theirs.as_ref());
@@ -57,6 +57,9 @@ impl Repo {
                 if meant {
                     said.push((clash.key, holds.clone()));
                 }
+            }
+            if said.is_empty() && about.is_everything() {
+                return Err(LedgerError::NothingOpen { task, settled: clashes.len() });
             }
             if said.is_empty() {
                 return Err(LedgerError::NoConflict { what: about.to_string() });
@@ -76,7 +79,7 @@ impl Repo {
         input: impl IntoIterator<Item = Result<(Fact, Position), ReadError>>,
     ) -> Result<ResolveReport, LedgerError> {
         let input: Vec<_> = input.into_iter().collect();
-        self.settle(actor, |_, clashes| {
+        self.settle(actor, |_, _, clashes| {
             let mut said = Vec::new();
             for triple in input {
                 let (fact, _) = triple.map_err(StageError::from)?;
@@ -94,7 +97,11 @@ impl Repo {
     fn settle(
         &self,
         actor: &Actor,
-        choose: impl FnOnce(&Lexicon<'_>, &[(Clash<Fact>, bool)]) -> Result<Vec<Settled>, LedgerError>,
+        choose: impl FnOnce(
+            Task,
+            &Lexicon<'_>,
+            &[(Clash<Fact>, bool)],
+        ) -> Result<Vec<Settled>, LedgerError>,
     ) -> Result<ResolveReport, LedgerError> {
         let ledger = self.read()?;
         let was = ledger.unfinished()?.ok_or(LedgerError::NoTask { task: None })?;
@@ -107,7 +114,7 @@ impl Repo {
             clashes.extend(settled);
             clashes.extend(next.combined.open.into_iter().map(|clash| (clash, true)));
         }
-        let said = choose(&ledger.lexicon_at(&draft, words), &clashes)?;
+        let said = choose(was.task, &ledger.lexicon_at(&draft, words), &clashes)?;
         let settled = said.len() as u64;
         let mut now = was.clone();
         now.settled.extend(said);

@@ -65,9 +65,9 @@ impl Repo {
                 Role::Neighbourhood => stage.neighbourhood,
             };
             for (key, staged) in about.staged_in(&ledger, &lexicon, staged)? {
-                match staged.change {
-                    Planned::Set(fact) => drop(found.insert(key, fact)),
-                    Planned::Retract(_) => drop(found.remove(&key)),
+                // Those that are to be taken back hold until then.
+                if let Planned::Set(fact) = staged.change {
+                    found.insert(key, fact);
                 }
             }
         }

@@ -8,15 +8,16 @@ use crate::{
     fact::tree,
     id::Id,
     ledger::{
-        Commit, LedgerError, Repo, UnfinishedView,
+        Check, Commit, LedgerError, Repo, UnfinishedView,
         listing::Listing,
         manifest::{Differences, Manifest},
-        view::{CommitView, FactChange, HeadView},
+        verb::bisect::BisectState,
+        view::{CommitView, FactChange, FactView, HeadView},
     },
 };
 
 /// The state of the working place.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StatusReport {
     /// The repository's root.
     pub root: PathBuf,
@@ -39,10 +40,37 @@ pub struct StatusReport {
     pub without_template: Vec<String>,
     /// A merge, cherry-pick or rebase that waits to be finished.
     pub unfinished: Option<UnfinishedView>,
+    /// A bisection that is going on.
+    pub bisection: Option<BisectState>,
+    /// Facts that do not hold at HEAD, as the check found that was made with its commit.
+    pub failing: Failing,
     /// Stages put aside.
     pub stashed: u64,
     /// The checked-out model, if there is one.
     pub checkout: Option<CheckoutState>,
+}
+
+/// Facts that a check found not to hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Failing {
+    /// How many.
+    pub count: u64,
+    /// Of how many that were asked.
+    pub of: u64,
+    /// The first of them: those that the commit edited, then earlier ones.
+    pub first: Vec<FactView>,
+}
+
+impl Failing {
+    fn of(check: &Check, listed: usize) -> Self {
+        let edited = check.facts.iter().filter(|row| !row.after.matches);
+        let failing = edited.chain(&check.lost).map(|row| &row.fact);
+        Self {
+            count: failing.clone().count() as u64,
+            of: check.facts.len() as u64 + check.kept.map_or(0, |kept| kept.of),
+            first: failing.take(listed).cloned().collect(),
+        }
+    }
 }
 
 /// What is in the checkout directory.
@@ -136,6 +164,10 @@ impl Repo {
             neighbourhood,
             without_template: staged.without_template,
             unfinished: ledger.unfinished_view()?,
+            bisection: ledger.bisection()?,
+            failing: ledger
+                .check(&commit)?
+                .map_or_else(Failing::default, |check| Failing::of(&check, listed)),
             stashed: ledger.stash()?.entries.len() as u64,
             checkout,
         })

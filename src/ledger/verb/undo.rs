@@ -43,7 +43,8 @@ impl Repo {
         let ledger = self.read()?;
         let (mut undone, mut change, mut views) = (ledger.undone()?, Change::default(), Vec::new());
         for _ in 0..count {
-            let operation = ledger.undo_next(&mut undone)?.ok_or(LedgerError::NothingToUndo)?;
+            let next = ledger.undo_next(&mut undone)?;
+            let operation = next.ok_or_else(|| none_left("undo", count, views.len()))?;
             change = change.undoing(&operation);
             views.push(OperationView::of(&operation));
         }
@@ -59,12 +60,22 @@ impl Repo {
         let ledger = self.read()?;
         let (mut undone, mut change, mut views) = (ledger.undone()?, Change::default(), Vec::new());
         for _ in 0..count {
-            let operation = ledger.redo_next(&mut undone)?.ok_or(LedgerError::NothingToRedo)?;
+            let next = ledger.redo_next(&mut undone)?;
+            let operation = next.ok_or_else(|| none_left("redo", count, views.len()))?;
             change = change.redoing(&operation);
             views.push(OperationView::of(&operation));
         }
         let (head, staged) = apply(&ledger, actor, change, &undone)?;
         Ok(RedoReport { redone: views, head, staged })
+    }
+}
+
+/// Why not all of the operations that were asked for can be undone or redone.
+const fn none_left(what: &'static str, asked: usize, there: usize) -> LedgerError {
+    match (there, what.as_bytes()) {
+        (0, b"undo") => LedgerError::NothingToUndo,
+        (0, _) => LedgerError::NothingToRedo,
+        _ => LedgerError::TooFew { what, asked, there },
     }
 }
 

@@ -5,12 +5,15 @@ mod bad_input;
 mod checkout;
 mod crash;
 mod docs;
+mod escapes;
 mod exit;
 mod files;
 mod habits;
+mod hints;
 mod hostile;
 mod json;
 mod merge;
+mod options;
 mod processes;
 mod text;
 
