@@ -11,7 +11,7 @@ use std::{
 
 use fs4::fs_std::FileExt;
 
-use super::{At, WriteError, beside, claim, create_dir, step, sync, sync_parent};
+use super::{At, WriteError, beside, call, claim, create_dir, step, sync, sync_parent};
 
 /// A directory that is complete but not yet in its place. Dropping it removes it.
 #[derive(Debug)]
@@ -66,7 +66,8 @@ pub fn replace_dir<E: From<WriteError>>(
 /// Makes a temporary directory and locks it.
 fn locked_dir(path: &Path) -> io::Result<(PathBuf, File)> {
     loop {
-        let temporary = claim(path, "new", |path| fs::create_dir(path))?;
+        let temporary =
+            claim(path, "new", |path| call("directory: create", || fs::create_dir(path)))?;
         // Until it is locked, another process may take it for a leftover and remove it.
         match File::open(&temporary) {
             Ok(lock) if lock.try_lock_exclusive()? && temporary.is_dir() => {
@@ -97,14 +98,14 @@ impl FilledDir {
         step("directory: before it is put in place");
         let (path, new) = (self.path.as_path(), self.temporary.as_path());
         let old = if !path.exists() {
-            fs::rename(new, path).at(path)?;
+            call("directory: rename", || fs::rename(new, path)).at(path)?;
             None
         } else if exchange(new, path).is_ok() {
             Some(new.to_owned())
         } else {
             let old = beside(path, "old");
-            fs::rename(path, &old).at(path)?;
-            fs::rename(new, path).at(path)?;
+            call("directory: rename", || fs::rename(path, &old)).at(path)?;
+            call("directory: rename", || fs::rename(new, path)).at(path)?;
             Some(old)
         };
         step("directory: before its place is synced");
@@ -119,7 +120,7 @@ impl FilledDir {
     /// When something is there, or it cannot be put there.
     pub fn place_new(mut self) -> Result<(), WriteError> {
         step("directory: before it is put in place");
-        fs::rename(&self.temporary, &self.path).at(&self.path)?;
+        call("directory: rename", || fs::rename(&self.temporary, &self.path)).at(&self.path)?;
         step("directory: before its place is synced");
         self.placed = true;
         sync_parent(&self.path)
@@ -143,7 +144,7 @@ impl PlacedDir {
     pub fn keep(self) -> Result<(), WriteError> {
         step("directory: before the old one is removed");
         match &self.old {
-            Some(old) => fs::remove_dir_all(old).at(old),
+            Some(old) => call("directory: remove", || fs::remove_dir_all(old)).at(old),
             None => Ok(()),
         }
     }
@@ -172,7 +173,7 @@ impl PlacedDir {
 #[cfg(target_os = "linux")]
 fn exchange(a: &Path, b: &Path) -> io::Result<()> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
-    Ok(renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE)?)
+    call("directory: exchange", || Ok(renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE)?))
 }
 
 #[cfg(not(target_os = "linux"))]

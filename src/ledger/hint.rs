@@ -19,12 +19,16 @@ impl LedgerError {
     #[must_use]
     pub fn class(&self) -> Class {
         match self {
-            Self::Weights { .. }
-            | Self::Base { .. }
-            | Self::Shape { .. }
-            | Self::Object(_)
-            | Self::Stage(StageError::Object(_))
-            | Self::Lexicon(LexiconError::Object(_)) => Class::Damage,
+            Self::Weights { .. } | Self::Base { .. } | Self::Shape { .. } => Class::Damage,
+            Self::Object(error)
+            | Self::Stage(StageError::Object(error))
+            | Self::Lexicon(LexiconError::Object(error)) => {
+                if error.is_damage() {
+                    Class::Damage
+                } else {
+                    Class::Refused
+                }
+            }
             Self::Store(error) if error.is_damage() => Class::Damage,
             Self::Engine(EngineError::Settings(_) | EngineError::Request { .. }) => Class::Refused,
             Self::Engine(_) => Class::Engine,

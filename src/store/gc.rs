@@ -17,6 +17,7 @@ use super::{
     journal::{Entry, Journal, Position},
     leftovers,
     pack::{Pack, Packs},
+    rebuild,
     refs::Head,
 };
 use crate::{
@@ -248,7 +249,10 @@ impl Collector<'_> {
             .partition(|path| dropped.contains(path));
         let kept = files.iter().map(|id| store.tensors().path(*id)).collect();
         let tensors = leftovers::strays(&store.dir().join("tensors"), &kept)?;
-        let left = [left, leftovers::beside(store.dir())?].concat();
+        // What a repair has put aside may be what named them.
+        let is_sure = rebuild::put_aside(store.dir())?.is_empty();
+        let left =
+            [if is_sure { left } else { Vec::new() }, leftovers::beside(store.dir())?].concat();
         done.tensor_files = tensors.len() as u64;
         done.leftovers = left.len() as u64;
         let going = [dropped, tensors, left].concat();

@@ -8,6 +8,7 @@
 //! The store does not know what kinds of objects there are, nor what a commit says: it moves names
 //! from one commit's id to another's.
 
+mod border;
 mod collection;
 mod error;
 pub mod fsck;
@@ -21,7 +22,9 @@ mod migrate;
 mod pack;
 mod place;
 mod places;
+mod rebuild;
 mod refs;
+mod repair;
 mod run;
 mod session;
 mod summary;
@@ -120,11 +123,11 @@ impl Store {
         TensorFiles::new(&self.dir.join("tensors"))
     }
 
-    /// Throws the index away and builds it again from packs and journal. What was acknowledged is
-    /// all there; the old index is kept beside the new one until that is complete.
+    /// Builds the index again from packs and journal, and then puts it in the place of the old one. What was
+    /// acknowledged is all there.
     ///
     /// # Errors
-    /// When the journal or a pack it names is damaged.
+    /// When the journal or a pack it names is damaged, or the journal may lack something.
     pub fn rebuild(&self) -> Result<(), StoreError> {
         Session::rebuilt(&self.dir, Lock::acquire(&self.dir)?).map(drop)
     }

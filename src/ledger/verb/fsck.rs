@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     checkpoint, codec, durable,
     ledger::{LedgerError, Progress, Repo, kinds::kinds, version},
-    store::fsck::{self, Findings},
+    store::fsck::{self, Findings, Repaired},
 };
 
 /// What `fsck` found.
@@ -30,8 +30,8 @@ pub struct FsckReport {
 /// What `fsck` does besides reading everything.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FsckOptions {
-    /// Build the index again from packs and journal where it is damaged, and remove what killed processes
-    /// left behind.
+    /// Make index and journal again where they are damaged, each from the other and from packs, and remove what
+    /// killed processes left behind. What was damaged is kept under another name.
     pub repair: bool,
     /// Build the weights of every version that a ref leads to.
     pub weights: bool,
@@ -56,6 +56,14 @@ impl Repo {
         };
         let left = findings.leftovers.iter();
         findings.remarks.extend(left.map(|path| format!("{} is used by nothing", path.display())));
+        let aside = findings.aside.iter().map(|path| {
+            format!(
+                "{} was put aside by a repair: move it out of the repository once nothing is missing; \
+                 until then what is used by nothing stays",
+                path.display()
+            )
+        });
+        findings.remarks.extend(aside);
         let mut problems: Vec<String> = findings
             .problems
             .iter()
@@ -89,20 +97,15 @@ impl Repo {
         })
     }
 
-    /// Builds the index again where it is damaged and removes what killed processes left behind: in the
-    /// store and where checkouts are. Returns what is found afterwards.
+    /// Makes index and journal again where they are damaged and removes what killed processes left behind: in
+    /// the store and where checkouts are. Returns what is found afterwards.
     fn repair(
         &self,
         repaired: &mut Vec<String>,
         say: &mut dyn FnMut(&str),
     ) -> Result<Findings, LedgerError> {
-        let mut findings = fsck::check(self.store(), &kinds(), say)?;
-        if findings.problems.iter().any(|problem| problem.repairable) {
-            self.store().rebuild()?;
-            repaired.push("the index, from packs and journal".to_owned());
-            findings = fsck::check(self.store(), &kinds(), say)?;
-        }
-        let mut removed = findings.remove_leftovers()?;
+        let Repaired { findings, made, mut removed } = fsck::repair(self.store(), &kinds(), say)?;
+        repaired.extend(made);
         removed.extend(durable::sweep(self.root())?);
         if let Some(dir) = self.checkout_dir().parent().filter(|dir| *dir != self.root()) {
             removed.extend(durable::sweep(dir)?);
