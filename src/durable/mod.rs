@@ -93,7 +93,9 @@ pub fn write_named(
     let filled = call("file: write", || Ok(())).and_then(|()| fill(&temporary));
     let written = filled.and_then(|target| {
         let permissions = permissions?;
-        call("file: set permissions", || fs::set_permissions(&temporary, permissions.clone()))?;
+        if !is_shared(&temporary)? {
+            call("file: set permissions", || fs::set_permissions(&temporary, permissions.clone()))?;
+        }
         step("file: before it is synced");
         call("file: sync", || File::open(&temporary)?.sync_all())?;
         step("file: before it is renamed");
@@ -107,6 +109,12 @@ pub fn write_named(
     let target = written.at(path)?;
     sync_parent(&target)?;
     Ok(target)
+}
+
+/// Whether a file has other names: its permissions are theirs too.
+fn is_shared(path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt as _;
+    Ok(fs::metadata(path)?.nlink() > 1)
 }
 
 /// Creates `path` and the directories above it that are missing, and syncs what was created.

@@ -108,7 +108,8 @@ impl LedgerError {
             }
             Self::OtherBase { .. } => "import it into a repository around the base it is for",
             Self::Bundle { .. } => "export it again, or copy it again from where it was exported",
-            Self::Weights { .. } | Self::Object(_) => "find out more with kledger fsck",
+            Self::Weights { .. } => "find out more with kledger fsck",
+            Self::Object(error) if error.is_damage() => "find out more with kledger fsck",
             Self::Base { .. } => {
                 "bring .kledger/base back from a backup, or from the .kledger/base of a repository made \
                  with the same model"

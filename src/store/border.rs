@@ -94,6 +94,7 @@ pub(super) fn in_transaction(error: TransactionError<()>) -> sled::Error {
 
 pub(super) fn failed(dir: &Path, error: sled::Error) -> StoreError {
     match error {
+        sled::Error::Io(source) if is_of_writing(&source) => StoreError::write(dir, source),
         sled::Error::Io(source) if is_locked(&source) || is_of_the_system(&source) => {
             StoreError::read(dir, source)
         }
@@ -104,6 +105,16 @@ pub(super) fn failed(dir: &Path, error: sled::Error) -> StoreError {
 /// Whether sled refused because another handle has its folder.
 pub(super) fn is_locked(error: &io::Error) -> bool {
     error.to_string().contains("could not acquire lock")
+}
+
+fn is_of_writing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull
+            | io::ErrorKind::PermissionDenied
+            | io::ErrorKind::ReadOnlyFilesystem
+            | io::ErrorKind::QuotaExceeded
+    )
 }
 
 /// Whether the system said so, and not sled of what it read. An error that sled says again has become text.

@@ -85,6 +85,14 @@ pub enum StoreError {
     /// A file cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// A backup would be written over something else.
+    #[error("{} is no backup of this repository: {why}", dir.display())]
+    NotABackup {
+        /// Where it was to be.
+        dir: PathBuf,
+        /// What is there.
+        why: &'static str,
+    },
     /// The disk failed while a change was recorded, and again while that was taken back.
     #[error("cannot write {}, and not take back what may have been written of it", path.display())]
     Undecided {
@@ -93,6 +101,9 @@ pub enum StoreError {
         /// How the disk failed.
         source: io::Error,
     },
+    /// The clock is where the index cannot work.
+    #[error("the clock is before 1970, and the index cannot be changed at such a time")]
+    Clock,
     /// The index has not answered for minutes: the disk below it fails.
     #[error("{} does not answer: the disk may be failing", path.display())]
     Stuck {
@@ -144,7 +155,7 @@ impl StoreError {
     /// Whether the machine could not do what was asked, while what is stored may be sound.
     #[must_use]
     pub const fn is_of_the_machine(&self) -> bool {
-        matches!(self, Self::Read { .. } | Self::Write(_) | Self::Stuck { .. })
+        matches!(self, Self::Read { .. } | Self::Write(_) | Self::Stuck { .. } | Self::Clock)
     }
 
     /// What the user can do about it.
@@ -170,10 +181,15 @@ impl StoreError {
                 Some("`kledger fsck` says what is damaged".to_owned())
             }
             Self::Write(error) => error.hint().map(str::to_owned),
+            Self::NotABackup { .. } => Some(
+                "name a new directory, or one that holds an earlier backup of this repository"
+                    .to_owned(),
+            ),
             Self::Undecided { .. } => Some(
                 "once the disk works, `kledger status` and `kledger op log` say whether the change was made"
                     .to_owned(),
             ),
+            Self::Clock => Some("set the machine's clock".to_owned()),
             Self::Stuck { .. } => Some(
                 "see what the system says of the disk, and run the command again".to_owned(),
             ),

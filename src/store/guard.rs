@@ -34,7 +34,15 @@ impl Guard {
         let path = dir.join("in-use");
         let file = durable::call("in-use: open", || match File::open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)
+                let mut how = OpenOptions::new();
+                how.read(true).write(true).create(true).truncate(false);
+                // Where it cannot be made nothing can be removed either.
+                how.open(&path).or_else(|error| match error.kind() {
+                    io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                        File::open(dir.join("format"))
+                    }
+                    _ => Err(error),
+                })
             }
             opened => opened,
         });

@@ -18,6 +18,7 @@ use super::{
     StoreError,
     border::{self, Apart, failed},
     journal::{Entry, Operation, Position},
+    leftovers,
     pack::Packs,
     place::{Place, Record},
     places::Places,
@@ -90,8 +91,7 @@ impl Index {
         if new {
             durable::create_dir(dir)?;
         }
-        let config = sled::Config::new().path(dir).cache_capacity(64 << 20).flush_every_ms(None);
-        let db = border::apart(dir, move || config.open())?;
+        let db = open(dir)?;
         let tree = |name: &'static str| {
             let db = db.clone();
             border::apart(dir, move || db.open_tree(name))
@@ -416,6 +416,21 @@ impl Index {
             meta,
         })
     }
+}
+
+/// Opens sled. Its snapshots only save it from reading its log from the beginning, and it does not open with
+/// one that is empty, as a full disk leaves it.
+fn open(dir: &Path) -> Result<sled::Db, StoreError> {
+    let config = sled::Config::new().path(dir).cache_capacity(64 << 20).flush_every_ms(None);
+    let is_empty_snapshot = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("snap.") && fs::metadata(path).is_ok_and(|file| file.len() == 0)
+    };
+    if let Ok(mut empty) = leftovers::list(dir) {
+        empty.retain(is_empty_snapshot);
+        leftovers::remove(&empty)?;
+    }
+    border::apart(dir, move || config.open())
 }
 
 /// What is in an index.

@@ -274,6 +274,14 @@ impl Journal {
         Ok(found)
     }
 
+    /// Its bytes up to `end`.
+    pub(super) fn beginning(&self, end: Position) -> Result<Vec<u8>, StoreError> {
+        let mut bytes = call("journal: read", || std::fs::read(&self.path))
+            .map_err(|error| StoreError::read(&self.path, error))?;
+        bytes.truncate(usize::try_from(end.length).unwrap_or(usize::MAX));
+        Ok(bytes)
+    }
+
     /// Where it is.
     pub(super) fn path(&self) -> &Path {
         &self.path

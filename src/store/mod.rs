@@ -5,9 +5,13 @@
 //! rebuilt ([`Store::rebuild`]) and is held open only while a [`Session`] lives. `docs/format.md` has every
 //! byte.
 //!
+//! Where the disk is full or the store cannot be written it can be read all the same, without sled. What is
+//! damaged is made again from what is not ([`fsck::repair`]), and a copy can be made at any time ([`Store::backup`]).
+//!
 //! The store does not know what kinds of objects there are, nor what a commit says: it moves names
 //! from one commit's id to another's.
 
+pub mod backup;
 mod border;
 mod collection;
 mod error;
@@ -25,6 +29,7 @@ mod places;
 mod rebuild;
 mod refs;
 mod repair;
+mod room;
 mod run;
 mod session;
 mod summary;

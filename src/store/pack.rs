@@ -127,6 +127,19 @@ impl Packs {
         offset: u64,
         length: u64,
     ) -> Result<Vec<u8>, StoreError> {
+        let read = || self.read_once(id, offset, length);
+        match read() {
+            // Too many open files, or a disk that did not answer once: what was asked may have been done
+            // already, and only the report of it is left to be read.
+            Err(error) if error.is_of_the_machine() => {
+                self.open.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                read()
+            }
+            other => other,
+        }
+    }
+
+    fn read_once(&self, id: Id<Pack>, offset: u64, length: u64) -> Result<Vec<u8>, StoreError> {
         let failed = |error| StoreError::read(&self.path(id), error);
         let pack = self.open(id).map_err(failed)?;
         let inside = offset.checked_add(length).is_some_and(|end| end <= pack.length);

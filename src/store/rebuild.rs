@@ -75,7 +75,7 @@ impl Rebuilt {
     }
 
     /// Puts it in the place of the one that is there, which goes.
-    pub(super) fn replace(self, _dir: &Path) -> Result<(), StoreError> {
+    pub(super) fn replace(self) -> Result<(), StoreError> {
         // The one before is no loss, and is swept the next time where it cannot be removed.
         let _ignored = self.0.place()?.keep();
         Ok(())

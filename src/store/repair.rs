@@ -87,6 +87,8 @@ struct Known {
     /// The packs that are there and sound.
     stored: BTreeSet<Id<Pack>>,
     objects: BTreeMap<[u8; 32], Stored>,
+    /// What gc has said of what it removed, or was about to.
+    collections: Vec<([u8; 32], Collection)>,
 }
 
 /// What can be read of the index in sled.
@@ -129,8 +131,16 @@ impl Known {
         states.extend(index.as_ref().map(|index| (index.all.current(), index.all.position())));
         let state = states.into_iter().max_by_key(|(_, position)| position.sequence);
         let summary = summary.map(|summary| summary.position());
-        let (stored, objects) = (BTreeSet::new(), BTreeMap::new());
-        let mut known = Self { packs, journal, index, state, summary, stored, objects };
+        let mut known = Self {
+            packs,
+            journal,
+            index,
+            state,
+            summary,
+            stored: BTreeSet::new(),
+            objects: BTreeMap::new(),
+            collections: Vec::new(),
+        };
         known.read_packs(kinds)?;
         Ok(known)
     }
@@ -146,6 +156,9 @@ impl Known {
             for (hash, range) in &contents.entries {
                 let bytes = contents.object(range);
                 let Ok(references) = kinds.read(hash, bytes) else { continue };
+                if let Ok(collection) = codec::decode::<Collection>(bytes) {
+                    self.collections.push((*hash, collection));
+                }
                 let is_commit = bytes.first() == Some(&Commit::TAG);
                 let stored = Stored { packs: Vec::new(), is_commit, references };
                 self.objects.entry(*hash).or_insert(stored).packs.push(id);
@@ -206,8 +219,9 @@ impl Known {
                 }
             }
         }
-        let mut left = self.assign_packs(&mut entries, &open);
         self.infer(&mut entries, &lost);
+        open.extend(&lost);
+        let mut left = self.assign_packs(&mut entries, &open);
         if !lost.is_empty() {
             let first = lost.first().map_or(0, |at| at + 1);
             done.push(format!(
@@ -272,12 +286,8 @@ impl Known {
             entries.iter().rposition(|entry| collection::made_by(&entry.operation).is_some());
         let Some(at) = newest else { return (BTreeSet::new(), 0) };
         let hash = entries.get(at).and_then(|entry| collection::made_by(&entry.operation));
-        let stored = hash.and_then(|hash| Some((hash, self.objects.get(&hash)?.packs.first()?)));
-        let collection = stored.and_then(|(hash, pack)| {
-            let contents = self.packs.read(*pack).ok()?;
-            codec::decode::<Collection>(contents.find(&hash)?).ok()
-        });
-        (collection.unwrap_or_default().packs.into_iter().collect(), at)
+        let said = self.collections.iter().find(|(found, _)| Some(*found) == hash);
+        (said.map(|(_, it)| it.packs.iter().copied().collect()).unwrap_or_default(), at)
     }
 
     /// Whether the index says that something is in `pack`.
@@ -304,6 +314,43 @@ impl Known {
             {
                 let moves = between(&now, state);
                 now.take_in(&moves);
+                inferred.push((gap, moves));
+            }
+        }
+        // What gc says is true where what it names is gone, of which the journal still speaks.
+        let named: BTreeSet<Id<Pack>> = entries.iter().filter_map(|entry| entry.pack).collect();
+        let is_done = |collection: &Collection| {
+            collection.packs.iter().any(|pack| named.contains(pack))
+                && !collection.packs.iter().any(|pack| self.stored.contains(pack))
+        };
+        let done = self.collections.iter().filter(|(_, collection)| is_done(collection));
+        let newest = done.max_by_key(|(_, collection)| collection.packs.len());
+        if let Some((hash, _)) = newest
+            && let Some(&gap) = lost.last()
+            && !now.roots.contains_key(COLLECTED)
+        {
+            let mut moves = nothing(0, 0);
+            let name = COLLECTED.to_owned();
+            moves.roots.push(RootUpdate { name, old: None, new: Some(*hash) });
+            inferred.push((gap, moves));
+        }
+        // What is nowhere was removed, and no name was left for it.
+        if let Some(&gap) = lost.last() {
+            let mut moves = nothing(0, 0);
+            let is_gone = |hash: &[u8; 32]| !self.objects.contains_key(hash);
+            let refs = now.refs.iter().filter(|(_, commit)| is_gone(commit.as_bytes()));
+            moves.refs.extend(refs.map(|(name, commit)| RefUpdate {
+                name: name.clone(),
+                old: Some(*commit),
+                new: None,
+            }));
+            let roots = now.roots.iter().filter(|(_, hash)| is_gone(hash));
+            moves.roots.extend(roots.map(|(name, hash)| RootUpdate {
+                name: name.clone(),
+                old: Some(*hash),
+                new: None,
+            }));
+            if moves != nothing(0, 0) {
                 inferred.push((gap, moves));
             }
         }
@@ -452,7 +499,7 @@ fn nothing(sequence: u64, time: i64) -> Operation {
     }
 }
 
-/// Objects that became current with an operation, gc's among them.
+/// Objects that became current with an operation, gc's first: what it says is in its own pack.
 fn made_by(operation: &Operation) -> Vec<[u8; 32]> {
     let refs = operation.refs.iter().filter_map(|update| update.new).map(|id| *id.as_bytes());
     let head = operation.head.as_ref().and_then(|head| match head.new {
@@ -460,10 +507,17 @@ fn made_by(operation: &Operation) -> Vec<[u8; 32]> {
         Head::Branch(_) => None,
     });
     let roots = operation.roots.iter().filter_map(|update| update.new);
-    refs.chain(head).chain(roots).collect()
+    collection::made_by(operation).into_iter().chain(refs).chain(head).chain(roots).collect()
 }
 
 impl State {
+    /// What is current after `records`.
+    pub(super) fn after(records: &[(Entry, Position)]) -> Self {
+        let mut state = Self::default();
+        records.iter().for_each(|(entry, _)| state.take_in(&entry.operation));
+        state
+    }
+
     fn take_in(&mut self, operation: &Operation) {
         for update in &operation.refs {
             match update.new {

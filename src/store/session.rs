@@ -7,13 +7,13 @@ use std::{
     path::{Path, PathBuf},
     sync::OnceLock,
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use fs4::fs_std::FileExt;
 
 use super::{
-    StoreError,
+    Store, StoreError,
     border::Apart,
     collection::{self, COLLECTED, Collection},
     index::{self, Everything, Index},
@@ -113,6 +113,10 @@ impl Session {
     /// Opens the index. A process that is killed can leave one that sled cannot open; all that is in it is in
     /// packs and journal, so it is built again if these are whole.
     fn open_to_write(dir: &Path) -> Result<Self, StoreError> {
+        // sled panics then.
+        if SystemTime::now() < UNIX_EPOCH {
+            return Err(StoreError::Clock);
+        }
         let lock = Lock::acquire(dir)?;
         let index = dir.join("ledger");
         if Index::is_stale(&index) {
@@ -228,17 +232,19 @@ impl Session {
             Hold::Alone(lock) => lock,
             Hold::Moment | Hold::After => Lock::acquire(&dir)?,
         };
-        rebuild::Rebuilt::of(&dir, &rebuild::sources(&dir)?)?.replace(&dir)?;
+        rebuild::Rebuilt::of(&dir, &rebuild::sources(&dir)?)?.replace()?;
         Self::with_lock(&dir, lock)
     }
 
     /// As [`Store::rebuild`](super::Store::rebuild).
     pub(super) fn rebuilt(dir: &Path, lock: Lock) -> Result<Self, StoreError> {
-        let (records, confirmed) = rebuild::whole(dir)?;
+        let (records, is_confirmed) = rebuild::whole(dir)?;
+        // One that is only stale was told nothing that is not in the journal.
+        let is_known = is_confirmed || Index::is_stale(&dir.join("ledger"));
         let rebuilt = rebuild::Rebuilt::of(dir, &records)?;
         // What is built from may lack what the damaged index could tell, unless something says that it does not.
-        if confirmed {
-            rebuilt.replace(dir)?;
+        if is_known {
+            rebuilt.replace()?;
         } else {
             rebuilt.put_beside(dir)?;
         }
@@ -434,6 +440,7 @@ impl Session {
             let [(entry, _)] = &records;
             self.go_on(before, &entry.operation, position, places.ok().flatten());
         }
+        Store::keep_room(&self.dir);
         Ok(())
     }
 

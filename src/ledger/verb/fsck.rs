@@ -47,6 +47,7 @@ impl Repo {
         options: &FsckOptions,
         progress: &mut dyn Progress,
     ) -> Result<FsckReport, LedgerError> {
+        self.store().make_room();
         let mut say = |what: &str| progress.start(what, None);
         let mut repaired = Vec::new();
         let mut findings = if options.repair {

@@ -1,10 +1,13 @@
 //! The command line, driven as a user does: the real binary in a directory of its own, with a fixed
 //! clock and author.
 
+mod backup;
 mod bad_input;
 mod crash;
 mod docs;
 mod exit;
+#[cfg(debug_assertions)]
+mod faults;
 mod files;
 mod json;
 mod merge;
