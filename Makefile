@@ -13,7 +13,7 @@ component = @if $(CARGO) $(1) --version >/dev/null 2>&1; \
 	then set -x; $(CARGO) $(1) $(2); \
 	else echo "SKIPPED: cargo $(1) $(2) (it comes with: rustup component add rustfmt clippy)" >&2; fi
 
-.PHONY: help libtorch build install install-docs test test-clients demo lint doc bench
+.PHONY: help libtorch build install install-docs test test-clients test-faults demo lint doc bench
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -49,6 +49,11 @@ install-docs: ## install what bash, zsh and fish complete by, and manual pages, 
 test-clients: build ## what transformers and peft from PyPI make of our files, and we of theirs
 	PYTHON="$(PYTHON)" CARGO="$(CARGO)" tests/clients/run.sh "$(abspath $(TARGET_DIR))/debug/kledger" \
 		"$(abspath $(TARGET_DIR))/clients" "$(DATA)"
+
+test-faults: ## every call that writes failing in turn, in our code and below sled's, full and read-only disks (an hour)
+	KLEDGER_EVERY_FAULT=1 $(CARGO) test --locked --no-default-features --features cli --test ledger -- cli::faults
+	$(CARGO) build --locked --no-default-features --features cli
+	$(PYTHON) tests/faults/run.py "$(abspath $(TARGET_DIR))/debug/kledger" "$(abspath $(TARGET_DIR))/faults"
 
 demo: build ## edit facts in the shipped model, step by step
 	KLEDGER="$(abspath $(TARGET_DIR))/debug/kledger" examples/demo.sh

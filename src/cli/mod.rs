@@ -37,7 +37,20 @@ use ui::Ui;
 /// Runs the command line that the process was started with.
 #[must_use]
 pub fn main() -> ExitCode {
+    hush_the_index();
     runtime::end(answer())
+}
+
+/// What sled panics with on threads of its own is told as an error of ours, if it matters at all.
+fn hush_the_index() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let thread = std::thread::current();
+        let name = thread.name().unwrap_or_default();
+        if name != "index" && !name.starts_with("sled-io") {
+            tell(panic);
+        }
+    }));
 }
 
 fn answer() -> Exit {

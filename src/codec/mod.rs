@@ -247,6 +247,24 @@ pub enum ObjectError {
     Read(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+impl ObjectError {
+    /// Whether something stored is not as it was written; otherwise the system could not read it just now.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        let mut cause = match self {
+            Self::Missing { .. } | Self::Damaged { .. } => return true,
+            Self::Read(source) => Some(&**source as &(dyn std::error::Error + 'static)),
+        };
+        while let Some(error) = cause {
+            if error.is::<std::io::Error>() {
+                return false;
+            }
+            cause = error.source();
+        }
+        true
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

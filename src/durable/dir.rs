@@ -1,13 +1,14 @@
 //! Directories that get their place when they are whole.
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
 use super::{
-    At, WriteError, create_dir, files,
+    At, WriteError, call, create_dir, files,
     files::Unfinished,
+    stamp::is_there,
     step, sync, sync_parent,
     workplace::{Workplace, workplaces},
 };
@@ -45,12 +46,44 @@ impl FilledDir {
     /// When something is there, or it cannot be put there.
     pub fn place_new(self) -> Result<(), WriteError> {
         step("directory: before it is put in place");
-        fs::rename(self.work.incoming(), &self.path).at(&self.path)?;
+        call("directory: rename", || fs::rename(self.work.incoming(), &self.path)).at(&self.path)?;
         // Where it cannot be removed it is swept the next time.
         let _ignored = self.work.remove();
         step("directory: before its place is synced");
         sync_parent(&self.path)
     }
+
+    /// Puts it in the place of a directory of ours, which goes.
+    ///
+    /// Where the system can exchange two directories in one step (Linux on the usual file systems), a
+    /// crash leaves the old one or the new one; elsewhere perhaps none.
+    ///
+    /// # Errors
+    /// When it cannot be put there; the old directory is then still in place.
+    pub fn replace(self) -> Result<(), WriteError> {
+        step("directory: before it is put in place");
+        let (path, new) = (self.path.as_path(), self.work.incoming());
+        if !is_there(path).at(path)? {
+            call("directory: rename", || fs::rename(&new, path)).at(path)?;
+        } else if exchange(&new, path).is_err() {
+            let old = self.work.old();
+            call("directory: rename", || fs::rename(path, &old)).at(path)?;
+            call("directory: rename", || fs::rename(&new, path)).at(path)?;
+        }
+        step("directory: before its place is synced");
+        sync_parent(path)
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn exchange(a: &Path, b: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    call("directory: exchange", || Ok(renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE)?))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn exchange(_: &Path, _: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 impl Drop for FilledDir {

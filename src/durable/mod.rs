@@ -21,6 +21,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     process,
+    time::Duration,
 };
 
 pub use dir::{FilledDir, fill_dir, sweep};
@@ -95,15 +96,21 @@ pub fn write_named(
     fill: impl FnOnce(&Path) -> io::Result<PathBuf>,
 ) -> Result<PathBuf, WriteError> {
     step("file: before it is written");
-    let temporary = claim(path, "tmp", |path| File::create_new(path).map(drop)).at(path)?;
+    let create = |path: &Path| call("file: create", || File::create_new(path).map(drop));
+    let temporary = claim(path, "tmp", create).at(path)?;
     // What `fill` calls may make the file anew, for its owner's eyes only.
     let permissions = fs::metadata(&temporary).map(|metadata| metadata.permissions());
-    let written = fill(&temporary).and_then(|target| {
-        fs::set_permissions(&temporary, permissions?)?;
+    let filled = call("file: write", || Ok(())).and_then(|()| fill(&temporary));
+    let written = filled.and_then(|target| {
+        let permissions = permissions?;
+        if !is_shared(&temporary)? {
+            call("file: set permissions", || fs::set_permissions(&temporary, permissions.clone()))?;
+        }
         step("file: before it is synced");
-        File::open(&temporary)?.sync_all()?;
+        call("file: sync", || File::open(&temporary)?.sync_all())?;
         step("file: before it is renamed");
-        fs::rename(&temporary, &target).map(|()| target)
+        call("file: rename", || fs::rename(&temporary, &target))?;
+        Ok(target)
     });
     if written.is_err() {
         // Nothing more can be done if this fails as well; `fsck` mentions what is left over.
@@ -112,6 +119,12 @@ pub fn write_named(
     let target = written.at(path)?;
     sync_parent(&target)?;
     Ok(target)
+}
+
+/// Whether a file has other names: its permissions are theirs too.
+fn is_shared(path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt as _;
+    Ok(fs::metadata(path)?.nlink() > 1)
 }
 
 /// Creates `path` and the directories above it that are missing, and syncs what was created.
@@ -126,7 +139,7 @@ pub fn create_dir(path: &Path) -> Result<(), WriteError> {
         create_dir(parent)?;
     }
     step("directory: before it is created");
-    match fs::create_dir(path) {
+    match call("directory: create", || fs::create_dir(path)) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         other => other.at(path),
     }?;
@@ -140,7 +153,7 @@ pub fn create_dir(path: &Path) -> Result<(), WriteError> {
 pub fn make_read_only(path: &Path) -> Result<(), WriteError> {
     let mut permissions = fs::metadata(path).at(path)?.permissions();
     permissions.set_readonly(true);
-    fs::set_permissions(path, permissions).at(path)
+    call("file: make read-only", || fs::set_permissions(path, permissions.clone())).at(path)
 }
 
 /// Waits until the file or directory at `path` is on disk.
@@ -148,7 +161,7 @@ pub fn make_read_only(path: &Path) -> Result<(), WriteError> {
 /// # Errors
 /// When the system says that it is not.
 pub fn sync(path: &Path) -> Result<(), WriteError> {
-    File::open(path).and_then(|file| file.sync_all()).at(path)
+    call("sync", || File::open(path)?.sync_all()).at(path)
 }
 
 fn sync_parent(path: &Path) -> Result<(), WriteError> {
@@ -195,29 +208,93 @@ pub fn step(name: &str) {
     let _ = name;
 }
 
+/// Makes a system call, and makes it again where a signal interrupted it.
+///
+/// In builds with debug assertions, `KLEDGER_FAIL=EIO@n` has the n-th of all these calls (counted from 1)
+/// fail with that error in place of being made, `EIO@n+` that one and all after it, and
+/// `KLEDGER_FAIL_LOG=file` has every call's name appended to that file.
+///
+/// # Errors
+/// What the call says.
+pub fn call<T>(name: &str, mut make: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        #[cfg(debug_assertions)]
+        let made = fault::fail(name).map_or_else(&mut make, Err);
+        #[cfg(not(debug_assertions))]
+        let made = {
+            let _ = name;
+            make()
+        };
+        match made {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}
+
+/// How long a test wants others to be waited for: `KLEDGER_PATIENCE`, in milliseconds, in builds with debug
+/// assertions.
+pub(crate) fn patience() -> Option<Duration> {
+    #[cfg(debug_assertions)]
+    return fault::number("KLEDGER_PATIENCE").map(Duration::from_millis);
+    #[cfg(not(debug_assertions))]
+    None
+}
+
 #[cfg(debug_assertions)]
 mod fault {
     use std::{
         env,
+        ffi::OsString,
         fs::OpenOptions,
-        io::Write,
+        io::{self, Write},
         process,
         sync::atomic::{AtomicU64, Ordering},
     };
 
+    use rustix::io::Errno;
+
     static PASSED: AtomicU64 = AtomicU64::new(0);
+    static CALLED: AtomicU64 = AtomicU64::new(0);
 
     pub(super) fn pass(name: &str) {
         let number = PASSED.fetch_add(1, Ordering::SeqCst) + 1;
-        if let Some(log) = env::var_os("KLEDGER_FAULT_LOG") {
-            let file = OpenOptions::new().create(true).append(true).open(log);
-            file.and_then(|mut file| writeln!(file, "{name}"))
-                .expect("because the test that asks for a log can be written to");
-        }
-        let fatal = env::var("KLEDGER_FAULT").ok().and_then(|n| n.parse().ok());
-        if fatal == Some(number) {
+        note(env::var_os("KLEDGER_FAULT_LOG"), name);
+        if self::number("KLEDGER_FAULT") == Some(number) {
             process::abort();
         }
+    }
+
+    /// The error that a test wants here.
+    pub(super) fn fail(name: &str) -> Option<io::Error> {
+        let at = CALLED.fetch_add(1, Ordering::SeqCst) + 1;
+        note(env::var_os("KLEDGER_FAIL_LOG"), name);
+        let wanted = env::var("KLEDGER_FAIL").ok()?;
+        let (error, when) = wanted.split_once('@')?;
+        let (first, last) = match when.strip_suffix('+') {
+            Some(first) => (first.parse().ok()?, u64::MAX),
+            None => (when.parse().ok()?, when.parse().ok()?),
+        };
+        let error = match error {
+            "EIO" => Errno::IO,
+            "ENOSPC" => Errno::NOSPC,
+            "EMFILE" => Errno::MFILE,
+            "EINTR" => Errno::INTR,
+            "EACCES" => Errno::ACCESS,
+            _ => return None,
+        };
+        (first..=last).contains(&at).then(|| error.into())
+    }
+
+    fn note(log: Option<OsString>, name: &str) {
+        let Some(log) = log else { return };
+        let file = OpenOptions::new().create(true).append(true).open(log);
+        file.and_then(|mut file| writeln!(file, "{name}"))
+            .expect("because the test that asks for a log can be written to");
+    }
+
+    pub(super) fn number(name: &str) -> Option<u64> {
+        env::var(name).ok()?.parse().ok()
     }
 }
 

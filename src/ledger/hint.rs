@@ -25,12 +25,16 @@ impl LedgerError {
     #[must_use]
     pub fn class(&self) -> Class {
         match self {
-            Self::Weights { .. }
-            | Self::Base { .. }
-            | Self::Shape { .. }
-            | Self::Object(_)
-            | Self::Stage(StageError::Object(_))
-            | Self::Lexicon(LexiconError::Object(_)) => Class::Damage,
+            Self::Weights { .. } | Self::Base { .. } | Self::Shape { .. } => Class::Damage,
+            Self::Object(error)
+            | Self::Stage(StageError::Object(error))
+            | Self::Lexicon(LexiconError::Object(error)) => {
+                if error.is_damage() {
+                    Class::Damage
+                } else {
+                    Class::Refused
+                }
+            }
             Self::Store(error) if error.is_damage() => Class::Damage,
             Self::Engine(
                 EngineError::Settings(_)
@@ -161,7 +165,8 @@ impl LedgerError {
             }
             Self::OtherBase { .. } => "import it into a repository around the base it is for",
             Self::Bundle { .. } => "export it again, or copy it again from where it was exported",
-            Self::Weights { .. } | Self::Object(_) => "find out more with kledger fsck",
+            Self::Weights { .. } => "find out more with kledger fsck",
+            Self::Object(error) if error.is_damage() => "find out more with kledger fsck",
             Self::Base { .. } => {
                 "bring .kledger/base back from a backup, or from the .kledger/base of a repository made \
                  with the same model"

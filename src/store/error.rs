@@ -85,6 +85,31 @@ pub enum StoreError {
     /// A file cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// A backup would be written over something else.
+    #[error("{} is no backup of this repository: {why}", dir.display())]
+    NotABackup {
+        /// Where it was to be.
+        dir: PathBuf,
+        /// What is there.
+        why: &'static str,
+    },
+    /// The disk failed while a change was recorded, and again while that was taken back.
+    #[error("cannot write {}, and not take back what may have been written of it", path.display())]
+    Undecided {
+        /// The journal.
+        path: PathBuf,
+        /// How the disk failed.
+        source: io::Error,
+    },
+    /// The clock is where the index cannot work.
+    #[error("the clock is before 1970, and the index cannot be changed at such a time")]
+    Clock,
+    /// The index has not answered for minutes: the disk below it fails.
+    #[error("{} does not answer: the disk may be failing", path.display())]
+    Stuck {
+        /// The index.
+        path: PathBuf,
+    },
 }
 
 fn point(commit: Option<Id<Commit>>) -> String {
@@ -101,11 +126,16 @@ impl StoreError {
         WriteError { path: path.to_owned(), source }.into()
     }
 
+    /// What it means that `path` cannot be read: a file that is not there, or not all of it, is damage; what
+    /// the system could not do just now (too many open files, a disk that fails, no permission) is not.
     pub(super) fn read(path: &Path, source: io::Error) -> Self {
-        if source.kind() == io::ErrorKind::NotFound {
-            Self::Missing { path: path.to_owned() }
-        } else {
-            Self::Read { path: path.to_owned(), source }
+        match source.kind() {
+            io::ErrorKind::NotFound => Self::Missing { path: path.to_owned() },
+            io::ErrorKind::UnexpectedEof => Self::damaged(path, "it ends too early"),
+            io::ErrorKind::IsADirectory | io::ErrorKind::NotADirectory => {
+                Self::damaged(path, source.to_string())
+            }
+            _ => Self::Read { path: path.to_owned(), source },
         }
     }
 
@@ -119,8 +149,18 @@ impl StoreError {
 
     /// Whether something stored is not as it was written.
     #[must_use]
-    pub const fn is_damage(&self) -> bool {
-        matches!(self, Self::Damaged { .. } | Self::Missing { .. } | Self::Object(_))
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged { .. } | Self::Missing { .. } => true,
+            Self::Object(error) => error.is_damage(),
+            _ => false,
+        }
+    }
+
+    /// Whether the machine could not do what was asked, while what is stored may be sound.
+    #[must_use]
+    pub const fn is_of_the_machine(&self) -> bool {
+        matches!(self, Self::Read { .. } | Self::Write(_) | Self::Stuck { .. } | Self::Clock)
     }
 
     /// What the user can do about it.
@@ -142,13 +182,28 @@ impl StoreError {
                  says what else is damaged"
                     .to_owned(),
             ),
-            Self::Damaged { .. } | Self::Missing { .. } | Self::Object(_) => Some(
-                "`kledger fsck` says what is damaged; `kledger fsck --repair` rebuilds the index from \
-                 packs and journal"
+            Self::Damaged { .. } | Self::Missing { .. } => Some(
+                "`kledger fsck` says what is damaged; `kledger fsck --repair` makes index and journal \
+                 again, each from the other and from packs, and keeps the old ones"
                     .to_owned(),
             ),
+            Self::Object(error) if error.is_damage() => {
+                Some("`kledger fsck` says what is damaged".to_owned())
+            }
             Self::Write(error) => error.hint().map(str::to_owned),
-            Self::RefName(_) | Self::Read { .. } => None,
+            Self::NotABackup { .. } => Some(
+                "name a new directory, or one that holds an earlier backup of this repository"
+                    .to_owned(),
+            ),
+            Self::Undecided { .. } => Some(
+                "once the disk works, `kledger status` and `kledger op log` say whether the change was made"
+                    .to_owned(),
+            ),
+            Self::Clock => Some("set the machine's clock".to_owned()),
+            Self::Stuck { .. } => Some(
+                "see what the system says of the disk, and run the command again".to_owned(),
+            ),
+            Self::RefName(_) | Self::Read { .. } | Self::Object(_) => None,
         }
     }
 }

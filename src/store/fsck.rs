@@ -11,10 +11,11 @@ use std::{
 
 use super::{
     Kinds, References, Session, Store, StoreError, collection,
-    index::{self, Everything},
+    index::Everything,
     journal::{Entry, Journal, Position},
     leftovers,
-    pack::{Contents, Packs},
+    pack::{Contents, Pack, Packs},
+    rebuild, repair,
     session::Lock,
 };
 use crate::{delta::TensorFile, id::Id};
@@ -30,8 +31,11 @@ pub struct Findings {
     pub problems: Vec<Problem>,
     /// Harmless remarks.
     pub remarks: Vec<String>,
-    /// Files that nothing names: a killed process left them behind, or an edit that was refused.
+    /// Files that nothing names: a killed process left them behind, or an edit that was refused. Not looked for
+    /// where something is damaged: what names them may be what is.
     pub leftovers: Vec<PathBuf>,
+    /// What earlier repairs have put aside.
+    pub aside: Vec<PathBuf>,
 }
 
 /// Something that is not as it was written.
@@ -41,21 +45,66 @@ pub struct Problem {
     pub path: PathBuf,
     /// What is wrong.
     pub what: String,
-    /// Whether [`Store::rebuild`] puts it right.
+    /// Whether [`repair`] may put it right.
     pub repairable: bool,
 }
 
 impl Findings {
-    /// Removes the files that nothing names. No other process may have the store open: see
-    /// [`Store::alone`].
+    /// Removes the files that nothing names, where nothing is or was damaged. No other process may have the
+    /// store open: see [`Store::alone`].
     ///
     /// # Errors
     /// When one cannot be removed.
     pub fn remove_leftovers(&mut self) -> Result<Vec<PathBuf>, StoreError> {
+        if !self.problems.is_empty() || !self.aside.is_empty() {
+            return Ok(Vec::new());
+        }
         let found = std::mem::take(&mut self.leftovers);
         leftovers::remove(&found)?;
         Ok(found)
     }
+}
+
+/// What [`repair`] found and did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Repaired {
+    /// What is found afterwards.
+    pub findings: Findings,
+    /// What was made again, and what was not to be found out, one line each.
+    pub made: Vec<String>,
+    /// Files that nothing named, which are gone.
+    pub removed: Vec<PathBuf>,
+}
+
+/// Makes journal and index again where they are damaged, each from the other and from packs, and removes what
+/// killed processes left. What was damaged is kept under another name. No other process may have the
+/// store open: see [`Store::alone`].
+///
+/// # Errors
+/// As [`check`]; when something cannot be written.
+pub fn repair(
+    store: &Store,
+    kinds: &Kinds,
+    progress: &mut dyn FnMut(&str),
+) -> Result<Repaired, StoreError> {
+    let mut findings = check(store, kinds, progress)?;
+    let mut made = Vec::new();
+    if findings.problems.iter().any(|problem| problem.repairable) {
+        progress("repair");
+        match repair::repair(store.dir(), kinds) {
+            Ok(done) => {
+                made = done;
+                findings = check(store, kinds, progress)?;
+            }
+            Err(error) if error.is_damage() => {
+                let (path, what) = (store.dir().to_owned(), format!("not repaired: {error}"));
+                findings.problems.push(Problem { path, what, repairable: false });
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let removed = findings.remove_leftovers()?;
+    Ok(Repaired { findings, made, removed })
 }
 
 /// Reads everything in `store`, `progress` hearing what is being read.
@@ -70,10 +119,16 @@ pub fn check(
     let mut check = Check { store, found: Findings::default() };
     let journal = Journal::of(store.dir());
 
-    let lock = Lock::acquire(store.dir())?;
+    // A store that cannot be written is changed by nobody, or by nobody who can be waited for.
+    let lock = match Lock::acquire(store.dir()) {
+        Ok(lock) => Some(lock),
+        Err(error) if error.is_of_the_machine() => None,
+        Err(error) => return Err(error),
+    };
     progress("journal");
-    let mut records =
-        check.damage(false, journal.records(Position::default()))?.unwrap_or_default();
+    let records = check.damage(true, journal.records(Position::default()))?;
+    let is_read = records.is_some();
+    let mut records = records.unwrap_or_default();
     if let Some((_, end)) = records.last()
         && journal.length()? > end.length
     {
@@ -82,14 +137,24 @@ pub fn check(
     }
 
     progress("packs");
-    let collected = collection::settle(&Packs::of(store.dir()), &mut records);
-    let collected = check.damage(false, collected)?.unwrap_or_default();
-    let objects = check.packs(&records, kinds)?;
+    let packs = Packs::of(store.dir());
+    let collected = check.damage(false, collection::settle(&packs, &mut records))?;
+    let ids: Vec<Id<Pack>> = if is_read {
+        records.iter().filter_map(|(entry, _)| entry.pack).collect()
+    } else {
+        packs.stored()?
+    };
+    let objects = check.packs(&ids, kinds)?;
     progress("tensor files");
-    check.references(&collected.wanted(&records), &objects)?;
+    let wanted = collected.unwrap_or_default().wanted(&records);
+    check.references(&wanted, &objects)?;
     check.found.leftovers.extend(leftovers::beside(store.dir())?);
+    check.found.aside = rebuild::put_aside(store.dir())?;
     progress("index");
-    check.index(lock, &records)?;
+    check.index(lock, is_read.then_some(&records))?;
+    if !check.found.problems.is_empty() {
+        check.found.leftovers.clear();
+    }
     Ok(check.found)
 }
 
@@ -123,16 +188,16 @@ impl Check<'_> {
         }
     }
 
-    /// Reads every pack the journal names and every object in it; returns what each refers to.
+    /// Reads the packs `ids` and every object in them; returns what each refers to.
     fn packs(
         &mut self,
-        records: &[(Entry, Position)],
+        ids: &[Id<Pack>],
         kinds: &Kinds,
     ) -> Result<BTreeMap<[u8; 32], References>, StoreError> {
         let packs = Packs::of(self.store.dir());
         let mut objects = BTreeMap::new();
         let mut named = BTreeSet::new();
-        for id in records.iter().filter_map(|(entry, _)| entry.pack) {
+        for &id in ids {
             named.insert(packs.path(id));
             let Some(contents) = self.damage(false, packs.read(id))? else { continue };
             self.pack(&packs.path(id), &contents, kinds, &mut objects);
@@ -191,17 +256,33 @@ impl Check<'_> {
     }
 
     /// Compares the index with one built from packs and journal.
-    fn index(&mut self, lock: Lock, records: &[(Entry, Position)]) -> Result<(), StoreError> {
+    fn index(
+        &mut self,
+        lock: Option<Lock>,
+        records: Option<&Vec<(Entry, Position)>>,
+    ) -> Result<(), StoreError> {
         let dir = self.store.dir();
         let path = dir.join("ledger");
+        let mut unread = |why: &dyn std::fmt::Display| {
+            self.found.remarks.push(format!("the index was not compared with the journal: {why}"));
+        };
+        let Some(lock) = lock else {
+            unread(&"the store cannot be written");
+            return Ok(());
+        };
         let session = match Session::with_lock(dir, lock) {
             Ok(session) => session,
+            Err(error) if error.is_of_the_machine() => {
+                unread(&error);
+                return Ok(());
+            }
             Err(error) if error.is_damage() => {
                 self.damage(true, Err::<(), _>(error))?;
                 return Ok(());
             }
             Err(error) => return Err(error),
         };
+        let Some(records) = records else { return Ok(()) };
         let end = records.last().map(|(_, end)| *end).unwrap_or_default();
         let Some(position) = self.damage(true, session.position())? else { return Ok(()) };
         if position != end {
@@ -211,24 +292,19 @@ impl Check<'_> {
                     "the index has taken in {} records and the journal has {}",
                     position.sequence, end.sequence
                 ),
-                position.sequence < end.sequence,
+                true,
             );
         }
         let Some(found) = self.damage(true, session.everything())? else { return Ok(()) };
         self.found.leftovers.extend(session.strays()?);
-        let scratch = tempfile::tempdir_in(dir).map_err(|error| StoreError::write(dir, error))?;
-        let Some(expected) = self.damage(false, rebuilt(scratch.path(), &session, records))? else {
-            return Ok(());
-        };
+        let expected = self.damage(false, Everything::of(session.packs(), records))?;
+        let Some(expected) = expected else { return Ok(()) };
         for (tree, same) in [
             ("places", found.places == expected.places),
             ("refs", found.refs == expected.refs),
             ("operations", found.operations == expected.operations),
             ("roots", found.roots == expected.roots),
-            (
-                "position and HEAD",
-                (found.position, found.head) == (expected.position, expected.head),
-            ),
+            ("position and HEAD", found.meta == expected.meta),
         ] {
             if !same {
                 self.problem(&path, format!("{tree} are not what packs and journal say"), true);
@@ -242,15 +318,4 @@ impl Check<'_> {
         }
         Ok(())
     }
-}
-
-/// The index that packs and journal give.
-fn rebuilt(
-    scratch: &Path,
-    session: &Session,
-    records: &[(Entry, Position)],
-) -> Result<Everything, StoreError> {
-    let index = index::Index::open(&scratch.join("ledger"))?;
-    index.apply(session.packs(), records)?;
-    index.everything()
 }

@@ -14,9 +14,11 @@ use std::{collections::BTreeSet, path::PathBuf};
 use super::{
     Kinds, Operation, References, RootUpdate, Session, Store, StoreError, ZMemo,
     collection::{self, COLLECTED, Collection},
+    index::State,
     journal::{Entry, Journal, Position},
     leftovers,
     pack::{Pack, Packs},
+    rebuild,
     refs::Head,
 };
 use crate::{
@@ -91,6 +93,7 @@ pub fn collect(
     progress("journal");
     let mut records = Journal::of(store.dir()).records(Position::default())?;
     let earlier = collection::settle(session.packs(), &mut records)?;
+    agree(store, &session, &records)?;
     let done = Collected { since: earlier.since, ..Collected::default() };
     let files = BTreeSet::new();
     let mut collector = Collector { store, kinds, how, session, records, earlier, files, done };
@@ -99,6 +102,23 @@ pub fn collect(
     progress("packs");
     let sorted = collector.sort()?;
     collector.sweep(sorted, since, progress)
+}
+
+/// Makes sure that index and journal say the same of what is current: nothing is removed on the word of one.
+fn agree(
+    store: &Store,
+    session: &Session,
+    records: &[(Entry, Position)],
+) -> Result<(), StoreError> {
+    let end = records.last().map_or_else(Position::default, |(_, end)| *end);
+    let expected = State::after(records);
+    let head = expected.head.as_ref().map(|_| session.head()).transpose()?;
+    let told = State { refs: session.refs()?, roots: session.roots()?, head };
+    if session.position()? == end && told != expected {
+        let why = "it and the journal do not agree on what is current";
+        return Err(StoreError::damaged(&store.dir().join("ledger"), why));
+    }
+    Ok(())
 }
 
 struct Collector<'a> {
@@ -248,7 +268,10 @@ impl Collector<'_> {
             .partition(|path| dropped.contains(path));
         let kept = files.iter().map(|id| store.tensors().path(*id)).collect();
         let tensors = leftovers::strays(&store.dir().join("tensors"), &kept)?;
-        let left = [left, leftovers::beside(store.dir())?].concat();
+        // What a repair has put aside may be what named them.
+        let is_sure = rebuild::put_aside(store.dir())?.is_empty();
+        let left =
+            [if is_sure { left } else { Vec::new() }, leftovers::beside(store.dir())?].concat();
         done.tensor_files = tensors.len() as u64;
         done.leftovers = left.len() as u64;
         let going = [dropped, tensors, left].concat();

@@ -19,6 +19,7 @@ use super::{
     StoreError,
     session::{PATIENCE, PAUSE},
 };
+use crate::durable;
 
 /// A share in the lock, given back when dropped.
 #[derive(Debug)]
@@ -31,8 +32,19 @@ impl Guard {
     /// Waits some seconds for whoever has the lock alone.
     pub(super) fn share(dir: &Path) -> Result<Self, StoreError> {
         let path = dir.join("in-use");
-        let file = File::open(&path).or_else(|_| {
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)
+        let file = durable::call("in-use: open", || match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let mut how = OpenOptions::new();
+                how.read(true).write(true).create(true).truncate(false);
+                // Where it cannot be made nothing can be removed either.
+                how.open(&path).or_else(|error| match error.kind() {
+                    io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                        File::open(dir.join("format"))
+                    }
+                    _ => Err(error),
+                })
+            }
+            opened => opened,
         });
         let file = file.map_err(|error| StoreError::write(&path, error))?;
         let guard = Self { dir: dir.to_owned(), file };

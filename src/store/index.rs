@@ -6,21 +6,19 @@
 
 use std::{
     collections::BTreeMap,
-    fs::File,
-    panic::{AssertUnwindSafe, catch_unwind},
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use sled::{
-    Transactional, Tree,
-    transaction::{ConflictableTransactionError, TransactionError},
-};
+use sled::{Transactional, Tree, transaction::ConflictableTransactionError};
 
 use super::{
     StoreError,
+    border::{self, Apart, failed},
     journal::{Entry, Operation, Position},
+    leftovers,
     pack::Packs,
     place::{Place, Record},
     places::Places,
@@ -38,6 +36,8 @@ use crate::{
 /// Keys of what there is once.
 const HEAD: &[u8] = b"head";
 const POSITION: &[u8] = b"position";
+/// A file that is there while sled may lack what the journal says: it failed when it was told.
+const STALE: &str = "stale";
 /// Records that are sorted in memory at a time while an index is built.
 const MANY: usize = 1 << 18;
 
@@ -91,17 +91,12 @@ impl Index {
         if new {
             durable::create_dir(dir)?;
         }
-        // Among damages that sled meets when it opens there are some that make it panic.
-        let opened = catch_unwind(AssertUnwindSafe(|| {
-            sled::Config::new().path(dir).cache_capacity(64 << 20).flush_every_ms(None).open()
-        }));
-        let db = match opened {
-            Ok(Ok(db)) => db,
-            Ok(Err(error)) => return Err(failed(dir, error)),
-            Err(_) => return Err(StoreError::damaged(dir, "sled cannot make sense of it")),
+        let db = open(dir)?;
+        let tree = |name: &'static str| {
+            let db = db.clone();
+            border::apart(dir, move || db.open_tree(name))
         };
-        let tree = |name: &str| db.open_tree(name).map_err(|error| failed(dir, error));
-        let table = |name: &str| tree(name).map(Table::Sled);
+        let table = |name: &'static str| tree(name).map(Table::Sled);
         let (places, refs, roots, meta) =
             (table("places")?, table("refs")?, table("roots")?, table("meta")?);
         let sled = Some(Sled { operations: tree("operations")?, db });
@@ -112,6 +107,48 @@ impl Index {
             durable::sync(dir)?;
         }
         Ok(index)
+    }
+
+    /// What can be read of the index in `dir`, and whether all its places can; `None` where sled cannot open it.
+    pub(super) fn salvage(dir: &Path) -> Result<Option<(Everything, bool)>, StoreError> {
+        if !dir.join("db").is_file() {
+            return Ok(None);
+        }
+        let read = || {
+            let config =
+                sled::Config::new().path(dir).cache_capacity(64 << 20).flush_every_ms(None);
+            let db = Apart::of(dir, border::apart(dir, move || config.open())?);
+            let tree = |name: &'static str| {
+                let db = db.clone();
+                Ok::<_, StoreError>(Apart::of(dir, border::apart(dir, move || db.open_tree(name))?))
+            };
+            let all = |name: &'static str| {
+                let tree = tree(name)?;
+                Table::Sled(tree.clone()).starting_with(dir, &[])
+            };
+            let mut all = Everything {
+                places: BTreeMap::new(),
+                refs: all("refs")?,
+                operations: all("operations")?,
+                roots: all("roots")?,
+                meta: all("meta")?,
+            };
+            let recent = Table::Sled(tree("places")?.clone());
+            let meta = Arc::new(Table::Read(std::mem::take(&mut all.meta)));
+            all.meta = meta.starting_with(dir, &[])?;
+            let places = Places::open(dir, recent, meta).and_then(|it| it.starting_with(&[]));
+            all.meta.retain(|key, _| matches!(key.as_slice(), HEAD | POSITION));
+            match places {
+                Ok(places) => Ok((Everything { places, ..all }, true)),
+                Err(error) if error.is_damage() => Ok((all, false)),
+                Err(error) => Err(error),
+            }
+        };
+        match read() {
+            Ok(read) => Ok(Some(read)),
+            Err(error) if error.is_damage() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// What a `summary` of the index in `dir` says, for reading all but the operations.
@@ -134,12 +171,34 @@ impl Index {
         Ok(Self { dir: dir.to_owned(), sled, places, refs, roots, meta })
     }
 
-    /// Writes the summary.
-    pub(super) fn summarise(&self) -> Result<(), StoreError> {
+    /// All but the operations and what is in runs.
+    pub(super) fn summary(&self) -> Result<Summary, StoreError> {
         let all = |table: &Table| table.starting_with(&self.dir, &[]);
         let (refs, roots, meta) = (all(&self.refs)?, all(&self.roots)?, all(&self.meta)?);
-        Summary { places: all(self.places.recent_table())?, refs, roots, meta }.write(&self.dir);
-        Ok(())
+        Ok(Summary { places: all(self.places.recent_table())?, refs, roots, meta })
+    }
+
+    /// Writes the summary, if it can be.
+    pub(super) fn summarise(&self) {
+        if let Ok(summary) = self.summary() {
+            summary.write(&self.dir);
+        }
+    }
+
+    /// Whether sled is open, and not only a summary read.
+    pub(super) const fn has_operations(&self) -> bool {
+        self.sled.is_some()
+    }
+
+    /// Notes that sled failed after the journal had taken in what sled was told.
+    pub(super) fn mark_stale(&self) {
+        // Where this cannot be written either, sled is still behind the journal, and catches up.
+        let _ignored = fs::write(self.dir.join(STALE), b"");
+    }
+
+    /// Whether the index in `dir` is to be made anew.
+    pub(super) fn is_stale(dir: &Path) -> bool {
+        dir.join(STALE).exists()
     }
 
     fn sled(&self) -> &Sled {
@@ -290,44 +349,53 @@ impl Index {
 
     fn log(&self, operation: &Operation, position: Position) -> Result<(), StoreError> {
         durable::step("index: before refs are moved");
-        (self.refs.tree(), &self.sled().operations, self.roots.tree(), self.meta.tree())
-            .transaction(|(refs, operations, roots, meta)| {
-                for update in &operation.refs {
-                    match update.new {
-                        Some(commit) => refs.insert(update.name.as_bytes(), commit.as_bytes())?,
-                        None => refs.remove(update.name.as_bytes())?,
-                    };
-                }
-                if let Some(head) = &operation.head {
-                    meta.insert(HEAD, codec::encode(&Current(head.new.clone())))?;
-                }
-                for update in &operation.roots {
-                    match &update.new {
-                        Some(hash) => roots.insert(update.name.as_bytes(), hash)?,
-                        None => roots.remove(update.name.as_bytes())?,
-                    };
-                }
-                let key = operation_key(operation.sequence);
-                operations.insert(&key, codec::encode(&Logged(operation.clone())))?;
-                meta.insert(POSITION, codec::encode(&position))?;
-                Ok::<(), ConflictableTransactionError<()>>(())
-            })
-            .map_err(|error| match error {
-                TransactionError::Storage(error) => failed(&self.dir, error),
-                TransactionError::Abort(()) => unreachable!("because nothing aborts it"),
-            })
+        let trees = (
+            self.refs.tree().clone(),
+            self.sled().operations.clone(),
+            self.roots.tree().clone(),
+            self.meta.tree().clone(),
+        );
+        let operation = operation.clone();
+        border::apart(&self.dir, move || {
+            let done = (&trees.0, &trees.1, &trees.2, &trees.3).transaction(
+                |(refs, operations, roots, meta)| {
+                    for update in &operation.refs {
+                        match update.new {
+                            Some(commit) => {
+                                refs.insert(update.name.as_bytes(), commit.as_bytes())?
+                            }
+                            None => refs.remove(update.name.as_bytes())?,
+                        };
+                    }
+                    if let Some(head) = &operation.head {
+                        meta.insert(HEAD, codec::encode(&Current(head.new.clone())))?;
+                    }
+                    for update in &operation.roots {
+                        match &update.new {
+                            Some(hash) => roots.insert(update.name.as_bytes(), hash)?,
+                            None => roots.remove(update.name.as_bytes())?,
+                        };
+                    }
+                    let key = operation_key(operation.sequence);
+                    operations.insert(&key, codec::encode(&Logged(operation.clone())))?;
+                    meta.insert(POSITION, codec::encode(&position))?;
+                    Ok::<(), ConflictableTransactionError<()>>(())
+                },
+            );
+            done.map_err(border::in_transaction)
+        })
     }
 
     /// Waits until everything is on disk: sled's own `flush` does not.
     pub(super) fn flush(&self) -> Result<(), StoreError> {
         durable::step("index: before it is flushed");
-        guard(&self.dir, || self.sled().db.flush())?;
-        let path = self.dir.join("db");
-        File::open(&path)
-            .and_then(|file| file.sync_data())
-            .map_err(|error| StoreError::write(&path, error))?;
-        self.places.tidy()?;
-        self.summarise()
+        let db = self.sled().db.clone();
+        border::apart(&self.dir, move || db.flush())?;
+        durable::sync(&self.dir.join("db"))?;
+        // From here on all is on disk. What is left over is removed the next time.
+        let _ignored = self.places.tidy();
+        self.summarise();
+        Ok(())
     }
 
     /// Files in it that are not used: a killed process left them behind.
@@ -338,37 +406,162 @@ impl Index {
     /// All that the index says, for comparing with the packs.
     pub(super) fn everything(&self) -> Result<Everything, StoreError> {
         let all = |table: &Table| table.starting_with(&self.dir, &[]);
+        let mut meta = all(&self.meta)?;
+        meta.retain(|key, _| matches!(key.as_slice(), HEAD | POSITION));
         Ok(Everything {
             places: self.places.starting_with(&[])?,
             refs: all(&self.refs)?,
             operations: all(&Table::Sled(self.sled().operations.clone()))?,
             roots: all(&self.roots)?,
-            head: self.head()?,
-            position: self.position()?,
+            meta,
         })
     }
 }
 
+/// Opens sled. Its snapshots only save it from reading its log from the beginning, and it does not open with
+/// one that is empty, as a full disk leaves it.
+fn open(dir: &Path) -> Result<sled::Db, StoreError> {
+    let config = sled::Config::new().path(dir).cache_capacity(64 << 20).flush_every_ms(None);
+    let is_empty_snapshot = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("snap.") && fs::metadata(path).is_ok_and(|file| file.len() == 0)
+    };
+    if let Ok(mut empty) = leftovers::list(dir) {
+        empty.retain(is_empty_snapshot);
+        leftovers::remove(&empty)?;
+    }
+    border::apart(dir, move || config.open())
+}
+
 /// What is in an index.
-#[derive(PartialEq, Eq)]
+#[derive(Default, PartialEq, Eq)]
 pub(super) struct Everything {
     pub(super) places: BTreeMap<[u8; 32], Place>,
     pub(super) refs: Pairs,
     pub(super) operations: Pairs,
     pub(super) roots: Pairs,
-    pub(super) head: Option<Head>,
-    pub(super) position: Position,
+    /// HEAD and position.
+    pub(super) meta: Pairs,
 }
 
-/// Reads, turning sled's errors and panics on damaged pages into ours.
-pub(super) fn guard<T>(
-    dir: &Path,
-    read: impl FnOnce() -> sled::Result<T>,
-) -> Result<T, StoreError> {
-    match catch_unwind(AssertUnwindSafe(read)) {
-        Ok(result) => result.map_err(|error| failed(dir, error)),
-        Err(_) => Err(StoreError::damaged(dir, "sled cannot make sense of it")),
+impl Everything {
+    /// What packs and the journal's `records` give.
+    pub(super) fn of(packs: &Packs, records: &[(Entry, Position)]) -> Result<Self, StoreError> {
+        let mut all = Self::default();
+        for (entry, position) in records {
+            if let Some(id) = entry.pack {
+                all.places.extend(packs.read(id)?.places(packs)?);
+            }
+            let operation = &entry.operation;
+            log(&mut all.refs, &mut all.roots, &mut all.meta, operation, *position);
+            let logged = codec::encode(&Logged(operation.clone()));
+            all.operations.insert(operation_key(operation.sequence).to_vec(), logged);
+        }
+        Ok(all)
     }
+
+    /// A summary that says where everything is.
+    pub(super) fn into_summary(self) -> Summary {
+        let Self { places, refs, roots, meta, .. } = self;
+        let places = places.into_iter();
+        let places =
+            places.map(|(hash, place)| (hash.to_vec(), place.to_bytes().to_vec())).collect();
+        Summary { places, refs, roots, meta }
+    }
+
+    /// Its operations by number, as far as they can be read.
+    pub(super) fn logged(&self) -> BTreeMap<u64, Operation> {
+        let logged = self.operations.values();
+        let logged = logged.filter_map(|bytes| codec::decode::<Logged>(bytes).ok());
+        logged.map(|Logged(operation)| (operation.sequence, operation)).collect()
+    }
+
+    /// How much of the journal it has taken in.
+    pub(super) fn position(&self) -> Position {
+        position(&self.meta)
+    }
+
+    /// What is current by its full name, HEAD as "HEAD".
+    pub(super) fn current(&self) -> State {
+        state(&self.refs, &self.roots, &self.meta)
+    }
+}
+
+/// What is current: refs, roots and HEAD.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct State {
+    pub(super) refs: BTreeMap<String, Id<Commit>>,
+    pub(super) roots: BTreeMap<String, [u8; 32]>,
+    pub(super) head: Option<Head>,
+}
+
+impl Summary {
+    /// Takes in an operation and the `places` of what came with it.
+    pub(super) fn take_in(
+        &mut self,
+        operation: &Operation,
+        position: Position,
+        places: Vec<Record>,
+    ) {
+        let places = places.into_iter();
+        self.places.extend(places.map(|(hash, place)| (hash.to_vec(), place.to_bytes().to_vec())));
+        log(&mut self.refs, &mut self.roots, &mut self.meta, operation, position);
+    }
+
+    /// How much of the journal it has taken in.
+    pub(super) fn position(&self) -> Position {
+        position(&self.meta)
+    }
+
+    /// What is current.
+    pub(super) fn current(&self) -> State {
+        state(&self.refs, &self.roots, &self.meta)
+    }
+}
+
+fn position(meta: &Pairs) -> Position {
+    meta.get(POSITION).and_then(|bytes| codec::decode(bytes).ok()).unwrap_or_default()
+}
+
+/// What is current according to an index's tables; entries that cannot be read are left out.
+fn state(refs: &Pairs, roots: &Pairs, meta: &Pairs) -> State {
+    let named = |(name, hash): (&Vec<u8>, &Vec<u8>)| {
+        Some((String::from_utf8(name.clone()).ok()?, <[u8; 32]>::try_from(hash.as_slice()).ok()?))
+    };
+    let head = meta.get(HEAD).and_then(|bytes| codec::decode::<Current>(bytes).ok());
+    let refs = refs.iter().filter_map(named);
+    State {
+        refs: refs.map(|(name, hash)| (name, Id::from_bytes(hash))).collect(),
+        roots: roots.iter().filter_map(named).collect(),
+        head: head.map(|current| current.0),
+    }
+}
+
+/// Takes an operation into tables as [`Index::log`] does into sled's.
+fn log(
+    refs: &mut Pairs,
+    roots: &mut Pairs,
+    meta: &mut Pairs,
+    operation: &Operation,
+    position: Position,
+) {
+    let put = |table: &mut Pairs, name: &str, hash: Option<&[u8; 32]>| {
+        let name = name.as_bytes().to_vec();
+        match hash {
+            Some(hash) => table.insert(name, hash.to_vec()),
+            None => table.remove(&name),
+        };
+    };
+    for update in &operation.refs {
+        put(refs, &update.name, update.new.as_ref().map(Id::as_bytes));
+    }
+    for update in &operation.roots {
+        put(roots, &update.name, update.new.as_ref());
+    }
+    if let Some(head) = &operation.head {
+        meta.insert(HEAD.to_vec(), codec::encode(&Current(head.new.clone())));
+    }
+    meta.insert(POSITION.to_vec(), codec::encode(&position));
 }
 
 #[expect(clippy::big_endian_bytes, reason = "sled sorts keys by their bytes")]
@@ -381,25 +574,5 @@ pub(super) const SLED_LOCK_WAIT: Duration = Duration::from_secs(2);
 
 /// Whether sled refused because another handle has its folder.
 pub(super) fn is_locked(error: &StoreError) -> bool {
-    matches!(error, StoreError::Read { source, .. } if source.to_string().contains("could not acquire lock"))
-}
-
-pub(super) fn failed(dir: &Path, error: sled::Error) -> StoreError {
-    match error {
-        sled::Error::Io(source) if source.to_string().contains("could not acquire lock") => {
-            StoreError::Read { path: dir.to_owned(), source }
-        }
-        sled::Error::Io(source)
-            if matches!(
-                source.kind(),
-                std::io::ErrorKind::StorageFull
-                    | std::io::ErrorKind::PermissionDenied
-                    | std::io::ErrorKind::ReadOnlyFilesystem
-                    | std::io::ErrorKind::QuotaExceeded
-            ) =>
-        {
-            StoreError::write(dir, source)
-        }
-        other => StoreError::damaged(dir, other.to_string()),
-    }
+    matches!(error, StoreError::Read { source, .. } if border::is_locked(source))
 }

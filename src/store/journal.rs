@@ -6,8 +6,9 @@
 //! once it is on disk; from then on everything else can be rebuilt.
 
 use std::{
+    collections::BTreeMap,
     fs::{File, OpenOptions},
-    io::{Read, Seek, SeekFrom, Write},
+    io::{self, Read, Seek, SeekFrom},
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
 };
@@ -17,7 +18,7 @@ use bincode::{Decode, Encode};
 use super::{StoreError, pack::Pack, refs::Head};
 use crate::{
     codec::{self, Object},
-    durable,
+    durable::{self, call},
     id::{Id, Kind},
     ledger::Commit,
 };
@@ -149,7 +150,7 @@ impl Journal {
     pub(super) fn records(&self, from: Position) -> Result<Vec<(Entry, Position)>, StoreError> {
         let read = |error| StoreError::read(&self.path, error);
         let damaged = |why: &str| StoreError::damaged(&self.path, why);
-        let mut file = File::open(&self.path).map_err(read)?;
+        let mut file = call("journal: open", || File::open(&self.path)).map_err(read)?;
         if file.metadata().map_err(read)?.len() < from.length {
             return Err(damaged("it is shorter than it was when the index last read it"));
         }
@@ -187,6 +188,10 @@ impl Journal {
 
     /// Adds a record behind `at` and waits until it is on disk. Anything behind `at` is a record that was
     /// cut short, and goes.
+    ///
+    /// # Errors
+    /// A write error, after which the journal is as it was; [`StoreError::Undecided`] when the disk does not
+    /// say whether it is.
     pub(super) fn append(&self, at: Position, entry: &Entry) -> Result<Position, StoreError> {
         let payload = codec::encode(entry);
         let length = u32::try_from(payload.len())
@@ -194,27 +199,150 @@ impl Journal {
         let checksum = checksum(&at.checksum, &payload);
         let record = [length.to_le_bytes().as_slice(), &payload, &checksum].concat();
         durable::step("journal: before a record is appended");
-        let append = || {
-            let mut file = OpenOptions::new().write(true).open(&self.path)?;
-            file.set_len(at.length)?;
-            file.seek(SeekFrom::Start(at.length))?;
-            let written = file.write_all(&record).and_then(|()| {
+        let failed = |error| StoreError::write(&self.path, error);
+        let file = call("journal: open", || OpenOptions::new().write(true).open(&self.path));
+        let file = file.map_err(failed)?;
+        let written = call("journal: truncate", || file.set_len(at.length))
+            .and_then(|()| call("journal: write", || file.write_all_at(&record, at.length)))
+            .and_then(|()| {
                 durable::step("journal: before a record is synced");
-                file.sync_data()
+                call("journal: sync", || file.sync_data())
             });
-            if written.is_err() {
-                // The record is not acknowledged, so it must not be found later.
-                let _ignored = file.set_len(at.length);
-            }
-            written
-        };
-        append().map_err(|error| StoreError::write(&self.path, error))?;
-        Ok(Position {
+        let end = Position {
             length: at.length + record.len() as u64,
             sequence: entry.operation.sequence,
             checksum,
-        })
+        };
+        match written {
+            Ok(()) => Ok(end),
+            // The record is not acknowledged, so it must not be found later.
+            Err(error) => match take_back(&file, at, end) {
+                Ok(()) => Err(failed(error)),
+                Err(source) => Err(StoreError::Undecided { path: self.path.clone(), source }),
+            },
+        }
     }
+
+    /// Every record that proves itself, wherever it is: one has the checksum that the 32 bytes in front of it
+    /// and its payload give. Where a checksum is damaged and nothing else, the record after it says so.
+    pub(super) fn salvage(&self) -> Result<Salvage, StoreError> {
+        let bytes = match call("journal: read", || std::fs::read(&self.path)) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(StoreError::read(&self.path, error)),
+        };
+        let mut found = Salvage::default();
+        let (mut at, mut before, mut last) = (0, [0; 32], 0);
+        while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+            let here = split(rest).and_then(|(payload, stored, behind)| {
+                let entry: Entry = codec::decode(payload).ok()?;
+                let expected = checksum(&before, payload);
+                let length = rest.len() - behind.len();
+                let follows = || {
+                    split(behind)
+                        .is_some_and(|(next, stored, _)| checksum(&expected, next) == stored)
+                };
+                let proven = stored == expected || follows();
+                let in_order = entry.operation.sequence > last;
+                in_order.then_some((entry, expected, length, proven, stored == expected))
+            });
+            match here {
+                Some((entry, checksum, length, true, intact)) => {
+                    found.is_whole &= intact && entry.operation.sequence == last + 1;
+                    last = entry.operation.sequence;
+                    found.entries.insert(last, entry);
+                    (at, before) = (at + length, checksum);
+                }
+                doubtful => {
+                    found.is_whole = false;
+                    if let Some((entry, ..)) = doubtful {
+                        found.doubtful.insert(entry.operation.sequence, entry);
+                    }
+                    // The next record that proves itself by what is stored in front of it.
+                    at += 1;
+                    while at < bytes.len() && !proves_itself(&bytes, at) {
+                        at += 1;
+                    }
+                    if let Some(stored) = in_front_of(&bytes, at) {
+                        before = *stored;
+                    }
+                }
+            }
+        }
+        found.is_whole &= !bytes.is_empty();
+        found.bytes = bytes;
+        Ok(found)
+    }
+
+    /// Its bytes up to `end`.
+    pub(super) fn beginning(&self, end: Position) -> Result<Vec<u8>, StoreError> {
+        let mut bytes = call("journal: read", || std::fs::read(&self.path))
+            .map_err(|error| StoreError::read(&self.path, error))?;
+        bytes.truncate(usize::try_from(end.length).unwrap_or(usize::MAX));
+        Ok(bytes)
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// What is left of a journal.
+pub(super) struct Salvage {
+    /// All of the file.
+    pub(super) bytes: Vec<u8>,
+    /// The records that prove themselves, by number.
+    pub(super) entries: BTreeMap<u64, Entry>,
+    /// Records that can be read, and whose checksum is not theirs.
+    pub(super) doubtful: BTreeMap<u64, Entry>,
+    /// Whether these are all of it, from the first on and to the last byte.
+    pub(super) is_whole: bool,
+}
+
+impl Default for Salvage {
+    fn default() -> Self {
+        let (entries, doubtful) = (BTreeMap::new(), BTreeMap::new());
+        Self { bytes: Vec::new(), entries, doubtful, is_whole: true }
+    }
+}
+
+/// The 32 bytes in front of `at`: where a record begins, the checksum of the one before.
+fn in_front_of(bytes: &[u8], at: usize) -> Option<&[u8; 32]> {
+    bytes.get(at.checked_sub(32)?..at)?.first_chunk()
+}
+
+/// Whether a record begins at `at` that has the checksum which the 32 bytes in front of it give.
+fn proves_itself(bytes: &[u8], at: usize) -> bool {
+    let before = in_front_of(bytes, at);
+    // An entry begins with its tag and version.
+    let begins = bytes.get(at + 4..at + 6) == Some(&[Entry::TAG, Entry::VERSION]);
+    let record = bytes.get(at..).filter(|_| begins).and_then(split);
+    before.zip(record).is_some_and(|(before, (payload, stored, _))| {
+        checksum(before, payload) == stored && codec::decode::<Entry>(payload).is_ok()
+    })
+}
+
+/// The bytes of a journal of `entries`, and the position behind each.
+pub(super) fn written(entries: Vec<Entry>) -> (Vec<u8>, Vec<(Entry, Position)>) {
+    let (mut bytes, mut at, mut records) = (Vec::new(), Position::default(), Vec::new());
+    for entry in entries {
+        let payload = codec::encode(&entry);
+        let checksum = checksum(&at.checksum, &payload);
+        let length = u32::try_from(payload.len()).expect("because it was in a record before");
+        bytes.extend([length.to_le_bytes().as_slice(), &payload, &checksum].concat());
+        at = Position { length: bytes.len() as u64, sequence: entry.operation.sequence, checksum };
+        records.push((entry, at));
+    }
+    (bytes, records)
+}
+
+/// Takes back what may have been written between `at` and `end`.
+fn take_back(file: &File, at: Position, end: Position) -> io::Result<()> {
+    // A record whose checksum is zeros is none.
+    call("journal: truncate", || file.set_len(at.length))
+        .or_else(|_| call("journal: write", || file.write_all_at(&[0; 32], end.length - 32)))?;
+    call("journal: sync", || file.sync_data())
 }
 
 /// The first record's payload and checksum and what is behind it; `None` when it is not all there.

@@ -43,7 +43,9 @@ pub(super) fn remove(paths: &[PathBuf]) -> Result<u64, StoreError> {
     for path in paths {
         freed += length(path);
         durable::step("leftovers: before a file is removed");
-        let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+        let removed = durable::call("leftovers: remove", || {
+            if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
+        });
         match removed {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(StoreError::write(path, error));
@@ -64,7 +66,7 @@ pub(super) fn length(path: &Path) -> u64 {
     }
 }
 
-fn list(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
+pub(super) fn list(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
     fs::read_dir(dir)
         .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect())
         .map_err(|error| StoreError::read(dir, error))

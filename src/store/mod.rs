@@ -5,9 +5,14 @@
 //! rebuilt ([`Store::rebuild`]) and is held open only while a [`Session`] lives. `docs/format.md` has every
 //! byte.
 //!
+//! Where the disk is full or the store cannot be written it can be read all the same, without sled. What is
+//! damaged is made again from what is not ([`fsck::repair`]), and a copy can be made at any time ([`Store::backup`]).
+//!
 //! The store does not know what kinds of objects there are, nor what a commit says: it moves names
 //! from one commit's id to another's.
 
+pub mod backup;
+mod border;
 mod collection;
 mod error;
 pub mod fsck;
@@ -21,7 +26,10 @@ mod migrate;
 mod pack;
 mod place;
 mod places;
+mod rebuild;
 mod refs;
+mod repair;
+mod room;
 mod run;
 mod session;
 mod summary;
@@ -129,11 +137,11 @@ impl Store {
         TensorFiles::new(&self.dir.join("tensors"))
     }
 
-    /// Throws the index away and builds it again from packs and journal. What was acknowledged is
-    /// all there; the old index is kept beside the new one until that is complete.
+    /// Builds the index again from packs and journal, and then puts it in the place of the old one. What was
+    /// acknowledged is all there.
     ///
     /// # Errors
-    /// When the journal or a pack it names is damaged.
+    /// When the journal or a pack it names is damaged, or the journal may lack something.
     pub fn rebuild(&self) -> Result<(), StoreError> {
         Session::rebuilt(&self.dir, Lock::acquire(&self.dir)?).map(drop)
     }

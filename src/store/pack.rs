@@ -4,7 +4,7 @@
 //! the bytes. Integers are 64-bit little-endian. The file is named by the hash of all its bytes.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     fs::{self, File},
     io::{self, BufWriter, Write},
     ops::Range,
@@ -14,7 +14,7 @@ use std::{
 };
 
 use super::{
-    StoreError, ZMemo, fan_out,
+    StoreError, ZMemo, fan_out, leftovers,
     place::{Place, Record},
 };
 use crate::{
@@ -70,6 +70,15 @@ impl Packs {
         fan_out(&self.dir, &id.to_string())
     }
 
+    /// All that are there, ascending.
+    pub(super) fn stored(&self) -> Result<Vec<Id<Pack>>, StoreError> {
+        let files = leftovers::strays(&self.dir, &BTreeSet::new())?.into_iter();
+        let mut ids: Vec<Id<Pack>> =
+            files.filter_map(|path| path.file_name()?.to_str()?.parse().ok()).collect();
+        ids.sort_unstable();
+        Ok(ids)
+    }
+
     /// Writes `objects` as a pack and waits until it is on disk; says where each is.
     pub(super) fn write(
         &self,
@@ -100,7 +109,8 @@ impl Packs {
     /// Reads the pack `id` and checks that it is what was written.
     pub(super) fn read(&self, id: Id<Pack>) -> Result<Contents, StoreError> {
         let path = self.path(id);
-        let bytes = fs::read(&path).map_err(|error| StoreError::read(&path, error))?;
+        let bytes = durable::call("pack: read", || fs::read(&path))
+            .map_err(|error| StoreError::read(&path, error))?;
         if Id::of(&bytes) != id {
             let why = "its bytes do not have the hash that is its name";
             return Err(StoreError::damaged(&path, why));
@@ -117,6 +127,19 @@ impl Packs {
         offset: u64,
         length: u64,
     ) -> Result<Vec<u8>, StoreError> {
+        let read = || self.read_once(id, offset, length);
+        match read() {
+            // Too many open files, or a disk that did not answer once: what was asked may have been done
+            // already, and only the report of it is left to be read.
+            Err(error) if error.is_of_the_machine() => {
+                self.open.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                read()
+            }
+            other => other,
+        }
+    }
+
+    fn read_once(&self, id: Id<Pack>, offset: u64, length: u64) -> Result<Vec<u8>, StoreError> {
         let failed = |error| StoreError::read(&self.path(id), error);
         let pack = self.open(id).map_err(failed)?;
         let inside = offset.checked_add(length).is_some_and(|end| end <= pack.length);
@@ -163,7 +186,7 @@ impl Packs {
         if let Some(pack) = open.get(&id) {
             return Ok(Arc::clone(pack));
         }
-        let file = File::open(self.path(id))?;
+        let file = durable::call("pack: open", || File::open(self.path(id)))?;
         let length = file.metadata()?.len();
         let pack = Arc::new(Open { file, length });
         if open.len() == KEPT {

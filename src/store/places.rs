@@ -15,13 +15,12 @@ use std::{
 };
 
 use bincode::{Decode, Encode};
-use sled::{
-    Batch, Transactional,
-    transaction::{ConflictableTransactionError, TransactionError},
-};
+use sled::{Batch, Transactional, transaction::ConflictableTransactionError};
 
 use super::{
-    StoreError, index, leftovers,
+    StoreError,
+    border::{self, guard},
+    leftovers,
     place::{Place, Record},
     run::{self, Run},
     summary::Table,
@@ -123,7 +122,7 @@ impl Places {
         records.sort_by_key(|(hash, _)| *hash);
         records.dedup_by_key(|(hash, _)| *hash);
         durable::step("index: before places are taken in");
-        let recent = index::guard(&self.dir, || Ok(self.recent.tree().len()))?;
+        let recent = guard(&self.dir, || Ok(self.recent.tree().len()))?;
         if recent + records.len() > RECENT {
             return self.settle(records);
         }
@@ -131,7 +130,8 @@ impl Places {
         for (hash, place) in records {
             batch.insert(&hash, place.to_bytes().as_slice());
         }
-        index::guard(&self.dir, || self.recent.tree().apply_batch(batch))
+        let recent = self.recent.tree().clone();
+        border::apart(&self.dir, move || recent.apply_batch(batch))
     }
 
     /// Makes one run of `records`, which ascend, of what sled holds, and of the newest runs.
@@ -161,18 +161,18 @@ impl Places {
         durable::step("index: before a run counts");
         let numbers = [number].into_iter().chain(runs[taken..].iter().map(Run::number));
         let listed = codec::encode(&Runs(numbers.collect()));
-        (self.recent.tree(), self.meta.tree())
-            .transaction(|(recent, meta)| {
+        let (recent, meta) = (self.recent.tree().clone(), self.meta.tree().clone());
+        let gone: Vec<[u8; 32]> = old.iter().map(|(hash, _)| *hash).collect();
+        border::apart(&self.dir, move || {
+            let done = (&recent, &meta).transaction(|(recent, meta)| {
                 meta.insert(RUNS, listed.as_slice())?;
-                for (hash, _) in &old {
+                for hash in &gone {
                     recent.remove(hash)?;
                 }
                 Ok::<(), ConflictableTransactionError<()>>(())
-            })
-            .map_err(|error| match error {
-                TransactionError::Storage(error) => index::failed(&self.dir, error),
-                TransactionError::Abort(()) => unreachable!("because nothing aborts it"),
-            })?;
+            });
+            done.map_err(border::in_transaction)
+        })?;
         runs.splice(..taken, [run]);
         Ok(())
     }

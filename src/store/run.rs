@@ -116,7 +116,7 @@ impl Run {
     /// When it is not there, or is not that run or not as long as it says.
     pub(super) fn open(path: &Path, number: u64) -> Result<Self, StoreError> {
         let failed = |error| StoreError::read(path, error);
-        let file = File::open(path).map_err(failed)?;
+        let file = durable::call("run: open", || File::open(path)).map_err(failed)?;
         let length = file.metadata().map_err(failed)?.len();
         let checked = Vec::new();
         let mut run = Self { path: path.to_owned(), number, file, count: 0, checked };

@@ -3,30 +3,31 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File, OpenOptions},
-    io::{ErrorKind, Seek, Write},
+    io::{Seek, Write},
     path::{Path, PathBuf},
-    slice,
     sync::OnceLock,
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use fs4::fs_std::FileExt;
 
 use super::{
-    StoreError,
+    Store, StoreError,
+    border::Apart,
     collection::{self, COLLECTED, Collection},
     index::{self, Everything, Index},
     journal::{Entry, Journal, Operation, Position, RefUpdate},
-    leftovers,
     pack::Packs,
     place::Record,
+    rebuild,
     refs::Head,
     summary::Summary,
 };
 use crate::{
     codec::{self, Object, ObjectError, Objects},
     delta::TensorFile,
+    durable,
     id::Id,
     ledger::Commit,
 };
@@ -36,7 +37,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) const PAUSE: Duration = Duration::from_millis(20);
 
 /// The branch HEAD names in a new store.
-const FIRST_BRANCH: &str = "main";
+pub(super) const FIRST_BRANCH: &str = "main";
 
 /// kledger's own lock on a store: it covers packs and journal as well as sled.
 #[derive(Debug)]
@@ -50,7 +51,8 @@ impl Lock {
         let path = dir.join("lock");
         let open =
             || OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
-        let mut file = open().map_err(|error| StoreError::write(&path, error))?;
+        let mut file =
+            durable::call("lock: open", open).map_err(|error| StoreError::write(&path, error))?;
         let start = Instant::now();
         while !file.try_lock_exclusive().map_err(|error| StoreError::write(&path, error))? {
             if start.elapsed() > PATIENCE {
@@ -71,13 +73,25 @@ impl Lock {
 /// The store while its index is open. Other processes that change it wait: keep it short.
 pub struct Session {
     dir: PathBuf,
-    index: Index,
+    index: Apart<Index>,
     packs: Packs,
     journal: Journal,
-    /// A session that reads a summary, once it had to open sled.
+    /// A session that only reads, once it had to open sled.
     opened: OnceLock<Box<Self>>,
+    /// What to go on with, once the journal has taken in a transaction and sled has not.
+    after: OnceLock<Box<Self>>,
     // Dropped last: the index must be closed before another process may open it.
-    lock: Option<Lock>,
+    hold: Hold,
+}
+
+/// What a session has of the store.
+enum Hold {
+    /// All of it: the index is open in sled.
+    Alone(Lock),
+    /// One moment of it, to be read.
+    Moment,
+    /// What [`Hold::Alone`] of another has, without sled.
+    After,
 }
 
 impl std::fmt::Debug for Session {
@@ -87,15 +101,42 @@ impl std::fmt::Debug for Session {
 }
 
 impl Session {
-    /// Opens the index. A process that is killed can leave one that sled cannot open; all that is in it
-    /// is in packs and journal, so it is built again.
+    /// Opens the index; where the machine does not let that be done (a full disk, no permission to write),
+    /// what is stored can still be read, and whoever changes something is told why it cannot be.
     pub(super) fn open(dir: &Path) -> Result<Self, StoreError> {
+        match Self::open_to_write(dir) {
+            Err(error) if error.is_of_the_machine() => Self::unwritten(dir).map_err(|_| error),
+            other => other,
+        }
+    }
+
+    /// Opens the index. A process that is killed can leave one that sled cannot open; all that is in it is in
+    /// packs and journal, so it is built again if these are whole.
+    fn open_to_write(dir: &Path) -> Result<Self, StoreError> {
+        // sled panics then.
+        if SystemTime::now() < UNIX_EPOCH {
+            return Err(StoreError::Clock);
+        }
         let lock = Lock::acquire(dir)?;
-        match Self::open_index(&dir.join("ledger")) {
+        let index = dir.join("ledger");
+        if Index::is_stale(&index) {
+            return Self::rebuilt(dir, lock);
+        }
+        match Self::open_index(&index) {
             Ok(index) => Self::caught_up(dir, lock, index),
             Err(error) if error.is_damage() => Self::rebuilt(dir, lock),
             Err(error) => Err(error),
         }
+    }
+
+    /// What there is to read of a store that cannot be written.
+    fn unwritten(dir: &Path) -> Result<Self, StoreError> {
+        if let Some(session) = Self::summarised(dir) {
+            return Ok(session);
+        }
+        let (packs, records) = (Packs::of(dir), rebuild::sources(dir)?);
+        let summary = Everything::of(&packs, &records)?.into_summary();
+        Ok(Self::of(dir, Index::summarised(&dir.join("ledger"), summary)?, Hold::Moment))
     }
 
     /// Opens the index as it is.
@@ -106,9 +147,13 @@ impl Session {
 
     /// Takes in what the journal has beyond the index: a process may have been killed between the two.
     fn caught_up(dir: &Path, lock: Lock, index: Index) -> Result<Self, StoreError> {
-        let session = Self::of(dir, index, Some(lock));
+        let session = Self::of(dir, index, Hold::Alone(lock));
         let known = session.index.position()?;
-        if session.journal.length()? != known.length {
+        if known == Position::default() {
+            // There was no index: nothing but the journal says what there is to be in it.
+            rebuild::whole(dir)?;
+        }
+        if !session.journal.ends_at(known) {
             let mut records = session.journal.records(known)?;
             let collected =
                 |(entry, _): &(Entry, _)| collection::made_by(&entry.operation).is_some();
@@ -125,9 +170,18 @@ impl Session {
         Ok(session)
     }
 
-    fn of(dir: &Path, index: Index, lock: Option<Lock>) -> Self {
+    fn of(dir: &Path, index: Index, hold: Hold) -> Self {
         let (packs, journal) = (Packs::of(dir), Journal::of(dir));
-        Self { dir: dir.to_owned(), index, packs, journal, opened: OnceLock::new(), lock }
+        let (opened, after) = (OnceLock::new(), OnceLock::new());
+        Self {
+            dir: dir.to_owned(),
+            index: Apart::of(dir, index),
+            packs,
+            journal,
+            opened,
+            after,
+            hold,
+        }
     }
 
     /// As [`Store::view`](super::Store::view).
@@ -137,7 +191,9 @@ impl Session {
             // Whatever is wrong, whoever opens sled finds it out.
             None => {
                 let session = Self::open(dir)?;
-                session.index.summarise()?;
+                if matches!(session.hold, Hold::Alone(_)) {
+                    session.index.summarise();
+                }
                 Ok(session)
             }
         }
@@ -147,47 +203,56 @@ impl Session {
     pub(super) fn summarised(dir: &Path) -> Option<Self> {
         let ledger = dir.join("ledger");
         let index = Index::summarised(&ledger, Summary::read(&ledger)?).ok()?;
-        let session = Self::of(dir, index, None);
+        let session = Self::of(dir, index, Hold::Moment);
         session.journal.ends_at(session.position().ok()?).then_some(session)
     }
 
-    /// This session, or one with sled open where this one reads a summary.
+    /// This session, or one with the store to itself where this one only reads.
     pub(super) fn opened(&self) -> Result<&Self, StoreError> {
-        if self.lock.is_some() {
+        if !matches!(self.hold, Hold::Moment) {
             return Ok(self);
         }
         if let Some(session) = self.opened.get() {
             return Ok(session);
         }
-        let session = Box::new(Self::open(&self.dir)?);
+        let session = Box::new(Self::open_to_write(&self.dir)?);
         Ok(self.opened.get_or_init(|| session))
     }
 
-    /// Builds the index again from packs and journal; the old one is kept beside it until that is
-    /// complete.
+    /// The index that says what is current.
+    fn index(&self) -> &Index {
+        self.after.get().map_or(&self.index, |after| after.index())
+    }
+
+    /// Builds the index again from packs and journal.
     fn anew(self) -> Result<Self, StoreError> {
-        let Self { dir, index, lock, .. } = self;
+        let Self { dir, index, hold, .. } = self;
         drop(index);
-        Self::rebuilt(&dir, lock.expect("because an index that is open is locked"))
+        let lock = match hold {
+            Hold::Alone(lock) => lock,
+            Hold::Moment | Hold::After => Lock::acquire(&dir)?,
+        };
+        rebuild::Rebuilt::of(&dir, &rebuild::sources(&dir)?)?.replace()?;
+        Self::with_lock(&dir, lock)
     }
 
     /// As [`Store::rebuild`](super::Store::rebuild).
     pub(super) fn rebuilt(dir: &Path, lock: Lock) -> Result<Self, StoreError> {
-        let (index, aside) = (dir.join("ledger"), dir.join("ledger.old"));
-        leftovers::remove(slice::from_ref(&aside))?;
-        match fs::rename(&index, &aside) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(StoreError::write(&index, error));
-            }
-            _ => {}
+        let (records, is_confirmed) = rebuild::whole(dir)?;
+        // One that is only stale was told nothing that is not in the journal.
+        let is_known = is_confirmed || Index::is_stale(&dir.join("ledger"));
+        let rebuilt = rebuild::Rebuilt::of(dir, &records)?;
+        // What is built from may lack what the damaged index could tell, unless something says that it does not.
+        if is_known {
+            rebuilt.replace()?;
+        } else {
+            rebuilt.put_beside(dir)?;
         }
-        let session = Self::with_lock(dir, lock)?;
-        leftovers::remove(slice::from_ref(&aside))?;
-        Ok(session)
+        Self::with_lock(dir, lock)
     }
 
     /// sled's lock can outlive the process or handle that had it by a moment.
-    fn open_index(dir: &Path) -> Result<Index, StoreError> {
+    pub(super) fn open_index(dir: &Path) -> Result<Index, StoreError> {
         let start = Instant::now();
         loop {
             match Index::open(dir) {
@@ -217,7 +282,7 @@ impl Session {
     /// # Errors
     /// When the index is damaged.
     pub fn head(&self) -> Result<Head, StoreError> {
-        Ok(self.index.head()?.unwrap_or_else(|| Head::Branch(FIRST_BRANCH.to_owned())))
+        Ok(self.index().head()?.unwrap_or_else(|| Head::Branch(FIRST_BRANCH.to_owned())))
     }
 
     /// All refs by full name, and where they are.
@@ -225,7 +290,7 @@ impl Session {
     /// # Errors
     /// When the index is damaged.
     pub fn refs(&self) -> Result<BTreeMap<String, Id<Commit>>, StoreError> {
-        self.index.refs()
+        self.index().refs()
     }
 
     /// Where the ref with this full name is, if it exists.
@@ -233,7 +298,7 @@ impl Session {
     /// # Errors
     /// When the index is damaged.
     pub fn reference(&self, name: &str) -> Result<Option<Id<Commit>>, StoreError> {
-        self.index.reference(name)
+        self.index().reference(name)
     }
 
     /// Hash of the object that is current under this name without being a commit.
@@ -241,17 +306,17 @@ impl Session {
     /// # Errors
     /// When the index is damaged.
     pub fn root(&self, name: &str) -> Result<Option<[u8; 32]>, StoreError> {
-        self.index.root(name)
+        self.index().root(name)
     }
 
     /// Everything that is current without being a commit, by name.
     pub(super) fn roots(&self) -> Result<BTreeMap<String, [u8; 32]>, StoreError> {
-        self.index.roots()
+        self.index().roots()
     }
 
     /// Hashes of all objects with the tag `tag`.
     pub(super) fn with_tag(&self, tag: u8) -> Result<Vec<[u8; 32]>, StoreError> {
-        self.index.starting_with(self.packs(), &[], tag)
+        self.index().starting_with(self.packs(), &[], tag)
     }
 
     /// Whether an object is stored under this hash.
@@ -259,7 +324,7 @@ impl Session {
     /// # Errors
     /// When the index is damaged.
     pub fn contains(&self, hash: &[u8; 32]) -> Result<bool, StoreError> {
-        self.index.contains(hash)
+        self.index().contains(hash)
     }
 
     /// Reads all that was stored together with an object, if it is not much, in one go. Whoever asks what a
@@ -268,7 +333,7 @@ impl Session {
     /// # Errors
     /// When the index is damaged or the objects' file cannot be read.
     pub fn preload(&self, hash: &[u8; 32]) -> Result<(), StoreError> {
-        self.index.preload(self.packs(), hash)
+        self.index().preload(self.packs(), hash)
     }
 
     /// Commits whose id begins with these hexadecimal digits.
@@ -280,7 +345,7 @@ impl Session {
             .map(|i| u8::from_str_radix(digits.get(2 * i..2 * i + 2)?, 16).ok())
             .collect();
         let Some(bytes) = bytes else { return Ok(Vec::new()) };
-        let found = self.index.starting_with(self.packs(), &bytes, Commit::TAG)?;
+        let found = self.index().starting_with(self.packs(), &bytes, Commit::TAG)?;
         let ids = found.into_iter().map(Id::<Commit>::from_bytes);
         Ok(ids.filter(|id| id.to_string().starts_with(digits)).collect())
     }
@@ -306,12 +371,31 @@ impl Session {
         &self,
         sequence: u64,
     ) -> impl Iterator<Item = Result<Operation, StoreError>> + '_ {
-        let opened = self.opened().and_then(|opened| Ok((opened, self.position()?.sequence + 1)));
-        let (operations, failed) = match opened {
-            Ok((opened, end)) => (Some(opened.index.operations_before(sequence.min(end))), None),
+        let end = self.position().map(|position| position.sequence + 1);
+        let found = end.and_then(|end| self.logged_before(sequence.min(end)));
+        let (operations, failed) = match found {
+            Ok(operations) => (Some(operations), None),
             Err(error) => (None, Some(Err(error))),
         };
         failed.into_iter().chain(operations.into_iter().flatten())
+    }
+
+    /// The operations with numbers below `end`, newest first: sled's, or where it cannot be opened the journal's.
+    fn logged_before(
+        &self,
+        end: u64,
+    ) -> Result<Box<dyn Iterator<Item = Result<Operation, StoreError>> + '_>, StoreError> {
+        let opened = match self.opened() {
+            Ok(opened) => opened,
+            Err(error) if error.is_of_the_machine() => self,
+            Err(error) => return Err(error),
+        };
+        if opened.index().has_operations() {
+            return Ok(Box::new(opened.index().operations_before(end)));
+        }
+        let records = self.journal.records(Position::default())?.into_iter().rev();
+        let operations = records.map(|(entry, _)| entry.operation);
+        Ok(Box::new(operations.skip_while(move |operation| operation.sequence >= end).map(Ok)))
     }
 
     /// Where the ref with this full name was, newest first.
@@ -331,19 +415,52 @@ impl Session {
     /// # Errors
     /// When the index is damaged.
     pub fn z(&self, key: &[u8; 32]) -> Result<Option<(Id<TensorFile>, u32)>, StoreError> {
-        self.index.z(key)
+        self.index().z(key)
     }
 
     pub(super) fn position(&self) -> Result<Position, StoreError> {
-        self.index.position()
+        self.index().position()
     }
 
     /// Adds a record to the journal, then to the index, with the `places` of everything in its pack.
-    /// From the moment it is in the journal the transaction has happened, whatever becomes of this process.
+    /// From the moment it is in the journal the transaction has happened, whatever becomes of this process,
+    /// and of sled: what it does not take in, it is told the next time.
     pub(super) fn record(&self, entry: Entry, places: Vec<Record>) -> Result<(), StoreError> {
-        let position = self.journal.append(self.position()?, &entry)?;
-        self.index.add(places, &[(entry, position)])?;
-        self.index.flush()
+        if let Some(after) = self.after.get() {
+            return after.record(entry, places);
+        }
+        let before = self.index.summary()?;
+        let position = self.journal.append(self.index.position()?, &entry)?;
+        let pack = entry.pack;
+        let records = [(entry, position)];
+        let taken_in = self.index.has_operations()
+            && self.index.add(places, &records).and_then(|()| self.index.flush()).is_ok();
+        if !taken_in {
+            let places = pack.map(|pack| self.packs.read(pack)?.places(&self.packs)).transpose();
+            let [(entry, _)] = &records;
+            self.go_on(before, &entry.operation, position, places.ok().flatten());
+        }
+        Store::keep_room(&self.dir);
+        Ok(())
+    }
+
+    /// Goes on without sled, which failed: with what it said `before`, and what the journal has taken in since.
+    /// The next session has it anew.
+    fn go_on(
+        &self,
+        mut before: Summary,
+        operation: &Operation,
+        position: Position,
+        places: Option<Vec<Record>>,
+    ) {
+        self.index.mark_stale();
+        before.take_in(operation, position, places.unwrap_or_default());
+        let dir = self.dir.join("ledger");
+        before.write(&dir);
+        // Where not even this can be read, whoever asks is told.
+        if let Ok(index) = Index::summarised(&dir, before) {
+            let _first = self.after.set(Box::new(Self::of(&self.dir, index, Hold::After)));
+        }
     }
 
     /// Adds a record to the journal and builds the index again from all of it.
@@ -354,16 +471,16 @@ impl Session {
 
     /// Files of the index that are not used.
     pub(super) fn strays(&self) -> Result<Vec<PathBuf>, StoreError> {
-        self.index.strays()
+        self.index().strays()
     }
 
     pub(super) fn everything(&self) -> Result<Everything, StoreError> {
-        self.index.everything()
+        self.index().everything()
     }
 }
 
 impl Objects for Session {
     fn bytes(&self, hash: &[u8; 32]) -> Result<Option<Vec<u8>>, ObjectError> {
-        self.index.object(self.packs(), hash).map_err(|error| ObjectError::Read(Box::new(error)))
+        self.index().object(self.packs(), hash).map_err(|error| ObjectError::Read(Box::new(error)))
     }
 }

@@ -10,9 +10,10 @@ use std::{collections::BTreeMap, fs, path::Path};
 use bincode::{Decode, Encode};
 use sled::Tree;
 
-use super::{StoreError, index};
+use super::{StoreError, border::guard};
 use crate::{
     codec::{self, Object},
+    durable,
     id::Kind,
 };
 
@@ -47,7 +48,9 @@ impl Summary {
 
     /// Writes it. Where that fails, sled is opened the next time.
     pub(super) fn write(&self, dir: &Path) {
-        let _ignored = fs::write(dir.join(FILE), codec::seal(self));
+        let _ignored = durable::call("summary: it is written", || {
+            fs::write(dir.join(FILE), codec::seal(self))
+        });
     }
 }
 
@@ -63,9 +66,7 @@ impl Table {
     /// The value under `key`; `index` is the index's directory.
     pub(super) fn get(&self, index: &Path, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         match self {
-            Self::Sled(tree) => {
-                Ok(index::guard(index, || tree.get(key))?.map(|value| value.to_vec()))
-            }
+            Self::Sled(tree) => Ok(guard(index, || tree.get(key))?.map(|value| value.to_vec())),
             Self::Read(pairs) => Ok(pairs.get(key).cloned()),
         }
     }
@@ -73,7 +74,7 @@ impl Table {
     /// All that is under keys that begin with `prefix`.
     pub(super) fn starting_with(&self, index: &Path, prefix: &[u8]) -> Result<Pairs, StoreError> {
         match self {
-            Self::Sled(tree) => index::guard(index, || {
+            Self::Sled(tree) => guard(index, || {
                 let pairs = tree.scan_prefix(prefix);
                 pairs.map(|pair| pair.map(|(key, value)| (key.to_vec(), value.to_vec()))).collect()
             }),

@@ -281,7 +281,9 @@ fn an_index_that_names_runs_that_are_gone_is_built_again() {
         fs::copy(copy.path().join(file.file_name().unwrap()), file).unwrap();
     }
     assert_eq!(store.session().unwrap().everything().unwrap().places.len(), 3000);
-    assert_eq!(check(&store), Findings { objects: 3000, ..Findings::default() });
+    // Nothing says that the old one knew no more, so it is kept.
+    let aside = vec![dir.path().join("ledger.damaged-1")];
+    assert_eq!(check(&store), Findings { objects: 3000, aside, ..Findings::default() });
 }
 
 #[test]
@@ -379,4 +381,210 @@ fn what_was_stored_together_is_read_in_one_go() {
     }
     assert!(session.bytes(&elsewhere[7]).is_err());
     session.preload(&[7; 32]).unwrap();
+}
+
+/// Everything in a store that is not the index, by name.
+fn kept(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for folder in ["packs", "tensors"] {
+        for entry in fs::read_dir(dir.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            found.extend(fs::read_dir(path).unwrap().map(|file| file.unwrap().path()));
+        }
+    }
+    found.sort();
+    found
+}
+
+/// A store with branches, a detached HEAD, a stage, z vectors, something undone and something that gc removed.
+fn lived_in() -> (tempfile::TempDir, Store) {
+    let (dir, store) = store();
+    history(&store, &["one", "two"]);
+    let session = store.session().unwrap();
+    let (other, at) = step(None, "elsewhere");
+    let refs = vec![RefChange { name: "heads/other".to_owned(), expect: None, new: Some(at) }];
+    session.transact(Transaction { refs, ..other }).unwrap();
+    let gone = RefChange { name: "heads/other".to_owned(), expect: Some(at), new: None };
+    session.transact(Transaction { refs: vec![gone], ..Transaction::default() }).unwrap();
+    let how = gc::Collect { since: i64::MAX, z: true, ..gc::Collect::default() };
+    gc::collect(&store, session, &kinds(), &how, &mut |_| {}).unwrap();
+    let tip = history(&store, &["three", "four"]);
+    let session = store.session().unwrap();
+    let head = Some((session.head().unwrap(), Head::Detached(tip)));
+    session.transact(Transaction { head, time: 8, ..Transaction::default() }).unwrap();
+    let note = codec::encode(&Note("staged".to_owned()));
+    let hash = *Id::<Note>::of(&note).as_bytes();
+    let roots = vec![RootUpdate { name: "stage".to_owned(), old: None, new: Some(hash) }];
+    let objects = [(hash, note)].into();
+    session.transact(Transaction { objects, roots, ..Transaction::default() }).unwrap();
+    session.transact(notes(0, 20)).unwrap();
+    drop(session);
+    assert_eq!(check(&store).problems, []);
+    (dir, store)
+}
+
+/// Ways in which the journal `whole` can be damaged.
+fn damages(whole: &[u8]) -> Vec<(String, Option<Vec<u8>>)> {
+    let mut all = vec![
+        ("missing".to_owned(), None),
+        ("empty".to_owned(), Some(Vec::new())),
+        ("zeros".to_owned(), Some(vec![0; whole.len()])),
+    ];
+    for at in (0..whole.len()).step_by(11) {
+        let mut changed = whole.to_vec();
+        changed[at] ^= 1 << (at % 8);
+        all.push((format!("byte {at}"), Some(changed)));
+    }
+    let mut at = 0;
+    while at < whole.len() {
+        for end in [at, at + 17] {
+            all.push((format!("{end} bytes"), Some(whole[..end].to_vec())));
+        }
+        let length = u32::from_le_bytes(whole[at..at + 4].try_into().unwrap());
+        at += 4 + usize::try_from(length).unwrap() + 32;
+    }
+    all
+}
+
+fn copied(dir: &Path) -> (tempfile::TempDir, Store) {
+    let copy = tempfile::tempdir().unwrap();
+    let mut cp = std::process::Command::new("cp");
+    assert!(cp.args(["-a", "."]).arg(copy.path()).current_dir(dir).status().unwrap().success());
+    let store = Store::open(copy.path()).unwrap();
+    (copy, store)
+}
+
+fn repair(store: &Store) -> fsck::Repaired {
+    fsck::repair(store, &kinds(), &mut |_| {}).unwrap()
+}
+
+/// A repair used to delete the packs that a damaged journal did not name any more.
+#[test]
+fn a_damaged_journal_is_made_again_from_the_index() {
+    let (whole, store) = lived_in();
+    let before = store.session().unwrap().everything().unwrap();
+    let journal = fs::read(whole.path().join("journal")).unwrap();
+    let files = kept(whole.path()).len();
+    for (damage, bytes) in damages(&journal) {
+        let (dir, store) = copied(whole.path());
+        let path = dir.path().join("journal");
+        match bytes {
+            Some(bytes) => fs::write(&path, bytes).unwrap(),
+            None => fs::remove_file(&path).unwrap(),
+        }
+        for _ in 0..2 {
+            let repaired = repair(&store);
+            assert_eq!(repaired.findings.problems, [], "{damage}");
+            assert_eq!(repaired.removed, [PathBuf::new(); 0], "{damage}");
+        }
+        let after = store.session().unwrap().everything().unwrap();
+        assert!(after.refs == before.refs && after.roots == before.roots, "{damage}");
+        assert!(after.current() == before.current(), "{damage}");
+        assert!(after.operations == before.operations, "{damage}");
+        assert!(after.places == before.places, "{damage}");
+        assert_eq!(kept(dir.path()).len(), files, "{damage}");
+    }
+}
+
+#[test]
+fn a_damaged_journal_and_a_damaged_index_are_made_again_from_the_summary() {
+    let (whole, store) = lived_in();
+    let before = store.session().unwrap().everything().unwrap();
+    let journal = fs::read(whole.path().join("journal")).unwrap();
+    let files = kept(whole.path()).len();
+    for (damage, bytes) in damages(&journal).into_iter().step_by(3) {
+        let (dir, store) = copied(whole.path());
+        let path = dir.path().join("journal");
+        match bytes {
+            Some(bytes) => fs::write(&path, bytes).unwrap(),
+            None => fs::remove_file(&path).unwrap(),
+        }
+        fs::write(dir.path().join("ledger/db"), "rubbish").unwrap();
+        assert!(store.session().is_err(), "{damage}: nobody builds an index from that unasked");
+        let repaired = repair(&store);
+        assert_eq!(repaired.findings.problems, [], "{damage}");
+        let after = store.session().unwrap().everything().unwrap();
+        assert!(after.current() == before.current(), "{damage}");
+        assert_eq!(
+            after.logged().len(),
+            before.logged().len().max(after.logged().len()),
+            "{damage}"
+        );
+        assert_eq!(kept(dir.path()).len(), files, "{damage}");
+        repair(&store);
+        assert_eq!(kept(dir.path()).len(), files, "{damage}");
+        assert!(fs::read(dir.path().join("ledger.damaged-1/db")).unwrap() == b"rubbish");
+    }
+}
+
+#[test]
+fn with_nothing_left_but_packs_every_commit_is_found() {
+    let (whole, store) = lived_in();
+    let tip = main_ref(&store);
+    let journal = fs::read(whole.path().join("journal")).unwrap();
+    let files = kept(whole.path()).len();
+    for (damage, bytes) in damages(&journal).into_iter().step_by(5) {
+        let (dir, store) = copied(whole.path());
+        let path = dir.path().join("journal");
+        match bytes {
+            Some(bytes) => fs::write(&path, bytes).unwrap(),
+            None => fs::remove_file(&path).unwrap(),
+        }
+        fs::write(dir.path().join("ledger/db"), "rubbish").unwrap();
+        fs::remove_file(dir.path().join("ledger/summary")).unwrap();
+        let repaired = repair(&store);
+        assert_eq!(repaired.findings.problems, [], "{damage}");
+        assert_eq!(kept(dir.path()).len(), files, "{damage}");
+        let session = store.session().unwrap();
+        assert!(session.contains(tip.as_bytes()).unwrap(), "{damage}");
+        let is_named = session.refs().unwrap().values().any(|commit| *commit == tip)
+            || session.head().unwrap() == Head::Detached(tip)
+            || session.operations().any(|op| op.unwrap().names().any(|it| it == *tip.as_bytes()));
+        assert!(is_named, "{damage}: {:?}", repaired.made);
+    }
+}
+
+#[test]
+fn an_index_that_is_damaged_is_kept_and_one_that_cannot_be_read_just_now_stays() {
+    let (dir, store) = lived_in();
+    let before = store.session().unwrap().everything().unwrap();
+    fs::write(dir.path().join("ledger/db"), "rubbish").unwrap();
+    let repaired = repair(&store);
+    assert_eq!(repaired.findings.problems, []);
+    assert!(store.session().unwrap().everything().unwrap() == before);
+    assert_eq!(fs::read(dir.path().join("ledger.damaged-1/db")).unwrap(), b"rubbish");
+    for code in [4, 5, 13, 24, 28] {
+        let error = sled::Error::Io(std::io::Error::from_raw_os_error(code));
+        for error in [error.clone(), error] {
+            let error = border::failed(dir.path(), error);
+            assert!(!error.is_damage() && error.is_of_the_machine(), "{code}: {error}");
+        }
+    }
+}
+
+#[test]
+fn leftovers_go_only_where_nothing_is_or_was_damaged() {
+    let (dir, store) = lived_in();
+    let stray = dir.path().join("packs/00");
+    fs::create_dir_all(&stray).unwrap();
+    let stray = stray.join("0".repeat(64));
+    fs::write(&stray, "left by a process that was killed").unwrap();
+    let tail = fs::read(dir.path().join("journal")).unwrap();
+    fs::write(dir.path().join("journal"), &tail[..tail.len() - 5]).unwrap();
+    assert_eq!(repair(&store).removed, [PathBuf::new(); 0]);
+    assert!(stray.exists());
+    fs::remove_file(dir.path().join("journal.damaged-1")).unwrap();
+    assert_eq!(repair(&store).removed, [stray]);
+}
+
+#[test]
+fn a_record_that_cannot_be_synced_is_taken_back() {
+    // What happens when that fails too is tried with the real binary.
+    let (dir, store) = store();
+    history(&store, &["one"]);
+    let before = fs::read(dir.path().join("journal")).unwrap();
+    fs::write(dir.path().join("journal"), [before.as_slice(), &[7; 99]].concat()).unwrap();
+    history(&store, &["two"]);
+    assert!(fs::read(dir.path().join("journal")).unwrap().starts_with(&before));
+    assert_eq!(check(&store).problems, []);
 }

@@ -15,6 +15,10 @@ use crate::{
 /// Read everything stored and verify it
 ///
 /// Every object and tensor file is read and its hash compared. Damage ends with exit code 3.
+///
+/// --repair makes index and journal again, each from the other and from packs, and puts them in place when they
+/// are whole; what was damaged stays beside them under a numbered name. It removes what killed processes left only
+/// where nothing is or was damaged.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -22,7 +26,7 @@ Examples:
   kledger fsck --weights
   kledger fsck --repair")]
 pub struct Args {
-    /// Build the index again from packs and journal where it is damaged, and remove what killed processes left
+    /// Make index and journal again where they are damaged, and remove what killed processes left
     #[arg(long)]
     repair: bool,
     /// Build the weights of every version and compare them with the hashes their commits name

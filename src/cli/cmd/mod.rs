@@ -2,6 +2,7 @@
 
 pub mod add;
 pub mod ask;
+pub mod backup;
 pub mod bisect;
 pub mod blame;
 pub mod branch;
@@ -82,6 +83,7 @@ pub enum Command {
     Forget(forget::Args),
     Fsck(fsck::Args),
     Gc(gc::Args),
+    Backup(backup::Args),
     Migrate(migrate::Args),
     Help(help::Args),
     Completions(completions::Args),
@@ -153,6 +155,7 @@ pub fn run(cx: &Context, command: &Command) -> Result<Report, CliError> {
         Command::Forget(args) => forget::run(cx, args),
         Command::Fsck(args) => fsck::run(cx, args),
         Command::Gc(args) => gc::run(cx, args),
+        Command::Backup(args) => backup::run(cx, args),
         Command::Migrate(args) => migrate::run(cx, args),
         Command::Help(args) => help::run(args),
         Command::Completions(args) => completions::run(args),

@@ -8,7 +8,7 @@ use crate::{
     checkpoint::{self, Checkpoint, Reading, Verified},
     codec, durable,
     ledger::{LedgerError, Progress, Repo, kinds::kinds, version},
-    store::fsck::{self, Findings},
+    store::fsck::{self, Findings, Repaired},
 };
 
 /// What `fsck` found.
@@ -31,8 +31,8 @@ pub struct FsckReport {
 /// What `fsck` does besides reading everything.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FsckOptions {
-    /// Build the index again from packs and journal where it is damaged, and remove what killed processes
-    /// left behind.
+    /// Make index and journal again where they are damaged, each from the other and from packs, and remove what
+    /// killed processes left behind. What was damaged is kept under another name.
     pub repair: bool,
     /// Build the weights of every version that a ref leads to.
     pub weights: bool,
@@ -48,6 +48,7 @@ impl Repo {
         options: &FsckOptions,
         progress: &mut dyn Progress,
     ) -> Result<FsckReport, LedgerError> {
+        self.store().make_room();
         let mut say = |what: &str| progress.start(what, None);
         let mut repaired = Vec::new();
         let mut findings = if options.repair {
@@ -57,6 +58,14 @@ impl Repo {
         };
         let left = findings.leftovers.iter();
         findings.remarks.extend(left.map(|path| format!("{} is used by nothing", path.display())));
+        let aside = findings.aside.iter().map(|path| {
+            format!(
+                "{} was put aside by a repair: move it out of the repository once nothing is missing; \
+                 until then what is used by nothing stays",
+                path.display()
+            )
+        });
+        findings.remarks.extend(aside);
         let mut problems: Vec<String> = findings
             .problems
             .iter()
@@ -90,20 +99,15 @@ impl Repo {
         })
     }
 
-    /// Builds the index again where it is damaged and removes what killed processes left behind: in the
-    /// store and where checkouts are. Returns what is found afterwards.
+    /// Makes index and journal again where they are damaged and removes what killed processes left behind: in
+    /// the store and where checkouts are. Returns what is found afterwards.
     fn repair(
         &self,
         repaired: &mut Vec<String>,
         say: &mut dyn FnMut(&str),
     ) -> Result<Findings, LedgerError> {
-        let mut findings = fsck::check(self.store(), &kinds(), say)?;
-        if findings.problems.iter().any(|problem| problem.repairable) {
-            self.store().rebuild()?;
-            repaired.push("the index, from packs and journal".to_owned());
-            findings = fsck::check(self.store(), &kinds(), say)?;
-        }
-        let mut removed = findings.remove_leftovers()?;
+        let Repaired { findings, made, mut removed } = fsck::repair(self.store(), &kinds(), say)?;
+        repaired.extend(made);
         removed.extend(durable::sweep(self.root())?);
         removed.extend(durable::sweep(&self.checkout_dir())?);
         let removed = removed.iter().map(|path| format!("{}, used by nothing", path.display()));

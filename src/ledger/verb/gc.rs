@@ -67,6 +67,7 @@ impl Repo {
         options: &GcOptions,
         progress: &mut dyn Progress,
     ) -> Result<GcReport, LedgerError> {
+        self.store().make_room();
         let days = options.keep_days.unwrap_or(self.config().keep_days);
         let since = (days > 0).then(|| actor.time.saturating_sub(i64::from(days) * DAY));
         let how = Collect {

@@ -5,6 +5,7 @@
 
 pub mod add;
 pub mod ask;
+pub mod backup;
 pub mod bisect;
 pub mod blame;
 pub mod branch;

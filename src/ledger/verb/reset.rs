@@ -51,6 +51,7 @@ impl Repo {
         revision: &str,
         reset: Reset,
     ) -> Result<ResetReport, LedgerError> {
+        self.store().make_room();
         let mut ledger = self.read()?;
         let from = ledger.head()?;
         let to = if reset == Reset::Stage { from } else { ledger.resolve(revision)? };

@@ -65,7 +65,7 @@ impl Sandbox {
     }
 
     /// History, stage, refs, and every file of the checked-out model and of an export.
-    fn whole(&self) -> (String, BTreeMap<PathBuf, Vec<u8>>) {
+    pub(super) fn whole(&self) -> (String, BTreeMap<PathBuf, Vec<u8>>) {
         let repo = Repo::open(&self.root()).unwrap();
         let told = (
             repo.log(&LogOptions::default()).unwrap(),
@@ -82,7 +82,7 @@ impl Sandbox {
     }
 
     /// Nothing is damaged, and nothing is left in the user's directory.
-    fn sound(&self, context: &str) {
+    pub(super) fn sound(&self, context: &str) {
         let repo = Repo::open(&self.root()).unwrap();
         let options = FsckOptions { weights: true, repair: false };
         let found = repo.fsck(&options, &mut Silent).unwrap();

@@ -124,6 +124,7 @@ fn reports_follow_the_schema() {
     look(&["stash"]);
     look(&["gc", "--dry-run"]);
     look(&["gc", "--prune", "now"]);
+    look(&["backup", "../backup"]);
     assert_eq!(look(&["op", "log"])["data"]["operations"][1]["kept"], true);
     look(&["migrate"]);
     look(&["stash", "pop"]);

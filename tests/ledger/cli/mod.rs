@@ -1,12 +1,15 @@
 //! The command line, driven as a user does: the real binary in a directory of its own, with a fixed
 //! clock and author.
 
+mod backup;
 mod bad_input;
 mod checkout;
 mod crash;
 mod docs;
 mod escapes;
 mod exit;
+#[cfg(debug_assertions)]
+mod faults;
 mod files;
 mod habits;
 mod hints;

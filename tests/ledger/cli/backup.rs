@@ -1,0 +1,190 @@
+//! Backups, and stores that cannot be written.
+
+use std::{
+    fs,
+    os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
+    path::Path,
+    process::Command,
+    thread,
+};
+
+use kledger::ledger::{
+    Repo, Silent,
+    verb::{fsck::FsckOptions, log::LogOptions},
+};
+
+use super::Sandbox;
+
+fn history(root: &Path) -> String {
+    let repo = Repo::open(root).unwrap();
+    let all = LogOptions { all: true, ..LogOptions::default() };
+    let told = (repo.log(&all).unwrap(), repo.branches().unwrap(), repo.tags().unwrap());
+    serde_json::to_string(&told).unwrap()
+}
+
+fn sound(root: &Path) {
+    let options = FsckOptions { weights: true, repair: false };
+    let found = Repo::open(root).unwrap().fsck(&options, &mut Silent).unwrap();
+    assert_eq!(found.problems, [""; 0]);
+}
+
+#[test]
+fn a_backup_is_a_repository_and_is_brought_up_to_date() {
+    let sandbox = Sandbox::with_history();
+    let backup = sandbox.dir.path().join("safe/copy");
+    let to = backup.to_str().unwrap();
+    sandbox.run(&["backup", to]).done();
+    assert_eq!(history(&backup), history(&sandbox.root()));
+    sound(&backup);
+    let told = sandbox.run(&["backup", to]).done();
+    assert!(told.contains(": 0 files new"), "{told}");
+    sandbox.run(&["commit", "-m", "More"]).done();
+    assert_ne!(history(&backup), history(&sandbox.root()));
+    let told = sandbox.run(&["backup", to]).done();
+    assert!(!told.contains(": 0 files new"), "{told}");
+    assert_eq!(history(&backup), history(&sandbox.root()));
+    sound(&backup);
+    // What the repository loses later is in the backup.
+    fs::remove_dir_all(sandbox.root().join(".kledger")).unwrap();
+    sound(&backup);
+}
+
+#[test]
+fn a_backup_is_written_over_nothing_else() {
+    let sandbox = Sandbox::with_history();
+    let other = Sandbox::new();
+    let refused = |sandbox: &Sandbox, to: &str| {
+        let told = sandbox.run(&["backup", to]).failed(1);
+        assert!(told.contains("no backup of this repository"), "{told}");
+    };
+    refused(&sandbox, ".");
+    refused(&sandbox, ".kledger/backup");
+    refused(&sandbox, other.root().to_str().unwrap());
+    fs::create_dir(sandbox.root().join("mine")).unwrap();
+    sandbox.write("mine/notes.txt", "mine");
+    refused(&sandbox, "mine");
+    assert_eq!(fs::read_dir(sandbox.root().join("mine")).unwrap().count(), 1);
+    // One that went its own way is a repository of its own.
+    sandbox.run(&["backup", "../copy"]).done();
+    let copy = sandbox.dir.path().join("copy");
+    Repo::open(&copy).unwrap();
+    let apart = sandbox.command(&["-C", copy.to_str().unwrap(), "branch", "mine"]);
+    sandbox.finish(apart, "").done();
+    refused(&sandbox, "../copy");
+}
+
+#[test]
+fn a_backup_beside_commits_holds_together() {
+    let sandbox = Sandbox::with_words();
+    let to = sandbox.dir.path().join("copy");
+    thread::scope(|scope| {
+        let work = scope.spawn(|| {
+            for number in 0..12 {
+                let file = format!("{number}.nt");
+                let line = format!(
+                    "<https://e.org/p{number}> <https://kledger.dev/ns#prompt> \"{{subject}} is {number}\" .\n"
+                );
+                sandbox.write(&file, &line);
+                sandbox.run(&["add", &file]).done();
+                sandbox.run(&["commit", "-m", &file]).done();
+            }
+        });
+        while !work.is_finished() {
+            sandbox.run(&["backup", to.to_str().unwrap()]).done();
+            // A copy of the copy, since whoever opens one makes its index.
+            let copy = tempfile::tempdir().unwrap();
+            let mut cp = Command::new("cp");
+            cp.args(["-a", "."]).arg(copy.path()).current_dir(&to);
+            assert!(cp.status().unwrap().success());
+            sound(copy.path());
+        }
+    });
+}
+
+/// A backup that is killed is the one of before, and the next one completes it.
+#[cfg(debug_assertions)]
+#[test]
+fn a_backup_that_is_killed_is_completed_by_the_next() {
+    let before = Sandbox::with_history();
+    for fault in (1..).step_by(7) {
+        let run = before.copy();
+        let mut command = run.command(&["backup", "../copy"]);
+        let killed = command.env("KLEDGER_FAULT", fault.to_string()).output().unwrap();
+        let copy = run.dir.path().join("copy");
+        run.run(&["backup", "../copy"]).done();
+        sound(&copy);
+        assert_eq!(history(&copy), history(&run.root()), "killed at {fault}");
+        if killed.status.success() {
+            break;
+        }
+    }
+}
+
+fn permit(path: &Path, write: bool) {
+    for entry in fs::read_dir(path).unwrap() {
+        let entry = entry.unwrap().path();
+        if entry.is_dir() {
+            permit(&entry, write);
+        } else {
+            fs::set_permissions(&entry, fs::Permissions::from_mode(0o444)).unwrap();
+        }
+    }
+    let mode = if write { 0o755 } else { 0o555 };
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// Reading used to need the lock, and sled.
+#[test]
+fn what_cannot_be_written_can_be_read() {
+    let sandbox = Sandbox::with_history();
+    let is_root = fs::metadata("/proc/self").is_ok_and(|it| {
+        use std::os::unix::fs::MetadataExt as _;
+        it.uid() == 0
+    });
+    fs::set_permissions(sandbox.dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let run = |words: &[&str]| {
+        let mut command = sandbox.command(words);
+        if is_root {
+            // Nothing is read-only for root.
+            command.uid(65534).gid(65534);
+        }
+        command.output()
+    };
+    permit(&sandbox.root(), false);
+    match run(&["--version"]) {
+        Ok(output) if output.status.success() => {}
+        other => {
+            eprintln!("SKIPPED: another user cannot run the test's binary: {other:?}");
+            permit(&sandbox.root(), true);
+            return;
+        }
+    }
+    let store = sandbox.root().join(".kledger");
+    for summary in [true, false] {
+        if !summary {
+            permit(&store, true);
+            fs::remove_file(store.join("ledger/summary")).unwrap();
+            permit(&store, false);
+        }
+        for words in [
+            &["status"][..],
+            &["log"],
+            &["show", "HEAD"],
+            &["diff", "HEAD~1", "HEAD"],
+            &["blame"],
+            &["stash", "list"],
+            &["op", "log"],
+            &["fsck", "--weights"],
+            &["gc", "--dry-run"],
+        ] {
+            let output = run(words).unwrap();
+            assert!(output.status.success(), "{words:?}: {output:?}");
+        }
+        for words in [&["branch", "new"][..], &["reset"]] {
+            let output = run(words).unwrap();
+            assert_eq!(output.status.code(), Some(1), "{words:?}: {output:?}");
+            assert!(String::from_utf8_lossy(&output.stderr).contains("read-only for you"));
+        }
+    }
+    permit(&sandbox.root(), true);
+}
