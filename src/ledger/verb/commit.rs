@@ -138,7 +138,7 @@ impl Repo {
 
     /// Reads all that the commit needs, so that the store can be closed while the engine runs.
     fn plan(&self, options: &CommitOptions) -> Result<Plan, LedgerError> {
-        let ledger = self.read()?;
+        let ledger = self.read_to_change()?;
         ledger.require_finished()?;
         let head = ledger.session.head()?;
         let (parent_id, parent) = ledger.head_commit()?;
