@@ -189,6 +189,13 @@ impl Repo {
         Ok(ledger)
     }
 
+    /// Opens the store for what ends with a change, and says at once where it cannot be written.
+    pub(super) fn read_to_change(&self) -> Result<Ledger<'_>, LedgerError> {
+        let ledger = self.read()?;
+        ledger.session.require_writable()?;
+        Ok(ledger)
+    }
+
     /// Opens the store for reading, without waiting for other processes.
     pub(super) fn view(&self) -> Result<Ledger<'_>, LedgerError> {
         // Where what was left half done cannot be ended, what was there before can still be read.

@@ -105,7 +105,8 @@ impl Store {
         &self.dir
     }
 
-    /// Opens the index for a short while; waits some seconds for another process that holds it.
+    /// Opens the index for a short while; waits some seconds for another process that holds it. Where it cannot
+    /// be written, what is stored can only be read: see [`Session::require_writable`].
     ///
     /// # Errors
     /// When it stays held, or is damaged.

@@ -172,7 +172,27 @@ impl Known {
         let index = self.index.as_ref();
         let operations = index.and_then(|index| index.operations.keys().next_back().copied());
         let told = self.told_positions().map(|position| position.sequence);
-        told.chain(operations).chain([self.last_seen()]).max().unwrap_or_default()
+        let last = told.chain(operations).chain([self.last_seen()]).max().unwrap_or_default();
+        let is_unsaid = last == self.last_intact() && self.unsaid_collection().is_some();
+        last + u64::from(is_unsaid)
+    }
+
+    /// What gc has removed without an operation that is known to say so. It is true where what it names is
+    /// gone, and the journal still names it.
+    fn unsaid_collection(&self) -> Option<[u8; 32]> {
+        let operations = self.journal.entries.values().map(|entry| &entry.operation);
+        let operations = operations.chain(self.index.iter().flat_map(|it| it.operations.values()));
+        let said: BTreeSet<[u8; 32]> = operations.filter_map(collection::made_by).collect();
+        let named = |pack: &Id<Pack>| {
+            self.journal.entries.values().any(|entry| entry.pack.as_ref() == Some(pack))
+        };
+        let is_done = |(hash, collection): &&([u8; 32], Collection)| {
+            !said.contains(hash)
+                && collection.packs.iter().any(named)
+                && !collection.packs.iter().any(|pack| self.stored.contains(pack))
+        };
+        let done = self.collections.iter().filter(is_done);
+        done.max_by_key(|(_, collection)| collection.packs.len()).map(|(hash, _)| *hash)
     }
 
     /// The number of the last operation that the journal shows, be it damaged.
@@ -317,21 +337,13 @@ impl Known {
                 inferred.push((gap, moves));
             }
         }
-        // What gc says is true where what it names is gone, of which the journal still speaks.
-        let named: BTreeSet<Id<Pack>> = entries.iter().filter_map(|entry| entry.pack).collect();
-        let is_done = |collection: &Collection| {
-            collection.packs.iter().any(|pack| named.contains(pack))
-                && !collection.packs.iter().any(|pack| self.stored.contains(pack))
-        };
-        let done = self.collections.iter().filter(|(_, collection)| is_done(collection));
-        let newest = done.max_by_key(|(_, collection)| collection.packs.len());
-        if let Some((hash, _)) = newest
+        if let Some(hash) = self.unsaid_collection()
             && let Some(&gap) = lost.last()
             && !now.roots.contains_key(COLLECTED)
         {
             let mut moves = nothing(0, 0);
             let name = COLLECTED.to_owned();
-            moves.roots.push(RootUpdate { name, old: None, new: Some(*hash) });
+            moves.roots.push(RootUpdate { name, old: None, new: Some(hash) });
             inferred.push((gap, moves));
         }
         // What is nowhere was removed, and no name was left for it.
@@ -394,8 +406,9 @@ impl Known {
             entries.iter().flat_map(|entry| entry.operation.names()).collect();
         let is_left = |stored: &Stored| stored.packs.iter().all(|pack| left.contains(pack));
         let here = || self.objects.iter().filter(|(_, stored)| is_left(stored));
+        let all = self.objects.values();
         let led_to: BTreeSet<[u8; 32]> =
-            here().flat_map(|(_, stored)| stored.references.objects.iter().copied()).collect();
+            all.flat_map(|stored| stored.references.objects.iter().copied()).collect();
         let tips = here().filter(|(hash, stored)| {
             stored.is_commit && !led_to.contains(*hash) && !named.contains(*hash)
         });

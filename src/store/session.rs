@@ -219,6 +219,14 @@ impl Session {
         Ok(self.opened.get_or_init(|| session))
     }
 
+    /// Makes sure that something can be changed: [`Store::session`] also gives one that can only read.
+    ///
+    /// # Errors
+    /// What is in the way.
+    pub fn require_writable(&self) -> Result<(), StoreError> {
+        self.opened().map(drop)
+    }
+
     /// The index that says what is current.
     fn index(&self) -> &Index {
         self.after.get().map_or(&self.index, |after| after.index())

@@ -29,7 +29,7 @@ impl Repo {
         open: Option<OpenEngine<'_>>,
         progress: &mut dyn Progress,
     ) -> Result<ProceedReport, LedgerError> {
-        let ledger = self.read()?;
+        let ledger = self.read_to_change()?;
         ledger.require_finished()?;
         let mut task = Unfinished::new(Task::CherryPick, ledger.head()?, revisions.join(" "), how);
         for text in revisions {

@@ -253,7 +253,7 @@ impl Repo {
         options: &CommitOptions,
         amended: Option<Id<Commit>>,
     ) -> Result<Plan, LedgerError> {
-        let ledger = self.read()?;
+        let ledger = self.read_to_change()?;
         ledger.require_finished()?;
         let head = ledger.session.head()?;
         let (from, tip) = ledger.head_commit()?;

@@ -55,7 +55,7 @@ impl Repo {
         open: OpenEngine<'_>,
         progress: &mut dyn Progress,
     ) -> Result<ConsolidateReport, LedgerError> {
-        let ledger = self.read()?;
+        let ledger = self.read_to_change()?;
         ledger.require_finished()?;
         let head = ledger.session.head()?;
         let (parent_id, parent) = ledger.head_commit()?;

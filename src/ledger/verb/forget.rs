@@ -89,7 +89,7 @@ impl Repo {
         progress: &mut dyn Progress,
     ) -> Result<ForgetReport, LedgerError> {
         progress.start("looking for it", None);
-        let ledger = self.read()?;
+        let ledger = self.read_to_change()?;
         ledger.require_finished()?;
         if ledger.root::<Bisection>(BISECTION)?.is_some() {
             return Err(LedgerError::Bisecting);

@@ -154,7 +154,7 @@ impl Repo {
             incoming.notes.push("not checked: no model was run".to_owned());
         }
 
-        let ledger = self.read()?;
+        let ledger = self.read_to_change()?;
         let mut draft = Draft::new(&ledger);
         for file in &contents {
             draft.put(file);

@@ -47,7 +47,7 @@ impl Repo {
         open: Option<OpenEngine<'_>>,
         progress: &mut dyn Progress,
     ) -> Result<ProceedReport, LedgerError> {
-        let ledger = self.read()?;
+        let ledger = self.read_to_change()?;
         ledger.require_finished()?;
         let (ours, theirs) = (ledger.head()?, ledger.resolve(revision)?);
         let named = Revision::parse(revision)?.as_name().map(str::to_owned);

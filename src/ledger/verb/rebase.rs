@@ -28,7 +28,7 @@ impl Repo {
         open: Option<OpenEngine<'_>>,
         progress: &mut dyn Progress,
     ) -> Result<ProceedReport, LedgerError> {
-        let ledger = self.read()?;
+        let ledger = self.read_to_change()?;
         ledger.require_finished()?;
         let (head, base) = (ledger.head()?, ledger.resolve(upstream)?);
         let bases = ledger.merge_bases(&BTreeSet::from([head]), base)?;

@@ -109,7 +109,7 @@ impl Repo {
             notes.push("not checked: no model was run".to_owned());
         }
 
-        let ledger = self.read()?;
+        let ledger = self.read_to_change()?;
         let mut draft = Draft::new(&ledger);
         let mut again = 0;
         if let Some(edited) = &edited {

@@ -51,7 +51,7 @@ impl Repo {
         open: OpenEngine<'_>,
         progress: &mut dyn Progress,
     ) -> Result<StatsReport, LedgerError> {
-        let base = self.read()?.head_commit()?.1.base;
+        let base = self.read_to_change()?.head_commit()?.1.base;
         let mut engine = self.engine(open)?;
         let editor = options.editor.as_deref();
         let setup = Setup::settle(self, engine.as_ref(), editor, &options.settings, None)?;
