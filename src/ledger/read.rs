@@ -12,7 +12,7 @@ use super::{
 use crate::{
     checkpoint::Base,
     codec::{self, Object, ObjectError, Objects},
-    fact::{Lexicon, LexiconTree, Stage, StoredStage, tree},
+    fact::{Lexicon, LexiconTree, StoredStage, tree},
     id::Id,
     store::{Head, Session},
 };
@@ -165,14 +165,6 @@ impl Ledger<'_> {
             Some(stage) => stage.changes(self)?,
             None => 0,
         })
-    }
-
-    /// What the next commit will do, all of it in memory.
-    pub(super) fn stage(&self) -> Result<Stage, LedgerError> {
-        match self.session.root(STAGE)? {
-            Some(hash) => Ok(Stage::load(self, Id::from_bytes(hash))?),
-            None => Ok(Stage::default()),
-        }
     }
 
     /// The statistics taken last.

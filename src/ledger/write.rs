@@ -9,8 +9,8 @@ use super::{
     unfinished::UNFINISHED,
 };
 use crate::{
-    codec::{self, Draft, NewObjects, Nothing, Object},
-    fact::{Stage, StoredStage},
+    codec::{self, Draft, NewObjects, Object},
+    fact::StoredStage,
     id::Id,
     store::{Head, Operation, RefChange, RootUpdate, StoreError, Transaction, ZMemo},
 };
@@ -86,16 +86,6 @@ impl Change {
             Head::Branch(name) => self.moving_branch(&name, Some(from), Some(to)),
             Head::Detached(_) => self.heading(head, Head::Detached(to)),
         }
-    }
-
-    /// Replaces the stage; an empty one is not stored.
-    pub(super) fn staging(mut self, was: Option<[u8; 32]>, to: &Stage) -> Self {
-        let mut draft = Draft::new(&Nothing);
-        let to = (!to.is_empty()).then(|| *to.store(&mut draft).as_bytes());
-        if to.is_some() {
-            self.objects.extend(draft.into_new());
-        }
-        self.restaging(was, to)
     }
 
     /// Replaces the stage by one that is stored, or is among the objects added.

@@ -154,8 +154,14 @@ impl Collector<'_> {
 
     fn follow(&mut self, why: Reason, mut ahead: Vec<[u8; 32]>) -> Result<(), StoreError> {
         let before = self.done.live.len();
+        // What is current is never removed, whatever it leads to.
+        let nothing = BTreeSet::new();
+        let forget = match why {
+            Reason::Refs | Reason::Root(_) => &nothing,
+            Reason::Operations | Reason::Z => &self.how.forget,
+        };
         while let Some(hash) = ahead.pop() {
-            if self.how.forget.contains(&hash) || !self.done.live.insert(hash) {
+            if forget.contains(&hash) || !self.done.live.insert(hash) {
                 continue;
             }
             let references = self.references(&hash)?;

@@ -163,7 +163,7 @@ fn taken(ledger: &Ledger<'_>, number: usize) -> Result<(Stash, Stash, Stashed), 
 }
 
 /// Replaces the stash; an empty one is not written.
-fn stashing(change: Change, was: &Stash, to: &Stash) -> Change {
+pub(super) fn stashing(change: Change, was: &Stash, to: &Stash) -> Change {
     let [was, to] = [was, to].map(|stash| (!stash.entries.is_empty()).then_some(stash));
     change.rooting(STASH, was, to)
 }
