@@ -18,7 +18,7 @@ pub(super) const SINGLE: &str = "model.safetensors";
 pub(super) const INDEX: &str = "model.safetensors.index.json";
 
 /// Files that belong to a version besides its weights, where a checkpoint has them.
-const COMPANIONS: &[&str] = &[
+pub(super) const COMPANIONS: &[&str] = &[
     "added_tokens.json",
     "config.json",
     "generation_config.json",

@@ -8,7 +8,7 @@ use std::{
 use super::{migrate, refs::RefNameError};
 use crate::{
     codec::{DecodeError, ObjectError},
-    durable::WriteError,
+    durable::{self, WriteError},
     id::Id,
     ledger::Commit,
 };
@@ -65,6 +65,14 @@ pub enum StoreError {
         /// What is wrong.
         why: String,
     },
+    /// Something in a store is a link, a pipe or a device, and nothing is looked for behind it.
+    #[error("{} is {what}; a store is made of files and directories alone", path.display())]
+    NotPlain {
+        /// What it is.
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
+    },
     /// A stored file is not there.
     #[error("{} is missing", path.display())]
     Missing {
@@ -99,6 +107,8 @@ impl StoreError {
     pub(super) fn read(path: &Path, source: io::Error) -> Self {
         if source.kind() == io::ErrorKind::NotFound {
             Self::Missing { path: path.to_owned() }
+        } else if durable::is_link(&source) {
+            Self::NotPlain { what: "a link", path: path.to_owned() }
         } else {
             Self::Read { path: path.to_owned(), source }
         }
@@ -135,6 +145,11 @@ impl StoreError {
             Self::Damaged { .. } | Self::Missing { .. } | Self::Object(_) => Some(
                 "`kledger fsck` says what is damaged; `kledger fsck --repair` rebuilds the index from \
                  packs and journal"
+                    .to_owned(),
+            ),
+            Self::NotPlain { .. } => Some(
+                "put there what it leads to, if you trust it; to keep a store on another disk, make the \
+                 link of .kledger itself"
                     .to_owned(),
             ),
             Self::Write(error) => error.hint().map(str::to_owned),

@@ -83,7 +83,7 @@ impl TensorFiles {
     /// When it is missing, cut short, or not what its name says.
     pub fn open(&self, id: Id<TensorFile>) -> Result<OpenTensorFile, StoreError> {
         let path = self.path(id);
-        let file = File::open(&path).map_err(|error| StoreError::read(&path, error))?;
+        let file = durable::open(&path).map_err(|error| StoreError::read(&path, error))?;
         let map = map(&file).map_err(|error| StoreError::read(&path, error))?;
         let tensors = SafeTensors::deserialize(&map)
             .map_err(|error| StoreError::damaged(&path, error.to_string()))?;

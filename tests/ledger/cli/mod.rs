@@ -7,6 +7,7 @@ mod docs;
 mod exit;
 mod files;
 mod json;
+mod links;
 mod merge;
 mod processes;
 mod text;
