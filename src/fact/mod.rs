@@ -22,7 +22,7 @@ pub use stage::{
 };
 pub use stored::{StagedTree, StoredStage};
 pub(crate) use stored::{fact_key, staged_key};
-pub use term::{Iri, IriError, Literal, Term};
+pub use term::{Iri, IriError, Literal, TERM_LIMIT, Term};
 pub use tree::{FactTree, LexiconTree};
 pub use triple::{Fact, FactKey};
 pub use words::{Addition, Label, Words, WordsError};

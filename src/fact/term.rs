@@ -15,6 +15,10 @@ use bincode::{
 };
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
+/// An IRI or a literal that is taken in has at most so many bytes: more than any model reads, and little enough that a fact
+/// is an object of ordinary length.
+pub const TERM_LIMIT: usize = 1 << 20;
+
 /// The datatype of literals with a language.
 const LANG_STRING: &str = "http://www.w3.org/1999/02/22-rdf-syntax-ns#langString";
 /// The datatype of literals that name none.

@@ -8,7 +8,7 @@ use std::fmt;
 use bincode::{Decode, Encode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::term::{Iri, Term};
+use super::term::{Iri, TERM_LIMIT, Term};
 use crate::id::{Id, Kind};
 
 /// What the IRI of a question begins with.
@@ -40,6 +40,22 @@ impl Fact {
             Term::Literal(_) => None,
         };
         [&self.subject, &self.predicate].into_iter().chain(object)
+    }
+
+    /// Which of its terms is longer than a term may be, and how many bytes that one has.
+    pub(super) fn too_long(&self) -> Option<(&'static str, usize)> {
+        let (object, datatype) = match &self.object {
+            Term::Iri(iri) => (iri.as_str(), ""),
+            Term::Literal(literal) => (literal.lexical.as_str(), literal.datatype.as_str()),
+        };
+        let terms = [
+            ("subject", self.subject.as_str()),
+            ("predicate", self.predicate.as_str()),
+            ("object", object),
+            ("object's datatype", datatype),
+        ];
+        let lengths = terms.map(|(role, term)| (role, term.len()));
+        lengths.into_iter().find(|(_, bytes)| *bytes > TERM_LIMIT)
     }
 
     /// The IRI of the question that the fact answers, which names subject and predicate. Words for it

@@ -92,6 +92,14 @@ pub(super) struct Edited {
 }
 
 impl Repo {
+    /// As many facts can be in one delta, which lists them, and the tensors that it changes.
+    fn most_columns(&self, editor: &EditorDescription) -> usize {
+        let fact = size_of::<FactKey>();
+        let tensors = editor.tensors.keys().map(|name| name.len() + fact + size_of::<u128>());
+        let rest = tensors.sum::<usize>() + 2 * fact;
+        self.object_limit().saturating_sub(rest) / fact
+    }
+
     /// Runs the editor and builds the weights that come of it.
     ///
     /// # Errors
@@ -105,6 +113,10 @@ impl Repo {
         job: Job<'_>,
         progress: &mut dyn Progress,
     ) -> Result<Edited, LedgerError> {
+        let most = self.most_columns(&setup.description);
+        if job.requests.len() > most {
+            return Err(LedgerError::TooManyFacts { count: job.requests.len(), most });
+        }
         let mut notes = Vec::new();
         let prefixes = match job.earlier.specs.iter().find(|spec| setup.matches(spec)) {
             Some(spec) => spec.prefixes.clone(),

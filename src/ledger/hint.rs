@@ -57,6 +57,7 @@ impl LedgerError {
             Self::NothingToEvaluate { .. } => {
                 "name a version with facts, or say what to ask: --dataset FILE or --text FILE"
             }
+            Self::TooManyFacts { .. } => "stage and commit some of them at a time",
             Self::NothingStaged => "stage facts first: kledger add FILE",
             Self::NoMessage => "say why: kledger commit -m MESSAGE",
             Self::NothingToUndo | Self::NothingToRedo => "kledger op log shows what was done",

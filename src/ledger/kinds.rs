@@ -2,8 +2,8 @@
 
 use super::{
     Commit, Evaluations, Report, Spec, Stash, StatisticsRecord, Step, Unfinished,
-    bisection::Bisection, changes::Changes, landing::Landing, memo::ZInputs, subjects::Contents,
-    undone::Undone,
+    bisection::Bisection, changes::Changes, landing::Landing, memo::ZInputs, report::ReportRows,
+    subjects::Contents, undone::Undone,
 };
 use crate::{
     checkpoint::Base,
@@ -34,6 +34,7 @@ pub const KINDS: &[Rewrite] = &[
     rewrite::<Spec>,
     rewrite::<StatisticsRecord>,
     rewrite::<Report>,
+    rewrite::<ReportRows>,
     rewrite::<Evaluations>,
     rewrite::<Unfinished>,
     rewrite::<Stash>,
@@ -63,7 +64,8 @@ pub(super) fn kinds() -> Kinds {
         })
         .with(bisection)
         .with(move |_: &Undone| none())
-        .with(move |_: &Report| none())
+        .with(|report: &Report| References::default().objects(report.parts()))
+        .with(move |_: &ReportRows| none())
         .with(move |_: &Base| none())
         .with(|spec: &Spec| References::default().object(spec.statistics))
         .with(|record: &StatisticsRecord| {

@@ -61,6 +61,9 @@ impl Object for ZInputs {
 /// Key of a z vector: the id of its [`ZInputs`].
 pub(super) type ZKey = [u8; 32];
 
+/// Places of as many z vectors are in one memo: an object is of bounded length.
+const MEMO: usize = 1 << 20;
+
 /// The tensor of a z file, one row for each vector.
 const Z: &str = "z";
 
@@ -247,7 +250,11 @@ impl Repo {
         let ledger = self.read()?;
         let mut draft = Draft::new(&ledger);
         draft.put(&contents);
-        Change::new(draft.into_new()).with_z(ZMemo { file, places }).apply(&ledger, actor)
+        let mut change = Change::new(draft.into_new());
+        for places in places.chunks(MEMO) {
+            change = change.with_z(ZMemo { file, places: places.to_vec() });
+        }
+        change.apply(&ledger, actor)
     }
 }
 

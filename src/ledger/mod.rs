@@ -44,6 +44,7 @@ mod read;
 mod refs;
 mod remembered;
 mod repo;
+mod report;
 pub mod revision;
 mod run;
 mod sample;
@@ -63,7 +64,7 @@ pub use about::About;
 pub use adapter::Fidelity;
 pub use check::{Check, FactRow, PromptRow, Rate};
 pub use combine::Favour;
-pub use commit::{Commit, EditedTensor, Report, Spec, StatisticsRecord, Step};
+pub use commit::{Commit, EditedTensor, Spec, StatisticsRecord, Step};
 pub use config::{Config, RequirementError, Requirements};
 pub use engine::{
     Answer, Approximation, Continuations, Drawing, EditJob, EditOutcome, EditorDescription, Engine,
@@ -79,6 +80,7 @@ pub use manifest::Manifest;
 pub use measuring::{EvalAnswer, EvalRecord, Texts};
 pub use proceed::{How, Made, MadeDelta, Outcome, ProceedReport};
 pub use repo::{Actor, OpenEngine, Repo};
+pub use report::Report;
 pub use stash::Stash;
 pub use unfinished::{ConflictView, Task, Unfinished, UnfinishedView};
 pub use view::{CommitView, FactChange, FactCounts, FactView, HeadView, StepView};

@@ -113,9 +113,15 @@ impl Ledger<'_> {
 
     /// The check stored with a commit.
     pub(super) fn check(&self, commit: &Commit) -> Result<Option<Check>, LedgerError> {
-        let Some(id) = commit.report else { return Ok(None) };
-        let report: Report = codec::get(self, id)?;
-        Ok(report.check())
+        match self.report(commit)? {
+            Some(report) => Ok(report.check(self)?),
+            None => Ok(None),
+        }
+    }
+
+    /// The report stored with a commit.
+    pub(super) fn report(&self, commit: &Commit) -> Result<Option<Report>, LedgerError> {
+        Ok(commit.report.map(|id| codec::get(self, id)).transpose()?)
     }
 
     /// The specs of the history of `tips`, nearest first, and the statistics that an edit of `base`

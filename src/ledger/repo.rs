@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     checkpoint::{self, Checkpoint},
-    codec,
+    codec::{self, OBJECT_LIMIT},
     delta::{Tensor, TensorFile},
     id::Id,
     store::Store,
@@ -30,6 +30,8 @@ pub struct Repo {
     root: PathBuf,
     store: Store,
     config: Config,
+    /// How long the fields of an object may be.
+    object_limit: usize,
 }
 
 /// Who runs a verb, when, and by which command. Recorded in commits and in the operation log.
@@ -61,7 +63,7 @@ impl Repo {
         }
         let store = Store::open(&dir)?;
         let config = Config::read(&dir.join(Config::FILE))?;
-        Ok(Self { root: root.to_owned(), store, config })
+        Ok(Self { root: root.to_owned(), store, config, object_limit: OBJECT_LIMIT })
     }
 
     /// Opens the repository that `from` is in: its root is `from` or the nearest directory above.
@@ -95,6 +97,19 @@ impl Repo {
     #[must_use]
     pub const fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// How long the fields of an object may be before they are kept in parts.
+    pub(super) const fn object_limit(&self) -> usize {
+        self.object_limit
+    }
+
+    /// The same, with another limit: what is kept in parts because it is long can be tested with what is short.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn with_object_limit(mut self, limit: usize) -> Self {
+        self.object_limit = limit;
+        self
     }
 
     /// The unedited checkpoint's directory.

@@ -102,11 +102,7 @@ impl Change {
         to: Option<&T>,
     ) -> Self {
         let old = was.map(|was| *codec::id_of(was).as_bytes());
-        let bytes = to.map(codec::encode);
-        let new = bytes.as_ref().map(|bytes| *Id::<T>::of(bytes).as_bytes());
-        if let Some((hash, bytes)) = new.zip(bytes) {
-            self.objects.insert(hash, &bytes);
-        }
+        let new = to.map(|to| *self.objects.put(to).as_bytes());
         self.roots.push(RootUpdate { name: name.to_owned(), old, new });
         self
     }

@@ -7,7 +7,7 @@ use std::{
 
 use super::{migrate, refs::RefNameError};
 use crate::{
-    codec::{DecodeError, ObjectError},
+    codec::{DecodeError, ObjectError, TooLong},
     durable::{self, WriteError},
     id::Id,
     ledger::Commit,
@@ -82,6 +82,9 @@ pub enum StoreError {
     /// An object is missing or damaged.
     #[error(transparent)]
     Object(#[from] ObjectError),
+    /// An object would not be read back.
+    #[error(transparent)]
+    TooLong(#[from] TooLong),
     /// A file cannot be read.
     #[error("cannot read {}", path.display())]
     Read {
@@ -151,6 +154,9 @@ impl StoreError {
                 "put there what it leads to, if you trust it; to keep a store on another disk, make the \
                  link of .kledger itself"
                     .to_owned(),
+            ),
+            Self::TooLong(_) => Some(
+                "nothing was stored: take fewer or shorter facts, words or names at a time".to_owned(),
             ),
             Self::Write(error) => error.hint().map(str::to_owned),
             Self::RefName(_) | Self::Read { .. } => None,

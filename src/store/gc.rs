@@ -20,7 +20,7 @@ use super::{
     refs::Head,
 };
 use crate::{
-    codec::{self, NewObjects, Object, Objects as _},
+    codec::{NewObjects, Object, Objects as _},
     delta::TensorFile,
     id::Id,
 };
@@ -275,9 +275,8 @@ fn record(
     collection: &Collection,
     mut moved: NewObjects,
 ) -> Result<(Session, Id<Pack>), StoreError> {
-    let bytes = codec::encode(collection);
-    let hash = *Id::<Collection>::of(&bytes).as_bytes();
-    moved.insert(hash, &bytes);
+    let hash = *moved.put(collection).as_bytes();
+    moved.fit()?;
     let pack = session.packs().write(&moved)?.0;
     drop(moved);
     let old = session.root(COLLECTED)?;

@@ -25,6 +25,7 @@ mod format;
 mod history;
 #[cfg(debug_assertions)]
 mod killed;
+mod large;
 mod ledger;
 mod listing;
 mod merge;

@@ -22,7 +22,7 @@ use std::{
 use oxrdfio::{JsonLdProfileSet, RdfFormat};
 
 use self::{batches::Batches, streamed::Streamed};
-use super::triple::Fact;
+use super::{term::TERM_LIMIT, triple::Fact};
 
 /// How triples are written down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -145,6 +145,14 @@ pub enum Problem {
     /// A triple about a triple.
     #[error("triples about triples are not supported")]
     TripleTerm,
+    /// A term is longer than any model reads.
+    #[error("the {role} has {bytes} bytes; a term may have {TERM_LIMIT}")]
+    TooLong {
+        /// Subject, predicate or object.
+        role: &'static str,
+        /// Its length.
+        bytes: usize,
+    },
     /// The input could not be read.
     #[error("cannot read the input: {0}")]
     Read(io::Error),
@@ -166,6 +174,9 @@ impl ReadError {
                 "a fact must outlive its file: give the thing an IRI of its own"
             }
             Problem::NamedGraph(_) => "put the triples into the default graph",
+            Problem::TooLong { .. } => {
+                "name things by short IRIs, and say what a model could say: a text of some words"
+            }
             Problem::TripleTerm => "state the inner triple as a fact of its own",
             Problem::Read(_) => "check that the file exists and can be read",
         }

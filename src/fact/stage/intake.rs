@@ -6,7 +6,7 @@ use super::{Change, Staged};
 use crate::{
     codec,
     fact::{
-        read::{Format, Position, ReadError, read_parts},
+        read::{Format, Position, Problem, ReadError, read_parts},
         term::Iri,
         triple::{Fact, FactKey},
         words,
@@ -39,6 +39,9 @@ impl Intake {
         let mut intake = Self::default();
         for triple in triples {
             let (fact, position) = triple?;
+            if let Some((role, bytes)) = fact.too_long() {
+                return Err(ReadError { position, problem: Problem::TooLong { role, bytes } });
+            }
             intake.take(fact, position);
         }
         Ok(intake)

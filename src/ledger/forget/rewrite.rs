@@ -104,14 +104,13 @@ impl<'a, 'd> Rewriting<'a, 'd> {
         let Some(id) = id else { return Ok(None) };
         let report: Report = codec::get(self.draft, id)?;
         // What this program cannot read may say anything.
-        let Some(mut check) = report.check() else { return Ok(None) };
+        let Some(mut check) = report.check(self.draft)? else { return Ok(None) };
         let starts: Vec<String> =
             self.scope.subjects.iter().map(|subject| format!("{subject} ")).collect();
         for rows in [&mut check.facts, &mut check.drift, &mut check.lost] {
             rows.retain(|row| !starts.iter().any(|start| row.fact.triple.starts_with(start)));
         }
-        let new = Report::of(&check);
-        Ok(Some(if new == report { id } else { self.draft.put(&new) }))
+        Ok(Some(Report::put(&check, self.draft, self.repo.object_limit())))
     }
 
     /// The delta without the columns of what is forgotten: what the others add is the same.
