@@ -244,7 +244,10 @@ impl Engine for StandIn {
             let kept = request.kept.iter().map(|text| format!("{prompt}: keeps {text}"));
             outcome.notes.extend(kept);
             let z = known.clone().unwrap_or_else(|| wanted(&request.target));
-            progress.found_z(number, &z);
+            let trace = ZTrace { steps: 1, loss: 0.0, probability: 1.0 };
+            if known.is_none() {
+                progress.found_z(number, &z, &trace);
+            }
             progress.advance(number as u64 + 1, "")?;
             let held = self.read(&prompt)?;
             let change: Vec<f32> = z
@@ -253,7 +256,6 @@ impl Engine for StandIn {
                 .map(|(z, held)| (z - held) * settings.strength as f32 / 2.0)
                 .collect();
             outcome.z.data.extend(&z);
-            let trace = ZTrace { steps: 1, loss: 0.0, probability: 1.0 };
             outcome.traces.push(known.is_none().then_some(trace));
             changes.push(change);
             columns.push(column_of(&prompt, self.inputs));
