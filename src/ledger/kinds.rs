@@ -2,8 +2,8 @@
 
 use super::{
     Commit, Evaluations, Report, Spec, Stash, StatisticsRecord, Step, Unfinished,
-    bisection::Bisection, changes::Changes, landing::Landing, memo::ZInputs, report::ReportRows,
-    subjects::Contents, undone::Undone,
+    bisection::Bisection, changes::Changes, forget::Forgetting, landing::Landing, memo::ZInputs,
+    report::ReportRows, subjects::Contents, undone::Undone,
 };
 use crate::{
     checkpoint::Base,
@@ -42,6 +42,7 @@ pub const KINDS: &[Rewrite] = &[
     rewrite::<Undone>,
     rewrite::<ZInputs>,
     rewrite::<Landing>,
+    rewrite::<Forgetting>,
     rewrite::<Changes>,
     rewrite::<Contents>,
 ];

@@ -10,7 +10,7 @@ use std::{
 use super::{
     Commit, Config, LedgerError,
     engine::{Engine, EngineError},
-    landing,
+    forget, landing,
     lineage::Line,
     read::Ledger,
     version,
@@ -23,7 +23,7 @@ use crate::{
     store::Store,
 };
 
-/// A repository on disk. Opening one reads its settings and nothing else; the store is held only
+/// A repository on disk. Opening one reads its settings, and finishes what a killed `forget` began; the store is held only
 /// while a verb reads or writes it.
 #[derive(Debug)]
 pub struct Repo {
@@ -55,7 +55,8 @@ impl Repo {
     /// Opens the repository whose root is `root`.
     ///
     /// # Errors
-    /// When there is none, its format is unknown, or its settings do not parse.
+    /// When there is none, its format is unknown, its settings do not parse, or what a killed `forget` began cannot be
+    /// finished for damage.
     pub fn open(root: &Path) -> Result<Self, LedgerError> {
         let dir = root.join(Self::DIR);
         if !dir.is_dir() {
@@ -63,7 +64,9 @@ impl Repo {
         }
         let store = Store::open(&dir)?;
         let config = Config::read(&dir.join(Config::FILE))?;
-        Ok(Self { root: root.to_owned(), store, config, object_limit: OBJECT_LIMIT })
+        let repo = Self { root: root.to_owned(), store, config, object_limit: OBJECT_LIMIT };
+        forget::complete(&repo)?;
+        Ok(repo)
     }
 
     /// Opens the repository that `from` is in: its root is `from` or the nearest directory above.

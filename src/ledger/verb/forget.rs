@@ -1,7 +1,5 @@
 //! `forget`: what is said of a subject taken out of all history.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 
 use super::{op::RefMove, stash::stashing};
@@ -13,19 +11,14 @@ use crate::{
         About, Actor, Commit, Evaluations, LedgerError, Manifest, Progress, Repo, Stash,
         bisection::{BISECTION, Bisection},
         evaluations::{EVALUATIONS, Entry},
-        forget::{Rewriting, Scope},
-        kinds::kinds,
+        forget::{Forgetting, Rewriting, Scope},
         read::{Ledger, STAGE},
-        remembered,
         stash::Stashed,
         view::{FactView, HeadView},
         words::fact_view,
         write::Change,
     },
-    store::{
-        Head,
-        gc::{self, Collect},
-    },
+    store::Head,
 };
 
 /// What `forget` took out, or would.
@@ -97,16 +90,8 @@ impl Repo {
         if ledger.root::<Bisection>(BISECTION)?.is_some() {
             return Err(LedgerError::Bisecting);
         }
-        if !dry_run {
-            remembered::remove(ledger.session.dir())?;
-        }
         let scope = Scope::find(&ledger, about)?;
         if scope.is_empty() {
-            if !dry_run {
-                // One that was killed may have left files that it was about to remove.
-                let how = collect(actor, true, BTreeSet::new());
-                gc::collect(self.store(), ledger.session, &kinds(), &how, &mut |_| {})?;
-            }
             return Err(LedgerError::NoFactAnywhere { what: about.to_string() });
         }
         let mut report = self.seen(&ledger, &scope, dry_run)?;
@@ -130,18 +115,15 @@ impl Repo {
         let now = |id| rewriting.now(id);
         let (change, gone) = evaluations(&ledger, &scope, rewriting.draft(), change, &now)?;
         report.evaluations = gone;
-        let forget = scope.remembered(&ledger)?;
+        let note = Forgetting::begin(&ledger, actor, scope.remembered(&ledger)?)?;
         change.adding(draft.into_new()).apply(&ledger, actor)?;
         report.head = ledger.head_view()?;
 
         // Whatever leads to it is removed now, and z vectors, which do not say whose they are.
-        let how = collect(actor, false, forget);
-        let mut say = |what: &str| progress.start(what, None);
-        let collected = gc::collect(self.store(), ledger.session, &kinds(), &how, &mut say)?;
-        let (_, bytes) = self.snapshots().sweep(&collected.live, false)?;
+        let collected = note.finish(self, ledger, &mut |what| progress.start(what, None))?;
         report.objects = collected.objects;
         report.tensor_files = collected.tensor_files;
-        report.freed = collected.freed + bytes;
+        report.freed = collected.freed;
         Ok(report)
     }
 
@@ -196,19 +178,6 @@ impl Repo {
             remains.push("its name, which facts about others need".to_owned());
         }
         remains
-    }
-}
-
-/// Removes what nothing leads to any more, and `forget` whatever operations name.
-fn collect(actor: &Actor, z: bool, forget: BTreeSet<[u8; 32]>) -> Collect {
-    Collect {
-        since: i64::MIN,
-        z,
-        forget,
-        dry_run: false,
-        time: actor.time,
-        author: actor.author.clone(),
-        command: actor.command.clone(),
     }
 }
 
