@@ -7,7 +7,8 @@ use bincode::{Decode, Encode};
 use super::{
     error::CheckpointError,
     layout::{Entry, write_index, write_shard},
-    read::{COMPANION_LIMIT, Checkpoint, INDEX},
+    links,
+    read::{COMPANION_LIMIT, COMPANIONS, Checkpoint, INDEX, SINGLE},
 };
 use crate::{
     codec::{self, Object},
@@ -78,13 +79,19 @@ const EDITED_SUFFIXES: &[&str] =
 /// far and the bytes there are.
 ///
 /// # Errors
-/// When the checkpoint is incomplete or damaged, or the copy cannot be written.
+/// When the checkpoint is incomplete or damaged, a link in it leads elsewhere, or the copy cannot be written.
 pub fn import(
     source: &Path,
     target: &Path,
     done: &mut dyn FnMut(u64, u64),
 ) -> Result<Base, CheckpointError> {
+    for name in COMPANIONS.iter().chain(&[INDEX, SINGLE]) {
+        links::check(source, name)?;
+    }
     let checkpoint = Checkpoint::open(source)?;
+    for (shard, _) in checkpoint.shards() {
+        links::check(source, shard)?;
+    }
     let mut files = Vec::new();
     for (name, bytes) in checkpoint.companions()? {
         files.push(BaseFile {

@@ -39,6 +39,16 @@ pub enum CheckpointError {
         /// Why not.
         source: io::Error,
     },
+    /// A link leads out of the checkpoint's directory.
+    #[error("{} is a link to {}, which is not in {}", path.display(), target.display(), dir.display())]
+    Outside {
+        /// The link.
+        path: PathBuf,
+        /// Where it leads.
+        target: PathBuf,
+        /// The checkpoint's directory.
+        dir: PathBuf,
+    },
     /// A JSON file does not parse or lacks something.
     #[error("{} is not as it should be: {why}", path.display())]
     Json {
@@ -167,6 +177,11 @@ impl CheckpointError {
                  '{0}/adapter_model.safetensors')\"",
                 dir.display()
             )),
+            Self::Outside { .. } => Some(
+                "a copy of the model is handed on with every checkout; if that file belongs to it, copy the \
+                 model with files in place of links (cp -rL DIR NEW) and name the copy"
+                    .to_owned(),
+            ),
             Self::Pickle { dir, .. } => Some(format!(
                 "convert it: python -c \"from transformers import AutoModelForCausalLM as M; \
                  M.from_pretrained('{0}').save_pretrained('{0}', safe_serialization=True)\"",

@@ -11,6 +11,7 @@ mod adapter;
 mod base;
 mod error;
 mod layout;
+mod links;
 mod names;
 mod open_tensors;
 mod read;

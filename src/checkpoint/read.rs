@@ -33,7 +33,7 @@ pub const COMPANION_LIMIT: u64 = 64 << 20;
 const HEADER_LIMIT: u64 = 16 << 20;
 
 /// Files that belong to a version besides its weights, where a checkpoint has them.
-const COMPANIONS: &[&str] = &[
+pub(super) const COMPANIONS: &[&str] = &[
     "added_tokens.json",
     "config.json",
     "generation_config.json",

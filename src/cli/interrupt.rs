@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::error::Exit;
-use crate::ledger::{EngineError, Progress};
+use crate::ledger::{EngineError, Progress, ZTrace};
 
 static ASKED: AtomicBool = AtomicBool::new(false);
 static LISTEN: Once = Once::new();
@@ -53,7 +53,7 @@ impl Progress for Stoppable {
         self.0.finish(note);
     }
 
-    fn found_z(&mut self, request: usize, z: &[f32]) {
-        self.0.found_z(request, z);
+    fn found_z(&mut self, request: usize, z: &[f32], trace: &ZTrace) {
+        self.0.found_z(request, z, trace);
     }
 }

@@ -5,7 +5,7 @@ use std::{cell::RefCell, rc::Rc, time::Instant};
 use serde::Serialize;
 
 use super::page::{duration, rate};
-use crate::ledger::{EngineError, Progress};
+use crate::ledger::{EngineError, Progress, ZTrace};
 
 /// Time spent on a part of a command.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -122,8 +122,8 @@ impl Progress for Timed {
         self.shown.finish(note);
     }
 
-    fn found_z(&mut self, request: usize, z: &[f32]) {
-        self.shown.found_z(request, z);
+    fn found_z(&mut self, request: usize, z: &[f32], trace: &ZTrace) {
+        self.shown.found_z(request, z, trace);
     }
 }
 

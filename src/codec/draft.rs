@@ -10,7 +10,7 @@ use std::{
 
 use bincode::Encode;
 
-use super::{Object, ObjectError, Objects, append_as};
+use super::{HEAD, OBJECT_LIMIT, Object, ObjectError, Objects, append_as};
 use crate::id::Id;
 
 /// As many bytes of new objects stay in memory.
@@ -33,7 +33,7 @@ impl<'a> Draft<'a> {
 
     /// Adds `object` and returns its id. Adding it twice is adding it once.
     pub fn put<T: Object>(&mut self, object: &T) -> Id<T> {
-        self.new.put_as::<T>(object)
+        self.new.put(object)
     }
 
     /// The new objects, for adding more.
@@ -73,6 +73,18 @@ pub struct NewObjects {
     /// Files of objects that were added to these.
     others: Vec<File>,
     full: bool,
+    /// The first that was too long to be among them.
+    too_long: Option<TooLong>,
+}
+
+/// An object that would not be read back, were it stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{kind} of {bytes} bytes is too long: one of up to {OBJECT_LIMIT} bytes is read back")]
+pub struct TooLong {
+    /// Kind of object.
+    pub kind: &'static str,
+    /// Its length.
+    pub bytes: usize,
 }
 
 /// Where an object's bytes are.
@@ -92,20 +104,43 @@ impl NewObjects {
     pub fn insert(&mut self, hash: [u8; 32], bytes: &[u8]) {
         let start = self.kept.len();
         self.kept.extend_from_slice(bytes);
-        self.inserted(hash, start);
+        self.inserted("an object", hash, start);
     }
 
-    /// Adds the `T` whose fields `fields` is encoded as.
+    /// Adds `object`.
+    pub(crate) fn put<T: Object>(&mut self, object: &T) -> Id<T> {
+        self.put_in(object.version(), object)
+    }
+
+    /// Adds the `T` whose fields in the newest version `fields` is encoded as.
     pub(crate) fn put_as<T: Object>(&mut self, fields: &impl Encode) -> Id<T> {
+        self.put_in(T::VERSION, fields)
+    }
+
+    fn put_in<T: Object>(&mut self, version: u8, fields: &impl Encode) -> Id<T> {
         let start = self.kept.len();
-        append_as::<T>(fields, &mut self.kept);
+        append_as::<T>(version, fields, &mut self.kept);
         let id = Id::<T>::of(&self.kept[start..]);
-        self.inserted(*id.as_bytes(), start);
+        self.inserted(T::NAME, *id.as_bytes(), start);
         id
     }
 
+    /// Whether all that was added can be read back once it is stored. What cannot is not kept here either.
+    ///
+    /// # Errors
+    /// The first that is too long.
+    pub(crate) fn fit(&self) -> Result<(), TooLong> {
+        self.too_long.map_or(Ok(()), Err)
+    }
+
     /// Takes in the object with this hash, whose bytes are kept from `start` on.
-    fn inserted(&mut self, hash: [u8; 32], start: usize) {
+    fn inserted(&mut self, kind: &'static str, hash: [u8; 32], start: usize) {
+        let bytes = self.kept.len() - start;
+        if bytes > OBJECT_LIMIT + HEAD {
+            self.kept.truncate(start);
+            self.too_long.get_or_insert(TooLong { kind, bytes });
+            return;
+        }
         match self.places.entry(hash) {
             Entry::Occupied(_) => self.kept.truncate(start),
             Entry::Vacant(place) => {
@@ -118,11 +153,14 @@ impl NewObjects {
 
     /// Adds `others`.
     pub fn extend(&mut self, others: Self) {
+        let too_long = self.too_long.or(others.too_long);
         if self.is_empty() {
             *self = others;
+            self.too_long = too_long;
             return;
         }
-        let Self { places, kept, written, file, others: files, full: _ } = others;
+        self.too_long = too_long;
+        let Self { places, kept, written, file, others: files, .. } = others;
         let first = number(self.others.len());
         let own = first + number(files.len());
         self.others.extend(files.into_iter().chain(file));
@@ -256,7 +294,22 @@ impl<const N: usize> From<[([u8; 32], Vec<u8>); N]> for NewObjects {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use bincode::Decode;
+
+    use super::{
+        super::{decode, encode},
+        *,
+    };
+    use crate::id::Kind;
+
+    #[derive(Encode, Decode)]
+    struct Text(String);
+    impl Kind for Text {
+        const NAME: &'static str = "text";
+    }
+    impl Object for Text {
+        const TAG: u8 = 0xed;
+    }
 
     #[test]
     fn many_objects_are_there_as_few_are() {
@@ -285,5 +338,24 @@ mod tests {
         new.retain(|hash| Ok::<_, io::Error>(hash != first)).unwrap();
         assert!(new.get(first).is_none());
         assert_eq!(new.len(), 399);
+    }
+
+    /// Objects of more than the limit used to be stored, and acknowledged, and not to be read again.
+    #[test]
+    fn what_would_not_be_read_back_is_not_taken_in() {
+        let longest = Text("x".repeat(OBJECT_LIMIT - 8));
+        let longer = Text("x".repeat(OBJECT_LIMIT - 7));
+        let mut new = NewObjects::default();
+        let id = new.put(&longest);
+        new.fit().unwrap();
+        let bytes = new.get(id.as_bytes()).unwrap().unwrap().into_owned();
+        assert!(decode::<Text>(&bytes).is_ok());
+        assert!(decode::<Text>(&encode(&longer)).is_err());
+        let mut more = NewObjects::default();
+        let id = more.put(&longer);
+        assert!(more.get(id.as_bytes()).is_none());
+        new.extend(more);
+        let said = "text of 67108867 bytes is too long: one of up to 67108864 bytes is read back";
+        assert_eq!(new.fit().unwrap_err().to_string(), said);
     }
 }

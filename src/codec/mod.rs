@@ -19,21 +19,53 @@ use bincode::{
     error::EncodeError,
 };
 
-pub use self::draft::{Draft, NewObjects};
+pub use self::draft::{Draft, NewObjects, TooLong};
 use crate::id::{Id, Kind};
 
-/// The longest object that is read back, in bytes: a guard against hostile lengths.
+/// The most bytes of fields that are read back: a guard against hostile lengths. What grows with the number of
+/// facts is kept in parts before it would be longer.
 pub const OBJECT_LIMIT: usize = 64 << 20;
+
+/// Tag and version, which come before the fields.
+const HEAD: usize = 2;
 
 /// A value that is stored under the hash of its canonical bytes.
 ///
 /// Tags are never reused and a stored version is never rewritten; they are listed in
 /// `docs/format.md`.
-pub trait Object: Kind + Encode + Decode<()> {
+pub trait Object: Kind + Encode + Decode<()> + Sized {
     /// First stored byte.
     const TAG: u8;
-    /// Second stored byte: raised when the fields change.
+    /// The newest version: raised when the fields change.
     const VERSION: u8 = 1;
+    /// The oldest version that is read.
+    const OLDEST: u8 = Self::VERSION;
+
+    /// The version that it is written in, which is the second stored byte: the oldest that can say it. So a value keeps
+    /// its bytes, and its id, when there is a newer version.
+    fn version(&self) -> u8 {
+        Self::VERSION
+    }
+
+    /// Reads the fields that `version` has, and says how many bytes they are.
+    ///
+    /// # Errors
+    /// When they do not parse.
+    fn decode_fields(version: u8, bytes: &[u8]) -> Result<(Self, usize), FieldsError> {
+        let _only_one = version;
+        fields(bytes)
+    }
+}
+
+/// Why fields do not parse.
+pub type FieldsError = bincode::error::DecodeError;
+
+/// Reads values that [`append`] wrote, and says how many bytes they are.
+///
+/// # Errors
+/// When they do not parse.
+pub fn fields<T: Decode<()>>(bytes: &[u8]) -> Result<(T, usize), FieldsError> {
+    bincode::decode_from_slice(bytes, layout())
 }
 
 /// Why bytes are not an object of the wanted kind. Always a sign of damage or of a newer program.
@@ -66,7 +98,7 @@ pub enum DecodeError {
         /// Kind of object.
         kind: &'static str,
         /// What bincode made of it.
-        source: bincode::error::DecodeError,
+        source: FieldsError,
     },
     /// The fields parse, but are not spelled as this program would.
     #[error("{kind} is not in canonical form")]
@@ -88,13 +120,13 @@ const fn any_length() -> config::Configuration<config::LittleEndian, config::Fix
 #[must_use]
 pub fn encode<T: Object>(object: &T) -> Vec<u8> {
     let mut bytes = Vec::new();
-    append_as::<T>(object, &mut bytes);
+    append_as::<T>(object.version(), object, &mut bytes);
     bytes
 }
 
-/// Adds the canonical bytes of the `T` whose fields `fields` is encoded as to `bytes`.
-fn append_as<T: Object>(fields: &impl Encode, bytes: &mut Vec<u8>) {
-    bytes.extend([T::TAG, T::VERSION]);
+/// Adds the canonical bytes of the `T` whose fields in `version` `fields` is encoded as to `bytes`.
+fn append_as<T: Object>(version: u8, fields: &impl Encode, bytes: &mut Vec<u8>) {
+    bytes.extend([T::TAG, version]);
     append(fields, bytes);
 }
 
@@ -144,10 +176,11 @@ pub fn decode<T: Object>(bytes: &[u8]) -> Result<T, DecodeError> {
             found: bytes.first().copied(),
         });
     }
-    if bytes.get(1) != Some(&T::VERSION) {
-        return Err(DecodeError::Version { kind, known: T::VERSION, found: bytes.get(1).copied() });
-    }
-    let (object, read) = bincode::decode_from_slice::<T, _>(&bytes[2..], layout())
+    let found = bytes.get(1).copied();
+    let Some(version) = found.filter(|version| (T::OLDEST..=T::VERSION).contains(version)) else {
+        return Err(DecodeError::Version { kind, known: T::VERSION, found });
+    };
+    let (object, read) = T::decode_fields(version, &bytes[2..])
         .map_err(|source| DecodeError::Fields { kind, source })?;
     if read + 2 != bytes.len() || encode(&object) != bytes {
         return Err(DecodeError::NotCanonical { kind });
@@ -292,6 +325,64 @@ mod tests {
             let longer = [bytes.as_slice(), &[extra]].concat();
             assert!(matches!(decode::<Sample>(&longer), Err(DecodeError::NotCanonical { .. })));
         }
+    }
+
+    /// A kind whose second version has a colour.
+    #[derive(Debug, PartialEq)]
+    struct Grown {
+        name: String,
+        colour: Option<u8>,
+    }
+    impl Encode for Grown {
+        fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
+            self.name.encode(encoder)?;
+            self.colour.map_or(Ok(()), |colour| colour.encode(encoder))
+        }
+    }
+    impl Kind for Grown {
+        const NAME: &'static str = "grown";
+    }
+    impl Object for Grown {
+        const TAG: u8 = 0xef;
+        const VERSION: u8 = 2;
+        const OLDEST: u8 = 1;
+
+        fn version(&self) -> u8 {
+            if self.colour.is_some() { 2 } else { 1 }
+        }
+
+        fn decode_fields(version: u8, bytes: &[u8]) -> Result<(Self, usize), FieldsError> {
+            if version == 1 {
+                let (name, read) = fields(bytes)?;
+                return Ok((Self { name, colour: None }, read));
+            }
+            let ((name, colour), read) = fields(bytes)?;
+            Ok((Self { name, colour: Some(colour) }, read))
+        }
+    }
+    impl Decode<()> for Grown {
+        fn decode<D: bincode::de::Decoder>(_: &mut D) -> Result<Self, FieldsError> {
+            Err(FieldsError::Other("because fields are read by version"))
+        }
+    }
+
+    #[test]
+    fn a_value_is_written_in_the_oldest_version_that_can_say_it() {
+        let name = [2, 0, 0, 0, 0, 0, 0, 0, b'a', b'b'];
+        let old = Grown { name: "ab".to_owned(), colour: None };
+        let new = Grown { name: "ab".to_owned(), colour: Some(7) };
+        let (first, second) =
+            ([&[0xef, 1][..], &name].concat(), [&[0xef, 2][..], &name, &[7]].concat());
+        assert_eq!((encode(&old), encode(&new)), (first.clone(), second.clone()));
+        assert_eq!(
+            (decode::<Grown>(&first).unwrap(), decode::<Grown>(&second).unwrap()),
+            (old, new)
+        );
+        for version in [0, 3] {
+            let other = [&[0xef, version][..], &name].concat();
+            assert!(matches!(decode::<Grown>(&other), Err(DecodeError::Version { .. })));
+        }
+        assert!(decode::<Grown>(&[&first[..], &[7]].concat()).is_err(), "more than version 1 has");
     }
 
     #[test]

@@ -17,12 +17,15 @@ mod workplace;
 
 use std::{
     ffi::OsString,
-    fs::{self, File},
-    io,
+    fs::{self, File, OpenOptions},
+    io::{self, Read as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     process,
     time::Duration,
 };
+
+use rustix::{fs::OFlags, io::Errno};
 
 pub use dir::{FilledDir, fill_dir, sweep};
 pub use files::{NewFiles, Plan, SetAside, Swap, fill_files, is_begun, is_plain, lock, resume};
@@ -125,6 +128,34 @@ pub fn write_named(
 fn is_shared(path: &Path) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt as _;
     Ok(fs::metadata(path)?.nlink() > 1)
+}
+
+/// Opens a file for reading. Where `path` is a link it is not followed, and where it is a pipe it is not waited for:
+/// see [`is_link`].
+///
+/// # Errors
+/// When it is not there, is a link, or cannot be read.
+pub fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)
+}
+
+/// The bytes of a file, opened as by [`open`].
+///
+/// # Errors
+/// As [`open`].
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = open(path)?;
+    let length = file.metadata()?.len();
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Whether [`open`] or [`read`] failed because the file is a link.
+#[must_use]
+pub fn is_link(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::LOOP.raw_os_error())
 }
 
 /// Creates `path` and the directories above it that are missing, and syncs what was created.

@@ -83,7 +83,7 @@ pub(super) fn find(
                     if z.iter().any(|value| !value.is_finite()) {
                         return Err(EditError::NoZ { subject: asked.subject.clone() });
                     }
-                    progress.found_z(*request, z);
+                    progress.found_z(*request, z, &ended.trace);
                     done += 1;
                 }
                 found[first + place] = Some(ended);

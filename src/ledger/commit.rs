@@ -2,7 +2,7 @@
 
 use bincode::{Decode, Encode};
 
-use super::Check;
+use super::Report;
 use crate::{
     checkpoint::Base,
     codec::Object,
@@ -104,13 +104,6 @@ pub struct StatisticsRecord {
     pub file: Id<crate::delta::TensorFile>,
 }
 
-/// The check made after an edit, as JSON (see `schema/report.schema.json`).
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct Report {
-    /// One JSON object.
-    pub json: String,
-}
-
 impl Commit {
     /// Its trees.
     #[must_use]
@@ -122,21 +115,6 @@ impl Commit {
     #[must_use]
     pub fn summary(&self) -> &str {
         self.message.lines().next().unwrap_or_default()
-    }
-}
-
-impl Report {
-    /// Writes a check down.
-    #[must_use]
-    pub fn of(check: &Check) -> Self {
-        let json = serde_json::to_string(check).expect("because a check is numbers and strings");
-        Self { json }
-    }
-
-    /// Reads it again; `None` when a newer program wrote what this one does not know.
-    #[must_use]
-    pub fn check(&self) -> Option<Check> {
-        serde_json::from_str(&self.json).ok()
     }
 }
 
@@ -157,10 +135,4 @@ impl Kind for StatisticsRecord {
 }
 impl Object for StatisticsRecord {
     const TAG: u8 = 0x12;
-}
-impl Kind for Report {
-    const NAME: &'static str = "report";
-}
-impl Object for Report {
-    const TAG: u8 = 0x13;
 }

@@ -11,7 +11,7 @@ use super::{
     Commit, Config, EditOutcome, FoundWith, LedgerError, Spec, StatisticsRecord, ZTrace,
     engine::{EditJob, EditorDescription, Engine, EngineError, Progress},
     lineage::Line,
-    memo::ZKey,
+    memo::{FoundZ, ZKey},
     read::Stored,
     repo::{Actor, Repo},
     version,
@@ -109,6 +109,14 @@ pub(super) struct Edited {
 }
 
 impl Repo {
+    /// As many facts can be in one delta, which lists them, and the tensors that it changes.
+    fn most_columns(&self, editor: &EditorDescription) -> usize {
+        let fact = size_of::<FactKey>();
+        let tensors = editor.tensors.keys().map(|name| name.len() + fact + size_of::<u128>());
+        let rest = tensors.sum::<usize>() + 2 * fact;
+        self.object_limit().saturating_sub(rest) / fact
+    }
+
     /// Runs the editor and builds the weights that come of it.
     ///
     /// # Errors
@@ -122,6 +130,10 @@ impl Repo {
         job: Job<'_>,
         progress: &mut dyn Progress,
     ) -> Result<Edited, LedgerError> {
+        let most = self.most_columns(&setup.description);
+        if job.requests.len() > most {
+            return Err(LedgerError::TooManyFacts { count: job.requests.len(), most });
+        }
         let mut notes = Vec::new();
         let prefixes = match job.earlier.specs.iter().find(|spec| setup.matches(spec)) {
             Some(spec) => spec.prefixes.clone(),
@@ -144,7 +156,8 @@ impl Repo {
 
         let (columns, requests): (Vec<FactKey>, Vec<Request>) = job.requests.into_iter().unzip();
         let keys = setup.z_keys(job.base, &prefixes, job.line, &requests);
-        let known = self.known_z(&keys)?;
+        let (known, traces): (Vec<_>, Vec<_>) =
+            self.known_z(&keys)?.into_iter().map(Option::unzip).unzip();
         let files = self.store().tensors();
         progress.part("weights");
         let version = self.version(job.line, &columns)?;
@@ -157,7 +170,11 @@ impl Repo {
             requests: &requests,
             known_z: &known,
         };
-        let outcome = self.run_editor(actor, engine, &work, &keys, progress)?;
+        let mut outcome = self.run_editor(actor, engine, &work, &keys, progress)?;
+        // What was found before ended as it did then, so a commit that is made again is the same.
+        for (trace, known) in outcome.traces.iter_mut().zip(traces) {
+            *trace = trace.take().or(known.flatten());
+        }
         notes.extend(outcome.notes);
         progress.part("record");
 
@@ -201,13 +218,13 @@ impl Repo {
         progress: &mut dyn Progress,
     ) -> Result<EditOutcome, LedgerError> {
         let mut kept = BTreeSet::new();
-        let mut keep = |found: &BTreeMap<usize, Vec<f32>>| {
+        let mut keep = |found: &BTreeMap<usize, FoundZ>| {
             let is_new = |request: &usize| {
                 job.known_z.get(*request).is_some_and(Option::is_none) && !kept.contains(request)
             };
             let new = found.iter().filter(|(request, _)| is_new(request));
-            let new: Vec<(ZKey, Vec<f32>)> =
-                new.map(|(request, z)| (keys[*request], z.clone())).collect();
+            let new: Vec<(ZKey, FoundZ)> =
+                new.map(|(request, found)| (keys[*request], found.clone())).collect();
             self.keep_z(actor, &new)?;
             kept.extend(found.keys().copied());
             Ok(())
@@ -216,7 +233,9 @@ impl Repo {
         let outcome = engine.edit(job, &mut listening);
         let mut found = listening.found;
         if let Ok(outcome) = &outcome {
-            found.extend((0..outcome.z.rows).map(|row| (row, outcome.z.row(row).to_vec())));
+            let trace = |row: usize| outcome.traces.get(row).cloned().flatten();
+            let found_z = |row: usize| (outcome.z.row(row).to_vec(), trace(row));
+            found.extend((0..outcome.z.rows).map(|row| (row, found_z(row))));
         }
         keep(&found)?;
         outcome.map_err(|error| {
@@ -245,12 +264,12 @@ impl Edited {
 const KEPT_EVERY: Duration = Duration::from_secs(60);
 
 /// Puts z vectors, by request, where the next edit finds them.
-type Keep<'a> = &'a mut dyn FnMut(&BTreeMap<usize, Vec<f32>>) -> Result<(), LedgerError>;
+type Keep<'a> = &'a mut dyn FnMut(&BTreeMap<usize, FoundZ>) -> Result<(), LedgerError>;
 
 /// Hears z vectors as they are found, and has them kept now and then.
 struct Listening<'a> {
     progress: &'a mut dyn Progress,
-    found: BTreeMap<usize, Vec<f32>>,
+    found: BTreeMap<usize, FoundZ>,
     every: Duration,
     keep: Keep<'a>,
     kept: Instant,
@@ -280,9 +299,9 @@ impl Progress for Listening<'_> {
     fn finish(&mut self, note: &str) {
         self.progress.finish(note);
     }
-    fn found_z(&mut self, request: usize, z: &[f32]) {
-        self.found.insert(request, z.to_vec());
-        self.progress.found_z(request, z);
+    fn found_z(&mut self, request: usize, z: &[f32], trace: &ZTrace) {
+        self.found.insert(request, (z.to_vec(), Some(trace.clone())));
+        self.progress.found_z(request, z, trace);
     }
 }
 
@@ -294,14 +313,15 @@ mod tests {
     #[test]
     fn what_was_found_is_kept_while_more_is_sought() {
         let mut kept = Vec::new();
-        let mut keep = |found: &BTreeMap<usize, Vec<f32>>| {
+        let mut keep = |found: &BTreeMap<usize, FoundZ>| {
             kept.push(found.keys().copied().collect::<Vec<_>>());
             Ok(())
         };
         let (mut silent, soon, late) = (Silent, Duration::ZERO, Duration::MAX);
         for (every, request) in [(soon, 3), (late, 1), (soon, 2)] {
             let mut listening = Listening::new(&mut silent, every, &mut keep);
-            listening.found_z(request, &[1.0]);
+            let trace = ZTrace { steps: 1, loss: 0.5, probability: 0.5 };
+            listening.found_z(request, &[1.0], &trace);
             listening.advance(1, "").unwrap();
         }
         assert_eq!(kept, [[3], [2]]);

@@ -312,9 +312,9 @@ pub trait Progress {
     fn advance(&mut self, done: u64, note: &str) -> Result<(), EngineError>;
     /// That part ended.
     fn finish(&mut self, note: &str);
-    /// z vectors that are final, by index of request: an edit that is stopped later need not find
-    /// them again.
-    fn found_z(&mut self, _request: usize, _z: &[f32]) {}
+    /// z vectors that are final, by index of request, and how the search for each ended: an edit that is stopped
+    /// later need not find them again.
+    fn found_z(&mut self, _request: usize, _z: &[f32], _trace: &ZTrace) {}
 }
 
 /// Progress that nobody watches.

@@ -493,6 +493,14 @@ pub enum LedgerError {
         /// The dimensions it should have.
         expected: String,
     },
+    /// More facts than one delta can be of.
+    #[error("{count} facts are too many for one edit; it can be of {most}")]
+    TooManyFacts {
+        /// Facts to be edited.
+        count: usize,
+        /// As many can be.
+        most: usize,
+    },
     /// An object is missing or damaged.
     #[error(transparent)]
     Object(#[from] ObjectError),

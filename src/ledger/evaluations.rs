@@ -104,7 +104,7 @@ impl Ledger<'_> {
         for (commit, evaluation) in evaluations {
             let json = serde_json::to_string(evaluation)
                 .expect("because an evaluation is numbers and strings");
-            entries.push(Entry { commit: *commit, report: draft.put(&Report { json }) });
+            entries.push(Entry { commit: *commit, report: draft.put(&Report::whole(json)) });
         }
         entries.sort_by_key(|entry| entry.commit);
         let to = Evaluations { entries };

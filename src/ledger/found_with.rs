@@ -2,23 +2,25 @@
 //! and which no setting names.
 //!
 //! Commits do not name it, so that one does not get another id for having been made elsewhere. It lies
-//! beside them, among what was measured of them, and goes when they do.
+//! beside them, in a tree by commit, so that a long history costs no more to add to than a short one.
 
+use std::collections::BTreeMap;
+
+use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Commit, LedgerError, Report,
-    evaluations::{EVALUATIONS, Entry, Evaluations},
-    read::Ledger,
-    write::Change,
-};
+use super::{Commit, LedgerError, read::Ledger, write::Change};
 use crate::{
-    codec::{self, Draft},
-    id::Id,
+    codec::Draft,
+    fact::tree::{self, Entry, Node},
+    id::{Id, Kind},
 };
 
+/// Root of the store: the tree of them; absent while there are none.
+const PROVENANCE: &str = "provenance";
+
 /// What an edit was found with. The same inputs give the same bits where all of this is the same.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct FoundWith {
     /// Where it was computed: `cpu`, `cuda:0`.
     pub device: String,
@@ -36,30 +38,44 @@ pub struct FoundWith {
     pub known: u64,
 }
 
-/// As it is stored: a kind of report of its own.
-#[derive(Serialize, Deserialize)]
-struct Stored {
+/// What the edit of a commit was found with.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(super) struct Provenance {
+    /// The commit.
+    commit: Id<Commit>,
+    /// With what.
     found_with: FoundWith,
 }
 
-impl Ledger<'_> {
-    /// What the edit of a commit was found with, where that was recorded.
-    pub(super) fn found_with(&self, id: Id<Commit>) -> Result<Option<FoundWith>, LedgerError> {
-        let stored = self.root::<Evaluations>(EVALUATIONS)?.unwrap_or_default();
-        for entry in stored.entries.iter().filter(|entry| entry.commit == id) {
-            if let Some(found) = read(self, entry)? {
-                return Ok(Some(found));
-            }
-        }
-        Ok(None)
+impl Kind for Provenance {
+    const NAME: &'static str = "commit's provenance";
+}
+
+impl Entry for Provenance {
+    const NODE_NAME: &'static str = "provenance";
+    const NODE_TAG: u8 = 0x07;
+    const LONG_NAME: &'static str = "long provenance";
+    const LONG_TAG: u8 = 0x08;
+
+    fn belongs(&self, key: Id<Self>) -> bool {
+        key_of(self.commit) == key
     }
 }
 
-/// What an entry says of how its commit was found; nothing where it says something else.
-fn read(ledger: &Ledger<'_>, entry: &Entry) -> Result<Option<FoundWith>, LedgerError> {
-    let report: Report = codec::get(ledger, entry.report)?;
-    let stored: Option<Stored> = serde_json::from_str(&report.json).ok();
-    Ok(stored.map(|stored| stored.found_with))
+const fn key_of(commit: Id<Commit>) -> Id<Provenance> {
+    Id::from_bytes(*commit.as_bytes())
+}
+
+impl Ledger<'_> {
+    fn provenance(&self) -> Result<Option<Id<Node<Provenance>>>, LedgerError> {
+        Ok(self.session.root(PROVENANCE)?.map(Id::from_bytes))
+    }
+
+    /// What the edit of a commit was found with, where that was recorded.
+    pub(super) fn found_with(&self, id: Id<Commit>) -> Result<Option<FoundWith>, LedgerError> {
+        let Some(root) = self.provenance()? else { return Ok(None) };
+        Ok(tree::get(self, root, key_of(id))?.map(|provenance| provenance.found_with))
+    }
 }
 
 impl Change {
@@ -70,42 +86,40 @@ impl Change {
         id: Id<Commit>,
         found_with: &FoundWith,
     ) -> Result<Self, LedgerError> {
-        let was = ledger.root::<Evaluations>(EVALUATIONS)?;
-        let mut entries = was.clone().unwrap_or_default().entries;
-        let mut known = None;
-        for (place, entry) in entries.iter().enumerate().filter(|(_, entry)| entry.commit == id) {
-            if read(ledger, entry)?.is_some() {
-                known = Some(place);
-            }
-        }
-        let stored = Stored { found_with: found_with.clone() };
-        let json =
-            serde_json::to_string(&stored).expect("because it is made of strings and numbers");
-        let mut draft = Draft::new(ledger);
-        let entry = Entry { commit: id, report: draft.put(&Report { json }) };
-        match known {
-            Some(place) => entries[place] = entry,
-            None => entries.push(entry),
-        }
-        entries.sort_by_key(|entry| entry.commit);
-        let to = Evaluations { entries };
-        Ok(self.adding(draft.into_new()).rooting(EVALUATIONS, was.as_ref(), Some(&to)))
+        let provenance = Provenance { commit: id, found_with: found_with.clone() };
+        self.changing_provenance(ledger, &BTreeMap::from([(key_of(id), Some(provenance))]))
     }
 
-    /// Keeps it for commits that were rewritten: their deltas are the same but for columns that are gone.
+    /// Keeps it for commits that are made again: their deltas are the same but for columns that are gone.
     pub(super) fn moving_found_with(
         self,
         ledger: &Ledger<'_>,
+        commits: impl IntoIterator<Item = Id<Commit>>,
         now: &dyn Fn(Id<Commit>) -> Id<Commit>,
     ) -> Result<Self, LedgerError> {
-        let Some(was) = ledger.root::<Evaluations>(EVALUATIONS)? else { return Ok(self) };
-        let mut to = was.clone();
-        for entry in &mut to.entries {
-            if now(entry.commit) != entry.commit && read(ledger, entry)?.is_some() {
-                entry.commit = now(entry.commit);
+        let mut changes = BTreeMap::new();
+        for old in commits {
+            if let Some(found_with) = ledger.found_with(old)? {
+                changes.insert(key_of(old), None);
+                let commit = now(old);
+                if commit != old {
+                    changes.insert(key_of(commit), Some(Provenance { commit, found_with }));
+                }
             }
         }
-        to.entries.sort_by_key(|entry| entry.commit);
-        Ok(if to == was { self } else { self.rooting(EVALUATIONS, Some(&was), Some(&to)) })
+        if changes.is_empty() { Ok(self) } else { self.changing_provenance(ledger, &changes) }
+    }
+
+    fn changing_provenance(
+        self,
+        ledger: &Ledger<'_>,
+        changes: &BTreeMap<Id<Provenance>, Option<Provenance>>,
+    ) -> Result<Self, LedgerError> {
+        let mut draft = Draft::new(ledger);
+        let was = ledger.provenance()?;
+        let root = was.unwrap_or_else(|| tree::empty(&mut draft));
+        let to = tree::update(&mut draft, root, changes)?;
+        let bytes = |id: Id<Node<Provenance>>| *id.as_bytes();
+        Ok(self.adding(draft.into_new()).rerooting(PROVENANCE, was.map(bytes), Some(bytes(to))))
     }
 }

@@ -79,6 +79,7 @@ impl LedgerError {
             Self::Config { .. } => {
                 "mend the line, or take it out: the setting then has its default"
             }
+            Self::TooManyFacts { .. } => "stage and commit some of them at a time",
             Self::NothingStaged => "stage facts first: kledger add FILE",
             Self::NoMessage => "say why: kledger commit -m MESSAGE",
             Self::NothingToUndo | Self::NothingToRedo | Self::TooFew { .. } => {

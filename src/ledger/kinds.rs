@@ -2,8 +2,8 @@
 
 use super::{
     Commit, Evaluations, Report, Spec, Stash, StatisticsRecord, Step, Unfinished,
-    bisection::Bisection, changes::Changes, landing::Landing, memo::ZInputs, subjects::Contents,
-    undone::Undone,
+    bisection::Bisection, changes::Changes, forget::Forgetting, found_with::Provenance,
+    landing::Landing, memo::ZInputs, report::ReportRows, subjects::Contents, undone::Undone,
 };
 use crate::{
     checkpoint::{Base, Verified},
@@ -22,9 +22,11 @@ pub const KINDS: &[Rewrite] = &[
     rewrite::<Node<Fact>>,
     rewrite::<Node<Words>>,
     rewrite::<Node<Staged>>,
+    rewrite::<Node<Provenance>>,
     rewrite::<Long<Fact>>,
     rewrite::<Long<Words>>,
     rewrite::<Long<Staged>>,
+    rewrite::<Long<Provenance>>,
     rewrite::<StoredStage>,
     rewrite::<Base>,
     rewrite::<TensorFile>,
@@ -34,6 +36,7 @@ pub const KINDS: &[Rewrite] = &[
     rewrite::<Spec>,
     rewrite::<StatisticsRecord>,
     rewrite::<Report>,
+    rewrite::<ReportRows>,
     rewrite::<Evaluations>,
     rewrite::<Unfinished>,
     rewrite::<Stash>,
@@ -41,6 +44,7 @@ pub const KINDS: &[Rewrite] = &[
     rewrite::<Undone>,
     rewrite::<ZInputs>,
     rewrite::<Landing>,
+    rewrite::<Forgetting>,
     rewrite::<Changes>,
     rewrite::<Contents>,
     rewrite::<Verified>,
@@ -55,6 +59,8 @@ pub(super) fn kinds() -> Kinds {
         .with(move |_: &Long<Fact>| none())
         .with(move |_: &Long<Words>| none())
         .with(node::<Staged>)
+        .with(node::<Provenance>)
+        .with(move |_: &Long<Provenance>| none())
         .with(move |_: &Long<Staged>| none())
         .with(|stage: &StoredStage| {
             References::default()
@@ -64,7 +70,8 @@ pub(super) fn kinds() -> Kinds {
         })
         .with(bisection)
         .with(move |_: &Undone| none())
-        .with(move |_: &Report| none())
+        .with(|report: &Report| References::default().objects(report.parts()))
+        .with(move |_: &ReportRows| none())
         .with(move |_: &Base| none())
         .with(|spec: &Spec| References::default().object(spec.statistics))
         .with(|record: &StatisticsRecord| {

@@ -10,7 +10,7 @@ use bincode::{Decode, Encode};
 use super::{
     LedgerError, MOST_SAMPLED_TOKENS, StatisticsRecord,
     edit::Setup,
-    engine::{Engine, Progress, StatisticsText},
+    engine::{Engine, Progress, StatisticsText, ZTrace},
     lineage::Line,
     read::Stored,
     repo::{Actor, Repo},
@@ -63,8 +63,17 @@ impl Object for ZInputs {
 /// Key of a z vector: the id of its [`ZInputs`].
 pub(super) type ZKey = [u8; 32];
 
+/// Places of as many z vectors are in one memo: an object is of bounded length.
+const MEMO: usize = 1 << 20;
+
+/// A z vector, and how the search for it ended; `None` where a program of before kept it.
+pub(super) type FoundZ = (Vec<f32>, Option<ZTrace>);
+
 /// The tensor of a z file, one row for each vector.
 const Z: &str = "z";
+/// The tensor that says of each vector's search how it ended: steps, loss and probability. No steps are a number where
+/// that is not known.
+const TRACE: &str = "trace";
 
 impl Setup {
     /// The key of each request's z.
@@ -208,7 +217,7 @@ impl Repo {
     }
 
     /// Reads the z vectors that are known, by request.
-    pub(super) fn known_z(&self, keys: &[ZKey]) -> Result<Vec<Option<Vec<f32>>>, LedgerError> {
+    pub(super) fn known_z(&self, keys: &[ZKey]) -> Result<Vec<Option<FoundZ>>, LedgerError> {
         let ledger = self.read()?;
         let mut places = Vec::new();
         for key in keys {
@@ -216,23 +225,33 @@ impl Repo {
         }
         drop(ledger);
         let files = self.store().tensors();
-        let mut open: BTreeMap<Id<TensorFile>, Matrix> = BTreeMap::new();
+        let mut open: BTreeMap<Id<TensorFile>, (Matrix, Option<Matrix>)> = BTreeMap::new();
         let mut known = Vec::new();
         for place in places {
             let Some((file, row)) = place else {
                 known.push(None);
                 continue;
             };
-            let z = match open.entry(file) {
+            let (z, traces) = match open.entry(file) {
                 Entry::Occupied(open) => open.into_mut(),
                 Entry::Vacant(new) => {
-                    let tensor = files.open(file)?.tensor(Z)?;
+                    let file = files.open(file)?;
+                    let tensor = file.tensor(Z)?;
                     let [rows, width] = tensor.shape.as_slice().try_into().unwrap_or_default();
-                    new.insert(version::matrix(&tensor, Z, rows, width)?)
+                    let z = version::matrix(&tensor, Z, rows, width)?;
+                    let traces = if file.contains(TRACE) {
+                        Some(version::matrix(&file.tensor(TRACE)?, TRACE, rows, 3)?)
+                    } else {
+                        None
+                    };
+                    new.insert((z, traces))
                 }
             };
             let row = usize::try_from(row).unwrap_or(usize::MAX);
-            known.push((row < z.rows).then(|| z.row(row).to_vec()));
+            let trace = |traces: &Matrix| trace(traces.row(row));
+            known.push(
+                (row < z.rows).then(|| (z.row(row).to_vec(), traces.as_ref().and_then(trace))),
+            );
         }
         Ok(known)
     }
@@ -241,15 +260,21 @@ impl Repo {
     pub(super) fn keep_z(
         &self,
         actor: &Actor,
-        found: &[(ZKey, Vec<f32>)],
+        found: &[(ZKey, FoundZ)],
     ) -> Result<(), LedgerError> {
-        let Some((_, first)) = found.first() else { return Ok(()) };
+        let Some((_, (first, _))) = found.first() else { return Ok(()) };
         let z = Matrix {
             rows: found.len(),
             cols: first.len(),
-            data: found.iter().flat_map(|(_, z)| z.iter().copied()).collect(),
+            data: found.iter().flat_map(|(_, (z, _))| z.iter().copied()).collect(),
         };
-        let tensors = [(Z.to_owned(), Tensor::from(&z))].into();
+        let traces = Matrix {
+            rows: found.len(),
+            cols: 3,
+            data: found.iter().flat_map(|(_, (_, trace))| row(trace.as_ref())).collect(),
+        };
+        let tensors =
+            [(Z.to_owned(), Tensor::from(&z)), (TRACE.to_owned(), Tensor::from(&traces))].into();
         let (file, contents) = self.store().tensors().write(&tensors)?;
         let entries = (0u32..).zip(found).map(|(row, (key, _))| ZEntry { key: *key, row });
         let mut places: Vec<ZEntry> = entries.collect();
@@ -257,8 +282,29 @@ impl Repo {
         let ledger = self.read()?;
         let mut draft = Draft::new(&ledger);
         draft.put(&contents);
-        Change::new(draft.into_new()).with_z(ZMemo { file, places }).apply(&ledger, actor)
+        let mut change = Change::new(draft.into_new());
+        for places in places.chunks(MEMO) {
+            change = change.with_z(ZMemo { file, places: places.to_vec() });
+        }
+        change.apply(&ledger, actor)
     }
+}
+
+/// A trace as a row of [`TRACE`].
+#[expect(clippy::cast_precision_loss, reason = "steps are fewer than 2^24")]
+fn row(trace: Option<&ZTrace>) -> [f32; 3] {
+    trace.map_or([f32::NAN; 3], |trace| [trace.steps as f32, trace.loss, trace.probability])
+}
+
+/// What a row of [`TRACE`] says.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "steps are a whole number where they are one"
+)]
+fn trace(row: &[f32]) -> Option<ZTrace> {
+    let &[steps, loss, probability] = row else { return None };
+    (steps >= 0.0).then(|| ZTrace { steps: steps as u32, loss, probability })
 }
 
 fn moment_name(tensor: &str) -> String {

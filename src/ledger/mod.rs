@@ -48,6 +48,7 @@ mod read;
 mod refs;
 mod remembered;
 mod repo;
+mod report;
 pub mod revision;
 mod run;
 mod sample;
@@ -71,7 +72,7 @@ pub use candidates::Candidates;
 pub use check::{Check, FactRow, PromptRow, Rate};
 pub use checkout::{InTheWay, SetAside};
 pub use combine::Favour;
-pub use commit::{Commit, EditedTensor, Report, Spec, StatisticsRecord, Step};
+pub use commit::{Commit, EditedTensor, Spec, StatisticsRecord, Step};
 pub use config::{Config, MOST_SAMPLED_TOKENS, RequirementError, Requirements};
 pub use engine::{
     Answer, Approximation, Continuations, Drawing, EditJob, EditOutcome, EditorDescription, Engine,
@@ -88,6 +89,7 @@ pub use manifest::{Manifest, WrittenFile};
 pub use measuring::{EvalAnswer, EvalRecord, Texts};
 pub use proceed::{Anew, How, Made, MadeDelta, Outcome, ProceedReport};
 pub use repo::{Actor, OpenEngine, Repo};
+pub use report::Report;
 pub use stash::Stash;
 pub use stat::{PredicateStat, Stat};
 pub use unfinished::{ConflictView, Task, Unfinished, UnfinishedView};

@@ -335,7 +335,8 @@ impl Repo {
         if let Some(edited) = &joined.edited {
             edited.write(&mut draft, &mut commit);
         }
-        commit.report = joined.check.as_ref().map(|check| draft.put(&Report::of(check)));
+        commit.report =
+            joined.check.as_ref().map(|check| Report::put(check, &mut draft, self.object_limit()));
         commit.lineage = joined.line.store(&mut draft)?;
         let id = draft.put(&commit);
         let mut new = objects;

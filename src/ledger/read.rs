@@ -12,7 +12,7 @@ use super::{
 use crate::{
     checkpoint::Base,
     codec::{self, Object, ObjectError, Objects},
-    fact::{Lexicon, LexiconTree, Stage, StoredStage, tree},
+    fact::{Lexicon, LexiconTree, StoredStage, tree},
     id::Id,
     store::{Head, Session},
 };
@@ -116,9 +116,15 @@ impl Ledger<'_> {
 
     /// The check stored with a commit.
     pub(super) fn check(&self, commit: &Commit) -> Result<Option<Check>, LedgerError> {
-        let Some(id) = commit.report else { return Ok(None) };
-        let report: Report = codec::get(self, id)?;
-        Ok(report.check())
+        match self.report(commit)? {
+            Some(report) => Ok(report.check(self)?),
+            None => Ok(None),
+        }
+    }
+
+    /// The report stored with a commit.
+    pub(super) fn report(&self, commit: &Commit) -> Result<Option<Report>, LedgerError> {
+        Ok(commit.report.map(|id| codec::get(self, id)).transpose()?)
     }
 
     /// The specs of the history of `tips`, nearest first, and the statistics that an edit of `base`
@@ -168,14 +174,6 @@ impl Ledger<'_> {
             Some(stage) => stage.changes(self)?,
             None => 0,
         })
-    }
-
-    /// What the next commit will do, all of it in memory.
-    pub(super) fn stage(&self) -> Result<Stage, LedgerError> {
-        match self.session.root(STAGE)? {
-            Some(hash) => Ok(Stage::load(self, Id::from_bytes(hash))?),
-            None => Ok(Stage::default()),
-        }
     }
 
     /// The statistics taken last.

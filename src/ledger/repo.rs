@@ -10,7 +10,7 @@ use std::{
 use super::{
     Commit, Config, LedgerError,
     engine::{Engine, EngineError},
-    landing,
+    forget, landing,
     lineage::Line,
     read::Ledger,
     remembered::{self, VERIFIED},
@@ -18,20 +18,22 @@ use super::{
 };
 use crate::{
     checkpoint::{self, Checkpoint, Reading, Verified},
-    codec,
+    codec::{self, OBJECT_LIMIT},
     delta::{Tensor, TensorFile},
     durable::Stamp,
     id::Id,
     store::Store,
 };
 
-/// A repository on disk. Opening one reads its settings and nothing else; the store is held only
+/// A repository on disk. Opening one reads its settings, and finishes what a killed `forget` began; the store is held only
 /// while a verb reads or writes it.
 #[derive(Debug)]
 pub struct Repo {
     root: PathBuf,
     store: Store,
     config: Config,
+    /// How long the fields of an object may be.
+    object_limit: usize,
 }
 
 /// Who runs a verb, when, and by which command. Recorded in commits and in the operation log.
@@ -55,7 +57,8 @@ impl Repo {
     /// Opens the repository whose root is `root`.
     ///
     /// # Errors
-    /// When there is none, its format is unknown, or its settings do not parse.
+    /// When there is none, its format is unknown, its settings do not parse, or what a killed `forget` began cannot be
+    /// finished for damage.
     pub fn open(root: &Path) -> Result<Self, LedgerError> {
         let dir = root.join(Self::DIR);
         if !dir.is_dir() {
@@ -63,7 +66,9 @@ impl Repo {
         }
         let store = Store::open(&dir)?;
         let config = Config::read(&dir.join(Config::FILE))?;
-        Ok(Self { root: root.to_owned(), store, config })
+        let repo = Self { root: root.to_owned(), store, config, object_limit: OBJECT_LIMIT };
+        forget::complete(&repo)?;
+        Ok(repo)
     }
 
     /// Opens the repository that `from` is in: its root is `from` or the nearest directory above.
@@ -109,6 +114,19 @@ impl Repo {
     #[must_use]
     pub const fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// How long the fields of an object may be before they are kept in parts.
+    pub(super) const fn object_limit(&self) -> usize {
+        self.object_limit
+    }
+
+    /// The same, with another limit: what is kept in parts because it is long can be tested with what is short.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn with_object_limit(mut self, limit: usize) -> Self {
+        self.object_limit = limit;
+        self
     }
 
     /// The unedited checkpoint's directory.

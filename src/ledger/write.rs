@@ -9,8 +9,8 @@ use super::{
     unfinished::UNFINISHED,
 };
 use crate::{
-    codec::{self, Draft, NewObjects, Nothing, Object},
-    fact::{Stage, StoredStage},
+    codec::{self, Draft, NewObjects, Object},
+    fact::StoredStage,
     id::Id,
     store::{Head, Operation, RefChange, RootUpdate, StoreError, Transaction, ZMemo},
 };
@@ -88,19 +88,19 @@ impl Change {
         }
     }
 
-    /// Replaces the stage; an empty one is not stored.
-    pub(super) fn staging(mut self, was: Option<[u8; 32]>, to: &Stage) -> Self {
-        let mut draft = Draft::new(&Nothing);
-        let to = (!to.is_empty()).then(|| *to.store(&mut draft).as_bytes());
-        if to.is_some() {
-            self.objects.extend(draft.into_new());
-        }
-        self.restaging(was, to)
+    /// Replaces the stage by one that is stored, or is among the objects added.
+    pub(super) fn restaging(self, old: Option<[u8; 32]>, new: Option<[u8; 32]>) -> Self {
+        self.rerooting(STAGE, old, new)
     }
 
-    /// Replaces the stage by one that is stored, or is among the objects added.
-    pub(super) fn restaging(mut self, old: Option<[u8; 32]>, new: Option<[u8; 32]>) -> Self {
-        self.roots.push(RootUpdate { name: STAGE.to_owned(), old, new });
+    /// Replaces what is current under `name` by what is stored, or is among the objects added.
+    pub(super) fn rerooting(
+        mut self,
+        name: &str,
+        old: Option<[u8; 32]>,
+        new: Option<[u8; 32]>,
+    ) -> Self {
+        self.roots.push(RootUpdate { name: name.to_owned(), old, new });
         self
     }
 
@@ -112,11 +112,7 @@ impl Change {
         to: Option<&T>,
     ) -> Self {
         let old = was.map(|was| *codec::id_of(was).as_bytes());
-        let bytes = to.map(codec::encode);
-        let new = bytes.as_ref().map(|bytes| *Id::<T>::of(bytes).as_bytes());
-        if let Some((hash, bytes)) = new.zip(bytes) {
-            self.objects.insert(hash, &bytes);
-        }
+        let new = to.map(|to| *self.objects.put(to).as_bytes());
         self.roots.push(RootUpdate { name: name.to_owned(), old, new });
         self
     }

@@ -7,8 +7,8 @@ use std::{
 
 use super::{migrate, refs::RefNameError};
 use crate::{
-    codec::{DecodeError, ObjectError},
-    durable::WriteError,
+    codec::{DecodeError, ObjectError, TooLong},
+    durable::{self, WriteError},
     id::Id,
     ledger::Commit,
 };
@@ -65,6 +65,14 @@ pub enum StoreError {
         /// What is wrong.
         why: String,
     },
+    /// Something in a store is a link, a pipe or a device, and nothing is looked for behind it.
+    #[error("{} is {what}; a store is made of files and directories alone", path.display())]
+    NotPlain {
+        /// What it is.
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
+    },
     /// A stored file is not there.
     #[error("{} is missing", path.display())]
     Missing {
@@ -74,6 +82,9 @@ pub enum StoreError {
     /// An object is missing or damaged.
     #[error(transparent)]
     Object(#[from] ObjectError),
+    /// An object would not be read back.
+    #[error(transparent)]
+    TooLong(#[from] TooLong),
     /// A file cannot be read.
     #[error("cannot read {}", path.display())]
     Read {
@@ -130,6 +141,9 @@ impl StoreError {
     /// the system could not do just now (too many open files, a disk that fails, no permission) is not.
     pub(super) fn read(path: &Path, source: io::Error) -> Self {
         match source.kind() {
+            _ if durable::is_link(&source) => {
+                Self::NotPlain { what: "a link", path: path.to_owned() }
+            }
             io::ErrorKind::NotFound => Self::Missing { path: path.to_owned() },
             io::ErrorKind::UnexpectedEof => Self::damaged(path, "it ends too early"),
             io::ErrorKind::IsADirectory | io::ErrorKind::NotADirectory => {
@@ -190,6 +204,14 @@ impl StoreError {
             Self::Object(error) if error.is_damage() => {
                 Some("`kledger fsck` says what is damaged".to_owned())
             }
+            Self::NotPlain { .. } => Some(
+                "put there what it leads to, if you trust it; to keep a store on another disk, make the \
+                 link of .kledger itself"
+                    .to_owned(),
+            ),
+            Self::TooLong(_) => Some(
+                "nothing was stored: take fewer or shorter facts, words or names at a time".to_owned(),
+            ),
             Self::Write(error) => error.hint().map(str::to_owned),
             Self::NotABackup { .. } => Some(
                 "name a new directory, or one that holds an earlier backup of this repository"

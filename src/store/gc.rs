@@ -22,7 +22,7 @@ use super::{
     refs::Head,
 };
 use crate::{
-    codec::{self, NewObjects, Object, Objects as _},
+    codec::{NewObjects, Object, Objects as _},
     delta::TensorFile,
     id::Id,
 };
@@ -174,8 +174,14 @@ impl Collector<'_> {
 
     fn follow(&mut self, why: Reason, mut ahead: Vec<[u8; 32]>) -> Result<(), StoreError> {
         let before = self.done.live.len();
+        // What is current is never removed, whatever it leads to.
+        let nothing = BTreeSet::new();
+        let forget = match why {
+            Reason::Refs | Reason::Root(_) => &nothing,
+            Reason::Operations | Reason::Z => &self.how.forget,
+        };
         while let Some(hash) = ahead.pop() {
-            if self.how.forget.contains(&hash) || !self.done.live.insert(hash) {
+            if forget.contains(&hash) || !self.done.live.insert(hash) {
                 continue;
             }
             let references = self.references(&hash)?;
@@ -292,9 +298,8 @@ fn record(
     collection: &Collection,
     mut moved: NewObjects,
 ) -> Result<(Session, Id<Pack>), StoreError> {
-    let bytes = codec::encode(collection);
-    let hash = *Id::<Collection>::of(&bytes).as_bytes();
-    moved.insert(hash, &bytes);
+    let hash = *moved.put(collection).as_bytes();
+    moved.fit()?;
     let pack = session.packs().write(&moved)?.0;
     drop(moved);
     let old = session.root(COLLECTED)?;

@@ -14,7 +14,7 @@ use crate::durable;
 pub(super) fn strays(root: &Path, named: &BTreeSet<PathBuf>) -> Result<Vec<PathBuf>, StoreError> {
     let mut found = Vec::new();
     for entry in list(root)? {
-        if entry.is_dir() {
+        if is_dir(&entry) {
             found.extend(list(&entry)?.into_iter().filter(|path| !named.contains(path)));
         } else {
             found.push(entry);
@@ -44,7 +44,7 @@ pub(super) fn remove(paths: &[PathBuf]) -> Result<u64, StoreError> {
         freed += length(path);
         durable::step("leftovers: before a file is removed");
         let removed = durable::call("leftovers: remove", || {
-            if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
+            if is_dir(path) { fs::remove_dir_all(path) } else { fs::remove_file(path) }
         });
         match removed {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -54,6 +54,11 @@ pub(super) fn remove(paths: &[PathBuf]) -> Result<u64, StoreError> {
         }
     }
     Ok(freed)
+}
+
+/// Whether it is a directory, and not a link to one.
+fn is_dir(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir())
 }
 
 /// How many bytes a file or directory has.

@@ -2,7 +2,7 @@
 
 use std::{fs, io::ErrorKind, path::Path};
 
-use super::{StoreError, guard::Guard, leftovers, session::Lock};
+use super::{StoreError, guard::Guard, leftovers, plain, session::Lock};
 use crate::durable;
 
 #[path = "../../migrations/m0001_initial.rs"]
@@ -32,6 +32,7 @@ pub struct Migration {
 /// # Errors
 /// When the store's format is unknown or newer, is in use, or a step fails; it can then be run again.
 pub fn migrate(dir: &Path) -> Result<Vec<Migration>, StoreError> {
+    plain::check(dir)?;
     let found = read_format(dir)?;
     let from = number(&found).filter(|&number| number as usize <= MIGRATIONS.len());
     let Some(from) = from else { return Err(unknown(dir, found)) };

@@ -26,6 +26,7 @@ mod migrate;
 mod pack;
 mod place;
 mod places;
+mod plain;
 mod rebuild;
 mod refs;
 mod repair;
@@ -92,9 +93,10 @@ impl Store {
     /// The store in `dir`.
     ///
     /// # Errors
-    /// When there is none, its format is not the one this program reads, or another process is removing
-    /// things from it for longer than some seconds.
+    /// When there is none, its format is not the one this program reads, something in it is a link, or another
+    /// process is removing things from it for longer than some seconds.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        plain::check(dir)?;
         migrate::check_format(dir)?;
         Ok(Self { dir: dir.to_owned(), guard: Arc::new(Guard::share(dir)?) })
     }

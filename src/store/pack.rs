@@ -5,7 +5,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    fs::{self, File},
+    fs::File,
     io::{self, BufWriter, Write},
     ops::Range,
     os::unix::fs::FileExt as _,
@@ -109,7 +109,7 @@ impl Packs {
     /// Reads the pack `id` and checks that it is what was written.
     pub(super) fn read(&self, id: Id<Pack>) -> Result<Contents, StoreError> {
         let path = self.path(id);
-        let bytes = durable::call("pack: read", || fs::read(&path))
+        let bytes = durable::call("pack: read", || durable::read(&path))
             .map_err(|error| StoreError::read(&path, error))?;
         if Id::of(&bytes) != id {
             let why = "its bytes do not have the hash that is its name";
@@ -186,7 +186,7 @@ impl Packs {
         if let Some(pack) = open.get(&id) {
             return Ok(Arc::clone(pack));
         }
-        let file = durable::call("pack: open", || File::open(self.path(id)))?;
+        let file = durable::call("pack: open", || durable::open(&self.path(id)))?;
         let length = file.metadata()?.len();
         let pack = Arc::new(Open { file, length });
         if open.len() == KEPT {

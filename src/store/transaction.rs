@@ -139,8 +139,6 @@ impl Session {
             }
         }
         objects.retain(|hash| self.contains(hash).map(|stored| !stored))?;
-        let pack = if objects.is_empty() { None } else { Some(self.packs().write(&objects)?) };
-        drop(objects);
         let operation = Operation {
             sequence: self.position()?.sequence + 1,
             time,
@@ -150,9 +148,18 @@ impl Session {
             head: head.filter(|(old, new)| old != new).map(|(old, new)| HeadUpdate { old, new }),
             roots: roots.into_iter().filter(|update| update.old != update.new).collect(),
         };
+        let mut entry = Entry { operation, pack: None };
+        // Whether all of it can be read back is known before anything is written.
+        let mut record = NewObjects::default();
+        record.put(&entry);
+        record.fit()?;
+        objects.fit()?;
+        let pack = if objects.is_empty() { None } else { Some(self.packs().write(&objects)?) };
+        drop(objects);
         let (pack, places) = pack.unzip();
         let mut places: Vec<Record> = places.unwrap_or_default();
         places.extend(rows);
-        self.record(Entry { operation, pack }, places)
+        entry.pack = pack;
+        self.record(entry, places)
     }
 }

@@ -28,6 +28,7 @@ mod golden;
 mod history;
 #[cfg(debug_assertions)]
 mod killed;
+mod large;
 mod ledger;
 mod listing;
 mod merge;

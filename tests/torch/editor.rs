@@ -13,7 +13,7 @@ use kledger::{
     delta::{Change, ChangeForm, LoadedDelta, Matrix, Orientation, Version},
     editor::{self, EditError, ModelSize, Settings, Solver, System},
     fact::Request,
-    ledger::{EditJob, EditOutcome, EngineError, Progress, Silent},
+    ledger::{EditJob, EditOutcome, EngineError, Progress, Silent, ZTrace},
     model::{Batch, Model, Padding, Unprobed},
 };
 use serde_json::Value;
@@ -524,7 +524,7 @@ fn an_optimisation_that_runs_away_is_named_and_kept_nowhere() {
             Ok(())
         }
         fn finish(&mut self, _: &str) {}
-        fn found_z(&mut self, request: usize, _: &[f32]) {
+        fn found_z(&mut self, request: usize, _: &[f32], _: &ZTrace) {
             unreachable!("request {request} has no z");
         }
     }

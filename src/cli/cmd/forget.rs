@@ -73,6 +73,10 @@ impl Render for ForgetReport {
         if self.staged > 0 {
             page.note(format_args!("{} unstaged", many(self.staged, "fact")))?;
         }
+        if self.evaluations > 0 {
+            let count = many(self.evaluations, "evaluation");
+            page.note(format_args!("{count} of weights that are no more: gone"))?;
+        }
         if !self.dry_run {
             page.note(format_args!("columns taken out of {}", many(self.deltas, "delta")))?;
             let (objects, files) =

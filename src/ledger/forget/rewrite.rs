@@ -9,7 +9,7 @@ use super::Scope;
 use crate::{
     codec::{self, Draft},
     delta::{Delta, Form, Lineage},
-    fact::{FactKey, FactTree, LexiconTree, tree},
+    fact::FactKey,
     id::Id,
     ledger::{
         Commit, EditedTensor, LedgerError, Repo, Report, Step,
@@ -56,6 +56,11 @@ impl<'a, 'd> Rewriting<'a, 'd> {
         }
     }
 
+    /// Everything that was stored, and what was made again.
+    pub(in crate::ledger) const fn draft(&self) -> &Draft<'d> {
+        self.draft
+    }
+
     /// What `id` is now.
     pub(in crate::ledger) fn now(&self, id: Id<Commit>) -> Id<Commit> {
         self.commits.get(&id).copied().unwrap_or(id)
@@ -77,9 +82,9 @@ impl<'a, 'd> Rewriting<'a, 'd> {
             Step::Pick(of) => Step::Pick(self.now(*of)),
             other => other.clone(),
         };
-        commit.facts = self.facts(old.facts)?;
-        commit.neighbourhood = self.facts(old.neighbourhood)?;
-        commit.lexicon = self.lexicon(old.lexicon)?;
+        commit.facts = self.scope.strip_facts(self.draft, old.facts)?;
+        commit.neighbourhood = self.scope.strip_facts(self.draft, old.neighbourhood)?;
+        commit.lexicon = self.scope.strip_words(self.draft, old.lexicon)?;
         commit.report = self.report(old.report)?;
         commit.delta = match old.delta {
             Some(delta) => self.delta(delta)?.map(|(delta, _)| delta),
@@ -94,32 +99,18 @@ impl<'a, 'd> Rewriting<'a, 'd> {
         Ok(())
     }
 
-    fn facts(&mut self, root: Id<FactTree>) -> Result<Id<FactTree>, LedgerError> {
-        let keys: Vec<FactKey> = self.scope.keys.iter().copied().collect();
-        let held = tree::get_many(self.draft, root, &keys)?;
-        let gone = held.into_keys().map(|key| (key, None)).collect();
-        Ok(tree::update(self.draft, root, &gone)?)
-    }
-
-    fn lexicon(&mut self, root: Id<LexiconTree>) -> Result<Id<LexiconTree>, LedgerError> {
-        let held = tree::get_many(self.draft, root, &self.scope.names())?;
-        let gone = held.into_keys().map(|key| (key, None)).collect();
-        Ok(tree::update(self.draft, root, &gone)?)
-    }
-
     /// The report without its rows about the subjects; its shares are of what was measured then.
     fn report(&mut self, id: Option<Id<Report>>) -> Result<Option<Id<Report>>, LedgerError> {
         let Some(id) = id else { return Ok(None) };
         let report: Report = codec::get(self.draft, id)?;
         // What this program cannot read may say anything.
-        let Some(mut check) = report.check() else { return Ok(None) };
+        let Some(mut check) = report.check(self.draft)? else { return Ok(None) };
         let starts: Vec<String> =
             self.scope.subjects.iter().map(|subject| format!("{subject} ")).collect();
         for rows in [&mut check.facts, &mut check.drift, &mut check.lost] {
             rows.retain(|row| !starts.iter().any(|start| row.fact.triple.starts_with(start)));
         }
-        let new = Report::of(&check);
-        Ok(Some(if new == report { id } else { self.draft.put(&new) }))
+        Ok(Some(Report::put(&check, self.draft, self.repo.object_limit())))
     }
 
     /// The delta without the columns of what is forgotten: what the others add is the same.

@@ -3,15 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    codec::{self, Object, Objects as _},
+    codec::{self, Draft, Object, ObjectError, Objects},
+    delta::{Delta, Lineage},
     fact::{
-        Fact, FactKey, FactTree, Iri, Lexicon, LexiconTree, Stage, StoredStage, Term, Words, tree,
+        Fact, FactKey, FactTree, Iri, Lexicon, LexiconTree, Staged, StoredStage, Term, Words,
+        fact_key, staged_key, tree,
     },
     id::Id,
     ledger::{
-        About, Commit, LedgerError, Stash, Unfinished, bisection::Bisection, read::Ledger,
+        About, Commit, LedgerError, Stash, Unfinished,
+        bisection::Bisection,
+        read::{Ledger, STAGE},
         stash::STASH,
     },
+    store::Head,
 };
 
 /// What is to be forgotten, and where it is.
@@ -24,11 +29,14 @@ pub(in crate::ledger) struct Scope {
     pub(in crate::ledger) keys: BTreeSet<FactKey>,
     /// Subjects that facts about others need, as their object or predicate: their words stay.
     pub(in crate::ledger) objects: BTreeSet<Iri>,
-    /// All commits that a ref leads to or an operation names, each after its parents.
+    /// Keys of the words that are forgotten too: names of subjects that no other fact needs, and those for
+    /// questions about the subjects.
+    words: BTreeSet<Id<Words>>,
+    /// All commits that what is current leads to or an operation names, each after its parents.
     pub(in crate::ledger) history: Vec<(Id<Commit>, Commit)>,
     /// Those of them that say something of a subject, or come after one that does.
     pub(in crate::ledger) tainted: BTreeSet<Id<Commit>>,
-    /// Those that a ref leads to.
+    /// Those that a ref, HEAD or a stage put aside leads to.
     pub(in crate::ledger) reachable: BTreeSet<Id<Commit>>,
 }
 
@@ -38,11 +46,24 @@ impl Scope {
     /// # Errors
     /// When something cannot be read.
     pub(in crate::ledger) fn find(ledger: &Ledger<'_>, about: &About) -> Result<Self, LedgerError> {
-        let tips = ledger.tips()?;
+        let mut tips = ledger.tips()?;
+        // A stage can be put aside on a commit that nothing else leads to any more.
+        tips.extend(ledger.stash()?.entries.iter().map(|entry| entry.commit));
         let mut named: BTreeSet<Id<Commit>> = tips.iter().copied().collect();
+        let mut stages = current_stages(ledger)?;
         for hash in named_by_operations(ledger)? {
-            if tag(ledger, &hash)? == Some(Commit::TAG) {
-                named.insert(Id::from_bytes(hash));
+            match tag(ledger, &hash)? {
+                Some(Commit::TAG) => {
+                    named.insert(Id::from_bytes(hash));
+                }
+                Some(StoredStage::TAG) => {
+                    stages.insert(Id::from_bytes(hash));
+                }
+                Some(Stash::TAG) => {
+                    let stash = codec::get(ledger, Id::<Stash>::from_bytes(hash))?;
+                    stages.extend(stash.entries.into_iter().map(|entry| entry.stage));
+                }
+                _ => {}
             }
         }
         let mut scope = Self {
@@ -50,43 +71,35 @@ impl Scope {
             facts: BTreeMap::new(),
             keys: BTreeSet::new(),
             objects: BTreeSet::new(),
+            words: BTreeSet::new(),
             history: after_parents(ledger.ancestry(named)?),
             tainted: BTreeSet::new(),
             reachable: ledger.ancestry(tips.iter().copied())?.into_keys().collect(),
         };
-        let mut lexicons = Vec::new();
+        let mut lexicons = BTreeSet::new();
         for tip in tips {
-            lexicons.push(ledger.commit(tip)?.lexicon);
+            lexicons.insert(ledger.commit(tip)?.lexicon);
         }
-        let stages = scope.stages(ledger)?;
         scope.find_subjects(ledger, about, &lexicons, &stages)?;
         scope.find_facts(ledger, &stages)?;
+        scope.find_words();
         scope.find_commits(ledger)?;
         Ok(scope)
-    }
-
-    /// The stage and those put aside.
-    pub(in crate::ledger) fn stages(&self, ledger: &Ledger<'_>) -> Result<Vec<Stage>, LedgerError> {
-        let mut stages = vec![ledger.stage()?];
-        for entry in ledger.stash()?.entries {
-            stages.push(Stage::load(ledger, entry.stage)?);
-        }
-        Ok(stages)
     }
 
     fn find_subjects(
         &mut self,
         ledger: &Ledger<'_>,
         about: &About,
-        lexicons: &[Id<LexiconTree>],
-        stages: &[Stage],
+        lexicons: &BTreeSet<Id<LexiconTree>>,
+        stages: &BTreeSet<Id<StoredStage>>,
     ) -> Result<(), LedgerError> {
         let lexicons: Vec<Lexicon<'_>> =
             lexicons.iter().map(|root| ledger.lexicon_at(ledger, *root)).collect();
         let mut subjects = BTreeSet::new();
-        let mut look = |own: Option<&Lexicon<'_>>, fact: &Fact| {
+        let mut look = |own: &Lexicon<'_>, fact: &Fact| {
             if !subjects.contains(&fact.subject) {
-                for lexicon in lexicons.iter().chain(own) {
+                for lexicon in lexicons.iter().chain([own]) {
                     if about.matches(lexicon, fact)? {
                         subjects.insert(fact.subject.clone());
                     }
@@ -94,17 +107,21 @@ impl Scope {
             }
             Ok::<_, LedgerError>(())
         };
-        self.each_fact(ledger, |commit, _, fact| look(Some(&ledger.lexicon(commit)), fact))?;
-        for stage in stages {
-            for staged in stage.changes.values().chain(stage.neighbourhood.values()) {
-                look(None, staged.change.fact())?;
-            }
+        self.each_fact(ledger, |commit, _, fact| look(&ledger.lexicon(commit), fact))?;
+        for id in stages {
+            let stage = codec::get(ledger, *id)?;
+            let own = ledger.lexicon_at(ledger, stage.words);
+            each_staged(ledger, stage, |_, fact| look(&own, fact))?;
         }
         self.subjects = subjects;
         Ok(())
     }
 
-    fn find_facts(&mut self, ledger: &Ledger<'_>, stages: &[Stage]) -> Result<(), LedgerError> {
+    fn find_facts(
+        &mut self,
+        ledger: &Ledger<'_>,
+        stages: &BTreeSet<Id<StoredStage>>,
+    ) -> Result<(), LedgerError> {
         let (mut facts, mut keys, mut objects) =
             (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
         let mut look = |key: FactKey, fact: &Fact| {
@@ -119,18 +136,20 @@ impl Scope {
             {
                 objects.insert(object.clone());
             }
-        };
-        self.each_fact(ledger, |_, key, fact| {
-            look(key, fact);
             Ok(())
-        })?;
-        for stage in stages {
-            for (key, staged) in stage.changes.iter().chain(&stage.neighbourhood) {
-                look(*key, staged.change.fact());
-            }
+        };
+        self.each_fact(ledger, |_, key, fact| look(key, fact))?;
+        for id in stages {
+            each_staged(ledger, codec::get(ledger, *id)?, &mut look)?;
         }
         (self.facts, self.keys, self.objects) = (facts, keys, objects);
         Ok(())
+    }
+
+    fn find_words(&mut self) {
+        let names = self.subjects.difference(&self.objects).map(Words::key);
+        let questions = self.facts.values().map(|fact| Words::key(&fact.question()));
+        self.words = names.chain(questions).collect();
     }
 
     /// Shows every fact that some commit has and its first parent has not.
@@ -162,12 +181,13 @@ impl Scope {
     }
 
     fn find_commits(&mut self, ledger: &Ledger<'_>) -> Result<(), LedgerError> {
-        let mut tainted = BTreeSet::new();
+        let (mut tainted, mut lineages) = (BTreeSet::new(), BTreeMap::new());
         for (id, commit) in &self.history {
             if commit.parents.iter().any(|parent| tainted.contains(parent))
-                || self.in_tree(ledger, commit.facts)?
-                || self.in_tree(ledger, commit.neighbourhood)?
-                || self.in_lexicon(ledger, commit.lexicon)?
+                || holds_any(ledger, commit.facts, &self.keys)?
+                || holds_any(ledger, commit.neighbourhood, &self.keys)?
+                || holds_any(ledger, commit.lexicon, &self.words)?
+                || self.in_lineage(ledger, commit.lineage, &mut lineages)?
             {
                 tainted.insert(*id);
             }
@@ -176,24 +196,32 @@ impl Scope {
         Ok(())
     }
 
-    fn in_tree(&self, ledger: &Ledger<'_>, root: Id<FactTree>) -> Result<bool, LedgerError> {
-        let keys: Vec<FactKey> = self.keys.iter().copied().collect();
-        Ok(!tree::get_many(ledger, root, &keys)?.is_empty())
-    }
-
-    fn in_lexicon(&self, ledger: &Ledger<'_>, root: Id<LexiconTree>) -> Result<bool, LedgerError> {
-        Ok(!tree::get_many(ledger, root, &self.names())?.is_empty())
-    }
-
-    /// Keys of the words that are forgotten too, ascending: names of subjects that no other fact needs,
-    /// and those for questions about the subjects.
-    pub(in crate::ledger) fn names(&self) -> Vec<Id<Words>> {
-        let names = self.subjects.difference(&self.objects).map(Words::key);
-        let questions = self.facts.values().map(|fact| Words::key(&fact.question()));
-        let mut names: Vec<_> = names.chain(questions).collect();
-        names.sort();
-        names.dedup();
-        names
+    /// Whether a delta of a lineage has a column of what is forgotten, though it may count no more. A pick can
+    /// take one in whose facts it leaves. `known` says it of the lineages seen before.
+    fn in_lineage(
+        &self,
+        ledger: &Ledger<'_>,
+        newest: Option<Id<Lineage>>,
+        known: &mut BTreeMap<Id<Lineage>, bool>,
+    ) -> Result<bool, LedgerError> {
+        let (mut nodes, mut at, mut found) = (Vec::new(), newest, false);
+        while let Some(id) = at {
+            if let Some(known) = known.get(&id) {
+                found = *known;
+                break;
+            }
+            let node: Lineage = codec::get(ledger, id)?;
+            at = node.before;
+            nodes.push((id, node.delta));
+        }
+        for (id, delta) in nodes.into_iter().rev() {
+            if !found {
+                let delta: Delta = codec::get(ledger, delta)?;
+                found = delta.columns.iter().any(|key| self.keys.contains(key));
+            }
+            known.insert(id, found);
+        }
+        Ok(found)
     }
 
     /// Whether there is nothing to forget.
@@ -201,18 +229,72 @@ impl Scope {
         self.subjects.is_empty()
     }
 
+    /// A tree of facts without what is forgotten.
+    ///
+    /// # Errors
+    /// When the tree cannot be read.
+    pub(in crate::ledger) fn strip_facts(
+        &self,
+        draft: &mut Draft<'_>,
+        root: Id<FactTree>,
+    ) -> Result<Id<FactTree>, ObjectError> {
+        without(draft, root, &self.keys)
+    }
+
+    /// A tree of words without what is forgotten.
+    ///
+    /// # Errors
+    /// When the tree cannot be read.
+    pub(in crate::ledger) fn strip_words(
+        &self,
+        draft: &mut Draft<'_>,
+        root: Id<LexiconTree>,
+    ) -> Result<Id<LexiconTree>, ObjectError> {
+        without(draft, root, &self.words)
+    }
+
     /// The stage without what is forgotten.
-    pub(in crate::ledger) fn strip(&self, stage: &Stage) -> Stage {
-        let mut left = stage.clone();
-        let questions: BTreeSet<Iri> = self.facts.values().map(Fact::question).collect();
-        left.changes.retain(|_, staged| !self.subjects.contains(&staged.change.fact().subject));
-        left.neighbourhood
-            .retain(|_, staged| !self.subjects.contains(&staged.change.fact().subject));
-        left.words.retain(|iri, _| {
-            let about = self.subjects.contains(iri) && !self.objects.contains(iri);
-            !about && !questions.contains(iri)
-        });
-        left
+    ///
+    /// # Errors
+    /// When the stage cannot be read.
+    pub(in crate::ledger) fn strip(
+        &self,
+        draft: &mut Draft<'_>,
+        stage: StoredStage,
+    ) -> Result<StoredStage, ObjectError> {
+        let keys = self.staged_keys();
+        Ok(StoredStage {
+            changes: without(draft, stage.changes, &keys)?,
+            words: without(draft, stage.words, &self.words)?,
+            neighbourhood: without(draft, stage.neighbourhood, &keys)?,
+        })
+    }
+
+    /// How many facts of the stage and of those put aside are forgotten.
+    ///
+    /// # Errors
+    /// When one cannot be read.
+    pub(in crate::ledger) fn staged(&self, ledger: &Ledger<'_>) -> Result<u64, LedgerError> {
+        let keys: Vec<Id<Staged>> = self.staged_keys().into_iter().collect();
+        let mut staged = 0;
+        for id in current_stages(ledger)? {
+            let stage = codec::get(ledger, id)?;
+            for root in [stage.changes, stage.neighbourhood] {
+                staged += tree::get_many(ledger, root, &keys)?.len() as u64;
+            }
+        }
+        Ok(staged)
+    }
+
+    fn staged_keys(&self) -> BTreeSet<Id<Staged>> {
+        self.keys.iter().map(|key| staged_key(*key)).collect()
+    }
+
+    fn in_stage(&self, ledger: &Ledger<'_>, id: Id<StoredStage>) -> Result<bool, LedgerError> {
+        let (stage, keys) = (codec::get(ledger, id)?, self.staged_keys());
+        Ok(holds_any(ledger, stage.changes, &keys)?
+            || holds_any(ledger, stage.neighbourhood, &keys)?
+            || holds_any(ledger, stage.words, &self.words)?)
     }
 
     /// Objects that operations name and that say something of a subject.
@@ -227,8 +309,7 @@ impl Scope {
         for hash in named_by_operations(ledger)? {
             let commits = match tag(ledger, &hash)? {
                 Some(StoredStage::TAG) => {
-                    let stage = Stage::load(ledger, Id::from_bytes(hash))?;
-                    if self.strip(&stage) != stage {
+                    if self.in_stage(ledger, Id::from_bytes(hash))? {
                         found.insert(hash);
                     }
                     continue;
@@ -236,8 +317,7 @@ impl Scope {
                 Some(Stash::TAG) => {
                     let stash = codec::get(ledger, Id::<Stash>::from_bytes(hash))?;
                     for entry in &stash.entries {
-                        let stage = Stage::load(ledger, entry.stage)?;
-                        if self.strip(&stage) != stage {
+                        if self.in_stage(ledger, entry.stage)? {
                             found.insert(hash);
                         }
                     }
@@ -245,12 +325,19 @@ impl Scope {
                 }
                 Some(Unfinished::TAG) => {
                     let task = codec::get(ledger, Id::<Unfinished>::from_bytes(hash))?;
+                    if task.settled.keys().any(|key| self.keys.contains(key)) {
+                        found.insert(hash);
+                    }
                     [vec![task.from, task.at], task.left].concat()
                 }
                 Some(Bisection::TAG) => {
                     let search = codec::get(ledger, Id::<Bisection>::from_bytes(hash))?;
+                    let start = match search.start {
+                        Head::Detached(id) => vec![id],
+                        Head::Branch(_) => Vec::new(),
+                    };
                     let bad = search.bad.into_iter().collect();
-                    [bad, search.good, search.skipped].concat()
+                    [start, bad, search.good, search.skipped].concat()
                 }
                 _ => continue,
             };
@@ -260,6 +347,50 @@ impl Scope {
         }
         Ok(found)
     }
+}
+
+/// The stage and those put aside.
+fn current_stages(ledger: &Ledger<'_>) -> Result<BTreeSet<Id<StoredStage>>, LedgerError> {
+    let stage = ledger.session.root(STAGE)?.map(Id::from_bytes);
+    let aside = ledger.stash()?.entries.into_iter().map(|entry| entry.stage);
+    Ok(stage.into_iter().chain(aside).collect())
+}
+
+/// Shows every fact of a stage.
+fn each_staged(
+    ledger: &Ledger<'_>,
+    stage: StoredStage,
+    mut show: impl FnMut(FactKey, &Fact) -> Result<(), LedgerError>,
+) -> Result<(), LedgerError> {
+    for root in [stage.changes, stage.neighbourhood] {
+        for entry in tree::iter(ledger, root) {
+            let (key, staged) = entry?;
+            show(fact_key(key), staged.change.fact())?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a tree holds something under one of `keys`.
+fn holds_any<V: tree::Entry>(
+    objects: &dyn Objects,
+    root: Id<tree::Node<V>>,
+    keys: &BTreeSet<Id<V>>,
+) -> Result<bool, ObjectError> {
+    let keys: Vec<Id<V>> = keys.iter().copied().collect();
+    Ok(!tree::get_many(objects, root, &keys)?.is_empty())
+}
+
+/// A tree without what it holds under `keys`.
+fn without<V: tree::Entry>(
+    draft: &mut Draft<'_>,
+    root: Id<tree::Node<V>>,
+    keys: &BTreeSet<Id<V>>,
+) -> Result<Id<tree::Node<V>>, ObjectError> {
+    let keys: Vec<Id<V>> = keys.iter().copied().collect();
+    let held = tree::get_many(draft, root, &keys)?;
+    let gone = held.into_keys().map(|key| (key, None)).collect();
+    tree::update(draft, root, &gone)
 }
 
 /// Objects that operations name and that are still there.

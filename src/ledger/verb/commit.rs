@@ -407,7 +407,7 @@ impl Repo {
         let mut notes = Vec::new();
         if let Some((edited, check)) = &edited {
             edited.write(&mut draft, &mut commit);
-            commit.report = Some(draft.put(&Report::of(check)));
+            commit.report = Some(Report::put(check, &mut draft, self.object_limit()));
             notes.clone_from(&edited.notes);
         }
         commit.lineage = line.store(&mut draft)?;

@@ -112,7 +112,7 @@ impl Repo {
             spec: None,
             delta: None,
             lineage: edited.line.store(&mut draft)?,
-            report: Some(draft.put(&Report::of(&check))),
+            report: Some(Report::put(&check, &mut draft, self.object_limit())),
             step: Step::Consolidate,
             author: actor.author.clone(),
             time: actor.time,

@@ -1,30 +1,24 @@
 //! `forget`: what is said of a subject taken out of all history.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 
-use super::op::RefMove;
+use super::{op::RefMove, stash::stashing};
 use crate::{
-    codec::{Draft, Nothing},
-    fact::Stage,
+    codec::{self, Draft},
+    fact::StoredStage,
     id::Id,
     ledger::{
-        About, Actor, Commit, LedgerError, Manifest, Progress, Repo,
+        About, Actor, Commit, Evaluations, LedgerError, Manifest, Progress, Repo, Stash,
         bisection::{BISECTION, Bisection},
-        forget::{Rewriting, Scope},
-        kinds::kinds,
+        evaluations::{EVALUATIONS, Entry},
+        forget::{Forgetting, Rewriting, Scope},
         read::{Ledger, STAGE},
-        remembered,
-        stash::STASH,
+        stash::Stashed,
         view::{FactView, HeadView},
         words::fact_view,
         write::Change,
     },
-    store::{
-        Head,
-        gc::{self, Collect},
-    },
+    store::Head,
 };
 
 /// What `forget` took out, or would.
@@ -44,6 +38,8 @@ pub struct ForgetReport {
     pub refs: Vec<RefMove>,
     /// Staged changes that were dropped, stashes included.
     pub staged: u64,
+    /// Evaluations of versions whose weights are others now: they are gone.
+    pub evaluations: u64,
     /// Deltas that were cut or dropped because columns of theirs held it.
     pub deltas: u64,
     /// Deltas that could not be taken apart and stay as they are.
@@ -94,16 +90,8 @@ impl Repo {
         if ledger.root::<Bisection>(BISECTION)?.is_some() {
             return Err(LedgerError::Bisecting);
         }
-        if !dry_run {
-            remembered::remove(ledger.session.dir())?;
-        }
         let scope = Scope::find(&ledger, about)?;
         if scope.is_empty() {
-            if !dry_run {
-                // One that was killed may have left files that it was about to remove.
-                let how = collect(actor, true, BTreeSet::new());
-                gc::collect(self.store(), ledger.session, &kinds(), &how, &mut |_| {})?;
-            }
             return Err(LedgerError::NoFactAnywhere { what: about.to_string() });
         }
         let mut report = self.seen(&ledger, &scope, dry_run)?;
@@ -124,18 +112,19 @@ impl Repo {
         (report.deltas, report.whole) = (rewriting.cut, rewriting.whole.len() as u64);
         let (change, refs) = change(&ledger, &scope, &|id| rewriting.now(id))?;
         report.refs = refs;
-        let forget = scope.remembered(&ledger)?;
+        let now = |id| rewriting.now(id);
+        let (change, gone) = evaluations(&ledger, &scope, rewriting.draft(), change, &now)?;
+        report.evaluations = gone;
+        let change = change.moving_found_with(&ledger, scope.tainted.iter().copied(), &now)?;
+        let note = Forgetting::begin(&ledger, actor, scope.remembered(&ledger)?)?;
         change.adding(draft.into_new()).apply(&ledger, actor)?;
         report.head = ledger.head_view()?;
 
         // Whatever leads to it is removed now, and z vectors, which do not say whose they are.
-        let how = collect(actor, false, forget);
-        let mut say = |what: &str| progress.start(what, None);
-        let collected = gc::collect(self.store(), ledger.session, &kinds(), &how, &mut say)?;
-        let (_, bytes) = self.snapshots().sweep(&collected.live, false)?;
+        let collected = note.finish(self, ledger, &mut |what| progress.start(what, None))?;
         report.objects = collected.objects;
         report.tensor_files = collected.tensor_files;
-        report.freed = collected.freed + bytes;
+        report.freed = collected.freed;
         Ok(report)
     }
 
@@ -152,12 +141,6 @@ impl Repo {
         for fact in scope.facts.values() {
             facts.push(fact_view(&lexicon, fact)?);
         }
-        let mut staged = 0;
-        for stage in scope.stages(ledger)? {
-            let left = scope.strip(&stage);
-            staged += stage.changes.len() + stage.neighbourhood.len();
-            staged -= left.changes.len() + left.neighbourhood.len();
-        }
         let moved = ledger.session.refs()?.into_iter().filter(|(_, at)| scope.tainted.contains(at));
         Ok(ForgetReport {
             dry_run,
@@ -166,7 +149,8 @@ impl Repo {
             rewritten: scope.tainted.intersection(&scope.reachable).count() as u64,
             dropped: scope.tainted.difference(&scope.reachable).count() as u64,
             refs: moved.map(|(name, at)| RefMove { name, from: Some(at), to: None }).collect(),
-            staged: staged as u64,
+            staged: scope.staged(ledger)?,
+            evaluations: 0,
             deltas: 0,
             whole: 0,
             objects: 0,
@@ -198,19 +182,6 @@ impl Repo {
     }
 }
 
-/// Removes what nothing leads to any more, and `forget` whatever operations name.
-fn collect(actor: &Actor, z: bool, forget: BTreeSet<[u8; 32]>) -> Collect {
-    Collect {
-        since: i64::MIN,
-        z,
-        forget,
-        dry_run: false,
-        time: actor.time,
-        author: actor.author.clone(),
-        command: actor.command.clone(),
-    }
-}
-
 /// The moves of refs, HEAD, stage and stash to what is `now` in place of commits that are gone.
 fn change(
     ledger: &Ledger<'_>,
@@ -227,20 +198,69 @@ fn change(
     if let Head::Detached(at) = ledger.session.head()? {
         change = change.heading(Head::Detached(at), Head::Detached(now(at)));
     }
-    let stage = ledger.stage()?;
-    let left = scope.strip(&stage);
-    if left != stage {
-        change = change.staging(ledger.session.root(STAGE)?, &left);
+    let mut stages = Draft::new(ledger);
+    let was = ledger.session.root(STAGE)?;
+    let left =
+        was.map(|was| left_of(ledger, scope, &mut stages, Id::from_bytes(was))).transpose()?;
+    let left = left.flatten().map(|left| *left.as_bytes());
+    if left != was {
+        change = change.restaging(was, left);
     }
     let stash = ledger.stash()?;
-    let (mut kept, mut nothing) = (stash.clone(), Draft::new(&Nothing));
-    for entry in &mut kept.entries {
-        let stage = scope.strip(&Stage::load(ledger, entry.stage)?);
-        entry.stage = stage.store(&mut nothing);
-        entry.commit = now(entry.commit);
+    let mut kept = Stash::default();
+    for entry in &stash.entries {
+        if let Some(stage) = left_of(ledger, scope, &mut stages, entry.stage)? {
+            kept.entries.push(Stashed { stage, commit: now(entry.commit), ..entry.clone() });
+        }
     }
     if kept != stash {
-        change = change.adding(nothing.into_new()).rooting(STASH, Some(&stash), Some(&kept));
+        change = stashing(change, &stash, &kept);
     }
-    Ok((change.moving_found_with(ledger, now)?, moves))
+    Ok((change.adding(stages.into_new()), moves))
+}
+
+/// What a stage is without what is forgotten; `None` where nothing else was on it.
+fn left_of(
+    ledger: &Ledger<'_>,
+    scope: &Scope,
+    draft: &mut Draft<'_>,
+    id: Id<StoredStage>,
+) -> Result<Option<Id<StoredStage>>, LedgerError> {
+    let stage = codec::get(ledger, id)?;
+    let left = scope.strip(draft, stage)?;
+    if left == stage {
+        return Ok(Some(id));
+    }
+    Ok(if left.is_empty(draft)? { None } else { Some(draft.put(&left)) })
+}
+
+/// Has what was measured of commits go along with them. Figures of weights that are no more go: nobody
+/// measured those of now. Returns how many do.
+fn evaluations(
+    ledger: &Ledger<'_>,
+    scope: &Scope,
+    draft: &Draft<'_>,
+    change: Change,
+    now: &dyn Fn(Id<Commit>) -> Id<Commit>,
+) -> Result<(Change, u64), LedgerError> {
+    let Some(was) = ledger.root::<Evaluations>(EVALUATIONS)? else { return Ok((change, 0)) };
+    let mut kept = Evaluations::default();
+    for entry in &was.entries {
+        let to = now(entry.commit);
+        let stays = if to == entry.commit {
+            !scope.tainted.contains(&to)
+        } else {
+            codec::get(draft, to)?.weights == ledger.commit(entry.commit)?.weights
+        };
+        if stays {
+            kept.entries.push(Entry { commit: to, report: entry.report });
+        }
+    }
+    kept.entries.sort_by_key(|entry| entry.commit);
+    if kept == was {
+        return Ok((change, 0));
+    }
+    let gone = was.entries.len() - kept.entries.len();
+    let to = (!kept.entries.is_empty()).then_some(&kept);
+    Ok((change.rooting(EVALUATIONS, Some(&was), to), gone as u64))
 }

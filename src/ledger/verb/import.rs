@@ -172,7 +172,7 @@ impl Repo {
             delta,
             lineage: plan.line.store(&mut draft)?,
             weights: version::hashes(&after),
-            report: check.as_ref().map(|check| draft.put(&Report::of(check))),
+            report: check.as_ref().map(|check| Report::put(check, &mut draft, self.object_limit())),
             step: Step::Import(incoming.source),
             author: actor.author.clone(),
             time: actor.time,

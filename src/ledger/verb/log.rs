@@ -85,7 +85,7 @@ impl Repo {
             if options.limit == Some(entries.len()) {
                 return Ok(LogReport { entries, more: true });
             }
-            let check = ledger.check(&commit)?;
+            let check = ledger.report(&commit)?.and_then(|report| report.figures());
             let rate = |of: fn(&Check) -> Option<Rate>| check.as_ref().and_then(of);
             entries.push(LogEntry {
                 facts: counts(&ledger, &seen, &commit)?,

@@ -117,7 +117,8 @@ impl Repo {
             again = edited.delta.columns.len() as u64;
             notes.extend(edited.notes.clone());
         }
-        plan.commit.report = check.as_ref().map(|check| draft.put(&Report::of(check)));
+        plan.commit.report =
+            check.as_ref().map(|check| Report::put(check, &mut draft, self.object_limit()));
         plan.commit.lineage = plan.line.store(&mut draft)?;
         let id = draft.put(&plan.commit);
         plan.objects.extend(draft.into_new());

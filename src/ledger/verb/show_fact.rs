@@ -69,7 +69,10 @@ impl Repo {
         for (key, fact) in &facts {
             let origin = ledger.commit(origins[key])?;
             let view = fact_view(&lexicon, fact)?;
-            let rows = ledger.check(&origin)?.map(|check| check.facts).unwrap_or_default();
+            let check = match ledger.report(&origin)? {
+                Some(report) => report.edited(&ledger, |row| row.fact.triple == view.triple)?,
+                None => None,
+            };
             let request = lexicon.request(fact).ok();
             stories.push(FactStory {
                 commit: ledger.commit_view(origins[key], &origin)?,
@@ -83,7 +86,7 @@ impl Repo {
                     .flatten()
                     .map(|&(delta, column)| Holder { delta, column })
                     .collect(),
-                check: rows.into_iter().find(|row| row.fact.triple == view.triple),
+                check,
                 fact: view,
             });
         }

@@ -212,7 +212,7 @@ fn staging_again(ledger: &Ledger<'_>, entry: &Stashed) -> Result<Change, LedgerE
 }
 
 /// Replaces the stash; an empty one is not written.
-fn stashing(change: Change, was: &Stash, to: &Stash) -> Change {
+pub(super) fn stashing(change: Change, was: &Stash, to: &Stash) -> Change {
     let [was, to] = [was, to].map(|stash| (!stash.entries.is_empty()).then_some(stash));
     change.rooting(STASH, was, to)
 }

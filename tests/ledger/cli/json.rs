@@ -248,6 +248,7 @@ fn what_is_removed_is_said() {
         }
       ],
       "staged": 0,
+      "evaluations": 0,
       "deltas": 1,
       "whole": 0,
       "objects": 10,

@@ -15,6 +15,7 @@ mod habits;
 mod hints;
 mod hostile;
 mod json;
+mod links;
 mod merge;
 mod options;
 mod processes;

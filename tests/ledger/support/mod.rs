@@ -45,9 +45,14 @@ pub(crate) struct Place {
 impl Place {
     /// A new repository with [`WORDS`] staged.
     pub(crate) fn new() -> Self {
+        Self::of(stand_in::INPUTS)
+    }
+
+    /// A new repository whose model has as many columns as `inputs` says.
+    pub(crate) fn of(inputs: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (model, root) = (dir.path().join("base"), dir.path().join("repo"));
-        stand_in::write_checkpoint(&model);
+        stand_in::write_checkpoint_of(&model, inputs);
         std::fs::create_dir(&root).unwrap();
         let actor = Actor { author: "Ada".to_owned(), time: 0, command: "init".to_owned() };
         let (repo, _) = Repo::init(&root, &model, &actor, &mut Silent, |_| Ok(Vec::new())).unwrap();

@@ -35,6 +35,10 @@ impl Kind for Bag {
 
 /// The column of a prompt.
 pub(crate) fn column(prompt: &str) -> usize {
+    column_of(prompt, INPUTS)
+}
+
+fn column_of(prompt: &str, inputs: usize) -> usize {
     let mut words: Vec<String> = prompt
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
@@ -42,22 +46,27 @@ pub(crate) fn column(prompt: &str) -> usize {
         .collect();
     words.sort();
     let hash = Id::<Bag>::of(words.join(" ").as_bytes());
-    usize::from(hash.as_bytes()[0])
+    usize::from(hash.as_bytes()[0]) % inputs
 }
 
 /// Writes a checkpoint in which every column holds some word of its own.
 pub(crate) fn write_checkpoint(dir: &Path) {
+    write_checkpoint_of(dir, INPUTS);
+}
+
+/// Writes one with fewer columns: prompts get into each other's way, and take less room.
+pub(crate) fn write_checkpoint_of(dir: &Path, inputs: usize) {
     fs::create_dir_all(dir).unwrap();
     fs::write(dir.join("config.json"), r#"{"model_type": "stand-in"}"#).unwrap();
     fs::write(dir.join("tokenizer.json"), "{}").unwrap();
-    let mut first = vec![0f32; INPUTS * OUTPUTS]; // [in, out]
+    let mut first = vec![0f32; inputs * OUTPUTS]; // [in, out]
     for (column, values) in first.chunks_mut(OUTPUTS).enumerate() {
         let word = format!("base{column}");
         for (value, byte) in values.iter_mut().zip(word.bytes()) {
             *value = f32::from(byte);
         }
     }
-    let second = vec![0f32; OUTPUTS * INPUTS]; // [out, in]
+    let second = vec![0f32; OUTPUTS * inputs]; // [out, in]
     let embedding = vec![1f32; 8];
     let bytes = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
     let (first, second, embedding) = (bytes(&first), bytes(&second), bytes(&embedding));
@@ -66,8 +75,8 @@ pub(crate) fn write_checkpoint(dir: &Path) {
             .unwrap()
     };
     let tensors = [
-        (FIRST, view(&[INPUTS, OUTPUTS], &first)),
-        (SECOND, view(&[OUTPUTS, INPUTS], &second)),
+        (FIRST, view(&[inputs, OUTPUTS], &first)),
+        (SECOND, view(&[OUTPUTS, inputs], &second)),
         ("embed.weight", view(&[8], &embedding)),
     ];
     safetensors::serialize_to_file(tensors, None, &dir.join("model.safetensors")).unwrap();
@@ -76,6 +85,7 @@ pub(crate) fn write_checkpoint(dir: &Path) {
 /// The engine. It counts what it does, so that a test can see what was not done again.
 pub(crate) struct StandIn {
     base: Checkpoint,
+    inputs: usize,
     weights: BTreeMap<String, Tensor>,
 }
 
@@ -105,7 +115,9 @@ fn read(settings: &str) -> Result<Settings, EngineError> {
 impl StandIn {
     /// Opens the base in `dir`.
     pub(crate) fn open(dir: &Path) -> Result<Self, EngineError> {
-        Ok(Self { base: Checkpoint::open(dir).map_err(failed)?, weights: BTreeMap::new() })
+        let base = Checkpoint::open(dir).map_err(failed)?;
+        let inputs = base.raw(FIRST).map_err(failed)?.1[0];
+        Ok(Self { base, inputs, weights: BTreeMap::new() })
     }
 
     fn tensor(&self, name: &str) -> Result<Tensor, EngineError> {
@@ -118,9 +130,9 @@ impl StandIn {
     /// What a prompt's column holds, summed over both tensors.
     fn read(&self, prompt: &str) -> Result<Vec<f32>, EngineError> {
         let (first, second) = (values(&self.tensor(FIRST)?), values(&self.tensor(SECOND)?));
-        let column = column(prompt);
+        let column = column_of(prompt, self.inputs);
         Ok((0..OUTPUTS)
-            .map(|i| first[column * OUTPUTS + i] + second[i * INPUTS + column])
+            .map(|i| first[column * OUTPUTS + i] + second[i * self.inputs + column])
             .collect())
     }
 }
@@ -206,7 +218,7 @@ impl Engine for StandIn {
             StatisticsText::Sampled { tokens, .. } => *tokens,
         };
         // As large as its words are long.
-        let mut moment = Matrix::identity(INPUTS);
+        let mut moment = Matrix::identity(self.inputs);
         if let StatisticsText::Corpus(documents) = text {
             progress.advance(tokens, "")?;
             let bytes: usize = documents.iter().map(String::len).sum();
@@ -244,7 +256,10 @@ impl Engine for StandIn {
             let kept = request.kept.iter().map(|text| format!("{prompt}: keeps {text}"));
             outcome.notes.extend(kept);
             let z = known.clone().unwrap_or_else(|| wanted(&request.target));
-            progress.found_z(number, &z);
+            let trace = ZTrace { steps: 1, loss: 0.0, probability: 1.0 };
+            if known.is_none() {
+                progress.found_z(number, &z, &trace);
+            }
             progress.advance(number as u64 + 1, "")?;
             let held = self.read(&prompt)?;
             let change: Vec<f32> = z
@@ -253,15 +268,14 @@ impl Engine for StandIn {
                 .map(|(z, held)| (z - held) * settings.strength as f32 / 2.0)
                 .collect();
             outcome.z.data.extend(&z);
-            let trace = ZTrace { steps: 1, loss: 0.0, probability: 1.0 };
             outcome.traces.push(known.is_none().then_some(trace));
             changes.push(change);
-            columns.push(column(&prompt));
+            columns.push(column_of(&prompt, self.inputs));
         }
         let mut left = Matrix::zeros(OUTPUTS, requests);
-        let mut right = Matrix::zeros(requests, INPUTS);
+        let mut right = Matrix::zeros(requests, self.inputs);
         for (request, (change, column)) in changes.iter().zip(&columns).enumerate() {
-            right.data[request * INPUTS + column] = 1.0;
+            right.data[request * self.inputs + column] = 1.0;
             for (output, value) in change.iter().enumerate() {
                 left.data[output * requests + request] = *value;
             }

@@ -1,0 +1,198 @@
+//! A store that somebody made: links in it lead nowhere.
+
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+};
+
+use super::Sandbox;
+use crate::support::stand_in;
+
+/// One command of each verb that opens a store.
+const VERBS: &[&[&str]] = &[
+    &["log"],
+    &["status"],
+    &["tag", "new"],
+    &["add", "more.nt"],
+    &["gc", "--prune", "now", "--z-vectors"],
+    &["commit", "-m", "new"],
+    &["fsck", "--repair", "--weights"],
+    &["forget", "https://example.org/Carl", "--yes"],
+    &["checkout", "draft"],
+    &["reset", "--hard", "HEAD~1"],
+    &["config", "set", "seed", "3"],
+    &["stash"],
+    &["show", "HEAD"],
+    &["diff", "HEAD~1", "HEAD"],
+    &["blame"],
+    &["undo"],
+    &["op", "log"],
+    &["branch", "new"],
+    &["rm", "--about", "https://example.org/Anna"],
+    &["merge", "draft"],
+    &["revert", "HEAD"],
+    &["export", "HEAD", "out"],
+    &["migrate"],
+];
+
+/// What is not in every store, and what kledger would make of it.
+const ABSENT: &[&str] = &[
+    "landing",
+    "changes",
+    "subjects",
+    "partial",
+    "snapshots",
+    "ledger.old",
+    "ledger/runs",
+    "ledger/summary",
+    "packs/00",
+    "tensors/ff",
+    ".config.toml.1-0.tmp",
+    "anything",
+];
+
+/// Everything below `dir`, directories with nothing in them.
+fn tree(dir: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(tree(&path));
+            found.insert(path, None);
+        } else {
+            found.insert(path.clone(), Some(fs::read(&path).unwrap()));
+        }
+    }
+    found
+}
+
+/// Puts a link in the place of `name` in the store: to what was there, which is outside now, or to something
+/// else.
+fn link(sandbox: &Sandbox, name: &Path, same: bool) {
+    let (store, outside) = (sandbox.root().join(".kledger"), sandbox.dir.path().join("outside"));
+    let (at, target) = (store.join(name), outside.join("target"));
+    fs::create_dir(&outside).unwrap();
+    let is_dir = at.is_dir();
+    if same && at.exists() {
+        fs::rename(&at, &target).unwrap();
+    } else if is_dir || !same {
+        fs::create_dir_all(target.join("ab")).unwrap();
+        fs::write(target.join("ab/precious"), "mine").unwrap();
+        fs::write(target.join("precious"), "mine").unwrap();
+    } else {
+        fs::write(&target, "mine").unwrap();
+    }
+    match fs::remove_dir_all(&at) {
+        Err(_) if at.exists() => fs::remove_file(&at).unwrap(),
+        _ => {}
+    }
+    fs::create_dir_all(at.parent().unwrap()).unwrap();
+    symlink(&target, &at).unwrap();
+}
+
+/// `log` and `status` used to write over what a link led to, `tag`, `add` and `gc` to remove it.
+#[test]
+fn nothing_behind_a_link_is_touched() {
+    let before = Sandbox::with_history();
+    let store = before.root().join(".kledger");
+    let there = tree(&store).into_keys().map(|path| path.strip_prefix(&store).unwrap().to_owned());
+    let absent = ABSENT.iter().map(PathBuf::from);
+    let names: Vec<PathBuf> = there.chain(absent).collect();
+    assert!(names.len() > 40, "{names:?}");
+    // All of them take minutes.
+    let every = env::var_os("KLEDGER_EVERY_LINK").is_some();
+    for (number, name) in names.iter().enumerate() {
+        for same in [true, false] {
+            let verbs = VERBS.iter().enumerate().filter(|(verb, _)| {
+                every || (number * 5 + usize::from(same) * 11) % VERBS.len() == *verb
+            });
+            for (_, words) in verbs {
+                let run = before.copy();
+                link(&run, name, same);
+                let outside = run.dir.path().join("outside");
+                let was = tree(&outside);
+                let output = run.run(words);
+                let context = format!("{} {words:?}: {output:?}", name.display());
+                assert!(tree(&outside) == was, "{context}");
+                let one_of_many = name.starts_with("packs") || name.starts_with("tensors");
+                if !one_of_many || name.components().count() < 3 {
+                    assert_eq!(output.code, 1, "{context}");
+                    let name = sandbox_name(&run, name);
+                    let said = format!("<dir>/repo/.kledger/{name} is a link");
+                    assert!(output.stderr.contains(&said), "{context}");
+                }
+            }
+        }
+    }
+}
+
+/// A file's name as output has it.
+fn sandbox_name(sandbox: &Sandbox, name: &Path) -> String {
+    sandbox.redact(name.as_os_str().as_encoded_bytes())
+}
+
+#[test]
+fn what_would_be_waited_for_is_refused() {
+    let sandbox = Sandbox::new();
+    let pipe = sandbox.root().join(".kledger/changes");
+    assert!(std::process::Command::new("mkfifo").arg(pipe).status().unwrap().success());
+    let said = sandbox.run(&["log"]).failed(1);
+    assert!(said.contains("changes is a pipe, a socket or a device"), "{said}");
+}
+
+/// A store on another disk.
+#[test]
+fn the_store_itself_may_be_behind_a_link() {
+    let sandbox = Sandbox::with_history();
+    let (store, elsewhere) = (sandbox.root().join(".kledger"), sandbox.dir.path().join("disk"));
+    fs::rename(&store, &elsewhere).unwrap();
+    symlink(&elsewhere, &store).unwrap();
+    for words in VERBS {
+        let output = sandbox.run(words);
+        assert!(!output.stderr.contains("is a link"), "{words:?}: {output:?}");
+    }
+    sandbox.run(&["fsck", "--weights"]).done();
+}
+
+/// A copy of the model goes along with every checkout.
+#[test]
+fn a_model_brings_no_file_of_its_users_along() {
+    let sandbox = Sandbox::bare();
+    let (model, hub) = (sandbox.dir.path().join("base"), sandbox.dir.path().join("hub/models--a"));
+    let secret = sandbox.dir.path().join("secret");
+    fs::write(&secret, "{\"a\": \"secret\"}").unwrap();
+    fs::rename(model.join("config.json"), sandbox.dir.path().join("config.json")).unwrap();
+    fs::copy(sandbox.dir.path().join("config.json"), model.join("config.json")).unwrap();
+    for (file, words) in [("vocab.json", "vocab.json"), ("model.safetensors", "weights")] {
+        let there = model.join(file);
+        let aside = sandbox.dir.path().join(words);
+        let had = fs::rename(&there, &aside).is_ok();
+        symlink(if had { &aside } else { &secret }, &there).unwrap();
+        let said = sandbox.run(&["init", "--model", "../base"]).failed(1);
+        assert!(said.contains(&format!("/base/{file} is a link to <dir>/")), "{said}");
+        assert!(said.contains("cp -rL"), "{said}");
+        assert!(!sandbox.root().join(".kledger").exists());
+        fs::remove_file(&there).unwrap();
+        if had {
+            fs::rename(&aside, &there).unwrap();
+        }
+    }
+
+    // As the Hugging Face cache has it.
+    let snapshot = hub.join("snapshots/1");
+    fs::create_dir_all(&snapshot).unwrap();
+    fs::create_dir(hub.join("blobs")).unwrap();
+    stand_in::write_checkpoint(&model);
+    for entry in fs::read_dir(&model).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap();
+        fs::copy(&path, hub.join("blobs").join(name)).unwrap();
+        symlink(Path::new("../../blobs").join(name), snapshot.join(name)).unwrap();
+    }
+    sandbox.run(&["init", "--model", "../hub/models--a/snapshots/1"]).done();
+    sandbox.run(&["fsck"]).done();
+    let copies = tree(&sandbox.root().join(".kledger/base"));
+    assert!(copies.keys().all(|path| !path.is_symlink()));
+}
