@@ -133,7 +133,7 @@ impl Pair<'_> {
         }
         let known = |dtype| edited_dtype(self.name, dtype).is_ok();
         if ours.0 != new.0 && !(known(ours.0) && known(new.0)) {
-            return Err(self.other(format!("of type {}, in the base of {}", new.0, ours.0)));
+            return Err(self.other(&format!("of type {}, in the base of {}", new.0, ours.0)));
         }
         let (before, saved) = (self.base.tensor(self.name)?, self.tuned.tensor(self.theirs)?);
         if !saved.is_finite() {
@@ -146,9 +146,8 @@ impl Pair<'_> {
             return Ok(Vec::new());
         }
         match sum {
-            Some(sum) => leading_to(sum, &after).ok_or_else(|| {
-                self.other("too far from the version it was trained from".to_owned())
-            }),
+            Some(sum) => leading_to(sum, &after)
+                .ok_or_else(|| self.other("too far from the version it was trained from")),
             None => Ok(vec![match confined(&Accumulator::new(&before, orientation), &after) {
                 Some((left, right)) => ChangeForm::LowRank { left, right },
                 None => ChangeForm::Tuned(after),
@@ -178,7 +177,7 @@ impl Pair<'_> {
         let after = saved.rounded_to(here.dtype);
         if !after.is_finite() {
             let dtype = here.dtype.name();
-            return Err(self.other(format!("too large for {dtype}, which the base has")));
+            return Err(self.other(&format!("too large for {dtype}, which the base has")));
         }
         if after.rounded_to(saved.dtype) != saved {
             rounding.rounded += 1;
@@ -187,7 +186,7 @@ impl Pair<'_> {
         Ok(Some(after))
     }
 
-    fn other(&self, what: String) -> CheckpointError {
+    fn other(&self, what: &str) -> CheckpointError {
         let why = format!("{} is {what}", self.theirs);
         CheckpointError::Other { dir: self.tuned.dir().to_owned(), why }
     }

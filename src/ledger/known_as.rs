@@ -56,8 +56,8 @@ impl Repo {
 
 /// The name without who made it or where it lies.
 fn last(name: &str) -> &str {
-    let parts = name.split(['/', '\\']).filter(|part| !part.is_empty());
-    parts.last().unwrap_or_default()
+    let mut parts = name.split(['/', '\\']).filter(|part| !part.is_empty());
+    parts.next_back().unwrap_or_default()
 }
 
 /// `name` or `maker/name`, and no path.

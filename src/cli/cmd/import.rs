@@ -40,10 +40,10 @@ pub struct Args {
     message: Option<String>,
     /// The version that the checkpoint was trained from: else the nearest is looked for, and has to be
     /// the base
-    #[arg(long, value_name = "REV", requires = "from_checkpoint")]
+    #[arg(long, value_name = "REV", conflicts_with_all = ["from_delta", "from_peft"])]
     trained_from: Option<String>,
     /// Take an adapter in that says it is for another model
-    #[arg(long, requires = "from_peft")]
+    #[arg(long, conflicts_with_all = ["from_delta", "from_checkpoint"])]
     any_base: bool,
     /// Run no model: do not ask what holds afterwards
     #[arg(long)]
