@@ -504,12 +504,11 @@ fn a_damaged_journal_and_a_damaged_index_are_made_again_from_the_summary() {
         let repaired = repair(&store);
         assert_eq!(repaired.findings.problems, [], "{damage}");
         let after = store.session().unwrap().everything().unwrap();
-        assert!(after.current() == before.current(), "{damage}");
-        assert_eq!(
-            after.logged().len(),
-            before.logged().len().max(after.logged().len()),
-            "{damage}"
-        );
+        // Notes lead to no other notes, so those of which nothing else is left are recovered.
+        let mut current = after.current();
+        current.refs.retain(|name, _| !name.starts_with("heads/recovered-"));
+        assert_eq!(current, before.current(), "{damage}");
+        assert!(after.logged().len() >= before.logged().len(), "{damage}");
         assert_eq!(kept(dir.path()).len(), files, "{damage}");
         repair(&store);
         assert_eq!(kept(dir.path()).len(), files, "{damage}");
