@@ -70,6 +70,12 @@ impl Lock {
     }
 }
 
+/// Whether the clock is where sled, which reads it for itself, panics.
+#[expect(clippy::disallowed_methods, reason = "nothing that is stored comes from it")]
+fn is_before_1970() -> bool {
+    SystemTime::now() < UNIX_EPOCH
+}
+
 /// The store while its index is open. Other processes that change it wait: keep it short.
 pub struct Session {
     dir: PathBuf,
@@ -113,8 +119,7 @@ impl Session {
     /// Opens the index. A process that is killed can leave one that sled cannot open; all that is in it is in
     /// packs and journal, so it is built again if these are whole.
     fn open_to_write(dir: &Path) -> Result<Self, StoreError> {
-        // sled panics then.
-        if SystemTime::now() < UNIX_EPOCH {
+        if is_before_1970() {
             return Err(StoreError::Clock);
         }
         let lock = Lock::acquire(dir)?;
