@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
     sync::OnceLock,
     thread,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use fs4::fs_std::FileExt;
@@ -70,12 +70,6 @@ impl Lock {
     }
 }
 
-/// Whether the clock is where sled, which reads it for itself, panics.
-#[expect(clippy::disallowed_methods, reason = "nothing that is stored comes from it")]
-fn is_before_1970() -> bool {
-    SystemTime::now() < UNIX_EPOCH
-}
-
 /// The store while its index is open. Other processes that change it wait: keep it short.
 pub struct Session {
     dir: PathBuf,
@@ -119,9 +113,6 @@ impl Session {
     /// Opens the index. A process that is killed can leave one that sled cannot open; all that is in it is in
     /// packs and journal, so it is built again if these are whole.
     fn open_to_write(dir: &Path) -> Result<Self, StoreError> {
-        if is_before_1970() {
-            return Err(StoreError::Clock);
-        }
         let lock = Lock::acquire(dir)?;
         let index = dir.join("ledger");
         if Index::is_stale(&index) {
