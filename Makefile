@@ -50,7 +50,7 @@ test-clients: build ## what transformers and peft from PyPI make of our files, a
 	PYTHON="$(PYTHON)" CARGO="$(CARGO)" tests/clients/run.sh "$(abspath $(TARGET_DIR))/debug/kledger" \
 		"$(abspath $(TARGET_DIR))/clients" "$(DATA)"
 
-test-faults: ## every call that writes failing in turn, in our code and below sled's, full and read-only disks (an hour)
+test-faults: ## every call that writes failing in turn, in our code and below sled's, and a full disk (hours)
 	KLEDGER_EVERY_FAULT=1 $(CARGO) test --locked --no-default-features --features cli --test ledger -- cli::faults
 	$(CARGO) build --locked --no-default-features --features cli
 	$(PYTHON) tests/faults/run.py "$(abspath $(TARGET_DIR))/debug/kledger" "$(abspath $(TARGET_DIR))/faults"

@@ -130,6 +130,7 @@ fn is_said_of_the_system(text: &str) -> bool {
 fn panicked(dir: &Path, panic: &(dyn std::any::Any + Send)) -> StoreError {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     match text.or_else(|| panic.downcast_ref::<&str>().copied()) {
+        Some(text) if text.contains("SystemTimeError") => StoreError::Clock,
         Some(text) if is_said_of_the_system(text) => {
             StoreError::Read { path: dir.to_owned(), source: io::Error::other(text.to_owned()) }
         }

@@ -421,7 +421,6 @@ impl Index {
 /// Opens sled. Its snapshots only save it from reading its log from the beginning, and it does not open with
 /// one that is empty, as a full disk leaves it.
 fn open(dir: &Path) -> Result<sled::Db, StoreError> {
-    let config = sled::Config::new().path(dir).cache_capacity(64 << 20).flush_every_ms(None);
     let is_empty_snapshot = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         name.starts_with("snap.") && fs::metadata(path).is_ok_and(|file| file.len() == 0)
@@ -430,7 +429,10 @@ fn open(dir: &Path) -> Result<sled::Db, StoreError> {
         empty.retain(is_empty_snapshot);
         leftovers::remove(&empty)?;
     }
-    border::apart(dir, move || config.open())
+    let path = dir.to_owned();
+    border::apart(dir, move || {
+        sled::Config::new().path(path).cache_capacity(64 << 20).flush_every_ms(None).open()
+    })
 }
 
 /// What is in an index.

@@ -37,7 +37,10 @@ pub(super) fn repair(dir: &Path, kinds: &Kinds) -> Result<Vec<String>, StoreErro
     let _lock = Lock::acquire(dir)?;
     let mut known = Known::of(dir, kinds)?;
     let mut done = Vec::new();
-    let records = if known.journal.is_whole && known.last() == known.last_intact() {
+    // A journal that is whole may still lack its last records: something must have seen its end.
+    let is_told = known.told_positions().any(|told| told.sequence == known.last_intact());
+    let is_all = known.journal.is_whole && known.last() == known.last_intact() && is_told;
+    let records = if is_all {
         rebuild::sources(dir)?
     } else {
         let entries = known.entries(&mut done);

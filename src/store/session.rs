@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
     sync::OnceLock,
     thread,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use fs4::fs_std::FileExt;
@@ -113,10 +113,6 @@ impl Session {
     /// Opens the index. A process that is killed can leave one that sled cannot open; all that is in it is in
     /// packs and journal, so it is built again if these are whole.
     fn open_to_write(dir: &Path) -> Result<Self, StoreError> {
-        // sled panics then.
-        if SystemTime::now() < UNIX_EPOCH {
-            return Err(StoreError::Clock);
-        }
         let lock = Lock::acquire(dir)?;
         let index = dir.join("ledger");
         if Index::is_stale(&index) {

@@ -475,7 +475,7 @@ fn a_damaged_journal_is_made_again_from_the_index() {
         for _ in 0..2 {
             let repaired = repair(&store);
             assert_eq!(repaired.findings.problems, [], "{damage}");
-            assert_eq!(repaired.removed, [PathBuf::new(); 0], "{damage}");
+            assert_eq!(repaired.removed, Vec::<PathBuf>::new(), "{damage}");
         }
         let after = store.session().unwrap().everything().unwrap();
         assert!(after.refs == before.refs && after.roots == before.roots, "{damage}");
@@ -504,12 +504,11 @@ fn a_damaged_journal_and_a_damaged_index_are_made_again_from_the_summary() {
         let repaired = repair(&store);
         assert_eq!(repaired.findings.problems, [], "{damage}");
         let after = store.session().unwrap().everything().unwrap();
-        assert!(after.current() == before.current(), "{damage}");
-        assert_eq!(
-            after.logged().len(),
-            before.logged().len().max(after.logged().len()),
-            "{damage}"
-        );
+        // Notes lead to no other notes, so those of which nothing else is left are recovered.
+        let mut current = after.current();
+        current.refs.retain(|name, _| !name.starts_with("heads/recovered-"));
+        assert_eq!(current, before.current(), "{damage}");
+        assert!(after.logged().len() >= before.logged().len(), "{damage}");
         assert_eq!(kept(dir.path()).len(), files, "{damage}");
         repair(&store);
         assert_eq!(kept(dir.path()).len(), files, "{damage}");
@@ -571,7 +570,7 @@ fn leftovers_go_only_where_nothing_is_or_was_damaged() {
     fs::write(&stray, "left by a process that was killed").unwrap();
     let tail = fs::read(dir.path().join("journal")).unwrap();
     fs::write(dir.path().join("journal"), &tail[..tail.len() - 5]).unwrap();
-    assert_eq!(repair(&store).removed, [PathBuf::new(); 0]);
+    assert_eq!(repair(&store).removed, Vec::<PathBuf>::new());
     assert!(stray.exists());
     fs::remove_file(dir.path().join("journal.damaged-1")).unwrap();
     assert_eq!(repair(&store).removed, [stray]);
