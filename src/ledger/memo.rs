@@ -304,7 +304,7 @@ fn row(trace: Option<&ZTrace>) -> [f32; 3] {
 )]
 fn trace(row: &[f32]) -> Option<ZTrace> {
     let &[steps, loss, probability] = row else { return None };
-    (steps >= 0.0).then(|| ZTrace { steps: steps as u32, loss, probability })
+    (steps >= 0.0).then_some(ZTrace { steps: steps as u32, loss, probability })
 }
 
 fn moment_name(tensor: &str) -> String {

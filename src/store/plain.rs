@@ -22,9 +22,9 @@ const FANNED_OUT: [&str; 2] = ["packs", "tensors"];
 /// # Errors
 /// [`StoreError::NotPlain`] names the first that is not.
 pub(super) fn check(dir: &Path) -> Result<(), StoreError> {
-    check_in(dir, &|folder| match FANNED_OUT.iter().any(|name| dir.join(name) == folder) {
-        true => Depth::Names,
-        false => Depth::All,
+    check_in(dir, &|folder| {
+        let fanned_out = FANNED_OUT.iter().any(|name| dir.join(name) == folder);
+        if fanned_out { Depth::Names } else { Depth::All }
     })
 }
 

@@ -94,17 +94,17 @@ fn copy(of: &tempfile::TempDir) -> tempfile::TempDir {
 
 /// Killed anywhere, `work` is done or not; done again, it is done.
 fn old_or_new(work: &str) {
-    old_or_new_from(apart(), work);
+    old_or_new_from(&apart(), work);
 }
 
-fn old_or_new_from(before: tempfile::TempDir, work: &str) {
-    let after = copy(&before);
+fn old_or_new_from(before: &tempfile::TempDir, work: &str) {
+    let after = copy(before);
     assert!(run(&after.path().join("repo"), work, 0).success());
     let root = |dir: &tempfile::TempDir| dir.path().join("repo");
-    let (old, new) = (state(&root(&before)), state(&root(&after)));
+    let (old, new) = (state(&root(before)), state(&root(&after)));
     let mut ends = [0, 0];
     for fault in 1.. {
-        let killed = copy(&before);
+        let killed = copy(before);
         if run(&root(&killed), work, fault).success() {
             assert!(fault > 4, "there are places to be killed at");
             break;
@@ -136,7 +136,7 @@ fn a_commit_that_edits() {
     let repo = Repo::open(&before.path().join("repo")).unwrap();
     let place = Place::around(before, repo);
     place.add(":Dora :likes :Bonn . :Emil :lives :Oslo .").unwrap();
-    old_or_new_from(place.dir, "commit");
+    old_or_new_from(&place.dir, "commit");
 }
 
 #[test]

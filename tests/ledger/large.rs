@@ -27,6 +27,7 @@ fn facts(range: std::ops::Range<u32>) -> String {
 }
 
 /// Does to a commit of `count` facts what is done to any.
+#[expect(clippy::print_stderr, reason = "it says how long that takes to who asks for it")]
 fn goes_through(place: &Place, count: u32) {
     let start = Instant::now();
     let passed = |what: &str| eprintln!("{:8.1} s {what}", start.elapsed().as_secs_f64());

@@ -147,8 +147,10 @@ pub(in crate::ledger) fn complete(repo: &Repo) -> Result<(), LedgerError> {
         }
     });
     match done {
-        Err(LedgerError::Store(StoreError::Busy { .. } | StoreError::Write(_))) => Ok(()),
-        Err(LedgerError::Write(_)) => Ok(()),
+        Err(
+            LedgerError::Store(StoreError::Busy { .. } | StoreError::Write(_))
+            | LedgerError::Write(_),
+        ) => Ok(()),
         other => other,
     }
 }

@@ -35,10 +35,6 @@ impl Kind for Bag {
 
 /// The column of a prompt.
 pub(crate) fn column(prompt: &str) -> usize {
-    column_of(prompt, INPUTS)
-}
-
-fn column_of(prompt: &str, inputs: usize) -> usize {
     let mut words: Vec<String> = prompt
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
@@ -46,7 +42,7 @@ fn column_of(prompt: &str, inputs: usize) -> usize {
         .collect();
     words.sort();
     let hash = Id::<Bag>::of(words.join(" ").as_bytes());
-    usize::from(hash.as_bytes()[0]) % inputs
+    usize::from(hash.as_bytes()[0])
 }
 
 /// Writes a checkpoint in which every column holds some word of its own.
@@ -130,7 +126,7 @@ impl StandIn {
     /// What a prompt's column holds, summed over both tensors.
     fn read(&self, prompt: &str) -> Result<Vec<f32>, EngineError> {
         let (first, second) = (values(&self.tensor(FIRST)?), values(&self.tensor(SECOND)?));
-        let column = column_of(prompt, self.inputs);
+        let column = column(prompt) % self.inputs;
         Ok((0..OUTPUTS)
             .map(|i| first[column * OUTPUTS + i] + second[i * self.inputs + column])
             .collect())
@@ -270,7 +266,7 @@ impl Engine for StandIn {
             outcome.z.data.extend(&z);
             outcome.traces.push(known.is_none().then_some(trace));
             changes.push(change);
-            columns.push(column_of(&prompt, self.inputs));
+            columns.push(column(&prompt) % self.inputs);
         }
         let mut left = Matrix::zeros(OUTPUTS, requests);
         let mut right = Matrix::zeros(requests, self.inputs);
