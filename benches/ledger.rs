@@ -66,7 +66,7 @@ fn actor(time: i64) -> Actor {
 
 fn init(dir: &Path) -> Repo {
     let (model, root) = (dir.join("base"), dir.join("repo"));
-    stand_in::write_checkpoint(&model);
+    stand_in::write_checkpoint(&model, stand_in::INPUTS);
     fs::create_dir(&root).unwrap();
     Repo::init(&root, &model, &actor(0), &mut Silent, |_| Ok(Vec::new())).unwrap().0
 }

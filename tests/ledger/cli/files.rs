@@ -216,7 +216,7 @@ fn nothing_comes_from_the_network() {
     sandbox.write("remote.jsonld", text);
     let message = sandbox.run(&["add", "remote.jsonld"]).failed(1);
     assert!(message.contains("remote.jsonld:1") && message.contains("hint: "), "{message}");
-    stand_in::write_checkpoint(&sandbox.dir.path().join("other"));
+    stand_in::write_checkpoint(&sandbox.dir.path().join("other"), stand_in::INPUTS);
     let root = sandbox.dir.path().join("elsewhere");
     fs::create_dir(&root).unwrap();
     let message = sandbox.run(&["-C", "../elsewhere", "init", "--model", "gpt2"]).failed(1);

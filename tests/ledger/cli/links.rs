@@ -184,7 +184,7 @@ fn a_model_brings_no_file_of_its_users_along() {
     let snapshot = hub.join("snapshots/1");
     fs::create_dir_all(&snapshot).unwrap();
     fs::create_dir(hub.join("blobs")).unwrap();
-    stand_in::write_checkpoint(&model);
+    stand_in::write_checkpoint(&model, stand_in::INPUTS);
     for entry in fs::read_dir(&model).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap();

@@ -52,7 +52,7 @@ impl Sandbox {
     /// Without a repository.
     fn bare() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        stand_in::write_checkpoint(&dir.path().join("base"));
+        stand_in::write_checkpoint(&dir.path().join("base"), stand_in::INPUTS);
         fs::create_dir(dir.path().join("repo")).unwrap();
         Self { dir }
     }

@@ -52,7 +52,7 @@ impl Place {
     pub(crate) fn of(inputs: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (model, root) = (dir.path().join("base"), dir.path().join("repo"));
-        stand_in::write_checkpoint_of(&model, inputs);
+        stand_in::write_checkpoint(&model, inputs);
         std::fs::create_dir(&root).unwrap();
         let actor = Actor { author: "Ada".to_owned(), time: 0, command: "init".to_owned() };
         let (repo, _) = Repo::init(&root, &model, &actor, &mut Silent, |_| Ok(Vec::new())).unwrap();

@@ -45,13 +45,9 @@ pub(crate) fn column(prompt: &str) -> usize {
     usize::from(hash.as_bytes()[0])
 }
 
-/// Writes a checkpoint in which every column holds some word of its own.
-pub(crate) fn write_checkpoint(dir: &Path) {
-    write_checkpoint_of(dir, INPUTS);
-}
-
-/// Writes one with fewer columns: prompts get into each other's way, and take less room.
-pub(crate) fn write_checkpoint_of(dir: &Path, inputs: usize) {
+/// Writes a checkpoint in which each of `inputs` columns holds some word of its own. With fewer than [`INPUTS`] prompts get
+/// into each other's way, and edits take less room.
+pub(crate) fn write_checkpoint(dir: &Path, inputs: usize) {
     fs::create_dir_all(dir).unwrap();
     fs::write(dir.join("config.json"), r#"{"model_type": "stand-in"}"#).unwrap();
     fs::write(dir.join("tokenizer.json"), "{}").unwrap();
