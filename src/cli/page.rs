@@ -356,8 +356,9 @@ mod tests {
     #[test]
     fn only_styles_are_escape_codes() {
         let mut page = Page::new(false, false);
-        writeln!(page, "{STRONG}{}{STRONG:#} {}", "\u{1b}[2J", "a\nb\n").unwrap();
-        write!(page, "{}", "\u{fdd0}0").unwrap();
+        let (code, lines) = ("\u{1b}[2J", "a\nb\n");
+        writeln!(page, "{STRONG}{code}{STRONG:#} {lines}").unwrap();
+        page.write_str("\u{fdd0}0").unwrap();
         page.note("\u{202e}").unwrap();
         assert_eq!(page.into_text(), "\u{1b}[1m\\u001B[2J\u{1b}[0m a\\nb\\n\n\u{fdd0}0  \\u202E\n");
     }

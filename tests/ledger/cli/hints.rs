@@ -22,6 +22,8 @@ fn advised() -> Vec<(String, String)> {
     let command =
         Regex::new(r"kledger ((?:cherry-)?[a-z]+(?: [a-z]+| -[a-zA-Z]\b| --[a-z-]+| [A-Z]+\b)*)")
             .unwrap();
+    // Bytes that begin stored files are no hints.
+    let strings = Regex::new(r#"(b?)"((?:[^"\\]|\\.)*)""#).unwrap();
     let mut advised = Vec::new();
     for path in sources {
         let text = fs::read_to_string(&path).unwrap();
@@ -29,8 +31,6 @@ fn advised() -> Vec<(String, String)> {
         let lines = own.lines().filter(|line| !line.trim_start().starts_with("//"));
         let code = lines.collect::<Vec<_>>().join("\n");
         let code = goes_on.replace_all(&code, "");
-        // Bytes that begin stored files are no hints.
-        let strings = Regex::new(r#"(b?)"((?:[^"\\]|\\.)*)""#).unwrap();
         for string in strings.captures_iter(&code).filter(|string| string[1].is_empty()) {
             for found in command.captures_iter(&string[2]) {
                 advised.push((found[1].to_owned(), path.display().to_string()));
