@@ -10,15 +10,15 @@ use std::{
 
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
-use clap::{ColorChoice, Parser};
+use clap::ColorChoice;
 use serde_json::{Value, json};
 
 use super::{
-    args::{Cli, Global},
+    args::Global,
     error::{CliError, Exit},
     page::Page,
     report::Report,
-    visible,
+    verbs, visible,
 };
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -86,7 +86,8 @@ pub(super) fn usage(error: &clap::Error, words: &[OsString]) -> Exit {
     let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
     // It repeats words of the command line: as they can be seen.
     let shown = words.iter().map(|word| visible::line(&word.to_string_lossy()).into_owned());
-    let again = Cli::try_parse_from(shown).err();
+    let shown: Vec<OsString> = shown.map(OsString::from).collect();
+    let again = verbs::parse(&shown).err();
     let error = again.as_ref().unwrap_or(error);
     // The options did not parse, so whether JSON is wanted has to be seen in the raw words.
     let printed = if exit == Exit::Usage && words.iter().any(|word| word == "--json") {

@@ -199,7 +199,7 @@ fn columns_that_count_no_more_are_taken_out() {
     let (mut engine, how, picked) = (open, How::default(), ["draft".to_owned()]);
     let actor = place.actor("pick");
     place.repo.cherry_pick(&actor, &picked, &how, Some(&mut engine), &mut Silent).unwrap();
-    place.repo.delete_branch(&place.actor("branch"), "draft").unwrap();
+    place.repo.discard_branch(&place.actor("branch"), "draft").unwrap();
 
     let report = place.forget("zebulon", false).unwrap();
     assert_eq!((report.rewritten, report.deltas), (1, 1), "the pick");

@@ -411,7 +411,7 @@ fn what_is_undone_can_be_done_again() {
     place.repo.redo(&redo, 3).unwrap();
     assert_eq!(at(), ("first".to_owned(), 1));
     assert_eq!(place.repo.tags().unwrap().tags.len(), 1);
-    assert!(matches!(place.repo.undo(&undo, 100), Err(LedgerError::NothingToUndo)));
+    assert!(matches!(place.repo.undo(&undo, 100), Err(LedgerError::TooFew { .. })));
     assert_eq!(at(), ("first".to_owned(), 1));
 }
 

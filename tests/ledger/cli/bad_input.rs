@@ -345,16 +345,6 @@ fn files_that_are_pipes_or_devices() {
         .unwrap();
     pipe(&given("adapter_model.safetensors"));
     refused(&["import", "-m", "x", "--from-peft", "given"]);
-    pipe(&given("text"));
-    for words in [
-        &["stats", "--corpus", "given/text"][..],
-        &["eval", "--text", "given/text"],
-        &["eval", "--dataset", "given/text"],
-        &["diff", "HEAD~1", "--probe", "given/text"],
-        &["add", "--from", "counterfact", "given/text"],
-    ] {
-        refused(words);
-    }
 }
 
 /// What a header or an index says is not believed, and costs nothing.

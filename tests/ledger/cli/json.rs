@@ -201,8 +201,8 @@ fn what_is_removed_is_said() {
           "objects": 174
         },
         {
-          "by": "evaluations",
-          "objects": 2
+          "by": "provenance",
+          "objects": 1
         },
         {
           "by": "z vectors",
@@ -211,7 +211,7 @@ fn what_is_removed_is_said() {
       ],
       "since": null,
       "first_operation": 15,
-      "objects": 13,
+      "objects": 14,
       "tensor_files": 0,
       "snapshots": 0,
       "leftovers": 0,
