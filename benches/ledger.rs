@@ -26,7 +26,10 @@ use kledger::{
     ledger::{
         About, Actor, Commit, Engine, EngineError, InTheWay, Outcome, Repo, Silent, Step,
         verb::{
-            commit::CommitOptions, diff::DiffOptions, import::ImportSource, log::LogOptions,
+            commit::CommitOptions,
+            diff::DiffOptions,
+            import::{ImportOptions, ImportSource},
+            log::LogOptions,
             merge::MergeOptions,
         },
     },
@@ -282,7 +285,14 @@ fn large(c: &mut Criterion) {
     write_tensors(&adapter.join("adapter_model.safetensors"), &factors).unwrap();
     fs::create_dir(&root).unwrap();
     let (repo, _) = Repo::init(&root, &model, &actor(0), &mut Silent, |_| Ok(Vec::new())).unwrap();
-    repo.import(&actor(1), &ImportSource::Peft(adapter), None, None, &mut Silent).unwrap();
+    repo.import(
+        &actor(1),
+        &ImportSource::Peft(adapter),
+        &ImportOptions::default(),
+        None,
+        &mut Silent,
+    )
+    .unwrap();
     let mut group = c.benchmark_group("256 MB of edited tensors");
     group.sample_size(10);
     let to = dir.path().join("model");
