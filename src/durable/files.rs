@@ -24,7 +24,7 @@ use fs4::fs_std::FileExt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    At, WriteError, create_dir,
+    At, WriteError, call, create_dir,
     stamp::{Stamp, is_there},
     step, sweep, sync,
     workplace::Workplace,
@@ -218,7 +218,7 @@ impl Swap {
             let unchanged = Stamp::of(&old).at(&old)?.as_ref() == self.plan.replace.get(&name);
             step("files: before an old file is removed");
             if unchanged {
-                fs::remove_file(&old).at(&old)?;
+                call("files: remove", || fs::remove_file(&old)).at(&old)?;
             } else {
                 let to = rename_free(&old, dir, &format!("{name}.{KEPT}"))?;
                 kept.push((name, to));
@@ -232,7 +232,7 @@ impl Swap {
         sync(dir)?;
         step("files: before what was to be done is forgotten");
         let plan = self.at.plan();
-        fs::remove_file(&plan).at(&plan)?;
+        call("files: forget", || fs::remove_file(&plan)).at(&plan)?;
         kept.sort();
         Ok(kept)
     }
@@ -268,7 +268,7 @@ impl Swap {
         // All names are back. Where they are not on disk yet the plan may come back as well, and is gone on with.
         let _not_yet = sync(dir);
         let plan = self.at.plan();
-        fs::remove_file(&plan).at(&plan)
+        call("files: forget", || fs::remove_file(&plan)).at(&plan)
     }
 }
 
@@ -376,10 +376,14 @@ fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
             fs::{CWD, RenameFlags, renameat_with},
             io::Errno,
         };
-        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        let renamed = call("files: rename", || {
+            Ok(renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?)
+        });
+        let unknown = [Errno::INVAL, Errno::NOSYS, Errno::NOTSUP].map(Errno::raw_os_error);
+        match renamed {
             // Not on every file system.
-            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
-            other => return Ok(other?),
+            Err(error) if error.raw_os_error().is_some_and(|code| unknown.contains(&code)) => {}
+            other => return other,
         }
     }
     if is_there(to)? {

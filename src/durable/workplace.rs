@@ -12,7 +12,7 @@ use std::{
 
 use fs4::fs_std::FileExt;
 
-use super::{At, WriteError, claim, stamp::is_there};
+use super::{At, WriteError, call, claim, stamp::is_there};
 
 /// The file that says whose the directory is.
 const MARK: &str = "made-by-kledger";
@@ -33,7 +33,10 @@ impl Workplace {
     /// Makes one in `parent`.
     pub(super) fn make(parent: &Path) -> Result<Self, WriteError> {
         loop {
-            let path = claim(&parent.join(NAME), SUFFIX, |path| fs::create_dir(path)).at(parent)?;
+            let path = claim(&parent.join(NAME), SUFFIX, |path| {
+                call("workplace: create", || fs::create_dir(path))
+            })
+            .at(parent)?;
             // Until it is locked, another process may take it for a leftover and remove it.
             match lock(&path).at(&path)? {
                 None => {}

@@ -27,7 +27,7 @@ use crate::{
     codec::{self, Object},
     durable::{self, WriteError},
     id::{Id, Kind},
-    store::{Head, RefChange, RootUpdate, Transaction},
+    store::{Head, RefChange, RootUpdate, StoreError, Transaction},
 };
 
 /// The note's name in the store.
@@ -83,6 +83,8 @@ impl Change {
         let placed = filled.place(|| Ok(durable::write(&note, &codec::seal(&landing))?));
         let done = placed.and_then(|swap| match ledger.make(transaction) {
             Ok(()) => Ok(swap),
+            // The next command finds the note, and makes what may not have been made.
+            Err(error @ LedgerError::Store(StoreError::Undecided { .. })) => Err(error),
             Err(error) => {
                 swap.put_back()?;
                 Err(error)
@@ -144,7 +146,7 @@ pub(super) fn complete(ledger: &Ledger<'_>) -> Result<(), LedgerError> {
 
 fn forget(note: &Path) -> Result<(), WriteError> {
     durable::step("landing: before the note is removed");
-    match fs::remove_file(note) {
+    match durable::call("landing: remove", || fs::remove_file(note)) {
         Err(source) if source.kind() != io::ErrorKind::NotFound => {
             Err(WriteError { path: note.to_owned(), source })
         }

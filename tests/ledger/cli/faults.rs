@@ -74,6 +74,14 @@ fn a_disk_that_fails_while_naming_and_moving() {
     said_and_done(&before, &["undo"]);
 }
 
+/// The checkout and HEAD move together, and the user's files stay.
+#[test]
+fn a_disk_that_fails_while_checking_out() {
+    let before = Sandbox::with_history();
+    said_and_done(&before, &["checkout", "HEAD~1"]);
+    said_and_done(&before, &["reset", "--hard", "HEAD~1"]);
+}
+
 /// Once the journal has it, it is done, whatever fails.
 #[test]
 fn an_index_that_cannot_be_synced_is_made_anew() {
