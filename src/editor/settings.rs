@@ -21,7 +21,14 @@ const PRESETS: &[(&str, usize, usize, usize, &str)] = &[
     ("gptj", 28, 4096, 16384, include_str!("presets/gpt-j-6b.toml")),
     ("gpt_neox", 44, 6144, 24576, include_str!("presets/gpt-neox-20b.toml")),
     ("llama", 32, 4096, 14336, include_str!("presets/llama-3-8b.toml")),
+    ("llama", 32, 4096, 11008, EASYEDIT),
+    ("llama", 28, 3072, 8192, EASYEDIT),
+    ("mistral", 32, 4096, 14336, EASYEDIT),
+    ("qwen2", 28, 3584, 18944, EASYEDIT),
 ];
+
+/// What EasyEdit's settings of some models add to those of their family.
+const EASYEDIT: &str = include_str!("presets/easyedit.toml");
 
 /// What models of a family have in common, under the preset of one.
 const FAMILIES: &[(&[&str], &str)] =
@@ -70,7 +77,7 @@ pub struct Settings {
     /// what the model said before. The reference implementation knows no other facts.
     pub locality_factor: f64,
     /// λ: how much the model's other knowledge weighs against the edit.
-    pub mom2_update_weight: f64,
+    pub mom2_update_weight: Weight,
     /// How many context prefixes are sampled.
     pub prefix_count: usize,
     /// How long each is, in tokens, its first word included.
@@ -96,6 +103,90 @@ pub struct Settings {
     /// The weights on which z is sought.
     pub z_on: ZOn,
 }
+
+/// λ of the edited layers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "toml::Value", into = "toml::Value")]
+pub enum Weight {
+    /// What the layer's own keys ask for.
+    Auto,
+    /// The same for every layer.
+    Same(f64),
+    /// One for each layer.
+    Each(Vec<f64>),
+}
+
+impl Weight {
+    /// What was found for each layer.
+    pub(super) fn found(weights: Vec<f64>) -> Self {
+        match weights[..] {
+            [weight] => Self::Same(weight),
+            _ => Self::Each(weights),
+        }
+    }
+
+    /// λ of the edited layer number `i`; `None` where it is still to be found.
+    pub(super) fn of(&self, i: usize) -> Option<f64> {
+        match self {
+            Self::Auto => None,
+            Self::Same(weight) => Some(*weight),
+            Self::Each(weights) => weights.get(i).copied(),
+        }
+    }
+
+    fn fits(&self, layers: usize) -> bool {
+        let positive = |weight: &f64| *weight > 0.0 && weight.is_finite();
+        match self {
+            Self::Auto => true,
+            Self::Same(weight) => positive(weight),
+            Self::Each(weights) => weights.len() == layers && weights.iter().all(positive),
+        }
+    }
+}
+
+impl TryFrom<toml::Value> for Weight {
+    type Error = SettingsError;
+
+    fn try_from(value: toml::Value) -> Result<Self, SettingsError> {
+        let number = |value: &toml::Value| match value {
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "a setting that is an integer is a small one"
+            )]
+            toml::Value::Integer(number) => Some(*number as f64),
+            toml::Value::Float(number) => Some(*number),
+            _ => None,
+        };
+        let weight = match &value {
+            toml::Value::String(text) if text == "auto" => Some(Self::Auto),
+            toml::Value::Array(each) => {
+                each.iter().map(number).collect::<Option<_>>().map(Self::Each)
+            }
+            one => number(one).map(Self::Same),
+        };
+        weight.ok_or_else(|| SettingsError::Value {
+            key: WEIGHT.to_owned(),
+            wanted: WEIGHTS.to_owned(),
+            found: value.to_string(),
+        })
+    }
+}
+
+impl From<Weight> for toml::Value {
+    fn from(weight: Weight) -> Self {
+        match weight {
+            Weight::Auto => Self::from("auto"),
+            Weight::Same(weight) => Self::from(weight),
+            Weight::Each(weights) => Self::from(weights),
+        }
+    }
+}
+
+/// The setting that is a [`Weight`].
+const WEIGHT: &str = "mom2_update_weight";
+
+/// What it may be.
+const WEIGHTS: &str = "\"auto\", a number above zero, or such a number for each of layers";
 
 /// What attention, MLPs and the head compute in while z is sought. The stream, its norms and all that is
 /// kept of a search stay in what the model computes in.
@@ -206,7 +297,9 @@ impl Settings {
             Some(other) => require(false, "faithful", "true or false", || other.to_string())?,
         }
         for (key, value) in &text {
-            if let Some(preset) = table.get(key) {
+            if key == WEIGHT {
+                Weight::try_from(value.clone())?;
+            } else if let Some(preset) = table.get(key) {
                 let alike = preset.same_type(value) || preset.is_float() && value.is_integer();
                 require(alike, key, &format!("a value like {preset}"), || value.to_string())?;
             }
@@ -239,6 +332,12 @@ impl Settings {
         table.to_string()
     }
 
+    /// What context prefixes depend on, in canonical form.
+    #[must_use]
+    pub fn of_prefixes(&self) -> String {
+        format!("{} of {} tokens", self.prefix_count, self.prefix_tokens)
+    }
+
     /// The block at whose output z lives.
     #[must_use]
     pub fn z_layer(&self) -> usize {
@@ -265,11 +364,7 @@ impl Settings {
         if let Some(layer) = self.v_loss_layer {
             require(exists(layer), "v_loss_layer", &below, || layer.to_string())?;
         }
-        for (key, value) in [
-            ("clamp_norm_factor", self.clamp_norm_factor),
-            ("mom2_update_weight", self.mom2_update_weight),
-            ("v_lr", self.v_lr),
-        ] {
+        for (key, value) in [("clamp_norm_factor", self.clamp_norm_factor), ("v_lr", self.v_lr)] {
             let positive = value > 0.0 && value.is_finite();
             require(positive, key, "above zero", || value.to_string())?;
         }
@@ -283,6 +378,10 @@ impl Settings {
             let usable = value >= 0.0 && value.is_finite();
             require(usable, key, "zero or more", || value.to_string())?;
         }
+        let weight = &self.mom2_update_weight;
+        require(weight.fits(self.layers.len()), WEIGHT, WEIGHTS, || {
+            toml::Value::from(weight.clone()).to_string()
+        })?;
         require(self.v_num_grad_steps > 0, "v_num_grad_steps", "at least 1", || "0".to_owned())?;
         require(self.prefix_tokens > 0, "prefix_tokens", "at least 1", || "0".to_owned())
     }
@@ -351,7 +450,8 @@ mod tests {
             let (first, last) = (s.layers[0], s.z_layer());
             assert_eq!((s.kl_factor, s.v_loss_layer), (0.0625, Some(layers - 1)), "{family}");
             let steps = s.v_num_grad_steps;
-            let more = [s.clamp_norm_factor, s.v_lr, s.v_weight_decay, s.mom2_update_weight];
+            let weight = s.mom2_update_weight.of(0).unwrap();
+            let more = [s.clamp_norm_factor, s.v_lr, s.v_weight_decay, weight];
             (first, last, steps, more)
         };
         assert_eq!(of("gptj", 28, 4096, 16384), (3, 8, 25, [0.75, 0.5, 0.5, 15000.0]));
@@ -373,7 +473,25 @@ mod tests {
             (0.75, 0.5, 20)
         );
         assert_eq!((settings.v_weight_decay, settings.kl_factor), (0.5, 0.0625));
-        assert_eq!((settings.mom2_update_weight, settings.v_loss_layer), (20000.0, Some(47)));
+        assert_eq!(settings.mom2_update_weight, Weight::Same(20000.0));
+        assert_eq!(settings.v_loss_layer, Some(47));
+    }
+
+    #[test]
+    fn a_model_without_published_settings_gets_its_weight_from_its_keys() {
+        let model = ModelSize { layers: 8, ..xl() };
+        let weight = |text: &str| Settings::over_preset(text, &model).map(|s| s.mom2_update_weight);
+        assert_eq!(weight("").unwrap(), Weight::Auto);
+        assert_eq!(weight("mom2_update_weight = 3").unwrap(), Weight::Same(3.0));
+        // What was found is a setting too.
+        let found = "layers = [1, 2]\nmom2_update_weight = [42.4, 90.0]\n";
+        let settings = Settings::over_preset(found, &model).unwrap();
+        assert!(settings.canonical().contains(found.lines().nth(1).unwrap()));
+        for wrong in ["'automatic'", "0", "-1.0", "inf", "[1.0]", "[1.0, 'x']", "true"] {
+            let error = weight(&format!("layers = [1, 2]\nmom2_update_weight = {wrong}"));
+            let error = error.unwrap_err().to_string();
+            assert!(error.starts_with("mom2_update_weight must be \"auto\", a number"), "{error}");
+        }
     }
 
     #[test]

@@ -139,6 +139,17 @@ impl Solver {
         Ok(free - solved.matmul(&bound))
     }
 
+    /// kᵀ C₀⁻¹ k of each of the keys `[in, n]`, `[n]`, f64.
+    ///
+    /// # Errors
+    /// When C₀ is not positive definite.
+    pub fn energies(system: &System<'_>, keys: &Tensor) -> Result<Tensor, Singular> {
+        let keys = keys.to_device(system.device).to_kind(Kind::Double);
+        let prior = Factor::new(system.prior.weighted(system.device), system.factors_in)?;
+        let spread = prior.solve(&keys)?;
+        Ok((keys * spread).sum_dim_intlist([0i64].as_slice(), false, Kind::Double))
+    }
+
     fn factor(&mut self, layer: &str, system: &System<'_>) -> Result<&Factor, Singular> {
         let of = system.hash();
         if self.factors.get(layer).is_none_or(|known| known.of != of) {

@@ -142,6 +142,7 @@ impl Engine for TorchEngine {
         Ok(EditorDescription {
             version: editor::VERSION,
             tensors: settings.layers.iter().map(site).collect::<Result<_, ModelError>>()?,
+            prefix_settings: settings.of_prefixes(),
             z_settings: settings.of_z(),
             z_depends_on_version: settings.z_on == ZOn::Current,
             joins_subjects: settings.join_subjects,

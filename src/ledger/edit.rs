@@ -67,12 +67,13 @@ impl Setup {
         Ok(Self { editor, settings, description, seed: seed.unwrap_or(config.seed) })
     }
 
-    /// Whether `spec` was made with this setup.
-    pub(super) fn matches(&self, spec: &Spec) -> bool {
-        spec.editor == self.editor
-            && spec.editor_version == self.description.version
-            && spec.settings == self.settings
-            && spec.seed == self.seed
+    /// Whether `spec` has the context prefixes that this setup would sample.
+    fn samples_as(&self, spec: &Spec, engine: &dyn Engine) -> bool {
+        (&spec.editor, spec.editor_version, spec.seed)
+            == (&self.editor, self.description.version, self.seed)
+            && engine
+                .describe(&spec.editor, &spec.settings)
+                .is_ok_and(|made| made.prefix_settings == self.description.prefix_settings)
     }
 }
 
@@ -135,7 +136,7 @@ impl Repo {
             return Err(LedgerError::TooManyFacts { count: job.requests.len(), most });
         }
         let mut notes = Vec::new();
-        let prefixes = match job.earlier.specs.iter().find(|spec| setup.matches(spec)) {
+        let prefixes = match job.earlier.specs.iter().find(|spec| setup.samples_as(spec, engine)) {
             Some(spec) => spec.prefixes.clone(),
             None => {
                 progress.part("prefixes");
@@ -189,7 +190,7 @@ impl Repo {
             spec: Spec {
                 editor: setup.editor,
                 editor_version: setup.description.version,
-                settings: setup.settings,
+                settings: outcome.settings,
                 seed: setup.seed,
                 prefixes,
                 statistics: moments.id,

@@ -148,6 +148,8 @@ pub struct EditorDescription {
     pub version: u32,
     /// The tensors it changes, and how the checkpoint stores each.
     pub tensors: BTreeMap<String, Orientation>,
+    /// What context prefixes depend on.
+    pub prefix_settings: String,
     /// The settings that a request's z depends on.
     pub z_settings: String,
     /// Whether a request's z depends on the version that is edited, and not on its ground alone: the base with
@@ -218,6 +220,9 @@ pub struct EditOutcome {
     pub z: Matrix,
     /// Per request: how its optimisation ended; `None` where z was known.
     pub traces: Vec<Option<ZTrace>>,
+    /// The settings with the numbers that were found in place of those that they leave to be found, in canonical
+    /// form.
+    pub settings: String,
     /// What the user should know, such as facts that compete for one key. Whole sentences without a
     /// full stop.
     pub notes: Vec<String>,

@@ -112,6 +112,41 @@ fn edited(engine: &TorchEngine, settings: &str) -> BTreeMap<String, Orientation>
     engine.describe(editor::NAME, settings).unwrap().tensors
 }
 
+/// λ follows from the keys of each layer, and the numbers that were found make the same change.
+#[test]
+fn a_weight_is_found_for_each_layer_and_recorded() {
+    let (setting, ridge) = ("mom2_update_weight", 1e-3);
+    let settings = SETTINGS.replace(&format!("{setting} = 0.1"), &format!("{setting} = \"auto\""));
+    let mut engine = open();
+    let text = StatisticsText::Sampled { seed: 3, tokens: 2000 };
+    let moments = engine.statistics(&settings, &text, &mut Silent).unwrap().second_moments;
+    let mut edit = |settings: &str| {
+        edit_in(&fixture(), settings, &requests(), &mut engine, &mut Silent).unwrap().1
+    };
+    let outcome = edit(&settings);
+    let used: toml::Table = outcome.settings.parse().unwrap();
+    let found = used[setting].as_array().unwrap();
+    assert_eq!(found.len(), 2);
+    for (layer, (tensor, change)) in outcome.layers.iter().enumerate() {
+        let torch = |matrix: &Matrix| {
+            let shape = [matrix.rows as i64, matrix.cols as i64];
+            Torch::from_slice(&matrix.data).view(shape).to_kind(Kind::Double)
+        };
+        let (c, keys) = (torch(&moments[tensor]), torch(&change.keys));
+        let mean = c.diagonal(0, 0, 1).mean(Kind::Double);
+        let c = &c + Torch::eye(c.size()[0], (Kind::Double, Device::Cpu)) * (ridge * mean);
+        let energies = keys.matmul(&c.linalg_inv()).matmul(&keys.tr()).diagonal(0, 0, 1).median();
+        let (wanted, found) = (energies.double_value(&[]) / 50.0, found[layer].as_float().unwrap());
+        // Three digits are kept.
+        assert!((found / wanted - 1.0).abs() < 6e-3, "{tensor}: {found}, not {wanted}");
+    }
+    let again = edit(&outcome.settings);
+    for (tensor, change) in &outcome.layers {
+        assert_eq!(change.right.data, again.layers[tensor].right.data, "{tensor}");
+    }
+    assert_eq!(again.settings, outcome.settings);
+}
+
 /// In every family: what is promised of z holds in a plain pass with z put in its place; the edit puts
 /// it there (λ is next to nothing, so exactly); and all in all the targets become likelier, though in
 /// a random model an edit disturbs every other token.

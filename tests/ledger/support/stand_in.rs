@@ -186,6 +186,7 @@ impl Engine for StandIn {
         Ok(EditorDescription {
             version: 1,
             tensors,
+            prefix_settings: String::new(),
             z_settings: settings.to_owned(),
             z_depends_on_version: false,
             joins_subjects,
@@ -235,6 +236,7 @@ impl Engine for StandIn {
             layers: BTreeMap::new(),
             z: Matrix { rows: requests, cols: OUTPUTS, data: Vec::new() },
             traces: Vec::new(),
+            settings: job.settings.to_owned(),
             notes: Vec::new(),
         };
         let mut changes = Vec::new();
