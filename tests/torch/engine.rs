@@ -133,9 +133,10 @@ fn a_weight_is_found_for_each_layer_and_recorded() {
             Torch::from_slice(&matrix.data).view(shape).to_kind(Kind::Double)
         };
         let (c, keys) = (torch(&moments[tensor]), torch(&change.keys));
-        let mean = c.diagonal(0, 0, 1).mean(Kind::Double);
-        let c = &c + Torch::eye(c.size()[0], (Kind::Double, Device::Cpu)) * (ridge * mean);
-        let energies = keys.matmul(&c.linalg_inv()).matmul(&keys.tr()).diagonal(0, 0, 1).median();
+        let mean = c.diagonal(0, 0, 1).mean(Kind::Double).double_value(&[]);
+        let c: Torch = &c + Torch::eye(c.size()[0], (Kind::Double, Device::Cpu)) * (ridge * mean);
+        let energies =
+            keys.matmul(&Torch::linalg_inv(&c)).matmul(&keys.tr()).diagonal(0, 0, 1).median();
         let (wanted, found) = (energies.double_value(&[]) / 50.0, found[layer].as_float().unwrap());
         // Three digits are kept.
         assert!((found / wanted - 1.0).abs() < 6e-3, "{tensor}: {found}, not {wanted}");
