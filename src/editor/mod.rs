@@ -57,7 +57,7 @@ pub(crate) use lookup::continuation;
 pub use memit::{VERSION, edit};
 #[cfg(feature = "torch")]
 pub use prefixes::sample_prefixes;
-pub use settings::{Matmul, ModelSize, NAME, Settings, SettingsError, SolveFactor, ZOn};
+pub use settings::{Matmul, ModelSize, NAME, Settings, SettingsError, SolveFactor, Weight, ZOn};
 #[cfg(feature = "torch")]
 pub use solve::{Prior, Singular, Solver, System};
 #[cfg(feature = "torch")]

@@ -118,7 +118,8 @@ pub enum Weight {
 
 impl Weight {
     /// What was found for each layer.
-    pub(super) fn found(weights: Vec<f64>) -> Self {
+    #[must_use]
+    pub fn found(weights: Vec<f64>) -> Self {
         match weights[..] {
             [weight] => Self::Same(weight),
             _ => Self::Each(weights),
@@ -126,7 +127,8 @@ impl Weight {
     }
 
     /// λ of the edited layer number `i`; `None` where it is still to be found.
-    pub(super) fn of(&self, i: usize) -> Option<f64> {
+    #[must_use]
+    pub fn of(&self, i: usize) -> Option<f64> {
         match self {
             Self::Auto => None,
             Self::Same(weight) => Some(*weight),
