@@ -60,7 +60,13 @@ impl Render for FsckReport {
         }
         match self.problems.len() as u64 {
             0 => writeln!(page, "No damage found"),
-            problems => writeln!(page, "{} found", many(problems, "problem")),
+            problems => {
+                page.note(
+                    "kledger fsck --repair makes index and journal again; any other file has to be brought back \
+                     from a backup, under its name",
+                )?;
+                writeln!(page, "{} found", many(problems, "problem"))
+            }
         }
     }
 }

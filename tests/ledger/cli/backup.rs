@@ -49,6 +49,40 @@ fn a_backup_is_a_repository_and_is_brought_up_to_date() {
     sound(&backup);
 }
 
+/// What was written once cannot be made again from what is left: fsck names a backup, and that helps.
+#[test]
+fn a_damaged_pack_is_brought_back_from_a_backup() {
+    let sandbox = Sandbox::with_history();
+    let before = history(&sandbox.root());
+    sandbox.run(&["backup", "../copy"]).done();
+    let backup = sandbox.dir.path().join("copy/.kledger/packs");
+    let packs = sandbox.root().join(".kledger/packs");
+    let mut damaged = Vec::new();
+    for folder in fs::read_dir(&packs).unwrap() {
+        for pack in fs::read_dir(folder.unwrap().path()).unwrap() {
+            let pack = pack.unwrap().path();
+            let mut bytes = fs::read(&pack).unwrap();
+            let middle = bytes.len() / 2;
+            bytes[middle..].fill(0xff);
+            // Another file: the backup has the same one.
+            fs::remove_file(&pack).unwrap();
+            fs::write(&pack, bytes).unwrap();
+            damaged.push(pack.strip_prefix(&packs).unwrap().to_owned());
+        }
+    }
+    let told = sandbox.run(&["show", "HEAD"]).failed(3);
+    assert!(told.contains("hint: find out more with kledger fsck"), "{told}");
+    let told = sandbox.run(&["fsck"]);
+    assert_eq!(told.code, 3);
+    assert!(told.stdout.contains("brought back from a backup, under its name"), "{}", told.stdout);
+    assert_eq!(sandbox.run(&["fsck", "--repair"]).code, 3);
+    for pack in damaged {
+        fs::copy(backup.join(&pack), packs.join(&pack)).unwrap();
+    }
+    sandbox.run(&["fsck", "--weights"]).done();
+    assert_eq!(history(&sandbox.root()), before);
+}
+
 #[test]
 fn a_backup_is_written_over_nothing_else() {
     let sandbox = Sandbox::with_history();
