@@ -9,8 +9,9 @@ use super::{
     keys::Streams,
     lookup::{Asked, openings},
     matrix::{floats, matrix, tensor},
-    settings::{Settings, SolveFactor, Weight, ZOn},
+    settings::{Settings, SolveFactor, ZOn},
     solve::{Prior, Singular, Solver, System},
+    weight::Weight,
     z::{self, Group},
 };
 use crate::{

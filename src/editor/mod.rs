@@ -44,6 +44,7 @@ mod statistics;
 mod tails;
 #[cfg(feature = "torch")]
 mod term;
+mod weight;
 #[cfg(feature = "torch")]
 mod z;
 
@@ -57,8 +58,9 @@ pub(crate) use lookup::continuation;
 pub use memit::{VERSION, edit};
 #[cfg(feature = "torch")]
 pub use prefixes::sample_prefixes;
-pub use settings::{Matmul, ModelSize, NAME, Settings, SettingsError, SolveFactor, Weight, ZOn};
+pub use settings::{Matmul, ModelSize, NAME, Settings, SettingsError, SolveFactor, ZOn};
 #[cfg(feature = "torch")]
 pub use solve::{Prior, Singular, Solver, System};
 #[cfg(feature = "torch")]
 pub use statistics::{sample_documents, second_moments};
+pub use weight::Weight;

@@ -454,6 +454,17 @@ fn copied(dir: &Path) -> (tempfile::TempDir, Store) {
     (copy, store)
 }
 
+/// A copy of the store `whole` with these bytes as its journal, or without one.
+fn with_journal(whole: &Path, bytes: Option<Vec<u8>>) -> (tempfile::TempDir, Store) {
+    let (dir, store) = copied(whole);
+    let path = dir.path().join("journal");
+    match bytes {
+        Some(bytes) => fs::write(&path, bytes).unwrap(),
+        None => fs::remove_file(&path).unwrap(),
+    }
+    (dir, store)
+}
+
 fn repair(store: &Store) -> fsck::Repaired {
     fsck::repair(store, &kinds(), &mut |_| {}).unwrap()
 }
@@ -466,12 +477,7 @@ fn a_damaged_journal_is_made_again_from_the_index() {
     let journal = fs::read(whole.path().join("journal")).unwrap();
     let files = kept(whole.path()).len();
     for (damage, bytes) in damages(&journal) {
-        let (dir, store) = copied(whole.path());
-        let path = dir.path().join("journal");
-        match bytes {
-            Some(bytes) => fs::write(&path, bytes).unwrap(),
-            None => fs::remove_file(&path).unwrap(),
-        }
+        let (dir, store) = with_journal(whole.path(), bytes);
         for _ in 0..2 {
             let repaired = repair(&store);
             assert_eq!(repaired.findings.problems, [], "{damage}");
@@ -493,12 +499,7 @@ fn a_damaged_journal_and_a_damaged_index_are_made_again_from_the_summary() {
     let journal = fs::read(whole.path().join("journal")).unwrap();
     let files = kept(whole.path()).len();
     for (damage, bytes) in damages(&journal).into_iter().step_by(5) {
-        let (dir, store) = copied(whole.path());
-        let path = dir.path().join("journal");
-        match bytes {
-            Some(bytes) => fs::write(&path, bytes).unwrap(),
-            None => fs::remove_file(&path).unwrap(),
-        }
+        let (dir, store) = with_journal(whole.path(), bytes);
         fs::write(dir.path().join("ledger/db"), "rubbish").unwrap();
         assert!(store.session().is_err(), "{damage}: nobody builds an index from that unasked");
         let repaired = repair(&store);
@@ -523,12 +524,7 @@ fn with_nothing_left_but_packs_every_commit_is_found() {
     let journal = fs::read(whole.path().join("journal")).unwrap();
     let files = kept(whole.path()).len();
     for (damage, bytes) in damages(&journal).into_iter().step_by(5) {
-        let (dir, store) = copied(whole.path());
-        let path = dir.path().join("journal");
-        match bytes {
-            Some(bytes) => fs::write(&path, bytes).unwrap(),
-            None => fs::remove_file(&path).unwrap(),
-        }
+        let (dir, store) = with_journal(whole.path(), bytes);
         fs::write(dir.path().join("ledger/db"), "rubbish").unwrap();
         fs::remove_file(dir.path().join("ledger/summary")).unwrap();
         let repaired = repair(&store);
