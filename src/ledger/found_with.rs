@@ -123,3 +123,52 @@ impl Change {
         Ok(self.adding(draft.into_new()).rerooting(PROVENANCE, was.map(bytes), Some(bytes(to))))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        codec,
+        fact::tree::{Long, Slot},
+    };
+
+    #[test]
+    fn golden_bytes() {
+        let found_with = FoundWith {
+            device: "cpu".to_owned(),
+            dtype: "f32".to_owned(),
+            threads: 2,
+            kernels: "avx2".to_owned(),
+            library: "l".to_owned(),
+            program: "p".to_owned(),
+            known: 3,
+        };
+        let provenance = Provenance { commit: Id::from_bytes([7; 32]), found_with };
+        let number = |n: u8| [n, 0, 0, 0, 0, 0, 0, 0];
+        let fields = [
+            [7; 32].as_slice(),
+            &number(3),
+            b"cpu",
+            &number(3),
+            b"f32",
+            &number(2),
+            &number(4),
+            b"avx2",
+            &number(1),
+            b"l",
+            &number(1),
+            b"p",
+            &number(3),
+        ];
+        let fields = fields.concat();
+        let key = key_of(provenance.commit);
+        assert!(provenance.belongs(key));
+        let leaf = Node::Leaf(vec![(key, Slot::Inline(provenance.clone()))]);
+        let bytes =
+            [[0x07, 1].as_slice(), &[0; 4], &number(1), &[7; 32], &[0; 4], &fields].concat();
+        assert_eq!(codec::encode(&leaf), bytes);
+        assert_eq!(codec::decode::<Node<Provenance>>(&bytes).unwrap(), leaf);
+        let bytes = [[0x08, 1].as_slice(), &fields].concat();
+        assert_eq!(codec::encode(&Long(provenance)), bytes);
+    }
+}
