@@ -17,14 +17,16 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use kledger::{
     checkpoint::write_tensors,
     codec::{self, Draft},
-    delta::{Delta, Lineage, Matrix, Tensor, TensorFile},
+    commit::{Commit, Step},
+    delta::{Delta, Lineage, TensorFile},
+    engine::{Engine, EngineError, Silent},
     fact::{
         Fact, FactKey, Intake, Iri, Role, Term,
         read::{Choice, Format, read_triples},
         tree,
     },
     ledger::{
-        About, Actor, Commit, Engine, EngineError, InTheWay, Outcome, Repo, Silent, Step,
+        About, Actor, InTheWay, Outcome, Repo,
         verb::{
             commit::CommitOptions,
             diff::DiffOptions,
@@ -34,6 +36,7 @@ use kledger::{
         },
     },
     store::{RefChange, Session, Transaction},
+    tensor::{Matrix, Tensor},
 };
 
 #[path = "../tests/ledger/support/stand_in.rs"]

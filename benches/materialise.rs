@@ -5,7 +5,10 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use kledger::delta::{Accumulator, Dtype, Matrix, Orientation, Tensor};
+use kledger::{
+    delta::Accumulator,
+    tensor::{Dtype, Matrix, Orientation, Tensor},
+};
 
 /// Widths of GPT-2 small's `mlp.c_proj`, and a batch of edits.
 const OUTPUTS: usize = 768;

@@ -4,10 +4,10 @@ pub mod checkpoint;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod codec;
+pub mod commit;
 pub mod delta;
 pub mod durable;
 pub mod editor;
-#[cfg(feature = "torch")]
 pub mod engine;
 pub mod eval;
 pub mod fact;
@@ -16,4 +16,7 @@ pub mod input;
 pub mod ledger;
 #[cfg(feature = "torch")]
 pub mod model;
+#[cfg(feature = "torch")]
+pub mod runtime;
 pub mod store;
+pub mod tensor;

@@ -15,12 +15,13 @@ use std::{
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use kledger::{
     checkpoint::Checkpoint,
-    delta::{Dtype, Matrix, Version},
+    delta::Version,
     editor::{self, Matmul, ModelSize, Prior, Settings, Solver, System},
-    engine::TorchEngine,
+    engine::{EditJob, Engine, Probe, Silent},
     fact::Request,
-    ledger::{EditJob, Engine, Probe, Silent},
     model::{DeviceChoice, Model},
+    runtime::TorchEngine,
+    tensor::{Dtype, Matrix},
 };
 use tch::{Device, Kind, Tensor};
 

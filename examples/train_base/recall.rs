@@ -3,8 +3,8 @@
 use std::{error::Error, path::Path};
 
 use kledger::{
-    delta::Dtype,
     model::{Batch, Model, Padding, Unprobed},
+    tensor::Dtype,
 };
 use tch::Device;
 

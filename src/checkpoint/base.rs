@@ -12,9 +12,9 @@ use super::{
 };
 use crate::{
     codec::{self, Object},
-    delta::{TensorId, tensor_id},
     durable::{self, Stamp},
     id::{Id, Kind},
+    tensor::{TensorId, tensor_id},
 };
 
 /// The fingerprint of a checkpoint: what it says and computes, not how its files are cut.

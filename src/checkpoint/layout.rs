@@ -19,8 +19,8 @@ use super::{
     read::{Checkpoint, INDEX},
 };
 use crate::{
-    delta::{Dtype, Tensor},
     durable::{self, WriteError},
+    tensor::{Dtype, Tensor},
 };
 
 /// The shard of a checkout that holds the edited tensors.

@@ -15,7 +15,8 @@ mod links;
 mod names;
 mod open_tensors;
 mod read;
-mod tuned;
+#[cfg(test)]
+mod tests;
 
 pub use adapter::{Adapted, Adapter, Ranks, read_adapter, write_adapter};
 pub use base::{
@@ -25,9 +26,5 @@ pub use error::CheckpointError;
 pub use layout::{EDITED_SHARD, write_checkout, write_merged, write_tensors};
 pub use names::Names;
 pub use open_tensors::OpenTensors;
-pub(crate) use read::check_dir;
 pub use read::{COMPANION_LIMIT, Checkpoint, INDEX, JSON_LIMIT, SINGLE};
-pub use tuned::{Rounding, Tuned, compare, tensors_of_base};
-
-#[cfg(test)]
-mod tests;
+pub(crate) use read::{check_dir, edited_dtype};

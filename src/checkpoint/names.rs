@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use super::read::Checkpoint;
-use crate::delta::Orientation;
+use crate::tensor::Orientation;
 
 /// By `model_type`: the prefix, for the architectures that have another than [`PREFIX`].
 const PREFIXES: &[(&str, &str)] =

@@ -9,7 +9,7 @@ use super::{
     error::CheckpointError,
     read::{edited_dtype, open_shard},
 };
-use crate::delta::Tensor;
+use crate::tensor::Tensor;
 
 /// A safetensors file, mapped.
 pub struct OpenTensors {

@@ -13,8 +13,8 @@ use serde_json::Value;
 
 use super::error::CheckpointError;
 use crate::{
-    delta::{Dtype, Tensor},
     durable::{open_regular, read_regular},
+    tensor::{Dtype, Tensor},
 };
 
 /// The one weight file of a checkpoint that is not cut into shards. Where it is, loaders do not look for shards.
@@ -250,7 +250,7 @@ impl Checkpoint {
 }
 
 /// The element type of a tensor that can be edited.
-pub(super) fn edited_dtype(
+pub(crate) fn edited_dtype(
     name: &str,
     dtype: safetensors::Dtype,
 ) -> Result<Dtype, CheckpointError> {

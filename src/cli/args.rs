@@ -6,7 +6,7 @@ use clap::{Args, ColorChoice, Parser, ValueEnum};
 use jiff::Timestamp;
 
 use super::cmd::Command;
-use crate::delta::Dtype;
+use crate::tensor::Dtype;
 
 /// Edit what a language model knows, and keep every version
 #[derive(Debug, Parser)]

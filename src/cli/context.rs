@@ -20,7 +20,10 @@ use super::{
     stopwatch::{Spent, Stopwatch, Timed},
     visible,
 };
-use crate::ledger::{Actor, Progress, Repo, Silent};
+use crate::{
+    engine::{Progress, Silent},
+    ledger::{Actor, Repo},
+};
 
 /// What a verb needs besides its arguments.
 #[derive(Debug)]

@@ -8,9 +8,10 @@ use std::{
 };
 
 use crate::{
+    engine::EngineError,
     eval::dataset::DatasetError,
     fact::read::FormatError,
-    ledger::{Class, EngineError, LedgerError},
+    ledger::{Class, LedgerError},
     store::StoreError,
 };
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::error::Exit;
-use crate::ledger::{EngineError, Progress, ZTrace};
+use crate::engine::{EngineError, Progress, ZTrace};
 
 static ASKED: AtomicBool = AtomicBool::new(false);
 static LISTEN: Once = Once::new();

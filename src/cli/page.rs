@@ -11,8 +11,9 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use super::visible;
 use crate::{
+    commit::FactView,
     id::Id,
-    ledger::{CommitView, FactChange, FactCounts, FactView, HeadView},
+    ledger::{CommitView, FactChange, FactCounts, HeadView},
 };
 
 /// Text that a report writes itself on.

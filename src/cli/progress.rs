@@ -12,7 +12,7 @@ use super::{
     page::{duration, rate},
     ui, visible,
 };
-use crate::ledger::{EngineError, Progress};
+use crate::engine::{EngineError, Progress};
 
 /// How often a line says how far work is.
 const MINUTE: Duration = Duration::from_secs(60);

@@ -5,15 +5,16 @@
 
 #[cfg(feature = "torch")]
 use std::io::{self, Write as _};
+
 #[cfg(not(feature = "torch"))]
 use std::{env, os::unix::process::CommandExt as _, process::Command};
 use std::{ffi::OsString, path::Path, process::ExitCode};
 
 use super::error::{CliError, Exit};
 use crate::{
-    delta::Dtype,
     editor,
-    ledger::{Engine, EngineError},
+    engine::{Engine, EngineError},
+    tensor::Dtype,
 };
 
 /// What the model runs on.
@@ -38,7 +39,7 @@ impl Runtime {
     #[cfg(feature = "torch")]
     pub fn open(&self, base: &Path) -> Result<Box<dyn Engine>, EngineError> {
         let device = self.device.parse::<crate::model::DeviceChoice>()?;
-        Ok(Box::new(crate::engine::TorchEngine::open(base, device, self.dtype)?))
+        Ok(Box::new(crate::runtime::TorchEngine::open(base, device, self.dtype)?))
     }
 
     /// Opens the base in a directory.
@@ -58,7 +59,7 @@ impl Runtime {
     #[cfg(feature = "torch")]
     pub fn doubts(base: &Path) -> Result<Vec<String>, EngineError> {
         let cpu = crate::model::DeviceChoice::Cpu;
-        Ok(crate::engine::TorchEngine::open(base, cpu, Dtype::F32)?.doubts().to_vec())
+        Ok(crate::runtime::TorchEngine::open(base, cpu, Dtype::F32)?.doubts().to_vec())
     }
 
     /// What a user should know of the base in a directory before it is edited; its weights are not

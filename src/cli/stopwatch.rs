@@ -5,7 +5,7 @@ use std::{cell::RefCell, rc::Rc, time::Instant};
 use serde::Serialize;
 
 use super::page::{duration, rate};
-use crate::ledger::{EngineError, Progress, ZTrace};
+use crate::engine::{EngineError, Progress, ZTrace};
 
 /// Time spent on a part of a command.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -130,7 +130,7 @@ impl Progress for Timed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::Silent;
+    use crate::engine::Silent;
 
     #[test]
     fn turns_of_one_part_are_added_up() {

@@ -4,10 +4,8 @@
 //! of low rank exactly: unit vectors times the rows' differences. No other change of a trained
 //! checkpoint is, because rounding to its dtype spreads the difference over all ranks.
 
-use super::{
-    materialise::{Accumulator, oriented},
-    tensor::{Matrix, Tensor},
-};
+use super::materialise::{Accumulator, oriented};
+use crate::tensor::{Matrix, Tensor};
 
 /// What a sum lacks of being a tensor, element by element.
 pub(super) struct Lack<'a> {
@@ -135,7 +133,7 @@ const fn single(value: f64) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::delta::{Dtype, Orientation};
+    use crate::tensor::{Dtype, Orientation};
 
     fn tensor(shape: [usize; 2], values: &[f32]) -> Tensor {
         Tensor::from(&Matrix { rows: shape[0], cols: shape[1], data: values.to_vec() })

@@ -7,9 +7,9 @@
 use super::{
     confined::{Lack, confined},
     materialise::Accumulator,
-    tensor::Tensor,
     version::ChangeForm,
 };
+use crate::tensor::Tensor;
 
 /// Three f32 have more bits than an f64; a step more gives zeros their sign.
 const STEPS: usize = 5;
@@ -48,7 +48,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::delta::{Dtype, Matrix, Orientation};
+    use crate::tensor::{Dtype, Matrix, Orientation};
 
     fn tensor(dtype: Dtype, shape: [usize; 2], values: &[f32]) -> Tensor {
         let single = Matrix { rows: shape[0], cols: shape[1], data: values.to_vec() };

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    tensor::Matrix,
-    version::{Change, ChangeForm, LoadedDelta, Version},
-};
+use super::version::{Change, ChangeForm, LoadedDelta, Version};
+use crate::tensor::Matrix;
 
 impl LoadedDelta {
     /// Which of `count` columns count, ascending.

@@ -7,12 +7,8 @@
 use half::{bf16, f16};
 use rayon::prelude::*;
 
-use super::{
-    object::Orientation,
-    product::add_product,
-    sums::Sum,
-    tensor::{Dtype, Matrix, Tensor},
-};
+use super::{product::add_product, sums::Sum};
+use crate::tensor::{Dtype, Matrix, Orientation, Tensor, widths};
 
 /// Elements that a thread converts at a time, at least.
 const PIECE: usize = 4096;
@@ -151,17 +147,6 @@ impl Accumulator {
             cols: self.inputs,
             data: self.sum.par_iter().map(round).collect(),
         }
-    }
-}
-
-/// Output and input width of a tensor of this shape. One that is no matrix has its last dimension as
-/// input and all others together as output.
-#[must_use]
-pub fn widths(shape: &[usize], orientation: Orientation) -> (usize, usize) {
-    match (shape, orientation) {
-        (&[rows, cols], Orientation::InOut) => (cols, rows),
-        (&[], _) => (1, 1),
-        (&[ref outer @ .., inner], _) => (outer.iter().product(), inner),
     }
 }
 

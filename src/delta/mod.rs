@@ -13,13 +13,13 @@ mod materialise;
 mod object;
 mod product;
 mod sums;
-mod tensor;
+mod tuned;
 mod version;
 
 pub use confined::confined;
 pub use leading::leading_to;
-pub use materialise::{Accumulator, widths};
-pub use object::{Delta, DeltaTensor, Form, Lineage, Orientation, TensorEntry, TensorFile};
+pub use materialise::Accumulator;
+pub use object::{Delta, DeltaTensor, Form, Lineage, TensorEntry, TensorFile};
 pub use sums::{Sum, Sums};
-pub use tensor::{Dtype, Matrix, Tensor, TensorId, TensorKind, tensor_id};
+pub use tuned::{Rounding, Tuned, compare, tensors_of_base};
 pub use version::{Change, ChangeForm, LoadedDelta, Version, VersionError};

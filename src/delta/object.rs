@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use bincode::{Decode, Encode};
 
-use super::tensor::{Dtype, Tensor, TensorId};
 use crate::{
     codec::Object,
     fact::FactKey,
     id::{Id, Kind},
+    tensor::{Dtype, Orientation, Tensor, TensorId},
 };
 
 /// The table of contents of one tensor file. The file is kept under this object's id and each of its
@@ -61,18 +61,6 @@ pub struct DeltaTensor {
     pub orientation: Orientation,
     /// How the change is written down.
     pub form: Form,
-}
-
-/// How a checkpoint lays out a linear map.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, serde::Serialize, serde::Deserialize,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Orientation {
-    /// `[out, in]`, as `nn.Linear`.
-    OutIn,
-    /// `[in, out]`, as GPT-2's `Conv1D`.
-    InOut,
 }
 
 /// How a change is written down.

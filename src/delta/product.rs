@@ -11,7 +11,7 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::tensor::Matrix;
+use crate::tensor::Matrix;
 
 /// Rows and vectors of sums in registers at a time: twelve of the sixteen that AVX2 has.
 const ROWS: usize = 6;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::object::Orientation;
+use crate::tensor::Orientation;
 
 /// The running sums of the tensors that some deltas change, after the last of them.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -4,13 +4,11 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use rayon::prelude::*;
 
-use super::{
-    materialise::{Accumulator, widths},
-    object::Orientation,
-    sums::Sums,
-    tensor::{Dtype, Matrix, Tensor},
+use super::{materialise::Accumulator, sums::Sums};
+use crate::{
+    checkpoint::{Checkpoint, CheckpointError},
+    tensor::{Dtype, Matrix, Orientation, Tensor, widths},
 };
-use crate::checkpoint::{Checkpoint, CheckpointError};
 
 /// A base and the deltas to add to it.
 #[derive(Debug, Clone)]

@@ -3,7 +3,7 @@
 use tch::{Device, Kind, Tensor};
 
 use super::matrix::{matrix, tensor};
-use crate::{delta::Matrix, ledger::Approximation, model::ModelError};
+use crate::{engine::Approximation, model::ModelError, tensor::Matrix};
 
 /// The best approximation of `left @ right` by factors of at most `rank` columns, in the Frobenius norm
 /// (Eckart and Young), in f64 on the CPU. The singular values are shared evenly between the factors.

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use tch::{Kind, Tensor};
 
 use super::{
-    budget::Shape,
     lookup::{Asked, Lookup},
     openings::{Openings, int},
     settings::Settings,
@@ -199,4 +198,28 @@ impl Bucket {
 /// Numbers as an index, i64.
 pub(super) fn numbers(of: &[usize]) -> Tensor {
     Tensor::from_slice(&of.iter().map(|&n| int(n)).collect::<Vec<_>>())
+}
+
+/// Sizes of texts that are run together.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Shape {
+    pub(super) rows: usize,
+    /// Tokens of all tails, without filling.
+    pub(super) tokens: usize,
+    /// Tokens of the longest tail.
+    pub(super) longest: usize,
+    /// Tokens that are predicted.
+    pub(super) predicted: usize,
+}
+
+impl Shape {
+    /// Both together.
+    pub(super) fn with(self, other: Self) -> Self {
+        Self {
+            rows: self.rows + other.rows,
+            tokens: self.tokens + other.tokens,
+            longest: self.longest.max(other.longest),
+            predicted: self.predicted + other.predicted,
+        }
+    }
 }

@@ -3,10 +3,9 @@
 use tch::Device;
 
 use super::{
-    bucket::{Bucket, Row},
-    lookup::Asked,
+    bucket::{Bucket, Row, Shape},
+    lookup::{Asked, Group},
     settings::Settings,
-    z::Group,
 };
 use crate::model::{Decoder, free_memory};
 
@@ -115,29 +114,5 @@ impl Budget {
         let filled = shape.rows * shape.longest;
         let bytes = filled * self.token + shape.predicted * self.prediction;
         filled - shape.tokens <= self.filling && bytes <= self.pass
-    }
-}
-
-/// Sizes of texts that are run together.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Shape {
-    pub(super) rows: usize,
-    /// Tokens of all tails, without filling.
-    pub(super) tokens: usize,
-    /// Tokens of the longest tail.
-    pub(super) longest: usize,
-    /// Tokens that are predicted.
-    pub(super) predicted: usize,
-}
-
-impl Shape {
-    /// Both together.
-    pub(super) fn with(self, other: Self) -> Self {
-        Self {
-            rows: self.rows + other.rows,
-            tokens: self.tokens + other.tokens,
-            longest: self.longest.max(other.longest),
-            predicted: self.predicted + other.predicted,
-        }
     }
 }

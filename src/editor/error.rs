@@ -1,8 +1,10 @@
 //! Why an edit failed.
 
 use crate::{
-    delta::VersionError, editor::settings::SettingsError, editor::solve::Singular,
-    ledger::EngineError, model::ModelError,
+    delta::VersionError,
+    editor::{settings::SettingsError, solve::Singular},
+    engine::EngineError,
+    model::ModelError,
 };
 
 /// Why an edit failed. The model is as it was before.

@@ -139,3 +139,6 @@ pub(crate) fn continuation(
     new.map(<[u32]>::to_vec)
         .ok_or_else(|| ModelError::NoToken { part: target.to_owned(), text: whole })
 }
+
+/// Requests that share a δ, each with its number in the edit.
+pub(super) type Group<'a> = Vec<(usize, &'a Asked)>;

@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use crate::delta::Matrix;
+use crate::tensor::Matrix;
 
 /// A matrix on a device, f32.
 pub(super) fn tensor(matrix: &Matrix, device: Device) -> Tensor {

@@ -7,17 +7,18 @@ use tch::{Kind, Tensor};
 use super::{
     error::EditError,
     keys::Streams,
-    lookup::{Asked, openings},
+    lookup::{Asked, Group, openings},
     matrix::{floats, matrix, tensor},
     settings::{Settings, SolveFactor, ZOn},
     solve::{Prior, Singular, Solver, System},
     weight::Weight,
-    z::{self, Group},
+    z,
 };
 use crate::{
-    delta::{Accumulator, Matrix, Orientation, Version},
-    ledger::{EditJob, EditOutcome, LayerEdit, Progress, ZTrace},
+    delta::{Accumulator, Version},
+    engine::{EditJob, EditOutcome, LayerEdit, Progress, ZTrace},
     model::{EditSite, Model},
+    tensor::{Matrix, Orientation},
 };
 
 /// Raised when the same input would give another output, by more than rounding does on another machine.

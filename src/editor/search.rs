@@ -8,13 +8,12 @@ use super::{
     adam::{Adam, clamp_rows, row_norms},
     bucket::{Bucket, Row, numbers},
     budget::Budget,
-    lookup::Lookup,
+    lookup::{Group, Lookup},
     matrix::{floats, matrix},
     openings::{Openings, int},
     settings::Settings,
-    z::{Found, Group},
 };
-use crate::{ledger::ZTrace, model::Decoder};
+use crate::{engine::ZTrace, model::Decoder, tensor::Matrix};
 
 /// Groups of facts that are optimised side by side.
 pub(super) struct Search {
@@ -207,4 +206,13 @@ fn slope(
     let values = of(&delta);
     let slope = Tensor::run_backward(&[values.sum(Kind::Float)], &[&delta], false, false).remove(0);
     (values.detach(), Some(slope))
+}
+
+/// The z of a group's requests and how they were found.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    /// `[requests, d]`.
+    pub(super) z: Matrix,
+    /// How the optimisation ended.
+    pub(super) trace: ZTrace,
 }

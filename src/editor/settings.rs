@@ -5,6 +5,7 @@
 //! a file with one line is a valid set of settings.
 
 use serde::{Deserialize, Serialize};
+
 #[cfg(feature = "torch")]
 use tch::Kind;
 

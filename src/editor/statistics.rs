@@ -9,7 +9,7 @@ use super::{
     matrix::{gram, matrix},
 };
 use crate::{
-    ledger::{Progress, Statistics},
+    engine::{Progress, Statistics},
     model::{Batch, Choice, Model, Padding, Site},
 };
 

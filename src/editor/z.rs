@@ -23,26 +23,14 @@
 use tch::no_grad;
 
 use super::{
-    budget::Budget, error::EditError, lookup::Asked, openings::Openings, search::Search,
+    budget::Budget,
+    error::EditError,
+    lookup::Group,
+    openings::Openings,
+    search::{Found, Search},
     settings::Settings,
 };
-use crate::{
-    delta::Matrix,
-    ledger::{Progress, ZTrace},
-    model::Decoder,
-};
-
-/// Requests that share a δ, each with its number in the edit.
-pub(super) type Group<'a> = Vec<(usize, &'a Asked)>;
-
-/// The z of a group's requests and how they were found.
-#[derive(Debug, Clone)]
-pub(super) struct Found {
-    /// `[requests, d]`.
-    pub(super) z: Matrix,
-    /// How the optimisation ended.
-    pub(super) trace: ZTrace,
-}
+use crate::{engine::Progress, model::Decoder};
 
 /// Finds the z of each request of `groups`, in their order. Many of their texts begin with one of
 /// `openings`.

@@ -2,17 +2,14 @@
 
 use std::{
     collections::BTreeMap,
-    fmt, fs,
+    fs,
     path::{Path, PathBuf},
-    str::FromStr,
 };
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    check::{Check, Rate},
-    error::LedgerError,
-};
+use super::error::LedgerError;
+use crate::ledger::requirements::Requirements;
 
 /// What a user can set for one repository. Every key may be left out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -107,126 +104,6 @@ fn place(text: &str, error: &toml::de::Error) -> String {
     match line.split_once('=') {
         Some((key, _)) => format!("line {number}, {}: {message}", key.trim()),
         None => format!("line {number}: {message}"),
-    }
-}
-
-/// Shares below which a commit is refused. Written `efficacy=0.95,paraphrase=0.9`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Requirements {
-    /// Of edited facts that hold.
-    pub efficacy: Option<f64>,
-    /// Of their paraphrases that do.
-    pub paraphrase: Option<f64>,
-    /// Of neighbours that did not move.
-    pub neighbourhood: Option<f64>,
-    /// Of facts of earlier commits that still hold.
-    pub kept: Option<f64>,
-}
-
-/// Why a string is not [`Requirements`].
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{text:?} is not a requirement: expected efficacy, paraphrase, neighbourhood or kept, =, and a \
-     number from 0 to 1"
-)]
-pub struct RequirementError {
-    /// The part that is wrong.
-    pub text: String,
-}
-
-impl Requirements {
-    /// These requirements, with those of `weaker` where these say nothing.
-    #[must_use]
-    pub fn or(self, weaker: Self) -> Self {
-        Self {
-            efficacy: self.efficacy.or(weaker.efficacy),
-            paraphrase: self.paraphrase.or(weaker.paraphrase),
-            neighbourhood: self.neighbourhood.or(weaker.neighbourhood),
-            kept: self.kept.or(weaker.kept),
-        }
-    }
-
-    /// Makes sure that `check` reaches all of it. What was not measured is not held against it.
-    ///
-    /// # Errors
-    /// [`LedgerError::Unmet`] says what it does not reach.
-    pub(super) fn met_by(&self, check: &Check) -> Result<(), LedgerError> {
-        let measured = [check.efficacy, check.paraphrase, check.neighbourhood, check.kept];
-        let unmet: Vec<String> = self
-            .named()
-            .into_iter()
-            .zip(measured)
-            .filter_map(|((name, wanted), rate)| {
-                let (wanted, Rate { passed, of, rate, .. }) = (wanted?, rate?);
-                // Cut, not rounded: what is missed is never written as what was required.
-                let shown = (rate * 1e3).floor() / 1e3;
-                (rate < wanted)
-                    .then(|| format!("{name} is {shown:.3} ({passed} of {of}), required {wanted}"))
-            })
-            .collect();
-        if unmet.is_empty() {
-            return Ok(());
-        }
-        Err(LedgerError::Unmet { unmet, check: Box::new(check.clone()) })
-    }
-
-    const fn named(&self) -> [(&'static str, Option<f64>); 4] {
-        [
-            ("efficacy", self.efficacy),
-            ("paraphrase", self.paraphrase),
-            ("neighbourhood", self.neighbourhood),
-            ("kept", self.kept),
-        ]
-    }
-}
-
-impl FromStr for Requirements {
-    type Err = RequirementError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut requirements = Self::default();
-        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
-            let wrong = || RequirementError { text: part.to_owned() };
-            let (name, share) = part.split_once('=').ok_or_else(wrong)?;
-            let share: f64 = share.trim().parse().map_err(|_| wrong())?;
-            let place = match name.trim() {
-                "efficacy" => &mut requirements.efficacy,
-                "paraphrase" => &mut requirements.paraphrase,
-                "neighbourhood" => &mut requirements.neighbourhood,
-                "kept" => &mut requirements.kept,
-                _ => return Err(wrong()),
-            };
-            if !(0.0..=1.0).contains(&share) || place.replace(share).is_some() {
-                return Err(wrong());
-            }
-        }
-        Ok(requirements)
-    }
-}
-
-impl fmt::Display for Requirements {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts: Vec<String> = self
-            .named()
-            .into_iter()
-            .filter_map(|(name, share)| share.map(|share| format!("{name}={share}")))
-            .collect();
-        f.write_str(&parts.join(","))
-    }
-}
-
-impl TryFrom<String> for Requirements {
-    type Error = RequirementError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<Requirements> for String {
-    fn from(requirements: Requirements) -> Self {
-        requirements.to_string()
     }
 }
 

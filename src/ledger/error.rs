@@ -2,20 +2,17 @@
 
 use std::{io, path::PathBuf};
 
-use super::{
-    Commit, EngineError,
-    config::{MOST_SAMPLED_TOKENS, RequirementError},
-    revision::RevisionError,
-    unfinished::Task,
-    verb::import::distance as norm,
-};
+use super::{report::counts::distance as norm, requirements::RequirementError};
 use crate::{
     checkpoint::{Base, CheckpointError},
     codec::ObjectError,
+    commit::Commit,
     delta::VersionError,
     durable::WriteError,
+    engine::EngineError,
     fact::{LexiconError, StageError},
     id::Id,
+    ledger::{history::revision::error::RevisionError, merge::how::Task},
     store::StoreError,
 };
 
@@ -60,12 +57,12 @@ pub enum LedgerError {
         why: String,
     },
     /// Statistics on more text than a model writes in any useful time.
-    #[error(
-        "{tokens} tokens are too many for the model to write; at most {MOST_SAMPLED_TOKENS} are"
-    )]
+    #[error("{tokens} tokens are too many for the model to write; at most {most} are")]
     TooManyTokens {
         /// Tokens asked for.
         tokens: u64,
+        /// As many can be.
+        most: u64,
     },
     /// A requirement is not spelled as one.
     #[error(transparent)]
@@ -186,7 +183,7 @@ pub enum LedgerError {
         /// What is missed, and by how much.
         unmet: Vec<String>,
         /// How the edit went.
-        check: Box<super::Check>,
+        check: Box<crate::commit::Check>,
     },
     /// Something moved the branch or changed the stage during a commit.
     #[error("{what} changed while the edit ran")]
@@ -473,7 +470,7 @@ pub enum LedgerError {
         /// The tensor.
         tensor: String,
         /// Hash named by the commit.
-        expected: crate::delta::TensorId,
+        expected: crate::tensor::TensorId,
         /// Hash found, or that there is none.
         found: String,
     },

@@ -1,7 +1,8 @@
 //! What kind of failure an error is, and what the user can do about it.
 
-use super::{EngineError, LedgerError};
+use super::LedgerError;
 use crate::{
+    engine::EngineError,
     eval::dataset::Layout,
     fact::{
         LexiconError, StageError,

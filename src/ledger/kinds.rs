@@ -1,17 +1,23 @@
 //! All kinds of objects that a ledger stores, and what each refers to.
 
-use super::{
-    Commit, Evaluations, Report, Spec, Stash, StatisticsRecord, Step, Unfinished,
-    bisection::Bisection, changes::Changes, forget::Forgetting, found_with::Provenance,
-    landing::Landing, memo::ZInputs, report::ReportRows, subjects::Contents, undone::Undone,
+use super::state::{
+    bisection::Bisection, checkout_journal::Landing, evaluations::Evaluations,
+    provenance::Provenance, stash::Stash, undone::Undone,
 };
 use crate::{
     checkpoint::{Base, Verified},
     codec::{self, Rewrite, rewrite},
+    commit::{Commit, Report, ReportRows, Spec, StatisticsRecord, Step},
     delta::{Delta, Lineage, TensorFile},
     fact::{
         Fact, Staged, StoredStage, Words,
         tree::{Entry, Long, Node, Slot},
+    },
+    ledger::{
+        edit::found::ZInputs,
+        forget::note::Forgetting,
+        history::cache::{by_subject::Contents, changed_facts::Changes},
+        merge::task::Unfinished,
     },
     store::{Head, Kinds, References},
 };
@@ -51,7 +57,7 @@ pub const KINDS: &[Rewrite] = &[
 ];
 
 /// All kinds of objects, and what each refers to.
-pub(super) fn kinds() -> Kinds {
+pub(crate) fn kinds() -> Kinds {
     let none = References::default;
     Kinds::of_the_store()
         .with(node::<Fact>)

@@ -10,87 +10,50 @@
 //! This module knows nothing of tensor operations, and takes clock, author and engine from its
 //! caller.
 
-mod about;
-mod adapter;
-mod bisection;
-mod bundle;
-mod candidates;
-mod card;
-mod cases;
-mod changes;
-mod check;
-mod checkout;
-mod combine;
-mod commit;
+mod actor;
 mod config;
 mod edit;
-mod engine;
 mod error;
-mod evaluations;
+mod evaluate;
+mod exchange;
 mod forget;
-mod found_with;
 mod hint;
-mod history;
-mod join;
+pub mod history;
 mod kinds;
-mod known_as;
-mod landing;
 pub mod lineage;
-mod listing;
-mod manifest;
-mod measuring;
-mod memo;
-mod origin;
-mod others;
-mod partial;
-mod proceed;
-mod read;
-mod refs;
-mod remembered;
+mod merge;
+mod near;
 mod repo;
 mod report;
-pub mod revision;
-mod run;
-mod sample;
-mod snapshots;
-mod stash;
-mod stat;
-mod subjects;
-mod suspects;
-mod trained;
-mod undone;
-mod unfinished;
+mod requirements;
+mod state;
 pub mod verb;
-mod version;
-mod view;
-mod words;
-mod write;
 
-pub use about::About;
-pub use adapter::Fidelity;
-pub use candidates::Candidates;
-pub use check::{Check, FactRow, PromptRow, Rate};
-pub use checkout::{InTheWay, SetAside};
-pub use combine::Favour;
-pub use commit::{Commit, EditedTensor, Spec, StatisticsRecord, Step};
-pub use config::{Config, MOST_SAMPLED_TOKENS, RequirementError, Requirements};
-pub use engine::{
-    Answer, Approximation, Continuations, Drawing, EditJob, EditOutcome, EditorDescription, Engine,
-    EngineError, LayerEdit, Probe, Progress, Sampling, Silent, Statistics, StatisticsText, ZTrace,
-};
+pub use actor::Actor;
+pub use config::{Config, MOST_SAMPLED_TOKENS};
 pub use error::LedgerError;
-pub use evaluations::{Evaluation, Evaluations};
-pub use found_with::FoundWith;
+pub use evaluate::measuring::{EvalAnswer, EvalRecord, Texts};
+pub use exchange::adapter::Fidelity;
 pub use hint::Class;
-pub use join::Strategy;
+pub use history::{candidates::Candidates, revision, select::About};
+pub use merge::{
+    how::{Anew, Favour, How, Strategy, Task},
+    sequencer::{Made, MadeDelta, Outcome, ProceedReport},
+    task::{ConflictView, Unfinished, UnfinishedView},
+};
+pub use repo::{OpenEngine, Repo};
+pub use report::{
+    stat::{PredicateStat, Stat},
+    view::{CommitView, FactChange, FactCounts, HeadView, StepView},
+};
+pub use requirements::{RequirementError, Requirements};
+
 #[doc(hidden)]
 pub use kinds::KINDS;
-pub use manifest::{Manifest, WrittenFile};
-pub use measuring::{EvalAnswer, EvalRecord, Texts};
-pub use proceed::{Anew, How, Made, MadeDelta, Outcome, ProceedReport};
-pub use repo::{Actor, OpenEngine, Repo};
-pub use report::Report;
-pub use stash::Stash;
-pub use stat::{PredicateStat, Stat};
-pub use unfinished::{ConflictView, Task, Unfinished, UnfinishedView};
-pub use view::{CommitView, FactChange, FactCounts, FactView, HeadView, StepView};
+pub use state::{
+    checkout::{InTheWay, SetAside},
+    evaluations::{Evaluation, Evaluations},
+    manifest::{Manifest, WrittenFile},
+    refs::RefView,
+    stash::Stash,
+};

@@ -7,22 +7,22 @@ use std::{
     sync::Arc,
 };
 
-use super::{
-    Commit, Config, LedgerError,
-    engine::{Engine, EngineError},
-    forget, landing,
-    lineage::Line,
-    read::Ledger,
-    remembered::{self, VERIFIED},
-    version,
-};
+use super::{Config, LedgerError, forget};
 use crate::{
     checkpoint::{self, Checkpoint, Reading, Verified},
     codec::{self, OBJECT_LIMIT},
-    delta::{Tensor, TensorFile},
+    commit::Commit,
+    delta::TensorFile,
     durable::Stamp,
+    engine::{Engine, EngineError},
     id::Id,
+    ledger::{
+        history::cache::{self, VERIFIED},
+        lineage::{line::Line, load},
+        state::{checkout_journal, open::Ledger},
+    },
     store::Store,
+    tensor::Tensor,
 };
 
 /// A repository on disk. Opening one reads its settings, and finishes what a killed `forget` began; the store is held only
@@ -34,17 +34,6 @@ pub struct Repo {
     config: Config,
     /// How long the fields of an object may be.
     object_limit: usize,
-}
-
-/// Who runs a verb, when, and by which command. Recorded in commits and in the operation log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Actor {
-    /// `Name <address>` or a name alone.
-    pub author: String,
-    /// Milliseconds since 1970-01-01T00:00:00Z.
-    pub time: i64,
-    /// The command line, for people.
-    pub command: String,
 }
 
 /// Opens an engine on the base in a directory. Verbs call it when they are sure to need one.
@@ -92,7 +81,7 @@ impl Repo {
     }
 
     /// The nearest of `from` and the directories above that holds a repository.
-    pub(super) fn root_above(from: &Path) -> Result<&Path, LedgerError> {
+    pub(crate) fn root_above(from: &Path) -> Result<&Path, LedgerError> {
         from.ancestors()
             .find(|dir| dir.join(Self::DIR).is_dir())
             .ok_or_else(|| LedgerError::NoRepository { from: from.to_owned() })
@@ -117,7 +106,7 @@ impl Repo {
     }
 
     /// How long the fields of an object may be before they are kept in parts.
-    pub(super) const fn object_limit(&self) -> usize {
+    pub(crate) const fn object_limit(&self) -> usize {
         self.object_limit
     }
 
@@ -155,7 +144,7 @@ impl Repo {
     ///
     /// # Errors
     /// As [`Repo::base`].
-    pub(super) fn verified_base(&self) -> Result<Verified, LedgerError> {
+    pub(crate) fn verified_base(&self) -> Result<Verified, LedgerError> {
         let dir = self.base_dir();
         if let Some(known) = self.known_of_base()
             && known.holds(&dir).map_err(|source| LedgerError::Read { path: dir, source })?
@@ -166,7 +155,7 @@ impl Repo {
     }
 
     /// As [`Repo::verified_base`], and reads all of it.
-    pub(super) fn verify_base(&self) -> Result<(), LedgerError> {
+    pub(crate) fn verify_base(&self) -> Result<(), LedgerError> {
         self.compare_base(Reading::All).map(drop)
     }
 
@@ -182,42 +171,42 @@ impl Repo {
             return Err(LedgerError::Base { what });
         }
         if verified != known {
-            remembered::write(self.store.dir(), VERIFIED, &verified);
+            cache::write(self.store.dir(), VERIFIED, &verified);
         }
         Ok(verified)
     }
 
     /// What is known of the base's files.
     fn known_of_base(&self) -> Option<Verified> {
-        let known: Verified = remembered::read(self.store.dir(), VERIFIED)?;
+        let known: Verified = cache::read(self.store.dir(), VERIFIED)?;
         let noted = Stamp::of(&self.store.dir().join(VERIFIED)).ok()??;
         Some(known.noted_in(&noted))
     }
 
     /// Opens an engine on the base, verified first: an engine reads all of it anyway.
-    pub(super) fn engine(&self, open: OpenEngine<'_>) -> Result<Box<dyn Engine>, LedgerError> {
+    pub(crate) fn engine(&self, open: OpenEngine<'_>) -> Result<Box<dyn Engine>, LedgerError> {
         self.verify_base()?;
         Ok(open(&self.base_dir())?)
     }
 
     /// Opens the store for a short while.
-    pub(super) fn read(&self) -> Result<Ledger<'_>, LedgerError> {
+    pub(crate) fn read(&self) -> Result<Ledger<'_>, LedgerError> {
         let ledger = Ledger { session: self.store.session()?, config: &self.config };
-        landing::complete(&ledger)?;
+        checkout_journal::complete(&ledger)?;
         Ok(ledger)
     }
 
     /// Opens the store for what ends with a change, and says at once where it cannot be written.
-    pub(super) fn read_to_change(&self) -> Result<Ledger<'_>, LedgerError> {
+    pub(crate) fn read_to_change(&self) -> Result<Ledger<'_>, LedgerError> {
         let ledger = self.read()?;
         ledger.session.require_writable()?;
         Ok(ledger)
     }
 
     /// Opens the store for reading, without waiting for other processes.
-    pub(super) fn view(&self) -> Result<Ledger<'_>, LedgerError> {
+    pub(crate) fn view(&self) -> Result<Ledger<'_>, LedgerError> {
         // Where what was left half done cannot be ended, what was there before can still be read.
-        if landing::is_begun(self.store.dir())
+        if checkout_journal::is_begun(self.store.dir())
             && let Ok(ledger) = self.read()
         {
             return Ok(ledger);
@@ -226,19 +215,19 @@ impl Repo {
     }
 
     /// Builds a commit's weights and compares them with the hashes it names.
-    pub(super) fn weights(
+    pub(crate) fn weights(
         &self,
         id: Id<Commit>,
         commit: &Commit,
         line: &Line,
     ) -> Result<BTreeMap<String, Tensor>, LedgerError> {
         let weights = self.build(line)?;
-        version::verify(&weights, id, commit)?;
+        load::verify(&weights, id, commit)?;
         Ok(weights)
     }
 
     /// Length of a tensor file.
-    pub(super) fn tensor_file_bytes(&self, file: Id<TensorFile>) -> Result<u64, LedgerError> {
+    pub(crate) fn tensor_file_bytes(&self, file: Id<TensorFile>) -> Result<u64, LedgerError> {
         let path = self.store.tensors().path(file);
         match fs::metadata(&path) {
             Ok(metadata) => Ok(metadata.len()),
@@ -247,7 +236,7 @@ impl Repo {
     }
 
     /// Length of the base's tensors.
-    pub(super) fn base_bytes(&self) -> Result<u64, LedgerError> {
+    pub(crate) fn base_bytes(&self) -> Result<u64, LedgerError> {
         let base = Checkpoint::open(&self.base_dir())?;
         let mut bytes = 0;
         for name in base.names() {

@@ -3,17 +3,9 @@
 use super::{
     config::Config,
     error::ModelError,
-    gpt_neox::GptNeox,
-    gpt2::Gpt2,
-    gptj::GptJ,
-    llama,
     spec::{Part, Spec},
 };
-use crate::delta::Orientation;
-
-/// Every known family: adding one is a file and a line here.
-pub const FAMILIES: &[&dyn Family] =
-    &[&Gpt2, &GptJ, &GptNeox, &llama::LLAMA, &llama::MISTRAL, &llama::QWEN2, &llama::QWEN3];
+use crate::tensor::Orientation;
 
 /// What is particular to a family of models.
 pub trait Family: Sync {
@@ -56,15 +48,4 @@ impl PartName {
     pub(super) const fn new(part: Part, name: &'static str, orientation: Orientation) -> Self {
         Self { part, name, orientation }
     }
-}
-
-/// The family of a `model_type`.
-///
-/// # Errors
-/// When there is none.
-pub fn family(model_type: &str) -> Result<&'static dyn Family, ModelError> {
-    FAMILIES.iter().copied().find(|family| family.model_type() == model_type).ok_or_else(|| {
-        let known: Vec<&str> = FAMILIES.iter().map(|family| family.model_type()).collect();
-        ModelError::Family { model_type: model_type.to_owned(), known: known.join(", ") }
-    })
 }

@@ -9,7 +9,7 @@ use super::{
     family::{Family, PartName},
     spec::{Activation, Head, HeadNorms, Mlp, Norm, Part, Positions, Projections, Residual, Spec},
 };
-use crate::delta::Orientation;
+use crate::tensor::Orientation;
 
 /// The family.
 pub(super) struct Gpt2;

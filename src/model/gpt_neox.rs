@@ -11,7 +11,7 @@ use super::{
     rotary::{BASES, Pairs, Rotary},
     spec::{Activation, Head, HeadNorms, Mlp, Norm, Part, Positions, Projections, Residual, Spec},
 };
-use crate::delta::Orientation;
+use crate::tensor::Orientation;
 
 /// The family.
 pub(super) struct GptNeox;

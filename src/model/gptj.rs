@@ -10,7 +10,7 @@ use super::{
     rotary::{Pairs, Rotary},
     spec::{Activation, Head, HeadNorms, Mlp, Norm, Part, Positions, Projections, Residual, Spec},
 };
-use crate::delta::Orientation;
+use crate::tensor::Orientation;
 
 /// The family.
 pub(super) struct GptJ;

@@ -18,7 +18,7 @@ use super::{
     rotary::{BASES, Pairs, Rotary},
     spec::{Activation, Head, HeadNorms, Mlp, Norm, Part, Positions, Projections, Residual, Spec},
 };
-use crate::delta::Orientation;
+use crate::tensor::Orientation;
 
 /// How far the attention of each layer sees.
 type Windows = Result<Vec<Option<usize>>, ModelError>;

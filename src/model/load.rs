@@ -9,14 +9,14 @@ use super::{
     decoder::Decoder,
     device::DeviceChoice,
     error::ModelError,
-    family::family,
+    families::family,
     spec::{Part, Spec},
     tokens::Tokens,
     weights::{Slot, Weights, matrix_of, read},
 };
 use crate::{
     checkpoint::Checkpoint,
-    delta::{Dtype, Matrix, Orientation},
+    tensor::{Dtype, Matrix, Orientation},
 };
 
 /// An opened checkpoint, ready to compute. Its weights are frozen: they ask for no gradient.

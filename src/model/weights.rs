@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     checkpoint::Checkpoint,
-    delta::{self, Matrix, Orientation},
+    tensor::{self, Matrix, Orientation},
 };
 
 /// What a tensor is to its part.
@@ -56,9 +56,9 @@ impl Slot {
         if self.is_turned() { tensor.tr().contiguous() } else { tensor.shallow_clone() }
     }
 
-    /// Output and input width, [`delta::widths`].
+    /// Output and input width, [`tensor::widths`].
     fn widths(&self) -> (usize, usize) {
-        delta::widths(&self.shape, Orientation::OutIn)
+        tensor::widths(&self.shape, Orientation::OutIn)
     }
 
     fn is_turned(&self) -> bool {

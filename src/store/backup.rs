@@ -11,11 +11,11 @@ use std::{
 
 use super::{
     Store, StoreError, collection,
+    format::FORMAT,
     journal::{Journal, Position},
     leftovers,
-    migrate::FORMAT,
+    lock::Lock,
     pack::Packs,
-    session::Lock,
 };
 use crate::durable;
 

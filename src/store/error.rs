@@ -5,12 +5,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{migrate, refs::RefNameError};
+use super::{format, refs::RefNameError};
 use crate::{
     codec::{DecodeError, ObjectError, TooLong},
+    commit::Commit,
     durable::{self, WriteError},
     id::Id,
-    ledger::Commit,
 };
 
 /// Why the store did not do what was asked. It is then as it was.
@@ -182,7 +182,7 @@ impl StoreError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Busy { .. } => Some("wait until it is done and run the command again".to_owned()),
-            Self::Format { found, .. } if migrate::is_older(found) => {
+            Self::Format { found, .. } if format::is_older(found) => {
                 Some("bring it to this kledger's format with `kledger migrate`".to_owned())
             }
             Self::Format { .. } => {

@@ -14,9 +14,9 @@ use super::{
     index::Everything,
     journal::{Entry, Journal, Position},
     leftovers,
+    lock::Lock,
     pack::{Contents, Pack, Packs},
     rebuild, repair,
-    session::Lock,
 };
 use crate::{delta::TensorFile, id::Id};
 

@@ -17,7 +17,7 @@ use fs4::fs_std::FileExt;
 
 use super::{
     StoreError,
-    session::{PATIENCE, PAUSE},
+    lock::{PATIENCE, PAUSE},
 };
 use crate::durable;
 

@@ -27,10 +27,10 @@ use super::{
 };
 use crate::{
     codec::{self, Object},
+    commit::Commit,
     delta::TensorFile,
     durable,
     id::{Id, Kind},
-    ledger::Commit,
 };
 
 /// Keys of what there is once.

@@ -18,9 +18,9 @@ use bincode::{Decode, Encode};
 use super::{StoreError, pack::Pack, refs::Head};
 use crate::{
     codec::{self, Object},
+    commit::Commit,
     durable::{self, call},
     id::{Id, Kind},
-    ledger::Commit,
 };
 
 /// One transaction as the operation log shows it.

@@ -2,7 +2,14 @@
 
 use std::{fs, io::ErrorKind, path::Path};
 
-use super::{StoreError, guard::Guard, leftovers, plain, session::Lock};
+use super::{
+    StoreError,
+    format::{FORMAT, number},
+    guard::Guard,
+    leftovers,
+    lock::Lock,
+    plain,
+};
 use crate::durable;
 
 #[path = "../../migrations/m0001_initial.rs"]
@@ -12,9 +19,6 @@ mod m0002_runs;
 
 /// Every step, in order; step n leads to format n.
 const MIGRATIONS: &[Migration] = &[m0001_initial::MIGRATION, m0002_runs::MIGRATION];
-
-/// What the `format` file of a store says that this program reads and writes.
-pub const FORMAT: &str = "kledger 2";
 
 /// One step from a format to the next.
 #[derive(Debug, Clone, Copy)]
@@ -68,11 +72,6 @@ fn unknown(dir: &Path, found: String) -> StoreError {
     StoreError::Format { dir: dir.to_owned(), found, known: FORMAT }
 }
 
-/// Whether there are steps from this format to the program's.
-pub(super) fn is_older(format: &str) -> bool {
-    number(format).is_some_and(|number| (1..MIGRATIONS.len()).contains(&(number as usize)))
-}
-
 fn read_format(dir: &Path) -> Result<String, StoreError> {
     let path = dir.join("format");
     match fs::read(&path) {
@@ -83,11 +82,6 @@ fn read_format(dir: &Path) -> Result<String, StoreError> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
         Err(error) => Err(StoreError::read(&path, error)),
     }
-}
-
-fn number(format: &str) -> Option<u32> {
-    let number = format.strip_prefix("kledger ")?;
-    number.parse().ok().filter(|parsed: &u32| parsed.to_string() == number)
 }
 
 #[cfg(test)]

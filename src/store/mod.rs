@@ -15,6 +15,7 @@ pub mod backup;
 mod border;
 mod collection;
 mod error;
+mod format;
 pub mod fsck;
 pub mod gc;
 mod guard;
@@ -22,6 +23,7 @@ mod index;
 mod journal;
 mod kinds;
 mod leftovers;
+mod lock;
 mod migrate;
 mod pack;
 mod place;
@@ -36,26 +38,27 @@ mod session;
 mod summary;
 mod tensors;
 mod transaction;
+mod z_memo;
 
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use guard::Guard;
-use session::Lock;
-
 use crate::codec::{Rewrite, rewrite};
-
 pub use error::StoreError;
+pub use format::FORMAT;
+use guard::Guard;
 pub use journal::{HeadUpdate, Operation, RefUpdate, RootUpdate};
 pub use kinds::{Kinds, References};
-pub use migrate::{FORMAT, Migration, migrate};
+use lock::Lock;
+pub use migrate::{Migration, migrate};
 pub use pack::entries as pack_entries;
 pub use refs::{Head, RefNameError, check_ref_name};
 pub use session::Session;
 pub use tensors::{OpenTensorFile, TensorFiles};
-pub use transaction::{RefChange, Transaction, ZEntry, ZMemo};
+pub use transaction::{RefChange, Transaction};
+pub use z_memo::{ZEntry, ZMemo};
 
 /// The kinds that the store itself writes, for fuzzing.
 #[doc(hidden)]
@@ -159,11 +162,6 @@ impl Store {
     ) -> Result<T, E> {
         self.guard.alone(act)
     }
-}
-
-/// `<root>/ab/<abcdef…>`: where the file of an id is kept.
-fn fan_out(root: &Path, hex: &str) -> PathBuf {
-    root.join(&hex[..2]).join(hex)
 }
 
 #[cfg(test)]

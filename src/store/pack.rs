@@ -14,7 +14,7 @@ use std::{
 };
 
 use super::{
-    StoreError, ZMemo, fan_out, leftovers,
+    StoreError, ZMemo, leftovers,
     place::{Place, Record},
 };
 use crate::{
@@ -327,4 +327,9 @@ mod tests {
         ];
         assert_eq!(bytes, expected.concat());
     }
+}
+
+/// `<root>/ab/<abcdef…>`: where the file of an id is kept.
+pub(super) fn fan_out(root: &Path, hex: &str) -> PathBuf {
+    root.join(&hex[..2]).join(hex)
 }

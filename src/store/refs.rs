@@ -2,7 +2,7 @@
 
 use bincode::{Decode, Encode};
 
-use crate::{id::Id, ledger::Commit};
+use crate::{commit::Commit, id::Id};
 
 /// What is current.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]

@@ -18,18 +18,18 @@ use super::{
     journal::{
         self, Entry, HeadUpdate, Journal, Operation, Position, RefUpdate, RootUpdate, Salvage,
     },
+    lock::Lock,
     pack::{Pack, Packs},
     place::Place,
     rebuild::{self, Rebuilt},
     refs::Head,
-    session::Lock,
     summary::Summary,
 };
 use crate::{
     codec::{self, Object as _},
+    commit::Commit,
     durable,
     id::Id,
-    ledger::Commit,
 };
 
 /// Makes journal and index again where they are damaged or do not agree. Returns what was done, in words.

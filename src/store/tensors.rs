@@ -14,12 +14,13 @@ use std::{
 use memmap2::Mmap;
 use safetensors::{SafeTensorError, SafeTensors, View};
 
-use super::{StoreError, fan_out, leftovers};
+use super::{StoreError, leftovers, pack::fan_out};
 use crate::{
     codec,
-    delta::{Dtype, Tensor, TensorEntry, TensorFile, tensor_id},
+    delta::{TensorEntry, TensorFile},
     durable,
     id::Id,
+    tensor::{Dtype, Tensor, tensor_id},
 };
 
 /// The folder of tensor files.

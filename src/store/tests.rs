@@ -8,8 +8,8 @@ use bincode::{Decode, Encode};
 use super::{fsck::Findings, *};
 use crate::{
     codec::{self, Object, Objects},
+    commit::Commit,
     id::{Id, Kind},
-    ledger::Commit,
 };
 
 /// Stands for a commit: the store only looks at the tag.

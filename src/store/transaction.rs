@@ -5,14 +5,14 @@ use bincode::{Decode, Encode};
 use super::{
     Session, StoreError, check_ref_name,
     journal::{Entry, HeadUpdate, Operation, RefUpdate, RootUpdate},
-    place::{Place, Record},
+    place::Record,
     refs::Head,
 };
 use crate::{
-    codec::{self, NewObjects, Object},
-    delta::TensorFile,
-    id::{Id, Kind},
-    ledger::Commit,
+    codec::{self, NewObjects},
+    commit::Commit,
+    id::Id,
+    store::ZMemo,
 };
 
 /// All that one command changes. Tensor files it refers to are on disk already.
@@ -57,39 +57,6 @@ pub struct RefChange {
     pub expect: Option<Id<Commit>>,
     /// Where it is to be; `None` removes it.
     pub new: Option<Id<Commit>>,
-}
-
-/// z vectors in a tensor file (its tensor `z`, `[facts, width]`), and what each was found for.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct ZMemo {
-    /// The file.
-    pub file: Id<TensorFile>,
-    /// One for each row that is to be found again, sorted by key.
-    pub places: Vec<ZEntry>,
-}
-
-/// Where one z vector is.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
-pub struct ZEntry {
-    /// Hash of everything the vector depends on.
-    pub key: [u8; 32],
-    /// Row of the tensor.
-    pub row: u32,
-}
-
-impl ZMemo {
-    /// Where each of its vectors is.
-    pub(super) fn rows(&self) -> impl Iterator<Item = Record> {
-        self.places.iter().map(|entry| (entry.key, Place::Row { file: self.file, row: entry.row }))
-    }
-}
-
-impl Kind for ZMemo {
-    const NAME: &'static str = "z memo";
-}
-
-impl Object for ZMemo {
-    const TAG: u8 = 0x34;
 }
 
 impl Session {

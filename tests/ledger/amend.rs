@@ -1,11 +1,14 @@
 //! The commit at HEAD made again.
 
-use kledger::ledger::{
-    How, InTheWay, LedgerError, Silent,
-    verb::{
-        commit::{AmendOptions, CommitOptions, CommitReport},
-        merge::MergeOptions,
-        reset::Reset,
+use kledger::{
+    engine::Silent,
+    ledger::{
+        How, InTheWay, LedgerError,
+        verb::{
+            commit::{AmendOptions, CommitOptions, CommitReport},
+            merge::MergeOptions,
+            reset::Reset,
+        },
     },
 };
 

@@ -2,8 +2,9 @@
 
 use kledger::{
     codec,
+    commit::Commit,
     id::Id,
-    ledger::{About, Commit, LedgerError, Repo, revision::Range, verb::log::LogOptions},
+    ledger::{About, LedgerError, Repo, revision::Range, verb::log::LogOptions},
     store::{RefChange, Transaction},
 };
 

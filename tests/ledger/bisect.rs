@@ -1,8 +1,11 @@
 //! The search for the commit that changed an answer.
 
-use kledger::ledger::{
-    About, LedgerError, Probe, Silent,
-    verb::bisect::{BisectReport, BisectState, Verdict},
+use kledger::{
+    engine::{Probe, Silent},
+    ledger::{
+        About, LedgerError,
+        verb::bisect::{BisectReport, BisectState, Verdict},
+    },
 };
 
 use crate::support::{Place, open};

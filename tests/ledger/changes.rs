@@ -9,9 +9,10 @@ use std::{
 
 use kledger::{
     codec::{self, Draft},
+    commit::{Commit, Step},
     fact::{Fact, FactKey, Iri, Term, tree},
     id::Id,
-    ledger::{About, Commit, Repo, Step, verb::log::LogOptions},
+    ledger::{About, Repo, verb::log::LogOptions},
     store::{RefChange, Session, Transaction},
 };
 

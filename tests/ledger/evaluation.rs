@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use kledger::{
+    engine::{Drawing, Silent},
     eval::{
         Answers, Asked, COUNTERFACT, Case, EASYEDIT, FEVER, MEND, Metric, Protocol, Row, Score,
         Source, Weights, Written, ZSRE,
@@ -12,7 +13,7 @@ use kledger::{
     },
     fact::Role,
     ledger::{
-        About, Drawing, Evaluation, LedgerError, Silent, Texts,
+        About, Evaluation, LedgerError, Texts,
         verb::{
             eval::{EvalOptions, EvalReport, Material},
             fsck::FsckOptions,

@@ -8,9 +8,9 @@ use std::{
 
 use kledger::{
     checkpoint::{Checkpoint, write_merged, write_tensors},
-    delta::{Dtype, Matrix, Tensor},
+    engine::Silent,
     ledger::{
-        InTheWay, LedgerError, Silent, StepView,
+        InTheWay, LedgerError, StepView,
         verb::{
             export::{ExportFormat, ExportOptions},
             fsck::FsckOptions,
@@ -18,6 +18,7 @@ use kledger::{
             merge::MergeOptions,
         },
     },
+    tensor::{Dtype, Matrix, Tensor},
 };
 use serde_json::{Value, json};
 
@@ -194,7 +195,7 @@ fn an_adapter_is_cut_down_and_asked_what_that_did() {
     // Nothing to cut: no engine is opened.
     let dir = place.dir.path().join("whole");
     let options = ExportOptions { format: ExportFormat::Peft, max_rank: Some(3), base_model: None };
-    let mut closed = |_: &Path| -> Result<_, _> { Err(kledger::ledger::EngineError::NoRuntime) };
+    let mut closed = |_: &Path| -> Result<_, _> { Err(kledger::engine::EngineError::NoRuntime) };
     let report = place.repo.export("HEAD", &dir, &options, &mut closed, &mut Silent).unwrap();
     assert!(report.fidelity.is_none());
 }

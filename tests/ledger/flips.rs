@@ -6,9 +6,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use kledger::ledger::{
-    Class, LedgerError, Repo, Sampling, Silent,
-    verb::{diff::DiffOptions, fsck::FsckOptions, log::LogOptions},
+use kledger::{
+    engine::{Sampling, Silent},
+    ledger::{
+        Class, LedgerError, Repo,
+        verb::{diff::DiffOptions, fsck::FsckOptions, log::LogOptions},
+    },
 };
 
 use crate::support::{Place, open};

@@ -3,9 +3,10 @@
 use std::fs;
 
 use kledger::{
+    engine::Silent,
     eval::{EASYEDIT, Weights},
     ledger::{
-        About, Class, How, InTheWay, LedgerError, Silent, Task, Texts,
+        About, Class, How, InTheWay, LedgerError, Task, Texts,
         verb::{
             eval::{EvalOptions, Material},
             forget::ForgetReport,

@@ -7,8 +7,9 @@
 use std::{fs, path::Path};
 
 use kledger::{
+    engine::Silent,
     ledger::{
-        InTheWay, Repo, Silent,
+        InTheWay, Repo,
         verb::{fsck::FsckOptions, log::LogOptions},
     },
     store::FORMAT,
@@ -87,7 +88,7 @@ fn stores_of_every_format_open() {
         let checkout =
             place.repo.checkout(&place.actor("checkout"), "v1", None, InTheWay::Refuse).unwrap();
         let mut engine = crate::support::open(&checkout.dir).unwrap();
-        let how = kledger::ledger::Sampling { top: 1, tokens: 1, sample: None };
+        let how = kledger::engine::Sampling { top: 1, tokens: 1, sample: None };
         assert_eq!(engine.continuations("Anna likes", &how).unwrap().text, "Oslo");
         let base = format!("base{}", stand_in::column("Bert lives in"));
         assert_eq!(engine.continuations("Bert lives in", &how).unwrap().text, base);

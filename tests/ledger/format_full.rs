@@ -13,10 +13,11 @@ use std::{
 use kledger::{
     checkpoint::{Checkpoint, write_merged, write_tensors},
     codec,
-    delta::{Tensor, TensorFile},
+    delta::TensorFile,
+    engine::Silent,
     eval::{EASYEDIT, Weights},
     ledger::{
-        About, Anew, How, Repo, Silent, Task, Texts,
+        About, Anew, How, Repo, Task, Texts,
         verb::{
             eval::{EvalOptions, Material},
             export::ExportFormat,
@@ -27,6 +28,7 @@ use kledger::{
         },
     },
     store::FORMAT,
+    tensor::Tensor,
 };
 use serde_json::{Value, json};
 

@@ -9,13 +9,14 @@ use std::{collections::BTreeMap, fmt::Debug};
 use kledger::{
     checkpoint::{Base, BaseFile, BaseTensor},
     codec::{self, Object},
-    delta::{Delta, DeltaTensor, Dtype, Form, Lineage, Orientation, TensorEntry, TensorFile},
+    commit::{Commit, EditedTensor, Report, Spec, StatisticsRecord, Step},
+    delta::{Delta, DeltaTensor, Form, Lineage, TensorEntry, TensorFile},
     fact::{
         Change, Fact, Iri, Label, Literal, Staged, StoredStage, Term, Words,
         tree::{Child, Entry, Long, Node, Slot},
     },
     id::{Id, Kind},
-    ledger::{Commit, EditedTensor, Report, Spec, StatisticsRecord, Step},
+    tensor::{Dtype, Orientation},
 };
 
 use crate::support::fixtures;

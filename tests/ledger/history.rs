@@ -10,9 +10,10 @@ use std::{
 };
 
 use kledger::{
+    engine::{Probe, Silent},
     fact::Role,
     ledger::{
-        InTheWay, LedgerError, Probe, Silent,
+        InTheWay, LedgerError,
         verb::{export::ExportFormat, fsck::FsckOptions, gc::GcOptions, reset::Reset},
     },
 };

@@ -9,9 +9,12 @@ use std::{
     process::{Command, ExitStatus},
 };
 
-use kledger::ledger::{
-    About, How, LedgerError, Repo, Silent, Strategy,
-    verb::{fsck::FsckOptions, log::LogOptions, merge::MergeOptions},
+use kledger::{
+    engine::Silent,
+    ledger::{
+        About, How, LedgerError, Repo, Strategy,
+        verb::{fsck::FsckOptions, log::LogOptions, merge::MergeOptions},
+    },
 };
 
 use crate::support::{Place, files_with, open};

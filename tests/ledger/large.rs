@@ -2,9 +2,12 @@
 
 use std::{fmt::Write as _, time::Instant};
 
-use kledger::ledger::{
-    About, InTheWay, LedgerError, Repo, Silent,
-    verb::{diff::DiffOptions, gc::GcOptions, log::LogOptions},
+use kledger::{
+    engine::Silent,
+    ledger::{
+        About, InTheWay, LedgerError, Repo,
+        verb::{diff::DiffOptions, gc::GcOptions, log::LogOptions},
+    },
 };
 
 use crate::support::{Place, open, options, stand_in};

@@ -2,15 +2,18 @@
 
 use std::fs;
 
-use kledger::ledger::{
-    About, Class, EngineError, InTheWay, LedgerError, Progress, Silent,
-    revision::RevisionError,
-    verb::{
-        commit::CommitReport,
-        diff::{DiffOptions, Prompts},
-        export::ExportFormat,
-        log::LogOptions,
-        reset::Reset,
+use kledger::{
+    engine::{EngineError, Progress, Silent},
+    ledger::{
+        About, Class, InTheWay, LedgerError,
+        revision::RevisionError,
+        verb::{
+            commit::CommitReport,
+            diff::{DiffOptions, Prompts},
+            export::ExportFormat,
+            log::LogOptions,
+            reset::Reset,
+        },
     },
 };
 
@@ -268,7 +271,7 @@ fn a_checkout_is_the_version_and_moves_head() {
         place.repo.checkout(&place.actor("checkout"), "main~1", None, InTheWay::Refuse).unwrap();
     assert_eq!(report.head.branch, None);
     let mut engine = open(&report.dir).unwrap();
-    let how = kledger::ledger::Sampling { top: 1, tokens: 1, sample: None };
+    let how = kledger::engine::Sampling { top: 1, tokens: 1, sample: None };
     assert_eq!(engine.continuations("Anna likes", &how).unwrap().text, "Rome");
     let state = place.repo.status().unwrap().checkout.unwrap();
     assert!(state.current);
@@ -442,7 +445,7 @@ fn reset_moves_the_branch_and_only_empties_the_stage_when_asked() {
     assert_eq!((report.head.commit, report.unstaged), (first, 1));
     let report =
         place.repo.reset(&place.actor("reset"), "main@{1}", Reset::Hard(InTheWay::Refuse)).unwrap();
-    let how = kledger::ledger::Sampling { top: 1, tokens: 1, sample: None };
+    let how = kledger::engine::Sampling { top: 1, tokens: 1, sample: None };
     let mut engine = open(&report.dir.unwrap()).unwrap();
     assert_eq!(engine.continuations("Anna likes", &how).unwrap().text, "Oslo");
 }

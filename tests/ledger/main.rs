@@ -21,6 +21,7 @@ mod fact;
 mod fact_stage;
 mod fact_tree;
 mod flips;
+mod floors;
 mod forget;
 mod format;
 mod format_full;

@@ -1,12 +1,15 @@
 //! Merging, picking, rebasing, consolidating: facts, weights and what happens in between.
 
-use kledger::ledger::{
-    About, Anew, Favour, How, LedgerError, OpenEngine, Outcome, ProceedReport, Repo, Silent,
-    StepView, Strategy, Task,
-    verb::{
-        diff::DiffOptions,
-        log::LogOptions,
-        merge::{FastForward, MergeOptions},
+use kledger::{
+    engine::Silent,
+    ledger::{
+        About, Anew, Favour, How, LedgerError, OpenEngine, Outcome, ProceedReport, Repo, StepView,
+        Strategy, Task,
+        verb::{
+            diff::DiffOptions,
+            log::LogOptions,
+            merge::{FastForward, MergeOptions},
+        },
     },
 };
 
@@ -189,7 +192,7 @@ fn conflicts_wait_until_they_are_settled() {
     let report = place.merge("draft");
     assert_eq!((report.outcome, report.left), (Outcome::Conflicts, 1));
     let anna = report.conflicts.iter().find(|conflict| conflict.subject == "Anna").unwrap();
-    let object = |fact: &Option<kledger::ledger::FactView>| fact.as_ref().map(|f| f.object.clone());
+    let object = |fact: &Option<kledger::commit::FactView>| fact.as_ref().map(|f| f.object.clone());
     assert_eq!(
         [object(&anna.ours), object(&anna.theirs), object(&anna.base)],
         ["Paris", "Berlin", "Rome"].map(|city| Some(city.to_owned()))

@@ -2,9 +2,12 @@
 
 use std::{fs, path::PathBuf};
 
-use kledger::ledger::{
-    Repo, Silent,
-    verb::{fsck::FsckOptions, gc::GcOptions},
+use kledger::{
+    engine::Silent,
+    ledger::{
+        Repo,
+        verb::{fsck::FsckOptions, gc::GcOptions},
+    },
 };
 
 use crate::support::Place;

@@ -2,9 +2,12 @@
 
 use std::fs;
 
-use kledger::ledger::{
-    EngineError, LedgerError, Progress, Silent, StatisticsText,
-    verb::stats::{StatsOptions, StatsReport},
+use kledger::{
+    engine::{EngineError, Progress, Silent, StatisticsText},
+    ledger::{
+        LedgerError,
+        verb::stats::{StatsOptions, StatsReport},
+    },
 };
 
 use crate::support::{Place, open};

@@ -5,10 +5,11 @@ use std::{collections::BTreeMap, fs};
 
 use kledger::{
     codec::{self, Draft},
+    commit::Commit,
     fact::{Fact, FactKey, Iri, Term, tree},
     id::Id,
     ledger::{
-        About, Commit, LedgerError, Repo,
+        About, LedgerError, Repo,
         verb::log::{LogEntry, LogOptions},
     },
     store::{RefChange, Transaction},

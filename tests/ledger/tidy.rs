@@ -8,7 +8,7 @@ use std::{
 /// A word, and the only places under `src` that may use it.
 const HOMES: &[(&str, &[&str])] = &[
     ("sled::", &["store"]),
-    ("tch::", &["model", "editor", "engine"]),
+    ("tch::", &["model", "editor", "runtime"]),
     ("torch_sys::", &["model"]),
     ("tokenizers::", &["model"]),
     ("oxrdf::", &["fact"]),

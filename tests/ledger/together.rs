@@ -1,6 +1,9 @@
 //! Facts about one subject, for an editor that seeks one z for all of them.
 
-use kledger::ledger::{About, Repo, Silent, verb::commit::CommitReport};
+use kledger::{
+    engine::Silent,
+    ledger::{About, Repo, verb::commit::CommitReport},
+};
 
 use crate::support::{Place, open, options};
 

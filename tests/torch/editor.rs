@@ -10,11 +10,12 @@ use std::{
 
 use kledger::{
     checkpoint::Checkpoint,
-    delta::{Change, ChangeForm, LoadedDelta, Matrix, Orientation, Version},
+    delta::{Change, ChangeForm, LoadedDelta, Version},
     editor::{self, EditError, ModelSize, Settings, Solver, System},
+    engine::{EditJob, EditOutcome, EngineError, Progress, Silent, ZTrace},
     fact::Request,
-    ledger::{EditJob, EditOutcome, EngineError, Progress, Silent, ZTrace},
     model::{Batch, Model, Padding, Unprobed},
+    tensor::{Matrix, Orientation},
 };
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
@@ -54,7 +55,7 @@ impl Case {
 
     fn named(name: &str) -> Self {
         let dir = named(name);
-        let model = Model::open(&dir, Device::Cpu, kledger::delta::Dtype::F32).unwrap();
+        let model = Model::open(&dir, Device::Cpu, kledger::tensor::Dtype::F32).unwrap();
         let golden: BTreeMap<String, Tensor> =
             Tensor::read_safetensors(dir.join("golden.safetensors")).unwrap().into_iter().collect();
         let case: Value =
@@ -509,7 +510,7 @@ fn products_of_16_bits_find_about_the_same_z() {
 #[test]
 fn a_model_in_16_bits_is_edited_in_its_own() {
     let mut case = Case::open();
-    case.model = Model::open(&fixture(), Device::Cpu, kledger::delta::Dtype::F16).unwrap();
+    case.model = Model::open(&fixture(), Device::Cpu, kledger::tensor::Dtype::F16).unwrap();
     let plain = case.edit(&[]);
     case.settings.z_matmul = editor::Matmul::Bf16;
     assert!(case.edit(&[]).z == plain.z);

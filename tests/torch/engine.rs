@@ -4,15 +4,16 @@ use std::{collections::BTreeMap, ops::ControlFlow, path::Path, sync::Arc};
 
 use kledger::{
     checkpoint::Checkpoint,
-    delta::{Change, ChangeForm, Dtype, LoadedDelta, Matrix, Orientation, Tensor, Version},
+    delta::{Change, ChangeForm, LoadedDelta, Version},
     editor,
-    engine::TorchEngine,
-    fact::Request,
-    ledger::{
+    engine::{
         Answer, EditJob, EditOutcome, Engine, EngineError, Probe, Progress, Sampling, Silent,
         StatisticsText,
     },
+    fact::Request,
     model::{Batch, DeviceChoice, Model, Padding, Site},
+    runtime::TorchEngine,
+    tensor::{Dtype, Matrix, Orientation, Tensor},
 };
 use tch::{Device, Kind, Tensor as Torch};
 

@@ -9,14 +9,14 @@ use std::{
 
 use kledger::{
     checkpoint::Checkpoint,
-    delta::{Dtype, Tensor},
-    engine::TorchEngine,
+    engine::{Drawing, Engine, Probe, Silent},
     eval::{
         Answers, Asked, COUNTERFACT, Case, EASYEDIT, MEND, Protocol, ZSRE,
         dataset::{Answer, Dataset, Reading},
     },
-    ledger::{Drawing, Engine, Probe, Silent},
     model::DeviceChoice,
+    runtime::TorchEngine,
+    tensor::{Dtype, Tensor},
 };
 use serde_json::Value;
 

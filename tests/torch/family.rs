@@ -12,11 +12,11 @@ use std::{
 };
 
 use kledger::{
-    delta::{Dtype, Orientation},
     model::{
         Attention, Batch, Choice, DeviceChoice, Kv, Model, ModelError, Padding, Site, Unprobed,
         open_device,
     },
+    tensor::{Dtype, Orientation},
 };
 use tch::{Device, Kind, Tensor};
 

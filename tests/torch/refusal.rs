@@ -3,8 +3,8 @@
 use std::fs;
 
 use kledger::{
-    delta::Dtype,
     model::{Model, ModelError},
+    tensor::Dtype,
 };
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};

@@ -8,8 +8,7 @@ mod config;
 mod read;
 mod write;
 
-use crate::delta::{Matrix, Orientation};
-
+use crate::tensor::{Matrix, Orientation};
 pub use read::read_adapter;
 pub use write::{Ranks, write_adapter};
 

@@ -8,7 +8,7 @@ use crate::{
         Checkpoint, CheckpointError, OpenTensors, names::Names, open_tensors::Numbers,
         read::check_dir,
     },
-    delta::{Matrix, Orientation, widths},
+    tensor::{Matrix, Orientation, widths},
 };
 
 /// Reads the adapter in `dir` for `base`: what it adds, by tensor, with its scale in the left factor.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     checkpoint::{Checkpoint, CheckpointError, write_tensors},
-    delta::{Dtype, Tensor},
+    tensor::{Dtype, Tensor},
 };
 
 const SQUARE: &str = "h.1.attn.c_proj.weight";

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use super::{Adapted, CONFIG, WEIGHTS, WRAPPED};
 use crate::{
     checkpoint::{CheckpointError, layout::write_tensors, names::Names},
-    delta::{Matrix, Orientation, Tensor},
     durable,
+    tensor::{Matrix, Orientation, Tensor},
 };
 
 /// How an adapter says that its modules differ in rank.

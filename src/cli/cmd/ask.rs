@@ -12,7 +12,8 @@ use crate::{
         page::{Page, STRONG, share, short},
         report::{Render, Report},
     },
-    ledger::{Continuations, Sampling, verb::ask::AskReport},
+    engine::{Continuations, Sampling},
+    ledger::verb::ask::AskReport,
 };
 
 /// Ask a version, or several, to go on with a prompt

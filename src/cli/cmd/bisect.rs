@@ -17,8 +17,9 @@ use crate::{
         page::{Page, head, many, share, short, summary},
         report::{Render, Report},
     },
+    engine::Probe,
     ledger::{
-        CommitView, Probe,
+        CommitView,
         verb::bisect::{BisectReport, BisectState, Verdict},
     },
 };

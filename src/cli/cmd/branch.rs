@@ -9,7 +9,10 @@ use crate::{
         page::{Page, short},
         report::{Render, Report},
     },
-    ledger::verb::branch::{BranchReport, RefAction, RefView},
+    ledger::{
+        RefView,
+        verb::branch::{BranchReport, RefAction},
+    },
 };
 
 /// List, make, rename or delete branches

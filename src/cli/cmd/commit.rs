@@ -13,9 +13,10 @@ use crate::{
         report::{Render, Report},
         runtime::fits_some_model,
     },
+    commit::{Check, Rate},
     editor,
     ledger::{
-        Check, LedgerError, Rate, Requirements,
+        LedgerError, Requirements,
         verb::commit::{AmendOptions, CommitOptions, CommitReport, EditView},
     },
 };

@@ -15,13 +15,14 @@ use crate::{
         report::{Render, Report},
     },
     durable,
+    engine::Drawing,
     eval::{
         Case, EASYEDIT, MEND, Metric, PROTOCOLS, Protocol, Source, Weights,
         dataset::{Answer, Dataset, Layout, Reading, References, Verbaliser},
     },
     input,
     ledger::{
-        Drawing, LedgerError, Texts,
+        LedgerError, Texts,
         verb::eval::{EvalOptions, EvalReport, Material},
     },
 };

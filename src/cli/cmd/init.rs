@@ -13,7 +13,8 @@ use crate::{
         report::{Render, Report},
         runtime::Runtime,
     },
-    ledger::{EngineError, HeadView, Repo, verb::init::InitReport},
+    engine::EngineError,
+    ledger::{HeadView, Repo, verb::init::InitReport},
 };
 
 /// Make a repository around a model

@@ -17,10 +17,11 @@ use crate::{
         page::{Page, counts, refs, short, summary, time},
         report::{Render, Report},
     },
+    commit::Commit,
     id::Id,
     ledger::{
-        About, Commit, CommitView, LedgerError, StepView,
-        revision::Range,
+        About, CommitView, LedgerError, StepView,
+        history::revision::range::Range,
         verb::log::{LogEntry, LogOptions, LogReport},
     },
 };

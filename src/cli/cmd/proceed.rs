@@ -14,9 +14,11 @@ use crate::{
         report::{Render, Report},
         runtime::Runtime,
     },
+    commit::FactView,
+    engine::Progress,
     ledger::{
-        Actor, Anew, ConflictView, FactCounts, FactView, Favour, How, LedgerError, Made,
-        OpenEngine, Outcome, ProceedReport, Progress, Repo, Strategy, Task,
+        Actor, Anew, ConflictView, FactCounts, Favour, How, LedgerError, Made, OpenEngine, Outcome,
+        ProceedReport, Repo, Strategy, Task,
     },
 };
 

@@ -13,8 +13,9 @@ use crate::{
         page::{Page, STRONG, bytes, many, refs, share, short, summary, time, words},
         report::{Render, Report},
     },
+    engine::{Answer, FoundWith},
     ledger::{
-        About, Answer, Evaluation, FoundWith,
+        About, Evaluation,
         verb::{
             show::{DeltaView, ShowReport, ShowStatReport},
             show_fact::{FactStory, Holder, ShowFactReport},

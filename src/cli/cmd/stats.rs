@@ -13,9 +13,10 @@ use crate::{
         page::{Page, bytes, many},
         report::{Render, Report},
     },
+    engine::StatisticsText,
     input,
     ledger::{
-        MOST_SAMPLED_TOKENS, StatisticsText,
+        MOST_SAMPLED_TOKENS,
         verb::stats::{StatsOptions, StatsReport},
     },
 };

@@ -22,7 +22,7 @@ use super::{
     Problem,
     handed::{Guard, Handed, Place, problem},
     limits::{JSON, JSON_CHAIN, JSON_COPIES, JSON_DEPTH, JSON_EXPANDED, JSON_STACK, JSON_TERMS},
-    streamed::{NO_BASE, Parsed, Wrong},
+    parsed::{NO_BASE, Parsed, Wrong},
 };
 
 /// Triples that are handed over at a time.

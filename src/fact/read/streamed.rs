@@ -13,12 +13,10 @@ use super::{
     xml::Xml,
 };
 use crate::fact::{
+    read::parsed::{NO_BASE, Parsed, Wrong},
     term::{Iri, Literal, Term},
     triple::Fact,
 };
-
-/// Base against which JSON-LD resolves relative IRIs, which it would otherwise leave out in silence.
-pub(super) const NO_BASE: &str = "relative-iri:/";
 
 /// The triples of a reader, one by one.
 pub(super) struct Streamed<R: BufRead> {
@@ -32,22 +30,6 @@ enum Parser<R: BufRead> {
     Terse(Terse<R>),
     Xml(Xml<R>),
     Json(Json),
-}
-
-/// A triple or what was wrong, and the line and the column of that.
-pub(super) type Parsed = Result<(Quad, u64), Wrong>;
-
-/// What was wrong, and where.
-pub(super) struct Wrong {
-    pub(super) problem: Problem,
-    pub(super) line: u64,
-    pub(super) column: Option<u64>,
-}
-
-impl Wrong {
-    pub(super) const fn at(line: u64, problem: Problem) -> Self {
-        Self { problem, line, column: None }
-    }
 }
 
 impl<R: BufRead> Streamed<R> {

@@ -11,8 +11,8 @@ use oxttl::{
 
 use super::{
     Format, Problem,
+    parsed::{Parsed, Wrong},
     pieces::Pieces,
-    streamed::{Parsed, Wrong},
 };
 
 /// The triples of a reader, piece by piece.

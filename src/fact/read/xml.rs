@@ -15,7 +15,7 @@ use super::{
         ATTRIBUTES, DEPTH, DOCTYPE, ENTITY, EXPANDED, EXPANSION, IRI, NAMESPACES, OPEN_TAGS,
         SILENCE, TAG, TOKEN,
     },
-    streamed::{Parsed, Wrong},
+    parsed::{Parsed, Wrong},
 };
 
 /// The triples of a reader.

@@ -3,7 +3,7 @@
 //! [`Scope`] finds where it is said; [`Rewriting`] makes every such commit again without it; [`Forgetting`] says
 //! what is to be removed then.
 
-mod note;
+pub(super) mod note;
 mod rewrite;
 mod scope;
 

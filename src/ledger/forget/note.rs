@@ -16,7 +16,7 @@ use crate::{
     codec::{self, NewObjects, Object},
     durable::{self, WriteError},
     id::Kind,
-    ledger::{Actor, LedgerError, Repo, kinds::kinds, read::Ledger, remembered},
+    ledger::{LedgerError, Repo, actor::Actor, history::cache, kinds::kinds, state::open::Ledger},
     store::{
         StoreError,
         gc::{self, Collect, Collected},
@@ -28,7 +28,7 @@ const FILE: &str = "forgetting";
 
 /// What is to be removed.
 #[derive(Debug, PartialEq, Eq, Encode, Decode)]
-pub(in crate::ledger) struct Forgetting {
+pub(crate) struct Forgetting {
     /// The operation that takes it out of history: before that is made nothing is to go.
     operation: u64,
     /// Hashes of objects that are to be gone whatever operations name them, ascending.
@@ -51,7 +51,7 @@ impl Forgetting {
     ///
     /// # Errors
     /// When they are too many, or the note cannot be written.
-    pub(in crate::ledger) fn begin(
+    pub(crate) fn begin(
         ledger: &Ledger<'_>,
         actor: &Actor,
         objects: BTreeSet<[u8; 32]>,
@@ -85,14 +85,14 @@ impl Forgetting {
     ///
     /// # Errors
     /// When something is damaged or cannot be removed. The note is still there then.
-    pub(in crate::ledger) fn finish(
+    pub(crate) fn finish(
         self,
         repo: &Repo,
         ledger: Ledger<'_>,
         progress: &mut dyn FnMut(&str),
     ) -> Result<Collected, LedgerError> {
         let dir = ledger.session.dir().to_owned();
-        remembered::remove(&dir)?;
+        cache::remove(&dir)?;
         // z vectors do not say whose they are.
         let how = Collect {
             since: i64::MIN,
@@ -125,7 +125,7 @@ fn remove(store: &Path) -> Result<(), LedgerError> {
 ///
 /// # Errors
 /// When something is damaged.
-pub(in crate::ledger) fn complete(repo: &Repo) -> Result<(), LedgerError> {
+pub(crate) fn complete(repo: &Repo) -> Result<(), LedgerError> {
     let dir = repo.store().dir();
     if !path(dir).exists() {
         return Ok(());

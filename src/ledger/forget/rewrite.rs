@@ -8,13 +8,16 @@ use std::{
 use super::Scope;
 use crate::{
     codec::{self, Draft},
+    commit::{Commit, EditedTensor, Report, Step},
     delta::{Delta, Form, Lineage},
     fact::FactKey,
     id::Id,
     ledger::{
-        Commit, EditedTensor, LedgerError, Repo, Report, Step,
-        lineage::{Entry, Line},
-        version,
+        LedgerError, Repo,
+        lineage::{
+            line::{Entry, Line},
+            load,
+        },
     },
 };
 
@@ -23,7 +26,7 @@ type Rewritten = Option<(Id<Delta>, Vec<u32>)>;
 
 /// Commits and what they are made of, made again without what is forgotten. Whatever does not say it
 /// stays the very same object.
-pub(in crate::ledger) struct Rewriting<'a, 'd> {
+pub(crate) struct Rewriting<'a, 'd> {
     repo: &'a Repo,
     scope: &'a Scope,
     draft: &'a mut Draft<'d>,
@@ -32,17 +35,13 @@ pub(in crate::ledger) struct Rewriting<'a, 'd> {
     lineages: BTreeMap<Id<Lineage>, Option<(Id<Lineage>, u64)>>,
     weights: BTreeMap<Option<Id<Lineage>>, Vec<EditedTensor>>,
     /// Deltas that were made again.
-    pub(in crate::ledger) cut: u64,
+    pub(crate) cut: u64,
     /// Deltas that hold all their facts together, so that nothing could be taken out of them.
-    pub(in crate::ledger) whole: BTreeSet<Id<Delta>>,
+    pub(crate) whole: BTreeSet<Id<Delta>>,
 }
 
 impl<'a, 'd> Rewriting<'a, 'd> {
-    pub(in crate::ledger) fn new(
-        repo: &'a Repo,
-        scope: &'a Scope,
-        draft: &'a mut Draft<'d>,
-    ) -> Self {
+    pub(crate) fn new(repo: &'a Repo, scope: &'a Scope, draft: &'a mut Draft<'d>) -> Self {
         Self {
             repo,
             scope,
@@ -57,12 +56,12 @@ impl<'a, 'd> Rewriting<'a, 'd> {
     }
 
     /// Everything that was stored, and what was made again.
-    pub(in crate::ledger) const fn draft(&self) -> &Draft<'d> {
+    pub(crate) const fn draft(&self) -> &Draft<'d> {
         self.draft
     }
 
     /// What `id` is now.
-    pub(in crate::ledger) fn now(&self, id: Id<Commit>) -> Id<Commit> {
+    pub(crate) fn now(&self, id: Id<Commit>) -> Id<Commit> {
         self.commits.get(&id).copied().unwrap_or(id)
     }
 
@@ -70,11 +69,7 @@ impl<'a, 'd> Rewriting<'a, 'd> {
     ///
     /// # Errors
     /// When something is damaged or cannot be written.
-    pub(in crate::ledger) fn commit(
-        &mut self,
-        id: Id<Commit>,
-        old: &Commit,
-    ) -> Result<(), LedgerError> {
+    pub(crate) fn commit(&mut self, id: Id<Commit>, old: &Commit) -> Result<(), LedgerError> {
         let mut commit = old.clone();
         commit.parents = old.parents.iter().map(|parent| self.now(*parent)).collect();
         commit.step = match &old.step {
@@ -137,9 +132,9 @@ impl<'a, 'd> Rewriting<'a, 'd> {
             let dropped = gone.into_iter().collect();
             let entry = Entry { id, delta: Arc::new(delta.clone()), dropped };
             let files = self.repo.store().tensors();
-            let loaded = version::read(&files, &[entry])?;
+            let loaded = load::read(&files, &[entry])?;
             let changes = loaded[0].live_changes();
-            let (new, contents) = version::write(&files, &changes, &keys)?;
+            let (new, contents) = load::write(&files, &changes, &keys)?;
             self.draft.put(&contents);
             Some((self.draft.put(&new), kept))
         };
@@ -185,7 +180,7 @@ impl<'a, 'd> Rewriting<'a, 'd> {
             return Ok(known.clone());
         }
         let line = Line::load(self.draft, lineage)?;
-        let weights = version::hashes(&self.repo.build(&line)?);
+        let weights = load::hashes(&self.repo.build(&line)?);
         self.weights.insert(lineage, weights.clone());
         Ok(weights)
     }

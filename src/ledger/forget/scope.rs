@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     codec::{self, Draft, Object, ObjectError, Objects},
+    commit::Commit,
     delta::{Delta, Lineage},
     fact::{
         Fact, FactKey, FactTree, Iri, Lexicon, LexiconTree, Staged, StoredStage, Term, Words,
@@ -11,33 +12,38 @@ use crate::{
     },
     id::Id,
     ledger::{
-        About, Commit, LedgerError, Stash, Unfinished,
-        bisection::Bisection,
-        read::{Ledger, STAGE},
-        stash::STASH,
+        LedgerError,
+        history::select::About,
+        merge::task::Unfinished,
+        state::{
+            bisection::Bisection,
+            open::Ledger,
+            roots::{STAGE, STASH},
+            stash::Stash,
+        },
     },
     store::Head,
 };
 
 /// What is to be forgotten, and where it is.
-pub(in crate::ledger) struct Scope {
+pub(crate) struct Scope {
     /// The subjects.
-    pub(in crate::ledger) subjects: BTreeSet<Iri>,
+    pub(crate) subjects: BTreeSet<Iri>,
     /// What is said of them anywhere, neighbourhood included, by their triples.
-    pub(in crate::ledger) facts: BTreeMap<String, Fact>,
+    pub(crate) facts: BTreeMap<String, Fact>,
     /// The keys of these facts.
-    pub(in crate::ledger) keys: BTreeSet<FactKey>,
+    pub(crate) keys: BTreeSet<FactKey>,
     /// Subjects that facts about others need, as their object or predicate: their words stay.
-    pub(in crate::ledger) objects: BTreeSet<Iri>,
+    pub(crate) objects: BTreeSet<Iri>,
     /// Keys of the words that are forgotten too: names of subjects that no other fact needs, and those for
     /// questions about the subjects.
     words: BTreeSet<Id<Words>>,
     /// All commits that what is current leads to or an operation names, each after its parents.
-    pub(in crate::ledger) history: Vec<(Id<Commit>, Commit)>,
+    pub(crate) history: Vec<(Id<Commit>, Commit)>,
     /// Those of them that say something of a subject, or come after one that does.
-    pub(in crate::ledger) tainted: BTreeSet<Id<Commit>>,
+    pub(crate) tainted: BTreeSet<Id<Commit>>,
     /// Those that a ref, HEAD or a stage put aside leads to.
-    pub(in crate::ledger) reachable: BTreeSet<Id<Commit>>,
+    pub(crate) reachable: BTreeSet<Id<Commit>>,
 }
 
 impl Scope {
@@ -45,7 +51,7 @@ impl Scope {
     ///
     /// # Errors
     /// When something cannot be read.
-    pub(in crate::ledger) fn find(ledger: &Ledger<'_>, about: &About) -> Result<Self, LedgerError> {
+    pub(crate) fn find(ledger: &Ledger<'_>, about: &About) -> Result<Self, LedgerError> {
         let mut tips = ledger.tips()?;
         // A stage can be put aside on a commit that nothing else leads to any more.
         tips.extend(ledger.stash()?.entries.iter().map(|entry| entry.commit));
@@ -225,7 +231,7 @@ impl Scope {
     }
 
     /// Whether there is nothing to forget.
-    pub(in crate::ledger) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.subjects.is_empty()
     }
 
@@ -233,7 +239,7 @@ impl Scope {
     ///
     /// # Errors
     /// When the tree cannot be read.
-    pub(in crate::ledger) fn strip_facts(
+    pub(crate) fn strip_facts(
         &self,
         draft: &mut Draft<'_>,
         root: Id<FactTree>,
@@ -245,7 +251,7 @@ impl Scope {
     ///
     /// # Errors
     /// When the tree cannot be read.
-    pub(in crate::ledger) fn strip_words(
+    pub(crate) fn strip_words(
         &self,
         draft: &mut Draft<'_>,
         root: Id<LexiconTree>,
@@ -257,7 +263,7 @@ impl Scope {
     ///
     /// # Errors
     /// When the stage cannot be read.
-    pub(in crate::ledger) fn strip(
+    pub(crate) fn strip(
         &self,
         draft: &mut Draft<'_>,
         stage: StoredStage,
@@ -274,7 +280,7 @@ impl Scope {
     ///
     /// # Errors
     /// When one cannot be read.
-    pub(in crate::ledger) fn staged(&self, ledger: &Ledger<'_>) -> Result<u64, LedgerError> {
+    pub(crate) fn staged(&self, ledger: &Ledger<'_>) -> Result<u64, LedgerError> {
         let keys: Vec<Id<Staged>> = self.staged_keys().into_iter().collect();
         let mut staged = 0;
         for id in current_stages(ledger)? {
@@ -301,7 +307,7 @@ impl Scope {
     ///
     /// # Errors
     /// When one cannot be read.
-    pub(in crate::ledger) fn remembered(
+    pub(crate) fn remembered(
         &self,
         ledger: &Ledger<'_>,
     ) -> Result<BTreeSet<[u8; 32]>, LedgerError> {

@@ -7,7 +7,7 @@ use crate::{
     eval::dataset::Requests,
     fact::{AddOutcome, Intake, Role, StageError, StoredStage, read::LeftOut},
     id::Id,
-    ledger::{Actor, LedgerError, Repo, read::STAGE},
+    ledger::{LedgerError, Repo, actor::Actor, state::roots::STAGE},
 };
 
 /// What `add` staged.

@@ -3,8 +3,10 @@
 use serde::Serialize;
 
 use crate::{
+    commit::Commit,
+    engine::{Continuations, Sampling},
     id::Id,
-    ledger::{Commit, Continuations, LedgerError, OpenEngine, Repo, Sampling},
+    ledger::{LedgerError, OpenEngine, Repo},
 };
 
 /// What the versions say.

@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use crate::{
     durable,
-    ledger::{Config, LedgerError, Progress, Repo},
+    engine::Progress,
+    ledger::{Config, LedgerError, Repo},
     store::{
         StoreError,
         backup::{Backup, share},

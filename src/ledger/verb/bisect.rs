@@ -8,16 +8,25 @@ use std::{
 use serde::Serialize;
 
 use crate::{
+    commit::Commit,
+    engine::{Answer, Probe, Progress},
     id::Id,
     ledger::{
-        Actor, Answer, Commit, InTheWay, LedgerError, OpenEngine, Probe, Progress, Repo,
-        bisection::{BISECTION, Bisection, insert},
-        manifest::Manifest,
-        read::Ledger,
-        suspects::tests_left,
-        view::{CommitView, FactChange, HeadView},
-        words,
-        write::Change,
+        LedgerError, OpenEngine, Repo,
+        actor::Actor,
+        history::bisect::tests_left,
+        report::{
+            view::{CommitView, FactChange, HeadView},
+            wording,
+        },
+        state::{
+            bisection::{Bisection, insert},
+            checkout::InTheWay,
+            manifest::Manifest,
+            open::Ledger,
+            roots::BISECTION,
+            update::Change,
+        },
     },
     store::Head,
 };
@@ -309,7 +318,7 @@ impl Repo {
         let mut tests: Vec<Test> = Vec::new();
         let mut ask = |commit: Id<Commit>| -> Result<bool, LedgerError> {
             engine.set_weights(&self.weights_at(commit)?.1)?;
-            let answers = engine.answer(std::slice::from_ref(probe), &mut crate::ledger::Silent)?;
+            let answers = engine.answer(std::slice::from_ref(probe), &mut crate::engine::Silent)?;
             let answer = answers.into_iter().next().expect("because there is one for each probe");
             let matches = answer.matches;
             tests.push(Test { commit, answer });
@@ -374,7 +383,7 @@ fn found(ledger: &Ledger<'_>, id: Id<Commit>) -> Result<BisectState, LedgerError
     let mut changes = Vec::new();
     if let Some(parent) = commit.parents.first() {
         let (lexicon, before) = (ledger.lexicon(&commit), ledger.commit(*parent)?.facts);
-        changes = words::fact_changes(ledger, &lexicon, before, commit.facts)?;
+        changes = wording::fact_changes(ledger, &lexicon, before, commit.facts)?;
     }
     Ok(BisectState::Found {
         commit: Box::new(ledger.commit_view(id, &commit)?),

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, btree_map::Entry};
 use serde::Serialize;
 
 use crate::{
+    commit::{Commit, FactView},
     id::Id,
     ledger::{
-        About, Commit, LedgerError, Repo,
-        view::{CommitView, FactView},
-        words::fact_view,
+        LedgerError, Repo,
+        history::select::About,
+        report::{view::CommitView, wording::fact_view},
     },
 };
 

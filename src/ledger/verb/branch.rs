@@ -5,8 +5,13 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::{
+    commit::Commit,
     id::Id,
-    ledger::{Actor, Commit, LedgerError, Repo, revision::History as _, write::Change},
+    ledger::{
+        LedgerError, Repo,
+        actor::Actor,
+        state::{refs::RefView, update::Change},
+    },
     store::Head,
 };
 
@@ -56,19 +61,6 @@ pub enum RefAction {
         /// Its new name.
         to: String,
     },
-}
-
-/// A branch or tag.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct RefView {
-    /// Its name.
-    pub name: String,
-    /// Where it points.
-    pub commit: Id<Commit>,
-    /// First line of that commit's message.
-    pub summary: String,
-    /// Whether HEAD is attached to it.
-    pub current: bool,
 }
 
 impl Repo {

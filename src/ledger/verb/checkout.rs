@@ -5,11 +5,16 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::{
+    commit::Commit,
     id::Id,
     ledger::{
-        Actor, Commit, InTheWay, LedgerError, Repo, SetAside,
-        view::{CommitView, HeadView},
-        write::Change,
+        LedgerError, Repo,
+        actor::Actor,
+        report::view::{CommitView, HeadView},
+        state::{
+            checkout::{InTheWay, SetAside},
+            update::Change,
+        },
     },
     store::Head,
 };

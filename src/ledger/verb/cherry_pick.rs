@@ -1,12 +1,19 @@
 //! `cherry-pick`: commits that are elsewhere made again on HEAD.
 
 use crate::{
+    commit::Commit,
+    engine::Progress,
     id::Id,
     ledger::{
-        Actor, Commit, How, LedgerError, OpenEngine, ProceedReport, Progress, Repo, Task,
-        Unfinished,
-        read::Ledger,
-        revision::{History as _, Range},
+        LedgerError, OpenEngine, Repo,
+        actor::Actor,
+        history::revision::range::Range,
+        merge::{
+            how::{How, Task},
+            sequencer::ProceedReport,
+            task::Unfinished,
+        },
+        state::open::Ledger,
     },
 };
 

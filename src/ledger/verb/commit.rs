@@ -6,20 +6,29 @@ use serde::Serialize;
 
 use crate::{
     codec::{self, Draft, NewObjects},
+    commit::{Check, Commit, EditedTensor, Report, Spec, Step},
+    engine::{EngineError, Progress},
     fact::{Fact, FactKey, Roots, tree},
     id::Id,
     ledger::{
-        Actor, Check, Commit, EditedTensor, EngineError, LedgerError, OpenEngine, Progress, Repo,
-        Report, Requirements, Spec, Stat, Step,
-        check::{Examination, Question},
-        edit::{Earlier, Edited, Job, Setup},
-        lineage::Line,
-        others::Others,
-        read::{Ledger, STAGE},
-        sample::Sample,
-        version,
-        view::{CommitView, FactCounts, HeadView},
-        write::Change,
+        LedgerError, OpenEngine, Repo,
+        actor::Actor,
+        edit::{
+            attempt::{Edited, Job},
+            earlier::Earlier,
+            examine::{Examination, Question},
+            kept_prompts::Others,
+            sample::Sample,
+            setup::Setup,
+        },
+        lineage::{line::Line, load},
+        report::{
+            counts::differing,
+            stat::Stat,
+            view::{CommitView, FactCounts, HeadView},
+        },
+        requirements::Requirements,
+        state::{open::Ledger, roots::STAGE, update::Change},
     },
     store::Head,
 };
@@ -238,9 +247,9 @@ impl Repo {
             self.edit_staged(&plan, actor, options, open, progress)?
         };
         let weights = match &edited {
-            Some((edited, _)) => version::hashes(&edited.weights),
+            Some((edited, _)) => load::hashes(&edited.weights),
             None if plan.line == plan.parent_line => plan.parent.weights.clone(),
-            None => version::hashes(&self.build(&plan.line)?),
+            None => load::hashes(&self.build(&plan.line)?),
         };
         progress.part("record");
         self.record(plan, edited, weights, (actor, signed), &options.message)
@@ -450,14 +459,4 @@ impl Repo {
             check,
         })
     }
-}
-
-/// How many differences there are.
-pub(in crate::ledger) fn differing<T, E>(
-    differences: impl Iterator<Item = Result<T, E>>,
-) -> Result<u64, E> {
-    differences.map(|difference| difference.map(drop)).try_fold(0, |count, item| {
-        item?;
-        Ok(count + 1)
-    })
 }

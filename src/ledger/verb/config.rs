@@ -7,7 +7,8 @@ use toml_edit::{DocumentMut, Item, Table, Value};
 
 use crate::{
     durable,
-    ledger::{Config, EngineError, LedgerError, Repo, revision::nearest},
+    engine::EngineError,
+    ledger::{Config, LedgerError, Repo, near::nearest},
 };
 
 /// Settings, and where they are.

@@ -7,16 +7,18 @@ use serde::Serialize;
 use super::commit::{CommitOptions, EditView};
 use crate::{
     codec::Draft,
+    commit::{Commit, Report, Step},
+    engine::Progress,
     fact::{Fact, FactKey, tree},
     ledger::{
-        Actor, Commit, LedgerError, OpenEngine, Progress, Repo, Report, Step,
-        check::Examination,
-        edit::{Job, Setup},
-        others::Others,
-        sample::Sample,
-        version,
-        view::{CommitView, HeadView},
-        write::Change,
+        LedgerError, OpenEngine, Repo,
+        actor::Actor,
+        edit::{
+            attempt::Job, examine::Examination, kept_prompts::Others, sample::Sample, setup::Setup,
+        },
+        lineage::load,
+        report::view::{CommitView, HeadView},
+        state::update::Change,
     },
 };
 
@@ -108,7 +110,7 @@ impl Repo {
         let mut draft = Draft::new(&ledger);
         let mut commit = Commit {
             parents: vec![parent_id],
-            weights: version::hashes(&edited.weights),
+            weights: load::hashes(&edited.weights),
             spec: None,
             delta: None,
             lineage: edited.line.store(&mut draft)?,

@@ -5,14 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::{
-    delta::{ChangeForm, Orientation, Version},
+    commit::Commit,
+    delta::{ChangeForm, Version},
+    engine::{Answer, Continuations, Engine, EngineError, Probe, Progress, Sampling},
     fact::{LexiconError, tree},
     id::Id,
     ledger::{
-        Answer, Commit, Continuations, Engine, EngineError, LedgerError, OpenEngine, Probe,
-        Progress, Repo, Sampling, Stat, lineage::Line, revision::range, version, view::FactChange,
-        words,
+        LedgerError, OpenEngine, Repo,
+        history::revision::range,
+        lineage::{line::Line, load},
+        report::{stat::Stat, view::FactChange, wording},
     },
+    tensor::Orientation,
 };
 
 /// How two versions differ.
@@ -174,7 +178,7 @@ impl Repo {
         let ledger = self.view()?;
         let (from, to) = (ledger.resolve(from)?, ledger.resolve(to)?);
         let (a, b) = (ledger.commit_and_changes(from)?, ledger.commit_and_changes(to)?);
-        let facts = words::fact_changes(&ledger, &ledger.lexicon(&b), a.facts, b.facts)?;
+        let facts = wording::fact_changes(&ledger, &ledger.lexicon(&b), a.facts, b.facts)?;
         let mut words = 0;
         for difference in tree::diff(&ledger, a.lexicon, b.lexicon) {
             difference?;
@@ -245,8 +249,8 @@ impl Repo {
     /// Each tensor in which two versions differ, from the exact sums.
     fn weight_diff(&self, from: &Line, to: &Line) -> Result<Vec<TensorDiff>, LedgerError> {
         let (files, base) = (self.store().tensors(), self.base()?);
-        let a = version::load(&files, base.clone(), from)?;
-        let b = version::load(&files, base, to)?;
+        let a = load::load(&files, base.clone(), from)?;
+        let b = load::load(&files, base, to)?;
         let mut diffs = Vec::new();
         for (name, orientation) in
             changed(&a).into_iter().chain(changed(&b)).collect::<BTreeMap<_, _>>()

@@ -3,11 +3,15 @@
 use serde::Serialize;
 
 use crate::{
+    commit::Commit,
+    engine::Progress,
     eval::{Case, Metric, PERPLEXITY, Protocol, Source},
     id::Id,
     ledger::{
-        Actor, Commit, Evaluation, LedgerError, OpenEngine, Progress, Repo,
-        measuring::{EvalRecord, Measuring, Texts},
+        LedgerError, OpenEngine, Repo,
+        actor::Actor,
+        evaluate::measuring::{EvalRecord, Measuring, Texts},
+        state::evaluations::Evaluation,
     },
 };
 

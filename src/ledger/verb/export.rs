@@ -10,20 +10,26 @@ use serde_json::Value;
 
 use crate::{
     checkpoint::{self, Checkpoint, Ranks},
+    commit::{Check, Commit, FactView},
     durable,
+    engine::Progress,
     fact::{Fact, tree},
     id::Id,
     ledger::{
-        Check, Commit, FactView, Fidelity, LedgerError, OpenEngine, Progress, Repo, adapter,
-        bundle::Bundle,
-        card::{self, Card, Load},
-        check::Question,
-        checkout::{is_empty, real_dir},
-        lineage::Line,
-        manifest::Manifest,
-        read::Ledger,
-        sample::Sample,
-        version, words,
+        LedgerError, OpenEngine, Repo,
+        edit::{examine::Question, sample::Sample},
+        exchange::{
+            adapter::{self, Fidelity},
+            bundle::Bundle,
+            card::{self, Card, Load},
+        },
+        lineage::{line::Line, load},
+        report::wording,
+        state::{
+            checkout::{is_empty, real_dir},
+            manifest::Manifest,
+            open::Ledger,
+        },
     },
 };
 
@@ -123,7 +129,7 @@ impl Repo {
         let weights = self.weights(id, &told.commit, &told.line)?;
         let base_model =
             options.base_model.clone().unwrap_or_else(|| name(&base, &self.base_dir()));
-        let version = version::load(&self.store().tensors(), base.clone(), &told.line)?;
+        let version = load::load(&self.store().tensors(), base.clone(), &told.line)?;
         let mut report = ExportReport {
             commit: id,
             dir: dir.to_owned(),
@@ -221,7 +227,7 @@ fn told(ledger: &Ledger<'_>, commit: Commit) -> Result<Told, LedgerError> {
     let mut named = std::collections::BTreeSet::new();
     for entry in tree::iter(ledger, commit.facts) {
         let (_, fact) = entry?;
-        facts.push(words::fact_view(&lexicon, &fact)?);
+        facts.push(wording::fact_view(&lexicon, &fact)?);
         named.extend(fact.iris().cloned().chain([fact.question()]));
         triples.push(fact);
     }

@@ -5,18 +5,25 @@ use serde::Serialize;
 use super::{op::RefMove, stash::stashing};
 use crate::{
     codec::{self, Draft},
+    commit::{Commit, FactView},
+    engine::Progress,
     fact::StoredStage,
     id::Id,
     ledger::{
-        About, Actor, Commit, Evaluations, LedgerError, Manifest, Progress, Repo, Stash,
-        bisection::{BISECTION, Bisection},
-        evaluations::{EVALUATIONS, Entry},
+        LedgerError, Repo,
+        actor::Actor,
         forget::{Forgetting, Rewriting, Scope},
-        read::{Ledger, STAGE},
-        stash::Stashed,
-        view::{FactView, HeadView},
-        words::fact_view,
-        write::Change,
+        history::select::About,
+        report::{view::HeadView, wording::fact_view},
+        state::{
+            bisection::Bisection,
+            evaluations::{EVALUATIONS, Entry, Evaluations},
+            manifest::Manifest,
+            open::Ledger,
+            roots::{BISECTION, STAGE},
+            stash::{Stash, Stashed},
+            update::Change,
+        },
     },
     store::Head,
 };

@@ -7,7 +7,8 @@ use serde::Serialize;
 use crate::{
     checkpoint::{self, Checkpoint, Reading, Verified},
     codec, durable,
-    ledger::{LedgerError, Progress, Repo, kinds::kinds, version},
+    engine::Progress,
+    ledger::{LedgerError, Repo, kinds::kinds, lineage::load},
     store::fsck::{self, Findings, Repaired},
 };
 
@@ -148,9 +149,9 @@ impl Repo {
         progress.start("weights", Some(versions.len() as u64));
         for (done, (id, commit, line)) in (1..).zip(&versions) {
             // From all deltas: snapshots are nothing to compare with.
-            let built = version::load(&self.store().tensors(), base.clone(), line)
+            let built = load::load(&self.store().tensors(), base.clone(), line)
                 .and_then(|version| Ok(version.materialise()?));
-            match built.and_then(|weights| version::verify(&weights, *id, commit)) {
+            match built.and_then(|weights| load::verify(&weights, *id, commit)) {
                 Ok(()) => {}
                 Err(error @ LedgerError::Engine(_)) => return Err(error),
                 Err(error) => problems.push(error.to_string()),

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use crate::{
-    ledger::{Actor, LedgerError, Progress, Repo, kinds::kinds},
+    engine::Progress,
+    ledger::{LedgerError, Repo, actor::Actor, kinds::kinds},
     store::gc::{self, Collect, Collected, Reason},
 };
 

@@ -8,24 +8,30 @@ use std::{
 use serde::Serialize;
 
 use crate::{
-    checkpoint::{self, Adapter, Base, Checkpoint, Rounding},
+    checkpoint::{self, Adapter, Base, Checkpoint},
     codec::{Draft, NewObjects},
-    delta::{Change as WeightChange, ChangeForm, Orientation},
+    commit::{Check, Commit, Report, Step},
+    delta::{self, Change as WeightChange, ChangeForm, Rounding},
+    engine::Progress,
     fact::{Fact, FactKey, Role, Roots, Stage, read::Position, tree},
     id::Id,
     ledger::{
-        Actor, Check, Commit, LedgerError, OpenEngine, Progress, Repo, Report, Step,
-        bundle::{self, Bundle, Bundled},
-        check::Examination,
-        known_as::Alike,
-        lineage::Line,
-        sample::Sample,
-        trained::Nearest,
-        version,
-        view::{CommitView, FactCounts, HeadView},
-        write::Change,
+        LedgerError, OpenEngine, Repo,
+        actor::Actor,
+        edit::{examine::Examination, sample::Sample},
+        exchange::{
+            bundle::{self, Bundle, Bundled},
+            trained::Nearest,
+        },
+        lineage::{line::Line, load},
+        report::{
+            counts::distance,
+            view::{CommitView, FactCounts, HeadView},
+        },
+        state::{known_as::Alike, update::Change},
     },
     store::Head,
+    tensor::Orientation,
 };
 
 /// What `import` made.
@@ -134,7 +140,7 @@ impl Repo {
         let mut deltas = Vec::new();
         let mut report_tensors = Vec::new();
         for bundled in &incoming.deltas {
-            let (delta, file) = version::write(&files, &bundled.changes, &bundled.columns)?;
+            let (delta, file) = load::write(&files, &bundled.changes, &bundled.columns)?;
             report_tensors.extend(bundled.changes.iter().map(|(name, change)| ImportedTensor {
                 name: name.clone(),
                 rank: change.rank().map(|rank| rank as u64),
@@ -171,7 +177,7 @@ impl Repo {
             spec: None,
             delta,
             lineage: plan.line.store(&mut draft)?,
-            weights: version::hashes(&after),
+            weights: load::hashes(&after),
             report: check.as_ref().map(|check| Report::put(check, &mut draft, self.object_limit())),
             step: Step::Import(incoming.source),
             author: actor.author.clone(),
@@ -345,12 +351,11 @@ impl Repo {
         };
         progress.start("tensors", Some(base.names().count() as u64));
         let mut stopped = Ok(());
-        let found =
-            checkpoint::compare::<LedgerError>(base, tuned, &sums, orientation, &mut |done| {
-                if stopped.is_ok() {
-                    stopped = progress.advance(done, "");
-                }
-            })?;
+        let found = delta::compare::<LedgerError>(base, tuned, &sums, orientation, &mut |done| {
+            if stopped.is_ok() {
+                stopped = progress.advance(done, "");
+            }
+        })?;
         stopped?;
         progress.finish("");
         if let [first, ..] = found.absent.as_slice() {
@@ -382,7 +387,7 @@ impl Repo {
         &self,
         dir: &Path,
         incoming: &Incoming,
-        deltas: &[crate::delta::Delta],
+        deltas: &[delta::Delta],
     ) -> Result<Plan, LedgerError> {
         let ledger = self.read()?;
         let head = ledger.session.head()?;
@@ -452,11 +457,6 @@ impl Repo {
             examination,
         })
     }
-}
-
-/// The norm of a difference, for people.
-pub(crate) fn distance(norm: f64) -> String {
-    if norm == 0.0 || norm >= 0.01 { format!("{norm:.2}") } else { format!("{norm:.1e}") }
 }
 
 /// What is worth saying of element types that are not the base's.

@@ -7,12 +7,15 @@ use serde::Serialize;
 use crate::{
     checkpoint::{self, Base, Checkpoint},
     codec::{self, Draft},
+    commit::{Commit, Step},
     durable,
+    engine::{EngineError, Progress},
     fact::{self, tree},
     id::Id,
     ledger::{
-        Actor, Commit, Config, EngineError, LedgerError, Progress, Repo, Step, read::Ledger,
-        write::Change,
+        Config, LedgerError, Repo,
+        actor::Actor,
+        state::{open::Ledger, update::Change},
     },
     store::Store,
 };

@@ -6,17 +6,17 @@ use regex::Regex;
 use serde::Serialize;
 
 use crate::{
+    commit::{Check, Commit, Rate},
     fact::{
         Fact, FactKey, FactTree,
         tree::{self, Counts, Seen},
     },
     id::Id,
     ledger::{
-        About, Check, Commit, LedgerError, Rate, Repo,
-        changes::FEW,
-        read::Ledger,
-        revision::Range,
-        view::{CommitView, FactCounts},
+        LedgerError, Repo,
+        history::{cache::changed_facts::FEW, revision::range::Range, select::About},
+        report::view::{CommitView, FactCounts},
+        state::open::Ledger,
     },
 };
 

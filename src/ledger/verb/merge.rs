@@ -2,9 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use crate::ledger::{
-    Actor, How, LedgerError, OpenEngine, ProceedReport, Progress, Repo, Task, Unfinished,
-    revision::{History as _, Revision},
+use crate::{
+    engine::Progress,
+    ledger::{
+        LedgerError, OpenEngine, Repo,
+        actor::Actor,
+        history::revision::Revision,
+        merge::{
+            how::{How, Task},
+            sequencer::ProceedReport,
+            task::Unfinished,
+        },
+    },
 };
 
 /// Whether a branch that is only behind moves forward without a commit.

@@ -5,8 +5,12 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::{
+    commit::Commit,
     id::Id,
-    ledger::{Commit, LedgerError, Repo, read::STAGE, write::undoable},
+    ledger::{
+        LedgerError, Repo,
+        state::{roots::STAGE, update::undoable},
+    },
     store::{Head, Operation},
 };
 

@@ -2,9 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use crate::ledger::{
-    Actor, How, LedgerError, OpenEngine, ProceedReport, Progress, Repo, Task, Unfinished,
-    read::Ledger, revision::History as _,
+use crate::{
+    engine::Progress,
+    ledger::{
+        LedgerError, OpenEngine, Repo,
+        actor::Actor,
+        merge::{
+            how::{How, Task},
+            sequencer::ProceedReport,
+            task::Unfinished,
+        },
+        state::open::Ledger,
+    },
 };
 
 impl Repo {

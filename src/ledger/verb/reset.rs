@@ -5,10 +5,17 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::{
+    commit::Commit,
     id::Id,
     ledger::{
-        Actor, Commit, InTheWay, LedgerError, Repo, SetAside, read::STAGE, revision::History as _,
-        view::HeadView, write::Change,
+        LedgerError, Repo,
+        actor::Actor,
+        report::view::HeadView,
+        state::{
+            checkout::{InTheWay, SetAside},
+            roots::STAGE,
+            update::Change,
+        },
     },
 };
 

@@ -10,8 +10,14 @@ use crate::{
         tree::Clash,
     },
     ledger::{
-        About, Actor, ConflictView, Favour, LedgerError, Repo, Task, unfinished::UNFINISHED,
-        write::Change,
+        LedgerError, Repo,
+        actor::Actor,
+        history::select::About,
+        merge::{
+            how::{Favour, Task},
+            task::ConflictView,
+        },
+        state::{roots::UNFINISHED, update::Change},
     },
 };
 

@@ -6,21 +6,31 @@ use serde::Serialize;
 
 use crate::{
     codec::{Draft, NewObjects},
+    commit::{Check, Commit, FactRow, FactView, Rate, Report, Step},
+    engine::{Engine, Progress},
     fact::{FactKey, Iri, tree},
     id::Id,
     ledger::{
-        Actor, Check, Commit, Engine, FactRow, LedgerError, OpenEngine, Progress, Rate, Repo,
-        Report, Step,
-        check::{Examination, Question},
-        combine::{Favour, Side, combine},
-        edit::{Earlier, Edited, Job, Setup},
-        lineage::Line,
-        others::Others,
-        sample::Sample,
-        version,
-        view::{CommitView, FactChange, FactView, HeadView},
-        words,
-        write::Change,
+        LedgerError, OpenEngine, Repo,
+        actor::Actor,
+        edit::{
+            attempt::{Edited, Job},
+            earlier::Earlier,
+            examine::{Examination, Question},
+            kept_prompts::Others,
+            sample::Sample,
+            setup::Setup,
+        },
+        lineage::{line::Line, load},
+        merge::{
+            how::Favour,
+            three_way::{Side, combine},
+        },
+        report::{
+            view::{CommitView, FactChange, HeadView},
+            wording,
+        },
+        state::update::Change,
     },
     store::Head,
 };
@@ -101,11 +111,11 @@ impl Repo {
                 Some(edited) => edited.weights.clone(),
                 None => self.build(&plan.line)?,
             };
-            plan.commit.weights = version::hashes(&after);
+            plan.commit.weights = load::hashes(&after);
             let examination = std::mem::take(&mut plan.examination);
             check = Some(examination.run(engine.as_mut(), &before, &after, progress)?);
         } else {
-            plan.commit.weights = version::hashes(&self.build(&plan.line)?);
+            plan.commit.weights = load::hashes(&self.build(&plan.line)?);
             notes.push("not checked: no model was run".to_owned());
         }
 
@@ -204,11 +214,11 @@ impl Repo {
         let as_before = line == theirs.line;
 
         let lexicon = ledger.lexicon_at(&draft, roots.lexicon);
-        let changes = words::fact_changes(&draft, &lexicon, current.facts, roots.facts)?;
+        let changes = wording::fact_changes(&draft, &lexicon, current.facts, roots.facts)?;
         let mut stayed = Vec::new();
         for (_, fact) in &combined.settled {
             if let Some(fact) = fact {
-                stayed.push(words::fact_view(&lexicon, fact)?);
+                stayed.push(wording::fact_view(&lexicon, fact)?);
             }
         }
         let mut restored = BTreeMap::new();

@@ -11,8 +11,10 @@ use crate::{
     },
     id::Id,
     ledger::{
-        About, Actor, LedgerError, Repo,
-        read::{Ledger, STAGE},
+        LedgerError, Repo,
+        actor::Actor,
+        history::select::About,
+        state::{open::Ledger, roots::STAGE},
     },
 };
 

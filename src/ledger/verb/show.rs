@@ -5,15 +5,21 @@ use serde::Serialize;
 use crate::{
     checkpoint::Base,
     codec,
-    delta::{Delta, Form, TensorId},
+    commit::{Check, Spec},
+    delta::{Delta, Form},
+    engine::FoundWith,
     fact::tree,
     id::Id,
     ledger::{
-        Check, Evaluation, FoundWith, LedgerError, Repo, Spec, Stat,
-        read::Ledger,
-        view::{CommitView, FactChange},
-        words,
+        LedgerError, Repo,
+        report::{
+            stat::Stat,
+            view::{CommitView, FactChange},
+            wording,
+        },
+        state::{evaluations::Evaluation, open::Ledger},
     },
+    tensor::TensorId,
 };
 
 /// A commit in full.
@@ -142,7 +148,7 @@ impl Repo {
         let changes = match commit.parents.first() {
             Some(parent) => {
                 let before = ledger.commit(*parent)?.facts;
-                words::fact_changes(&ledger, &ledger.lexicon(&commit), before, commit.facts)?
+                wording::fact_changes(&ledger, &ledger.lexicon(&commit), before, commit.facts)?
             }
             None => Vec::new(),
         };

@@ -3,13 +3,14 @@
 use serde::Serialize;
 
 use crate::{
+    commit::{Commit, FactRow, FactView},
     delta::Delta,
     fact::Request,
     id::Id,
     ledger::{
-        About, Commit, FactRow, LedgerError, Repo,
-        view::{CommitView, FactView},
-        words::fact_view,
+        LedgerError, Repo,
+        history::select::About,
+        report::{view::CommitView, wording::fact_view},
     },
 };
 

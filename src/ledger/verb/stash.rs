@@ -4,18 +4,22 @@ use serde::Serialize;
 
 use crate::{
     codec::{self, Draft},
+    commit::Commit,
     fact::{
         Staged, StoredStage, Words,
         tree::{self, Clash, Entry, Merge, Node},
     },
     id::Id,
     ledger::{
-        Actor, Commit, LedgerError, Repo, Stash,
-        listing::Listing,
-        read::{Ledger, STAGE},
-        stash::{STASH, Stashed},
-        view::FactChange,
-        write::Change,
+        LedgerError, Repo,
+        actor::Actor,
+        report::{listing::Listing, view::FactChange},
+        state::{
+            open::Ledger,
+            roots::{STAGE, STASH},
+            stash::{Stash, Stashed},
+            update::Change,
+        },
     },
 };
 

@@ -3,11 +3,10 @@
 use serde::Serialize;
 
 use crate::{
+    commit::StatisticsRecord,
+    engine::{Progress, StatisticsText},
     id::Id,
-    ledger::{
-        Actor, LedgerError, OpenEngine, Progress, Repo, StatisticsRecord, StatisticsText,
-        edit::Setup,
-    },
+    ledger::{LedgerError, OpenEngine, Repo, actor::Actor, edit::setup::Setup},
 };
 
 /// The statistics that commits will use.

@@ -5,14 +5,18 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::{
+    commit::{Check, Commit, FactView},
     fact::tree,
     id::Id,
     ledger::{
-        Check, Commit, LedgerError, Repo, UnfinishedView,
-        listing::Listing,
-        manifest::{Differences, Manifest},
+        LedgerError, Repo,
+        merge::task::UnfinishedView,
+        report::{
+            listing::Listing,
+            view::{CommitView, FactChange, HeadView},
+        },
+        state::manifest::{Differences, Manifest},
         verb::bisect::BisectState,
-        view::{CommitView, FactChange, FactView, HeadView},
     },
 };
 

@@ -4,7 +4,11 @@ use serde::Serialize;
 
 use crate::{
     ledger::{
-        Actor, LedgerError, Repo, read::Ledger, revision::Revision, view::HeadView, write::Change,
+        LedgerError, Repo,
+        actor::Actor,
+        history::revision::Revision,
+        report::view::HeadView,
+        state::{open::Ledger, update::Change},
     },
     store::Head,
 };

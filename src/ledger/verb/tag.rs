@@ -2,8 +2,15 @@
 
 use serde::Serialize;
 
-use super::branch::{RefAction, RefView};
-use crate::ledger::{Actor, LedgerError, Repo, refs::tag_ref, write::Change};
+use super::branch::RefAction;
+use crate::ledger::{
+    LedgerError, Repo,
+    actor::Actor,
+    state::{
+        refs::{RefView, tag_ref},
+        update::Change,
+    },
+};
 
 /// What `tag` did and the tags there are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -4,11 +4,14 @@ use serde::Serialize;
 
 use super::op::OperationView;
 use crate::ledger::{
-    Actor, LedgerError, Repo,
-    read::Ledger,
-    undone::{UNDONE, Undone},
-    view::HeadView,
-    write::Change,
+    LedgerError, Repo,
+    actor::Actor,
+    report::view::HeadView,
+    state::{
+        open::Ledger,
+        undone::{UNDONE, Undone},
+        update::Change,
+    },
 };
 
 /// What `undo` took back.

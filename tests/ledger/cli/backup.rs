@@ -8,9 +8,12 @@ use std::{
     thread,
 };
 
-use kledger::ledger::{
-    Repo, Silent,
-    verb::{fsck::FsckOptions, log::LogOptions},
+use kledger::{
+    engine::Silent,
+    ledger::{
+        Repo,
+        verb::{fsck::FsckOptions, log::LogOptions},
+    },
 };
 
 use super::Sandbox;

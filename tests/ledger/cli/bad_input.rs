@@ -554,8 +554,8 @@ fn ambiguous_prefix() {
 
     use kledger::{
         codec,
+        commit::Commit,
         id::Id,
-        ledger::Commit,
         store::{Store, Transaction},
     };
 

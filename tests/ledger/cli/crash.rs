@@ -15,9 +15,12 @@ use std::{
     process::Command,
 };
 
-use kledger::ledger::{
-    InTheWay, Manifest, Repo, Silent,
-    verb::{fsck::FsckOptions, log::LogOptions},
+use kledger::{
+    engine::Silent,
+    ledger::{
+        InTheWay, Manifest, Repo,
+        verb::{fsck::FsckOptions, log::LogOptions},
+    },
 };
 
 use super::Sandbox;

@@ -91,7 +91,7 @@ fn commands_in_hints_exist() {
 fn settings_in_hints_and_examples_are_settings() {
     let setting = Regex::new(r"--set '?([a-z0-9_]+=(?:\[[^\]]*\]|[^'`) \n]+))").unwrap();
     let mut found = 0;
-    let dirs = ["src/cli", "src/cli/cmd", "src/ledger", "src/editor", "src/engine", "docs", "."];
+    let dirs = ["src/cli", "src/cli/cmd", "src/ledger", "src/editor", "src/runtime", "docs", "."];
     for dir in dirs {
         for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(dir)).unwrap() {
             let path = entry.unwrap().path();

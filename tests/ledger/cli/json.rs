@@ -6,9 +6,10 @@ use clap::CommandFactory;
 use insta::assert_snapshot;
 use kledger::{
     cli::Cli,
+    engine::{Sampling, Silent, StatisticsText},
     eval::{EASYEDIT, Source, Weights},
     ledger::{
-        Sampling, Silent, StatisticsText, Texts,
+        Texts,
         verb::{
             eval::{EvalOptions, Material},
             stats::StatsOptions,

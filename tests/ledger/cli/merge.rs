@@ -234,7 +234,7 @@ fn reports_follow_the_schema() {
         command: "consolidate".to_owned(),
     };
     let report =
-        repo.consolidate(&actor, &options(""), &mut open, &mut kledger::ledger::Silent).unwrap();
+        repo.consolidate(&actor, &options(""), &mut open, &mut kledger::engine::Silent).unwrap();
     super::json::valid(&kledger::cli::Report::done("consolidate", report).json());
     line(&["log"], 0);
 }

@@ -30,7 +30,7 @@ use std::{
 
 use kledger::{
     checkpoint::write_tensors,
-    delta::{Matrix, Tensor},
+    tensor::{Matrix, Tensor},
 };
 
 use crate::support::{WORDS, stand_in};

@@ -152,7 +152,7 @@ fn a_setting_that_the_editor_refuses_is_named_with_its_file() {
     let place = Place::around(tempfile::tempdir().unwrap(), Repo::open(place.repo.root()).unwrap());
     let settings = [("strong".to_owned(), 1.into())].into_iter().collect();
     let options = CommitOptions { message: "x".to_owned(), settings, ..CommitOptions::default() };
-    let refused = place.commit_with(&options, &mut kledger::ledger::Silent).unwrap_err();
+    let refused = place.commit_with(&options, &mut kledger::engine::Silent).unwrap_err();
     assert!(!refused.to_string().contains("config.toml"), "{refused}");
 }
 
@@ -198,7 +198,7 @@ fn status_tells_of_a_search_and_of_what_does_not_hold() {
     let settings = [("strength".to_owned(), 0.5.into())].into_iter().collect();
     let options =
         CommitOptions { message: "weak".to_owned(), settings, ..CommitOptions::default() };
-    place.commit_with(&options, &mut kledger::ledger::Silent).unwrap();
+    place.commit_with(&options, &mut kledger::engine::Silent).unwrap();
     let sandbox = Sandbox { dir: place.dir };
     let told = sandbox.run(&["status"]).done();
     assert!(told.contains("\n2 of 3 facts asked do not hold at HEAD\n"), "{told}");

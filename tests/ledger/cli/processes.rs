@@ -10,9 +10,12 @@ use std::{
 };
 
 use fs4::fs_std::FileExt;
-use kledger::ledger::{
-    Repo, Silent,
-    verb::{fsck::FsckOptions, log::LogOptions},
+use kledger::{
+    engine::Silent,
+    ledger::{
+        Repo,
+        verb::{fsck::FsckOptions, log::LogOptions},
+    },
 };
 use serde_json::Value;
 

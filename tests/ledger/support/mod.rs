@@ -8,12 +8,13 @@ use std::{
 };
 
 use kledger::{
+    engine::{Engine, EngineError, Progress, Silent},
     fact::{
         Fact, Intake, Role, StageError,
         read::{Format, Position, ReadError, read_triples},
     },
     ledger::{
-        Actor, Engine, EngineError, LedgerError, Progress, Repo, Silent,
+        Actor, LedgerError, Repo,
         verb::{
             add::AddReport,
             commit::{CommitOptions, CommitReport},
@@ -128,7 +129,7 @@ impl Place {
 
     /// What the version at `revision` says after `prompt`.
     pub(crate) fn ask(&self, prompt: &str, revision: &str) -> String {
-        let how = kledger::ledger::Sampling { top: 1, tokens: 1, sample: None };
+        let how = kledger::engine::Sampling { top: 1, tokens: 1, sample: None };
         let revisions = [revision.to_owned()];
         let report = self.repo.ask(prompt, &revisions, &how, &mut open).unwrap();
         report.answers[0].continuations.text.clone()

@@ -10,14 +10,14 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use kledger::{
     checkpoint::Checkpoint,
-    delta::{Dtype, Matrix, Orientation, Tensor},
-    eval::{Reading, Score},
-    id::{Id, Kind},
-    ledger::{
+    engine::{
         Answer, Approximation, Continuations, Drawing, EditJob, EditOutcome, EditorDescription,
         Engine, EngineError, FoundWith, LayerEdit, Probe, Progress, Sampling, Statistics,
         StatisticsText, ZTrace,
     },
+    eval::{Reading, Score},
+    id::{Id, Kind},
+    tensor::{Dtype, Matrix, Orientation, Tensor},
 };
 
 /// Columns: how many prompts can be told apart.

@@ -1,0 +1,111 @@
+//! How an edit went, as it is stored with the commit.
+
+use serde::{Deserialize, Serialize};
+
+use crate::engine::{Answer, ZTrace};
+
+/// How an edit went, on exactly the weights that a checkout has. Stored with the commit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Check {
+    /// Edited facts whose edit prompt is answered with their object.
+    pub efficacy: Option<Rate>,
+    /// Paraphrases of edited facts that are answered with their object.
+    pub paraphrase: Option<Rate>,
+    /// Other subjects' facts of the edited predicates whose answer is what it was; `None` when there
+    /// were none to look at.
+    pub neighbourhood: Option<Rate>,
+    /// Facts of earlier commits that still hold; `None` when there were none.
+    pub kept: Option<Rate>,
+    /// Each edited fact.
+    pub facts: Vec<FactRow>,
+    /// Neighbours whose answer moved.
+    pub drift: Vec<FactRow>,
+    /// Facts of earlier commits that no longer hold.
+    pub lost: Vec<FactRow>,
+    /// What was not measured and why, in words.
+    pub notes: Vec<String>,
+}
+
+/// A share of prompts.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Rate {
+    /// Prompts that passed.
+    pub passed: u64,
+    /// Prompts tried.
+    pub of: u64,
+    /// `passed / of`.
+    pub rate: f64,
+    /// Mean probability of the expected continuation.
+    pub probability: f64,
+}
+
+/// One fact before and after the edit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FactRow {
+    /// The fact.
+    pub fact: FactView,
+    /// Its edit prompt, subject filled in.
+    pub prompt: String,
+    /// The object in words.
+    pub target: String,
+    /// What the parent answers.
+    pub before: Answer,
+    /// What the new version answers.
+    pub after: Answer,
+    /// The same fact asked in other words, on the new version.
+    pub paraphrases: Vec<PromptRow>,
+    /// How its optimisation ended; `None` for a fact that was not edited here.
+    pub trace: Option<ZTrace>,
+}
+
+/// A prompt and its answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PromptRow {
+    /// The prompt.
+    pub prompt: String,
+    /// The answer.
+    pub answer: Answer,
+}
+
+impl Rate {
+    /// Counts answers and whether each passed; `None` when there are none.
+    #[expect(clippy::cast_precision_loss, reason = "counts of prompts are small")]
+    pub(crate) fn of<'a>(answers: impl Iterator<Item = (bool, &'a Answer)>) -> Option<Self> {
+        let (mut passed, mut of, mut sum) = (0, 0, 0.0);
+        for (pass, answer) in answers {
+            passed += u64::from(pass);
+            of += 1;
+            sum += f64::from(answer.probability);
+        }
+        (of > 0).then(|| Self {
+            passed,
+            of,
+            rate: passed as f64 / of as f64,
+            probability: sum / of as f64,
+        })
+    }
+
+    /// Counts both shares together.
+    #[expect(clippy::cast_precision_loss, reason = "counts of prompts are small")]
+    pub(crate) fn sum(rates: [Option<Self>; 2]) -> Option<Self> {
+        rates.into_iter().flatten().reduce(|a, b| {
+            let (passed, of) = (a.passed + b.passed, a.of + b.of);
+            let probability = a.probability * a.of as f64 + b.probability * b.of as f64;
+            let of_all = of as f64;
+            Self { passed, of, rate: passed as f64 / of_all, probability: probability / of_all }
+        })
+    }
+}
+
+/// A fact in words and as a triple.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FactView {
+    /// The subject in words.
+    pub subject: String,
+    /// The predicate in words.
+    pub predicate: String,
+    /// The object in words.
+    pub object: String,
+    /// The fact as a line of N-Triples, without its newline.
+    pub triple: String,
+}

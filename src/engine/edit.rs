@@ -1,0 +1,141 @@
+//! What an editor is asked to do, and what it did.
+
+use std::collections::BTreeMap;
+
+use bincode::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    delta::Version,
+    fact::Request,
+    tensor::{Matrix, Orientation},
+};
+
+/// What the ledger must know of an editor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EditorDescription {
+    /// Raised when the same input would give another output.
+    pub version: u32,
+    /// The tensors it changes, and how the checkpoint stores each.
+    pub tensors: BTreeMap<String, Orientation>,
+    /// What context prefixes depend on.
+    pub prefix_settings: String,
+    /// The settings that a request's z depends on.
+    pub z_settings: String,
+    /// Whether a request's z depends on the version that is edited, and not on its ground alone: the base with
+    /// the changes that were not made fact by fact.
+    pub z_depends_on_version: bool,
+    /// Whether it depends on what else is edited about the subject: then all of it has to be edited together.
+    pub joins_subjects: bool,
+}
+
+/// A change of lower rank.
+#[derive(Debug, Clone)]
+pub struct Approximation {
+    /// `[out, rank]`.
+    pub left: Matrix,
+    /// `[rank, in]`.
+    pub right: Matrix,
+    /// Frobenius norm of what is lost over that of the change.
+    pub lost: f64,
+}
+
+/// Text for [`Engine::statistics`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum StatisticsText {
+    /// Documents given by the user.
+    Corpus(Vec<String>),
+    /// Text sampled from the base itself until it has this many tokens.
+    Sampled {
+        /// Seed of the sampler.
+        seed: u64,
+        /// Tokens to sample.
+        tokens: u64,
+    },
+}
+
+/// What [`Engine::statistics`] found.
+#[derive(Debug, Clone)]
+pub struct Statistics {
+    /// Tokens counted.
+    pub tokens: u64,
+    /// By name of the edited tensor: E[k kᵀ], `[in, in]`, of the keys entering it.
+    pub second_moments: BTreeMap<String, Matrix>,
+}
+
+/// What an editor is asked to do.
+pub struct EditJob<'a> {
+    /// Name of the editor.
+    pub editor: &'a str,
+    /// Its settings, in canonical TOML.
+    pub settings: &'a str,
+    /// Context prefixes, in order; the empty prefix is not among them.
+    pub prefixes: &'a [String],
+    /// E[k kᵀ] by name of edited tensor.
+    pub second_moments: &'a BTreeMap<String, Matrix>,
+    /// The version to edit: base weights, the lineage's deltas and their keys (the carry).
+    pub version: &'a Version,
+    /// The facts, in words.
+    pub requests: &'a [Request],
+    /// For each request the z vector found earlier under the same inputs, if any.
+    pub known_z: &'a [Option<Vec<f32>>],
+}
+
+/// What an editor did.
+#[derive(Debug, Clone)]
+pub struct EditOutcome {
+    /// By name of edited tensor, what is to be added.
+    pub layers: BTreeMap<String, LayerEdit>,
+    /// The z vector of each request, `[requests, width]`.
+    pub z: Matrix,
+    /// Per request: how its optimisation ended; `None` where z was known.
+    pub traces: Vec<Option<ZTrace>>,
+    /// The settings with the numbers that were found in place of those that they leave to be found, in canonical
+    /// form.
+    pub settings: String,
+    /// What the user should know, such as facts that compete for one key. Whole sentences without a
+    /// full stop.
+    pub notes: Vec<String>,
+}
+
+/// The change of one tensor: `delta = left @ right`, column i of `left` and row i of `right`
+/// belonging to request i.
+#[derive(Debug, Clone)]
+pub struct LayerEdit {
+    /// `[out, requests]`.
+    pub left: Matrix,
+    /// `[requests, in]`.
+    pub right: Matrix,
+    /// The keys of the requests at this layer, `[requests, in]`, for the carry of later edits.
+    pub keys: Matrix,
+}
+
+/// How the optimisation of one z ended.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct ZTrace {
+    /// Gradient steps made.
+    pub steps: u32,
+    /// Last total loss.
+    pub loss: f32,
+    /// Probability of the target under z, geometric mean over its tokens and prefixes.
+    pub probability: f32,
+}
+
+/// What an edit was found with. The same inputs give the same bits where all of this is the same.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct FoundWith {
+    /// Where it was computed: `cpu`, `cuda:0`.
+    pub device: String,
+    /// In what: `f32`, `f16`, `bf16`.
+    pub dtype: String,
+    /// Threads of the CPU: sums are cut into as many parts.
+    pub threads: u64,
+    /// Instructions of the CPU that kernels are chosen by: `avx512`, `avx2`.
+    pub kernels: String,
+    /// What computed, with its version: `libtorch 2.11.0`.
+    pub library: String,
+    /// Version of kledger.
+    pub program: String,
+    /// Facts whose z was known from an earlier run, perhaps with something else.
+    pub known: u64,
+}

@@ -1,0 +1,24 @@
+//! What the parsers of the formats hand over.
+
+use oxrdf::Quad;
+
+use super::error::Problem;
+
+/// Base against which JSON-LD resolves relative IRIs, which it would otherwise leave out in silence.
+pub(super) const NO_BASE: &str = "relative-iri:/";
+
+/// A triple or what was wrong, and the line and the column of that.
+pub(super) type Parsed = Result<(Quad, u64), Wrong>;
+
+/// What was wrong, and where.
+pub(super) struct Wrong {
+    pub(super) problem: Problem,
+    pub(super) line: u64,
+    pub(super) column: Option<u64>,
+}
+
+impl Wrong {
+    pub(super) const fn at(line: u64, problem: Problem) -> Self {
+        Self { problem, line, column: None }
+    }
+}

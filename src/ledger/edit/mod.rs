@@ -1,0 +1,11 @@
+//! Facts edited into a version: from requests to a delta, and the check of what came of it.
+
+pub(super) mod attempt;
+pub(super) mod earlier;
+pub(super) mod examine;
+pub(super) mod found;
+pub(super) mod kept_prompts;
+pub(super) mod partial_statistics;
+pub(super) mod sample;
+pub(super) mod setup;
+pub(super) mod statistics;

@@ -1,0 +1,60 @@
+//! Which editor makes an edit, and what it is set to.
+
+use crate::{
+    commit::Spec,
+    engine::{EditorDescription, Engine, EngineError},
+    ledger::{config::Config, error::LedgerError, repo::Repo},
+};
+
+/// What an editor is set to.
+pub(crate) struct Setup {
+    pub(crate) editor: String,
+    pub(crate) settings: String,
+    pub(crate) description: EditorDescription,
+    pub(crate) seed: u64,
+}
+
+impl Setup {
+    /// Settles the editor and its settings: the preset, the repository's, then the command's.
+    pub(crate) fn settle(
+        repo: &Repo,
+        engine: &dyn Engine,
+        editor: Option<&str>,
+        settings: &toml::Table,
+        seed: Option<u64>,
+    ) -> Result<Self, LedgerError> {
+        let config = repo.config();
+        let by_file = editor.is_none();
+        let editor = editor.unwrap_or(&config.editor).to_owned();
+        let mut table = config.settings.get(&editor).cloned().unwrap_or_default();
+        table.extend(settings.clone());
+        let read = |table: &toml::Table| {
+            let text = toml::to_string(table).map_err(|e| EngineError::Settings(e.to_string()))?;
+            engine.settings(&editor, &text)
+        };
+        let settings = read(&table).map_err(|error| {
+            // What is wrong without the command's settings too is in the file.
+            let own = config.settings.get(&editor).cloned().unwrap_or_default();
+            match error {
+                EngineError::Settings(why)
+                    if (by_file || !own.is_empty()) && read(&own).is_err() =>
+                {
+                    let path = repo.root().join(Repo::DIR).join(Config::FILE);
+                    LedgerError::Config { path, why: format!("[settings.{editor}] {why}") }
+                }
+                error => error.into(),
+            }
+        })?;
+        let description = engine.describe(&editor, &settings)?;
+        Ok(Self { editor, settings, description, seed: seed.unwrap_or(config.seed) })
+    }
+
+    /// Whether `spec` has the context prefixes that this setup would sample.
+    pub(crate) fn samples_as(&self, spec: &Spec, engine: &dyn Engine) -> bool {
+        (&spec.editor, spec.editor_version, spec.seed)
+            == (&self.editor, self.description.version, self.seed)
+            && engine
+                .describe(&spec.editor, &spec.settings)
+                .is_ok_and(|made| made.prefix_settings == self.description.prefix_settings)
+    }
+}

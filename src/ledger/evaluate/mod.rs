@@ -1,0 +1,4 @@
+//! Versions measured by the papers' protocols.
+
+pub(super) mod cases;
+pub(super) mod measuring;

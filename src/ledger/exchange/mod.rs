@@ -1,0 +1,6 @@
+//! Changes that leave the repository or come in: bundles, adapters, checkpoints.
+
+pub(super) mod adapter;
+pub(super) mod bundle;
+pub(super) mod card;
+pub(super) mod trained;

@@ -1,0 +1,46 @@
+//! Files of what follows from the commits and takes long to find out. They are in no record, each is
+//! made by whoever needs it, and each can be removed at any time.
+
+pub(in crate::ledger) mod by_subject;
+pub(in crate::ledger) mod changed_facts;
+
+use std::{fs, io, path::Path};
+
+use crate::{
+    codec::{self, Object},
+    durable::{self, WriteError},
+};
+
+/// What each commit changed.
+pub(crate) const CHANGES: &str = "changes";
+/// Which facts each subject has.
+pub(crate) const SUBJECTS: &str = "subjects";
+/// Which files of the base are what they were.
+pub(crate) const VERIFIED: &str = "verified";
+
+/// What the file in the store `dir` says; nothing where it is not there or not what was written.
+pub(crate) fn read<T: Object>(dir: &Path, file: &str) -> Option<T> {
+    fs::read(dir.join(file)).ok().and_then(|bytes| codec::unseal(&bytes))
+}
+
+/// Writes the file. What cannot be written is found out again the next time.
+pub(crate) fn write<T: Object>(dir: &Path, file: &str, what: &T) {
+    let _ignored = durable::write(&dir.join(file), &codec::seal(what));
+}
+
+/// Forgets everything about facts.
+///
+/// # Errors
+/// When a file cannot be removed.
+pub(crate) fn remove(dir: &Path) -> Result<(), WriteError> {
+    for file in [CHANGES, SUBJECTS] {
+        let path = dir.join(file);
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                return Err(WriteError { path, source });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

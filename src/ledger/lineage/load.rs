@@ -1,0 +1,239 @@
+//! Versions read from and written to the store: lineage to weights, edit to delta.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::line::{Entry, Line};
+use crate::{
+    checkpoint::Checkpoint,
+    commit::{Commit, EditedTensor},
+    delta::{Change, ChangeForm, Delta, DeltaTensor, Form, LoadedDelta, TensorFile, Version},
+    engine::LayerEdit,
+    fact::FactKey,
+    id::Id,
+    ledger::{error::LedgerError, state::open::Ledger},
+    store::TensorFiles,
+    tensor::{Dtype, Matrix, Orientation, Tensor},
+};
+
+/// Reads the numbers of all deltas of `line`.
+///
+/// # Errors
+/// When a tensor is missing, damaged, or not of the shape its delta says.
+pub(crate) fn load(
+    files: &TensorFiles,
+    base: Arc<Checkpoint>,
+    line: &Line,
+) -> Result<Version, LedgerError> {
+    Ok(Version::new(base, read(files, line.entries())?))
+}
+
+/// Reads the numbers of some deltas of a lineage.
+///
+/// # Errors
+/// As [`load`].
+pub(crate) fn read(
+    files: &TensorFiles,
+    entries: &[Entry],
+) -> Result<Vec<Arc<LoadedDelta>>, LedgerError> {
+    let mut deltas = Vec::new();
+    for entry in entries {
+        let delta = &entry.delta;
+        let file = files.open(delta.file)?;
+        let mut changes = BTreeMap::new();
+        for tensor in &delta.tensors {
+            let part =
+                |name: &str| Ok(if file.contains(name) { Some(file.tensor(name)?) } else { None });
+            let change = change(tensor, delta.columns.len(), part)?;
+            changes.insert(tensor.name.clone(), change);
+        }
+        let (whole, dropped) = (entry.is_whole(), entry.dropped.iter().copied().collect());
+        deltas.push(Arc::new(LoadedDelta { changes, whole, dropped, superseded: Vec::new() }));
+    }
+    Ok(deltas)
+}
+
+/// Puts together the change that `tensor` describes, of a delta with so many `columns`. `part` gives a
+/// tensor of the delta's file by its name, if there is one.
+///
+/// # Errors
+/// When a part is missing or not of the shape that `tensor` says.
+pub(crate) fn change(
+    tensor: &DeltaTensor,
+    columns: usize,
+    part: impl Fn(&str) -> Result<Option<Tensor>, LedgerError>,
+) -> Result<Change, LedgerError> {
+    let (outputs, inputs) = (width(tensor.outputs), width(tensor.inputs));
+    let stored = |name: &str| part(&format!("{}.{name}", tensor.name));
+    let needed = |name: &str| {
+        stored(name)?.ok_or_else(|| LedgerError::Shape {
+            what: format!("{}.{name}", tensor.name),
+            found: "not there".to_owned(),
+            expected: "one of the delta's tensors".to_owned(),
+        })
+    };
+    let factor = |name: &str, rows, cols| {
+        matrix(&needed(name)?, &format!("{}.{name}", tensor.name), rows, cols)
+    };
+    let form = match tensor.form {
+        Form::LowRank { rank } => ChangeForm::LowRank {
+            left: factor("left", outputs, width(rank))?,
+            right: factor("right", width(rank), inputs)?,
+        },
+        Form::Dense => ChangeForm::Dense(factor("dense", outputs, inputs)?),
+        Form::Tuned => ChangeForm::Tuned(needed("tuned")?),
+    };
+    let keys = match stored("keys")? {
+        Some(keys) => Some(matrix(&keys, &format!("{}.keys", tensor.name), columns, inputs)?),
+        None => None,
+    };
+    Ok(Change { orientation: tensor.orientation, form, keys })
+}
+
+/// The other way round: what describes the change of the tensor `name`, and its parts by name.
+pub(crate) fn parts(name: &str, change: &Change) -> (DeltaTensor, Vec<(String, Tensor)>) {
+    let (outputs, inputs) = change.widths();
+    let part = |part: &str, tensor| (format!("{name}.{part}"), tensor);
+    let (form, mut parts) = match &change.form {
+        ChangeForm::LowRank { left, right } => (
+            Form::LowRank { rank: right.rows as u64 },
+            vec![part("left", left.into()), part("right", right.into())],
+        ),
+        ChangeForm::Dense(dense) => (Form::Dense, vec![part("dense", dense.into())]),
+        ChangeForm::Tuned(tuned) => (Form::Tuned, vec![part("tuned", tuned.clone())]),
+    };
+    parts.extend(change.keys.as_ref().map(|keys| part("keys", keys.into())));
+    let tensor = DeltaTensor {
+        name: name.to_owned(),
+        outputs: outputs as u64,
+        inputs: inputs as u64,
+        orientation: change.orientation,
+        form,
+    };
+    (tensor, parts)
+}
+
+/// Writes changes as a delta whose column i belongs to `columns[i]`, or to no facts where there are
+/// no `columns`.
+///
+/// # Errors
+/// When the tensor file cannot be written.
+pub(crate) fn write(
+    files: &TensorFiles,
+    changes: &BTreeMap<String, Change>,
+    columns: &[FactKey],
+) -> Result<(Delta, TensorFile), LedgerError> {
+    let mut tensors = Vec::new();
+    let mut all = BTreeMap::new();
+    for (name, change) in changes {
+        let (tensor, parts) = parts(name, change);
+        tensors.push(tensor);
+        all.extend(parts);
+    }
+    let (file, contents) = files.write(&all)?;
+    Ok((Delta { tensors, columns: columns.to_vec(), file }, contents))
+}
+
+/// Writes what an editor did as a delta whose column i belongs to `columns[i]`.
+///
+/// Factors are kept even where the whole change would be smaller: a fact can be taken back because
+/// its column can be left out.
+///
+/// # Errors
+/// When the factors do not fit the facts, the tensors are not those the settings name, or the tensor
+/// file cannot be written.
+pub(crate) fn write_delta(
+    files: &TensorFiles,
+    layers: BTreeMap<String, LayerEdit>,
+    orientations: &BTreeMap<String, Orientation>,
+    columns: &[FactKey],
+) -> Result<(Delta, TensorFile), LedgerError> {
+    let mut changes = BTreeMap::new();
+    for (name, layer) in layers {
+        let LayerEdit { left, right, keys } = layer;
+        let fits =
+            left.cols == columns.len() && right.rows == columns.len() && keys.rows == columns.len();
+        let orientation = orientations.get(&name).copied().filter(|_| fits).ok_or_else(|| {
+            LedgerError::Shape {
+                what: format!("the edit of {name}"),
+                found: format!("of rank {}", left.cols),
+                expected: format!("of rank {} on one of the tensors set", columns.len()),
+            }
+        })?;
+        let form = ChangeForm::LowRank { left, right };
+        changes.insert(name, Change { orientation, form, keys: Some(keys) });
+    }
+    write(files, &changes, columns)
+}
+
+/// The hashes of a version's edited tensors, as a commit names them.
+#[must_use]
+pub(crate) fn hashes(weights: &BTreeMap<String, Tensor>) -> Vec<EditedTensor> {
+    weights
+        .iter()
+        .map(|(name, tensor)| EditedTensor { name: name.clone(), id: tensor.id() })
+        .collect()
+}
+
+/// Compares the weights that were built for a commit with the hashes it names.
+///
+/// # Errors
+/// [`LedgerError::Weights`] when they differ.
+pub(crate) fn verify(
+    weights: &BTreeMap<String, Tensor>,
+    id: Id<Commit>,
+    commit: &Commit,
+) -> Result<(), LedgerError> {
+    let found = hashes(weights);
+    let differs = |expected: &EditedTensor, found: Option<&EditedTensor>| LedgerError::Weights {
+        commit: id,
+        tensor: expected.name.clone(),
+        expected: expected.id,
+        found: found.map_or_else(|| "not changed".to_owned(), |found| format!("{:.12}", found.id)),
+    };
+    for expected in &commit.weights {
+        let found = found.iter().find(|found| found.name == expected.name);
+        if found != Some(expected) {
+            return Err(differs(expected, found));
+        }
+    }
+    match found.iter().find(|found| !commit.weights.contains(found)) {
+        Some(extra) => Err(LedgerError::Weights {
+            commit: id,
+            tensor: extra.name.clone(),
+            expected: Id::from_bytes([0; 32]),
+            found: format!("{:.12}", extra.id),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// A stored f32 tensor as the matrix it should be.
+///
+/// # Errors
+/// [`LedgerError::Shape`] when it is something else.
+pub(crate) fn matrix(
+    tensor: &Tensor,
+    what: &str,
+    rows: usize,
+    cols: usize,
+) -> Result<Matrix, LedgerError> {
+    if tensor.dtype != Dtype::F32 || tensor.shape != [rows, cols] {
+        return Err(LedgerError::Shape {
+            what: what.to_owned(),
+            found: format!("{:?} {:?}", tensor.dtype, tensor.shape),
+            expected: format!("{:?} [{rows}, {cols}]", Dtype::F32),
+        });
+    }
+    Ok(Matrix { rows, cols, data: tensor.to_f32() })
+}
+
+/// A stored width. One that no memory could hold becomes a width that no tensor has.
+fn width(stored: u64) -> usize {
+    usize::try_from(stored).unwrap_or(usize::MAX)
+}
+
+impl Ledger<'_> {
+    pub(crate) fn line(&self, commit: &Commit) -> Result<Line, LedgerError> {
+        Ok(Line::load(self, commit.lineage)?)
+    }
+}

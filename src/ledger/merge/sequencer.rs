@@ -1,0 +1,374 @@
+//! Merges, cherry-picks and rebases going on from one commit to the next.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{
+    how::{Favour, Task},
+    step::{Ahead, Ready, Run},
+    task::{ConflictView, Next, Unfinished},
+};
+use crate::{
+    codec::Draft,
+    commit::{Check, Commit, FactView, Report, Step},
+    engine::{EngineError, Progress},
+    fact::tree,
+    id::Id,
+    ledger::{
+        actor::Actor,
+        error::LedgerError,
+        merge::how::{Anew, How},
+        repo::{OpenEngine, Repo},
+        report::{
+            view::{CommitView, FactChange, HeadView},
+            wording,
+        },
+        requirements::Requirements,
+        state::{roots::UNFINISHED, update::Change},
+    },
+};
+
+/// How far a merge, cherry-pick or rebase came.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ProceedReport {
+    /// What is done.
+    pub task: Task,
+    /// How it ended for now.
+    pub outcome: Outcome,
+    /// What the user called the other side.
+    pub name: String,
+    /// Where HEAD is now.
+    pub head: HeadView,
+    /// Commits made by this command, oldest first.
+    pub made: Vec<Made>,
+    /// Commits left out because everything they changed is so already.
+    pub dropped: Vec<CommitView>,
+    /// Conflicts that stopped it.
+    pub conflicts: Vec<ConflictView>,
+    /// Commits still to be taken in.
+    pub left: u64,
+}
+
+/// How a merge, cherry-pick or rebase ended for now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// There was nothing to do.
+    UpToDate,
+    /// The branch moved forward; no commit was made.
+    FastForward,
+    /// Commits were made and the branch is at the last one.
+    Done,
+    /// It waits for conflicts to be settled.
+    Conflicts,
+    /// It was given up.
+    Aborted,
+}
+
+/// A commit that a merge, cherry-pick or rebase made.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Made {
+    /// The commit.
+    pub commit: CommitView,
+    /// The commit that was taken in.
+    pub of: Id<Commit>,
+    /// How facts differ from the first parent's.
+    pub changes: Vec<FactChange>,
+    /// IRIs whose words differ.
+    pub words: u64,
+    /// Conflicts, and what holds now.
+    pub settled: Vec<ConflictView>,
+    /// The version whose weights these are, bit for bit.
+    pub as_in: Option<Id<Commit>>,
+    /// Facts that no longer held in the sum of both sides and were edited in again.
+    pub repaired: Vec<FactView>,
+    /// The delta that was made; `None` where only deltas that were there are summed.
+    pub delta: Option<MadeDelta>,
+    /// What holds, on exactly the weights of a checkout; `None` where nothing was asked.
+    pub check: Option<Check>,
+    /// What is worth saying.
+    pub notes: Vec<String>,
+}
+
+/// A delta that a merge, cherry-pick or rebase made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MadeDelta {
+    /// Name of the editor.
+    pub editor: String,
+    /// Facts edited.
+    pub facts: u64,
+    /// Of them, facts whose z was known from an earlier run.
+    pub known: u64,
+    /// Length of its tensor file in bytes.
+    pub bytes: u64,
+}
+
+/// What is required, among a task's settings.
+const REQUIRE: &str = "require";
+
+/// What a task's settings say.
+fn terms(how: &How) -> toml::Table {
+    let mut table = how.settings.clone();
+    if how.require != Requirements::default() {
+        table.insert(REQUIRE.to_owned(), how.require.to_string().into());
+    }
+    table
+}
+
+impl Unfinished {
+    pub(crate) fn new(task: Task, from: Id<Commit>, name: impl Into<String>, how: &How) -> Self {
+        Self {
+            task,
+            from,
+            at: from,
+            left: Vec::new(),
+            settled: BTreeMap::new(),
+            name: name.into(),
+            message: None,
+            strategy: how.strategy.unwrap_or_default(),
+            favour: how.favour,
+            editor: how.editor.clone(),
+            settings: terms(how).to_string(),
+            seed: how.seed,
+        }
+    }
+
+    /// The settings of the editor, and what each commit must reach.
+    ///
+    /// # Errors
+    /// When they do not parse.
+    pub(crate) fn terms(&self) -> Result<(toml::Table, Requirements), LedgerError> {
+        let parsed = self.settings.parse::<toml::Table>();
+        let mut table = parsed.map_err(|error| EngineError::Settings(error.to_string()))?;
+        let require = match table.remove(REQUIRE) {
+            Some(require) => require.as_str().unwrap_or_default().parse()?,
+            None => Requirements::default(),
+        };
+        Ok((table, require))
+    }
+
+    /// The same with what is said anew.
+    fn amended(&self, anew: &Anew) -> Result<Self, LedgerError> {
+        let Anew { message, how } = anew;
+        let (mut settings, require) = self.terms()?;
+        settings.extend(how.settings.clone());
+        let how = How {
+            strategy: Some(how.strategy.unwrap_or(self.strategy)),
+            favour: if how.favour == Favour::Nobody { self.favour } else { how.favour },
+            editor: how.editor.clone().or_else(|| self.editor.clone()),
+            settings,
+            seed: how.seed.or(self.seed),
+            require: how.require.or(require),
+        };
+        Ok(Self {
+            at: self.at,
+            left: self.left.clone(),
+            settled: self.settled.clone(),
+            message: message.clone().or_else(|| self.message.clone()),
+            ..Self::new(self.task, self.from, self.name.clone(), &how)
+        })
+    }
+
+    /// The same after its next commit came to `at`.
+    fn after(&self, at: Id<Commit>) -> Self {
+        let left = self.left.get(1..).unwrap_or_default().to_vec();
+        Self { at, left, settled: BTreeMap::new(), ..self.clone() }
+    }
+}
+
+impl Repo {
+    /// Goes on with an unfinished `task` when its conflicts are settled, as said when it began or `anew`.
+    ///
+    /// # Errors
+    /// When there is none, or as the verb that began it.
+    pub fn go_on(
+        &self,
+        actor: &Actor,
+        task: Task,
+        anew: &Anew,
+        open: Option<OpenEngine<'_>>,
+        progress: &mut dyn Progress,
+    ) -> Result<ProceedReport, LedgerError> {
+        let unfinished = self.read()?.unfinished_task(task)?;
+        self.proceed(actor, unfinished.amended(anew)?, Some(unfinished), open, progress)
+    }
+
+    /// Leaves the commit out at which an unfinished `task` waits, and goes on as [`Repo::go_on`] does.
+    ///
+    /// # Errors
+    /// When there is none, or it is a merge, or as the verb that began it.
+    pub fn skip(
+        &self,
+        actor: &Actor,
+        task: Task,
+        anew: &Anew,
+        open: Option<OpenEngine<'_>>,
+        progress: &mut dyn Progress,
+    ) -> Result<ProceedReport, LedgerError> {
+        if task == Task::Merge {
+            return Err(LedgerError::NothingToSkip);
+        }
+        let unfinished = self.read()?.unfinished_task(task)?;
+        let rest = unfinished.amended(anew)?.after(unfinished.at);
+        self.proceed(actor, rest, Some(unfinished), open, progress)
+    }
+
+    /// Gives an unfinished `task` up. HEAD never left where it was.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn abort(&self, actor: &Actor, task: Task) -> Result<ProceedReport, LedgerError> {
+        let ledger = self.read()?;
+        let unfinished = ledger.unfinished_task(task)?;
+        Change::default().rooting(UNFINISHED, Some(&unfinished), None).apply(&ledger, actor)?;
+        Run::of(unfinished, None).report(&ledger, Outcome::Aborted)
+    }
+
+    /// Takes in one commit after the other until none is left, which moves HEAD's branch, or there is
+    /// a conflict. `stored` is the task as the store has it.
+    pub(crate) fn proceed(
+        &self,
+        actor: &Actor,
+        unfinished: Unfinished,
+        stored: Option<Unfinished>,
+        mut open: Option<OpenEngine<'_>>,
+        progress: &mut dyn Progress,
+    ) -> Result<ProceedReport, LedgerError> {
+        let mut run = Run::of(unfinished, stored);
+        loop {
+            let ledger = self.read()?;
+            match run.look_ahead(&ledger)? {
+                Ahead::Nothing => {
+                    if run.stored.is_some() || run.task.at != run.task.from {
+                        run.finish(&ledger, Change::default(), &run.task)?.apply(&ledger, actor)?;
+                    }
+                    let outcome = if run.task.at == run.task.from {
+                        Outcome::UpToDate
+                    } else if run.made.is_empty() {
+                        Outcome::FastForward
+                    } else {
+                        Outcome::Done
+                    };
+                    return run.report(&ledger, outcome);
+                }
+                Ahead::Keep(commit) => run.task = run.task.after(commit),
+                Ahead::Drop(commit) => {
+                    run.dropped.push(*commit);
+                    run.task = run.task.after(run.task.at);
+                }
+                Ahead::Conflicts(conflicts) => {
+                    let change = Change::default();
+                    change
+                        .rooting(UNFINISHED, run.stored.as_ref(), Some(&run.task))
+                        .apply(&ledger, actor)?;
+                    run.conflicts = conflicts;
+                    return run.report(&ledger, Outcome::Conflicts);
+                }
+                Ahead::Ready(ready) => {
+                    drop(ledger);
+                    // Each step borrows the engine's maker anew.
+                    let open: Option<OpenEngine<'_>> = match &mut open {
+                        Some(open) => Some(&mut **open),
+                        None => None,
+                    };
+                    if self.make(actor, &mut run, *ready, open, progress)? {
+                        return run.report(&self.read()?, Outcome::Done);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Makes the next commit; says whether it was the last.
+    fn make(
+        &self,
+        actor: &Actor,
+        run: &mut Run,
+        ready: Ready,
+        open: Option<OpenEngine<'_>>,
+        progress: &mut dyn Progress,
+    ) -> Result<bool, LedgerError> {
+        let Ready { next, questions, objects, changes, words, settled } = ready;
+        let joined = self.join(actor, &run.task, &next, questions, open, progress)?;
+        let Next { ours, theirs, combined } = next;
+        let merge = run.task.task == Task::Merge;
+        let mut commit = Commit {
+            parents: vec![ours.id],
+            base: ours.commit.base,
+            facts: combined.side.roots.facts,
+            lexicon: combined.side.roots.lexicon,
+            neighbourhood: combined.side.roots.neighbourhood,
+            spec: None,
+            delta: None,
+            lineage: None,
+            weights: joined.weights,
+            report: None,
+            step: if merge { Step::Merge } else { Step::Pick(theirs.id) },
+            // A commit made again is still the statement of whoever made it first.
+            author: if merge { actor.author.clone() } else { theirs.commit.author },
+            time: actor.time,
+            message: theirs.commit.message,
+        };
+        if merge {
+            commit.parents.push(theirs.id);
+            let usual = || format!("Merge {}", run.task.name);
+            commit.message = run.task.message.clone().unwrap_or_else(usual);
+        }
+        let ledger = self.read()?;
+        let mut draft = Draft::new(&ledger);
+        if let Some(edited) = &joined.edited {
+            edited.write(&mut draft, &mut commit);
+        }
+        commit.report =
+            joined.check.as_ref().map(|check| Report::put(check, &mut draft, self.object_limit()));
+        commit.lineage = joined.line.store(&mut draft)?;
+        let id = draft.put(&commit);
+        let mut new = objects;
+        new.extend(draft.into_new());
+        let after = run.task.after(id);
+        let last = after.left.is_empty();
+        let mut change = Change::new(new);
+        if let Some(edited) = &joined.edited {
+            change = change.found_with(&ledger, id, &edited.found_with)?;
+        }
+        let change = if last {
+            run.finish(&ledger, change, &after)?
+        } else {
+            change.rooting(UNFINISHED, run.stored.as_ref(), Some(&after))
+        };
+        change.apply(&ledger, actor)?;
+        run.stored = (!last).then(|| after.clone());
+        run.task = after;
+
+        let lexicon = ledger.lexicon(&commit);
+        let mut repaired = Vec::new();
+        for key in &joined.repaired {
+            if let Some(fact) = tree::get(&ledger, commit.facts, *key)? {
+                repaired.push(wording::fact_view(&lexicon, &fact)?);
+            }
+        }
+        let delta = match joined.edited {
+            None => None,
+            Some(edited) => Some(MadeDelta {
+                facts: edited.delta.columns.len() as u64,
+                known: edited.known,
+                bytes: self.tensor_file_bytes(edited.delta.file)?,
+                editor: edited.spec.editor,
+            }),
+        };
+        run.made.push(Made {
+            commit: ledger.commit_view(id, &commit)?,
+            of: theirs.id,
+            changes,
+            words,
+            settled,
+            as_in: joined.as_in,
+            repaired,
+            delta,
+            check: joined.check,
+            notes: joined.notes,
+        });
+        Ok(last)
+    }
+}

@@ -1,0 +1,125 @@
+//! A merge, cherry-pick or rebase while a command goes on with it: what comes next, and how far it is.
+
+use super::{
+    how::Task,
+    sequencer::{Made, Outcome, ProceedReport},
+    task::{ConflictView, Next, Unfinished, conflicts},
+    weights::Questions,
+};
+use crate::{
+    codec::{Draft, NewObjects},
+    commit::Commit,
+    fact::tree,
+    id::Id,
+    ledger::{
+        error::LedgerError,
+        report::{
+            counts::differing,
+            view::{CommitView, FactChange},
+            wording,
+        },
+        state::{open::Ledger, roots::UNFINISHED, update::Change},
+    },
+    store::Head,
+};
+
+/// A step that is ready for the engine.
+pub(crate) struct Ready {
+    pub(crate) next: Next,
+    pub(crate) questions: Questions,
+    pub(crate) objects: NewObjects,
+    pub(crate) changes: Vec<FactChange>,
+    pub(crate) words: u64,
+    pub(crate) settled: Vec<ConflictView>,
+}
+
+/// What the next step of a task is.
+pub(crate) enum Ahead {
+    Nothing,
+    /// It is on what was made so far already.
+    Keep(Id<Commit>),
+    /// It changes nothing.
+    Drop(Box<CommitView>),
+    Conflicts(Vec<ConflictView>),
+    Ready(Box<Ready>),
+}
+
+/// A task while a command goes on with it.
+pub(crate) struct Run {
+    pub(crate) task: Unfinished,
+    /// The task as the store has it.
+    pub(crate) stored: Option<Unfinished>,
+    pub(crate) made: Vec<Made>,
+    pub(crate) dropped: Vec<CommitView>,
+    pub(crate) conflicts: Vec<ConflictView>,
+}
+
+impl Run {
+    pub(crate) const fn of(task: Unfinished, stored: Option<Unfinished>) -> Self {
+        Self { task, stored, made: Vec::new(), dropped: Vec::new(), conflicts: Vec::new() }
+    }
+
+    pub(crate) fn look_ahead(&self, ledger: &Ledger<'_>) -> Result<Ahead, LedgerError> {
+        if ledger.head()? != self.task.from {
+            return Err(LedgerError::Moved { what: "HEAD".to_owned() });
+        }
+        let mut draft = Draft::new(ledger);
+        let Some(next) = ledger.next(&mut draft, &self.task)? else { return Ok(Ahead::Nothing) };
+        let (before, after) = (&next.ours.side, &next.combined.side);
+        let lexicon = ledger.lexicon_at(&draft, after.roots.lexicon);
+        let views = conflicts(&lexicon, &next.combined)?;
+        let rebase = self.task.task == Task::Rebase;
+        if rebase && next.theirs.commit.parents == [next.ours.id] {
+            return Ok(Ahead::Keep(next.theirs.id));
+        }
+        if !next.combined.open.is_empty() {
+            return Ok(Ahead::Conflicts(views));
+        }
+        if self.task.task != Task::Merge && before == after && next.combined.edits.is_empty() {
+            let view = ledger.commit_view(next.theirs.id, &next.theirs.commit)?;
+            return Ok(Ahead::Drop(Box::new(view)));
+        }
+        let changes =
+            wording::fact_changes(&draft, &lexicon, before.roots.facts, after.roots.facts)?;
+        Ok(Ahead::Ready(Box::new(Ready {
+            questions: Questions::read(ledger, &draft, &next, self.task.strategy)?,
+            changes: changes.into_iter().map(|(_, change)| change).collect(),
+            words: differing(tree::diff(&draft, before.roots.lexicon, after.roots.lexicon))?,
+            settled: views,
+            next,
+            objects: draft.into_new(),
+        })))
+    }
+
+    /// Moves HEAD's branch to what was made, and forgets the task.
+    pub(crate) fn finish(
+        &self,
+        ledger: &Ledger<'_>,
+        change: Change,
+        done: &Unfinished,
+    ) -> Result<Change, LedgerError> {
+        let head: Head = ledger.session.head()?;
+        Ok(change.moving_head(head, done.from, done.at).rooting(
+            UNFINISHED,
+            self.stored.as_ref(),
+            None,
+        ))
+    }
+
+    pub(crate) fn report(
+        self,
+        ledger: &Ledger<'_>,
+        outcome: Outcome,
+    ) -> Result<ProceedReport, LedgerError> {
+        Ok(ProceedReport {
+            task: self.task.task,
+            outcome,
+            name: self.task.name,
+            head: ledger.head_view()?,
+            made: self.made,
+            dropped: self.dropped,
+            conflicts: self.conflicts,
+            left: self.task.left.len() as u64,
+        })
+    }
+}

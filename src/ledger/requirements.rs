@@ -1,0 +1,101 @@
+//! What a commit must reach.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// Shares below which a commit is refused. Written `efficacy=0.95,paraphrase=0.9`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Requirements {
+    /// Of edited facts that hold.
+    pub efficacy: Option<f64>,
+    /// Of their paraphrases that do.
+    pub paraphrase: Option<f64>,
+    /// Of neighbours that did not move.
+    pub neighbourhood: Option<f64>,
+    /// Of facts of earlier commits that still hold.
+    pub kept: Option<f64>,
+}
+
+/// Why a string is not [`Requirements`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{text:?} is not a requirement: expected efficacy, paraphrase, neighbourhood or kept, =, and a \
+     number from 0 to 1"
+)]
+pub struct RequirementError {
+    /// The part that is wrong.
+    pub text: String,
+}
+
+impl Requirements {
+    /// These requirements, with those of `weaker` where these say nothing.
+    #[must_use]
+    pub fn or(self, weaker: Self) -> Self {
+        Self {
+            efficacy: self.efficacy.or(weaker.efficacy),
+            paraphrase: self.paraphrase.or(weaker.paraphrase),
+            neighbourhood: self.neighbourhood.or(weaker.neighbourhood),
+            kept: self.kept.or(weaker.kept),
+        }
+    }
+
+    pub(crate) const fn named(&self) -> [(&'static str, Option<f64>); 4] {
+        [
+            ("efficacy", self.efficacy),
+            ("paraphrase", self.paraphrase),
+            ("neighbourhood", self.neighbourhood),
+            ("kept", self.kept),
+        ]
+    }
+}
+
+impl FromStr for Requirements {
+    type Err = RequirementError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut requirements = Self::default();
+        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            let wrong = || RequirementError { text: part.to_owned() };
+            let (name, share) = part.split_once('=').ok_or_else(wrong)?;
+            let share: f64 = share.trim().parse().map_err(|_| wrong())?;
+            let place = match name.trim() {
+                "efficacy" => &mut requirements.efficacy,
+                "paraphrase" => &mut requirements.paraphrase,
+                "neighbourhood" => &mut requirements.neighbourhood,
+                "kept" => &mut requirements.kept,
+                _ => return Err(wrong()),
+            };
+            if !(0.0..=1.0).contains(&share) || place.replace(share).is_some() {
+                return Err(wrong());
+            }
+        }
+        Ok(requirements)
+    }
+}
+
+impl fmt::Display for Requirements {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts: Vec<String> = self
+            .named()
+            .into_iter()
+            .filter_map(|(name, share)| share.map(|share| format!("{name}={share}")))
+            .collect();
+        f.write_str(&parts.join(","))
+    }
+}
+
+impl TryFrom<String> for Requirements {
+    type Error = RequirementError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Requirements> for String {
+    fn from(requirements: Requirements) -> Self {
+        requirements.to_string()
+    }
+}

@@ -1,0 +1,386 @@
+//! The seam: [`crate::engine::Engine`] on a model and its editors.
+//!
+//! Text becomes tokens here, version weights become the model's, and whatever goes wrong inside
+//! libtorch, which panics, becomes an [`EngineError`].
+//!
+//! This module knows nothing of commits.
+
+mod ask;
+
+use std::{
+    any::Any,
+    collections::{BTreeMap, BTreeSet},
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+};
+
+use tch::{Kind, Tensor as Torch, no_grad};
+
+use crate::{
+    delta::Accumulator,
+    editor::{self, EditError, ModelSize, Settings, Solver, ZOn},
+    engine::{
+        Answer, Approximation, Continuations, Drawing, EditJob, EditOutcome, EditorDescription,
+        Engine, EngineError, FoundWith, Probe, Progress, Sampling, Statistics, StatisticsText,
+    },
+    eval::{Reading, Score},
+    model::{
+        Batch, Choice, DeviceChoice, Model, ModelError, Padding, Unprobed, kernels,
+        libtorch_version, open_device,
+    },
+    tensor::{Dtype, Matrix, Tensor},
+};
+use ask::{Asked, Size, in_parts};
+
+/// Tokens that a word may have after its first.
+const WORD: usize = 8;
+
+/// A base that libtorch runs.
+#[derive(Debug)]
+pub struct TorchEngine {
+    model: Model,
+    solver: Solver,
+    /// Tensors that may differ from the base's.
+    changed: BTreeSet<String>,
+}
+
+impl TorchEngine {
+    /// Opens the checkpoint in `base_dir`, to compute on `device` in `dtype`. Its weights are loaded
+    /// when they are needed, and no more of them.
+    ///
+    /// # Errors
+    /// When the device is not there, or the checkpoint is damaged or of an unknown architecture.
+    pub fn open(base_dir: &Path, device: DeviceChoice, dtype: Dtype) -> Result<Self, EngineError> {
+        guarded(|| {
+            let model = Model::open_unloaded(base_dir, open_device(device)?, dtype)?;
+            Ok(Self { model, solver: Solver::default(), changed: BTreeSet::new() })
+        })
+    }
+
+    /// What makes one doubt that the files of the base belong together, in words.
+    #[must_use]
+    pub fn doubts(&self) -> &[String] {
+        self.model.tokens().doubts()
+    }
+
+    fn read(&self, editor: &str, settings: &str) -> Result<Settings, EngineError> {
+        if editor != editor::NAME {
+            return Err(EngineError::Settings(format!(
+                "there is no editor {editor:?}; there is {}",
+                editor::NAME
+            )));
+        }
+        let spec = self.model.spec();
+        let size = ModelSize {
+            family: spec.model_type.to_owned(),
+            layers: spec.layers,
+            width: spec.width,
+            inner: spec.inner,
+        };
+        Ok(Settings::over_preset(settings, &size).map_err(EditError::from)?)
+    }
+
+    fn tokens_of(&self, text: &str) -> Result<Vec<u32>, ModelError> {
+        Ok(self.model.tokens().encode(text)?.ids)
+    }
+}
+
+impl Engine for TorchEngine {
+    fn set_weights(&mut self, weights: &BTreeMap<String, Tensor>) -> Result<(), EngineError> {
+        guarded(|| {
+            let mut new: BTreeMap<String, Matrix> = BTreeMap::new();
+            for (name, tensor) in weights {
+                let slot = self.model.decoder().weights().slot(name)?;
+                if tensor.shape != slot.stored_shape() {
+                    return Err(ModelError::Shape {
+                        name: name.clone(),
+                        wanted: slot.stored_shape(),
+                        found: tensor.shape.clone(),
+                    }
+                    .into());
+                }
+                new.insert(name.clone(), Accumulator::new(tensor, slot.orientation).rounded());
+            }
+            for name in &self.changed {
+                if !new.contains_key(name) {
+                    new.insert(name.clone(), self.model.base_weight(name)?);
+                }
+            }
+            for (name, weight) in &new {
+                self.changed.insert(name.clone());
+                self.model.set_weight(name, weight)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn found_with(&self) -> FoundWith {
+        FoundWith {
+            device: self.model.device_name(),
+            dtype: self.model.dtype().name().to_lowercase(),
+            threads: u64::try_from(tch::get_num_threads()).unwrap_or_default(),
+            kernels: kernels().to_owned(),
+            library: format!("libtorch {}", libtorch_version()),
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            known: 0,
+        }
+    }
+
+    fn preset(&self, editor: &str) -> Result<String, EngineError> {
+        self.settings(editor, "")
+    }
+
+    fn settings(&self, editor: &str, settings: &str) -> Result<String, EngineError> {
+        Ok(self.read(editor, settings)?.canonical())
+    }
+
+    fn describe(&self, editor: &str, settings: &str) -> Result<EditorDescription, EngineError> {
+        let settings = self.read(editor, settings)?;
+        let site = |&layer: &usize| {
+            let site = self.model.edit_site(layer)?;
+            Ok((site.tensor, site.orientation))
+        };
+        Ok(EditorDescription {
+            version: editor::VERSION,
+            tensors: settings.layers.iter().map(site).collect::<Result<_, ModelError>>()?,
+            prefix_settings: settings.of_prefixes(),
+            z_settings: settings.of_z(),
+            z_depends_on_version: settings.z_on == ZOn::Current,
+            joins_subjects: settings.join_subjects,
+        })
+    }
+
+    fn prefixes(&mut self, settings: &str, seed: u64) -> Result<Vec<String>, EngineError> {
+        let settings = self.read(editor::NAME, settings)?;
+        self.set_weights(&BTreeMap::new())?;
+        guarded(|| {
+            self.model.load()?;
+            Ok(editor::sample_prefixes(&self.model, &settings, seed)?)
+        })
+    }
+
+    fn statistics(
+        &mut self,
+        settings: &str,
+        text: &StatisticsText,
+        progress: &mut dyn Progress,
+    ) -> Result<Statistics, EngineError> {
+        let settings = self.read(editor::NAME, settings)?;
+        self.set_weights(&BTreeMap::new())?;
+        guarded(|| {
+            progress.part("model");
+            let documents = match text {
+                StatisticsText::Corpus(texts) => {
+                    self.model.load_blocks(settings.z_layer())?;
+                    texts.iter().map(|text| self.tokens_of(text)).collect::<Result<_, _>>()?
+                }
+                StatisticsText::Sampled { seed, tokens } => {
+                    self.model.load()?;
+                    editor::sample_documents(&self.model, *tokens, *seed, progress)?
+                }
+            };
+            let layers = &settings.layers;
+            Ok(editor::second_moments(&self.model, layers, &documents, progress)?)
+        })
+    }
+
+    fn edit(
+        &mut self,
+        job: &EditJob<'_>,
+        progress: &mut dyn Progress,
+    ) -> Result<EditOutcome, EngineError> {
+        let settings = self.read(job.editor, job.settings)?;
+        self.set_weights(&BTreeMap::new())?;
+        guarded(|| {
+            progress.part("model");
+            self.model.load()?;
+            Ok(editor::edit(&mut self.model, &mut self.solver, &settings, job, progress)?)
+        })
+    }
+
+    fn answer(
+        &mut self,
+        probes: &[Probe],
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<Answer>, EngineError> {
+        guarded(|| {
+            progress.part("model");
+            self.model.load()?;
+            let asked = probes.iter().map(|probe| self.asked(probe));
+            let asked = asked.collect::<Result<Vec<_>, _>>()?;
+            let rows = |asked: &Asked| self.rows(asked);
+            in_parts(&asked, "answers", Asked::size, rows, progress, |part| self.answer_alike(part))
+        })
+    }
+
+    fn score(
+        &mut self,
+        probes: &[Probe],
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<Option<Score>>, EngineError> {
+        guarded(|| {
+            progress.part("model");
+            self.model.load()?;
+            let mut scores = vec![None; probes.len()];
+            let (mut asked, mut places) = (Vec::new(), Vec::new());
+            for (probe, place) in probes.iter().zip(&mut scores) {
+                if let Some(fits) = self.fitting(probe)? {
+                    asked.push(fits);
+                    places.push(place);
+                }
+            }
+            let rows = |asked: &Asked| self.rows(asked);
+            let score = |part: &[&Asked]| self.score_alike(part);
+            let found = in_parts(&asked, "scores", Asked::size, rows, progress, score)?;
+            for (place, score) in places.into_iter().zip(found) {
+                *place = Some(score);
+            }
+            Ok(scores)
+        })
+    }
+
+    fn read_text(
+        &mut self,
+        text: &str,
+        progress: &mut dyn Progress,
+    ) -> Result<Reading, EngineError> {
+        guarded(|| {
+            progress.part("model");
+            self.model.load()?;
+            let windows = self.windows(text)?;
+            let window = self.model.decoder().spec().context as u64;
+            let mut reading = Reading { tokens: 0, log_p: 0.0, window };
+            let rows = |asked: &Asked| self.rows(asked);
+            let score = |part: &[&Asked]| self.score_alike(part);
+            for score in in_parts(&windows, "windows", Asked::size, rows, progress, score)? {
+                reading.tokens += score.log_p.len() as u64;
+                reading.log_p += score.log_p.iter().sum::<f64>();
+            }
+            Ok(reading)
+        })
+    }
+
+    fn write_texts(
+        &mut self,
+        beginnings: &[String],
+        how: &Drawing,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<String>, EngineError> {
+        guarded(|| {
+            progress.part("model");
+            self.model.load()?;
+            let begun = beginnings.iter().enumerate();
+            let begun: Vec<(usize, Vec<u32>)> = begun
+                .map(|(number, text)| Ok((number, self.tokens_of(text)?)))
+                .collect::<Result<_, ModelError>>()?;
+            let size = |(_, ids): &(usize, Vec<u32>)| Size::of(ids.len(), 0);
+            let write = |part: &[&(usize, Vec<u32>)]| self.write_alike(part, how);
+            in_parts(&begun, "texts", size, |_| self.most_rows(), progress, write)
+        })
+    }
+
+    fn approximate(
+        &self,
+        left: &Matrix,
+        right: &Matrix,
+        rank: usize,
+    ) -> Result<Approximation, EngineError> {
+        guarded(|| no_grad(|| Ok(editor::approximate(left, right, rank)?)))
+    }
+
+    fn continuations(
+        &mut self,
+        prompt: &str,
+        how: &Sampling,
+    ) -> Result<Continuations, EngineError> {
+        guarded(|| {
+            self.model.load()?;
+            let (decoder, tokens) = (self.model.decoder(), self.model.tokens());
+            let ids = self.tokens_of(prompt)?;
+            let room = decoder.spec().context.saturating_sub(ids.len());
+            let choice = match how.sample {
+                None => Choice::Greedy,
+                Some((temperature, seed)) => {
+                    Choice::Sample { temperature, top: decoder.spec().vocabulary, seed }
+                }
+            };
+            let stops = tokens.stops();
+            let rows = [ids.clone()];
+            let text = decoder.generate(&rows, how.tokens.min(room), choice, stops)?;
+            let text = tokens.decode(&text[0].ids)?.trim().to_owned();
+
+            let likely = likeliest(&no_grad(|| self.next(&ids)), how.top);
+            let rows: Vec<Vec<u32>> =
+                likely.iter().map(|(id, _)| [ids.as_slice(), &[*id]].concat()).collect();
+            let rest = WORD.min(room.saturating_sub(1));
+            let rest = decoder.generate(&rows, rest, Choice::Greedy, stops)?;
+            let next = likely.iter().zip(rest).map(|(&(id, probability), rest)| {
+                let text = tokens.decode(&[&[id], rest.ids.as_slice()].concat())?;
+                let word = text.split_whitespace().next().unwrap_or_default();
+                let bare = word.trim_end_matches(|c: char| c.is_ascii_punctuation());
+                Ok((if bare.is_empty() { word } else { bare }.to_owned(), probability))
+            });
+            Ok(Continuations { next: next.collect::<Result<_, EngineError>>()?, text })
+        })
+    }
+}
+
+impl TorchEngine {
+    /// Probabilities of all tokens after `ids`, `[vocabulary]`.
+    fn next(&self, ids: &[u32]) -> Torch {
+        let decoder = self.model.decoder();
+        let batch = Batch::new(&[ids.to_vec()], Padding::Right, decoder.device());
+        let logits = decoder.forward(&batch, &mut Unprobed);
+        let logits = logits.continue_value().expect("because nobody ends the pass");
+        logits.get(0).get(-1).softmax(0, Kind::Float)
+    }
+}
+
+/// The `top` likeliest tokens and their probabilities.
+fn likeliest(probabilities: &Torch, top: usize) -> Vec<(u32, f32)> {
+    let top = i64::try_from(top).unwrap_or(i64::MAX).min(probabilities.size()[0]);
+    let (values, ids) = probabilities.topk(top, 0, true, true);
+    let values = Vec::<f32>::try_from(values).expect("because it is a vector of f32");
+    let ids = Vec::<i64>::try_from(ids).expect("because it is a vector of i64");
+    ids.into_iter().filter_map(|id| u32::try_from(id).ok()).zip(values).collect()
+}
+
+/// Runs `work`; a panic of libtorch is an error like any other.
+fn guarded<T>(work: impl FnOnce() -> Result<T, EngineError>) -> Result<T, EngineError> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(EngineError::Model(message(panic.as_ref()).into())))
+}
+
+/// What a panic said.
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("unknown panic");
+    // libtorch adds where in its own code it happened.
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+impl From<EditError> for EngineError {
+    fn from(error: EditError) -> Self {
+        match error {
+            EditError::Watcher(error) => error,
+            EditError::Settings(error) => Self::Settings(error.to_string()),
+            EditError::Request { subject, why } => Self::Request { subject, why },
+            EditError::Model(error) => error.into(),
+            EditError::Version(_) => Self::Model(error.into()),
+            error => Self::Refused { hint: error.hint().map(str::to_owned), source: error.into() },
+        }
+    }
+}
+
+impl From<ModelError> for EngineError {
+    fn from(error: ModelError) -> Self {
+        let hint = error.hint();
+        match error {
+            ModelError::Torch(error) => Self::Model(error.into()),
+            ModelError::NoToken { .. } | ModelError::TooLong { .. } => {
+                Self::Refused { source: error.into(), hint }
+            }
+            error => Self::Unusable { source: error.into(), hint },
+        }
+    }
+}
