@@ -13,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group};
 use kledger::{
     checkpoint::write_tensors,
     codec::{self, Draft},
@@ -36,6 +36,7 @@ use kledger::{
     store::{RefChange, Session, Transaction},
 };
 
+mod results;
 #[path = "../tests/ledger/support/stand_in.rs"]
 #[expect(
     clippy::cast_possible_truncation,
@@ -310,4 +311,7 @@ fn large(c: &mut Criterion) {
 }
 
 criterion_group!(benches, verbs, add, deep, large);
-criterion_main!(benches);
+
+fn main() {
+    results::run("ledger", &[benches]);
+}
