@@ -6,7 +6,7 @@
 In a page a table stands between two comments and is replaced as a whole. The rows can be those where a column has a
 value, the columns can be named, each with another heading:
 
-    <!-- table: FILE.json; where facts = 200, commits = 10; columns history, S, EA = answers -->
+    <!-- table: FILE.json; where facts = 200, commits = 1 or 10; columns history, S, EA = answers -->
     <!-- end -->
 
 Several files with the same columns, `A.json + B.json`, make one table if they are of one machine. Below a table stands
@@ -55,9 +55,9 @@ class Measurement:
         return self.names.index(name)
 
     def where(self, conditions):
-        """The rows in which each named column reads as given."""
-        places = [(self.place(name), value) for name, value in conditions]
-        return [row for row in self.rows if all(str(row[at]) == value for at, value in places)]
+        """The rows in which each named column reads as given, or as one of the values given."""
+        places = [(self.place(name), value.split(" or ")) for name, value in conditions]
+        return [row for row in self.rows if all(str(row[at]) in values for at, values in places)]
 
     def source(self):
         if "source" in self.kept:

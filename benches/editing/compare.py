@@ -28,7 +28,7 @@ from results import Results
 COLUMNS = ["model", "facts", "threads", "what", "unit", "kledger", "reference", "ratio"]
 # What is measured of each run: its name, its unit, bytes or seconds in it, digits.
 MEASURES = {
-    "edit": ("z, keys, solve, weights", "s", 1, 2),
+    "edit": ("edit", "s", 1, 2),
     "whole": ("whole process", "s", 1, 2),
     "cpu": ("processor time", "s", 1, 1),
     "memory": ("peak memory", "MB", 1e6, 0),
