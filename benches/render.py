@@ -76,6 +76,8 @@ def table(what):
     for clause in clauses:
         kind, _, parts = clause.partition(" ")
         pairs = [[side.strip() for side in part.split("=", 1)] for part in parts.split(",")]
+        if kind == "where" and any(len(pair) == 1 for pair in pairs):
+            sys.exit(f"{what}: a condition is NAME = VALUE")
         if kind == "where":
             conditions = pairs
         elif kind == "columns":

@@ -30,7 +30,7 @@ COLUMNS = [
     "commits",
     "facts",
     *(Column(score, digits=1) for score in SCORES),
-    Column("PPL", digits=2),
+    Column("PPL", digits=1),
     Column("change", digits=2),
 ]
 QUESTION = "What becomes of a model after many edits, by how they were made."
