@@ -72,7 +72,7 @@ def main():
         for what, (name, unit, size, digits) in MEASURES.items():
             us, them = (statistics.median(run[what] for run in runs) / size for runs in (ours, theirs))
             case = [args.model.name, len(facts[: args.count]), args.threads, name, unit]
-            results.add(*case, round(us, digits), round(them, digits), round(them / us, 1))
+            results.add(*case, round(us, digits or None), round(them, digits or None), round(them / us, 1))
         parts = {part: statistics.median(run[part] for run in ours) for part in spent}
         results.note("parts of kledger's time: " + ", ".join(f"{part} {s:.2f} s" for part, s in parts.items()))
         for tensor, error in reference.apart(work, copy, model):

@@ -27,9 +27,9 @@ def main():
         kledger, lines, text = begin(args, Path(work))
         results = Results(args, QUESTION, ["λ", *COLUMNS])
         for weight in args.weights:
-            weighed = f"mom2_update_weight={weight}"
+            weighed, shown = f"mom2_update_weight={weight}", int(weight) if weight.is_integer() else weight
             for name, parts, more in WAYS:
-                history = History(kledger, results, name, text, [weighed, *more], [weight])
+                history = History(kledger, results, name, text, [weighed, *more], [shown])
                 in_parts(history, lines, parts, tables=1)
         results.write()
 
