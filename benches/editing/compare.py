@@ -68,7 +68,7 @@ def main():
             show("kledger", ours[-1])
             theirs.append(reference.run(file))
             show("reference", theirs[-1])
-        results = Results(args, "What an edit takes, beside the reference implementation.", COLUMNS, args.runs)
+        results = Results(args, "What an edit takes, beside the reference implementation.", COLUMNS, f"medians of {args.runs} runs")
         for what, (name, unit, size, digits) in MEASURES.items():
             us, them = (statistics.median(run[what] for run in runs) / size for runs in (ours, theirs))
             case = [args.model.name, len(facts[: args.count]), args.threads, name, unit]

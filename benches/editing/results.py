@@ -3,7 +3,7 @@
 benches/README.md says what such a file holds; benches/render.py makes the tables of the docs from them. The benchmarks
 in Rust name their file with `KLEDGER_BENCH_RESULTS=FILE` and have this script read what criterion kept:
 
-    python results.py BENCH CRITERION-DIRECTORY SECONDS-SINCE-1970 FILE
+    python results.py BENCH COMMAND CRITERION-DIRECTORY SECONDS-SINCE-1970 FILE
 """
 
 import argparse
@@ -152,7 +152,7 @@ def machine(device="cpu"):
     return "; ".join(parts)
 
 
-def criterion(bench, directory, since, file):
+def criterion(bench, command, directory, since, file):
     """What criterion measured after `since`: times of a call, with their 95 % interval."""
     args = argparse.Namespace(results=file)
     columns = ["group", "benchmark", Column("time", "ms", 4), Column("from", "ms", 4), Column("to", "ms", 4), "elements or bytes a call"]
@@ -168,8 +168,9 @@ def criterion(bench, directory, since, file):
         results.add(named["group_id"], named["function_id"], *(time / 1e6 for time in times), amount)
     if not results.rows:
         sys.exit(f"criterion has kept nothing new in {directory}")
-    results.write(f"cargo bench --bench {bench}")
+    results.write(command)
 
 
 if __name__ == "__main__":
-    criterion(sys.argv[1], Path(sys.argv[2]), float(sys.argv[3]), Path(sys.argv[4]))
+    bench, command, directory, since, file = sys.argv[1:]
+    criterion(bench, command, Path(directory), float(since), Path(file))

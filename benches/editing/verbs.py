@@ -53,7 +53,7 @@ def main():
     add_results_argument(parser)
     args = parser.parse_args()
     binary, repository = args.kledger.resolve(), args.repository.resolve()
-    results = Results(args, "What the ledger's verbs take on a long history, as whole processes.", COLUMNS, f"{args.runs}, medians")
+    results = Results(args, "What the ledger's verbs take on a long history, as whole processes.", COLUMNS, f"medians of {args.runs} runs")
     for name, goal, words, made in verbs(args.facts):
         if made:
             (repository / ".kledger" / made).unlink(missing_ok=True)
