@@ -59,12 +59,16 @@ class Measurement:
         places = [(self.place(name), value.split(" or ")) for name, value in conditions]
         return [row for row in self.rows if all(str(row[at]) in values for at, values in places)]
 
+    def machine(self):
+        return self.kept.get("machine")
+
     def source(self):
+        """Where the figures are from, but for the machine."""
         if "source" in self.kept:
             return self.kept["source"]
-        machine, runs = self.kept["machine"], self.kept["runs"]
+        runs = self.kept["runs"]
         runs = {1: "one run"}.get(runs, f"{runs} runs" if isinstance(runs, int) else runs)
-        return ", ".join(part for part in [machine, runs, f"{self.kept['date']}, {self.kept['commit']}"] if part)
+        return f"{runs}, {self.kept['date']}, {self.kept['commit']}"
 
 
 def table(what):
@@ -84,7 +88,7 @@ def table(what):
             shown = [(pair[0], pair[1] if len(pair) > 1 else None) for pair in pairs]
         else:
             sys.exit(f"{what}: {kind!r} is neither `where` nor `columns`")
-    if len({measurement.kept.get("machine") for measurement in measurements}) > 1:
+    if len({measurement.machine() for measurement in measurements}) > 1:
         sys.exit(f"{what}: one table is of one machine")
     places = [first.place(name) for name, _ in shown]
     columns = [first.columns[at] for at in places]
@@ -96,7 +100,8 @@ def table(what):
     lines.append("|" + "|".join("--:" if number else "---" for number in numbers) + "|")
     lines += ["| " + " | ".join(column.text(row[at]) for at, column in zip(places, columns)) + " |" for row in rows]
     links = ", ".join(f"[{m.path.name}](../benches/results/{m.path.name})" for m in measurements)
-    sources = "; ".join(dict.fromkeys(measurement.source() for measurement in measurements))
+    sources = [first.machine(), *(measurement.source() for measurement in measurements)]
+    sources = "; ".join(source for source in dict.fromkeys(sources) if source)
     return [*lines, "", f"<sub>{sources}. Data: {links}</sub>"]
 
 
