@@ -13,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group};
 use kledger::{
     checkpoint::write_tensors,
     codec::{self, Draft},
@@ -39,6 +39,7 @@ use kledger::{
     tensor::{Matrix, Tensor},
 };
 
+mod results;
 #[path = "../tests/ledger/support/stand_in.rs"]
 #[expect(
     clippy::cast_possible_truncation,
@@ -313,4 +314,7 @@ fn large(c: &mut Criterion) {
 }
 
 criterion_group!(benches, verbs, add, deep, large);
-criterion_main!(benches);
+
+fn main() {
+    results::run("ledger", &[benches]);
+}

@@ -1,10 +1,12 @@
 //! How fast weights are built from a base and a low-rank delta, beside a plain copy of the same bytes.
 
-#![expect(missing_docs, reason = "criterion's macro makes a public function")]
+#![expect(missing_docs, clippy::unwrap_used, reason = "a benchmark")]
+
+mod results;
 
 use std::hint::black_box;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group};
 use kledger::{
     delta::Accumulator,
     tensor::{Dtype, Matrix, Orientation, Tensor},
@@ -42,4 +44,7 @@ fn materialise(c: &mut Criterion) {
 }
 
 criterion_group!(benches, materialise);
-criterion_main!(benches);
+
+fn main() {
+    results::run("materialise", &[benches]);
+}

@@ -11,7 +11,8 @@ each:
            after, and writes the commit; the reference also imports torch, loads the model and saves it
     cpu    seconds of all processors in that process
 
-The last lines give the ratios of the medians, and how far the changes of the weights are apart.
+The table has the medians and their ratios; the lines below it the parts of kledger's time, and how far the changes of the
+weights are apart.
 """
 
 import argparse
@@ -22,6 +23,16 @@ from pathlib import Path
 
 import reference
 from kledger import add_arguments, repository
+from results import Results
+
+COLUMNS = ["model", "facts", "threads", "what", "unit", "kledger", "reference", "ratio"]
+# What is measured of each run: its name, its unit, bytes or seconds in it, digits.
+MEASURES = {
+    "edit": ("edit", "s", 1, 2),
+    "whole": ("whole process", "s", 1, 2),
+    "cpu": ("processor time", "s", 1, 1),
+    "memory": ("peak memory", "MB", 1e6, 0),
+}
 
 
 def arguments():
@@ -57,12 +68,16 @@ def main():
             show("kledger", ours[-1])
             theirs.append(reference.run(file))
             show("reference", theirs[-1])
-        for what in ["edit", "whole", "cpu", "memory"]:
-            us, them = (statistics.median(run[what] for run in runs) for runs in (ours, theirs))
-            print(f"{what}: reference / kledger = {them / us:.2f}")
+        results = Results(args, "What an edit takes, beside the reference implementation.", COLUMNS, f"medians of {args.runs} runs")
+        for what, (name, unit, size, digits) in MEASURES.items():
+            us, them = (statistics.median(run[what] for run in runs) / size for runs in (ours, theirs))
+            case = [args.model.name, len(facts[: args.count]), args.threads, name, unit]
+            results.add(*case, round(us, digits or None), round(them, digits or None), round(them / us, 1))
         parts = {part: statistics.median(run[part] for run in ours) for part in spent}
-        print("kledger's parts:", ", ".join(f"{part} {s:.2f} s" for part, s in parts.items()))
-        reference.apart(work, copy, model)
+        results.note("parts of kledger's time: " + ", ".join(f"{part} {s:.2f} s" for part, s in parts.items()))
+        for tensor, error in reference.apart(work, copy, model):
+            results.note(f"{tensor}: the changes differ by {error:.1e} of their size")
+        results.write()
 
 
 def show(who, run):

@@ -13,21 +13,15 @@ import tempfile
 from pathlib import Path
 
 from kledger import add_arguments, repository
+from results import Column, Results, interval
 
 START = "start"
 FIGURES = ["S", "ES", "PS", "NS", "EM", "PM", "NM", "EA", "PA", "NA", "GE"]
 
 
-def row(name, edits, version):
-    figures = {metric["name"]: metric for metric in version["metrics"]}
-
-    def shown(figure):
-        if figure not in figures:
-            return ""
-        mean, interval = figures[figure]["mean"], figures[figure]["interval"]
-        return f"{mean:.1f}" if interval is None else f"{mean:.1f} ± {interval:.1f}"
-
-    print(f"| {name} | {edits} |", " | ".join(map(shown, FIGURES)), "|", flush=True)
+def figures(version):
+    found = {metric["name"]: interval(metric["mean"], metric["interval"]) for metric in version["metrics"]}
+    return [found.get(figure) for figure in FIGURES]
 
 
 def main():
@@ -43,8 +37,8 @@ def main():
         kledger("add", "--neighbourhood", args.world.resolve() / "facts.ttl")
         kledger("commit", "-m", "Neighbourhood")
         kledger("tag", START)
-        print("| version | edits |", " | ".join(FIGURES), "|")
-        print("|---|--:" + "|--:" * len(FIGURES) + "|")
+        columns = ["version", "records", *(Column(figure, digits=1) for figure in FIGURES)]
+        results = Results(args, "CounterFact's scores of a base that knows the records, and of edits of it.", columns)
         for count in args.edits:
             kledger("reset", "--hard", START)
             some = ["--limit", count]
@@ -53,14 +47,14 @@ def main():
             words = ["--vs", START, "--dataset", records, *some, "--protocol", "counterfact", *more]
             measured, _, eval_usage = kledger.timed("eval", "HEAD", *words)
             edited, base = measured["versions"]
-            row("base", 0, base)
-            row("edited", count, edited)
+            results.add("base", count, *figures(base))
+            results.add("edited", count, *figures(edited))
             parts = ", ".join(f"{part} {seconds:.0f}" for part, seconds in spent.items())
-            print(f"commit: {usage['whole']:.0f} s ({usage['cpu']:.0f} s of processors; {parts})")
-            print(f"eval: {eval_usage['whole']:.0f} s ({eval_usage['cpu']:.0f} s of processors)")
+            results.note(f"commit of {count}: {usage['whole']:.0f} s ({usage['cpu']:.0f} s of processors; {parts})")
+            results.note(f"eval of {count}: {eval_usage['whole']:.0f} s ({eval_usage['cpu']:.0f} s of processors)")
             for note in measured["notes"]:
-                print(f"note: {note}")
-            print(flush=True)
+                results.note(note)
+        results.write()
 
 
 main()

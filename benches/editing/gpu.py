@@ -21,6 +21,24 @@ from pathlib import Path
 import reference
 from found import cosine, found_z
 from kledger import add_arguments, new_repository
+from results import Column, Results
+
+PARTS = ["z", "keys", "solve", "weights", "answers", "record"]
+COLUMNS = [
+    "model",
+    "program",
+    "products",
+    "facts",
+    Column("edits", "1/s", 2),
+    Column("z", "1/s", 2),
+    Column("steps", digits=1),
+    Column("rate", "TFLOP/s", 2),
+    Column("share of the card's rate", "%", 0),
+    Column("edit", "s", 2),
+    Column("whole", "s", 1),
+    Column("model and prefixes", "s", 1),
+    *(Column(f"{part}, all", "s", 1) for part in PARTS),
+]
 
 RATES = """
 import torch
@@ -78,16 +96,18 @@ def main():
     args.records, args.corpus = args.records.resolve(), args.corpus.resolve()
     model, memit = args.model.resolve(), args.memit.resolve()
     rates = {}
+    results = Results(args, "Edits on a GPU: how many a second, and the share of the card's rate of products.", COLUMNS)
     if args.device != "cpu":
         rates = dict(line.split() for line in subprocess.check_output([sys.executable, "-c", RATES], text=True).splitlines())
-        print("products:", ", ".join(f"{name} {float(rate) / 1e12:.0f} TFLOP/s" for name, rate in rates.items()))
+        said = ", ".join(f"{name} {float(rate) / 1e12:.0f} TFLOP/s" for name, rate in rates.items())
+        results.note(f"rate of the card's products: {said}")
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as work:
         work = Path(work)
         kledger = new_repository(args, work, args.device)
-        print(f"init: {time.monotonic() - start:.1f} s", flush=True)
+        results.note(f"init: {time.monotonic() - start:.1f} s")
         stats, spent, usage = kledger.timed("stats", "--corpus", args.corpus)
-        print("stats:", json.dumps(stats)[:300], json.dumps(spent), f"{usage['whole']:.1f} s", flush=True)
+        results.note(f"statistics: {stats['tokens']} tokens, {usage['whole']:.1f} s")
 
         def edited(count, *more):
             copy = kledger.copy()
@@ -97,34 +117,40 @@ def main():
             return copy, shown, spent, usage
 
         seconds = lambda spent: sum(spent[part] for part in reference.EDIT)
+
+        def record(products, shown, spent, usage):
+            """A row of what kledger did."""
+            rows = shown["check"]["facts"]
+            facts, rate = len(rows), operations(model, shown) / spent["z"]
+            share = 100 * rate / float(rates[products]) if rates else None
+            steps = sum(row["trace"]["steps"] for row in rows) / facts
+            speeds = [facts / seconds(spent), facts / spent["z"], steps, rate / 1e12, share]
+            opened = spent.get("model", 0.0) + spent.get("prefixes", 0.0)
+            parts = [opened, *(spent.get(part) for part in PARTS)]
+            results.add(model.name, "kledger", products, facts, *speeds, seconds(spent), usage["whole"], *parts)
+
         if args.both:
-            copy, shown, spent, _ = edited(args.both)
-            ours, count = seconds(spent), len(shown["check"]["facts"])
-            print(f"kledger, {count} facts: {ours:.2f} s", json.dumps(spent), flush=True)
+            copy, shown, spent, usage = edited(args.both)
+            record("f32", shown, spent, usage)
             reference.write_job(work / "job.json", copy, model, memit)
-            theirs = reference.run(work / "job.json")
-            print(f"reference, {count} facts: {theirs['edit']:.2f} s, whole process {theirs['whole']:.0f} s")
-            print(f"reference / kledger, {count} facts each: {theirs['edit'] / ours:.1f}", flush=True)
+            theirs, count = reference.run(work / "job.json"), len(shown["check"]["facts"])
+            speeds = [count / theirs["edit"], None, None, None, None, theirs["edit"], theirs["whole"]]
+            results.add(model.name, "reference", "f32", count, *speeds, None, *(None for _ in PARTS))
             config = json.loads((model / "config.json").read_text())
             if "float32" in (config.get("dtype"), config.get("torch_dtype")):
-                reference.apart(work, copy, model)
+                for tensor, error in reference.apart(work, copy, model):
+                    results.note(f"{tensor}: the changes differ by {error:.1e} of their size")
         z = {}
         for kind, count in (("f32", args.f32), ("bf16", args.bf16)):
             if not count:
                 continue
             copy, shown, spent, usage = edited(count, "--set", f"z_matmul={kind}")
-            facts = len(shown["check"]["facts"])
-            rate = operations(model, shown) / spent["z"]
-            print(f"{kind}: {facts} facts, {facts / seconds(spent):.1f} edits/s, z {facts / spent['z']:.1f}/s,",
-                  f"{rate / 1e12:.2f} TFLOP/s" + (f" = {100 * rate / float(rates[kind]):.0f} %" if rates else ""),
-                  f"steps {sum(row['trace']['steps'] for row in shown['check']['facts']) / facts:.1f},",
-                  json.dumps({part: round(s, 2) for part, s in spent.items()}), f"whole {usage['whole']:.1f} s", flush=True)
-            if args.both:
-                print(f"  reference / kledger, by edits: {theirs['edit'] / args.both / (seconds(spent) / facts):.1f}")
+            record(kind, shown, spent, usage)
             z[kind] = found_z(copy)
         if len(z) == 2 and z["f32"].shape == z["bf16"].shape:
             near = sorted(cosine(z["f32"], z["bf16"]))
-            print(f"cosine of z, bf16 with f32: least {near[0]:.5f}, median {near[len(near) // 2]:.5f}")
+            results.note(f"cosine of z, bf16 with f32: least {near[0]:.5f}, median {near[len(near) // 2]:.5f}")
+        results.write()
 
 
 main()

@@ -4,12 +4,12 @@
 
 Needs rdflib. The same facts of facts.py, one for each thing, are committed at once and in smaller and
 smaller commits, with and without carrying earlier edits along; one history is consolidated, and one
-has edits taken back in the middle. After each tenth of the facts it prints, of all facts that hold then:
+has edits taken back in the middle. After each tenth of the facts it measures, of all facts that hold then:
 
     S, ES, PS, NS    CounterFact's scores: the facts, in other words, and their neighbours
     EA, PA, NA       facts and paraphrases whose greedy answer is the new object, neighbours' the true one
-    perplexity       on text that the base was trained on, of things that no edit is about
-    change           of the edited tensor, Frobenius norm over the base's
+    PPL              perplexity on text that the base was trained on, of things that no edit is about
+    change           of the edited tensor (of the most changed one), Frobenius norm over the base's
 
 Where the edits are about every thing there is no such text. All are made in one repository, so that a z is sought once for all of them.
 """
@@ -22,19 +22,27 @@ from pathlib import Path
 import rdflib
 from facts import facts
 from kledger import START, add_arguments, neighbourhood, repository
+from results import Column, Results
 
 SCORES = ["S", "ES", "PS", "NS", "EA", "PA", "NA"]
+COLUMNS = [
+    "history",
+    "commits",
+    "facts",
+    *(Column(score, digits=1) for score in SCORES),
+    Column("PPL", digits=1),
+    Column("change", digits=2),
+]
+QUESTION = "What becomes of a model after many edits, by how they were made."
 
 
 class History:
-    """A branch that begins at START, and the table of what became of it."""
+    """A branch that begins at START; what becomes of it are rows of the results, after the cells `before`."""
 
-    def __init__(self, kledger, name, text, settings=()):
-        self.kledger, self.text = kledger, text
+    def __init__(self, kledger, results, name, text, settings=(), before=()):
+        self.kledger, self.results, self.name, self.text, self.before = kledger, results, name, text, before
         self.settings = [word for setting in settings for word in ("--set", setting)]
         kledger("reset", "--hard", START)
-        print(f"\n{name}:\n\n| commits | facts |", " | ".join(SCORES), "| perplexity | change |")
-        print("|--:" * (len(SCORES) + 4) + "|")
         self.commits = 0
 
     def edit(self, lines, message):
@@ -47,14 +55,13 @@ class History:
     def measure(self):
         evaluated = self.kledger("eval", "--facts", "--protocol", "counterfact")["versions"][0]
         mean = {metric["name"]: metric["mean"] for metric in evaluated["metrics"]}
-        read = "-"
+        read = None
         if self.text.stat().st_size > 0:
             read = self.kledger("eval", "--text", self.text)["versions"][0]["metrics"][0]["mean"]
-            read = f"{read:.2f}"
         tensors = self.kledger("diff", START, "HEAD", "--weights", "--no-behaviour")["weights"]
-        change = " ".join(f"{tensor['relative']:.2f}" for tensor in tensors)
-        scores = " | ".join(f"{mean[name]:.1f}" for name in SCORES)
-        print(f"| {self.commits} | {evaluated['facts']} | {scores} | {read} | {change} |", flush=True)
+        change = max(tensor["relative"] for tensor in tensors)
+        scores = [mean[name] for name in SCORES]
+        self.results.add(*self.before, self.name, self.commits, evaluated["facts"], *scores, read, change)
 
 
 def untouched(world, lines):
@@ -116,19 +123,22 @@ def main():
         kledger, lines, text = begin(args, Path(work))
         size = args.count // 10
 
+        results = Results(args, QUESTION, COLUMNS)
+
         def history(name, *settings):
-            return History(kledger, name, text, settings)
+            return History(kledger, results, name, text, settings)
 
         for parts in dict.fromkeys([1, 10, size]):
-            one = history(f"{args.count} facts in {parts} commits")
+            one = history(f"{parts} commits" if parts > 1 else "1 commit")
             in_parts(one, lines, parts)
         kledger("consolidate")
+        one.name += ", consolidated"
         one.commits = 1
-        print("consolidated:")
         one.measure()
-        in_parts(history("ten commits without carry", "carry=false"), lines, 10)
+        in_parts(history("10 commits without carry", "carry=false"), lines, 10)
         back = args.count // 4
-        with_reverts(history(f"ten commits, {back} facts taken back in the middle"), lines, 10, back)
+        with_reverts(history(f"10 commits, {back} facts taken back"), lines, 10, back)
+        results.write()
 
 
 if __name__ == "__main__":

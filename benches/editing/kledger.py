@@ -9,6 +9,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from results import add_results_argument
+
 os.environ.setdefault("KLEDGER_AUTHOR", "bench")
 
 
@@ -76,6 +78,7 @@ def add_arguments(parser, world=True):
         parser.add_argument("--world", type=Path, required=True, help="folder of the world's facts and words")
         parser.add_argument("--lines", type=int, help="lines of the world's text for the statistics (all)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="setting of the editor")
+    add_results_argument(parser)
 
 
 def new_repository(args, work: Path, device: str = "cpu"):

@@ -5,6 +5,9 @@
 
 #![expect(missing_docs, clippy::unwrap_used, reason = "a benchmark")]
 
+#[path = "../results.rs"]
+mod results;
+
 use std::{
     collections::BTreeMap,
     hint::black_box,
@@ -12,7 +15,7 @@ use std::{
     sync::Arc,
 };
 
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group};
 use kledger::{
     checkpoint::Checkpoint,
     delta::Version,
@@ -197,4 +200,7 @@ fn answers(c: &mut Criterion) {
 }
 
 criterion_group!(benches, edit, solve, statistics, answers);
-criterion_main!(benches);
+
+fn main() {
+    results::run("editing", &[benches]);
+}

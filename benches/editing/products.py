@@ -11,6 +11,7 @@ import time
 
 import torch
 import torch.nn.functional as F
+from results import Column, Results, add_results_argument
 
 
 def mkl(x, weight, bias):
@@ -47,10 +48,12 @@ def main():
     parser.add_argument("--rows", type=int, nargs="+", default=[16, 64, 200, 400])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--turns", type=int, default=8)
+    add_results_argument(parser)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    print("| outputs x inputs | rows |", " | ".join(way.__name__ for way in WAYS), "|")
-    print("|---|--:" + "|--:" * len(WAYS) + "|")
+    rates = [Column(way.__name__, "GFLOP/s", 0) for way in WAYS]
+    question = "How fast products in f32 are, there and back, by each way of src/model/linear.rs."
+    results = Results(args, question, ["outputs", "inputs", "rows", *rates], f"shortest of {args.turns}")
     for shape in args.shapes:
         outputs, inputs = map(int, shape.split("x"))
         weight, bias = torch.randn(outputs, inputs), torch.randn(outputs)
@@ -58,8 +61,8 @@ def main():
             x, slope = torch.randn(rows, inputs, requires_grad=True), torch.randn(rows, outputs)
             turns = [[seconds(way, x, weight, bias, slope) for way in WAYS] for _ in range(args.turns)]
             done = 4e-9 * rows * outputs * inputs
-            rates = [f"{done / min(times):.0f}" for times in zip(*turns)]
-            print(f"| {outputs:,} x {inputs:,} | {rows} |", " | ".join(rates), "|", flush=True)
+            results.add(outputs, inputs, rows, *(done / min(times) for times in zip(*turns)))
+    results.write()
 
 
 main()

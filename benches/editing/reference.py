@@ -101,7 +101,7 @@ def do(file: Path):
 
 
 def apart(work: Path, edited: Kledger, model: Path):
-    """How far the two changes of each edited tensor are apart, over the size of the reference's."""
+    """Of each edited tensor, how far the two changes are apart over the size of the reference's."""
     from safetensors.torch import load_file
 
     edited("export", "--format", "merged", "HEAD", work / "export")
@@ -112,7 +112,7 @@ def apart(work: Path, edited: Kledger, model: Path):
         before = base[name].float()
         change = theirs[name] - before
         error = ((ours[name].float() - theirs[name]).norm() / change.norm()).item()
-        print(f"{name}: the changes differ by {error:.1e} of their size")
+        yield name, error
 
 
 if __name__ == "__main__":

@@ -16,8 +16,18 @@ from pathlib import Path
 
 from facts import facts
 from kledger import add_arguments, repository
+from results import Column, Results
 
 PARTS = ["z", "keys", "solve", "weights", "answers", "record"]
+COLUMNS = [
+    "facts",
+    Column("per fact", "ms", 1),
+    Column("steps", digits=1),
+    Column("whole", "s", 1),
+    Column("processor", "s", 1),
+    *(Column(part, "s", 2) for part in PARTS),
+    Column("memory", "MB", 0),
+]
 
 
 def main():
@@ -28,8 +38,7 @@ def main():
     with tempfile.TemporaryDirectory() as work:
         work = Path(work)
         kledger = repository(args, work)
-        print("| facts | per fact, ms | steps | whole, s | processor, s |", " | ".join(PARTS), "| memory, MB |")
-        print("|--:" * (len(PARTS) + 6) + "|")
+        results = Results(args, "What a commit takes, by the number of its facts.", COLUMNS)
         for count in args.counts:
             copy = kledger.copy()
             (work / "facts.nt").write_text("\n".join(facts(args.world, count)))
@@ -37,10 +46,9 @@ def main():
             report, spent, usage = copy.timed("commit", "-m", f"{count} facts")
             edit = sum(spent[part] for part in ["z", "keys", "solve", "weights"])
             steps = [fact["trace"]["steps"] for fact in report["edit"]["check"]["facts"]]
-            row = [count, f"{1e3 * edit / count:.1f}", f"{sum(steps) / len(steps):.1f}"]
-            row += [f"{usage['whole']:.1f}", f"{usage['cpu']:.1f}"]
-            row += [f"{spent[part]:.2f}" for part in PARTS]
-            print("|", " | ".join(map(str, row)), f"| {usage['memory'] / 1e6:.0f} |", flush=True)
+            row = [count, 1e3 * edit / count, sum(steps) / len(steps), usage["whole"], usage["cpu"]]
+            results.add(*row, *(spent[part] for part in PARTS), usage["memory"] / 1e6)
+        results.write()
 
 
 main()

@@ -4,7 +4,7 @@
 
 Needs rdflib. So many facts, one, two, three or five about each subject, are edited into the base in one
 commit, with the world as neighbourhood; those that are to share a z also in as many commits as a
-subject has facts, each with one of them. It prints the table of docs/fidelity.md.
+subject has facts, each with one of them. These are figures of docs/fidelity.md.
 """
 
 import argparse
@@ -14,6 +14,7 @@ from pathlib import Path
 from facts import facts_about
 from fidelity import commit, stage
 from kledger import START, add_arguments, neighbourhood, repository
+from results import Column, Results
 
 ROWS = [
     ("one z, one commit", False, ["join_subjects=true"]),
@@ -32,8 +33,8 @@ def main():
     with tempfile.TemporaryDirectory() as work:
         kledger = repository(args, Path(work))
         neighbourhood(kledger, args.world)
-        print("| about a subject | edited as |", " | ".join(METRICS), "|")
-        print("|--:|---" + "|--:" * len(METRICS) + "|")
+        shares = [Column(metric, "%", 1) for metric in METRICS]
+        results = Results(args, "How several facts about one subject hold.", ["about a subject", "edited as", *shares])
         for each in args.each:
             lines = facts_about(args.world, args.count // each, each)
             for name, parts, settings in ROWS if each > 1 else ROWS[:1]:
@@ -43,8 +44,8 @@ def main():
                     commit(kledger, name, settings)
                 evaluated = kledger("eval", "--facts", "--protocol", "counterfact")["versions"][0]
                 mean = {metric["name"]: metric["mean"] for metric in evaluated["metrics"]}
-                cells = [f"{mean[metric]:.1f}" for metric in METRICS]
-                print("|", " | ".join([str(each), name, *cells]), "|", flush=True)
+                results.add(each, name, *(mean[metric] for metric in METRICS))
+        results.write()
 
 
 if __name__ == "__main__":

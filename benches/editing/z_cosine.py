@@ -14,6 +14,7 @@ import numpy as np
 from facts import facts
 from found import cosine, found_z
 from kledger import add_arguments, repository
+from results import Column, Results
 
 
 def main():
@@ -25,16 +26,18 @@ def main():
         kledger = repository(args, Path(work))
         (Path(work) / "facts.nt").write_text("\n".join(facts(args.world, args.count)))
         z = {}
-        print("| products | processor, s | z, s | efficacy |\n|---|--:|--:|--:|")
+        columns = ["products", "facts", Column("processor", "s", 1), Column("z", "s", 1), Column("efficacy", "%", 1)]
+        results = Results(args, "How far z found with products in bf16 is from z found in f32, and what either costs.", columns)
         for matmul in ("f32", "bf16"):
             copy = kledger.copy()
             copy("add", Path(work) / "facts.nt")
             report, spent, usage = copy.timed("commit", "-m", matmul, "--set", f"z_matmul={matmul}")
-            efficacy = report["edit"]["check"]["efficacy"]["rate"]
-            print(f"| {matmul} | {usage['cpu']:.1f} | {spent['z']:.1f} | {100 * efficacy:.1f} % |", flush=True)
+            efficacy = 100 * report["edit"]["check"]["efficacy"]["rate"]
+            results.add(matmul, args.count, usage["cpu"], spent["z"], efficacy)
             z[matmul] = found_z(copy)
         near = cosine(z["f32"], z["bf16"])
-        print(f"\ncosine of z: least {near.min():.5f}, median {np.median(near):.5f}")
+        results.note(f"cosine of z: least {near.min():.5f}, median {np.median(near):.5f}")
+        results.write()
 
 
 main()

@@ -33,6 +33,7 @@ mod large;
 mod ledger;
 mod listing;
 mod merge;
+mod rendered;
 mod snapshots;
 mod statistics;
 mod subjects;
