@@ -10,6 +10,7 @@ mod author;
 pub mod cmd;
 mod complete;
 pub mod context;
+mod edit_args;
 pub mod error;
 mod git;
 pub mod graph;

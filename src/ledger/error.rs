@@ -307,7 +307,7 @@ pub enum LedgerError {
         task: Task,
     },
     /// Nothing is there to be gone on with.
-    #[error("no {} is to be finished", task.map_or("merge, cherry-pick or rebase", Task::name))]
+    #[error("no {} is to be finished", task.map_or("merge, cherry-pick, rebase or revert", Task::name))]
     NoTask {
         /// Which was meant.
         task: Option<Task>,

@@ -31,6 +31,7 @@ pub mod verb;
 
 pub use actor::Actor;
 pub use config::{Config, MOST_SAMPLED_TOKENS};
+pub use edit::options::EditOptions;
 pub use error::LedgerError;
 pub use evaluate::measuring::{EvalAnswer, EvalRecord, Texts};
 pub use exchange::adapter::Fidelity;

@@ -3,7 +3,7 @@
 use kledger::{
     engine::Silent,
     ledger::{
-        How, InTheWay, LedgerError,
+        EditOptions, How, InTheWay, LedgerError,
         verb::{
             commit::{AmendOptions, CommitOptions, CommitReport},
             merge::MergeOptions,
@@ -72,8 +72,11 @@ fn it_is_made_with_what_it_was_made_with() {
     let place = Place::new();
     place.add(":Anna :likes :Rome .").unwrap();
     let first = CommitOptions {
-        seed: Some(5),
-        settings: "join_subjects = false".parse().unwrap(),
+        edit: EditOptions {
+            seed: Some(5),
+            settings: "join_subjects = false".parse().unwrap(),
+            ..EditOptions::default()
+        },
         ..options("first")
     };
     place.commit_with(&first, &mut Silent).unwrap();
@@ -85,7 +88,7 @@ fn it_is_made_with_what_it_was_made_with() {
     // What is said now takes its place as a whole.
     place.add(":Carl :likes :Rome .").unwrap();
     let mut anew = saying("");
-    anew.commit.settings = "join_subjects = true".parse().unwrap();
+    anew.commit.edit.settings = "join_subjects = true".parse().unwrap();
     amend(&place, &anew).unwrap();
     assert_eq!(place.repo.show("HEAD").unwrap().spec.unwrap().seed, 0);
 }
@@ -128,7 +131,7 @@ fn what_cannot_be_amended_stays_as_it_is() {
     let reset = Reset::Stage;
     place.repo.reset(&place.actor("reset"), "HEAD", reset).unwrap();
 
-    place.repo.revert(&place.actor("revert"), "HEAD", None, None, &mut Silent).unwrap();
+    place.revert("HEAD").unwrap();
     amend(&place, &saying("taken back")).unwrap();
     place.add(":Dora :likes :Rome .").unwrap();
     let reverted = amend(&place, &saying("x"));

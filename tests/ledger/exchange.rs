@@ -16,6 +16,7 @@ use kledger::{
             fsck::FsckOptions,
             import::{ImportOptions, ImportSource},
             merge::MergeOptions,
+            revert::RevertOptions,
         },
     },
     tensor::{Dtype, Matrix, Tensor},
@@ -45,7 +46,11 @@ fn sound(place: &Place) {
 /// Takes a commit back; says whether that gave its parent's weights.
 fn revert(place: &Place, revision: &str) -> bool {
     let actor = place.actor("revert");
-    place.repo.revert(&actor, revision, None, None, &mut Silent).unwrap().as_before
+    place
+        .repo
+        .revert(&actor, revision, &RevertOptions::default(), None, &mut Silent)
+        .unwrap()
+        .as_before
 }
 
 fn json_of(path: &Path) -> Value {
@@ -405,8 +410,10 @@ fn facts_that_fall_with_an_import_are_said() {
     theirs.import(&ImportSource::Peft(dir)).unwrap();
     theirs.make(":Anna :likes :Oslo . :Emil :likes :Oslo .", "On top");
     let (actor, mut engine) = (theirs.actor("revert"), open);
-    let report =
-        theirs.repo.revert(&actor, "HEAD~1", None, Some(&mut engine), &mut Silent).unwrap();
+    let report = theirs
+        .repo
+        .revert(&actor, "HEAD~1", &RevertOptions::default(), Some(&mut engine), &mut Silent)
+        .unwrap();
     assert_eq!(report.lost.len(), 1, "Anna's column was filled by the adapter");
     let said = "1 of the facts do not hold without what was imported";
     assert!(report.notes.iter().any(|note| note.starts_with(said)), "{:?}", report.notes);

@@ -15,6 +15,7 @@ use kledger::{
             log::LogOptions,
             merge::MergeOptions,
             reset::Reset,
+            revert::RevertOptions,
         },
     },
 };
@@ -195,7 +196,7 @@ fn columns_that_count_no_more_are_taken_out() {
     place.repo.switch(&place.actor("switch"), "draft", Some("HEAD")).unwrap();
     place.make(":Zebulon :likes :Oslo . :Bert :likes :Bonn .", "both");
     place.make(":Bert :likes :Rome .", "Rome again");
-    place.repo.revert(&place.actor("revert"), "HEAD", None, None, &mut Silent).unwrap();
+    place.revert("HEAD").unwrap();
     place.repo.switch(&place.actor("switch"), "main", None).unwrap();
     let (mut engine, how, picked) = (open, How::default(), ["draft".to_owned()]);
     let actor = place.actor("pick");
@@ -336,7 +337,13 @@ impl Place {
             }
             15 => (format!("undo {back}"), repo.undo(&actor, 1).map(drop)),
             16 => {
-                let done = repo.revert(&actor, back, None, Some(&mut engine), &mut Silent);
+                let done = repo.revert(
+                    &actor,
+                    back,
+                    &RevertOptions::default(),
+                    Some(&mut engine),
+                    &mut Silent,
+                );
                 (format!("revert {back}"), done.map(drop))
             }
             _ => {

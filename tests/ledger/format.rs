@@ -53,7 +53,7 @@ fn make(to: &Path) {
     place.commit_with(&options("Replaced and retracted"), &mut Silent).unwrap();
     place.repo.create_branch(&place.actor("branch"), "draft", "HEAD~1").unwrap();
     place.repo.create_tag(&place.actor("tag"), "v1", "HEAD").unwrap();
-    place.repo.revert(&place.actor("revert"), "HEAD", None, None, &mut Silent).unwrap();
+    place.revert("HEAD").unwrap();
     place.add(":Emil :works :Siemens .").unwrap();
     let store = to.join(".kledger");
     fs::create_dir_all(&store).unwrap();

@@ -25,6 +25,7 @@ use kledger::{
             import::ImportSource,
             log::LogOptions,
             merge::{FastForward, MergeOptions},
+            revert::RevertOptions,
         },
     },
     store::FORMAT,
@@ -112,7 +113,8 @@ fn make(to: &Path) {
     place.rm(":Bert :lives :Oslo .").unwrap();
     place.commit("Replaced and retracted").unwrap();
     repo.create_tag(&place.actor("tag"), "v1", "HEAD").unwrap();
-    repo.revert(&place.actor("revert"), "HEAD", None, None, &mut Silent).unwrap();
+    repo.revert(&place.actor("revert"), "HEAD", &RevertOptions::default(), None, &mut Silent)
+        .unwrap();
 
     switch("imports", Some("HEAD"));
     let adapter = place.dir.path().join("adapter");

@@ -14,7 +14,10 @@ use kledger::{
     fact::Role,
     ledger::{
         InTheWay, LedgerError,
-        verb::{export::ExportFormat, fsck::FsckOptions, gc::GcOptions, reset::Reset},
+        verb::{
+            export::ExportFormat, fsck::FsckOptions, gc::GcOptions, reset::Reset,
+            revert::RevertOptions,
+        },
     },
 };
 
@@ -227,7 +230,8 @@ fn step(place: &Place, model: &mut Model, random: &mut Random) -> &'static str {
             }
             let revision = model.versions[version].id[..16].to_owned();
             let parent_weights = place.weights(&model.versions[parent].id);
-            match place.repo.revert(&actor, &revision, None, None, &mut Silent) {
+            match place.repo.revert(&actor, &revision, &RevertOptions::default(), None, &mut Silent)
+            {
                 Ok(report) => {
                     if back == 0 {
                         assert_eq!(place.weights("HEAD"), parent_weights);

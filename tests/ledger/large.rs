@@ -56,7 +56,7 @@ fn goes_through(place: &Place, count: u32) {
     passed("diffed");
     place.repo.checkout(&place.actor("checkout"), "HEAD", None, InTheWay::Refuse).unwrap();
     passed("checked out");
-    place.repo.revert(&place.actor("revert"), "HEAD", None, None, &mut Silent).unwrap();
+    place.revert("HEAD").unwrap();
     passed("reverted");
     let report = place.repo.forget(&place.actor("forget"), &one, false, &mut Silent).unwrap();
     assert_eq!(report.facts.len(), 1);

@@ -13,11 +13,11 @@ use kledger::{
             export::ExportFormat,
             log::LogOptions,
             reset::Reset,
+            revert::RevertOptions,
         },
     },
+    store::StoreError,
 };
-
-use kledger::store::StoreError;
 
 use crate::support::{Place, open, options};
 
@@ -87,13 +87,12 @@ fn reverting_the_tip_gives_its_parents_weights() {
     place.make(":Anna :likes :Rome .", "first");
     let before = place.weights("HEAD");
     place.make(":Anna :likes :Oslo . :Bert :likes :Rome .", "second");
-    let report =
-        place.repo.revert(&place.actor("revert"), "HEAD", None, None, &mut Silent).unwrap();
+    let report = place.revert("HEAD").unwrap();
     assert!(report.as_before);
     assert_eq!(place.weights("HEAD"), before);
     assert_eq!(place.ask("Anna likes", "HEAD"), "Rome");
     // And taking that back gives the second version again.
-    place.repo.revert(&place.actor("revert"), "HEAD", None, None, &mut Silent).unwrap();
+    place.revert("HEAD").unwrap();
     assert_eq!(place.weights("HEAD"), place.weights("HEAD~2"));
 }
 
@@ -106,7 +105,13 @@ fn reverting_an_older_commit_leaves_what_came_after() {
     let mut engine = open;
     let report = place
         .repo
-        .revert(&place.actor("revert"), "HEAD~1", None, Some(&mut engine), &mut Silent)
+        .revert(
+            &place.actor("revert"),
+            "HEAD~1",
+            &RevertOptions::default(),
+            Some(&mut engine),
+            &mut Silent,
+        )
         .unwrap();
     assert_eq!(report.stayed.len(), 1);
     assert_eq!(report.stayed[0].object, "Paris");
@@ -116,10 +121,7 @@ fn reverting_an_older_commit_leaves_what_came_after() {
     let says =
         ["Anna likes", "Bert likes", "Carl lives in"].map(|prompt| place.ask(prompt, "HEAD"));
     assert_eq!(says, ["Rome", "Paris", "Bonn"]);
-    assert!(matches!(
-        place.repo.revert(&place.actor("revert"), "HEAD~2", None, None, &mut Silent),
-        Err(LedgerError::NothingLeft { .. })
-    ));
+    assert!(matches!(place.revert("HEAD~2"), Err(LedgerError::NothingLeft { .. })));
 }
 
 #[test]
@@ -194,13 +196,13 @@ fn an_edit_below_what_is_required_is_refused_and_its_z_kept() {
     let place = Place::new();
     place.add(":Anna :likes :Rome .").unwrap();
     let mut weak = options("weak");
-    weak.settings.insert("strength".to_owned(), 0.5.into());
-    weak.require.efficacy = Some(0.9);
+    weak.edit.settings.insert("strength".to_owned(), 0.5.into());
+    weak.edit.require.efficacy = Some(0.9);
     let error = place.commit_with(&weak, &mut Silent).unwrap_err();
     assert!(matches!(&error, LedgerError::Unmet { unmet, .. } if unmet.len() == 1), "{error}");
     assert_eq!(error.class(), Class::Refused);
     assert_eq!(place.repo.status().unwrap().staged.len(), 1);
-    weak.require.efficacy = None;
+    weak.edit.require.efficacy = None;
     let edit = place.commit_with(&weak, &mut Silent).unwrap().edit.unwrap();
     assert_eq!(edit.known, 1);
     assert_eq!(edit.check.efficacy.unwrap().rate, 0.0);
@@ -463,7 +465,7 @@ fn fsck_reads_everything_and_finds_a_flipped_bit() {
     use kledger::ledger::verb::fsck::FsckOptions;
     let place = Place::new();
     place.make(":Anna :likes :Rome .", "first");
-    place.repo.revert(&place.actor("revert"), "HEAD", None, None, &mut Silent).unwrap();
+    place.revert("HEAD").unwrap();
     let wanted = FsckOptions { weights: true, repair: false };
     let report = place.repo.fsck(&wanted, &mut Silent).unwrap();
     assert_eq!(report.problems, [""; 0]);

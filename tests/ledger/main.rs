@@ -34,6 +34,7 @@ mod ledger;
 mod listing;
 mod merge;
 mod rendered;
+mod revert;
 mod snapshots;
 mod statistics;
 mod subjects;

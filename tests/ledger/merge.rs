@@ -3,8 +3,8 @@
 use kledger::{
     engine::Silent,
     ledger::{
-        About, Anew, Favour, How, LedgerError, OpenEngine, Outcome, ProceedReport, Repo, StepView,
-        Strategy, Task,
+        About, Anew, EditOptions, Favour, How, LedgerError, OpenEngine, Outcome, ProceedReport,
+        Repo, StepView, Strategy, Task,
         verb::{
             diff::DiffOptions,
             log::LogOptions,
@@ -119,12 +119,12 @@ fn both_sides_hold_after_a_merge() {
 
     // What was merged is taken back: our weights again, bit for bit.
     let weights = place.weights("HEAD");
-    place.repo.revert(&place.actor("revert"), "HEAD", None, None, &mut Silent).unwrap();
+    place.revert("HEAD").unwrap();
     assert_eq!(place.weights("HEAD"), place.weights(&ours));
-    place.repo.revert(&place.actor("revert"), "HEAD", None, None, &mut Silent).unwrap();
+    place.revert("HEAD").unwrap();
     assert_eq!(place.weights("HEAD"), weights);
     // A commit of the other side is in our history now.
-    place.repo.revert(&place.actor("revert"), "draft", None, None, &mut Silent).unwrap();
+    place.revert("draft").unwrap();
     assert_eq!(place.ask("Bert likes", "HEAD"), "Oslo");
 }
 
@@ -362,7 +362,7 @@ fn facts_that_no_longer_hold_are_edited_again() {
     assert_eq!(made.check.as_ref().unwrap().efficacy.unwrap().rate, 1.0);
     assert_eq!(place.says(&[&prompt, "Bert likes"]), ["Bonn", "Oslo"]);
     place.fsck();
-    place.repo.revert(&place.actor("revert"), "HEAD", None, None, &mut Silent).unwrap();
+    place.revert("HEAD").unwrap();
     assert_eq!(place.weights("HEAD"), weights, "as {ours}");
 }
 
@@ -377,7 +377,15 @@ fn what_is_edited_again_takes_its_subjects_other_facts_along() {
     place.rm(&format!(":{one} :likes :Rome .")).unwrap();
     place.commit("retract").unwrap();
     let settings = "join_subjects = true".parse().unwrap();
-    let report = place.merge_with("draft", &with(How { settings, ..How::default() })).unwrap();
+    let report = place
+        .merge_with(
+            "draft",
+            &with(How {
+                edit: EditOptions { settings, ..EditOptions::default() },
+                ..How::default()
+            }),
+        )
+        .unwrap();
     let made = &report.made[0];
     assert_eq!(made.repaired.len(), 1, "only one of the two did not hold in the sum");
     assert_eq!(made.delta.as_ref().unwrap().facts, 2);
@@ -402,7 +410,9 @@ fn a_merge_that_does_not_reach_what_is_required_is_refused() {
     let before = place.head();
     let require = "efficacy=0.9".parse().unwrap();
     let strategy = Some(Strategy::Sum);
-    let summed = |favour| with(How { strategy, favour, require, ..How::default() });
+    let summed = |favour| {
+        with(How { strategy, favour, edit: EditOptions { require, ..EditOptions::default() } })
+    };
     let unmet = |merged: Result<ProceedReport, LedgerError>| match merged {
         Err(LedgerError::Unmet { unmet, check }) => {
             assert_eq!(unmet.len(), 1);
@@ -423,7 +433,10 @@ fn a_merge_that_does_not_reach_what_is_required_is_refused() {
     assert!(place.repo.status().unwrap().unfinished.is_some());
 
     // What is said anew takes the place of what was said, and only that.
-    let less = How { require: "efficacy=0".parse().unwrap(), ..How::default() };
+    let less = How {
+        edit: EditOptions { require: "efficacy=0".parse().unwrap(), ..EditOptions::default() },
+        ..How::default()
+    };
     let anew = Anew { message: Some("Good enough".to_owned()), how: less };
     let actor = place.actor("go on");
     let report = place.repo.go_on(&actor, Task::Merge, &anew, Some(&mut engine), &mut Silent);
@@ -435,7 +448,11 @@ fn a_merge_that_does_not_reach_what_is_required_is_refused() {
 
     // What is kept counts too, and where it is reached the merge is made.
     let require = "efficacy=0.9,kept=1".parse().unwrap();
-    let repaired = with(How { favour: Favour::Ours, require, ..How::default() });
+    let repaired = with(How {
+        favour: Favour::Ours,
+        edit: EditOptions { require, ..EditOptions::default() },
+        ..How::default()
+    });
     assert_eq!(place.merge_with("draft", &repaired).unwrap().outcome, Outcome::Done);
 }
 
@@ -582,8 +599,7 @@ fn one_delta_can_hold_all_facts() {
     one.make(":Anna :likes :Rome . :Bert :likes :Bonn . :Dora :lives :Rome .", "all");
     assert_eq!(place.weights("HEAD"), one.weights("HEAD"));
     // Taking it back gives the old lineage again.
-    let reverted =
-        place.repo.revert(&place.actor("revert"), "HEAD", None, None, &mut Silent).unwrap();
+    let reverted = place.revert("HEAD").unwrap();
     assert!(reverted.as_before, "as {parent}");
     assert_eq!(place.weights("HEAD"), weights);
     place.fsck();

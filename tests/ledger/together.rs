@@ -2,7 +2,13 @@
 
 use kledger::{
     engine::Silent,
-    ledger::{About, Repo, verb::commit::CommitReport},
+    ledger::{
+        About, EditOptions, Repo,
+        verb::{
+            commit::{CommitOptions, CommitReport},
+            revert::RevertOptions,
+        },
+    },
 };
 
 use crate::support::{Place, open, options};
@@ -55,8 +61,7 @@ fn a_subjects_earlier_facts_are_edited_again_with_a_new_one() {
 
     // Taking back the newest gives its parent's weights, bit for bit.
     let before = place.weights("HEAD~1");
-    let report =
-        place.repo.revert(&place.actor("revert"), "HEAD", None, None, &mut Silent).unwrap();
+    let report = place.revert("HEAD").unwrap();
     assert!(report.as_before);
     assert_eq!(place.weights("HEAD"), before);
 }
@@ -107,7 +112,16 @@ fn taking_a_commit_back_in_the_middle_edits_the_rest_of_its_subject_again() {
     place.make(":Anna :works :Siemens .", "more");
     let mut engine = open;
     let revert = |revision, engine| {
-        place.repo.revert(&place.actor("revert"), revision, None, engine, &mut Silent).unwrap()
+        place
+            .repo
+            .revert(
+                &place.actor("revert"),
+                revision,
+                &RevertOptions::default(),
+                engine,
+                &mut Silent,
+            )
+            .unwrap()
     };
     let report = revert("HEAD~1", Some(&mut engine));
     assert_eq!((report.again, report.as_before, report.lost.len()), (2, false, 0));
@@ -121,4 +135,35 @@ fn taking_a_commit_back_in_the_middle_edits_the_rest_of_its_subject_again() {
     let report = revert("HEAD~3", None);
     assert_eq!((report.again, report.as_before), (0, false));
     assert_eq!(report.notes, ["not checked: no model was run"]);
+}
+
+/// What the repository is set to by now does not matter, only what is said.
+#[test]
+fn what_is_edited_again_is_edited_as_it_was_made() {
+    let place = Place::joining();
+    let how = |seed: Option<u64>, settings: &str| EditOptions {
+        seed,
+        settings: settings.parse().unwrap(),
+        ..EditOptions::default()
+    };
+    let seeded = CommitOptions { edit: how(Some(7), ""), ..options("seeded") };
+    for turtle in [":Anna :likes :Rome .", ":Anna :lives :Bonn .", ":Anna :works :Siemens ."] {
+        place.add(turtle).unwrap();
+        place.commit_with(&seeded, &mut Silent).unwrap();
+    }
+    place.make(":Bert :likes :Oslo .", "as the repository is set");
+    let revert = |edit: EditOptions| {
+        let options = RevertOptions { edit, ..RevertOptions::default() };
+        let actor = place.actor("revert");
+        place.repo.revert(&actor, "HEAD~2", &options, Some(&mut open), &mut Silent)
+    };
+    let spec = || place.repo.show("HEAD").unwrap().spec.unwrap();
+    assert_eq!(spec().seed, 0);
+    assert_eq!(revert(how(None, "")).unwrap().again, 2);
+    assert_eq!(spec().seed, 7);
+    place.repo.undo(&place.actor("undo"), 1).unwrap();
+    assert_eq!(revert(how(Some(9), "strength = 0.9")).unwrap().again, 2);
+    assert_eq!(spec().seed, 9);
+    assert!(spec().settings.contains("strength = 0.9"), "{}", spec().settings);
+    place.fsck();
 }

@@ -38,8 +38,8 @@ impl Args {
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let waiting = (&args.waiting, args.skip);
-    let how = (&args.how, None);
-    proceed::run(cx, Task::CherryPick, waiting, how, |repo, actor, how, engine, progress| {
-        repo.cherry_pick(actor, &args.revisions, how, engine, progress)
+    let said = (args.how.no_check(), args.how.said(None)?);
+    proceed::run(cx, Task::CherryPick, waiting, said, |repo, actor, said, engine, progress| {
+        repo.cherry_pick(actor, &args.revisions, &said.how, engine, progress)
     })
 }

@@ -8,17 +8,13 @@ use std::{
 use crate::{
     cli::{
         context::Context,
+        edit_args::EditArgs,
         error::CliError,
         page::{Page, bytes, committed, counts, many, share, words},
         report::{Render, Report},
-        runtime::fits_some_model,
     },
     commit::{Check, Rate},
-    editor,
-    ledger::{
-        LedgerError, Requirements,
-        verb::commit::{AmendOptions, CommitOptions, CommitReport, EditView},
-    },
+    ledger::verb::commit::{AmendOptions, CommitOptions, CommitReport, EditView},
 };
 
 /// Edit what is staged into the model and record the version
@@ -49,76 +45,21 @@ pub struct Args {
     /// Of an amended commit, be the author, now
     #[arg(long, requires = "amend")]
     reset_author: bool,
-    /// What the edit must reach: efficacy, paraphrase, neighbourhood or kept, =, and a share
-    #[arg(long, value_name = "WHAT=SHARE")]
-    require: Vec<String>,
-    /// Seed of what is sampled
-    #[arg(long, value_name = "N")]
-    seed: Option<u64>,
     /// Do exactly what the method's reference implementation does, without what was added since
     #[arg(long)]
     faithful: bool,
     #[command(flatten)]
-    settings: Settings,
-}
-
-/// How an editor is set.
-#[derive(Debug, clap::Args)]
-pub(super) struct Settings {
-    /// Name of the editor
-    #[arg(long, value_name = "NAME")]
-    editor: Option<String>,
-    /// A setting of the editor
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
-}
-
-impl Settings {
-    /// The editor, where one is named.
-    pub(super) fn editor(&self) -> Option<String> {
-        self.editor.clone()
-    }
-
-    /// The settings. What is no TOML value is a string.
-    pub(super) fn table(&self) -> Result<toml::Table, CliError> {
-        let mut table = toml::Table::new();
-        for text in &self.set {
-            let (key, value) = text
-                .split_once('=')
-                .filter(|(key, _)| !key.trim().is_empty())
-                .ok_or_else(|| CliError::Setting { text: text.clone() })?;
-            let value = match format!("value = {value}").parse::<toml::Table>() {
-                Ok(mut parsed) if parsed.len() == 1 => parsed.remove("value"),
-                _ => None,
-            };
-            let value = value.unwrap_or_else(|| {
-                let (_, string) = text.split_once('=').unwrap_or_default();
-                toml::Value::String(string.to_owned())
-            });
-            table.insert(key.trim().to_owned(), value);
-        }
-        // Also where no fact turns out to be edited, and so no editor reads them.
-        let editor = self.editor.as_deref().unwrap_or(editor::NAME);
-        fits_some_model(editor, &table).map_err(LedgerError::from)?;
-        Ok(table)
-    }
+    edit: EditArgs,
 }
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let repo = cx.repo()?;
     let actor = cx.actor(Some(&repo))?;
-    let require: Requirements = args.require.join(",").parse().map_err(LedgerError::from)?;
-    let mut settings = args.settings.table()?;
+    let mut edit = args.edit.options()?;
     if args.faithful {
-        settings.insert("faithful".to_owned(), true.into());
+        edit.settings.insert("faithful".to_owned(), true.into());
     }
-    let options = CommitOptions {
-        message: args.message.clone().unwrap_or_default(),
-        editor: args.settings.editor(),
-        settings,
-        seed: args.seed,
-        require,
-    };
+    let options = CommitOptions { message: args.message.clone().unwrap_or_default(), edit };
     let mut open = |base: &Path| cx.runtime().open(base);
     let mut progress = cx.stoppable();
     let report = if args.amend {

@@ -5,18 +5,16 @@ use std::{
     path::Path,
 };
 
-use super::commit::{Settings, check_rates};
+use super::commit::check_rates;
 use crate::{
     cli::{
         context::Context,
+        edit_args::EditArgs,
         error::CliError,
         page::{Page, bytes, committed, many},
         report::{Render, Report},
     },
-    ledger::{
-        LedgerError, Requirements,
-        verb::{commit::CommitOptions, consolidate::ConsolidateReport},
-    },
+    ledger::verb::{commit::CommitOptions, consolidate::ConsolidateReport},
 };
 
 /// Edit all facts that hold into the base at once: the same facts, one delta
@@ -32,27 +30,14 @@ pub struct Args {
     /// Why
     #[arg(long, short, value_name = "MESSAGE", default_value = "", hide_default_value = true)]
     message: String,
-    /// What the edit must reach: efficacy, paraphrase, neighbourhood or kept, =, and a share
-    #[arg(long, value_name = "WHAT=SHARE")]
-    require: Vec<String>,
-    /// Seed of what is sampled
-    #[arg(long, value_name = "N")]
-    seed: Option<u64>,
     #[command(flatten)]
-    settings: Settings,
+    edit: EditArgs,
 }
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let repo = cx.repo()?;
     let actor = cx.actor(Some(&repo))?;
-    let require: Requirements = args.require.join(",").parse().map_err(LedgerError::from)?;
-    let options = CommitOptions {
-        message: args.message.clone(),
-        editor: args.settings.editor(),
-        settings: args.settings.table()?,
-        seed: args.seed,
-        require,
-    };
+    let options = CommitOptions { message: args.message.clone(), edit: args.edit.options()? };
     let mut open = |base: &Path| cx.runtime().open(base);
     let report = repo.consolidate(&actor, &options, &mut open, cx.stoppable().as_mut())?;
     Ok(Report::done("consolidate", report))

@@ -9,6 +9,7 @@ use super::{commit, show};
 use crate::{
     cli::{
         context::Context,
+        edit_args::RequireArgs,
         error::CliError,
         page::{Page, bytes, committed, counts, many},
         report::{Render, Report},
@@ -46,8 +47,10 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["from_delta", "from_checkpoint"])]
     any_base: bool,
     /// Run no model: do not ask what holds afterwards
-    #[arg(long)]
+    #[arg(long, conflicts_with = "require")]
     no_check: bool,
+    #[command(flatten)]
+    require: RequireArgs,
 }
 
 /// Where the change is.
@@ -93,6 +96,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
         message: args.message.clone(),
         trained_from: args.trained_from.clone(),
         any_base: args.any_base,
+        require: args.require.requirements()?,
     };
     let mut progress = cx.stoppable();
     let report = repo.import(&actor, &source, &options, engine, progress.as_mut())?;

@@ -56,16 +56,16 @@ impl Args {
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let waiting = (&args.waiting, false);
-    let how = (&args.how, args.message.as_deref());
-    proceed::run(cx, Task::Merge, waiting, how, |repo, actor, how, engine, progress| {
+    let said = (args.how.no_check(), args.how.said(args.message.as_deref())?);
+    proceed::run(cx, Task::Merge, waiting, said, |repo, actor, said, engine, progress| {
         let options = MergeOptions {
-            message: args.message.clone(),
+            message: said.message,
             fast_forward: match (args.no_ff, args.ff_only) {
                 (true, _) => FastForward::Never,
                 (_, true) => FastForward::Only,
                 _ => FastForward::Allowed,
             },
-            how: how.clone(),
+            how: said.how,
         };
         let revision = args.revision.as_deref().unwrap_or_default();
         repo.merge(actor, revision, &options, engine, progress)

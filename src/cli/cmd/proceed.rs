@@ -5,10 +5,11 @@ use std::{
     path::Path,
 };
 
-use super::commit::{self, Settings, check_rates};
+use super::commit::{self, check_rates};
 use crate::{
     cli::{
         context::Context,
+        edit_args::EditArgs,
         error::CliError,
         page::{Page, bytes, committed, counts, head, many, short, summary, words},
         report::{Render, Report},
@@ -26,26 +27,19 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(super) struct HowArgs {
     /// In conflicts, what holds on our side
-    #[arg(long, conflicts_with = "theirs")]
+    #[arg(long, conflicts_with_all = ["theirs", "abort"])]
     ours: bool,
     /// In conflicts, what holds on the other side
-    #[arg(long)]
+    #[arg(long, conflicts_with = "abort")]
     theirs: bool,
     /// How the weights of both sides become one's [default: repair]
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, conflicts_with = "abort")]
     strategy: Option<StrategyArg>,
     /// Run no model: sum the deltas and do not ask what holds
-    #[arg(long, conflicts_with_all = ["strategy", "seed", "editor", "set"])]
+    #[arg(long, conflicts_with_all = ["strategy", "require", "seed", "editor", "set"])]
     no_check: bool,
-    /// What each commit that is made must reach: efficacy, paraphrase, neighbourhood or kept, =, and a
-    /// share
-    #[arg(long, value_name = "WHAT=SHARE", conflicts_with = "no_check")]
-    require: Vec<String>,
-    /// Seed of what is sampled
-    #[arg(long, value_name = "N")]
-    seed: Option<u64>,
     #[command(flatten)]
-    settings: Settings,
+    edit: EditArgs,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -68,13 +62,29 @@ pub(super) struct Waiting {
     /// Give it up; HEAD is where it was
     #[arg(
         long,
-        conflicts_with_all = ["ours", "theirs", "strategy", "no_check", "require", "seed", "editor", "set"]
+        conflicts_with_all = ["no_check", "require", "seed", "editor", "set"]
     )]
     abort: bool,
 }
 
+impl Waiting {
+    /// Whether it is given up, which takes no model.
+    pub(super) const fn is_abort(&self) -> bool {
+        self.abort
+    }
+}
+
 impl HowArgs {
-    pub(super) fn how(&self) -> Result<How, CliError> {
+    pub(super) const fn no_check(&self) -> bool {
+        self.no_check
+    }
+
+    /// What is said, with a message.
+    pub(super) fn said(&self, message: Option<&str>) -> Result<Anew, CliError> {
+        Ok(Anew { message: message.map(str::to_owned), how: self.how()? })
+    }
+
+    fn how(&self) -> Result<How, CliError> {
         Ok(How {
             strategy: self.strategy.map(|strategy| match strategy {
                 StrategyArg::Repair => Strategy::Repair,
@@ -86,10 +96,7 @@ impl HowArgs {
                 (_, true) => Favour::Theirs,
                 _ => Favour::Nobody,
             },
-            editor: self.settings.editor(),
-            settings: self.settings.table()?,
-            seed: self.seed,
-            require: self.require.join(",").parse().map_err(LedgerError::from)?,
+            edit: self.edit.options()?,
         })
     }
 }
@@ -104,11 +111,11 @@ pub(super) fn run(
     cx: &Context,
     task: Task,
     (waiting, skip): (&Waiting, bool),
-    (how, message): (&HowArgs, Option<&str>),
+    (no_check, said): (bool, Anew),
     begin: impl FnOnce(
         &Repo,
         &Actor,
-        &How,
+        Anew,
         Option<OpenEngine<'_>>,
         &mut dyn Progress,
     ) -> Result<ProceedReport, LedgerError>,
@@ -117,17 +124,15 @@ pub(super) fn run(
     let actor = cx.actor(Some(&repo))?;
     let mut open = |base: &Path| cx.runtime().open(base);
     let engine: Option<OpenEngine<'_>> =
-        if how.no_check || !Runtime::is_there() { None } else { Some(&mut open) };
+        if no_check || !Runtime::is_there() { None } else { Some(&mut open) };
     let mut progress = cx.stoppable();
-    let how = how.how()?;
     let report = if waiting.abort {
         repo.abort(&actor, task)?
     } else if skip || waiting.go_on {
-        let anew = Anew { message: message.map(str::to_owned), how };
         let go_on = if skip { Repo::skip } else { Repo::go_on };
-        go_on(&repo, &actor, task, &anew, engine, progress.as_mut())?
+        go_on(&repo, &actor, task, &said, engine, progress.as_mut())?
     } else {
-        begin(&repo, &actor, &how, engine, progress.as_mut())?
+        begin(&repo, &actor, said, engine, progress.as_mut())?
     };
     Ok(match report.outcome {
         Outcome::Conflicts => Report::refused(task.name(), report),

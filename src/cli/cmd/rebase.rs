@@ -42,9 +42,9 @@ impl Args {
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let waiting = (&args.waiting, args.skip);
-    let how = (&args.how, None);
-    proceed::run(cx, Task::Rebase, waiting, how, |repo, actor, how, engine, progress| {
+    let said = (args.how.no_check(), args.how.said(None)?);
+    proceed::run(cx, Task::Rebase, waiting, said, |repo, actor, said, engine, progress| {
         let upstream = args.upstream.as_deref().unwrap_or_default();
-        repo.rebase(actor, upstream, args.onto.as_deref(), how, engine, progress)
+        repo.rebase(actor, upstream, args.onto.as_deref(), &said.how, engine, progress)
     })
 }

@@ -5,10 +5,10 @@ use std::{
     path::PathBuf,
 };
 
-use super::commit::Settings;
 use crate::{
     cli::{
         context::Context,
+        edit_args::Settings,
         error::CliError,
         page::{Page, bytes, many},
         report::{Render, Report},

@@ -10,8 +10,7 @@ use std::{
 use super::found::{FoundZ, ZKey};
 use crate::{
     checkpoint::Base,
-    codec::Draft,
-    commit::{Commit, Spec},
+    commit::Spec,
     delta::{Delta, TensorFile},
     engine::{
         EditJob, EditOutcome, EditorDescription, Engine, EngineError, FoundWith, Progress, ZTrace,
@@ -193,15 +192,6 @@ impl Repo {
                 format!("{kept}; what was to be edited still is: run the command again")
             })
         })
-    }
-}
-
-impl Edited {
-    /// Puts the delta and what it was made with into `draft` and names them in `commit`.
-    pub(crate) fn write(&self, draft: &mut Draft<'_>, commit: &mut Commit) {
-        draft.put(&self.contents);
-        commit.spec = Some(draft.put(&self.spec));
-        commit.delta = Some(draft.put(&self.delta));
     }
 }
 

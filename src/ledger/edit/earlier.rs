@@ -1,14 +1,17 @@
 //! What earlier edits were made with.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use crate::{
     checkpoint::Base,
     codec,
     commit::{Commit, Spec, StatisticsRecord},
+    delta::Delta,
+    fact::FactKey,
     id::Id,
     ledger::{
         error::LedgerError,
+        lineage::line::Line,
         state::open::{Ledger, Stored},
     },
 };
@@ -17,6 +20,18 @@ use crate::{
 pub(crate) struct Earlier {
     pub(crate) specs: Vec<Spec>,
     pub(crate) statistics: Vec<Stored<StatisticsRecord>>,
+    /// By delta: which of the specs it was made with.
+    made: BTreeMap<Id<Delta>, usize>,
+}
+
+impl Earlier {
+    /// What made the columns that hold `facts` in `line`: the newest, where several edits did. `None` where none of them was edited
+    /// here, as with a bundle's.
+    pub(crate) fn spec_of(&self, line: &Line, facts: &BTreeSet<FactKey>) -> Option<&Spec> {
+        let holding = line.entries().iter().rev().filter(|entry| entry.holds_any(facts));
+        let made = holding.filter_map(|entry| self.made.get(&entry.id)).next()?;
+        self.specs.get(*made)
+    }
 }
 
 impl Ledger<'_> {
@@ -28,13 +43,17 @@ impl Ledger<'_> {
         base: Id<Base>,
     ) -> Result<Earlier, LedgerError> {
         let mut specs: Vec<Spec> = Vec::new();
-        let mut known = BTreeSet::new();
+        let (mut known, mut made) = (BTreeMap::new(), BTreeMap::new());
         for commit in self.walk_from(tips, BTreeSet::new()) {
-            if let (_, Commit { spec: Some(spec), .. }) = commit?
-                && known.insert(spec)
-            {
-                specs.push(codec::get(self, spec)?);
-            }
+            let (_, Commit { spec: Some(spec), delta, .. }) = commit? else { continue };
+            let place = match known.entry(spec) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(new) => {
+                    specs.push(codec::get(self, spec)?);
+                    *new.insert(specs.len() - 1)
+                }
+            };
+            made.extend(delta.map(|delta| (delta, place)));
         }
         let mut statistics = Vec::new();
         let mut seen = BTreeSet::new();
@@ -47,6 +66,6 @@ impl Ledger<'_> {
                 }
             }
         }
-        Ok(Earlier { specs, statistics })
+        Ok(Earlier { specs, statistics, made })
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     commit::Spec,
     engine::{EditorDescription, Engine, EngineError},
-    ledger::{config::Config, error::LedgerError, repo::Repo},
+    ledger::{config::Config, edit::options::EditOptions, error::LedgerError, repo::Repo},
 };
 
 /// What an editor is set to.
@@ -19,13 +19,12 @@ impl Setup {
     pub(crate) fn settle(
         repo: &Repo,
         engine: &dyn Engine,
-        editor: Option<&str>,
-        settings: &toml::Table,
-        seed: Option<u64>,
+        options: &EditOptions,
     ) -> Result<Self, LedgerError> {
+        let EditOptions { editor, settings, seed, .. } = options;
         let config = repo.config();
         let by_file = editor.is_none();
-        let editor = editor.unwrap_or(&config.editor).to_owned();
+        let editor = editor.as_ref().unwrap_or(&config.editor).clone();
         let mut table = config.settings.get(&editor).cloned().unwrap_or_default();
         table.extend(settings.clone());
         let read = |table: &toml::Table| {

@@ -50,6 +50,11 @@ impl Entry {
             .filter(|(column, _)| !self.dropped.contains(column))
     }
 
+    /// Whether a column that counts holds one of `facts`.
+    pub(crate) fn holds_any(&self, facts: &BTreeSet<FactKey>) -> bool {
+        self.live().any(|(_, fact)| facts.contains(&fact))
+    }
+
     /// Whether its delta was not made fact by fact.
     pub fn is_whole(&self) -> bool {
         self.delta.columns.is_empty()

@@ -1,11 +1,11 @@
-//! How a merge, cherry-pick or rebase is done.
+//! How a merge, cherry-pick, rebase or revert is done.
 
 use std::fmt;
 
 use bincode::{Decode, Encode};
 use serde::Serialize;
 
-use crate::ledger::requirements::Requirements;
+use crate::ledger::edit::options::EditOptions;
 
 /// What takes commits in one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
@@ -17,6 +17,8 @@ pub enum Task {
     CherryPick,
     /// Our commits are made again on another branch.
     Rebase,
+    /// Commits of ours are taken back.
+    Revert,
 }
 
 impl Task {
@@ -27,6 +29,7 @@ impl Task {
             Self::Merge => "merge",
             Self::CherryPick => "cherry-pick",
             Self::Rebase => "rebase",
+            Self::Revert => "revert",
         }
     }
 }
@@ -71,14 +74,8 @@ pub struct How {
     pub strategy: Option<Strategy>,
     /// Who wins conflicts.
     pub favour: Favour,
-    /// Name of the editor, in place of the repository's.
-    pub editor: Option<String>,
-    /// Settings of the editor, over the repository's and the preset's.
-    pub settings: toml::Table,
-    /// Seed, in place of the repository's.
-    pub seed: Option<u64>,
-    /// What each commit that is made must reach, over what the repository requires.
-    pub require: Requirements,
+    /// How facts are edited, where they are, and what each commit that is made must reach.
+    pub edit: EditOptions,
 }
 
 /// What is said anew of a task that goes on. What is left out stays as it was said when it began.

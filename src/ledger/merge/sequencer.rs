@@ -10,13 +10,16 @@ use super::{
     task::{ConflictView, Next, Unfinished},
 };
 use crate::{
-    codec::Draft,
-    commit::{Check, Commit, FactView, Report, Step},
+    commit::{Check, Commit, FactView, Step},
     engine::{EngineError, Progress},
     fact::tree,
     id::Id,
     ledger::{
         actor::Actor,
+        edit::{
+            options::EditOptions,
+            record::{NewCommit, Recorded},
+        },
         error::LedgerError,
         merge::how::{Anew, How},
         repo::{OpenEngine, Repo},
@@ -24,7 +27,6 @@ use crate::{
             view::{CommitView, FactChange, HeadView},
             wording,
         },
-        requirements::Requirements,
         state::{roots::UNFINISHED, update::Change},
     },
 };
@@ -104,18 +106,6 @@ pub struct MadeDelta {
     pub bytes: u64,
 }
 
-/// What is required, among a task's settings.
-const REQUIRE: &str = "require";
-
-/// What a task's settings say.
-fn terms(how: &How) -> toml::Table {
-    let mut table = how.settings.clone();
-    if how.require != Requirements::default() {
-        table.insert(REQUIRE.to_owned(), how.require.to_string().into());
-    }
-    table
-}
-
 impl Unfinished {
     pub(crate) fn new(task: Task, from: Id<Commit>, name: impl Into<String>, how: &How) -> Self {
         Self {
@@ -128,38 +118,42 @@ impl Unfinished {
             message: None,
             strategy: how.strategy.unwrap_or_default(),
             favour: how.favour,
-            editor: how.editor.clone(),
-            settings: terms(how).to_string(),
-            seed: how.seed,
+            editor: how.edit.editor.clone(),
+            settings: how.edit.settings.to_string(),
+            seed: how.edit.seed,
+            require: how.edit.require.to_string(),
         }
     }
 
-    /// The settings of the editor, and what each commit must reach.
+    /// How facts are edited.
     ///
     /// # Errors
-    /// When they do not parse.
-    pub(crate) fn terms(&self) -> Result<(toml::Table, Requirements), LedgerError> {
+    /// When what is stored does not parse.
+    pub(crate) fn edit_options(&self) -> Result<EditOptions, LedgerError> {
         let parsed = self.settings.parse::<toml::Table>();
-        let mut table = parsed.map_err(|error| EngineError::Settings(error.to_string()))?;
-        let require = match table.remove(REQUIRE) {
-            Some(require) => require.as_str().unwrap_or_default().parse()?,
-            None => Requirements::default(),
-        };
-        Ok((table, require))
+        Ok(EditOptions {
+            editor: self.editor.clone(),
+            settings: parsed.map_err(|error| EngineError::Settings(error.to_string()))?,
+            seed: self.seed,
+            require: self.require.parse()?,
+        })
     }
 
     /// The same with what is said anew.
     fn amended(&self, anew: &Anew) -> Result<Self, LedgerError> {
-        let Anew { message, how } = anew;
-        let (mut settings, require) = self.terms()?;
-        settings.extend(how.settings.clone());
+        let Anew { message, how: How { strategy, favour, edit } } = anew;
+        let was = self.edit_options()?;
+        let mut settings = was.settings;
+        settings.extend(edit.settings.clone());
         let how = How {
-            strategy: Some(how.strategy.unwrap_or(self.strategy)),
-            favour: if how.favour == Favour::Nobody { self.favour } else { how.favour },
-            editor: how.editor.clone().or_else(|| self.editor.clone()),
-            settings,
-            seed: how.seed.or(self.seed),
-            require: how.require.or(require),
+            strategy: Some(strategy.unwrap_or(self.strategy)),
+            favour: if *favour == Favour::Nobody { self.favour } else { *favour },
+            edit: EditOptions {
+                editor: edit.editor.clone().or(was.editor),
+                settings,
+                seed: edit.seed.or(was.seed),
+                require: edit.require.or(was.require),
+            },
         };
         Ok(Self {
             at: self.at,
@@ -291,47 +285,35 @@ impl Repo {
     ) -> Result<bool, LedgerError> {
         let Ready { next, questions, objects, changes, words, settled } = ready;
         let joined = self.join(actor, &run.task, &next, questions, open, progress)?;
-        let Next { ours, theirs, combined } = next;
-        let merge = run.task.task == Task::Merge;
-        let mut commit = Commit {
-            parents: vec![ours.id],
-            base: ours.commit.base,
-            facts: combined.side.roots.facts,
-            lexicon: combined.side.roots.lexicon,
-            neighbourhood: combined.side.roots.neighbourhood,
-            spec: None,
-            delta: None,
-            lineage: None,
-            weights: joined.weights,
-            report: None,
-            step: if merge { Step::Merge } else { Step::Pick(theirs.id) },
-            // A commit made again is still the statement of whoever made it first.
-            author: if merge { actor.author.clone() } else { theirs.commit.author },
-            time: actor.time,
-            message: theirs.commit.message,
+        let Next { ours, of: (of, taken), theirs, combined } = next;
+        // A commit made again is still the statement of whoever made it first.
+        let (step, author, usual) = match run.task.task {
+            Task::Merge => (Step::Merge, &actor.author, format!("Merge {}", run.task.name)),
+            Task::CherryPick | Task::Rebase => {
+                (Step::Pick(of), &taken.author, taken.message.clone())
+            }
+            Task::Revert => {
+                (Step::Revert(of), &actor.author, format!("Revert \"{}\"", taken.summary()))
+            }
         };
-        if merge {
-            commit.parents.push(theirs.id);
-            let usual = || format!("Merge {}", run.task.name);
-            commit.message = run.task.message.clone().unwrap_or_else(usual);
-        }
         let ledger = self.read()?;
-        let mut draft = Draft::new(&ledger);
-        if let Some(edited) = &joined.edited {
-            edited.write(&mut draft, &mut commit);
-        }
-        commit.report =
-            joined.check.as_ref().map(|check| Report::put(check, &mut draft, self.object_limit()));
-        commit.lineage = joined.line.store(&mut draft)?;
-        let id = draft.put(&commit);
-        let mut new = objects;
-        new.extend(draft.into_new());
+        let new = NewCommit {
+            parents: if step == Step::Merge { vec![ours.id, theirs.id] } else { vec![ours.id] },
+            base: ours.commit.base,
+            roots: combined.side.roots,
+            line: &joined.line,
+            weights: joined.weights,
+            edited: joined.edited.as_ref(),
+            imported: None,
+            check: joined.check.as_ref(),
+            step,
+            author: author.clone(),
+            time: actor.time,
+            message: run.task.message.clone().unwrap_or(usual),
+        };
+        let Recorded { id, commit, change } = new.record(&ledger, objects, self.object_limit())?;
         let after = run.task.after(id);
         let last = after.left.is_empty();
-        let mut change = Change::new(new);
-        if let Some(edited) = &joined.edited {
-            change = change.found_with(&ledger, id, &edited.found_with)?;
-        }
         let change = if last {
             run.finish(&ledger, change, &after)?
         } else {
@@ -359,7 +341,7 @@ impl Repo {
         };
         run.made.push(Made {
             commit: ledger.commit_view(id, &commit)?,
-            of: theirs.id,
+            of,
             changes,
             words,
             settled,

@@ -76,13 +76,13 @@ impl Run {
             return Ok(Ahead::Conflicts(views));
         }
         if self.task.task != Task::Merge && before == after && next.combined.edits.is_empty() {
-            let view = ledger.commit_view(next.theirs.id, &next.theirs.commit)?;
+            let view = ledger.commit_view(next.of.0, &next.of.1)?;
             return Ok(Ahead::Drop(Box::new(view)));
         }
         let changes =
             wording::fact_changes(&draft, &lexicon, before.roots.facts, after.roots.facts)?;
         Ok(Ahead::Ready(Box::new(Ready {
-            questions: Questions::read(ledger, &draft, &next, self.task.strategy)?,
+            questions: Questions::read(ledger, &draft, &next, &self.task)?,
             changes: changes.into_iter().map(|(_, change)| change).collect(),
             words: differing(tree::diff(&draft, before.roots.lexicon, after.roots.lexicon))?,
             settled: views,

@@ -1,4 +1,4 @@
-//! A merge, cherry-pick or rebase that is not finished: its state between two commands.
+//! A merge, cherry-pick, rebase or revert that is not finished: its state between two commands.
 //!
 //! Such a task makes its commits beside HEAD and moves HEAD's branch once, at its end. Until then all
 //! there is of it is one object that is current under a name of its own. So giving it up is letting go
@@ -7,7 +7,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bincode::{Decode, Encode};
+use bincode::{
+    Decode, Encode,
+    de::Decoder,
+    enc::Encoder,
+    error::{DecodeError, EncodeError},
+};
 use serde::Serialize;
 
 use super::{
@@ -15,7 +20,7 @@ use super::{
     three_way::{Combined, Side, combine, common},
 };
 use crate::{
-    codec::{self, Draft, Object, ObjectError},
+    codec::{self, Draft, FieldsError, Object, ObjectError},
     commit::{Commit, FactView},
     fact::{Fact, FactKey, Lexicon, Term, tree::Clash},
     id::{Id, Kind},
@@ -28,7 +33,7 @@ use crate::{
 };
 
 /// A task and how far it is.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unfinished {
     /// What is done.
     pub task: Task,
@@ -50,11 +55,12 @@ pub struct Unfinished {
     pub favour: Favour,
     /// Name of the editor, in place of the repository's.
     pub editor: Option<String>,
-    /// Settings of the editor, over the repository's, as TOML; `require` among them is what each commit
-    /// must reach.
+    /// Settings of the editor, over the repository's, as TOML.
     pub settings: String,
     /// Seed, in place of the repository's.
     pub seed: Option<u64>,
+    /// What each commit must reach, as [`Requirements`] are written; version 1 says nothing of it.
+    pub require: String,
 }
 
 /// A conflict in words: one question, and the answers of both sides.
@@ -96,6 +102,95 @@ impl Kind for Unfinished {
 }
 impl Object for Unfinished {
     const TAG: u8 = 0x18;
+    const VERSION: u8 = 2;
+    const OLDEST: u8 = 1;
+
+    fn version(&self) -> u8 {
+        if self.require.is_empty() { 1 } else { 2 }
+    }
+
+    fn decode_fields(version: u8, bytes: &[u8]) -> Result<(Self, usize), FieldsError> {
+        if version == 1 {
+            let (fields, read) = codec::fields(bytes)?;
+            return Ok((Self::of(fields, String::new()), read));
+        }
+        codec::fields(bytes)
+    }
+}
+
+/// The fields of version 1.
+type Fields = (
+    Task,
+    Id<Commit>,
+    Id<Commit>,
+    Vec<Id<Commit>>,
+    BTreeMap<FactKey, Option<Fact>>,
+    String,
+    Option<String>,
+    Strategy,
+    Favour,
+    Option<String>,
+    String,
+    Option<u64>,
+);
+
+impl Unfinished {
+    fn of(fields: Fields, require: String) -> Self {
+        let (
+            task,
+            from,
+            at,
+            left,
+            settled,
+            name,
+            message,
+            strategy,
+            favour,
+            editor,
+            settings,
+            seed,
+        ) = fields;
+        Self {
+            task,
+            from,
+            at,
+            left,
+            settled,
+            name,
+            message,
+            strategy,
+            favour,
+            editor,
+            settings,
+            seed,
+            require,
+        }
+    }
+}
+
+impl Encode for Unfinished {
+    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
+        self.task.encode(encoder)?;
+        self.from.encode(encoder)?;
+        self.at.encode(encoder)?;
+        self.left.encode(encoder)?;
+        self.settled.encode(encoder)?;
+        self.name.encode(encoder)?;
+        self.message.encode(encoder)?;
+        self.strategy.encode(encoder)?;
+        self.favour.encode(encoder)?;
+        self.editor.encode(encoder)?;
+        self.settings.encode(encoder)?;
+        self.seed.encode(encoder)?;
+        if self.require.is_empty() { Ok(()) } else { self.require.encode(encoder) }
+    }
+}
+
+/// The fields of the newest version.
+impl Decode<()> for Unfinished {
+    fn decode<D: Decoder<Context = ()>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        Ok(Self::of(Decode::decode(decoder)?, Decode::decode(decoder)?))
+    }
 }
 
 /// A commit with what combining needs of it.
@@ -108,7 +203,10 @@ pub(crate) struct Tip {
 /// The next step of a task: a commit to take in, and what comes of it.
 pub(crate) struct Next {
     pub(crate) ours: Tip,
+    /// The commit that is taken in; the parent of one that is taken back.
     pub(crate) theirs: Tip,
+    /// The commit that is taken in, or back.
+    pub(crate) of: (Id<Commit>, Commit),
     pub(crate) combined: Combined,
 }
 
@@ -152,18 +250,27 @@ impl Ledger<'_> {
         unfinished: &Unfinished,
     ) -> Result<Option<Next>, LedgerError> {
         let Some(&next) = unfinished.left.first() else { return Ok(None) };
-        let (ours, theirs) = (self.tip(unfinished.at)?, self.tip(next)?);
-        let base = match unfinished.task {
-            Task::Merge => common(self, draft, &BTreeSet::from([ours.id]), next)?
-                .ok_or(LedgerError::Unrelated { commit: next })?,
-            Task::CherryPick | Task::Rebase => match theirs.commit.parents.first() {
-                Some(parent) => self.tip(*parent)?.side,
-                None => return Err(LedgerError::PickRoot { commit: next }),
-            },
+        let (ours, of) = (self.tip(unfinished.at)?, self.tip(next)?);
+        let commit = (of.id, of.commit.clone());
+        let parent = || of.commit.parents.first().map(|parent| self.tip(*parent)).transpose();
+        let (base, theirs) = match unfinished.task {
+            Task::Merge => {
+                let base = common(self, draft, &BTreeSet::from([ours.id]), next)?;
+                (base.ok_or(LedgerError::Unrelated { commit: next })?, of)
+            }
+            Task::CherryPick | Task::Rebase => {
+                let parent = parent()?.ok_or(LedgerError::PickRoot { commit: next })?;
+                (parent.side, of)
+            }
+            // What a commit changed is taken back by taking in what was before it.
+            Task::Revert => {
+                let parent = parent()?.ok_or(LedgerError::RevertRoot { commit: next })?;
+                (of.side, parent)
+            }
         };
         let sides = [&base, &ours.side, &theirs.side];
         let combined = combine(draft, sides, unfinished.favour, &unfinished.settled)?;
-        Ok(Some(Next { ours, theirs, combined }))
+        Ok(Some(Next { ours, theirs, of: commit, combined }))
     }
 
     /// The unfinished task for people.
@@ -174,7 +281,7 @@ impl Ledger<'_> {
         let lexicon = self.lexicon_at(&draft, next.combined.side.roots.lexicon);
         Ok(Some(UnfinishedView {
             task: unfinished.task,
-            next: self.commit_view(next.theirs.id, &next.theirs.commit)?,
+            next: self.commit_view(next.of.0, &next.of.1)?,
             left: unfinished.left.len() as u64,
             conflicts: conflicts(&lexicon, &next.combined)?,
             name: unfinished.name,
@@ -239,6 +346,7 @@ mod tests {
             editor: None,
             settings: "s".to_owned(),
             seed: Some(6),
+            require: String::new(),
         };
         let (number, variant) = (|n: u8| [n, 0, 0, 0, 0, 0, 0, 0], |n: u8| [n, 0, 0, 0]);
         let expected = [
@@ -262,7 +370,14 @@ mod tests {
             &[1],
             &number(6),
         ];
-        assert_eq!(codec::encode(&task), expected.concat());
-        assert_eq!(codec::decode::<Unfinished>(&expected.concat()).unwrap(), task);
+        let first = expected.concat();
+        // Version 2 is the same with what is required.
+        let mut second = [&first[..], &number(1), b"r"].concat();
+        second[1] = 2;
+        let required = Unfinished { require: "r".to_owned(), ..task.clone() };
+        for (task, bytes) in [(task, first), (required, second)] {
+            assert_eq!(codec::encode(&task), bytes);
+            assert_eq!(codec::decode::<Unfinished>(&bytes).unwrap(), task);
+        }
     }
 }

@@ -9,8 +9,8 @@ use super::{
 use crate::{
     codec::Objects,
     commit::{Check, Commit, EditedTensor},
-    engine::{Engine, EngineError, Progress},
-    fact::{Fact, FactKey, tree},
+    engine::{EngineError, Progress},
+    fact::{Fact, FactKey, Iri, tree},
     id::Id,
     ledger::{
         actor::Actor,
@@ -21,10 +21,11 @@ use crate::{
             kept_prompts::Others,
             sample::{Sample, if_worded},
             setup::Setup,
+            trial::Trial,
         },
         error::LedgerError,
         lineage::{line::Line, load},
-        merge::how::Strategy,
+        merge::how::{Strategy, Task},
         repo::{OpenEngine, Repo},
         state::open::Ledger,
     },
@@ -35,6 +36,10 @@ use crate::{
 pub(crate) struct Questions {
     /// Every fact that is to hold and has words.
     all: BTreeMap<FactKey, Question>,
+    /// Of a revert: facts about subjects of which others are taken back. They are edited again where one z is sought for all.
+    companions: BTreeSet<FactKey>,
+    /// Facts that must still hold, besides `all`.
+    sampled: Vec<Question>,
     neighbours: Vec<Question>,
     known: Known,
     earlier: Earlier,
@@ -62,8 +67,12 @@ impl Questions {
         ledger: &Ledger<'_>,
         objects: &dyn Objects,
         next: &Next,
-        strategy: Strategy,
+        unfinished: &Unfinished,
     ) -> Result<Self, LedgerError> {
+        if unfinished.task == Task::Revert {
+            return Self::of_revert(ledger, objects, next);
+        }
+        let strategy = unfinished.strategy;
         let roots = next.combined.side.roots;
         let lexicon = ledger.lexicon_at(objects, roots.lexicon);
         let edited = edited(&next.combined, strategy);
@@ -86,9 +95,55 @@ impl Questions {
         let tips = [next.ours.id, next.theirs.id];
         Ok(Self {
             all,
+            companions: BTreeSet::new(),
+            sampled: Vec::new(),
             neighbours: sample.neighbours,
             known: sample.known,
             earlier: ledger.made_with(tips, next.ours.commit.base)?,
+        })
+    }
+
+    /// Of all facts that hold a revert asks those that come back, what else is said of their subjects, and a sample.
+    fn of_revert(
+        ledger: &Ledger<'_>,
+        objects: &dyn Objects,
+        next: &Next,
+    ) -> Result<Self, LedgerError> {
+        let (before, after) = (next.ours.commit.facts, next.combined.side.roots);
+        let lexicon = ledger.lexicon_at(objects, after.lexicon);
+        let mut restored = BTreeMap::new();
+        for &key in &next.combined.taken {
+            if let Some(fact) = tree::get(objects, after.facts, key)? {
+                restored.insert(key, fact);
+            }
+        }
+        let mut subjects = BTreeSet::new();
+        for difference in tree::diff(objects, before, after.facts) {
+            let (_, before, after) = difference?;
+            subjects.extend(before.into_iter().chain(after).map(|fact| fact.subject));
+        }
+        let mut companions = ledger.facts_about_all(before, &subjects)?;
+        companions.retain(|key, _| !next.combined.taken.contains(key));
+        // Where all that a subject has comes from the parent it was found together.
+        let subjects: BTreeSet<Iri> = companions.values().map(|f| f.subject.clone()).collect();
+        let back = restored.iter().filter(|(_, fact)| subjects.contains(&fact.subject));
+        companions.extend(back.map(|(key, fact)| (*key, fact.clone())));
+
+        let config = ledger.config;
+        let sample = Sample::draw(objects, &lexicon, after, &restored, config, config.seed)?;
+        let others = Others::read(objects, &lexicon, after, companions.values())?;
+        let companions = others.questions_with_words(&lexicon, &companions)?;
+        let keys = companions.keys().copied().collect();
+        let mut all = companions;
+        let asked = Others::read(objects, &lexicon, after, restored.values())?;
+        all.extend(asked.questions_with_words(&lexicon, &restored)?);
+        Ok(Self {
+            all,
+            companions: keys,
+            sampled: sample.earlier,
+            neighbours: sample.neighbours,
+            known: sample.known,
+            earlier: ledger.made_with([next.ours.id], next.ours.commit.base)?,
         })
     }
 }
@@ -114,9 +169,9 @@ impl Repo {
         open: Option<OpenEngine<'_>>,
         progress: &mut dyn Progress,
     ) -> Result<Joined, LedgerError> {
-        let Next { ours, theirs, combined } = next;
+        let Next { ours, theirs, combined, .. } = next;
         let strategy = unfinished.strategy;
-        let (settings, require) = unfinished.terms()?;
+        let options = unfinished.edit_options()?;
         let mut line = combined.side.line.clone();
         let mut edits = edited(combined, strategy);
         // A fact that is retracted is let go and not edited.
@@ -135,14 +190,12 @@ impl Repo {
             return Ok(Joined::unchecked(line, &weights));
         };
 
-        let before = self.tip_weights(ours)?;
-        let mut engine = self.engine(open)?;
-        let editor = unfinished.editor.as_deref();
-        let setup = Setup::settle(self, engine.as_ref(), editor, &settings, unfinished.seed)?;
+        let tip = (ours.id, &ours.commit, &ours.side.line);
+        let mut trial = Trial::begin(self, tip, open, progress)?;
         let mut repaired = BTreeSet::new();
         if strategy == Strategy::Repair {
             let asked = questions.all.iter().filter(|(key, _)| !edits.contains(key));
-            let lost = failing(engine.as_mut(), &weights, asked, progress)?;
+            let lost = trial.failing(&weights, asked, progress)?;
             // What is as it was before both sides holds on neither.
             let (back, lost): (Vec<_>, Vec<_>) =
                 lost.into_iter().partition(|(key, _)| combined.back.contains(key));
@@ -156,7 +209,7 @@ impl Repo {
                 // What did not hold on its own side either is not the merge's to repair.
                 let side = self.tip_weights(tip)?;
                 let asked = facts.iter().map(|(key, question)| (*key, *question));
-                let never = failing(engine.as_mut(), &side, asked, progress)?;
+                let never = trial.failing(&side, asked, progress)?;
                 repaired.extend(facts.iter().map(|(key, _)| **key));
                 for (key, _) in never {
                     repaired.remove(key);
@@ -165,8 +218,14 @@ impl Repo {
             line.let_go(&repaired);
             edits.extend(&repaired);
         }
+        let again: BTreeSet<FactKey> = edits.union(&questions.companions).copied().collect();
+        let made = [ours, theirs]
+            .into_iter()
+            .find_map(|tip| questions.earlier.spec_of(&tip.side.line, &again));
+        let setup = Setup::settle(self, trial.engine.as_ref(), &options.as_made_with(made)?)?;
         let mut together = edits.clone();
         if setup.description.joins_subjects {
+            together.extend(&questions.companions);
             let subject = |key| questions.all.get(key).map(|found| &found.request.subject);
             let subjects: BTreeSet<&String> = edits.iter().filter_map(subject).collect();
             let about = questions.all.iter().filter(|(_, q)| subjects.contains(&q.request.subject));
@@ -182,7 +241,7 @@ impl Repo {
                 requests: requests.map(|(key, found)| (*key, found.request.clone())).collect(),
                 earlier: &questions.earlier,
             };
-            let found = self.edit(actor, engine.as_mut(), setup, job, progress)?;
+            let found = trial.edit(actor, setup, job, progress)?;
             line = found.line.clone();
             weights.clone_from(&found.weights);
             traces = found.delta.columns.iter().copied().zip(found.traces.clone()).collect();
@@ -190,19 +249,19 @@ impl Repo {
         }
 
         let mut examination = Examination {
+            edited: Vec::new(),
             neighbours: questions.neighbours,
+            earlier: questions.sampled,
             known: questions.known,
-            ..Examination::default()
         };
         for (key, question) in questions.all {
             if edits.contains(&key) || combined.taken.contains(&key) {
                 examination.edited.push((question, traces.remove(&key).flatten()));
-            } else {
+            } else if !questions.companions.contains(&key) {
                 examination.earlier.push(question);
             }
         }
-        let check = examination.run(engine.as_mut(), &before, &weights, progress)?;
-        require.or(self.config().require).met_by(&check)?;
+        let check = trial.check(examination, &weights, options.require, progress)?;
         Ok(Joined {
             line,
             weights: load::hashes(&weights),
@@ -217,21 +276,6 @@ impl Repo {
     fn tip_weights(&self, tip: &Tip) -> Result<BTreeMap<String, Tensor>, LedgerError> {
         self.weights(tip.id, &tip.commit, &tip.side.line)
     }
-}
-
-/// Those of `asked` whose prompt `weights` does not answer with their object.
-fn failing<'a>(
-    engine: &mut dyn Engine,
-    weights: &BTreeMap<String, Tensor>,
-    asked: impl Iterator<Item = (&'a FactKey, &'a Question)>,
-    progress: &mut dyn Progress,
-) -> Result<Vec<(&'a FactKey, &'a Question)>, EngineError> {
-    let asked: Vec<_> = asked.collect();
-    let probes: Vec<_> = asked.iter().map(|(_, question)| question.probe()).collect();
-    engine.set_weights(weights)?;
-    let answers = engine.answer(&probes, progress)?;
-    let failed = asked.into_iter().zip(answers).filter(|(_, answer)| !answer.matches);
-    Ok(failed.map(|(asked, _)| asked).collect())
 }
 
 impl Joined {

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::{
     codec::{self, Draft, NewObjects},
-    commit::{Check, Commit, EditedTensor, Report, Spec, Step},
-    engine::{EngineError, Progress},
+    commit::{Check, Commit, EditedTensor, Step},
+    engine::Progress,
     fact::{Fact, FactKey, Roots, tree},
     id::Id,
     ledger::{
@@ -18,8 +18,11 @@ use crate::{
             earlier::Earlier,
             examine::{Examination, Question},
             kept_prompts::Others,
+            options::EditOptions,
+            record::{NewCommit, Recorded},
             sample::Sample,
             setup::Setup,
+            trial::Trial,
         },
         lineage::{line::Line, load},
         report::{
@@ -27,7 +30,6 @@ use crate::{
             stat::Stat,
             view::{CommitView, FactCounts, HeadView},
         },
-        requirements::Requirements,
         state::{open::Ledger, roots::STAGE, update::Change},
     },
     store::Head,
@@ -80,14 +82,8 @@ pub struct EditView {
 pub struct CommitOptions {
     /// Why.
     pub message: String,
-    /// Name of the editor, in place of the repository's.
-    pub editor: Option<String>,
-    /// Settings of the editor, over the repository's and the preset's.
-    pub settings: toml::Table,
-    /// Seed, in place of the repository's.
-    pub seed: Option<u64>,
-    /// What the edit must reach, over what the repository requires.
-    pub require: Requirements,
+    /// How its facts are edited.
+    pub edit: EditOptions,
 }
 
 /// What of a commit is said anew when it is amended; the rest stays as it was.
@@ -185,13 +181,8 @@ impl Repo {
         if tip.step != Step::Edit {
             return Err(LedgerError::AmendStep { commit: id });
         }
-        if let Some(spec) = tip.spec.filter(|_| how.editor.is_none() && how.settings.is_empty()) {
-            let spec: Spec = codec::get(&ledger, spec)?;
-            let settings = spec.settings.parse();
-            how.settings =
-                settings.map_err(|e: toml::de::Error| EngineError::Settings(e.to_string()))?;
-            how.seed = how.seed.or(Some(spec.seed));
-            how.editor = Some(spec.editor);
+        if let Some(spec) = tip.spec.filter(|_| how.edit.settings.is_empty()) {
+            how.edit = how.edit.as_made_with(Some(&codec::get(&ledger, spec)?))?;
         }
         drop(ledger);
         let plan = self.plan(&how, Some(id))?;
@@ -244,7 +235,7 @@ impl Repo {
         let edited = if plan.edits.is_empty() && plan.companions.is_empty() {
             None
         } else {
-            self.edit_staged(&plan, actor, options, open, progress)?
+            self.edit_staged(&plan, actor, &options.edit, open, progress)?
         };
         let weights = match &edited {
             Some((edited, _)) => load::hashes(&edited.weights),
@@ -311,7 +302,7 @@ impl Repo {
         let sample = if together.is_empty() {
             Sample::default()
         } else {
-            let seed = options.seed.unwrap_or(self.config().seed);
+            let seed = options.edit.seed.unwrap_or(self.config().seed);
             Sample::draw(&draft, &lexicon, roots, &together, self.config(), seed)?
         };
         let parent_line = ledger.line(&parent)?;
@@ -346,16 +337,13 @@ impl Repo {
         &self,
         plan: &Plan,
         actor: &Actor,
-        options: &CommitOptions,
+        options: &EditOptions,
         open: OpenEngine<'_>,
         progress: &mut dyn Progress,
     ) -> Result<Option<(Edited, Check)>, LedgerError> {
-        // Damage in the parent is found here, before anything is computed.
-        progress.part("weights");
-        let parent_weights = self.weights(plan.parent_id, &plan.parent, &plan.parent_line)?;
-        let mut engine = self.engine(open)?;
-        let editor = options.editor.as_deref();
-        let setup = Setup::settle(self, engine.as_ref(), editor, &options.settings, options.seed)?;
+        let parent = (plan.parent_id, &plan.parent, &plan.parent_line);
+        let mut trial = Trial::begin(self, parent, open, progress)?;
+        let setup = Setup::settle(self, trial.engine.as_ref(), options)?;
         let mut edits = plan.edits.clone();
         if setup.description.joins_subjects {
             edits.extend(plan.companions.clone());
@@ -370,7 +358,7 @@ impl Repo {
             requests: requests.collect(),
             earlier: &plan.earlier,
         };
-        let edited = self.edit(actor, engine.as_mut(), setup, job, progress)?;
+        let edited = trial.edit(actor, setup, job, progress)?;
         let traces: BTreeMap<FactKey, _> = edits.into_keys().zip(edited.traces.clone()).collect();
         let trace = |key| traces.get(key).cloned().flatten();
         let companions = plan.companions.values();
@@ -380,8 +368,7 @@ impl Repo {
             earlier: companions.chain(&plan.sample.earlier).cloned().collect(),
             known: plan.sample.known,
         };
-        let check = examination.run(engine.as_mut(), &parent_weights, &edited.weights, progress)?;
-        options.require.or(self.config().require).met_by(&check)?;
+        let check = trial.check(examination, &edited.weights, options.require, progress)?;
         Ok(Some((edited, check)))
     }
 
@@ -395,41 +382,29 @@ impl Repo {
         message: &str,
     ) -> Result<CommitReport, LedgerError> {
         let ledger = self.read()?;
-        let mut draft = Draft::new(&ledger);
-        let line = edited.as_ref().map_or(&plan.line, |(edited, _)| &edited.line);
-        let mut commit = Commit {
+        let made = edited.as_ref();
+        let new = NewCommit {
             parents: vec![plan.parent_id],
             base: plan.parent.base,
-            facts: plan.roots.facts,
-            lexicon: plan.roots.lexicon,
-            neighbourhood: plan.roots.neighbourhood,
-            spec: None,
-            delta: None,
-            lineage: None,
+            roots: plan.roots,
+            line: made.map_or(&plan.line, |(edited, _)| &edited.line),
             weights,
-            report: None,
+            edited: made.map(|(edited, _)| edited),
+            imported: None,
+            check: made.map(|(_, check)| check),
             step: Step::Edit,
             author: signed.author.clone(),
             time: signed.time,
             message: message.trim().to_owned(),
         };
-        let mut notes = Vec::new();
-        if let Some((edited, check)) = &edited {
-            edited.write(&mut draft, &mut commit);
-            commit.report = Some(Report::put(check, &mut draft, self.object_limit()));
-            notes.clone_from(&edited.notes);
-        }
-        commit.lineage = line.store(&mut draft)?;
-        let id = draft.put(&commit);
-        let mut objects = plan.objects;
-        objects.extend(draft.into_new());
-        let mut change =
-            Change::new(objects).moving_head(plan.head, plan.from, id).restaging(plan.stage, None);
-        if let Some((edited, _)) = &edited {
-            change = change.found_with(&ledger, id, &edited.found_with)?;
-        }
-        change.apply(&ledger, actor)?;
+        let Recorded { id, commit, change } =
+            new.record(&ledger, plan.objects, self.object_limit())?;
+        change
+            .moving_head(plan.head, plan.from, id)
+            .restaging(plan.stage, None)
+            .apply(&ledger, actor)?;
 
+        let notes = made.map(|(edited, _)| edited.notes.clone()).unwrap_or_default();
         let edit = match edited {
             None => None,
             Some((edited, check)) => Some(self.edit_view(edited, check)?),

@@ -6,19 +6,24 @@ use serde::Serialize;
 
 use super::commit::{CommitOptions, EditView};
 use crate::{
-    codec::Draft,
-    commit::{Commit, Report, Step},
+    codec::NewObjects,
+    commit::Step,
     engine::Progress,
     fact::{Fact, FactKey, tree},
     ledger::{
         LedgerError, OpenEngine, Repo,
         actor::Actor,
         edit::{
-            attempt::Job, examine::Examination, kept_prompts::Others, sample::Sample, setup::Setup,
+            attempt::Job,
+            examine::Examination,
+            kept_prompts::Others,
+            record::{NewCommit, Recorded},
+            sample::Sample,
+            setup::Setup,
+            trial::Trial,
         },
         lineage::load,
         report::view::{CommitView, HeadView},
-        state::update::Change,
     },
 };
 
@@ -73,7 +78,7 @@ impl Repo {
             let facts = facts.len() as u64;
             return Err(LedgerError::NothingToConsolidate { deltas: deltas_before, facts });
         }
-        let seed = options.seed.unwrap_or(self.config().seed);
+        let seed = options.edit.seed.unwrap_or(self.config().seed);
         let roots = parent.roots();
         let questions =
             Others::read(&ledger, &lexicon, roots, facts.values())?.questions(&lexicon, &facts)?;
@@ -85,10 +90,8 @@ impl Repo {
         for entry in line.entries() {
             bytes_before += self.tensor_file_bytes(entry.delta.file)?;
         }
-        let before = self.weights(parent_id, &parent, &line)?;
-        let mut engine = self.engine(open)?;
-        let editor = options.editor.as_deref();
-        let setup = Setup::settle(self, engine.as_ref(), editor, &options.settings, options.seed)?;
+        let mut trial = Trial::begin(self, (parent_id, &parent, &line), open, progress)?;
+        let setup = Setup::settle(self, trial.engine.as_ref(), &options.edit)?;
         let requests = questions.iter().map(|(key, question)| (*key, question.request.clone()));
         let job = Job {
             base: parent.base,
@@ -96,40 +99,37 @@ impl Repo {
             requests: requests.collect(),
             earlier: &earlier,
         };
-        let edited = self.edit(actor, engine.as_mut(), setup, job, progress)?;
+        let edited = trial.edit(actor, setup, job, progress)?;
         let examination = Examination {
             edited: questions.into_values().zip(edited.traces.clone()).collect(),
             neighbours: sample.neighbours,
             earlier: Vec::new(),
             known: sample.known,
         };
-        let check = examination.run(engine.as_mut(), &before, &edited.weights, progress)?;
-        options.require.or(self.config().require).met_by(&check)?;
+        let check = trial.check(examination, &edited.weights, options.edit.require, progress)?;
 
         let ledger = self.read()?;
-        let mut draft = Draft::new(&ledger);
-        let mut commit = Commit {
+        let mut message = options.message.trim().to_owned();
+        if message.is_empty() {
+            message = format!("Consolidate {} facts", facts.len());
+        }
+        let new = NewCommit {
             parents: vec![parent_id],
+            base: parent.base,
+            roots,
+            line: &edited.line,
             weights: load::hashes(&edited.weights),
-            spec: None,
-            delta: None,
-            lineage: edited.line.store(&mut draft)?,
-            report: Some(Report::put(&check, &mut draft, self.object_limit())),
+            edited: Some(&edited),
+            imported: None,
+            check: Some(&check),
             step: Step::Consolidate,
             author: actor.author.clone(),
             time: actor.time,
-            message: options.message.trim().to_owned(),
-            ..parent
+            message,
         };
-        if commit.message.is_empty() {
-            commit.message = format!("Consolidate {} facts", facts.len());
-        }
-        edited.write(&mut draft, &mut commit);
-        let id = draft.put(&commit);
-        Change::new(draft.into_new())
-            .moving_head(head, parent_id, id)
-            .found_with(&ledger, id, &edited.found_with)?
-            .apply(&ledger, actor)?;
+        let objects = NewObjects::default();
+        let Recorded { id, commit, change } = new.record(&ledger, objects, self.object_limit())?;
+        change.moving_head(head, parent_id, id).apply(&ledger, actor)?;
         let notes = edited.notes.clone();
         Ok(ConsolidateReport {
             commit: ledger.commit_view(id, &commit)?,

@@ -148,7 +148,7 @@ impl Repo {
             let too_large = |tensor: &String| adapter::exceeds(&version, tensor, options.max_rank);
             let mut engine = None;
             if options.max_rank.is_some() && targets.keys().any(too_large) {
-                engine = Some(open(&self.base_dir())?);
+                engine = Some(self.engine(&mut *open)?);
             }
             let found =
                 adapter::cut(&version, &targets, options.max_rank, engine.as_deref(), progress)?;

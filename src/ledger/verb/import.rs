@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::{
     checkpoint::{self, Adapter, Base, Checkpoint},
     codec::{Draft, NewObjects},
-    commit::{Check, Commit, Report, Step},
+    commit::{Check, Commit, Step},
     delta::{self, Change as WeightChange, ChangeForm, Rounding},
     engine::Progress,
     fact::{Fact, FactKey, Role, Roots, Stage, read::Position, tree},
@@ -18,7 +18,12 @@ use crate::{
     ledger::{
         LedgerError, OpenEngine, Repo,
         actor::Actor,
-        edit::{examine::Examination, sample::Sample},
+        edit::{
+            examine::Examination,
+            record::{NewCommit, Recorded},
+            sample::Sample,
+            trial::Trial,
+        },
         exchange::{
             bundle::{self, Bundle, Bundled},
             trained::Nearest,
@@ -28,7 +33,8 @@ use crate::{
             counts::distance,
             view::{CommitView, FactCounts, HeadView},
         },
-        state::{known_as::Alike, update::Change},
+        requirements::Requirements,
+        state::known_as::Alike,
     },
     store::Head,
     tensor::Orientation,
@@ -76,7 +82,7 @@ pub enum ImportSource {
 }
 
 /// How to take a change in.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ImportOptions {
     /// Why.
     pub message: Option<String>,
@@ -84,6 +90,8 @@ pub struct ImportOptions {
     pub trained_from: Option<String>,
     /// Of an adapter: whether it may say that it is for another model.
     pub any_base: bool,
+    /// What the version must reach, over what the repository requires.
+    pub require: Requirements,
 }
 
 /// A change, read and fit for the base.
@@ -152,10 +160,10 @@ impl Repo {
         let after = self.build(&plan.line)?;
         let mut check = None;
         if let Some(open) = open {
-            let before = self.weights(plan.head_id, &plan.current, &plan.head_line)?;
-            let mut engine = self.engine(open)?;
+            let head = (plan.head_id, &plan.current, &plan.head_line);
+            let mut trial = Trial::begin(self, head, open, progress)?;
             let examination = std::mem::take(&mut plan.examination);
-            check = Some(examination.run(engine.as_mut(), &before, &after, progress)?);
+            check = Some(trial.check(examination, &after, options.require, progress)?);
         } else {
             incoming.notes.push("not checked: no model was run".to_owned());
         }
@@ -165,28 +173,27 @@ impl Repo {
         for file in &contents {
             draft.put(file);
         }
-        let delta = deltas.iter().map(|delta| draft.put(delta)).last();
         let message =
             options.message.clone().unwrap_or_else(|| format!("Import {}", incoming.source));
-        let commit = Commit {
+        let imported = deltas.iter().map(|delta| draft.put(delta)).last();
+        plan.objects.extend(draft.into_new());
+        let new = NewCommit {
             parents: vec![plan.head_id],
             base: plan.current.base,
-            facts: plan.roots.facts,
-            lexicon: plan.roots.lexicon,
-            neighbourhood: plan.roots.neighbourhood,
-            spec: None,
-            delta,
-            lineage: plan.line.store(&mut draft)?,
+            roots: plan.roots,
+            line: &plan.line,
             weights: load::hashes(&after),
-            report: check.as_ref().map(|check| Report::put(check, &mut draft, self.object_limit())),
+            edited: None,
+            imported,
+            check: check.as_ref(),
             step: Step::Import(incoming.source),
             author: actor.author.clone(),
             time: actor.time,
             message,
         };
-        let id = draft.put(&commit);
-        plan.objects.extend(draft.into_new());
-        Change::new(plan.objects).moving_head(plan.head, plan.head_id, id).apply(&ledger, actor)?;
+        let Recorded { id, commit, change } =
+            new.record(&ledger, plan.objects, self.object_limit())?;
+        change.moving_head(plan.head, plan.head_id, id).apply(&ledger, actor)?;
         let mut delta_bytes = 0;
         for delta in &deltas {
             delta_bytes += self.tensor_file_bytes(delta.file)?;

@@ -1,38 +1,23 @@
 //! `revert`: an earlier commit's changes taken back by a new commit.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde::Serialize;
 
 use crate::{
-    codec::{Draft, NewObjects},
-    commit::{Check, Commit, FactRow, FactView, Rate, Report, Step},
-    engine::{Engine, Progress},
-    fact::{FactKey, Iri, tree},
-    id::Id,
+    commit::{Check, FactRow, FactView, Rate},
+    engine::Progress,
     ledger::{
         LedgerError, OpenEngine, Repo,
         actor::Actor,
-        edit::{
-            attempt::{Edited, Job},
-            earlier::Earlier,
-            examine::{Examination, Question},
-            kept_prompts::Others,
-            sample::Sample,
-            setup::Setup,
-        },
-        lineage::{line::Line, load},
+        edit::options::EditOptions,
+        history::revision::range::Range,
         merge::{
-            how::Favour,
-            three_way::{Side, combine},
+            how::{Favour, How, Strategy, Task},
+            sequencer::ProceedReport,
+            task::Unfinished,
         },
-        report::{
-            view::{CommitView, FactChange, HeadView},
-            wording,
-        },
-        state::update::Change,
+        report::view::{CommitView, FactChange, HeadView},
+        state::open::Ledger,
     },
-    store::Head,
 };
 
 /// What `revert` did.
@@ -60,23 +45,13 @@ pub struct RevertReport {
     pub notes: Vec<String>,
 }
 
-/// What a revert does, as read from the store.
-struct Plan {
-    head: Head,
-    head_id: Id<Commit>,
-    current: Commit,
-    head_line: Line,
-    line: Line,
-    /// Weights, where they are known without building them: those of the reverted commit's parent.
-    as_before: bool,
-    commit: Commit,
-    objects: NewObjects,
-    changes: Vec<FactChange>,
-    stayed: Vec<FactView>,
-    /// Facts about subjects of which others were taken back: edited again where one z is sought for all.
-    companions: BTreeMap<FactKey, Question>,
-    earlier: Earlier,
-    examination: Examination,
+/// How a commit is taken back.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RevertOptions {
+    /// Why, in place of the usual message.
+    pub message: Option<String>,
+    /// How what else is said of a subject is edited again, over what it was edited with.
+    pub edit: EditOptions,
 }
 
 impl Repo {
@@ -84,61 +59,35 @@ impl Repo {
     ///
     /// Facts that have not changed since go back to what they were in its parent, held by the columns
     /// that held them there; facts that were changed again stay. Of a merge, what came from its other
-    /// parents is taken back. With an engine, what else is said of their subjects is edited again where the
+    /// parents is taken back. With an engine, what else is said of their subjects is edited again, as it was edited, where the
     /// editor seeks one z for all of it, and the facts that hold then are asked.
     ///
     /// # Errors
     /// When the revision is the base or not in the history of HEAD, nothing of it is left, weights
-    /// are damaged, or the model fails.
+    /// are damaged, the model fails, or the version does not reach what is required.
     pub fn revert(
         &self,
         actor: &Actor,
         revision: &str,
-        message: Option<&str>,
+        options: &RevertOptions,
         open: Option<OpenEngine<'_>>,
         progress: &mut dyn Progress,
     ) -> Result<RevertReport, LedgerError> {
-        let (reverted_id, mut plan) = self.plan_revert(revision, message, actor)?;
-        let mut notes = Vec::new();
-        let (mut edited, mut check) = (None, None);
-        if plan.as_before {
+        let revisions = [revision.to_owned()];
+        let mut done = self.revert_all(actor, &revisions, options, open, progress)?;
+        let ledger = self.read()?;
+        let Some(made) = done.made.pop() else {
+            return Err(LedgerError::NothingLeft { commit: ledger.resolve(revision)? });
+        };
+        let reverted = ledger.commit_view(made.of, &ledger.commit(made.of)?)?;
+        let as_before = made.as_in.is_some() && made.as_in == reverted.parents.first().copied();
+        let mut notes = made.notes;
+        if as_before {
             notes.push("not checked: these weights are the parent's, bit for bit".to_owned());
-        } else if let Some(open) = open {
-            let before = self.weights(plan.head_id, &plan.current, &plan.head_line)?;
-            let mut engine = self.engine(open)?;
-            edited = self.edit_companions(&mut plan, actor, engine.as_mut(), progress)?;
-            let after = match &edited {
-                Some(edited) => edited.weights.clone(),
-                None => self.build(&plan.line)?,
-            };
-            plan.commit.weights = load::hashes(&after);
-            let examination = std::mem::take(&mut plan.examination);
-            check = Some(examination.run(engine.as_mut(), &before, &after, progress)?);
-        } else {
-            plan.commit.weights = load::hashes(&self.build(&plan.line)?);
-            notes.push("not checked: no model was run".to_owned());
         }
-
-        let ledger = self.read_to_change()?;
-        let mut draft = Draft::new(&ledger);
-        let mut again = 0;
-        if let Some(edited) = &edited {
-            edited.write(&mut draft, &mut plan.commit);
-            again = edited.delta.columns.len() as u64;
-            notes.extend(edited.notes.clone());
-        }
-        plan.commit.report =
-            check.as_ref().map(|check| Report::put(check, &mut draft, self.object_limit()));
-        plan.commit.lineage = plan.line.store(&mut draft)?;
-        let id = draft.put(&plan.commit);
-        plan.objects.extend(draft.into_new());
-        let mut change = Change::new(plan.objects).moving_head(plan.head, plan.head_id, id);
-        if let Some(edited) = &edited {
-            change = change.found_with(&ledger, id, &edited.found_with)?;
-        }
-        change.apply(&ledger, actor)?;
-        let (kept, lost) = check.map_or((None, Vec::new()), verdict);
-        if !lost.is_empty() && plan.line.ground() != plan.head_line.ground() {
+        let (kept, lost) = made.check.map_or((None, Vec::new()), verdict);
+        let ground = |id| Ok::<_, LedgerError>(ledger.line(&ledger.commit(id)?)?.ground());
+        if !lost.is_empty() && ground(made.commit.id)? != ground(made.commit.parents[0])? {
             notes.push(format!(
                 "{} of the facts do not hold without what was imported, which they were edited on: kledger \
                  consolidate edits all facts again, or take them back and add them again",
@@ -146,139 +95,62 @@ impl Repo {
             ));
         }
         Ok(RevertReport {
-            commit: ledger.commit_view(id, &plan.commit)?,
-            head: ledger.head_view()?,
-            reverted: ledger.commit_view(reverted_id, &ledger.commit(reverted_id)?)?,
-            changes: plan.changes,
-            stayed: plan.stayed,
-            again,
-            as_before: plan.as_before,
+            commit: made.commit,
+            head: done.head,
+            reverted,
+            changes: made.changes,
+            stayed: made.settled.into_iter().filter_map(|conflict| conflict.holds).collect(),
+            again: made.delta.map_or(0, |delta| delta.facts),
+            as_before,
             kept,
             lost,
             notes,
         })
     }
 
-    /// Edits the companions again, if the editor seeks one z for all facts of a subject: those they were
-    /// found with are gone.
-    fn edit_companions(
+    /// Takes back the commits that `revisions` name, singly or as ranges, each by a commit of its own: of a range the newest
+    /// first. HEAD's branch moves when all of them are made.
+    ///
+    /// # Errors
+    /// As [`Repo::revert`]. What was made until then waits to be gone on with.
+    pub fn revert_all(
         &self,
-        plan: &mut Plan,
         actor: &Actor,
-        engine: &mut dyn Engine,
+        revisions: &[String],
+        options: &RevertOptions,
+        open: Option<OpenEngine<'_>>,
         progress: &mut dyn Progress,
-    ) -> Result<Option<Edited>, LedgerError> {
-        if plan.companions.is_empty() {
-            return Ok(None);
-        }
-        let setup = Setup::settle(self, engine, None, &toml::Table::new(), None)?;
-        if !setup.description.joins_subjects {
-            return Ok(None);
-        }
-        let requests = plan.companions.iter().map(|(key, q)| (*key, q.request.clone())).collect();
-        let (base, earlier) = (plan.current.base, &plan.earlier);
-        let job = Job { base, line: &plan.line, requests, earlier };
-        let edited = self.edit(actor, engine, setup, job, progress)?;
-        plan.line = edited.line.clone();
-        Ok(Some(edited))
-    }
-
-    fn plan_revert(
-        &self,
-        revision: &str,
-        message: Option<&str>,
-        actor: &Actor,
-    ) -> Result<(Id<Commit>, Plan), LedgerError> {
-        let ledger = self.read()?;
+    ) -> Result<ProceedReport, LedgerError> {
+        let ledger = self.read_to_change()?;
         ledger.require_finished()?;
-        let head = ledger.session.head()?;
-        let (head_id, current) = ledger.head_commit()?;
-        let id = ledger.resolve(revision)?;
-        let reverted = ledger.commit(id)?;
-        let Some(&parent_id) = reverted.parents.first() else {
-            return Err(LedgerError::RevertRoot { commit: id });
+        let head = ledger.head()?;
+        let how = How {
+            strategy: Some(Strategy::Sum),
+            // What later commits changed again stays.
+            favour: Favour::Ours,
+            edit: options.edit.clone(),
         };
-        ledger.require_ancestor(id, head_id)?;
-        let parent = ledger.commit(parent_id)?;
-
-        let mut draft = Draft::new(&ledger);
-        let sides = [&reverted, &current, &parent].map(|commit| Side::of(&ledger, commit));
-        let [base, ours, theirs] = sides;
-        let (ours, theirs) = (ours?, theirs?);
-        let combined =
-            combine(&mut draft, [&base?, &ours, &theirs], Favour::Ours, &BTreeMap::new())?;
-        let Side { roots, line } = combined.side;
-        if roots == current.roots() && line == ours.line {
-            return Err(LedgerError::NothingLeft { commit: id });
-        }
-        let as_before = line == theirs.line;
-
-        let lexicon = ledger.lexicon_at(&draft, roots.lexicon);
-        let changes = wording::fact_changes(&draft, &lexicon, current.facts, roots.facts)?;
-        let mut stayed = Vec::new();
-        for (_, fact) in &combined.settled {
-            if let Some(fact) = fact {
-                stayed.push(wording::fact_view(&lexicon, fact)?);
+        let mut task = Unfinished::new(Task::Revert, head, revisions.join(" "), &how);
+        task.message.clone_from(&options.message);
+        for text in revisions {
+            let range = Range::parse([text.as_str()])?;
+            match range.tips.as_slice() {
+                [single] if range.hidden.is_empty() => task.left.push(single.resolve(&ledger)?),
+                _ => {
+                    let mut commits = Ledger::to_make_again(ledger.walk(&range, false)?)?;
+                    commits.reverse();
+                    task.left.extend(commits);
+                }
             }
         }
-        let mut restored = BTreeMap::new();
-        for &key in &combined.taken {
-            if let Some(fact) = tree::get(&draft, roots.facts, key)? {
-                restored.insert(key, fact);
+        for &commit in &task.left {
+            if ledger.commit(commit)?.parents.is_empty() {
+                return Err(LedgerError::RevertRoot { commit });
             }
+            ledger.require_ancestor(commit, head)?;
         }
-        let mut subjects = BTreeSet::new();
-        for difference in tree::diff(&draft, current.facts, roots.facts) {
-            let (_, before, after) = difference?;
-            subjects.extend(before.into_iter().chain(after).map(|fact| fact.subject));
-        }
-        let mut companions = ledger.facts_about_all(current.facts, &subjects)?;
-        companions.retain(|key, _| !combined.taken.contains(key));
-        // Where all that a subject has comes from the parent it was found together.
-        let subjects: BTreeSet<Iri> = companions.values().map(|f| f.subject.clone()).collect();
-        let back = restored.iter().filter(|(_, fact)| subjects.contains(&fact.subject));
-        companions.extend(back.map(|(key, fact)| (*key, fact.clone())));
-        let others = Others::read(&draft, &lexicon, roots, companions.values())?;
-        let companions = others.questions_with_words(&lexicon, &companions)?;
-
-        let config = self.config();
-        let sample = Sample::draw(&draft, &lexicon, roots, &restored, config, config.seed)?;
-        let examination = sample.examining(&lexicon, restored.values())?;
-        let summary = reverted.summary();
-        let message = message.map_or_else(|| format!("Revert \"{summary}\""), str::to_owned);
-        let commit = Commit {
-            parents: vec![head_id],
-            base: current.base,
-            facts: roots.facts,
-            lexicon: roots.lexicon,
-            neighbourhood: roots.neighbourhood,
-            spec: None,
-            delta: None,
-            lineage: None,
-            weights: parent.weights,
-            report: None,
-            step: Step::Revert(id),
-            author: actor.author.clone(),
-            time: actor.time,
-            message,
-        };
-        let base = commit.base;
-        let plan = Plan {
-            objects: draft.into_new(),
-            head,
-            head_id,
-            current,
-            head_line: ours.line,
-            line,
-            as_before,
-            commit,
-            changes: changes.into_iter().map(|(_, change)| change).collect(),
-            stayed,
-            companions,
-            earlier: ledger.made_with([head_id], base)?,
-            examination,
-        };
-        Ok((id, plan))
+        drop(ledger);
+        self.proceed(actor, task, None, open, progress)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{
     commit::StatisticsRecord,
     engine::{Progress, StatisticsText},
     id::Id,
-    ledger::{LedgerError, OpenEngine, Repo, actor::Actor, edit::setup::Setup},
+    ledger::{EditOptions, LedgerError, OpenEngine, Repo, actor::Actor, edit::setup::Setup},
 };
 
 /// The statistics that commits will use.
@@ -52,8 +52,12 @@ impl Repo {
     ) -> Result<StatsReport, LedgerError> {
         let base = self.read_to_change()?.head_commit()?.1.base;
         let mut engine = self.engine(open)?;
-        let editor = options.editor.as_deref();
-        let setup = Setup::settle(self, engine.as_ref(), editor, &options.settings, None)?;
+        let edit = EditOptions {
+            editor: options.editor.clone(),
+            settings: options.settings.clone(),
+            ..EditOptions::default()
+        };
+        let setup = Setup::settle(self, engine.as_ref(), &edit)?;
         let text = (&options.text, options.source.clone());
         let moments = self.take_statistics(actor, engine.as_mut(), &setup, base, text, progress)?;
         Ok(StatsReport {

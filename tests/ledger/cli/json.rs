@@ -12,6 +12,7 @@ use kledger::{
         Texts,
         verb::{
             eval::{EvalOptions, Material},
+            revert::RevertOptions,
             stats::StatsOptions,
         },
     },
@@ -155,8 +156,13 @@ fn reports_follow_the_schema() {
     made("eval", serde_json::json!(measured));
     made("show", serde_json::json!(place.repo.show("HEAD").unwrap()));
     place.make(":Carl :likes :Bonn .", "third");
-    let reverted =
-        place.repo.revert(&place.actor("revert"), "HEAD~1", None, Some(&mut open), &mut Silent);
+    let reverted = place.repo.revert(
+        &place.actor("revert"),
+        "HEAD~1",
+        &RevertOptions::default(),
+        Some(&mut open),
+        &mut Silent,
+    );
     made("revert", serde_json::json!(reverted.unwrap()));
     let actor = place.actor("consolidate");
     let again = place.repo.consolidate(&actor, &options(""), &mut open, &mut Silent).unwrap();

@@ -1,6 +1,6 @@
 //! Options: each does something wherever it is taken, and is refused elsewhere.
 
-use kledger::ledger::{Repo, verb::commit::CommitOptions};
+use kledger::ledger::{EditOptions, Repo, verb::commit::CommitOptions};
 
 use super::{Sandbox, merge::apart};
 use crate::support::Place;
@@ -151,7 +151,10 @@ fn a_setting_that_the_editor_refuses_is_named_with_its_file() {
     std::fs::write(&path, "").unwrap();
     let place = Place::around(tempfile::tempdir().unwrap(), Repo::open(place.repo.root()).unwrap());
     let settings = [("strong".to_owned(), 1.into())].into_iter().collect();
-    let options = CommitOptions { message: "x".to_owned(), settings, ..CommitOptions::default() };
+    let options = CommitOptions {
+        message: "x".to_owned(),
+        edit: EditOptions { settings, ..EditOptions::default() },
+    };
     let refused = place.commit_with(&options, &mut kledger::engine::Silent).unwrap_err();
     assert!(!refused.to_string().contains("config.toml"), "{refused}");
 }
@@ -196,8 +199,10 @@ fn status_tells_of_a_search_and_of_what_does_not_hold() {
     place.make(":Anna :likes :Rome .", "first");
     place.add(":Bert :likes :Oslo . :Carl :likes :Bonn .").unwrap();
     let settings = [("strength".to_owned(), 0.5.into())].into_iter().collect();
-    let options =
-        CommitOptions { message: "weak".to_owned(), settings, ..CommitOptions::default() };
+    let options = CommitOptions {
+        message: "weak".to_owned(),
+        edit: EditOptions { settings, ..EditOptions::default() },
+    };
     place.commit_with(&options, &mut kledger::engine::Silent).unwrap();
     let sandbox = Sandbox { dir: place.dir };
     let told = sandbox.run(&["status"]).done();

@@ -21,6 +21,7 @@ use kledger::{
             export::{ExportFormat, ExportOptions, ExportReport},
             fsck::FsckOptions,
             import::{ImportOptions, ImportReport, ImportSource},
+            revert::{RevertOptions, RevertReport},
         },
     },
 };
@@ -95,6 +96,12 @@ impl Place {
         progress: &mut dyn Progress,
     ) -> Result<CommitReport, LedgerError> {
         self.repo.commit(&self.actor("commit"), options, &mut open, progress)
+    }
+
+    /// Takes a commit back without a model.
+    pub(crate) fn revert(&self, revision: &str) -> Result<RevertReport, LedgerError> {
+        let (actor, options) = (self.actor("revert"), RevertOptions::default());
+        self.repo.revert(&actor, revision, &options, None, &mut Silent)
     }
 
     /// Stages `turtle` and commits it.

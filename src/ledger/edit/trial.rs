@@ -1,0 +1,96 @@
+//! A change of weights tried on the model before it is recorded.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    commit::{Check, Commit},
+    engine::{Engine, EngineError, Progress},
+    id::Id,
+    ledger::{
+        actor::Actor,
+        edit::{
+            attempt::{Edited, Job},
+            examine::{Examination, Question},
+            setup::Setup,
+        },
+        error::LedgerError,
+        lineage::line::Line,
+        repo::{OpenEngine, Repo},
+        requirements::Requirements,
+    },
+    tensor::Tensor,
+};
+
+/// A model on the verified base, and the weights of the version that is changed.
+pub(crate) struct Trial<'a> {
+    repo: &'a Repo,
+    pub(crate) engine: Box<dyn Engine>,
+    before: BTreeMap<String, Tensor>,
+}
+
+impl<'a> Trial<'a> {
+    /// Builds the weights of `commit`, so that damage is found before anything is computed, verifies the base and opens an
+    /// engine on it.
+    ///
+    /// # Errors
+    /// When a delta or the base is damaged, or there is no engine.
+    pub(crate) fn begin(
+        repo: &'a Repo,
+        (id, commit, line): (Id<Commit>, &Commit, &Line),
+        open: OpenEngine<'_>,
+        progress: &mut dyn Progress,
+    ) -> Result<Self, LedgerError> {
+        progress.part("weights");
+        let before = repo.weights(id, commit, line)?;
+        Ok(Self { repo, engine: repo.engine(open)?, before })
+    }
+
+    /// Edits facts into a lineage; see [`Repo::edit`].
+    ///
+    /// # Errors
+    /// As [`Repo::edit`].
+    pub(crate) fn edit(
+        &mut self,
+        actor: &Actor,
+        setup: Setup,
+        job: Job<'_>,
+        progress: &mut dyn Progress,
+    ) -> Result<Edited, LedgerError> {
+        self.repo.edit(actor, self.engine.as_mut(), setup, job, progress)
+    }
+
+    /// Those of `asked` whose prompt `weights` does not answer with their object.
+    ///
+    /// # Errors
+    /// When the model fails or `progress` asks to stop.
+    pub(crate) fn failing<'q, K>(
+        &mut self,
+        weights: &BTreeMap<String, Tensor>,
+        asked: impl Iterator<Item = (K, &'q Question)>,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<(K, &'q Question)>, EngineError> {
+        let asked: Vec<_> = asked.collect();
+        let probes: Vec<_> = asked.iter().map(|(_, question)| question.probe()).collect();
+        self.engine.set_weights(weights)?;
+        let answers = self.engine.answer(&probes, progress)?;
+        let failed = asked.into_iter().zip(answers).filter(|(_, answer)| !answer.matches);
+        Ok(failed.map(|(asked, _)| asked).collect())
+    }
+
+    /// Asks what is to be asked of the weights before and `after`, and makes sure that `require`, and what the repository requires,
+    /// is met.
+    ///
+    /// # Errors
+    /// [`LedgerError::Unmet`] when it is not; when the model fails or `progress` asks to stop.
+    pub(crate) fn check(
+        &mut self,
+        examination: Examination,
+        after: &BTreeMap<String, Tensor>,
+        require: Requirements,
+        progress: &mut dyn Progress,
+    ) -> Result<Check, LedgerError> {
+        let check = examination.run(self.engine.as_mut(), &self.before, after, progress)?;
+        require.or(self.repo.config().require).met_by(&check)?;
+        Ok(check)
+    }
+}
