@@ -1,7 +1,10 @@
 //! A version as a low-rank adapter: its lineage's factors side by side, and what becomes of it when the
 //! rank is cut down.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde::Serialize;
 
@@ -12,7 +15,7 @@ use super::{
 };
 use crate::{
     checkpoint::{Adapted, Checkpoint, CheckpointError, Names},
-    delta::{Accumulator, Matrix, Orientation, Tensor, Version},
+    delta::{Accumulator, Change, ChangeForm, LoadedDelta, Matrix, Orientation, Tensor, Version},
 };
 
 /// How far an approximation is from the version it stands for.
@@ -140,6 +143,35 @@ fn difference(
         let right = Matrix::identity(added.cols);
         (added, right)
     })
+}
+
+/// How many of the adapter's ranks are among those of `deltas`, bit for bit, and how many it has.
+pub(super) fn shared<'a>(
+    changes: impl IntoIterator<Item = (&'a String, &'a Change)>,
+    deltas: &[Arc<LoadedDelta>],
+) -> [usize; 2] {
+    let (mut shared, mut all) = (0, 0);
+    for (tensor, change) in changes {
+        let theirs = ranks(change, None);
+        let ours: BTreeSet<_> = deltas
+            .iter()
+            .filter_map(|delta| Some(ranks(delta.changes.get(tensor)?, Some(delta))))
+            .flatten()
+            .collect();
+        all += theirs.len();
+        shared += theirs.iter().filter(|rank| ours.contains(*rank)).count();
+    }
+    [shared, all]
+}
+
+/// The bits of each rank of a low-rank change: its column on the left, then its row on the right. Of a delta
+/// those that count.
+fn ranks(change: &Change, of: Option<&LoadedDelta>) -> Vec<Vec<u32>> {
+    let ChangeForm::LowRank { left, right } = &change.form else { return Vec::new() };
+    let live = of.map_or_else(|| (0..right.rows).collect(), |delta| delta.live(right.rows));
+    let columns = left.transposed();
+    let bits = |rank: usize| columns.row(rank).iter().chain(right.row(rank)).map(|v| v.to_bits());
+    live.into_iter().map(|rank| bits(rank).collect()).collect()
 }
 
 /// The weights that an adapter gives when it is merged into the base in our arithmetic.

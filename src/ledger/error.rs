@@ -465,6 +465,19 @@ pub enum LedgerError {
         /// How that is.
         why: &'static str,
     },
+    /// An adapter holds what HEAD has: it was exported from this history.
+    #[error(
+        "{} would count twice: {shared} of its {ranks} ranks are HEAD's already",
+        dir.display()
+    )]
+    Twice {
+        /// Where the adapter is.
+        dir: PathBuf,
+        /// How many of its ranks HEAD has.
+        shared: usize,
+        /// How many ranks it has, of all tensors.
+        ranks: usize,
+    },
     /// Weights do not have the hash that their commit names.
     #[error("{tensor} of {commit:.12} should be {expected:.12} and is {found}")]
     Weights {

@@ -9,12 +9,15 @@ use serde::Serialize;
 
 use crate::{
     checkpoint::{self, Adapter, Base, Checkpoint, Rounding},
-    codec::{Draft, NewObjects},
-    delta::{Change as WeightChange, ChangeForm, Orientation},
+    codec::{Draft, NewObjects, id_of},
+    delta::{
+        Change as WeightChange, ChangeForm, Delta, DeltaTensor, Form, Orientation, Tensor,
+        TensorFile,
+    },
     fact::{Fact, FactKey, Role, Roots, Stage, read::Position, tree},
     id::Id,
     ledger::{
-        Actor, Check, Commit, LedgerError, OpenEngine, Progress, Repo, Report, Step,
+        Actor, Check, Commit, LedgerError, OpenEngine, Progress, Repo, Report, Step, adapter,
         bundle::{self, Bundle, Bundled},
         check::Examination,
         known_as::Alike,
@@ -98,6 +101,8 @@ struct Plan {
     current: Commit,
     head_line: Line,
     line: Line,
+    /// Those that HEAD has not.
+    deltas: Vec<(Delta, TensorFile)>,
     roots: Roots,
     objects: NewObjects,
     counts: FactCounts,
@@ -130,20 +135,13 @@ impl Repo {
             return Err(LedgerError::NothingToImport { dir, why });
         }
         let files = self.store().tensors();
-        let mut contents = Vec::new();
         let mut deltas = Vec::new();
-        let mut report_tensors = Vec::new();
         for bundled in &incoming.deltas {
-            let (delta, file) = version::write(&files, &bundled.changes, &bundled.columns)?;
-            report_tensors.extend(bundled.changes.iter().map(|(name, change)| ImportedTensor {
-                name: name.clone(),
-                rank: change.rank().map(|rank| rank as u64),
-            }));
-            contents.push(file);
-            deltas.push(delta);
+            deltas.push(version::write(&files, &bundled.changes, &bundled.columns)?);
         }
-        let mut plan = self.plan_import(source.dir(), &incoming, &deltas)?;
+        let mut plan = self.plan_import(source.dir(), &incoming, deltas)?;
         let after = self.build(&plan.line)?;
+        self.refuse_again(source, &incoming, &plan, &after)?;
         let mut check = None;
         if let Some(open) = open {
             let before = self.weights(plan.head_id, &plan.current, &plan.head_line)?;
@@ -156,10 +154,11 @@ impl Repo {
 
         let ledger = self.read_to_change()?;
         let mut draft = Draft::new(&ledger);
-        for file in &contents {
+        let mut delta = None;
+        for (imported, file) in &plan.deltas {
             draft.put(file);
+            delta = Some(draft.put(imported));
         }
-        let delta = deltas.iter().map(|delta| draft.put(delta)).last();
         let message =
             options.message.clone().unwrap_or_else(|| format!("Import {}", incoming.source));
         let commit = Commit {
@@ -181,15 +180,16 @@ impl Repo {
         let id = draft.put(&commit);
         plan.objects.extend(draft.into_new());
         Change::new(plan.objects).moving_head(plan.head, plan.head_id, id).apply(&ledger, actor)?;
-        let mut delta_bytes = 0;
-        for delta in &deltas {
+        let (mut delta_bytes, mut tensors) = (0, Vec::new());
+        for (delta, _) in &plan.deltas {
             delta_bytes += self.tensor_file_bytes(delta.file)?;
+            tensors.extend(delta.tensors.iter().map(ImportedTensor::of));
         }
         Ok(ImportReport {
             commit: ledger.commit_view(id, &commit)?,
             head: ledger.head_view()?,
             facts: plan.counts,
-            tensors: report_tensors,
+            tensors,
             delta_bytes,
             base_bytes: self.base_bytes()?,
             check,
@@ -382,7 +382,7 @@ impl Repo {
         &self,
         dir: &Path,
         incoming: &Incoming,
-        deltas: &[crate::delta::Delta],
+        mut deltas: Vec<(Delta, TensorFile)>,
     ) -> Result<Plan, LedgerError> {
         let ledger = self.read()?;
         let head = ledger.session.head()?;
@@ -416,17 +416,14 @@ impl Repo {
 
         let mut line = head_line.clone();
         line.let_go(&held);
+        // What was not made fact by fact would count twice.
         let wholes = line.wholes();
-        for delta in deltas {
-            if delta.columns.is_empty() && wholes.contains(&crate::codec::id_of(delta)) {
-                let (dir, why) = (dir.to_owned(), "HEAD has it already");
-                return Err(LedgerError::NothingToImport { dir, why });
-            }
+        deltas.retain(|(delta, _)| !delta.columns.is_empty() || !wholes.contains(&id_of(delta)));
+        for (delta, _) in &deltas {
             line.push(delta.clone());
         }
         if line == head_line && roots == current.roots() {
-            let (dir, why) = (dir.to_owned(), "HEAD has it already");
-            return Err(LedgerError::NothingToImport { dir, why });
+            return Err(LedgerError::NothingToImport { dir: dir.to_owned(), why: HEAD_HAS_IT });
         }
         let mut counts = FactCounts::default();
         for difference in tree::diff(&draft, current.facts, roots.facts) {
@@ -447,10 +444,52 @@ impl Repo {
             current,
             head_line,
             line,
+            deltas,
             roots,
             counts,
             examination,
         })
+    }
+
+    /// Refuses what HEAD has already, as it was exported from it: a delta that leaves the weights and the facts as
+    /// they are, and an adapter of which HEAD has a rank in all its bits.
+    fn refuse_again(
+        &self,
+        source: &ImportSource,
+        incoming: &Incoming,
+        plan: &Plan,
+        after: &BTreeMap<String, Tensor>,
+    ) -> Result<(), LedgerError> {
+        let dir = source.dir().to_owned();
+        match source {
+            ImportSource::Delta(_)
+                if plan.roots == plan.current.roots()
+                    && version::hashes(after) == plan.current.weights =>
+            {
+                Err(LedgerError::NothingToImport { dir, why: HEAD_HAS_IT })
+            }
+            ImportSource::Peft(_) => {
+                let files = self.store().tensors();
+                let ours = version::read(&files, plan.head_line.entries())?;
+                let changes = incoming.deltas.iter().map(|delta| &delta.changes);
+                let [shared, ranks] = adapter::shared(changes.flatten(), &ours);
+                if shared == 0 { Ok(()) } else { Err(LedgerError::Twice { dir, shared, ranks }) }
+            }
+            ImportSource::Delta(_) | ImportSource::Checkpoint(_) => Ok(()),
+        }
+    }
+}
+
+/// Why an import changes nothing.
+const HEAD_HAS_IT: &str = "HEAD has it already";
+
+impl ImportedTensor {
+    fn of(tensor: &DeltaTensor) -> Self {
+        let rank = match tensor.form {
+            Form::LowRank { rank } => Some(rank),
+            Form::Dense | Form::Tuned => None,
+        };
+        Self { name: tensor.name.clone(), rank }
     }
 }
 
