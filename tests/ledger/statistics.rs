@@ -9,7 +9,7 @@ use kledger::ledger::{
 
 use crate::support::{Place, open};
 
-fn stats(
+pub(crate) fn stats(
     place: &Place,
     documents: &[String],
     progress: &mut dyn Progress,
