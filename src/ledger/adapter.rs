@@ -1,10 +1,7 @@
 //! A version as a low-rank adapter: its lineage's factors side by side, and what becomes of it when the
 //! rank is cut down.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -12,10 +9,13 @@ use super::{
     LedgerError,
     check::Question,
     engine::{Engine, EngineError, Progress},
+    lineage::Line,
+    version,
 };
 use crate::{
     checkpoint::{Adapted, Checkpoint, CheckpointError, Names},
     delta::{Accumulator, Change, ChangeForm, LoadedDelta, Matrix, Orientation, Tensor, Version},
+    store::TensorFiles,
 };
 
 /// How far an approximation is from the version it stands for.
@@ -145,23 +145,35 @@ fn difference(
     })
 }
 
-/// How many of the adapter's ranks are among those of `deltas`, bit for bit, and how many it has.
+/// How many ranks `changes` have in all, and how many of them are among those of the deltas of `line`, bit for bit.
+/// One delta is in memory at a time.
+///
+/// # Errors
+/// When a delta cannot be read.
 pub(super) fn shared<'a>(
     changes: impl IntoIterator<Item = (&'a String, &'a Change)>,
-    deltas: &[Arc<LoadedDelta>],
-) -> [usize; 2] {
-    let (mut shared, mut all) = (0, 0);
-    for (tensor, change) in changes {
-        let theirs = ranks(change, None);
-        let ours: BTreeSet<_> = deltas
-            .iter()
-            .filter_map(|delta| Some(ranks(delta.changes.get(tensor)?, Some(delta))))
-            .flatten()
-            .collect();
-        all += theirs.len();
-        shared += theirs.iter().filter(|rank| ours.contains(*rank)).count();
+    files: &TensorFiles,
+    line: &Line,
+) -> Result<[usize; 2], LedgerError> {
+    let theirs: BTreeMap<&str, Vec<Vec<u32>>> = changes
+        .into_iter()
+        .map(|(tensor, change)| (tensor.as_str(), ranks(change, None)))
+        .collect();
+    let mut shared = BTreeSet::new();
+    for entry in line.entries() {
+        if !entry.delta.tensors.iter().any(|tensor| theirs.contains_key(tensor.name.as_str())) {
+            continue;
+        }
+        for delta in version::read(files, std::slice::from_ref(entry))? {
+            for (&tensor, theirs) in &theirs {
+                let Some(change) = delta.changes.get(tensor) else { continue };
+                let ours: BTreeSet<_> = ranks(change, Some(&delta)).into_iter().collect();
+                let found = (0..theirs.len()).filter(|&rank| ours.contains(&theirs[rank]));
+                shared.extend(found.map(|rank| (tensor, rank)));
+            }
+        }
     }
-    [shared, all]
+    Ok([shared.len(), theirs.values().map(Vec::len).sum()])
 }
 
 /// The bits of each rank of a low-rank change: its column on the left, then its row on the right. Of a delta

@@ -119,8 +119,8 @@ impl Repo {
     ///
     /// # Errors
     /// When the source is damaged, for another base, of a kind that is no sum of weights, or changes
-    /// nothing; when a checkpoint was trained on from an edited version and nobody says so; when the model
-    /// fails. Nothing is recorded then.
+    /// nothing; when a checkpoint was trained on from an edited version and nobody says so; when HEAD has some of an
+    /// adapter already; when the model fails. Nothing is recorded then.
     pub fn import(
         &self,
         actor: &Actor,
@@ -469,10 +469,9 @@ impl Repo {
                 Err(LedgerError::NothingToImport { dir, why: HEAD_HAS_IT })
             }
             ImportSource::Peft(_) => {
+                let changes = incoming.deltas.iter().flat_map(|delta| &delta.changes);
                 let files = self.store().tensors();
-                let ours = version::read(&files, plan.head_line.entries())?;
-                let changes = incoming.deltas.iter().map(|delta| &delta.changes);
-                let [shared, ranks] = adapter::shared(changes.flatten(), &ours);
+                let [shared, ranks] = adapter::shared(changes, &files, &plan.head_line)?;
                 if shared == 0 { Ok(()) } else { Err(LedgerError::Twice { dir, shared, ranks }) }
             }
             ImportSource::Delta(_) | ImportSource::Checkpoint(_) => Ok(()),
