@@ -203,6 +203,29 @@ fn the_layout_of_records_is_named() {
     }
 }
 
+/// What is wrong with the file says what to do as well.
+#[test]
+fn files_that_are_no_text_are_named_or_converted() {
+    let sandbox = Sandbox::new();
+    let because = |words: &[&str], why: &str| {
+        let told = sandbox.run(words).failed(1);
+        assert!(told.contains(&format!("\n  because: {why}")), "{told}");
+    };
+    fs::create_dir(sandbox.root().join("facts")).unwrap();
+    sandbox.write("facts/tea.nt", FACT);
+    because(&["add", "--format", "nt", "facts"], "it is a directory: name the files in it");
+    assert!(sandbox.run(&["add", "facts/tea.nt"]).done().starts_with(STAGED));
+    let eval = ["eval", "--text", "text.txt"];
+    fs::write(sandbox.root().join("text.txt"), b"th\xe9\0").unwrap();
+    because(&eval, "it is no text: there are NUL bytes in it (UTF-16 is to be converted to UTF-8)");
+    fs::write(sandbox.root().join("text.txt"), b"A cup of th\xe9").unwrap();
+    because(&eval, "byte 11 is not UTF-8: convert it with iconv -t UTF-8");
+    let mut iconv = std::process::Command::new("iconv");
+    iconv.args(["-f", "LATIN1", "-t", "UTF-8", "text.txt"]).current_dir(sandbox.root());
+    fs::write(sandbox.root().join("utf-8.txt"), iconv.output().unwrap().stdout).unwrap();
+    reaches_the_model(&sandbox, &["eval", "--text", "utf-8.txt"]);
+}
+
 #[test]
 fn records_are_mended() {
     let record = r#"{"src": "Who wrote Hamlet?", "subject": "Hamlet", "answers": ["Bacon"]}"#;

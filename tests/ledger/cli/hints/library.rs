@@ -20,7 +20,7 @@ use crate::{
     cli::merge::apart,
     large::bounded,
     ledger::Meanwhile,
-    statistics::stats,
+    statistics::{Reader, stats},
     support::{Place, open, options, stand_in},
 };
 
@@ -67,13 +67,19 @@ fn a_commit_that_was_overtaken_is_made_again() {
 }
 
 #[test]
-fn an_edit_that_is_stopped_changes_nothing() {
+fn an_edit_that_is_stopped_goes_on() {
     let place = Place::new();
-    place.add(":Anna :likes :Rome .").unwrap();
-    let mut progress = Meanwhile { act: None::<fn()>, stop: true };
-    let stopped = place.commit_with(&options("Anna"), &mut progress);
-    assert!(stopped.unwrap_err().hint().is_some());
-    place.commit("Anna").unwrap();
+    place.add(":Anna :likes :Rome . :Bert :likes :Oslo . :Carl :likes :Bonn .").unwrap();
+    let hint = "; what was to be edited still is: run the command again";
+    for (ends_in, kept) in [
+        (1, "the edit of 1 fact was found and is kept"),
+        (3, "the edits of 2 facts were found and are kept"),
+    ] {
+        let mut stopped = Reader { ends_in: Some(ends_in), ..Reader::default() };
+        let said = told(place.commit_with(&options("All"), &mut stopped), hint);
+        assert_eq!(said, format!("{kept}{hint}"));
+    }
+    assert_eq!(place.commit("All").unwrap().edit.unwrap().known, 3);
 }
 
 #[test]

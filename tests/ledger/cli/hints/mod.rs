@@ -244,6 +244,10 @@ fn settings_in_hints_and_examples_are_settings() {
     assert!(found > 5, "examples are found: {found}");
 }
 
+/// The test that stops `kledger stats` and has it go on.
+const STOPPED: &str =
+    "tests/ledger/statistics.rs: a_run_that_was_stopped_goes_on_after_its_last_whole_part";
+
 /// Hints that no test here follows: how each begins, and the test that does (`file: name`) or the reason why none
 /// does.
 const ELSEWHERE: &[(&str, &str)] = &[
@@ -304,13 +308,32 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "the clock of the machine would have to be set to a time before 1970",
     ),
     ("see what the system says of the disk", "a disk would have to answer nothing for minutes"),
+    ("it is longer than 1 GiB", "a gigabyte would have to be read"),
+    ("it is a pipe, and nobody wrote to it", "tests/ledger/cli/hostile.rs: pipes"),
+    ("nothing was kept: no whole part", STOPPED),
+    ("parts of the text are counted and kept", STOPPED),
+    (
+        "no edit of a fact was found yet",
+        "tests/torch/cli.rs: ctrl_c_ends_an_edit_between_two_steps",
+    ),
     ("nothing was changed", "tests/torch/cli.rs: ctrl_c_ends_an_edit_between_two_steps"),
 ];
 
-/// Where hints are in the sources: the bodies of these functions, and the string after each of these words.
+/// Hints outside of functions of that name: in which file, and what comes before each or around them.
+const OUTSIDE: &[(&str, &str)] = &[
+    (
+        "src/fact/read/start.rs",
+        r#"(?:remedy = |UTF_16: &str = |, "[a-zA-Z0-9 -]+",\s*)("(?:[^"\\]|\\.)*")"#,
+    ),
+    ("src/cli/cmd/init.rs", r#"hint: Some\(\s*("(?:[^"\\]|\\.)*")"#),
+    ("src/input.rs", r#"(?:refuse\(|format!\(|text =)\s*("(?:[^"\\]|\\.)*")"#),
+    ("src/ledger/edit.rs", r"(?s)with_kept\(error, \|\| (.*?)\n +\}\)"),
+    ("src/ledger/partial.rs", r"(?s)with_kept\(error, \|\| (.*?)\n +\}\)"),
+];
+
+/// All hints in the sources, each with its file.
 fn hints() -> Vec<(String, String)> {
     let bodies = Regex::new(r"\n( *)(?:pub )?(?:const )?fn (?:hint|reading)\(").unwrap();
-    let marked = Regex::new(r#"(?:remedy(?:: | = )|hint: Some\(\s*|UTF_16: &str = |, "[a-zA-Z0-9 -]+",\s*)("(?:[^"\\]|\\.)*")"#).unwrap();
     let mut found = Vec::new();
     for (path, code) in sources("src") {
         let name = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap().display().to_string();
@@ -320,9 +343,11 @@ fn hints() -> Vec<(String, String)> {
             let end = rest.find(&format!("\n{}}}", &body[1])).unwrap();
             texts.extend(strings(&rest[..end]));
         }
-        if ["src/fact/read/start.rs", "src/cli/cmd/init.rs"].contains(&name.as_str()) {
-            let all = marked.captures_iter(&code);
-            texts.extend(all.flat_map(|text| strings(&text[1])));
+        for (_, around) in OUTSIDE.iter().filter(|(file, _)| *file == name) {
+            let before = texts.len();
+            let around = Regex::new(around).unwrap();
+            texts.extend(around.captures_iter(&code).flat_map(|found| strings(&found[1])));
+            assert!(texts.len() > before, "{name} has hints");
         }
         // Names of files and what stands between names are no hints.
         texts.retain(|text| text.trim().contains(' ') && text.len() > 8);
