@@ -188,8 +188,8 @@ pub enum LedgerError {
         /// How the edit went.
         check: Box<super::Check>,
     },
-    /// Something moved the branch or changed the stage during a commit.
-    #[error("{what} changed while the edit ran")]
+    /// Another command moved a branch or changed the stage while this one ran.
+    #[error("{what} changed while the command ran")]
     Moved {
         /// What moved.
         what: String,

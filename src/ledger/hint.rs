@@ -167,7 +167,8 @@ impl LedgerError {
                  facts or the requirement and try again, which will not have to look for what it found"
             }
             Self::Moved { .. } => {
-                "what was found is kept: look at kledger status and run the command again"
+                "another command got in first: look at kledger status and run this one again; what an edit \
+                 found is kept"
             }
             Self::RefExists { .. } => "choose another name, or delete that one first",
             Self::NotAmendable { merge: true, .. } => {
@@ -190,7 +191,7 @@ impl LedgerError {
             Self::NotInHistory { .. } => "kledger switch to a branch that has it first",
             Self::PickRoot { .. } => "name a later commit",
             Self::Unrelated { .. } => {
-                "only branches of one repository and its clones can be merged"
+                "take its changes in: kledger export --format delta REV DIR, then kledger import --from-delta DIR"
             }
             Self::Apart { .. } => "two dots compare any two versions",
             Self::NotForward { .. } => "leave --ff-only out to merge them",

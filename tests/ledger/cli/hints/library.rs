@@ -59,7 +59,8 @@ fn a_commit_that_was_overtaken_is_made_again() {
     place.add(":Anna :likes :Rome .").unwrap();
     let act = || drop(place.add(":Bert :likes :Oslo .").unwrap());
     let mut progress = Meanwhile { act: Some(act), stop: false };
-    let hint = "what was found is kept: look at kledger status and run the command again";
+    let hint =
+        "another command got in first: look at kledger status and run this one again; what an edit";
     told(place.commit_with(&options("Both"), &mut progress), hint);
     assert_eq!(place.repo.status().unwrap().staged.len(), 2);
     let made = place.commit("Both").unwrap();
@@ -101,6 +102,18 @@ fn statistics_are_taken_on_less_text_or_on_a_text_of_the_users() {
     let place = with(Place::new(), 30_000);
     place.add(":Anna :likes :Rome .").unwrap();
     place.commit("Anna").unwrap();
+}
+
+#[test]
+fn work_that_was_stopped_is_done_again() {
+    let place = Place::new();
+    place.make(":Anna :likes :Rome .", "Anna");
+    let out = place.dir.path().join("adapter");
+    let how = ExportOptions { format: ExportFormat::Peft, ..ExportOptions::default() };
+    let mut stopped = Reader { ends_in: Some(1), ..Reader::default() };
+    told(place.repo.export("HEAD", &out, &how, &mut open, &mut stopped), "nothing was changed");
+    assert!(!out.exists());
+    place.repo.export("HEAD", &out, &how, &mut open, &mut Silent).unwrap();
 }
 
 #[test]

@@ -291,17 +291,6 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "take them anew: kledger stats",
         "tests/torch/editor.rs: statistics_that_do_not_fit_are_refused",
     ),
-    // Another process has to be in time.
-    ("another command got in first", "tests/ledger/cli/processes.rs: one_winner_each"),
-    // Nothing that kledger writes has two roots.
-    (
-        "only branches of one repository and its clones",
-        "a repository has one root, of which all of its commits come",
-    ),
-    (
-        "two dots compare any two versions",
-        "a repository has one root, of which all of its commits come",
-    ),
     // The machine has to be a strange one.
     (
         "set the machine's clock",
@@ -316,7 +305,6 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "no edit of a fact was found yet",
         "tests/torch/cli.rs: ctrl_c_ends_an_edit_between_two_steps",
     ),
-    ("nothing was changed", "tests/torch/cli.rs: ctrl_c_ends_an_edit_between_two_steps"),
 ];
 
 /// Hints outside of functions of that name: in which file, and what comes before each or around them.
