@@ -1,5 +1,12 @@
 //! Revisions, branches, commits, and what waits to be finished.
 
+use kledger::{
+    codec,
+    id::Id,
+    ledger::Commit,
+    store::{Store, Transaction},
+};
+
 use super::{LABEL, Sandbox, advised};
 use crate::{
     cli::{bad_input::alike, merge::apart},
@@ -277,6 +284,37 @@ fn branches_that_went_apart_are_merged() {
     advised(&sandbox, &["merge", "draft", "--ff-only"], hint);
     let merged = sandbox.run(&["merge", "draft", "--no-check"]).done();
     assert!(merged.starts_with("[main <id>] Merge draft"), "{merged}");
+}
+
+/// A commit of another repository: nothing that kledger writes has two roots.
+fn stranger(sandbox: &Sandbox, revision: &str) -> String {
+    let store = Store::open(&sandbox.root().join(".kledger")).unwrap();
+    let session = store.session().unwrap();
+    let tip = session.refs().unwrap()[&format!("heads/{revision}")];
+    let mut commit: Commit = codec::get(&session, tip).unwrap();
+    commit.parents.clear();
+    let bytes = codec::encode(&commit);
+    let id = Id::<Commit>::of(&bytes);
+    let objects = [(*id.as_bytes(), bytes)].into();
+    session.transact(Transaction { objects, ..Default::default() }).unwrap();
+    id.to_string()
+}
+
+#[test]
+fn changes_of_another_repository_are_compared_and_taken_in() {
+    let sandbox = apart();
+    let other = stranger(&sandbox, "draft");
+    let hint = "two dots compare any two versions";
+    advised(&sandbox, &["diff", &format!("main...{other}"), "--no-behaviour"], hint);
+    let told = sandbox.run(&["diff", &format!("main..{other}"), "--no-behaviour"]).done();
+    assert!(told.contains("Carl / lives / Bern"), "{told}");
+    let hint = "take its changes in: kledger export --format delta REV DIR, then kledger import --from-delta";
+    let advice = advised(&sandbox, &["merge", &other], hint);
+    let export = "kledger export --format delta REV DIR";
+    advice.run(export, &[("REV", &other), ("DIR", "delta")]);
+    let import = "kledger import --from-delta DIR";
+    advice.says(import, &[("DIR", "delta")], &["--no-check"]).done();
+    assert!(sandbox.run(&["blame", "Carl"]).done().contains("Bern"));
 }
 
 #[test]
