@@ -196,7 +196,14 @@ impl CheckpointError {
                 "the download or copy may be incomplete: fetch the checkpoint again".to_owned(),
             ),
             Self::Write(error) => error.hint().map(str::to_owned),
-            _ => None,
+            Self::Read { .. }
+            | Self::Json { .. }
+            | Self::NoTensor { .. }
+            | Self::Dtype { .. }
+            | Self::NotFinite { .. }
+            | Self::Unfit { .. }
+            | Self::Other { .. }
+            | Self::Adapter { mergeable: false, .. } => None,
         }
     }
 }

@@ -50,10 +50,10 @@ pub struct Global {
     /// Print results and errors only: no progress, notes or hints
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Where to compute: auto, cpu, cuda or cuda:N
+    /// Where the model runs, in verbs that run it: auto, cpu, cuda or cuda:N
     #[arg(long, value_name = "DEVICE", global = true, default_value = "auto", value_parser = device)]
     pub device: String,
-    /// Number format to compute in
+    /// Number format that it computes in
     #[arg(long, value_name = "DTYPE", global = true, default_value = "f32")]
     pub dtype: ComputeDtype,
     /// When to print in colour

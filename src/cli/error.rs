@@ -272,7 +272,12 @@ impl CliError {
                 "an alias is a verb and its arguments: kledger config set alias.st 'log --oneline'"
             }
             Self::AliasOfVerb { .. } => "choose another name",
-            _ => return None,
+            Self::Read { .. }
+            | Self::Format(_)
+            | Self::NotFor { .. }
+            | Self::Dir { .. }
+            | Self::Pattern { .. }
+            | Self::Print(_) => return None,
         };
         Some(text.to_owned())
     }

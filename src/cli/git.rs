@@ -11,7 +11,7 @@ const VERBS: &[(&str, &str)] = &[
     ("cat-file", "kledger show REV shows a commit in full, with --json for programs"),
     ("cherry", "kledger log A..B lists what B has and A does not"),
     ("clean", "kledger gc removes what nothing leads to; kledger reset empties the stage"),
-    ("clone", "copy the whole directory of the repository while no command runs on it"),
+    ("clone", "kledger backup DIR makes a copy that is a repository"),
     ("count-objects", "kledger gc --dry-run counts what is kept and what is not needed"),
     ("describe", "kledger log -1 --oneline shows a version with its branches and tags"),
     ("difftool", "kledger diff compares facts, weights and answers"),

@@ -75,7 +75,7 @@ impl Ui {
             writeln!(out, "  because: {}", visible::error(&cause))?;
         }
         if let Some(hint) = hint.filter(|_| !self.quiet) {
-            writeln!(out, "{HINT}hint:{HINT:#} {}", visible::line(&hint))?;
+            writeln!(out, "{HINT}hint:{HINT:#} {}", visible::error(&hint))?;
         }
         out.flush()
     }

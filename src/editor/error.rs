@@ -94,7 +94,12 @@ impl EditError {
             Self::NoStatistics { .. } | Self::StatisticsShape { .. } => {
                 Some("take them anew: kledger stats --corpus FILE")
             }
-            _ => None,
+            Self::Settings(_)
+            | Self::Request { .. }
+            | Self::NotFinite { .. }
+            | Self::Version(_)
+            | Self::Model(_)
+            | Self::Watcher(_) => None,
         }
     }
 }

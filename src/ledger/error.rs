@@ -185,8 +185,8 @@ pub enum LedgerError {
         /// How the edit went.
         check: Box<crate::commit::Check>,
     },
-    /// Something moved the branch or changed the stage during a commit.
-    #[error("{what} changed while the edit ran")]
+    /// Another command moved a branch or changed the stage while this one ran.
+    #[error("{what} changed while the command ran")]
     Moved {
         /// What moved.
         what: String,
@@ -461,6 +461,19 @@ pub enum LedgerError {
         dir: PathBuf,
         /// How that is.
         why: &'static str,
+    },
+    /// An adapter holds what HEAD has: it was exported from this history.
+    #[error(
+        "{} would count twice: {shared} of its {ranks} ranks are HEAD's already",
+        dir.display()
+    )]
+    Twice {
+        /// Where the adapter is.
+        dir: PathBuf,
+        /// How many of its ranks HEAD has.
+        shared: usize,
+        /// How many ranks it has, of all tensors.
+        ranks: usize,
     },
     /// Weights do not have the hash that their commit names.
     #[error("{tensor} of {commit:.12} should be {expected:.12} and is {found}")]

@@ -29,21 +29,95 @@ impl LedgerError {
             Self::Weights { .. } | Self::Base { .. } | Self::Shape { .. } => Class::Damage,
             Self::Object(error)
             | Self::Stage(StageError::Object(error))
-            | Self::Lexicon(LexiconError::Object(error)) => {
-                if error.is_damage() {
-                    Class::Damage
-                } else {
-                    Class::Refused
-                }
+            | Self::Lexicon(LexiconError::Object(error))
+                if error.is_damage() =>
+            {
+                Class::Damage
             }
             Self::Store(error) if error.is_damage() => Class::Damage,
+            Self::Engine(
+                EngineError::Interrupted
+                | EngineError::NoRuntime
+                | EngineError::Unusable { .. }
+                | EngineError::Model(_),
+            )
+            | Self::Interrupted { .. } => Class::Engine,
             Self::Engine(
                 EngineError::Settings(_)
                 | EngineError::Request { .. }
                 | EngineError::Refused { .. },
-            ) => Class::Refused,
-            Self::Engine(_) | Self::Interrupted { .. } => Class::Engine,
-            _ => Class::Refused,
+            )
+            | Self::NoRepository { .. }
+            | Self::Exists { .. }
+            | Self::Config { .. }
+            | Self::NoSetting { .. }
+            | Self::Setting { .. }
+            | Self::TooManyTokens { .. }
+            | Self::Requirement(_)
+            | Self::Read { .. }
+            | Self::Revision(_)
+            | Self::Stage(_)
+            | Self::Lexicon(_)
+            | Self::NoFact { .. }
+            | Self::NoFactAt { .. }
+            | Self::NoFactAnywhere { .. }
+            | Self::NothingToEvaluate { .. }
+            | Self::NothingStaged
+            | Self::Bisecting
+            | Self::NotBisecting
+            | Self::NoEnds { .. }
+            | Self::NotBefore { .. }
+            | Self::SameAnswer { .. }
+            | Self::NothingToUndo
+            | Self::NothingToRedo
+            | Self::TooFew { .. }
+            | Self::Collected { .. }
+            | Self::NoMessage
+            | Self::Unmet { .. }
+            | Self::Moved { .. }
+            | Self::RefExists { .. }
+            | Self::NoRef { .. }
+            | Self::NotAmendable { .. }
+            | Self::AmendStep { .. }
+            | Self::NothingToAmend { .. }
+            | Self::NothingToKeep { .. }
+            | Self::WasDetached { .. }
+            | Self::NotMerged { .. }
+            | Self::OnBranch { .. }
+            | Self::RevertRoot { .. }
+            | Self::NotInHistory { .. }
+            | Self::PickRoot { .. }
+            | Self::Unrelated { .. }
+            | Self::Apart { .. }
+            | Self::NotForward { .. }
+            | Self::Unfinished { .. }
+            | Self::NoTask { .. }
+            | Self::NoConflict { .. }
+            | Self::NothingOpen { .. }
+            | Self::NothingToSkip
+            | Self::NothingToConsolidate { .. }
+            | Self::NoStash { .. }
+            | Self::StashClash { .. }
+            | Self::NothingLeft { .. }
+            | Self::NotEmpty { .. }
+            | Self::Occupied { .. }
+            | Self::InTheWay { .. }
+            | Self::NoDirectory { .. }
+            | Self::NothingToAdapt { .. }
+            | Self::NoAdapter { .. }
+            | Self::NoBundle { .. }
+            | Self::OtherBase { .. }
+            | Self::OtherModel { .. }
+            | Self::TrainedFrom { .. }
+            | Self::Bundle { .. }
+            | Self::NothingToImport { .. }
+            | Self::Twice { .. }
+            | Self::TooManyFacts { .. }
+            | Self::Object(_)
+            | Self::Store(_)
+            | Self::Checkpoint(_)
+            | Self::Version(_)
+            | Self::Write(_) => Class::Refused,
         }
     }
 
@@ -54,7 +128,7 @@ impl LedgerError {
             Self::NoRepository { .. } => "make one: kledger init --model DIR",
             Self::Exists { .. } => "remove its .kledger directory to start again",
             Self::TooManyTokens { .. } => {
-                "lower the setting statistics_tokens (30000 is the default), or give a text of yours: \
+                "lower the setting statistics-tokens (30000 is the default), or give a text of yours: \
                  kledger stats --corpus FILE"
             }
             Self::Requirement(_) => "for example: --require efficacy=0.95,neighbourhood=0.9",
@@ -87,26 +161,27 @@ impl LedgerError {
                 "kledger op log shows what was done"
             }
             Self::Collected { .. } => {
-                "gc keeps what operations of the last days lead to: kledger config keep-days"
+                "gc keeps what operations of the last days lead to: kledger config get keep-days says how many"
             }
             Self::Unmet { .. } => {
                 "what is staged, and a merge or rebase that waits, is as it was; change the settings, the \
                  facts or the requirement and try again, which will not have to look for what it found"
             }
             Self::Moved { .. } => {
-                "what was found is kept: look at kledger status and run the command again"
+                "another command got in first: look at kledger status and run this one again; what an edit \
+                 found is kept"
             }
             Self::RefExists { .. } => "choose another name, or delete that one first",
             Self::NotAmendable { merge: true, .. } => {
-                "commit what is staged on top of it; to merge again: kledger reset HEAD~1, kledger merge"
+                "commit what is staged on top of it; to merge again: kledger reset HEAD~1, kledger merge REV"
             }
-            Self::NotAmendable { .. } => "kledger commit makes the first commit on it",
+            Self::NotAmendable { .. } => "kledger commit -m MESSAGE makes the first commit on it",
             Self::AmendStep { .. } => {
                 "commit what is staged by itself; with an empty stage, --amend changes the message"
             }
             Self::NothingToAmend { .. } => "stage facts first, or say -m MESSAGE",
             Self::NothingToKeep { .. } => "kledger reset HEAD~1 takes the commit away",
-            Self::WasDetached { .. } => "kledger checkout goes there too",
+            Self::WasDetached { .. } => "kledger checkout - goes there",
             Self::NotMerged { name, .. } => {
                 return Some(format!(
                     "merge it first, or kledger branch -D {name}, which kledger undo takes back"
@@ -117,7 +192,7 @@ impl LedgerError {
             Self::NotInHistory { .. } => "kledger switch to a branch that has it first",
             Self::PickRoot { .. } => "name a later commit",
             Self::Unrelated { .. } => {
-                "only branches of one repository and its clones can be merged"
+                "take its changes in: kledger export --format delta REV DIR, then kledger import --from-delta DIR"
             }
             Self::Apart { .. } => "two dots compare any two versions",
             Self::NotForward { .. } => "leave --ff-only out to merge them",
@@ -144,7 +219,8 @@ impl LedgerError {
                  NAME.orig"
             }
             Self::NoDirectory { .. } => {
-                "name a directory, or a place where nothing is: with --to, or as the setting checkout"
+                "name a directory, or a place where nothing is; checkout writes where --to or the setting \
+                 checkout says"
             }
             Self::NothingToAdapt { .. } | Self::NoAdapter { approximable: false, .. } => {
                 "--format merged writes any version whole"
@@ -164,6 +240,9 @@ impl LedgerError {
                     "--trained-from {nearest:.12} takes in what was changed since; --trained-from \
                      {base:.12} takes it for trained from the base, and adds all of it to HEAD"
                 ));
+            }
+            Self::Twice { .. } => {
+                "import it where HEAD lacks it: kledger switch -c NAME REV goes to an earlier version"
             }
             Self::OtherBase { .. } => "import it into a repository around the base it is for",
             Self::Bundle { .. } => "export it again, or copy it again from where it was exported",
@@ -185,7 +264,10 @@ impl LedgerError {
                 return hint.clone();
             }
             Self::NoSetting { near, .. } if near.is_empty() => "kledger config lists all",
-            Self::NoRef { near, .. } | Self::NoSetting { near, .. } if !near.is_empty() => {
+            Self::NoRef { what, near, .. } if near.is_empty() => {
+                return Some(format!("kledger {what} lists them"));
+            }
+            Self::NoRef { near, .. } | Self::NoSetting { near, .. } => {
                 return Some(format!("did you mean {}?", near.join(" or ")));
             }
             Self::Revision(error) => return error.hint(),
@@ -195,7 +277,18 @@ impl LedgerError {
             Self::Checkpoint(error) => return error.hint(),
             Self::Store(error) => return error.hint(),
             Self::Write(error) => return error.hint().map(str::to_owned),
-            _ => return None,
+            // These say all there is to be said.
+            Self::Setting { .. }
+            | Self::Read { .. }
+            | Self::NoFact { .. }
+            | Self::NothingToConsolidate { .. }
+            | Self::NothingToImport { .. }
+            | Self::Shape { .. }
+            | Self::Object(_)
+            | Self::Version(_)
+            | Self::Engine(
+                EngineError::Settings(_) | EngineError::Request { .. } | EngineError::Model(_),
+            ) => return None,
         };
         Some(text.to_owned())
     }

@@ -151,7 +151,11 @@ impl ModelError {
                  none"
                     .to_owned(),
             ),
-            _ => None,
+            Self::Config { .. }
+            | Self::NoTensor { .. }
+            | Self::NoLayer { .. }
+            | Self::Tokenizer { .. }
+            | Self::Torch(_) => None,
         }
     }
 }

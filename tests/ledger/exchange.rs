@@ -89,6 +89,44 @@ fn a_delta_gives_the_same_weights_in_another_repository() {
     sound(&theirs);
 }
 
+/// Factors of an adapter that HEAD has already were added to it once more.
+#[test]
+fn what_was_exported_from_this_history_does_not_count_twice() {
+    let place = edited();
+    let before = place.weights("HEAD");
+    let out = |name: &str| place.dir.path().join(name);
+    place.export("HEAD", &out("delta"), ExportFormat::Delta).unwrap();
+    let again = place.import(&ImportSource::Delta(out("delta")));
+    assert!(matches!(again, Err(LedgerError::NothingToImport { .. })), "{again:?}");
+    place.export("HEAD", &out("adapter"), ExportFormat::Peft).unwrap();
+    let adapter = ImportSource::Peft(out("adapter"));
+    let again = place.import(&adapter);
+    assert!(matches!(again, Err(LedgerError::Twice { shared: 6, ranks: 6, .. })), "{again:?}");
+    // One of Bert's is HEAD's no longer.
+    place.export("HEAD~1", &out("earlier"), ExportFormat::Peft).unwrap();
+    let again = place.import(&ImportSource::Peft(out("earlier")));
+    assert!(matches!(again, Err(LedgerError::Twice { shared: 4, ranks: 6, .. })), "{again:?}");
+    assert_eq!(place.weights("HEAD"), before);
+    // An earlier version brings its facts back, and adds nothing to those that hold.
+    place.export("HEAD~1", &out("three"), ExportFormat::Delta).unwrap();
+    let report = place.import(&ImportSource::Delta(out("three"))).unwrap();
+    assert_eq!((report.facts.added, report.check.unwrap().efficacy.unwrap().rate), (1, 1.0));
+    assert_eq!(place.ask("Dora works at", "HEAD"), "Siemens");
+    sound(&place);
+
+    // Of a delta that has the adapter too, the facts alone come in.
+    let (ours, theirs) = (Place::new(), Place::new());
+    for place in [&ours, &theirs] {
+        place.import(&adapter).unwrap();
+    }
+    ours.make(":Emil :likes :Oslo .", "Emil");
+    ours.export("HEAD", &out("both"), ExportFormat::Delta).unwrap();
+    let report = theirs.import(&ImportSource::Delta(out("both"))).unwrap();
+    assert_eq!((report.facts.added, report.tensors.len()), (1, 2));
+    assert_eq!(theirs.weights("HEAD"), ours.weights("HEAD"));
+    sound(&theirs);
+}
+
 #[test]
 fn a_delta_replaces_facts_that_hold_otherwise() {
     let (ours, theirs) = (edited(), Place::new());

@@ -13,7 +13,7 @@ use kledger::{
 use crate::support::{Place, open, options, stand_in};
 
 /// A place where an object may have no more than `limit` bytes.
-fn bounded(inputs: usize, limit: Option<usize>) -> Place {
+pub(crate) fn bounded(inputs: usize, limit: Option<usize>) -> Place {
     let mut place = Place::of(inputs);
     if let Some(limit) = limit {
         place.repo = Repo::open(place.repo.root()).unwrap().with_object_limit(limit);

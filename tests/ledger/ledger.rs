@@ -209,9 +209,9 @@ fn an_edit_below_what_is_required_is_refused_and_its_z_kept() {
 }
 
 /// Does something the first time the edit gets on, then lets it go on or stops it.
-struct Meanwhile<F: FnMut()> {
-    act: Option<F>,
-    stop: bool,
+pub(crate) struct Meanwhile<F: FnMut()> {
+    pub(crate) act: Option<F>,
+    pub(crate) stop: bool,
 }
 
 impl<F: FnMut()> Progress for Meanwhile<F> {

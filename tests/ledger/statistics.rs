@@ -12,7 +12,7 @@ use kledger::{
 
 use crate::support::{Place, open};
 
-fn stats(
+pub(crate) fn stats(
     place: &Place,
     documents: &[String],
     progress: &mut dyn Progress,
@@ -38,10 +38,10 @@ fn statistics_of_a_corpus_are_used_from_then_on() {
 
 /// Counts the parts of the corpus that are read; ends the work in one of them.
 #[derive(Default)]
-struct Reader {
-    parts: usize,
-    ends_in: Option<usize>,
-    starts: usize,
+pub(crate) struct Reader {
+    pub(crate) parts: usize,
+    pub(crate) ends_in: Option<usize>,
+    pub(crate) starts: usize,
 }
 
 impl Progress for Reader {

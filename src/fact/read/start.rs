@@ -23,7 +23,7 @@ const OTHERS: [(&[u8], &str, &str); 9] = [
         "unpack it: zstdcat FILE | kledger add --format nt -",
     ),
     (b"PK\x03\x04", "a zip archive", "unpack it and name the file in it"),
-    (b"HDT", "of the binary format HDT", "convert it to N-Triples: hdt2rdf"),
+    (b"$HDT", "of the binary format HDT", "convert it to N-Triples: hdt2rdf FILE NEW.nt"),
     (b"\xff\xfe", "in UTF-16", UTF_16),
     (b"\xfe\xff", "in UTF-16", UTF_16),
     (b"%PDF", "a PDF", "name a file of triples"),

@@ -166,6 +166,9 @@ pub(crate) fn real_dir(dir: &Path) -> Result<Option<PathBuf>, LedgerError> {
             }
             Ok(target) => refuse(format!("is a link to {}: {error}", target.display())),
             Err(_) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(_) if error.kind() == io::ErrorKind::NotADirectory => {
+                refuse("is below a file".to_owned())
+            }
             Err(_) => Err(read(error)),
         },
     }

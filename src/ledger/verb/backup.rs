@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::{
     durable,
     engine::Progress,
-    ledger::{Config, LedgerError, Repo},
+    ledger::{Config, LedgerError, Repo, state::checkout::real_dir},
     store::{
         StoreError,
         backup::{Backup, share},
@@ -37,14 +37,15 @@ impl Repo {
     /// Others can go on working in this one.
     ///
     /// # Errors
-    /// [`StoreError::NotABackup`] when something else is in `dir`; when something is damaged, or cannot be
-    /// written.
+    /// [`StoreError::NotABackup`] when something else is in `dir`, [`LedgerError::NoDirectory`] when it is none;
+    /// when something is damaged, or cannot be written.
     pub fn backup(
         &self,
         dir: &Path,
         progress: &mut dyn Progress,
     ) -> Result<BackupReport, LedgerError> {
         progress.start("backup", None);
+        real_dir(dir)?;
         let to = dir.join(Self::DIR);
         let is_taken =
             !to.exists() && fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());

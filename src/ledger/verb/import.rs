@@ -9,9 +9,11 @@ use serde::Serialize;
 
 use crate::{
     checkpoint::{self, Adapter, Base, Checkpoint},
-    codec::{Draft, NewObjects},
+    codec::{Draft, NewObjects, id_of},
     commit::{Check, Commit, Step},
-    delta::{self, Change as WeightChange, ChangeForm, Rounding},
+    delta::{
+        self, Change as WeightChange, ChangeForm, Delta, DeltaTensor, Form, Rounding, TensorFile,
+    },
     engine::Progress,
     fact::{Fact, FactKey, Role, Roots, Stage, read::Position, tree},
     id::Id,
@@ -25,6 +27,7 @@ use crate::{
             trial::Trial,
         },
         exchange::{
+            adapter,
             bundle::{self, Bundle, Bundled},
             trained::Nearest,
         },
@@ -37,7 +40,7 @@ use crate::{
         state::known_as::Alike,
     },
     store::Head,
-    tensor::Orientation,
+    tensor::{Orientation, Tensor},
 };
 
 /// What `import` made.
@@ -112,6 +115,8 @@ struct Plan {
     current: Commit,
     head_line: Line,
     line: Line,
+    /// Those that HEAD has not.
+    deltas: Vec<(Delta, TensorFile)>,
     roots: Roots,
     objects: NewObjects,
     counts: FactCounts,
@@ -128,8 +133,8 @@ impl Repo {
     ///
     /// # Errors
     /// When the source is damaged, for another base, of a kind that is no sum of weights, or changes
-    /// nothing; when a checkpoint was trained on from an edited version and nobody says so; when the model
-    /// fails. Nothing is recorded then.
+    /// nothing; when a checkpoint was trained on from an edited version and nobody says so; when HEAD has some of an
+    /// adapter already; when the model fails. Nothing is recorded then.
     pub fn import(
         &self,
         actor: &Actor,
@@ -144,20 +149,13 @@ impl Repo {
             return Err(LedgerError::NothingToImport { dir, why });
         }
         let files = self.store().tensors();
-        let mut contents = Vec::new();
         let mut deltas = Vec::new();
-        let mut report_tensors = Vec::new();
         for bundled in &incoming.deltas {
-            let (delta, file) = load::write(&files, &bundled.changes, &bundled.columns)?;
-            report_tensors.extend(bundled.changes.iter().map(|(name, change)| ImportedTensor {
-                name: name.clone(),
-                rank: change.rank().map(|rank| rank as u64),
-            }));
-            contents.push(file);
-            deltas.push(delta);
+            deltas.push(load::write(&files, &bundled.changes, &bundled.columns)?);
         }
-        let mut plan = self.plan_import(source.dir(), &incoming, &deltas)?;
+        let mut plan = self.plan_import(source.dir(), &incoming, deltas)?;
         let after = self.build(&plan.line)?;
+        self.refuse_again(source, &incoming, &plan, &after)?;
         let mut check = None;
         if let Some(open) = open {
             let head = (plan.head_id, &plan.current, &plan.head_line);
@@ -170,12 +168,13 @@ impl Repo {
 
         let ledger = self.read_to_change()?;
         let mut draft = Draft::new(&ledger);
-        for file in &contents {
+        let mut imported = None;
+        for (delta, file) in &plan.deltas {
             draft.put(file);
+            imported = Some(draft.put(delta));
         }
         let message =
             options.message.clone().unwrap_or_else(|| format!("Import {}", incoming.source));
-        let imported = deltas.iter().map(|delta| draft.put(delta)).last();
         plan.objects.extend(draft.into_new());
         let new = NewCommit {
             parents: vec![plan.head_id],
@@ -194,15 +193,16 @@ impl Repo {
         let Recorded { id, commit, change } =
             new.record(&ledger, plan.objects, self.object_limit())?;
         change.moving_head(plan.head, plan.head_id, id).apply(&ledger, actor)?;
-        let mut delta_bytes = 0;
-        for delta in &deltas {
+        let (mut delta_bytes, mut tensors) = (0, Vec::new());
+        for (delta, _) in &plan.deltas {
             delta_bytes += self.tensor_file_bytes(delta.file)?;
+            tensors.extend(delta.tensors.iter().map(ImportedTensor::of));
         }
         Ok(ImportReport {
             commit: ledger.commit_view(id, &commit)?,
             head: ledger.head_view()?,
             facts: plan.counts,
-            tensors: report_tensors,
+            tensors,
             delta_bytes,
             base_bytes: self.base_bytes()?,
             check,
@@ -394,7 +394,7 @@ impl Repo {
         &self,
         dir: &Path,
         incoming: &Incoming,
-        deltas: &[delta::Delta],
+        mut deltas: Vec<(Delta, TensorFile)>,
     ) -> Result<Plan, LedgerError> {
         let ledger = self.read()?;
         let head = ledger.session.head()?;
@@ -428,17 +428,14 @@ impl Repo {
 
         let mut line = head_line.clone();
         line.let_go(&held);
+        // What was not made fact by fact would count twice.
         let wholes = line.wholes();
-        for delta in deltas {
-            if delta.columns.is_empty() && wholes.contains(&crate::codec::id_of(delta)) {
-                let (dir, why) = (dir.to_owned(), "HEAD has it already");
-                return Err(LedgerError::NothingToImport { dir, why });
-            }
+        deltas.retain(|(delta, _)| !delta.columns.is_empty() || !wholes.contains(&id_of(delta)));
+        for (delta, _) in &deltas {
             line.push(delta.clone());
         }
         if line == head_line && roots == current.roots() {
-            let (dir, why) = (dir.to_owned(), "HEAD has it already");
-            return Err(LedgerError::NothingToImport { dir, why });
+            return Err(LedgerError::NothingToImport { dir: dir.to_owned(), why: HEAD_HAS_IT });
         }
         let mut counts = FactCounts::default();
         for difference in tree::diff(&draft, current.facts, roots.facts) {
@@ -459,10 +456,51 @@ impl Repo {
             current,
             head_line,
             line,
+            deltas,
             roots,
             counts,
             examination,
         })
+    }
+
+    /// Refuses what HEAD has already, as it was exported from it: a delta that leaves the weights and the facts as
+    /// they are, and an adapter of which HEAD has a rank in all its bits.
+    fn refuse_again(
+        &self,
+        source: &ImportSource,
+        incoming: &Incoming,
+        plan: &Plan,
+        after: &BTreeMap<String, Tensor>,
+    ) -> Result<(), LedgerError> {
+        let dir = source.dir().to_owned();
+        match source {
+            ImportSource::Delta(_)
+                if plan.roots == plan.current.roots()
+                    && load::hashes(after) == plan.current.weights =>
+            {
+                Err(LedgerError::NothingToImport { dir, why: HEAD_HAS_IT })
+            }
+            ImportSource::Peft(_) => {
+                let changes = incoming.deltas.iter().flat_map(|delta| &delta.changes);
+                let files = self.store().tensors();
+                let [shared, ranks] = adapter::shared(changes, &files, &plan.head_line)?;
+                if shared == 0 { Ok(()) } else { Err(LedgerError::Twice { dir, shared, ranks }) }
+            }
+            ImportSource::Delta(_) | ImportSource::Checkpoint(_) => Ok(()),
+        }
+    }
+}
+
+/// Why an import changes nothing.
+const HEAD_HAS_IT: &str = "HEAD has it already";
+
+impl ImportedTensor {
+    fn of(tensor: &DeltaTensor) -> Self {
+        let rank = match tensor.form {
+            Form::LowRank { rank } => Some(rank),
+            Form::Dense | Form::Tuned => None,
+        };
+        Self { name: tensor.name.clone(), rank }
     }
 }
 

@@ -547,9 +547,8 @@ fn checkpoint_of_an_edited_version() {
     sandbox.run(&from("HEAD~1")).done();
 }
 
-/// Two commits whose ids begin alike are told apart only by more digits.
-#[test]
-fn ambiguous_prefix() {
+/// Two commits whose ids begin alike, and how they begin.
+pub(super) fn alike() -> (Sandbox, String) {
     use std::collections::BTreeMap;
 
     use kledger::{
@@ -577,6 +576,12 @@ fn ambiguous_prefix() {
         }
     };
     drop(session);
+    (sandbox, prefix)
+}
+
+#[test]
+fn ambiguous_prefix() {
+    let (sandbox, prefix) = alike();
     refused(&sandbox, &["show", &prefix], 1, &[&prefix, "hint: give more digits", "Words"]);
 }
 

@@ -106,7 +106,7 @@ fn permissions_of_what_is_made() {
 }
 
 /// A command of a user who may not write here; root may write everywhere, so it becomes nobody.
-fn as_reader(sandbox: &Sandbox, words: &[&str]) -> super::Output {
+pub(super) fn as_reader(sandbox: &Sandbox, words: &[&str]) -> super::Output {
     let mut command = sandbox.command(words);
     if fs::metadata("/proc/self").is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0) {
         command.uid(65_534).gid(65_534);

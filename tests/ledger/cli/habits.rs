@@ -30,7 +30,7 @@ fn a_dash_is_where_head_was_before() {
     sandbox.run(&["switch", "trial"]).done();
     assert_snapshot!(sandbox.run(&["switch", "-"]).failed(1), @r#"
     error: -: HEAD was on no branch, but at <id>
-    hint: kledger checkout goes there too
+    hint: kledger checkout - goes there
     "#);
     assert_snapshot!(sandbox.run(&["switch", "@{-2}"]).done(), @"On main <id>");
     // Going back by undo is going back too.
@@ -193,7 +193,7 @@ fn a_message_is_amended() {
     sandbox.run(&["reset", "HEAD~1"]).done();
     assert_snapshot!(sandbox.run(&["commit", "--amend", "-m", "x"]).failed(1), @r#"
     error: <id> is the base: there is nothing to amend
-    hint: kledger commit makes the first commit on it
+    hint: kledger commit -m MESSAGE makes the first commit on it
     "#);
     assert_eq!(sandbox.run(&["commit"]).code, 2);
     assert_eq!(sandbox.run(&["commit", "-m", "x", "--reset-author"]).code, 2);

@@ -259,9 +259,12 @@ fn overtaken(sandbox: &Sandbox) -> bool {
     let output = slow.wait_with_output().unwrap();
     let message = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{message}");
-    assert!(message.contains("HEAD") && message.contains("hint: "), "{message}");
+    assert!(message.contains("HEAD changed while the command ran\nhint: another"), "{message}");
     assert_eq!(sandbox.state(), before);
     assert!(!sandbox.root().join("model").exists());
+    // Who looks and tries again gets there.
+    assert!(sandbox.run(&["status"]).done().starts_with("On main "));
+    sandbox.run(&["reset", "--hard", "main@{1}~1"]).done();
     true
 }
 

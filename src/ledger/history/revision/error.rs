@@ -108,9 +108,9 @@ impl RevisionError {
             Self::Range { .. } => {
                 Some("ranges are for kledger log, cherry-pick and diff".to_owned())
             }
-            Self::NoMessage { .. } => Some("kledger log shows the messages".to_owned()),
+            Self::NoMessage { .. } => Some("kledger log --all shows the messages".to_owned()),
             Self::Collected { .. } => Some(
-                "gc keeps what operations of the last days lead to: kledger config keep-days"
+                "gc keeps what operations of the last days lead to: kledger config get keep-days says how many"
                     .to_owned(),
             ),
             Self::NotSwitched { .. } => {

@@ -1,0 +1,377 @@
+//! Hints lead somewhere: commands in them exist, with these options, and settings are settings; and each hint is
+//! followed once, to where its user wanted to get.
+//!
+//! A test that follows a hint quotes how it begins. What no test here can follow is in [`ELSEWHERE`], with the test
+//! that does or the reason why none does. A hint that is in neither is found by
+//! [`every_hint_is_followed_or_accounted_for`].
+
+mod exchange;
+mod facts;
+#[cfg(debug_assertions)]
+mod failures;
+mod formats;
+mod git;
+mod history;
+mod library;
+mod settings;
+mod store;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use clap::CommandFactory;
+use kledger::{cli::Cli, editor::Settings};
+use regex::Regex;
+
+use super::{Output, Sandbox};
+
+/// A triple whose words are in [`WORDS`](crate::support::WORDS).
+const FACT: &str =
+    "<https://example.org/Ada> <https://example.org/likes> <https://example.org/tea> .\n";
+/// A label: what is committed without a model.
+const LABEL: &str =
+    "<https://example.org/Ada> <http://www.w3.org/2000/01/rdf-schema#label> \"Ada L.\"@en .\n";
+
+/// What a command that was refused was told to do.
+struct Advice<'a> {
+    sandbox: &'a Sandbox,
+    words: Vec<&'a str>,
+    /// As it was printed.
+    hint: String,
+}
+
+/// Runs what has to be refused; its hint has to have `hint` in it.
+#[track_caller]
+fn advised<'a>(sandbox: &'a Sandbox, words: &[&'a str], hint: &str) -> Advice<'a> {
+    let mut command = sandbox.command(words);
+    let words = words.to_vec();
+    Advice { sandbox, words, hint: told(&mut command, hint) }
+}
+
+/// The hint of a command that has to be refused, which has to have `hint` in it.
+#[track_caller]
+fn told(command: &mut Command, hint: &str) -> String {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert_ne!(output.status.code(), Some(0), "{output:?}");
+    let text = String::from_utf8(output.stderr).unwrap();
+    let said = text.split_once("\nhint: ").map(|(_, hint)| hint.trim_end().to_owned());
+    let said = said.unwrap_or_else(|| panic!("there is no hint: {text}"));
+    assert!(said.contains(hint), "{hint:?} is not in {text}");
+    said
+}
+
+impl Advice<'_> {
+    /// What was refused, again: it is done now.
+    #[track_caller]
+    fn again(&self) -> String {
+        self.sandbox.run(&self.words).done()
+    }
+
+    /// What was refused with `more` words, of which the hint names the options: it is done then.
+    #[track_caller]
+    fn with(&self, more: &[&str]) -> String {
+        for option in more.iter().filter(|word| word.starts_with('-')) {
+            assert!(self.hint.contains(option), "{option} is not in {}", self.hint);
+        }
+        self.sandbox.run(&[self.words.as_slice(), more].concat()).done()
+    }
+
+    /// A command of the hint, with what stands for its placeholders: it is done.
+    #[track_caller]
+    fn run(&self, command: &str, fill: &[(&str, &str)]) -> String {
+        self.says(command, fill, &[]).done()
+    }
+
+    /// A command of the hint, with what stands for its placeholders and with `more` words.
+    #[track_caller]
+    fn says(&self, command: &str, fill: &[(&str, &str)], more: &[&str]) -> Output {
+        assert!(self.hint.contains(command), "{command:?} is not in {}", self.hint);
+        let words = shlex::split(command.strip_prefix("kledger ").unwrap()).unwrap();
+        let filled: Vec<&str> = words
+            .iter()
+            .map(|word| {
+                let with = fill.iter().find(|(placeholder, _)| placeholder == word);
+                with.map_or(word.as_str(), |(_, with)| with)
+            })
+            .chain(more.iter().copied())
+            .collect();
+        self.sandbox.run(&filled)
+    }
+
+    /// A line for a shell in the hint, with what stands for its placeholders.
+    #[track_caller]
+    fn shell(&self, line: &str, fill: &[(&str, &str)]) -> String {
+        assert!(self.hint.contains(line), "{line:?} is not in {}", self.hint);
+        let mut line = line.to_owned();
+        for (placeholder, with) in fill {
+            line = line.replace(placeholder, with);
+        }
+        let kledger = self.sandbox.command(&[]);
+        let script = format!("set -e; kledger() {{ \"$KLEDGER\" \"$@\"; }}; {line}");
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", &script]).current_dir(self.sandbox.root()).env_clear();
+        shell.env("KLEDGER", kledger.get_program());
+        shell.envs(kledger.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        self.sandbox.finish(shell, "").done()
+    }
+}
+
+/// A command gets as far as to the model, which these tests have not: all that it was given is in order.
+#[track_caller]
+fn reaches_the_model(sandbox: &Sandbox, words: &[&str]) {
+    assert_eq!(sandbox.run(words).code, 4, "{words:?}");
+}
+
+/// The sources below `dir`, without comments and unit tests; each string in one line.
+fn sources(dir: &str) -> Vec<(PathBuf, String)> {
+    let mut files = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(dir)];
+    let mut sources = Vec::new();
+    // A string goes on in the next line behind a backslash.
+    let goes_on = Regex::new(r"\\\n\s*").unwrap();
+    while let Some(path) = files.pop() {
+        if path.is_dir() {
+            files.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let own = text.split("#[cfg(test)]").next().unwrap();
+            let lines = own.lines().filter(|line| !line.trim_start().starts_with("//"));
+            let code = lines.collect::<Vec<_>>().join("\n");
+            sources.push((path, goes_on.replace_all(&code, "").into_owned()));
+        }
+    }
+    sources
+}
+
+/// The strings of a piece of code; bytes are none.
+fn strings(code: &str) -> Vec<String> {
+    let strings = Regex::new(r#"(b?)"((?:[^"\\]|\\.)*)""#).unwrap();
+    let found = strings.captures_iter(code).filter(|string| string[1].is_empty());
+    found.map(|string| string[2].replace("\\\"", "\"").replace("\\n", "\n")).collect()
+}
+
+/// What the sources say a user could run, each with the file that says so.
+fn commands() -> Vec<(String, String)> {
+    let command =
+        Regex::new(r"kledger ((?:cherry-)?[a-z]+(?: [a-z]+| -[a-zA-Z]\b| --[a-z-]+| [A-Z]+\b)*)")
+            .unwrap();
+    let mut advised = Vec::new();
+    for (path, code) in sources("src") {
+        for string in strings(&code) {
+            for found in command.captures_iter(&string) {
+                advised.push((found[1].to_owned(), path.display().to_string()));
+            }
+        }
+    }
+    advised
+}
+
+#[test]
+fn commands_in_hints_exist() {
+    let mut root = Cli::command();
+    root.build();
+    let advised = commands();
+    assert!(advised.len() > 40, "hints are found: {}", advised.len());
+    // Words of sentences that are no verbs: "a kledger repository".
+    let nouns = [
+        "wrote",
+        "delta",
+        "did",
+        "directory",
+        "exported",
+        "has",
+        "itself",
+        "reads",
+        "repository",
+        "that",
+        "v",
+    ];
+    for (words, file) in advised {
+        let mut words = words.split(' ').peekable();
+        let first = words.next().unwrap();
+        if nouns.contains(&first) {
+            continue;
+        }
+        let mut verb = root
+            .find_subcommand(first)
+            .unwrap_or_else(|| panic!("there is no kledger {first}, which {file} advises"));
+        while let Some(step) = words.peek().and_then(|word| verb.find_subcommand(word)) {
+            verb = step;
+            words.next();
+        }
+        if verb.get_arguments().any(clap::Arg::is_trailing_var_arg_set) {
+            continue; // What follows is another program's.
+        }
+        for option in words.filter(|word| word.starts_with('-')) {
+            let known = verb.get_arguments().any(|known| {
+                let long = known.get_long().is_some_and(|long| option == format!("--{long}"));
+                long || known.get_short().is_some_and(|short| option == format!("-{short}"))
+            });
+            let verb = verb.get_name();
+            assert!(known, "kledger {verb} has no {option}, which {file} advises");
+        }
+    }
+}
+
+#[test]
+fn settings_in_hints_and_examples_are_settings() {
+    let setting = Regex::new(r"--set '?([a-z0-9_]+=(?:\[[^\]]*\]|[^'`) \n]+))").unwrap();
+    let mut found = 0;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let pages = [root.to_owned(), root.join("docs")].into_iter().flat_map(|dir| {
+        let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+        entries.filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+    });
+    let pages = pages.map(|path| (path.clone(), fs::read_to_string(path).unwrap()));
+    for (place, text) in sources("src").into_iter().chain(pages) {
+        for example in setting.captures_iter(&text) {
+            let (key, value) = example[1].split_once('=').unwrap();
+            if value.starts_with("...") {
+                continue;
+            }
+            let bare = format!("{key} = \"{value}\"");
+            let fits =
+                [format!("{key} = {value}"), bare].map(|text| Settings::fit_some_model(&text));
+            let place = place.display();
+            assert!(fits.iter().any(Result::is_ok), "{place} sets {}: {fits:?}", &example[1]);
+            found += 1;
+        }
+    }
+    assert!(found > 5, "examples are found: {found}");
+}
+
+/// The test that stops `kledger stats` and has it go on.
+const STOPPED: &str =
+    "tests/ledger/statistics.rs: a_run_that_was_stopped_goes_on_after_its_last_whole_part";
+
+/// Hints that no test here follows: how each begins, and the test that does (`file: name`) or the reason why none
+/// does.
+const ELSEWHERE: &[(&str, &str)] = &[
+    // They need libtorch.
+    (
+        "use --device cpu, or set LD",
+        "tests/torch/family.rs: a_device_is_named_and_one_that_is_not_there_is_refused",
+    ),
+    ("config.json and the weights may belong", "tests/torch/refusal.rs: tensors_that_do_not_fit"),
+    (
+        "tokenizer.json and the model may not",
+        "tests/torch/refusal.rs: a_tokenizer_of_another_model",
+    ),
+    (
+        "the checkpoint is broken, or too large",
+        "tests/torch/refusal.rs: weights_that_are_no_numbers",
+    ),
+    ("use a shorter text", "tests/torch/cli.rs: what_cannot_be_asked"),
+    ("give a text with words in it", "tests/torch/cli.rs: what_cannot_be_asked"),
+    (
+        "kledger init --anyway makes a repository",
+        "tests/torch/cli.rs: init_says_at_once_what_is_wrong_with_a_model",
+    ),
+    (
+        "with --anyway the repository is made for history alone",
+        "tests/torch/cli.rs: init_says_at_once_what_is_wrong_with_a_model",
+    ),
+    (
+        "--set ridge=0.001 adds that part",
+        "tests/torch/cli.rs: statistics_that_leave_no_unique_solution",
+    ),
+    (
+        "kledger stats --corpus FILE takes statistics",
+        "no model of the tests is without an end-of-text token",
+    ),
+    (
+        "--set v_lr=0.1 takes smaller steps",
+        "tests/torch/editor.rs: an_optimisation_that_runs_away_is_named_and_kept_nowhere",
+    ),
+    (
+        "take them anew: kledger stats",
+        "tests/torch/editor.rs: statistics_that_do_not_fit_are_refused",
+    ),
+    // The machine has to be a strange one.
+    (
+        "set the machine's clock",
+        "the clock of the machine would have to be set to a time before 1970",
+    ),
+    ("see what the system says of the disk", "a disk would have to answer nothing for minutes"),
+    ("it is longer than 1 GiB", "a gigabyte would have to be read"),
+    ("it is a pipe, and nobody wrote to it", "tests/ledger/cli/hostile.rs: pipes"),
+    ("nothing was kept: no whole part", STOPPED),
+    ("parts of the text are counted and kept", STOPPED),
+    (
+        "no edit of a fact was found yet",
+        "tests/torch/cli.rs: ctrl_c_ends_an_edit_between_two_steps",
+    ),
+];
+
+/// Hints outside of functions of that name: in which file, and what comes before each or around them.
+const OUTSIDE: &[(&str, &str)] = &[
+    (
+        "src/fact/read/start.rs",
+        r#"(?:remedy = |UTF_16: &str = |, "[a-zA-Z0-9 -]+",\s*)("(?:[^"\\]|\\.)*")"#,
+    ),
+    ("src/cli/cmd/init.rs", r#"hint: Some\(\s*("(?:[^"\\]|\\.)*")"#),
+    ("src/input.rs", r#"(?:refuse\(|format!\(|text =)\s*("(?:[^"\\]|\\.)*")"#),
+    ("src/ledger/edit/attempt.rs", r"(?s)with_kept\(error, \|\| (.*?)\n +\}\)"),
+    ("src/ledger/edit/partial_statistics.rs", r"(?s)with_kept\(error, \|\| (.*?)\n +\}\)"),
+];
+
+/// All hints in the sources, each with its file.
+fn hints() -> Vec<(String, String)> {
+    let bodies = Regex::new(r"\n( *)(?:pub )?(?:const )?fn (?:hint|reading)\(").unwrap();
+    let mut found = Vec::new();
+    for (path, code) in sources("src") {
+        let name = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap().display().to_string();
+        let mut texts = Vec::new();
+        for body in bodies.captures_iter(&code) {
+            let rest = &code[body.get(0).unwrap().end()..];
+            let end = rest.find(&format!("\n{}}}", &body[1])).unwrap();
+            texts.extend(strings(&rest[..end]));
+        }
+        for (_, around) in OUTSIDE.iter().filter(|(file, _)| *file == name) {
+            let before = texts.len();
+            let around = Regex::new(around).unwrap();
+            texts.extend(around.captures_iter(&code).flat_map(|found| strings(&found[1])));
+            assert!(texts.len() > before, "{name} has hints");
+        }
+        // Names of files and what stands between names are no hints.
+        texts.retain(|text| text.trim().contains(' ') && text.len() > 8);
+        found.extend(texts.into_iter().map(|text| (text, name.clone())));
+    }
+    found
+}
+
+/// The longest part of a text between what is filled in: how it begins.
+fn beginning(text: &str) -> String {
+    let filled = Regex::new(r"\{\{?[^{} ]*\}?\}").unwrap();
+    let longest = filled.split(text).max_by_key(|part| part.len()).unwrap();
+    longest.trim().chars().take(28).collect()
+}
+
+#[test]
+fn every_hint_is_followed_or_accounted_for() {
+    let quoted: Vec<String> =
+        sources("tests/ledger/cli/hints").iter().flat_map(|(_, code)| strings(code)).collect();
+    let hints = hints();
+    assert!(hints.len() > 130, "hints are found: {}", hints.len());
+    let is_quoted = |text: &str| {
+        let beginning = beginning(text);
+        quoted.iter().any(|quote| quote.contains(&beginning))
+            || ELSEWHERE.iter().any(|(elsewhere, _)| text.contains(elsewhere))
+    };
+    let missing: Vec<_> = hints.iter().filter(|(text, _)| !is_quoted(text)).collect();
+    assert!(missing.is_empty(), "no test follows {missing:#?}");
+}
+
+#[test]
+fn what_is_said_of_hints_that_are_not_followed_here_is_true() {
+    let hints = hints();
+    for (text, why) in ELSEWHERE {
+        assert!(hints.iter().any(|(hint, _)| hint.contains(text)), "there is no hint {text:?}");
+        let Some((file, test)) = why.split_once(".rs: ") else { continue };
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("{file}.rs"));
+        let code = fs::read_to_string(path).unwrap();
+        assert!(code.contains(&format!("fn {test}(")), "{file}.rs has no test {test}");
+    }
+}
