@@ -8,7 +8,6 @@ use std::{
 };
 
 use super::Sandbox;
-use crate::support::stand_in;
 
 /// One command of each verb that opens a store.
 const VERBS: &[&[&str]] = &[
@@ -54,7 +53,7 @@ const ABSENT: &[&str] = &[
 ];
 
 /// Everything below `dir`, directories with nothing in them.
-fn tree(dir: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
+pub(super) fn tree(dir: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
@@ -154,45 +153,4 @@ fn the_store_itself_may_be_behind_a_link() {
         assert!(!output.stderr.contains("is a link"), "{words:?}: {output:?}");
     }
     sandbox.run(&["fsck", "--weights"]).done();
-}
-
-/// A copy of the model goes along with every checkout.
-#[test]
-fn a_model_brings_no_file_of_its_users_along() {
-    let sandbox = Sandbox::bare();
-    let (model, hub) = (sandbox.dir.path().join("base"), sandbox.dir.path().join("hub/models--a"));
-    let secret = sandbox.dir.path().join("secret");
-    fs::write(&secret, "{\"a\": \"secret\"}").unwrap();
-    fs::rename(model.join("config.json"), sandbox.dir.path().join("config.json")).unwrap();
-    fs::copy(sandbox.dir.path().join("config.json"), model.join("config.json")).unwrap();
-    for (file, words) in [("vocab.json", "vocab.json"), ("model.safetensors", "weights")] {
-        let there = model.join(file);
-        let aside = sandbox.dir.path().join(words);
-        let had = fs::rename(&there, &aside).is_ok();
-        symlink(if had { &aside } else { &secret }, &there).unwrap();
-        let said = sandbox.run(&["init", "--model", "../base"]).failed(1);
-        assert!(said.contains(&format!("/base/{file} is a link to <dir>/")), "{said}");
-        assert!(said.contains("cp -rL"), "{said}");
-        assert!(!sandbox.root().join(".kledger").exists());
-        fs::remove_file(&there).unwrap();
-        if had {
-            fs::rename(&aside, &there).unwrap();
-        }
-    }
-
-    // As the Hugging Face cache has it.
-    let snapshot = hub.join("snapshots/1");
-    fs::create_dir_all(&snapshot).unwrap();
-    fs::create_dir(hub.join("blobs")).unwrap();
-    stand_in::write_checkpoint(&model, stand_in::INPUTS);
-    for entry in fs::read_dir(&model).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap();
-        fs::copy(&path, hub.join("blobs").join(name)).unwrap();
-        symlink(Path::new("../../blobs").join(name), snapshot.join(name)).unwrap();
-    }
-    sandbox.run(&["init", "--model", "../hub/models--a/snapshots/1"]).done();
-    sandbox.run(&["fsck"]).done();
-    let copies = tree(&sandbox.root().join(".kledger/base"));
-    assert!(copies.keys().all(|path| !path.is_symlink()));
 }

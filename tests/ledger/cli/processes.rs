@@ -284,3 +284,20 @@ fn a_clock_that_goes_back() {
     assert!(sandbox.run(&["show", "main@{1}"]).done().contains("1950"));
     sound(&sandbox);
 }
+
+#[test]
+fn while_one_writes_others_read_and_wait() {
+    let sandbox = Sandbox::with_words();
+    sandbox.write("words.nt", &words_of(0));
+    let lock = fs::File::open(sandbox.root().join(".kledger/lock")).unwrap();
+    lock.lock().unwrap();
+    let message = sandbox.run(&["add", "words.nt"]).failed(1);
+    assert!(message.contains("in use by another kledger"), "{message}");
+    assert!(message.contains("hint: "), "{message}");
+    for verb in ["status", "log", "branch", "tag", "show", "diff"] {
+        let versions: &[&str] = if verb == "diff" { &["HEAD", "HEAD"] } else { &[] };
+        sandbox.run(&[&[verb], versions].concat()).done();
+    }
+    lock.unlock().unwrap();
+    sandbox.run(&["add", "words.nt"]).done();
+}
