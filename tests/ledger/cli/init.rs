@@ -6,11 +6,9 @@ use insta::assert_snapshot;
 
 use super::Sandbox;
 
-const INIT: [&str; 4] = ["init", "--anyway", "--model", "../base"];
-
 #[test]
 fn a_repository_is_made_around_a_model() {
-    let made = Sandbox::bare().run(&INIT).done();
+    let made = Sandbox::bare().run(&["init", "--anyway", "--model", "../base"]).done();
     // A build that runs models says that the stand-in is none.
     let noted =
         |line: &&str| line.starts_with("  for history alone: no edit can be made in this model");
@@ -26,7 +24,7 @@ fn a_repository_is_made_around_a_model() {
 #[test]
 fn json_names_the_first_commit() {
     let sandbox = Sandbox::bare();
-    let made = sandbox.data(&INIT);
+    let made = sandbox.data(&["init", "--anyway", "--model", "../base"]);
     assert_eq!(sandbox.data(&["show"])["commit"]["id"], made["commit"]);
 }
 
