@@ -68,37 +68,41 @@ fn all_files(dir: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// A repository with a checkout and an export, made under a umask.
+fn made_under(umask: &str) -> Sandbox {
+    let sandbox = Sandbox::bare();
+    for words in [
+        &["init", "--anyway", "--model", "../base"][..],
+        &["checkout", "main"],
+        &["export", "main", "out"],
+    ] {
+        let command = sandbox.command(&[]);
+        let script = format!("umask {umask}; exec \"$0\" \"$@\"");
+        let mut shell = Command::new("/bin/sh");
+        shell.arg("-c").arg(script).arg(command.get_program()).args(words);
+        shell.current_dir(sandbox.root()).env_clear();
+        shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        sandbox.finish(shell, "").done();
+    }
+    sandbox
+}
+
 /// Files are as the user's umask wants them, and what must never change is read-only.
 #[test]
 fn permissions_of_what_is_made() {
     for (umask, file, dir) in [("022", 0o644, 0o755), ("077", 0o600, 0o700)] {
-        let sandbox = Sandbox::bare();
-        let run = |words: &[&str]| {
-            let command = sandbox.command(&[]);
-            let script = format!("umask {umask}; exec \"$0\" \"$@\"");
-            let mut shell = Command::new("/bin/sh");
-            shell.arg("-c").arg(script).arg(command.get_program()).args(words);
-            shell.current_dir(sandbox.root()).env_clear();
-            shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-            sandbox.finish(shell, "").done();
-        };
-        run(&["init", "--anyway", "--model", "../base"]);
-        run(&["checkout", "main"]);
-        run(&["export", "main", "out"]);
+        let sandbox = made_under(umask);
         for path in all_files(&sandbox.root()) {
             let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
             let name = path.strip_prefix(sandbox.root()).unwrap().display().to_string();
             let frozen = [".kledger/packs/", ".kledger/tensors/", ".kledger/base/"];
             // A checkout's shards are the base's files. The index of shards is the base's too.
             let shared = name.starts_with("model/") && mode & 0o222 == 0;
-            let expected = if path.is_dir() {
-                dir
-            } else if shared
-                || frozen.iter().any(|f| name.starts_with(f)) && !name.ends_with("index.json")
-            {
-                file & !0o222
-            } else {
-                file
+            let is_frozen = frozen.iter().any(|f| name.starts_with(f));
+            let expected = match path.is_dir() {
+                true => dir,
+                false if shared || is_frozen && !name.ends_with("index.json") => file & !0o222,
+                false => file,
             };
             assert_eq!(mode, expected, "{name} is {mode:o} under umask {umask}");
         }
