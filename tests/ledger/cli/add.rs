@@ -146,29 +146,19 @@ const RECORD: &str =
 fn a_benchmark_that_is_damaged_is_refused_with_its_place() {
     let sandbox = Sandbox::new();
     let nameless = RECORD.replace("wrote Hamlet", "wrote it");
+    let other = r#"[{"claim": "a", "label": "REFUTES"}]"#;
+    let bare = r#"[{"src": "Who wrote Hamlet?", "subject": "Hamlet"}]"#;
     for (file, text, parts) in [
         (
             "cut.json",
-            format!("[\n{RECORD},\n{{\"src\": \"Wh"),
+            &*format!("[\n{RECORD},\n{{\"src\": \"Wh"),
             &["cut.json:3:", "EOF", "hint: "][..],
         ),
-        (
-            "other.json",
-            r#"[{"claim": "a", "label": "REFUTES"}]"#.to_owned(),
-            &["laid out as FEVER, not as zsRE", "hint: "],
-        ),
-        (
-            "nameless.json",
-            format!("[{nameless}]"),
-            &["record 1: prompt", "does not name", "Hamlet"],
-        ),
-        (
-            "bare.json",
-            r#"[{"src": "Who wrote Hamlet?", "subject": "Hamlet"}]"#.to_owned(),
-            &["record 1:", "missing field `answers`"],
-        ),
+        ("other.json", other, &["laid out as FEVER, not as zsRE", "hint: "]),
+        ("nameless.json", &format!("[{nameless}]"), &["record 1: prompt", "not name", "Hamlet"]),
+        ("bare.json", bare, &["record 1:", "missing field `answers`"]),
     ] {
-        sandbox.write(file, &text);
+        sandbox.write(file, text);
         sandbox.refused(&["add", "--from", "zsre", file], 1, parts);
     }
     let missing = ["cannot read", "not-there.json", "hint: "];
@@ -187,7 +177,7 @@ fn records_that_conflict_can_be_skipped() {
 }
 
 #[test]
-fn a_limit_of_no_records_is_no_limit() {
+fn a_limit_of_zero_is_refused() {
     let sandbox = Sandbox::new();
     sandbox.write("records.json", "[]");
     let words = ["add", "--from", "counterfact", "records.json", "--limit", "0"];

@@ -281,22 +281,41 @@ fn killed_while_repairing() {
     }
 }
 
+/// Two repositories that have a directory in common, in which the user has notes; the other one is in `other`.
+fn with_another() -> Sandbox {
+    let sandbox = Sandbox::with_history();
+    sandbox.run(&["checkout", "main", "--to", "../shared"]).done();
+    fs::write(sandbox.dir.path().join("shared/notes"), "years of work").unwrap();
+    fs::create_dir(sandbox.dir.path().join("other")).unwrap();
+    in_the_other(&sandbox, &["init", "--anyway", "--model", "../base"]);
+    sandbox
+}
+
+/// Runs a command in the other repository.
+fn in_the_other(at: &Sandbox, words: &[&str]) {
+    let mut command = at.command(words);
+    command.current_dir(at.dir.path().join("other"));
+    at.finish(command, "").done();
+}
+
+/// The shared directory holds the other repository's version, whole, and the user's notes.
+fn is_the_others(at: &Sandbox, point: &str) {
+    let shared = at.dir.path().join("shared");
+    let manifest = Manifest::read(&shared).unwrap();
+    assert_eq!(manifest.commit.to_string(), newest_of_the_other(at), "{point}");
+    assert!(!shared.join("model-edited.safetensors").exists(), "{point}");
+    let left = fs::read_dir(&shared).unwrap().map(|entry| entry.unwrap().file_name());
+    let left: Vec<_> = left.filter(|name| name.to_string_lossy().starts_with('.')).collect();
+    assert!(left.is_empty(), "{point}: {left:?}");
+    assert_eq!(fs::read_to_string(shared.join("notes")).unwrap(), "years of work", "{point}");
+}
+
 /// A directory that two repositories write to: whoever comes next ends what was begun there, and neither a version
 /// nor what the user has in it is half there.
 #[test]
 fn killed_in_a_directory_that_others_write_to() {
-    let before = Sandbox::with_history();
+    let before = with_another();
     let words = ["checkout", "draft", "--to", "../shared"];
-    before.run(&["checkout", "main", "--to", "../shared"]).done();
-    let mine = |at: &Sandbox| fs::read_to_string(at.dir.path().join("shared/notes")).unwrap();
-    fs::write(before.dir.path().join("shared/notes"), "years of work").unwrap();
-    let other = |at: &Sandbox, words: &[&str]| {
-        let mut command = at.command(words);
-        command.current_dir(at.dir.path().join("other"));
-        at.finish(command, "").done()
-    };
-    fs::create_dir(before.dir.path().join("other")).unwrap();
-    other(&before, &["init", "--model", "../base"]);
     let mut ends = [0, 0];
     for (n, point) in (1..).zip(&faults(&before, &words)) {
         if !point.starts_with("files:") {
@@ -304,20 +323,15 @@ fn killed_in_a_directory_that_others_write_to() {
         }
         let run = before.copy();
         kill(&run, &words, n);
-        other(&run, &["checkout", "--to", "../shared"]);
-        let shared = run.dir.path().join("shared");
-        let manifest = Manifest::read(&shared).unwrap();
-        assert_eq!(manifest.commit.to_string(), newest_of_the_other(&run), "{point}");
-        assert!(!shared.join("model-edited.safetensors").exists(), "{point}");
-        let left = fs::read_dir(&shared).unwrap().map(|entry| entry.unwrap().file_name());
-        let left: Vec<_> = left.filter(|name| name.to_string_lossy().starts_with('.')).collect();
-        assert!(left.is_empty() && mine(&run) == "years of work", "{point}: {left:?}");
+        in_the_other(&run, &["checkout", "--to", "../shared"]);
+        is_the_others(&run, point);
         run.sound(point);
         // Here HEAD is where it was or where it was to go, and all goes on.
         let head = Repo::open(&run.root()).unwrap().status().unwrap().head.branch;
         ends[usize::from(head.as_deref() == Some("draft"))] += 1;
         run.run(&words).done();
-        assert_eq!(mine(&run), "years of work", "{point}");
+        let notes = fs::read_to_string(run.dir.path().join("shared/notes")).unwrap();
+        assert_eq!(notes, "years of work", "{point}");
     }
     assert!(ends.iter().all(|&count| count > 0), "{ends:?}");
 }

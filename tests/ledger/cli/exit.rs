@@ -4,10 +4,9 @@ use std::process::Stdio;
 
 use super::Sandbox;
 
-/// A build without libtorch that is installed beside one with it.
+/// A build without libtorch beside one with it, which says what it is told.
 #[cfg(not(feature = "torch"))]
-#[test]
-fn what_may_run_the_model_is_left_to_the_program_that_can() {
+fn with_two_programs() -> Sandbox {
     let sandbox = Sandbox::with_words();
     let kledger = env!("CARGO_BIN_EXE_kledger");
     // Written by another process, so that no thread of this one has it open while it is run.
@@ -17,6 +16,13 @@ fn what_may_run_the_model_is_left_to_the_program_that_can() {
     let mut shell = std::process::Command::new("/bin/sh");
     shell.args(["-c", &install]).current_dir(sandbox.root());
     assert!(shell.status().unwrap().success());
+    sandbox
+}
+
+#[cfg(not(feature = "torch"))]
+#[test]
+fn what_may_run_the_model_is_left_to_the_program_that_can() {
+    let sandbox = with_two_programs();
     let run = |words: &[&str]| {
         let mut command = std::process::Command::new(sandbox.root().join("kledger"));
         command.args(words).current_dir(sandbox.root()).env("KLEDGER_AUTHOR", "Ada");

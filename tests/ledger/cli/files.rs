@@ -122,12 +122,8 @@ fn as_reader(sandbox: &Sandbox, words: &[&str]) -> super::Output {
     sandbox.finish(reader(sandbox, words), "")
 }
 
-#[test]
-fn a_place_that_is_read_only() {
-    let sandbox = edited();
-    sandbox
-        .write("facts.nt", "<https://e.org/a> <https://example.org/likes> <https://e.org/b> .\n");
-    let before = sandbox.state();
+/// Runs `then` where neither the repository nor what is around it can be written.
+fn frozen<T>(sandbox: &Sandbox, then: impl FnOnce() -> T) -> T {
     let paths = [vec![sandbox.dir.path().to_owned()], all_files(sandbox.dir.path())].concat();
     let modes: Vec<_> =
         paths.iter().map(|path| fs::metadata(path).unwrap().permissions()).collect();
@@ -135,18 +131,26 @@ fn a_place_that_is_read_only() {
         let mode = if path.is_dir() { 0o555 } else { 0o444 };
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     }
-    let refused: Vec<_> = [
-        vec!["add", "facts.nt"],
-        vec!["commit", "-m", "x"],
-        vec!["checkout", "main~1"],
-        vec!["init", "--model", "../base", ".."],
-    ]
-    .into_iter()
-    .map(|words| (words.clone(), as_reader(&sandbox, &words)))
-    .collect();
+    let told = then();
     for (path, mode) in paths.iter().zip(modes) {
         fs::set_permissions(path, mode).unwrap();
     }
+    told
+}
+
+#[test]
+fn a_place_that_is_read_only() {
+    let sandbox = edited();
+    let fact = "<https://e.org/a> <https://example.org/likes> <https://e.org/b> .\n";
+    sandbox.write("facts.nt", fact);
+    let before = sandbox.state();
+    let commands = [
+        &["add", "facts.nt"][..],
+        &["commit", "-m", "x"],
+        &["checkout", "main~1"],
+        &["init", "--model", "../base", ".."],
+    ];
+    let refused = frozen(&sandbox, || commands.map(|words| (words, as_reader(&sandbox, words))));
     for (words, output) in refused {
         let message = output.failed(1);
         assert!(message.contains("error: cannot write"), "{words:?}: {message}");

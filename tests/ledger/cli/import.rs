@@ -6,6 +6,13 @@ use insta::assert_snapshot;
 
 use super::Sandbox;
 
+/// With an adapter in `style`, imported.
+fn imported() -> Sandbox {
+    let sandbox = with_adapter();
+    sandbox.run(&["import", "--from-peft", "style", "--no-check"]).done();
+    sandbox
+}
+
 /// With an adapter in `style`.
 fn with_adapter() -> Sandbox {
     let sandbox = Sandbox::with_words();
@@ -26,10 +33,8 @@ fn an_adapter_becomes_a_commit() {
 }
 
 #[test]
-fn history_says_what_was_imported() {
-    let sandbox = with_adapter();
-    sandbox.run(&["import", "--from-peft", "style", "--no-check"]).done();
-    assert_snapshot!(sandbox.run(&["show"]).done(), @"
+fn show_says_what_was_imported() {
+    assert_snapshot!(imported().run(&["show"]).done(), @"
     commit <id> (HEAD, main)
       parent      <id>
       author      Ada <ada@example.org>
@@ -44,7 +49,11 @@ fn history_says_what_was_imported() {
     delta <id>  1.2 KiB, 0 columns
       layers.1.mlp.down_proj.weight  16 x 256  rank 1
     ");
-    assert_snapshot!(sandbox.run(&["log", "-n", "1"]).done(), @"
+}
+
+#[test]
+fn a_log_says_what_was_imported() {
+    assert_snapshot!(imported().run(&["log", "-n", "1"]).done(), @"
     commit <id> (HEAD, main)
       author   Ada <ada@example.org>
       date     2026-01-02 03:04:05 +00:00
@@ -58,8 +67,7 @@ fn history_says_what_was_imported() {
 
 #[test]
 fn a_delta_brings_back_what_was_exported() {
-    let sandbox = with_adapter();
-    sandbox.run(&["import", "--from-peft", "style", "--no-check"]).done();
+    let sandbox = imported();
     sandbox.run(&["export", "--format", "delta", "HEAD", "delta"]).done();
     sandbox.run(&["revert", "--no-check", "HEAD"]).done();
     let import = ["import", "--from-delta", "delta", "--no-check", "-m", "Back"];
@@ -176,8 +184,7 @@ fn a_pickle_is_not_opened() {
 /// What both hints say is done; neither needs a tokenizer.
 #[test]
 fn a_checkpoint_of_an_edited_version_needs_to_say_what_it_was_trained_from() {
-    let sandbox = with_adapter();
-    sandbox.run(&["import", "--from-peft", "style", "--no-check"]).done();
+    let sandbox = imported();
     sandbox.run(&["export", "HEAD", "merged"]).done();
     fs::remove_file(sandbox.root().join("merged/tokenizer.json")).unwrap();
     let import = ["import", "--from-checkpoint", "merged", "--no-check"];

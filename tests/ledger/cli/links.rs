@@ -91,6 +91,24 @@ fn link(sandbox: &Sandbox, name: &Path, same: bool) {
     symlink(&target, &at).unwrap();
 }
 
+/// What `words` do in a copy of `before` in which `name` is a link; what it leads to is as it was.
+fn run_with_link(before: &Sandbox, name: &Path, same: bool, words: &[&str]) {
+    let run = before.copy();
+    link(&run, name, same);
+    let outside = run.dir.path().join("outside");
+    let was = tree(&outside);
+    let output = run.run(words);
+    let context = format!("{} {words:?}: {output:?}", name.display());
+    assert!(tree(&outside) == was, "{context}");
+    let one_of_many = name.starts_with("packs") || name.starts_with("tensors");
+    if !one_of_many || name.components().count() < 3 {
+        assert_eq!(output.code, 1, "{context}");
+        let name = run.redact(name.as_os_str().as_encoded_bytes());
+        let said = format!("<dir>/repo/.kledger/{name} is a link");
+        assert!(output.stderr.contains(&said), "{context}");
+    }
+}
+
 /// `log` and `status` used to write over what a link led to, `tag`, `add` and `gc` to remove it.
 #[test]
 fn nothing_behind_a_link_is_touched() {
@@ -104,32 +122,13 @@ fn nothing_behind_a_link_is_touched() {
     let every = env::var_os("KLEDGER_EVERY_LINK").is_some();
     for (number, name) in names.iter().enumerate() {
         for same in [true, false] {
-            let verbs = VERBS.iter().enumerate().filter(|(verb, _)| {
-                every || (number * 5 + usize::from(same) * 11) % VERBS.len() == *verb
-            });
+            let turn = (number * 5 + usize::from(same) * 11) % VERBS.len();
+            let verbs = VERBS.iter().enumerate().filter(|(verb, _)| every || turn == *verb);
             for (_, words) in verbs {
-                let run = before.copy();
-                link(&run, name, same);
-                let outside = run.dir.path().join("outside");
-                let was = tree(&outside);
-                let output = run.run(words);
-                let context = format!("{} {words:?}: {output:?}", name.display());
-                assert!(tree(&outside) == was, "{context}");
-                let one_of_many = name.starts_with("packs") || name.starts_with("tensors");
-                if !one_of_many || name.components().count() < 3 {
-                    assert_eq!(output.code, 1, "{context}");
-                    let name = sandbox_name(&run, name);
-                    let said = format!("<dir>/repo/.kledger/{name} is a link");
-                    assert!(output.stderr.contains(&said), "{context}");
-                }
+                run_with_link(&before, name, same, words);
             }
         }
     }
-}
-
-/// A file's name as output has it.
-fn sandbox_name(sandbox: &Sandbox, name: &Path) -> String {
-    sandbox.redact(name.as_os_str().as_encoded_bytes())
 }
 
 #[test]

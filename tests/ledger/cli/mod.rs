@@ -17,6 +17,7 @@ mod commit;
 mod completions;
 mod config;
 mod consolidate;
+#[cfg(debug_assertions)]
 mod crash;
 mod diff;
 mod docs;
