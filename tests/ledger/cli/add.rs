@@ -155,7 +155,11 @@ fn a_benchmark_that_is_damaged_is_refused_with_its_place() {
             &["cut.json:3:", "EOF", "hint: "][..],
         ),
         ("other.json", other, &["laid out as FEVER, not as zsRE", "hint: "]),
-        ("nameless.json", &format!("[{nameless}]"), &["record 1: prompt", "not name", "Hamlet"]),
+        (
+            "nameless.json",
+            &format!("[{nameless}]"),
+            &["record 1: prompt", "does not name", "Hamlet"],
+        ),
         ("bare.json", bare, &["record 1:", "missing field `answers`"]),
     ] {
         sandbox.write(file, text);
