@@ -3,6 +3,10 @@
 use std::process::Command;
 
 use insta::assert_snapshot;
+use kledger::ledger::{
+    Silent,
+    verb::commit::{CommitOptions, CommitReport},
+};
 use serde_json::Value;
 
 use super::{Output, Sandbox, shown};
@@ -32,13 +36,17 @@ fn an_edit_is_shown_with_its_check() {
     ");
 }
 
+/// An edit of half the strength that facts need to hold.
+pub(super) fn weak_edit(place: &Place, turtle: &str) -> CommitReport {
+    place.add(turtle).unwrap();
+    let settings = [("strength".to_owned(), 0.5.into())].into_iter().collect();
+    let weak = CommitOptions { settings, ..options("weak") };
+    place.commit_with(&weak, &mut Silent).unwrap()
+}
+
 #[test]
 fn facts_that_do_not_take_are_shown() {
-    let place = Place::new();
-    place.add(":Anna :likes :Rome .").unwrap();
-    let settings = [("strength".to_owned(), 0.5.into())].into_iter().collect();
-    let weak = kledger::ledger::verb::commit::CommitOptions { settings, ..options("weak") };
-    let report = place.commit_with(&weak, &mut kledger::ledger::Silent).unwrap();
+    let report = weak_edit(&Place::new(), ":Anna :likes :Rome .");
     assert_snapshot!(shown("commit", report), @r#"
     [main <id>] weak
       1 fact added, efficacy 0 %, paraphrase 0 %

@@ -6,17 +6,9 @@ use insta::assert_snapshot;
 
 use super::Sandbox;
 
-/// With an adapter of rank 1 imported.
-fn with_adapter() -> Sandbox {
-    let sandbox = Sandbox::with_words();
-    sandbox.write_adapter("style");
-    sandbox.run(&["import", "--from-peft", "style", "--no-check"]).done();
-    sandbox
-}
-
 #[test]
 fn a_version_is_written_as_a_checkpoint() {
-    let sandbox = with_adapter();
+    let sandbox = Sandbox::with_import();
     assert_snapshot!(sandbox.run(&["export", "HEAD", "out"]).done(), @"
     Exported <id> to <dir>/repo/out
       1 tensor edited, 34 KiB
@@ -28,7 +20,7 @@ fn a_version_is_written_as_a_checkpoint() {
 
 #[test]
 fn deltas_are_for_other_repositories() {
-    let sandbox = with_adapter();
+    let sandbox = Sandbox::with_import();
     assert_snapshot!(sandbox.run(&["export", "--format", "delta", "HEAD", "delta"]).done(), @"
     Exported <id> to <dir>/repo/delta
       1 tensor edited, 2.6 KiB
@@ -41,7 +33,7 @@ fn deltas_are_for_other_repositories() {
 
 #[test]
 fn an_adapter_says_which_rank_it_needs() {
-    let sandbox = with_adapter();
+    let sandbox = Sandbox::with_import();
     assert_snapshot!(sandbox.run(&["export", "--format", "peft", "HEAD", "again"]).done(), @"
     Exported <id> to <dir>/repo/again
       1 tensor edited, rank 1, 2.5 KiB
@@ -51,7 +43,7 @@ fn an_adapter_says_which_rank_it_needs() {
 
 #[test]
 fn json_says_where_and_how_much() {
-    let sandbox = with_adapter();
+    let sandbox = Sandbox::with_import();
     let merged = sandbox.data(&["export", "HEAD", "out"]);
     assert!(merged["dir"].as_str().unwrap().ends_with("/repo/out"), "{merged}");
     let adapter = sandbox.data(&["export", "--format", "peft", "HEAD", "again"]);

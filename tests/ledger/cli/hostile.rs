@@ -3,7 +3,7 @@
 
 use std::{fmt::Write as _, fs, process::Command};
 
-use super::{Output, Sandbox};
+use super::{Output, Sandbox, make_a_pipe};
 
 const RDF: &str = "http://www.w3.org/1999/02/22-rdf-syntax-ns#";
 const FACT: &str = "<http://e.org/s> <http://e.org/p> \"o\" .\n";
@@ -410,8 +410,7 @@ fn other_files_that_are_read() {
 fn pipes() {
     let sandbox = Sandbox::new();
     let pipe = sandbox.root().join("pipe.nt");
-    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
-    assert!(made.success());
+    make_a_pipe(&pipe);
     let writer = {
         let pipe = pipe.clone();
         std::thread::spawn(move || fs::write(pipe, FACT.repeat(10_000)).unwrap())

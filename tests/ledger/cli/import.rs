@@ -4,14 +4,7 @@ use std::fs;
 
 use insta::assert_snapshot;
 
-use super::Sandbox;
-
-/// With an adapter in `style`, imported.
-fn imported() -> Sandbox {
-    let sandbox = with_adapter();
-    sandbox.run(&["import", "--from-peft", "style", "--no-check"]).done();
-    sandbox
-}
+use super::{Sandbox, make_a_pipe};
 
 /// With an adapter in `style`.
 fn with_adapter() -> Sandbox {
@@ -34,7 +27,7 @@ fn an_adapter_becomes_a_commit() {
 
 #[test]
 fn show_says_what_was_imported() {
-    assert_snapshot!(imported().run(&["show"]).done(), @"
+    assert_snapshot!(Sandbox::with_import().run(&["show"]).done(), @"
     commit <id> (HEAD, main)
       parent      <id>
       author      Ada <ada@example.org>
@@ -53,7 +46,7 @@ fn show_says_what_was_imported() {
 
 #[test]
 fn a_log_says_what_was_imported() {
-    assert_snapshot!(imported().run(&["log", "-n", "1"]).done(), @"
+    assert_snapshot!(Sandbox::with_import().run(&["log", "-n", "1"]).done(), @"
     commit <id> (HEAD, main)
       author   Ada <ada@example.org>
       date     2026-01-02 03:04:05 +00:00
@@ -67,7 +60,7 @@ fn a_log_says_what_was_imported() {
 
 #[test]
 fn a_delta_brings_back_what_was_exported() {
-    let sandbox = imported();
+    let sandbox = Sandbox::with_import();
     sandbox.run(&["export", "--format", "delta", "HEAD", "delta"]).done();
     sandbox.run(&["revert", "--no-check", "HEAD"]).done();
     let import = ["import", "--from-delta", "delta", "--no-check", "-m", "Back"];
@@ -184,7 +177,7 @@ fn a_pickle_is_not_opened() {
 /// What both hints say is done; neither needs a tokenizer.
 #[test]
 fn a_checkpoint_of_an_edited_version_needs_to_say_what_it_was_trained_from() {
-    let sandbox = imported();
+    let sandbox = Sandbox::with_import();
     sandbox.run(&["export", "HEAD", "merged"]).done();
     fs::remove_file(sandbox.root().join("merged/tokenizer.json")).unwrap();
     let import = ["import", "--from-checkpoint", "merged", "--no-check"];
@@ -216,8 +209,7 @@ fn files_that_are_pipes_are_refused() {
             let config = "adapter_config.json";
             fs::copy(root.join("style").join(config), given.join(config)).unwrap();
         }
-        let made = std::process::Command::new("mkfifo").arg(given.join(file)).status();
-        assert!(made.unwrap().success());
+        make_a_pipe(&given.join(file));
         sandbox.refused(&["import", "-m", "x", from, "given"], 1, &["it is a pipe, not a regular"]);
     }
 }

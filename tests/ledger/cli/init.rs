@@ -1,10 +1,10 @@
 //! `kledger init`.
 
-use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
+use std::{fs, os::unix::fs::symlink, path::Path};
 
 use insta::assert_snapshot;
 
-use super::Sandbox;
+use super::{Sandbox, make_a_pipe};
 
 #[test]
 fn a_repository_is_made_around_a_model() {
@@ -91,11 +91,6 @@ fn models_that_name_files_elsewhere() {
         assert!(message.contains("is not the name of a file beside it"), "{message}");
         assert_eq!(fs::read_dir(sandbox.root()).unwrap().count(), 0);
     }
-}
-
-fn make_a_pipe(path: &Path) {
-    let _not_there = fs::remove_file(path);
-    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }
 
 /// A pipe used to keep kledger waiting for somebody who writes.

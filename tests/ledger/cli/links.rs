@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::Sandbox;
+use super::{Sandbox, make_a_pipe};
 
 /// One command of each verb that opens a store.
 const VERBS: &[&[&str]] = &[
@@ -134,8 +134,7 @@ fn nothing_behind_a_link_is_touched() {
 #[test]
 fn what_would_be_waited_for_is_refused() {
     let sandbox = Sandbox::new();
-    let pipe = sandbox.root().join(".kledger/changes");
-    assert!(std::process::Command::new("mkfifo").arg(pipe).status().unwrap().success());
+    make_a_pipe(&sandbox.root().join(".kledger/changes"));
     let said = sandbox.run(&["log"]).failed(1);
     assert!(said.contains("changes is a pipe, a socket or a device"), "{said}");
 }

@@ -65,7 +65,7 @@ use std::{
     fs,
     io::Write,
     os::unix::fs::{PermissionsExt as _, symlink},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::LazyLock,
 };
@@ -142,6 +142,17 @@ impl Sandbox {
             sandbox.write("words.ttl", WORDS);
             sandbox.run(&["add", "words.ttl"]).done();
             sandbox.run(&["commit", "-m", "Words"]).done();
+            Prepared::of(&sandbox)
+        });
+        MADE.unpack()
+    }
+
+    /// [`Self::with_words`], and an adapter, in `style`, that was imported.
+    fn with_import() -> Self {
+        static MADE: LazyLock<Prepared> = LazyLock::new(|| {
+            let sandbox = Sandbox::with_words();
+            sandbox.write_adapter("style");
+            sandbox.run(&["import", "--from-peft", "style", "--no-check"]).done();
             Prepared::of(&sandbox)
         });
         MADE.unpack()
@@ -395,6 +406,12 @@ fn shown(verb: &'static str, report: impl Render + serde::Serialize + Debug + 's
     report.render(&mut page).unwrap();
     json::valid(&Report::done(verb, report).json());
     without_ids(&anstream::adapter::strip_str(&page.into_text()).to_string())
+}
+
+/// Puts a pipe, to which nobody writes, in the place of a file.
+fn make_a_pipe(path: &Path) {
+    let _not_there = fs::remove_file(path);
+    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }
 
 /// Text with `<id>` in place of short ids.

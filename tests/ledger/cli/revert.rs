@@ -28,9 +28,7 @@ fn the_newest_commit_leaves_the_weights_before_it() {
 
 #[test]
 fn an_import_is_taken_back_as_a_whole() {
-    let sandbox = Sandbox::with_words();
-    sandbox.write_adapter("style");
-    sandbox.run(&["import", "--from-peft", "style", "--no-check"]).done();
+    let sandbox = Sandbox::with_import();
     assert_snapshot!(sandbox.run(&["revert", "--no-check", "HEAD"]).done(), @r#"
     [main <id>] Revert "Import adapter style"
       weights are those of <id>, bit for bit

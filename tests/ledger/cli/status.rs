@@ -3,10 +3,9 @@
 use std::{fs, path::PathBuf};
 
 use insta::assert_snapshot;
-use kledger::ledger::{Silent, verb::commit::CommitOptions};
 use serde_json::{Value, json};
 
-use super::Sandbox;
+use super::{Sandbox, commit::weak_edit};
 use crate::support::{Place, WORDS};
 
 #[test]
@@ -42,14 +41,13 @@ fn staged_facts_are_listed() {
 #[test]
 fn staged_neighbourhood_facts_are_counted() {
     let sandbox = Sandbox::with_words();
-    sandbox.write("facts.ttl", "@prefix : <https://example.org/> . :Ada :likes :Coffee, :Tea .");
-    sandbox.run(&["add", "--neighbourhood", "facts.ttl"]);
-    sandbox.write("facts.ttl", "@prefix : <https://example.org/> . :Ada :likes :Tea .");
+    let facts = "@prefix : <https://example.org/> . :Ada :likes :Coffee ; :lives :London .";
+    sandbox.write("facts.ttl", facts);
     sandbox.run(&["add", "--neighbourhood", "facts.ttl"]).done();
     assert_snapshot!(sandbox.run(&["status"]).done(), @"
     On main <id>  Words (0 facts)
     Staged for the next commit:
-      1 neighbourhood fact
+      2 neighbourhood facts
     ");
 }
 
@@ -101,11 +99,7 @@ fn a_rebase_that_waits_is_told() {
 fn facts_that_do_not_hold_are_told() {
     let place = Place::new();
     place.make(":Anna :likes :Rome .", "first");
-    place.add(":Bert :likes :Oslo . :Carl :likes :Bonn .").unwrap();
-    let settings = [("strength".to_owned(), 0.5.into())].into_iter().collect();
-    let options =
-        CommitOptions { message: "weak".to_owned(), settings, ..CommitOptions::default() };
-    place.commit_with(&options, &mut Silent).unwrap();
+    weak_edit(&place, ":Bert :likes :Oslo . :Carl :likes :Bonn .");
     let sandbox = Sandbox { dir: place.dir };
     assert_snapshot!(sandbox.run(&["status"]).done(), @"
     On main <id>  weak (3 facts)

@@ -31,7 +31,7 @@ fn json_says_what_was_done() {
 }
 
 #[test]
-fn a_name_that_is_none_or_a_branch_s_is_refused() {
+fn a_bad_name_and_one_of_a_branch_are_refused() {
     let sandbox = Sandbox::with_history();
     sandbox.refused(&["tag", "a b"], 1, &["\"a b\" cannot be the name"]);
     sandbox.refused(&["tag", "-f", "draft"], 1, &["error: draft exists"]);
