@@ -290,6 +290,7 @@ fn permit(path: &Path, write: bool) {
 }
 
 /// Has `then` look at a history that cannot be written: with the summary of its index, and without.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn read_only(then: impl Fn(&Sandbox)) {
     for summary in [true, false] {
         let sandbox = Sandbox::with_history();
