@@ -74,7 +74,7 @@ use kledger::{
     checkpoint::write_tensors,
     cli::{Report, page::Page, report::Render},
     delta::{Matrix, Tensor},
-    ledger::InTheWay,
+    ledger::{InTheWay, Repo, verb::log::LogOptions},
 };
 use serde_json::Value;
 
@@ -346,9 +346,14 @@ impl Sandbox {
         without_ids(&text.replace(real.to_str().unwrap(), "<dir>"))
     }
 
-    /// What the store would say of itself: to see that a refused command left it as it was.
+    /// What the store says of itself: to see that a refused command left it as it was.
     fn state(&self) -> String {
-        ["status", "log", "branch", "tag"].map(|verb| self.run(&[verb, "--json"]).stdout).concat()
+        let told = Repo::open(&self.root()).and_then(|repo| {
+            let log = repo.log(&LogOptions::default())?;
+            Ok((repo.status()?, log, repo.branches()?, repo.tags()?))
+        });
+        let told = told.map(|told| serde_json::to_string(&told).unwrap());
+        self.redact(told.unwrap_or_else(|error| error.to_string()).as_bytes())
     }
 
     /// Runs a command that has to be refused with `code`; the message has to hold all of `parts`, and the repository
