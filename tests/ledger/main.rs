@@ -9,9 +9,9 @@
 )]
 
 mod amend;
-mod asking;
 mod bisect;
-mod changes;
+mod blame_and_log;
+mod blame_of_long_histories;
 #[cfg(feature = "cli")]
 mod cli;
 mod config;
@@ -20,6 +20,8 @@ mod exchange;
 mod fact;
 mod fact_stage;
 mod fact_tree;
+mod facts_edited_together;
+mod facts_of_a_subject;
 mod flips;
 mod floors;
 mod forget;
@@ -30,14 +32,12 @@ mod history;
 #[cfg(debug_assertions)]
 mod killed;
 mod large;
+mod large_stages;
 mod ledger;
-mod listing;
 mod merge;
 mod rendered;
 mod revert;
 mod snapshots;
 mod statistics;
-mod subjects;
 mod support;
 mod tidy;
-mod together;

@@ -74,16 +74,17 @@ fn clock_and_environment_are_read_in_one_file() {
 #[test]
 fn every_test_file_is_reached() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ledger");
-    let all: String =
-        rust_files(&tests).iter().map(|path| fs::read_to_string(path).unwrap()).collect();
     for path in rust_files(&tests) {
-        let stem = path.file_stem().unwrap().to_str().unwrap();
-        let module = match stem {
+        let (dir, stem) = (path.parent().unwrap(), path.file_stem().unwrap().to_str().unwrap());
+        // A module is named in the file above it: two directories may have one of the same name.
+        let (above, module) = match stem {
             "main" => continue,
-            "mod" => path.parent().unwrap().file_name().unwrap().to_str().unwrap(),
-            stem => stem,
+            "mod" => (dir.parent().unwrap(), dir.file_name().unwrap().to_str().unwrap()),
+            stem => (dir, stem),
         };
-        assert!(has_word(&all, &format!("mod {module};")), "{} is no module", path.display());
+        let above = above.join(if above == tests { "main.rs" } else { "mod.rs" });
+        let text = fs::read_to_string(above).unwrap();
+        assert!(has_word(&text, &format!("mod {module};")), "{} is no module", path.display());
     }
 }
 
@@ -111,4 +112,31 @@ fn rust_files(dir: &Path) -> Vec<PathBuf> {
         }
     }
     files
+}
+
+/// Tests are where people look for them, and a verb's JSON is compared with the schema there.
+#[cfg(feature = "cli")]
+#[test]
+fn every_verb_has_tests_of_its_name() {
+    use clap::CommandFactory as _;
+
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ledger/cli");
+    let mut wanting = Vec::new();
+    for verb in kledger::cli::Cli::command().get_subcommands().map(clap::Command::get_name) {
+        let name = format!("{}.rs", verb.replace('-', "_"));
+        let text = fs::read_to_string(dir.join(&name)).unwrap_or_default();
+        let tests = text.lines().filter(|line| line.trim() == "#[test]").count();
+        if tests < 2 {
+            wanting.push(format!("cli/{name} has {tests} tests, of at least 2"));
+        }
+        // `data` and `line` of a sandbox, and `shown`, check what they are given.
+        let is_checked = ["data(&[", "line(&[", "shown("].iter().any(|call| {
+            let words = text.split(call).skip(1);
+            words.map(str::trim_start).any(|words| words.starts_with(&format!("\"{verb}\"")))
+        });
+        if !is_checked {
+            wanting.push(format!("cli/{name} looks at no report of {verb} as JSON"));
+        }
+    }
+    assert!(wanting.is_empty(), "{}", wanting.join("\n"));
 }

@@ -1,13 +1,13 @@
-//! Backups, and stores that cannot be written.
+//! `kledger backup`.
 
 use std::{
     fs,
-    os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
     thread,
 };
 
+use insta::assert_snapshot;
 use kledger::{
     engine::Silent,
     ledger::{
@@ -32,6 +32,21 @@ fn sound(root: &Path) {
 }
 
 #[test]
+fn what_is_copied_is_counted() {
+    let sandbox = Sandbox::with_words();
+    assert_snapshot!(sandbox.run(&["backup", "../copy"]).done(), @"
+    Backed up to <dir>/repo/../copy
+      up to operation 3: 9 files new, 9 of them shared, 0 B copied
+    ");
+    assert_snapshot!(sandbox.run(&["backup", "../copy"]).done(), @"
+    Backed up to <dir>/repo/../copy
+      up to operation 3: 0 files new, 0 of them shared, 0 B copied
+    ");
+    let again = sandbox.data(&["backup", "../copy"]);
+    assert_eq!(again["files"], 0, "{again}");
+}
+
+#[test]
 fn a_backup_is_a_repository_and_is_brought_up_to_date() {
     let sandbox = Sandbox::with_history();
     let backup = sandbox.dir.path().join("safe/copy");
@@ -52,6 +67,23 @@ fn a_backup_is_a_repository_and_is_brought_up_to_date() {
     sound(&backup);
 }
 
+/// Damages every pack, each as a new file, because a backup may share the old one; gives their names.
+fn damage(packs: &Path) -> Vec<PathBuf> {
+    let mut damaged = Vec::new();
+    for folder in fs::read_dir(packs).unwrap() {
+        for pack in fs::read_dir(folder.unwrap().path()).unwrap() {
+            let pack = pack.unwrap().path();
+            let mut bytes = fs::read(&pack).unwrap();
+            let middle = bytes.len() / 2;
+            bytes[middle..].fill(0xff);
+            fs::remove_file(&pack).unwrap();
+            fs::write(&pack, bytes).unwrap();
+            damaged.push(pack.strip_prefix(packs).unwrap().to_owned());
+        }
+    }
+    damaged
+}
+
 /// What was written once cannot be made again from what is left: fsck names a backup, and that helps.
 #[test]
 fn a_damaged_pack_is_brought_back_from_a_backup() {
@@ -60,19 +92,7 @@ fn a_damaged_pack_is_brought_back_from_a_backup() {
     sandbox.run(&["backup", "../copy"]).done();
     let backup = sandbox.dir.path().join("copy/.kledger/packs");
     let packs = sandbox.root().join(".kledger/packs");
-    let mut damaged = Vec::new();
-    for folder in fs::read_dir(&packs).unwrap() {
-        for pack in fs::read_dir(folder.unwrap().path()).unwrap() {
-            let pack = pack.unwrap().path();
-            let mut bytes = fs::read(&pack).unwrap();
-            let middle = bytes.len() / 2;
-            bytes[middle..].fill(0xff);
-            // Another file: the backup has the same one.
-            fs::remove_file(&pack).unwrap();
-            fs::write(&pack, bytes).unwrap();
-            damaged.push(pack.strip_prefix(&packs).unwrap().to_owned());
-        }
-    }
+    let damaged = damage(&packs);
     let told = sandbox.run(&["show", "HEAD"]).failed(3);
     assert!(told.contains("hint: find out more with kledger fsck"), "{told}");
     let told = sandbox.run(&["fsck"]);
@@ -155,75 +175,4 @@ fn a_backup_that_is_killed_is_completed_by_the_next() {
             break;
         }
     }
-}
-
-fn permit(path: &Path, write: bool) {
-    for entry in fs::read_dir(path).unwrap() {
-        let entry = entry.unwrap().path();
-        if entry.is_symlink() {
-            continue;
-        } else if entry.is_dir() {
-            permit(&entry, write);
-        } else {
-            fs::set_permissions(&entry, fs::Permissions::from_mode(0o444)).unwrap();
-        }
-    }
-    let mode = if write { 0o755 } else { 0o555 };
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-}
-
-/// Reading used to need the lock, and sled.
-#[test]
-fn what_cannot_be_written_can_be_read() {
-    let sandbox = Sandbox::with_history();
-    let is_root = fs::metadata("/proc/self").is_ok_and(|it| {
-        use std::os::unix::fs::MetadataExt as _;
-        it.uid() == 0
-    });
-    fs::set_permissions(sandbox.dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    let run = |words: &[&str]| {
-        let mut command = sandbox.command(words);
-        if is_root {
-            // Nothing is read-only for root.
-            command.uid(65534).gid(65534);
-        }
-        command.output()
-    };
-    permit(&sandbox.root(), false);
-    match run(&["--version"]) {
-        Ok(output) if output.status.success() => {}
-        other => {
-            eprintln!("SKIPPED: another user cannot run the test's binary: {other:?}");
-            permit(&sandbox.root(), true);
-            return;
-        }
-    }
-    let store = sandbox.root().join(".kledger");
-    for summary in [true, false] {
-        if !summary {
-            permit(&store, true);
-            fs::remove_file(store.join("ledger/summary")).unwrap();
-            permit(&store, false);
-        }
-        for words in [
-            &["status"][..],
-            &["log"],
-            &["show", "HEAD"],
-            &["diff", "HEAD~1", "HEAD"],
-            &["blame"],
-            &["stash", "list"],
-            &["op", "log"],
-            &["fsck", "--weights"],
-            &["gc", "--dry-run"],
-        ] {
-            let output = run(words).unwrap();
-            assert!(output.status.success(), "{words:?}: {output:?}");
-        }
-        for words in [&["branch", "new"][..], &["reset"]] {
-            let output = run(words).unwrap();
-            assert_eq!(output.status.code(), Some(1), "{words:?}: {output:?}");
-            assert!(String::from_utf8_lossy(&output.stderr).contains("read-only for you"));
-        }
-    }
-    permit(&sandbox.root(), true);
 }

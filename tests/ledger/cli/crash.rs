@@ -7,66 +7,21 @@
 use std::{
     collections::BTreeMap,
     fs,
-    os::unix::{
-        ffi::OsStringExt as _,
-        fs::{PermissionsExt as _, symlink},
-    },
+    os::unix::ffi::OsStringExt as _,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 use kledger::{
     engine::Silent,
     ledger::{
-        InTheWay, Manifest, Repo,
+        Manifest, Repo,
         verb::{fsck::FsckOptions, log::LogOptions},
     },
 };
 
 use super::Sandbox;
-use crate::support::Place;
 
 impl Sandbox {
-    /// Two edits, a branch, a tag, and something on the stage.
-    pub(super) fn with_history() -> Self {
-        let place = Place::new();
-        place.make(":Anna :likes :Rome . :Bert :lives :Oslo .", "first");
-        place.make(":Anna :likes :Oslo . :Carl :works :Siemens .", "second");
-        place.repo.create_branch(&place.actor("branch"), "draft", "HEAD~1").unwrap();
-        place.repo.create_tag(&place.actor("tag"), "v1", "HEAD").unwrap();
-        place.repo.checkout(&place.actor("checkout"), "main", None, InTheWay::Refuse).unwrap();
-        place.add(":city <https://kledger.dev/ns#prompt> \"{subject} is in\" .").unwrap();
-        place.rm(":Bert :lives :Oslo .").unwrap();
-        let sandbox = Self { dir: place.dir };
-        sandbox.add_to_the_checkout();
-        sandbox.write(
-            "more.nt",
-            "<https://example.org/Dora> <https://example.org/likes> <https://example.org/Bonn> .\n",
-        );
-        sandbox
-    }
-
-    /// Files of the user's in the checkout, of every kind.
-    fn add_to_the_checkout(&self) {
-        let model = self.root().join("model");
-        fs::create_dir_all(model.join("results/by day")).unwrap();
-        fs::write(model.join("results/by day/eval.json"), "{}").unwrap();
-        fs::write(model.join("notes.txt"), "years of work").unwrap();
-        fs::set_permissions(model.join("notes.txt"), fs::Permissions::from_mode(0o400)).unwrap();
-        fs::create_dir(model.join(".hidden.12-0.new")).unwrap();
-        symlink("results", model.join("latest")).unwrap();
-        symlink("nowhere", model.join("dangling")).unwrap();
-    }
-
-    /// A backup: keeps hard links and permissions.
-    pub(super) fn copy(&self) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let mut cp = Command::new("cp");
-        cp.args(["-a", "."]).arg(dir.path()).current_dir(self.dir.path());
-        assert!(cp.status().unwrap().success());
-        Self { dir }
-    }
-
     /// History, stage, refs, and every file of the checked-out model and of an export.
     pub(super) fn whole(&self) -> (String, BTreeMap<PathBuf, Vec<u8>>) {
         let repo = Repo::open(&self.root()).unwrap();
@@ -329,22 +284,41 @@ fn killed_while_repairing() {
     }
 }
 
+/// Two repositories that have a directory in common, in which the user has notes; the other one is in `other`.
+fn with_another() -> Sandbox {
+    let sandbox = Sandbox::with_history();
+    sandbox.run(&["checkout", "main", "--to", "../shared"]).done();
+    fs::write(sandbox.dir.path().join("shared/notes"), "years of work").unwrap();
+    fs::create_dir(sandbox.dir.path().join("other")).unwrap();
+    in_the_other(&sandbox, &["init", "--anyway", "--model", "../base"]);
+    sandbox
+}
+
+/// Runs a command in the other repository.
+fn in_the_other(at: &Sandbox, words: &[&str]) {
+    let mut command = at.command(words);
+    command.current_dir(at.dir.path().join("other"));
+    at.finish(command, "").done();
+}
+
+/// The shared directory holds the other repository's version, whole, and the user's notes.
+fn is_the_others(at: &Sandbox, point: &str) {
+    let shared = at.dir.path().join("shared");
+    let manifest = Manifest::read(&shared).unwrap();
+    assert_eq!(manifest.commit.to_string(), newest_of_the_other(at), "{point}");
+    assert!(!shared.join("model-edited.safetensors").exists(), "{point}");
+    let left = fs::read_dir(&shared).unwrap().map(|entry| entry.unwrap().file_name());
+    let left: Vec<_> = left.filter(|name| name.to_string_lossy().starts_with('.')).collect();
+    assert!(left.is_empty(), "{point}: {left:?}");
+    assert_eq!(fs::read_to_string(shared.join("notes")).unwrap(), "years of work", "{point}");
+}
+
 /// A directory that two repositories write to: whoever comes next ends what was begun there, and neither a version
 /// nor what the user has in it is half there.
 #[test]
 fn killed_in_a_directory_that_others_write_to() {
-    let before = Sandbox::with_history();
+    let before = with_another();
     let words = ["checkout", "draft", "--to", "../shared"];
-    before.run(&["checkout", "main", "--to", "../shared"]).done();
-    let mine = |at: &Sandbox| fs::read_to_string(at.dir.path().join("shared/notes")).unwrap();
-    fs::write(before.dir.path().join("shared/notes"), "years of work").unwrap();
-    let other = |at: &Sandbox, words: &[&str]| {
-        let mut command = at.command(words);
-        command.current_dir(at.dir.path().join("other"));
-        at.finish(command, "").done()
-    };
-    fs::create_dir(before.dir.path().join("other")).unwrap();
-    other(&before, &["init", "--model", "../base"]);
     let mut ends = [0, 0];
     for (n, point) in (1..).zip(&faults(&before, &words)) {
         if !point.starts_with("files:") {
@@ -352,20 +326,15 @@ fn killed_in_a_directory_that_others_write_to() {
         }
         let run = before.copy();
         kill(&run, &words, n);
-        other(&run, &["checkout", "--to", "../shared"]);
-        let shared = run.dir.path().join("shared");
-        let manifest = Manifest::read(&shared).unwrap();
-        assert_eq!(manifest.commit.to_string(), newest_of_the_other(&run), "{point}");
-        assert!(!shared.join("model-edited.safetensors").exists(), "{point}");
-        let left = fs::read_dir(&shared).unwrap().map(|entry| entry.unwrap().file_name());
-        let left: Vec<_> = left.filter(|name| name.to_string_lossy().starts_with('.')).collect();
-        assert!(left.is_empty() && mine(&run) == "years of work", "{point}: {left:?}");
+        in_the_other(&run, &["checkout", "--to", "../shared"]);
+        is_the_others(&run, point);
         run.sound(point);
         // Here HEAD is where it was or where it was to go, and all goes on.
         let head = Repo::open(&run.root()).unwrap().status().unwrap().head.branch;
         ends[usize::from(head.as_deref() == Some("draft"))] += 1;
         run.run(&words).done();
-        assert_eq!(mine(&run), "years of work", "{point}");
+        let notes = fs::read_to_string(run.dir.path().join("shared/notes")).unwrap();
+        assert_eq!(notes, "years of work", "{point}");
     }
     assert!(ends.iter().all(|&count| count > 0), "{ends:?}");
 }
@@ -374,4 +343,89 @@ fn killed_in_a_directory_that_others_write_to() {
 fn newest_of_the_other(at: &Sandbox) -> String {
     let repo = Repo::open(&at.dir.path().join("other")).unwrap();
     repo.log(&LogOptions::default()).unwrap().entries[0].commit.id.to_string()
+}
+
+/// Runs `words` in a copy of `sandbox` and kills it at the n-th place where it writes, for every n;
+/// `then` looks at what is left.
+fn killed_everywhere(sandbox: &Sandbox, words: &[&str], then: impl Fn(&Sandbox, usize)) {
+    for n in 1.. {
+        let copy = sandbox.copy();
+        let mut command = copy.command(words);
+        let status = command.env("KLEDGER_FAULT", n.to_string()).output().unwrap().status;
+        then(&copy, n);
+        if status.code().is_some() {
+            assert!(n > 5, "there are places to be killed at");
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_killed_merge_is_none_or_all() {
+    let sandbox = Sandbox::merging();
+    sandbox.run(&["resolve", "--theirs"]).done();
+    let before = sandbox.run(&["log", "--oneline"]).done();
+    let words = ["merge", "--continue", "--no-check"];
+    killed_everywhere(&sandbox, &words, |killed, n| {
+        let status = killed.run(&["status"]).done();
+        let log = killed.run(&["log", "--oneline"]).done();
+        if log == before {
+            assert!(status.contains("A merge of draft is not finished"), "{n}: {status}");
+            killed.run(&words).done();
+        }
+        assert!(killed.run(&["log", "--oneline"]).done().contains("Merge draft"));
+        assert!(!killed.run(&["status"]).done().contains("not finished"));
+        killed.run(&["fsck", "--weights"]).done();
+    });
+}
+
+const REBASED: &str = "<id> Carl moves\n<id> Theirs\n<id> Ours\n<id> Common\n<id> base stand-in\n";
+
+#[test]
+fn a_killed_rebase_goes_on_or_is_given_up() {
+    let sandbox = Sandbox::diverged();
+    sandbox.run(&["switch", "draft"]).done();
+    let before = sandbox.run(&["log", "--oneline"]).done();
+    let words = ["rebase", "main", "--theirs", "--no-check"];
+    killed_everywhere(&sandbox, &words, |killed, n| {
+        let unfinished = || killed.run(&["status"]).done().contains("is not finished");
+        if killed.run(&["log", "--oneline"]).done() == before {
+            if unfinished() && n % 2 == 0 {
+                killed.run(&["rebase", "--abort"]).done();
+                assert_eq!(killed.run(&["log", "--oneline"]).done(), before);
+            }
+            if unfinished() {
+                killed.run(&["rebase", "--continue", "--no-check"]).done();
+            } else {
+                killed.run(&words).done();
+            }
+        }
+        assert!(!unfinished());
+        let log = killed.run(&["log", "--oneline"]).done();
+        assert_eq!(log.replacen(" (HEAD, draft)", "", 1).replace(" (main)", ""), REBASED, "{n}");
+        killed.run(&["fsck", "--weights"]).done();
+    });
+}
+
+#[test]
+fn a_killed_bisection_is_where_it_was_or_one_further() {
+    let sandbox = Sandbox::diverged();
+    let started = sandbox.copy();
+    started.run(&["bisect", "start", "main", "main~2"]).done();
+    let told = |sandbox: &Sandbox| sandbox.run(&["bisect"]).stdout + &sandbox.state();
+    for (before, words) in [
+        (&sandbox, ["bisect", "start", "main", "main~2"].as_slice()),
+        (&started, &["bisect", "good"]),
+        (&started, &["bisect", "reset"]),
+    ] {
+        let after = before.copy();
+        after.run(words).done();
+        let (old, new) = (told(before), told(&after));
+        assert_ne!(old, new);
+        killed_everywhere(before, words, |killed, n| {
+            let found = told(killed);
+            assert!(found == old || found == new, "{words:?} killed at {n}: {found}");
+            killed.run(&["fsck"]).done();
+        });
+    }
 }

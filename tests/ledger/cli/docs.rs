@@ -1,6 +1,6 @@
-//! `docs/cli.md` is what `--help` says.
+//! `docs/cli.md` is what `--help` says, and what is installed with the program.
 
-use std::{env, fmt::Write, fs, path::Path};
+use std::{env, fmt::Write, fs, path::Path, process::Command};
 
 use clap::CommandFactory;
 use kledger::cli::{Cli, topics::TOPICS};
@@ -103,4 +103,24 @@ fn messages_that_are_explained_are_those_that_are_printed() {
     assert!(
         fs::read_to_string(root.join("README.md")).unwrap().contains("docs/troubleshooting.md")
     );
+}
+
+#[test]
+fn completions_and_manual_pages_are_installed() {
+    let sandbox = Sandbox::bare();
+    let to = sandbox.dir.path().join("to");
+    let mut make = Command::new("make");
+    make.args(["-s", "install-docs", "PREFIX=/usr"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    make.arg(format!("DESTDIR={}", to.display()));
+    make.arg(format!("KLEDGER={}", env!("CARGO_BIN_EXE_kledger")));
+    assert!(make.status().unwrap().success());
+    for file in [
+        "man/man1/kledger.1",
+        "man/man1/kledger-bisect-run.1",
+        "bash-completion/completions/kledger",
+        "zsh/site-functions/_kledger",
+        "fish/vendor_completions.d/kledger.fish",
+    ] {
+        assert!(fs::metadata(to.join("usr/share").join(file)).unwrap().len() > 100, "{file}");
+    }
 }

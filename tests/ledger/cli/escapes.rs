@@ -1,10 +1,10 @@
 //! Names, messages and paths that are made to steer a terminal, hide or lie.
 
-use std::fs;
+use std::{fs, sync::LazyLock};
 
 use serde_json::Value;
 
-use super::Sandbox;
+use super::{Prepared, Sandbox};
 
 /// Sets the window's title, clears the screen, turns the direction, hides, and forges a line.
 const EVIL: &str = "\u{1b}]0;title\u{7}\u{1b}[2J\u{9b}1A\u{202e}x\u{200b}y\nerror: forged";
@@ -26,6 +26,11 @@ fn is_harmless(text: &str) {
 
 /// A repository in which whatever can be named is named badly.
 fn repository() -> Sandbox {
+    static MADE: LazyLock<Prepared> = LazyLock::new(|| Prepared::of(&made()));
+    MADE.unpack()
+}
+
+fn made() -> Sandbox {
     let sandbox = Sandbox::with_words();
     let escaped = EVIL.replace('\n', "\\n");
     sandbox.write(
@@ -53,72 +58,114 @@ fn repository() -> Sandbox {
     sandbox
 }
 
-#[test]
-fn text_shows_what_it_would_do() {
-    let sandbox = repository();
-    fs::write(sandbox.root().join(format!("{EVIL}.nt")), "x").unwrap();
-    let adapter = EVIL.replace('/', "");
-    for words in [
-        &["status"][..],
-        &["log"],
-        &["log", "--graph"],
-        &["log", "--oneline"],
-        &["show"],
-        &["show", "--fact", EVIL],
-        &["op", "log"],
-        &["blame"],
-        &["blame", EVIL],
-        &["branch", EVIL],
-        &["branch"],
-        &["tag", EVIL],
-        &["switch", EVIL],
-        &["show", EVIL],
-        &["log", "--author", &format!("[{EVIL}")],
-        &["diff", "HEAD~1", "--no-behaviour"],
-        &["diff", "HEAD~1", "--format", "nt"],
-        &["rm", "--about", EVIL],
-        &["rm", "--about", "https://example.org/Ada"],
-        &["add", &format!("{EVIL}.nt")],
-        &["add", EVIL],
-        &["stash", "list"],
-        &["stash", "drop", EVIL],
-        &["config", "set", "author", EVIL],
-        &["config"],
-        &["config", "get", EVIL],
-        &["config", "set", EVIL, "1"],
-        &["config", "unset", "author"],
-        &["import", "--from-peft", &adapter, "--no-check"],
-        &["import", "--from-peft", EVIL, "--no-check"],
-        &["show", "-v"],
-        &["checkout", "HEAD", "--to", "out\u{1b}[2J\u{202e}"],
-        &["export", "HEAD", "export\u{1b}[2J\u{202e}"],
-        &["man", "man\u{1b}[2J"],
-        &["help", EVIL],
-        &[EVIL],
-        &["log", &format!("--{EVIL}")],
-        &["-n", EVIL, "log"],
-        &["log", "-n", EVIL],
-        &["undo", EVIL],
-        &["-C", EVIL, "log"],
-        &["undo"],
-        &["redo"],
-        &["fsck"],
-    ] {
+/// Runs commands one after the other, each with colours and without; nothing they say does harm.
+fn all_are_harmless(sandbox: &Sandbox, commands: &[&[&str]]) {
+    for words in commands {
         for colour in ["always", "never"] {
-            let output = sandbox.run(&[words, &["--color", colour]].concat());
+            let output = sandbox.run(&[words, &["--color", colour][..]].concat());
             is_harmless(&output.stdout);
             is_harmless(&output.stderr);
         }
     }
-    let mut command = sandbox.command(&["log"]);
-    let output = sandbox.finish(
-        {
-            command.env("KLEDGER_DATE", EVIL);
-            command
-        },
-        "",
+}
+
+#[test]
+fn history_shows_what_it_would_do() {
+    let sandbox = repository();
+    all_are_harmless(
+        &sandbox,
+        &[
+            &["status"],
+            &["log"],
+            &["log", "--graph"],
+            &["log", "--oneline"],
+            &["show"],
+            &["op", "log"],
+            &["blame"],
+            &["diff", "HEAD~1", "--no-behaviour"],
+            &["diff", "HEAD~1", "--format", "nt"],
+            &["stash", "list"],
+            &["undo"],
+            &["redo"],
+            &["fsck"],
+        ],
     );
-    is_harmless(&output.failed(2));
+}
+
+#[test]
+fn names_that_are_none_are_shown_as_what_they_are() {
+    let sandbox = repository();
+    all_are_harmless(
+        &sandbox,
+        &[
+            &["branch", EVIL],
+            &["branch"],
+            &["tag", EVIL],
+            &["switch", EVIL],
+            &["show", EVIL],
+            &["show", "--fact", EVIL],
+            &["blame", EVIL],
+            &["log", "--author", &format!("[{EVIL}")],
+            &["stash", "drop", EVIL],
+        ],
+    );
+}
+
+#[test]
+fn words_that_are_no_usage_are_shown_as_what_they_are() {
+    let sandbox = repository();
+    all_are_harmless(
+        &sandbox,
+        &[
+            &["help", EVIL],
+            &[EVIL],
+            &["log", &format!("--{EVIL}")],
+            &["-n", EVIL, "log"],
+            &["log", "-n", EVIL],
+            &["undo", EVIL],
+            &["-C", EVIL, "log"],
+        ],
+    );
+    let mut command = sandbox.command(&["log"]);
+    command.env("KLEDGER_DATE", EVIL);
+    is_harmless(&sandbox.finish(command, "").failed(2));
+}
+
+#[test]
+fn paths_and_subjects_show_what_they_would_do() {
+    let sandbox = repository();
+    fs::write(sandbox.root().join(format!("{EVIL}.nt")), "x").unwrap();
+    let adapter = EVIL.replace('/', "");
+    all_are_harmless(
+        &sandbox,
+        &[
+            &["rm", "--about", EVIL],
+            &["rm", "--about", "https://example.org/Ada"],
+            &["add", &format!("{EVIL}.nt")],
+            &["add", EVIL],
+            &["import", "--from-peft", &adapter, "--no-check"],
+            &["import", "--from-peft", EVIL, "--no-check"],
+            &["show", "-v"],
+            &["checkout", "HEAD", "--to", "out\u{1b}[2J\u{202e}"],
+            &["export", "HEAD", "export\u{1b}[2J\u{202e}"],
+            &["man", "man\u{1b}[2J"],
+        ],
+    );
+}
+
+#[test]
+fn settings_show_what_they_would_do() {
+    let sandbox = repository();
+    all_are_harmless(
+        &sandbox,
+        &[
+            &["config", "set", "author", EVIL],
+            &["config"],
+            &["config", "get", EVIL],
+            &["config", "set", EVIL, "1"],
+            &["config", "unset", "author"],
+        ],
+    );
 }
 
 #[test]

@@ -1,24 +1,30 @@
 //! Exit codes, and where things are printed.
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use super::Sandbox;
 
-/// A build without libtorch that is installed beside one with it.
+/// A build without libtorch beside one with it, which says what it is told.
 #[cfg(not(feature = "torch"))]
-#[test]
-fn what_may_run_the_model_is_left_to_the_program_that_can() {
+fn with_two_programs() -> Sandbox {
     let sandbox = Sandbox::with_words();
     let kledger = env!("CARGO_BIN_EXE_kledger");
     // Written by another process, so that no thread of this one has it open while it is run.
     let install = format!(
         "cp '{kledger}' kledger && printf '#!/bin/sh\\necho \"$@\"\\n' > kledger-torch && chmod +x kledger-torch"
     );
-    let mut shell = std::process::Command::new("/bin/sh");
+    let mut shell = Command::new("/bin/sh");
     shell.args(["-c", &install]).current_dir(sandbox.root());
     assert!(shell.status().unwrap().success());
+    sandbox
+}
+
+#[cfg(not(feature = "torch"))]
+#[test]
+fn what_may_run_the_model_is_left_to_the_program_that_can() {
+    let sandbox = with_two_programs();
     let run = |words: &[&str]| {
-        let mut command = std::process::Command::new(sandbox.root().join("kledger"));
+        let mut command = Command::new(sandbox.root().join("kledger"));
         command.args(words).current_dir(sandbox.root()).env("KLEDGER_AUTHOR", "Ada");
         String::from_utf8(command.output().unwrap().stdout).unwrap()
     };
@@ -73,48 +79,9 @@ fn colour_is_for_terminals_and_whoever_insists() {
 }
 
 #[test]
-fn the_author_comes_from_option_environment_settings_or_login() {
-    let sandbox = Sandbox::new();
-    let author = |command: &mut std::process::Command, message: &str| {
-        sandbox.write(
-            "l.nt",
-            &format!(
-                "<https://a.b/c> <http://www.w3.org/2000/01/rdf-schema#label> \"{message}\"@en .\n"
-            ),
-        );
-        sandbox.run(&["add", "l.nt"]).done();
-        command.args(["commit", "-m", message, "--json"]);
-        let output = command.output().unwrap();
-        let line: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-        line["data"]["commit"]["author"].as_str().unwrap_or_default().to_owned()
-    };
-    assert_eq!(author(&mut sandbox.command(&["--author", "Option"]), "a"), "Option");
-    assert_eq!(author(&mut sandbox.command(&[]), "b"), "Ada <ada@example.org>");
-    let mut login = sandbox.command(&[]);
-    assert_eq!(author(login.env_remove("KLEDGER_AUTHOR").env("USER", "ada"), "c"), "ada");
-    sandbox.write(".kledger/config.toml", "author = \"Setting\"");
-    let mut setting = sandbox.command(&[]);
-    assert_eq!(author(setting.env_remove("KLEDGER_AUTHOR").env("USER", "ada"), "d"), "Setting");
-    sandbox.write(".kledger/config.toml", "");
-    let nobody =
-        sandbox.command(&["switch", "main"]).env_remove("KLEDGER_AUTHOR").output().unwrap();
-    assert_eq!(nobody.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&nobody.stderr).contains("hint: set KLEDGER_AUTHOR"));
-}
-
-#[test]
 fn quiet_leaves_out_notes_and_hints() {
     let sandbox = Sandbox::new();
     assert!(sandbox.run(&["show", "nosuch"]).failed(1).contains("hint:"));
     assert!(!sandbox.run(&["-q", "show", "nosuch"]).failed(1).contains("hint:"));
     assert_eq!(sandbox.run(&["-q", "switch", "main"]).done(), "On main <id>\n");
-}
-
-#[test]
-fn standard_input_is_a_file_too() {
-    let sandbox = Sandbox::new();
-    let fact = "<https://a.b/c> <https://a.b/d> <https://a.b/e> .\n";
-    assert_eq!(sandbox.run_with(&["add", "-"], fact).failed(2).lines().count(), 2);
-    let added = sandbox.run_with(&["add", "--format", "nt", "-"], fact).done();
-    assert_eq!(added, "Staged 1 fact\n  1 fact staged in all\n");
 }

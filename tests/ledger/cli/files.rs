@@ -68,37 +68,41 @@ fn all_files(dir: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// A repository with a checkout and an export, made under a umask.
+fn made_under(umask: &str) -> Sandbox {
+    let sandbox = Sandbox::bare();
+    for words in [
+        &["init", "--anyway", "--model", "../base"][..],
+        &["checkout", "main"],
+        &["export", "main", "out"],
+    ] {
+        let command = sandbox.command(&[]);
+        let script = format!("umask {umask}; exec \"$0\" \"$@\"");
+        let mut shell = Command::new("/bin/sh");
+        shell.arg("-c").arg(script).arg(command.get_program()).args(words);
+        shell.current_dir(sandbox.root()).env_clear();
+        shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        sandbox.finish(shell, "").done();
+    }
+    sandbox
+}
+
 /// Files are as the user's umask wants them, and what must never change is read-only.
 #[test]
 fn permissions_of_what_is_made() {
     for (umask, file, dir) in [("022", 0o644, 0o755), ("077", 0o600, 0o700)] {
-        let sandbox = Sandbox::bare();
-        let run = |words: &[&str]| {
-            let command = sandbox.command(&[]);
-            let script = format!("umask {umask}; exec \"$0\" \"$@\"");
-            let mut shell = Command::new("/bin/sh");
-            shell.arg("-c").arg(script).arg(command.get_program()).args(words);
-            shell.current_dir(sandbox.root()).env_clear();
-            shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-            sandbox.finish(shell, "").done();
-        };
-        run(&["init", "--anyway", "--model", "../base"]);
-        run(&["checkout", "main"]);
-        run(&["export", "main", "out"]);
+        let sandbox = made_under(umask);
         for path in all_files(&sandbox.root()) {
             let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
             let name = path.strip_prefix(sandbox.root()).unwrap().display().to_string();
             let frozen = [".kledger/packs/", ".kledger/tensors/", ".kledger/base/"];
             // A checkout's shards are the base's files. The index of shards is the base's too.
             let shared = name.starts_with("model/") && mode & 0o222 == 0;
-            let expected = if path.is_dir() {
-                dir
-            } else if shared
-                || frozen.iter().any(|f| name.starts_with(f)) && !name.ends_with("index.json")
-            {
-                file & !0o222
-            } else {
-                file
+            let is_frozen = frozen.iter().any(|f| name.starts_with(f));
+            let expected = match path.is_dir() {
+                true => dir,
+                false if shared || is_frozen && !name.ends_with("index.json") => file & !0o222,
+                false => file,
             };
             assert_eq!(mode, expected, "{name} is {mode:o} under umask {umask}");
         }
@@ -106,20 +110,20 @@ fn permissions_of_what_is_made() {
 }
 
 /// A command of a user who may not write here; root may write everywhere, so it becomes nobody.
-pub(super) fn as_reader(sandbox: &Sandbox, words: &[&str]) -> super::Output {
+fn reader(sandbox: &Sandbox, words: &[&str]) -> Command {
     let mut command = sandbox.command(words);
     if fs::metadata("/proc/self").is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0) {
         command.uid(65_534).gid(65_534);
     }
-    sandbox.finish(command, "")
+    command
 }
 
-#[test]
-fn a_place_that_is_read_only() {
-    let sandbox = edited();
-    sandbox
-        .write("facts.nt", "<https://e.org/a> <https://example.org/likes> <https://e.org/b> .\n");
-    let before = sandbox.state();
+pub(super) fn as_reader(sandbox: &Sandbox, words: &[&str]) -> super::Output {
+    sandbox.finish(reader(sandbox, words), "")
+}
+
+/// Runs `then` where neither the repository nor what is around it can be written.
+fn frozen<T>(sandbox: &Sandbox, then: impl FnOnce() -> T) -> T {
     let paths = [vec![sandbox.dir.path().to_owned()], all_files(sandbox.dir.path())].concat();
     let modes: Vec<_> =
         paths.iter().map(|path| fs::metadata(path).unwrap().permissions()).collect();
@@ -127,18 +131,26 @@ fn a_place_that_is_read_only() {
         let mode = if path.is_dir() { 0o555 } else { 0o444 };
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     }
-    let refused: Vec<_> = [
-        vec!["add", "facts.nt"],
-        vec!["commit", "-m", "x"],
-        vec!["checkout", "main~1"],
-        vec!["init", "--model", "../base", ".."],
-    ]
-    .into_iter()
-    .map(|words| (words.clone(), as_reader(&sandbox, &words)))
-    .collect();
+    let told = then();
     for (path, mode) in paths.iter().zip(modes) {
         fs::set_permissions(path, mode).unwrap();
     }
+    told
+}
+
+#[test]
+fn a_place_that_is_read_only() {
+    let sandbox = edited();
+    let fact = "<https://e.org/a> <https://example.org/likes> <https://e.org/b> .\n";
+    sandbox.write("facts.nt", fact);
+    let before = sandbox.state();
+    let commands = [
+        &["add", "facts.nt"][..],
+        &["commit", "-m", "x"],
+        &["checkout", "main~1"],
+        &["init", "--model", "../base", ".."],
+    ];
+    let refused = frozen(&sandbox, || commands.map(|words| (words, as_reader(&sandbox, words))));
     for (words, output) in refused {
         let message = output.failed(1);
         assert!(message.contains("error: cannot write"), "{words:?}: {message}");
@@ -160,26 +172,6 @@ fn names_that_lead_out_of_the_repository() {
         assert!(output.failed(1).contains("cannot be the name"));
     }
     assert!(!sandbox.dir.path().join("escape").exists());
-}
-
-/// A model whose index of shards names files elsewhere is refused before they are opened.
-#[test]
-fn models_that_name_files_elsewhere() {
-    let sandbox = Sandbox::bare();
-    let base = sandbox.dir.path().join("base");
-    fs::rename(base.join("model.safetensors"), sandbox.dir.path().join("secret.safetensors"))
-        .unwrap();
-    let absolute = sandbox.dir.path().join("secret.safetensors");
-    for shard in ["../secret.safetensors", absolute.to_str().unwrap(), "./../secret.safetensors"] {
-        let map = ["h.0.mlp.c_proj.weight", "layers.1.mlp.down_proj.weight", "embed.weight"]
-            .map(|name| (name.to_owned(), shard.into()));
-        let map: serde_json::Map<String, serde_json::Value> = map.into_iter().collect();
-        let index = serde_json::json!({ "weight_map": map });
-        fs::write(base.join("model.safetensors.index.json"), index.to_string()).unwrap();
-        let message = sandbox.run(&["init", "--model", "../base"]).failed(1);
-        assert!(message.contains("is not the name of a file beside it"), "{message}");
-        assert_eq!(fs::read_dir(sandbox.root()).unwrap().count(), 0);
-    }
 }
 
 /// Text in many scripts and a literal of 10 kB come back as they were.
@@ -221,4 +213,127 @@ fn nothing_comes_from_the_network() {
     fs::create_dir(&root).unwrap();
     let message = sandbox.run(&["-C", "../elsewhere", "init", "--model", "gpt2"]).failed(1);
     assert!(message.contains("gpt2"), "{message}");
+}
+
+/// A limit on the size of files stands in for a disk that is full: the write fails half-way.
+#[cfg(unix)]
+#[test]
+fn a_disk_that_is_full() {
+    let sandbox = Sandbox::with_words();
+    let facts: String = (0..3_000)
+        .map(|n| format!("<https://example.org/{n}> <https://example.org/likes> \"{n}\" .\n"))
+        .collect();
+    sandbox.write("facts.nt", &facts);
+    let before = sandbox.state();
+    let output = sandbox.run_limited(&["add", "facts.nt"], 64);
+    assert_ne!(output.code, 0, "{output:#?}");
+    assert!(output.stderr.starts_with("error: "), "{output:#?}");
+    assert!(output.stderr.contains(".kledger/"), "the file is named: {output:#?}");
+    assert_eq!(before, sandbox.state(), "the repository is not as it was");
+    sandbox.run(&["fsck"]).done();
+    sandbox.run(&["add", "facts.nt"]).done();
+}
+
+/// Damages a file of the base and expects that nothing is made of it. A checkout used to be written from whatever
+/// the base had become.
+fn is_not_written(file: &str) {
+    let sandbox = Sandbox::with_history();
+    let root = sandbox.root();
+    sandbox.run(&["export", "HEAD", "mine"]).done();
+    let path = root.join(".kledger/base").join(file);
+    let whole = fs::read(&path).unwrap();
+    let write = |last: u8| {
+        let mut bytes = whole.clone();
+        *bytes.last_mut().unwrap() ^= last;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        fs::write(&path, bytes).unwrap();
+    };
+    write(1);
+    for words in [
+        &["checkout", "main", "--to", "new"][..],
+        &["export", "HEAD", "out"],
+        &["import", "--from-checkpoint", "mine", "--no-check"],
+        &["diff", "--weights", "main~2", "main"],
+    ] {
+        let said = sandbox.run(words).failed(3);
+        assert!(said.contains("the base is damaged"), "{words:?}: {said}");
+    }
+    assert!(!root.join("new").exists() && !root.join("out").exists());
+    write(0);
+    sandbox.run(&["checkout", "main", "--to", "new", "--force"]).done();
+}
+
+#[test]
+fn a_damaged_shard_of_the_base_is_not_written() {
+    is_not_written("model-00001.safetensors");
+}
+
+#[test]
+fn a_damaged_tokenizer_of_the_base_is_not_written() {
+    is_not_written("tokenizer.json");
+}
+
+/// Lets files below `path` be read alone, and directories be written or not.
+fn permit(path: &Path, write: bool) {
+    for entry in fs::read_dir(path).unwrap() {
+        let entry = entry.unwrap().path();
+        if entry.is_symlink() {
+            continue;
+        } else if entry.is_dir() {
+            permit(&entry, write);
+        } else {
+            fs::set_permissions(&entry, fs::Permissions::from_mode(0o444)).unwrap();
+        }
+    }
+    let mode = if write { 0o755 } else { 0o555 };
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// Has `then` look at a history that cannot be written: with the summary of its index, and without.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+fn read_only(then: impl Fn(&Sandbox)) {
+    for summary in [true, false] {
+        let sandbox = Sandbox::with_history();
+        fs::set_permissions(sandbox.dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        if !summary {
+            fs::remove_file(sandbox.root().join(".kledger/ledger/summary")).unwrap();
+        }
+        permit(&sandbox.root(), false);
+        match reader(&sandbox, &["--version"]).output() {
+            Ok(output) if output.status.success() => then(&sandbox),
+            other => eprintln!("SKIPPED: another user cannot run the test's binary: {other:?}"),
+        }
+        permit(&sandbox.root(), true);
+    }
+}
+
+/// Reading used to need the lock, and sled.
+#[test]
+fn what_cannot_be_written_can_be_read() {
+    read_only(|sandbox| {
+        for words in [
+            &["status"][..],
+            &["log"],
+            &["show", "HEAD"],
+            &["diff", "HEAD~1", "HEAD"],
+            &["blame"],
+            &["stash", "list"],
+            &["op", "log"],
+            &["fsck", "--weights"],
+            &["gc", "--dry-run"],
+        ] {
+            let output = as_reader(sandbox, words);
+            assert_eq!(output.code, 0, "{words:?}: {output:?}");
+        }
+    });
+}
+
+#[test]
+fn what_cannot_be_written_is_said_to_be_read_only() {
+    read_only(|sandbox| {
+        for words in [&["branch", "new"][..], &["reset"]] {
+            let said = as_reader(sandbox, words).failed(1);
+            assert!(said.contains("read-only for you"), "{words:?}: {said}");
+        }
+    });
 }

@@ -3,7 +3,7 @@
 
 use std::{fmt::Write as _, fs, process::Command};
 
-use super::{Output, Sandbox};
+use super::{Output, Sandbox, make_a_pipe};
 
 const RDF: &str = "http://www.w3.org/1999/02/22-rdf-syntax-ns#";
 const FACT: &str = "<http://e.org/s> <http://e.org/p> \"o\" .\n";
@@ -86,7 +86,12 @@ fn entities_of_xml() {
         xml(&entity, &many),
         &["more than 100 times as long as the file"],
     );
-    // As OWL's files have them, some by others.
+}
+
+/// As OWL's files have them, some by others.
+#[test]
+fn entities_of_owl() {
+    let sandbox = Sandbox::new();
     let doctype = "<?xml version=\"1.0\"?>\n<!DOCTYPE rdf:RDF [\n  <!ENTITY e \"http://e.org/\" >\n  \
                    <!ENTITY f \"&e;f#\">\n]>\n";
     let body = "<rdf:Description rdf:about=\"&f;s\"><e:p rdf:resource=\"&e;o\"/></rdf:Description>";
@@ -121,12 +126,13 @@ fn shapes_of_xml() {
     staged(&sandbox, "odd.rdf", xml("", &body.replace("<e:q e = '>'/>", "")), "Staged 1 fact");
 }
 
+fn within(start: &str, times: usize, middle: &str, end: &str) -> String {
+    format!("{}{middle}{}", start.repeat(times), end.repeat(times))
+}
+
 #[test]
-fn shapes_of_json() {
+fn depths_of_json() {
     let sandbox = Sandbox::new();
-    let within = |start: &str, times, middle: &str, end: &str| {
-        format!("{}{middle}{}", start.repeat(times), end.repeat(times))
-    };
     let too_deep = ["more than 100 objects and arrays"];
     for times in [101, 4000, 100_000] {
         let deep = within("{\"http://e.org/p\":", times, "1", "}");
@@ -139,10 +145,20 @@ fn shapes_of_json() {
     refused(&sandbox, "lists.jsonld", format!("{{\"http://e.org/p\":{lists}}}"), &too_deep);
     let scoped = within("{\"t\":{\"@id\":\"http://e.org/t\",\"@context\":", 2000, "{}", "}}");
     refused(&sandbox, "scoped.jsonld", format!("{{\"@context\":{scoped}}}"), &too_deep);
-    let terms = |count, value: fn(u32) -> String| {
-        let terms: Vec<String> = (0..count).map(|n| format!("\"t{n}\":\"{}\"", value(n))).collect();
-        format!("{{{}}}", terms.join(","))
-    };
+    // As deep as may be, on a thread that has the stack for it.
+    let deep = within("{\"@id\":\"http://e.org/s\",\"http://e.org/p\":", 100, "1", "}");
+    refused(&sandbox, "100.jsonld", deep, &["1 conflict"]);
+}
+
+/// A context of so many terms.
+fn terms(count: u32, value: fn(u32) -> String) -> String {
+    let terms: Vec<String> = (0..count).map(|n| format!("\"t{n}\":\"{}\"", value(n))).collect();
+    format!("{{{}}}", terms.join(","))
+}
+
+#[test]
+fn contexts_of_json() {
+    let sandbox = Sandbox::new();
     let chain = terms(6000, |n| format!("t{}:x", n + 1));
     let chain = format!("{{\"@context\":{chain},\"@id\":\"http://e.org/s\",\"t0\":\"v\"}}");
     refused(&sandbox, "chain.jsonld", chain, &["more than 16 terms"]);
@@ -160,11 +176,13 @@ fn shapes_of_json() {
         keys.join(",")
     );
     refused(&sandbox, "vocabulary.jsonld", vocabulary, &["names are too long", "N-Quads"]);
-    // As deep as may be, on a thread that has the stack for it.
-    let deep = within("{\"@id\":\"http://e.org/s\",\"http://e.org/p\":", 100, "1", "}");
+}
+
+#[test]
+fn json_that_ends_too_early() {
+    let sandbox = Sandbox::new();
     let text = run(&sandbox, &["add", "--format", "jsonld", "-"]);
     assert!(text.stderr.contains("the file is empty"), "{text:#?}");
-    refused(&sandbox, "100.jsonld", deep, &["1 conflict"]);
     refused(&sandbox, "broken.json", "{\"a\": [1, 2", &["broken.json:1:11", "EOF"]);
 }
 
@@ -228,41 +246,68 @@ fn many_answers_to_one_question() {
     assert!(message.len() < 20_000, "{}", message.len());
 }
 
+/// [`FACT`] in another encoding.
+fn utf_16() -> Vec<u8> {
+    FACT.encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
+
 #[test]
-fn files_that_are_no_text_of_triples() {
+fn files_that_are_no_text() {
     let sandbox = Sandbox::new();
-    let utf_16: Vec<u8> = FACT.encode_utf16().flat_map(u16::to_le_bytes).collect();
     for (name, text, what) in [
         ("a.nt", &b"\x1f\x8b\x08\x00"[..], "compressed by gzip"),
         ("a.ttl", b"BZh91AY", "compressed by bzip2"),
         ("a.nq", b"\x28\xb5\x2f\xfd\x00", "compressed by zstd"),
         ("a.jsonld", b"PK\x03\x04", "a zip archive"),
-        ("b.nt", &utf_16, "in UTF-16"),
-        ("c.ttl", &[&b"\xff\xfe"[..], &utf_16].concat(), "in UTF-16"),
+        ("b.nt", &utf_16(), "in UTF-16"),
+        ("c.ttl", &[&b"\xff\xfe"[..], &utf_16()].concat(), "in UTF-16"),
         ("d.nt", &[0; 100_000], "binary"),
-        ("e.rdf", b"\n<!DOCTYPE HTML>\n<html><body>", "a page in HTML"),
-        ("e.ttl", b"<html><body>", "a page in HTML"),
-        ("f.nt", b"", "the file is empty"),
-        ("f.rdf", b"", "the file is empty"),
-        ("f.jsonld", b"", "the file is empty"),
-        ("f.ttl", b"\xef\xbb\xbf", "the file is empty"),
-        ("g.ttl", b"@prefix a: <http://a.b/> .\n# nothing\n", "holds no triple"),
-        ("g.nt", b"# nothing\n", "holds no triple"),
-        ("g.rdf", xml("", "").as_bytes(), "holds no triple"),
-        ("h.nt", b"a,b,c\n1,2,3\n", "tables have to be made triples first"),
         ("i.nt", b"<http://e.org/s> <http://e.org/p> \"\xe9\" .\n", "convert it to UTF-8: iconv"),
         ("i.rdf", b"<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?>\n<a/>", "encoding out of the"),
-        ("j.jsonld", b"{\"@context\": \"https://schema.org/\", \"name\": \"x\"}", "place of its"),
-        ("k.ttl", b"VERSION \"1.2\"\n<a:a> <a:b> <a:c> .", "as in RDF 1.1"),
-        ("k.nt", b"<a:a> <a:b> \"x\"@en--ltr .", "as in RDF 1.1"),
-        ("l.nt", b"<a:a> <a:b> <<( <a:a> <a:b> <a:c> )>> .", "the inner triple as a fact"),
+    ] {
+        refused(&sandbox, name, text, &[what]);
+    }
+    let zero = ["add", "--format", "nt", "/dev/zero"];
+    refused_words(&sandbox, &zero, &["/dev/zero:1: the file is binary"]);
+}
+
+#[test]
+fn files_without_a_triple() {
+    let sandbox = Sandbox::new();
+    for (name, text, what) in [
+        ("f.nt", "", "the file is empty"),
+        ("f.rdf", "", "the file is empty"),
+        ("f.jsonld", "", "the file is empty"),
+        ("f.ttl", "\u{feff}", "the file is empty"),
+        ("g.ttl", "@prefix a: <http://a.b/> .\n# nothing\n", "holds no triple"),
+        ("g.nt", "# nothing\n", "holds no triple"),
+        ("g.rdf", &xml("", ""), "holds no triple"),
     ] {
         refused(&sandbox, name, text, &[what]);
     }
     fs::create_dir(sandbox.root().join("dir.nt")).unwrap();
     refused_words(&sandbox, &["add", "dir.nt"], &["cannot read dir.nt", "it is a directory"]);
-    let zero = ["add", "--format", "nt", "/dev/zero"];
-    refused_words(&sandbox, &zero, &["/dev/zero:1: the file is binary"]);
+}
+
+#[test]
+fn text_that_is_no_rdf_1_1() {
+    let sandbox = Sandbox::new();
+    for (name, text, what) in [
+        ("e.rdf", "\n<!DOCTYPE HTML>\n<html><body>", "a page in HTML"),
+        ("e.ttl", "<html><body>", "a page in HTML"),
+        ("h.nt", "a,b,c\n1,2,3\n", "tables have to be made triples first"),
+        ("j.jsonld", "{\"@context\": \"https://schema.org/\", \"name\": \"x\"}", "place of its"),
+        ("k.ttl", "VERSION \"1.2\"\n<a:a> <a:b> <a:c> .", "as in RDF 1.1"),
+        ("k.nt", "<a:a> <a:b> \"x\"@en--ltr .", "as in RDF 1.1"),
+        ("l.nt", "<a:a> <a:b> <<( <a:a> <a:b> <a:c> )>> .", "the inner triple as a fact"),
+    ] {
+        refused(&sandbox, name, text, &[what]);
+    }
+}
+
+#[test]
+fn a_mark_of_byte_order_is_passed_over() {
+    let sandbox = Sandbox::new();
     let marked = format!("\u{feff}{FACT}");
     for name in ["a.nt", "a.nq", "a.ttl", "a.trig"] {
         staged(&sandbox, name, &marked, "Staged 1 fact");
@@ -270,10 +315,6 @@ fn files_that_are_no_text_of_triples() {
     staged(&sandbox, "a.rdf", format!("\u{feff}{}", xml("", &about("x"))), "Staged 1 fact");
     let json = "\u{feff}{\"@id\": \"http://e.org/s\", \"http://e.org/p\": \"o\"}";
     staged(&sandbox, "a.jsonld", json, "Staged 1 fact");
-    // Nothing is new in what is held already, and that is no error.
-    sandbox.write("a.nt", FACT);
-    sandbox.run(&["add", "a.nt"]).done();
-    assert!(sandbox.run(&["add", "a.nt"]).done().contains("Nothing new"));
 }
 
 #[test]
@@ -299,16 +340,31 @@ fn json_that_is_no_json_ld() {
     refused_words(&sandbox, &["rm", "resolved.json"], &["no JSON-LD"]);
 }
 
+/// Two triples with blank nodes, two in a graph, one of neither.
+const QUADS: &str = "_:a <http://e.org/p> \"x\" .\n\
+                     <http://e.org/s> <http://e.org/p> _:b <http://e.org/g> .\n\
+                     <http://e.org/s> <http://e.org/p> \"1\" <http://e.org/g> .\n\
+                     <http://e.org/s> <http://e.org/q> <http://e.org/o> .\n";
+
 #[test]
 fn graphs_and_blank_nodes() {
     let sandbox = Sandbox::new();
-    let quads = "_:a <http://e.org/p> \"x\" .\n\
-                 <http://e.org/s> <http://e.org/p> _:b <http://e.org/g> .\n\
-                 <http://e.org/s> <http://e.org/p> \"1\" <http://e.org/g> .\n\
-                 <http://e.org/s> <http://e.org/q> <http://e.org/o> .\n";
     let graph = ["named graph <http://e.org/g>", "--graph all"];
-    refused(&sandbox, "all.nq", quads.split_once('\n').unwrap().1, &graph);
-    refused(&sandbox, "all.nq", quads, &["all.nq:1", "blank node", "--skip-blank"]);
+    refused(&sandbox, "all.nq", QUADS.split_once('\n').unwrap().1, &graph);
+    refused(&sandbox, "all.nq", QUADS, &["all.nq:1", "blank node", "--skip-blank"]);
+    let other = ["add", "all.nq", "--graph", "http://e.org/h"];
+    refused_words(&sandbox, &other, &["no triple of that graph, and 4 of others", "--graph all"]);
+    sandbox.write("blank.nt", "_:a <http://e.org/p> \"x\" .\n");
+    let blank = ["add", "blank.nt", "--skip-blank"];
+    refused_words(&sandbox, &blank, &["no triple without a blank node, and 1 with one"]);
+    let message = sandbox.run(&["add", "all.nq", "--graph", "some"]).failed(2);
+    assert!(message.contains("is not an absolute IRI"), "{message}");
+}
+
+#[test]
+fn graphs_that_are_named_and_blank_nodes_that_are_skipped() {
+    let sandbox = Sandbox::new();
+    sandbox.write("all.nq", QUADS);
     let add = |words: &[&str]| {
         let output = sandbox.run(&[&["add", "all.nq"], words].concat()).done();
         sandbox.run(&["undo"]).done();
@@ -323,13 +379,11 @@ fn graphs_and_blank_nodes() {
         assert!(output.contains("1 triple skipped: with a blank node"), "{output}");
         assert!(output.contains("2 triples skipped: in another graph"), "{output}");
     }
-    let other = ["add", "all.nq", "--graph", "http://e.org/h"];
-    refused_words(&sandbox, &other, &["no triple of that graph, and 4 of others", "--graph all"]);
-    sandbox.write("blank.nt", "_:a <http://e.org/p> \"x\" .\n");
-    let blank = ["add", "blank.nt", "--skip-blank"];
-    refused_words(&sandbox, &blank, &["no triple without a blank node, and 1 with one"]);
-    let message = sandbox.run(&["add", "all.nq", "--graph", "some"]).failed(2);
-    assert!(message.contains("is not an absolute IRI"), "{message}");
+}
+
+#[test]
+fn graphs_of_trig() {
+    let sandbox = Sandbox::new();
     let trig = "@prefix e: <http://e.org/> .\ne:g { e:s e:p \"1\" } e:h { e:s e:q \"2\" }";
     sandbox.write("all.trig", trig);
     let output = sandbox.run(&["add", "all.trig", "--graph", "http://e.org/h"]).done();
@@ -356,8 +410,7 @@ fn other_files_that_are_read() {
 fn pipes() {
     let sandbox = Sandbox::new();
     let pipe = sandbox.root().join("pipe.nt");
-    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
-    assert!(made.success());
+    make_a_pipe(&pipe);
     let writer = {
         let pipe = pipe.clone();
         std::thread::spawn(move || fs::write(pipe, FACT.repeat(10_000)).unwrap())

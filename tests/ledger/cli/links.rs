@@ -7,8 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::Sandbox;
-use crate::support::stand_in;
+use super::{Sandbox, make_a_pipe};
 
 /// One command of each verb that opens a store.
 const VERBS: &[&[&str]] = &[
@@ -54,7 +53,7 @@ const ABSENT: &[&str] = &[
 ];
 
 /// Everything below `dir`, directories with nothing in them.
-fn tree(dir: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
+pub(super) fn tree(dir: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
@@ -92,6 +91,24 @@ fn link(sandbox: &Sandbox, name: &Path, same: bool) {
     symlink(&target, &at).unwrap();
 }
 
+/// What `words` do in a copy of `before` in which `name` is a link; what it leads to is as it was.
+fn run_with_link(before: &Sandbox, name: &Path, same: bool, words: &[&str]) {
+    let run = before.copy();
+    link(&run, name, same);
+    let outside = run.dir.path().join("outside");
+    let was = tree(&outside);
+    let output = run.run(words);
+    let context = format!("{} {words:?}: {output:?}", name.display());
+    assert!(tree(&outside) == was, "{context}");
+    let one_of_many = name.starts_with("packs") || name.starts_with("tensors");
+    if !one_of_many || name.components().count() < 3 {
+        assert_eq!(output.code, 1, "{context}");
+        let name = run.redact(name.as_os_str().as_encoded_bytes());
+        let said = format!("<dir>/repo/.kledger/{name} is a link");
+        assert!(output.stderr.contains(&said), "{context}");
+    }
+}
+
 /// `log` and `status` used to write over what a link led to, `tag`, `add` and `gc` to remove it.
 #[test]
 fn nothing_behind_a_link_is_touched() {
@@ -105,39 +122,19 @@ fn nothing_behind_a_link_is_touched() {
     let every = env::var_os("KLEDGER_EVERY_LINK").is_some();
     for (number, name) in names.iter().enumerate() {
         for same in [true, false] {
-            let verbs = VERBS.iter().enumerate().filter(|(verb, _)| {
-                every || (number * 5 + usize::from(same) * 11) % VERBS.len() == *verb
-            });
+            let turn = (number * 5 + usize::from(same) * 11) % VERBS.len();
+            let verbs = VERBS.iter().enumerate().filter(|(verb, _)| every || turn == *verb);
             for (_, words) in verbs {
-                let run = before.copy();
-                link(&run, name, same);
-                let outside = run.dir.path().join("outside");
-                let was = tree(&outside);
-                let output = run.run(words);
-                let context = format!("{} {words:?}: {output:?}", name.display());
-                assert!(tree(&outside) == was, "{context}");
-                let one_of_many = name.starts_with("packs") || name.starts_with("tensors");
-                if !one_of_many || name.components().count() < 3 {
-                    assert_eq!(output.code, 1, "{context}");
-                    let name = sandbox_name(&run, name);
-                    let said = format!("<dir>/repo/.kledger/{name} is a link");
-                    assert!(output.stderr.contains(&said), "{context}");
-                }
+                run_with_link(&before, name, same, words);
             }
         }
     }
 }
 
-/// A file's name as output has it.
-fn sandbox_name(sandbox: &Sandbox, name: &Path) -> String {
-    sandbox.redact(name.as_os_str().as_encoded_bytes())
-}
-
 #[test]
 fn what_would_be_waited_for_is_refused() {
     let sandbox = Sandbox::new();
-    let pipe = sandbox.root().join(".kledger/changes");
-    assert!(std::process::Command::new("mkfifo").arg(pipe).status().unwrap().success());
+    make_a_pipe(&sandbox.root().join(".kledger/changes"));
     let said = sandbox.run(&["log"]).failed(1);
     assert!(said.contains("changes is a pipe, a socket or a device"), "{said}");
 }
@@ -154,45 +151,4 @@ fn the_store_itself_may_be_behind_a_link() {
         assert!(!output.stderr.contains("is a link"), "{words:?}: {output:?}");
     }
     sandbox.run(&["fsck", "--weights"]).done();
-}
-
-/// A copy of the model goes along with every checkout.
-#[test]
-fn a_model_brings_no_file_of_its_users_along() {
-    let sandbox = Sandbox::bare();
-    let (model, hub) = (sandbox.dir.path().join("base"), sandbox.dir.path().join("hub/models--a"));
-    let secret = sandbox.dir.path().join("secret");
-    fs::write(&secret, "{\"a\": \"secret\"}").unwrap();
-    fs::rename(model.join("config.json"), sandbox.dir.path().join("config.json")).unwrap();
-    fs::copy(sandbox.dir.path().join("config.json"), model.join("config.json")).unwrap();
-    for (file, words) in [("vocab.json", "vocab.json"), ("model.safetensors", "weights")] {
-        let there = model.join(file);
-        let aside = sandbox.dir.path().join(words);
-        let had = fs::rename(&there, &aside).is_ok();
-        symlink(if had { &aside } else { &secret }, &there).unwrap();
-        let said = sandbox.run(&["init", "--model", "../base"]).failed(1);
-        assert!(said.contains(&format!("/base/{file} is a link to <dir>/")), "{said}");
-        assert!(said.contains("cp -rL"), "{said}");
-        assert!(!sandbox.root().join(".kledger").exists());
-        fs::remove_file(&there).unwrap();
-        if had {
-            fs::rename(&aside, &there).unwrap();
-        }
-    }
-
-    // As the Hugging Face cache has it.
-    let snapshot = hub.join("snapshots/1");
-    fs::create_dir_all(&snapshot).unwrap();
-    fs::create_dir(hub.join("blobs")).unwrap();
-    stand_in::write_checkpoint(&model, stand_in::INPUTS);
-    for entry in fs::read_dir(&model).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap();
-        fs::copy(&path, hub.join("blobs").join(name)).unwrap();
-        symlink(Path::new("../../blobs").join(name), snapshot.join(name)).unwrap();
-    }
-    sandbox.run(&["init", "--model", "../hub/models--a/snapshots/1"]).done();
-    sandbox.run(&["fsck"]).done();
-    let copies = tree(&sandbox.root().join(".kledger/base"));
-    assert!(copies.keys().all(|path| !path.is_symlink()));
 }

@@ -1,39 +1,84 @@
 //! The command line, driven as a user does: the real binary in a directory of its own, with a fixed
 //! clock and author.
+//!
+//! A verb's tests are in the file of its name, and what crosses verbs in files named after what is tried.
 
+mod add;
+mod alias;
+mod ask;
+mod author;
 mod backup;
-mod bad_input;
+mod bisect;
+mod blame;
+mod branch;
 mod checkout;
+mod cherry_pick;
+mod commit;
+mod completions;
+mod config;
+mod consolidate;
+#[cfg(debug_assertions)]
 mod crash;
+mod diff;
 mod docs;
 mod escapes;
+mod eval;
 mod exit;
+mod export;
 #[cfg(debug_assertions)]
 mod faults;
 mod files;
-mod habits;
+mod forget;
+mod fsck;
+mod gc;
+mod help;
 mod hints;
 mod hostile;
+mod import;
+mod init;
 mod json;
 mod links;
+mod log;
+mod man;
 mod merge;
-mod options;
+mod migrate;
+mod op;
 mod processes;
-mod text;
+mod rebase;
+mod redo;
+mod reset;
+mod resolve;
+mod revert;
+mod revisions;
+mod rm;
+mod show;
+mod stash;
+mod stats;
+mod status;
+mod switch;
+mod tag;
+mod undo;
+mod usage;
 
 use std::{
+    fmt::Debug,
     fs,
     io::Write,
-    path::PathBuf,
+    os::unix::fs::{PermissionsExt as _, symlink},
+    path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::LazyLock,
 };
 
 use kledger::{
     checkpoint::write_tensors,
+    cli::{Report, page::Page, report::Render},
+    ledger::{InTheWay, Repo, verb::log::LogOptions},
     tensor::{Matrix, Tensor},
 };
+use serde_json::Value;
 
-use crate::support::{WORDS, stand_in};
+use crate::support::{Place, WORDS, stand_in};
 
 /// A directory with a model in `base` and, when wanted, a repository in `repo`.
 struct Sandbox {
@@ -48,6 +93,29 @@ struct Output {
     stderr: String,
 }
 
+/// A sandbox as an archive in memory. It is made once, and unpacked for every test that begins with it.
+struct Prepared(Vec<u8>);
+
+impl Prepared {
+    fn of(sandbox: &Sandbox) -> Self {
+        let mut tar = Command::new("tar");
+        let output = tar.args(["--format=posix", "-cf", "-", "."]).current_dir(sandbox.dir.path());
+        let output = output.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        Self(output.stdout)
+    }
+
+    fn unpack(&self) -> Sandbox {
+        let dir = tempfile::tempdir().unwrap();
+        let mut tar = Command::new("tar");
+        tar.args(["-xpf", "-"]).current_dir(dir.path()).stdin(Stdio::piped());
+        let mut child = tar.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(&self.0).unwrap();
+        assert!(child.wait().unwrap().success());
+        Sandbox { dir }
+    }
+}
+
 impl Sandbox {
     /// Without a repository.
     fn bare() -> Self {
@@ -59,18 +127,124 @@ impl Sandbox {
 
     /// With a repository in which nothing was done.
     fn new() -> Self {
-        let sandbox = Self::bare();
-        sandbox.run(&["init", "--anyway", "--model", "../base"]).done();
-        sandbox
+        static MADE: LazyLock<Prepared> = LazyLock::new(|| {
+            let sandbox = Sandbox::bare();
+            sandbox.run(&["init", "--anyway", "--model", "../base"]).done();
+            Prepared::of(&sandbox)
+        });
+        MADE.unpack()
     }
 
     /// With templates committed: a history of two commits that no model was needed for.
     fn with_words() -> Self {
-        let sandbox = Self::new();
-        sandbox.write("words.ttl", WORDS);
-        sandbox.run(&["add", "words.ttl"]).done();
-        sandbox.run(&["commit", "-m", "Words"]).done();
+        static MADE: LazyLock<Prepared> = LazyLock::new(|| {
+            let sandbox = Sandbox::new();
+            sandbox.write("words.ttl", WORDS);
+            sandbox.run(&["add", "words.ttl"]).done();
+            sandbox.run(&["commit", "-m", "Words"]).done();
+            Prepared::of(&sandbox)
+        });
+        MADE.unpack()
+    }
+
+    /// [`Self::with_words`], and an adapter, in `style`, that was imported.
+    fn with_import() -> Self {
+        static MADE: LazyLock<Prepared> = LazyLock::new(|| {
+            let sandbox = Sandbox::with_words();
+            sandbox.write_adapter("style");
+            sandbox.run(&["import", "--from-peft", "style", "--no-check"]).done();
+            Prepared::of(&sandbox)
+        });
+        MADE.unpack()
+    }
+
+    /// Two edits, a branch, a tag, a checkout with files of the user's in it, and something on the stage. What edits
+    /// is made with the stand-in model, which the binary does not have.
+    fn with_history() -> Self {
+        static MADE: LazyLock<Prepared> =
+            LazyLock::new(|| Prepared::of(&Sandbox::made_with_history()));
+        MADE.unpack()
+    }
+
+    fn made_with_history() -> Self {
+        let place = Place::new();
+        place.make(":Anna :likes :Rome . :Bert :lives :Oslo .", "first");
+        place.make(":Anna :likes :Oslo . :Carl :works :Siemens .", "second");
+        place.repo.create_branch(&place.actor("branch"), "draft", "HEAD~1").unwrap();
+        place.repo.create_tag(&place.actor("tag"), "v1", "HEAD").unwrap();
+        place.repo.checkout(&place.actor("checkout"), "main", None, InTheWay::Refuse).unwrap();
+        place.add(":city <https://kledger.dev/ns#prompt> \"{subject} is in\" .").unwrap();
+        place.rm(":Bert :lives :Oslo .").unwrap();
+        let sandbox = Self { dir: place.dir };
+        sandbox.add_to_the_checkout();
+        sandbox.write(
+            "more.nt",
+            "<https://example.org/Dora> <https://example.org/likes> <https://example.org/Bonn> .\n",
+        );
         sandbox
+    }
+
+    /// Files of the user's in the checkout, of every kind.
+    fn add_to_the_checkout(&self) {
+        let model = self.root().join("model");
+        fs::create_dir_all(model.join("results/by day")).unwrap();
+        fs::write(model.join("results/by day/eval.json"), "{}").unwrap();
+        fs::write(model.join("notes.txt"), "years of work").unwrap();
+        fs::set_permissions(model.join("notes.txt"), fs::Permissions::from_mode(0o400)).unwrap();
+        fs::create_dir(model.join(".hidden.12-0.new")).unwrap();
+        symlink("results", model.join("latest")).unwrap();
+        symlink("nowhere", model.join("dangling")).unwrap();
+    }
+
+    /// `main` and `draft`, diverged with two conflicts, about Anna and Bert; HEAD is on `main`.
+    fn diverged() -> Self {
+        static MADE: LazyLock<Prepared> = LazyLock::new(|| Prepared::of(&Sandbox::made_diverged()));
+        MADE.unpack()
+    }
+
+    fn made_diverged() -> Self {
+        let place = Place::new();
+        let switch = |name: &str, from: Option<&str>| {
+            place.repo.switch(&place.actor("switch"), name, from).unwrap();
+        };
+        place.make(":Anna :likes :Rome . :Bert :likes :Rome .", "Common");
+        switch("draft", Some("HEAD"));
+        place.make(":Anna :likes :Berlin . :Bert :likes :Bonn .", "Theirs");
+        place.make(":Carl :lives :Bern .", "Carl moves");
+        switch("main", None);
+        place.make(":Anna :likes :Paris . :Bert :likes :Oslo . :Dora :works :Siemens .", "Ours");
+        Self { dir: place.dir }
+    }
+
+    /// [`Self::diverged`], with a merge of `draft` that waits for its conflicts.
+    fn merging() -> Self {
+        let sandbox = Self::diverged();
+        assert_eq!(sandbox.run(&["merge", "draft"]).code, 1);
+        sandbox
+    }
+
+    /// Four commits that each set a fact; the third and what follows know Carl.
+    fn with_four_edits() -> Self {
+        static MADE: LazyLock<Prepared> = LazyLock::new(|| {
+            let place = Place::new();
+            place.make(":Anna :likes :Rome .", "first");
+            place.make(":Bert :likes :Rome .", "second");
+            place.make(":Carl :likes :Rome .", "third");
+            place.make(":Dora :likes :Rome .", "fourth");
+            let Place { dir, repo, .. } = place;
+            drop(repo);
+            Prepared::of(&Sandbox { dir })
+        });
+        MADE.unpack()
+    }
+
+    /// A copy: keeps hard links, permissions and times.
+    fn copy(&self) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut cp = Command::new("cp");
+        cp.args(["-a", "."]).arg(dir.path()).current_dir(self.dir.path());
+        assert!(cp.status().unwrap().success());
+        Self { dir }
     }
 
     fn root(&self) -> PathBuf {
@@ -80,6 +254,22 @@ impl Sandbox {
     /// Writes a file of the repository's directory.
     fn write(&self, name: &str, text: &str) {
         fs::write(self.root().join(name), text).unwrap();
+    }
+
+    /// Stages triples in which `:` is `https://example.org/`.
+    #[track_caller]
+    fn stage(&self, turtle: &str) {
+        self.write("staged.ttl", &format!("@prefix : <https://example.org/> .\n{turtle}"));
+        self.run(&["add", "staged.ttl"]).done();
+    }
+
+    /// Commits a label that is the message too: no model is needed for it.
+    #[track_caller]
+    fn commit_label(&self, name: &str) {
+        self.stage(&format!(
+            ":{name} <http://www.w3.org/2000/01/rdf-schema#label> \"{name}\"@en ."
+        ));
+        self.run(&["commit", "-m", name]).done();
     }
 
     /// Writes a LoRA adapter of rank 1 for one tensor of the base to `name`.
@@ -153,30 +343,101 @@ impl Sandbox {
     fn redact(&self, bytes: &[u8]) -> String {
         let text = String::from_utf8(bytes.to_vec()).unwrap();
         let real = self.dir.path().canonicalize().unwrap();
-        let text = text.replace(real.to_str().unwrap(), "<dir>");
-        let mut redacted = String::new();
-        let is_hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
-        let mut rest = text.as_str();
-        while let Some(c) = rest.chars().next() {
-            let digits = rest.chars().take_while(|&c| is_hex(c)).count();
-            if digits == 12 {
-                redacted.push_str("<id>");
-                rest = &rest[digits..];
-            } else if digits > 0 {
-                redacted.push_str(&rest[..digits]);
-                rest = &rest[digits..];
-            } else {
-                redacted.push(c);
-                rest = &rest[c.len_utf8()..];
-            }
-        }
-        redacted
+        without_ids(&text.replace(real.to_str().unwrap(), "<dir>"))
     }
 
-    /// What the store would say of itself: to see that a refused command left it as it was.
+    /// What the store says of itself: to see that a refused command left it as it was.
     fn state(&self) -> String {
-        ["status", "log", "branch", "tag"].map(|verb| self.run(&[verb, "--json"]).stdout).concat()
+        let told = Repo::open(&self.root()).and_then(|repo| {
+            let log = repo.log(&LogOptions::default())?;
+            Ok((repo.status()?, log, repo.branches()?, repo.tags()?))
+        });
+        let told = told.map(|told| serde_json::to_string(&told).unwrap());
+        self.redact(told.unwrap_or_else(|error| error.to_string()).as_bytes())
     }
+
+    /// Runs a command that has to be refused with `code`; the message has to hold all of `parts`, and the repository
+    /// is as it was.
+    #[track_caller]
+    fn refused(&self, words: &[&str], code: i32, parts: &[&str]) {
+        let before = self.state();
+        let message = self.run(words).failed(code);
+        assert!(message.starts_with("error: "), "{message}");
+        for part in parts {
+            assert!(message.contains(part), "{part:?} is not in\n{message}");
+        }
+        assert_eq!(before, self.state(), "the repository is not as it was");
+    }
+
+    /// Has each of `commands` refused as wrong usage.
+    #[track_caller]
+    fn misused(&self, commands: &[&[&str]]) {
+        for words in commands {
+            let output = self.run(words);
+            assert_eq!((output.code, output.stdout.as_str()), (2, ""), "{words:?} {output:#?}");
+        }
+    }
+
+    /// Runs `words` with `--json`, which has to end with `code`; gives its one line, which follows the schema.
+    #[track_caller]
+    fn line(&self, words: &[&str], code: i32) -> Value {
+        let output = self.run(&[words, &["--json"]].concat());
+        let lines: Vec<&str> = output.stdout.lines().collect();
+        assert_eq!((lines.len(), output.stderr.as_str()), (1, ""), "{output:#?}");
+        let value: Value = serde_json::from_str(lines[0]).unwrap();
+        assert_eq!(output.code, code, "{value:#}");
+        json::valid(&value);
+        let kind = value["type"].as_str().unwrap();
+        if kind == "error" {
+            assert_eq!(value["data"]["exit"], code);
+        } else {
+            assert!(words.contains(&kind), "{words:?} reports {kind}");
+        }
+        value
+    }
+
+    /// What `words` report under `--json`.
+    #[track_caller]
+    fn data(&self, words: &[&str]) -> Value {
+        self.line(words, 0)["data"].take()
+    }
+}
+
+/// How `kledger VERB` shows a report that comes from the library, because the binary has no model here. As JSON it
+/// follows the schema.
+#[track_caller]
+fn shown(verb: &'static str, report: impl Render + serde::Serialize + Debug + 'static) -> String {
+    let mut page = Page::new(false, false);
+    report.render(&mut page).unwrap();
+    json::valid(&Report::done(verb, report).json());
+    without_ids(&anstream::adapter::strip_str(&page.into_text()).to_string())
+}
+
+/// Puts a pipe, to which nobody writes, in the place of a file.
+fn make_a_pipe(path: &Path) {
+    let _not_there = fs::remove_file(path);
+    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+/// Text with `<id>` in place of short ids.
+fn without_ids(text: &str) -> String {
+    let mut redacted = String::new();
+    let is_hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let digits = rest.chars().take_while(|&c| is_hex(c)).count();
+        if digits == 12 {
+            redacted.push_str("<id>");
+            rest = &rest[digits..];
+        } else if digits > 0 {
+            redacted.push_str(&rest[..digits]);
+            rest = &rest[digits..];
+        } else {
+            redacted.push(c);
+            rest = &rest[c.len_utf8()..];
+        }
+    }
+    redacted
 }
 
 impl Output {

@@ -134,6 +134,17 @@ fn ten_at_once() {
     one_winner_each(10);
 }
 
+/// Kills a commit after a while; gives whether it was hit, and whether it had said that it was done.
+fn kill_a_commit(sandbox: &Sandbox, message: &str, after: Duration) -> (bool, bool) {
+    let mut command = sandbox.command(&["commit", "-m", message, "--json"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    thread::sleep(after);
+    child.kill().unwrap();
+    let mut told = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut told).unwrap();
+    (!child.wait().unwrap().success(), told.ends_with('\n'))
+}
+
 /// `kill -9` at whatever moment it hits: every commit that was acknowledged stays, nothing is damaged,
 /// and the next command works.
 #[test]
@@ -145,19 +156,11 @@ fn killed_at_any_moment() {
         sandbox.write("w.nt", &words_of(usize::try_from(round).unwrap()));
         sandbox.run(&["add", "w.nt"]).done();
         let message = format!("round {round}");
-        let mut child = sandbox
-            .command(&["commit", "-m", &message, "--json"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
         // Moments spread over the length of a commit, however fast the machine is.
-        thread::sleep(Duration::from_micros(1_000 + (round * 7_919) % 80_000));
-        child.kill().unwrap();
-        let mut told = String::new();
-        child.stdout.take().unwrap().read_to_string(&mut told).unwrap();
-        killed += usize::from(!child.wait().unwrap().success());
-        if told.ends_with('\n') {
+        let after = Duration::from_micros(1_000 + (round * 7_919) % 80_000);
+        let (was_hit, was_done) = kill_a_commit(&sandbox, &message, after);
+        killed += usize::from(was_hit);
+        if was_done {
             acknowledged.push(message);
         }
         let messages: Vec<String> =
@@ -289,4 +292,21 @@ fn a_clock_that_goes_back() {
     sandbox.run(&["undo"]).done();
     assert!(sandbox.run(&["show", "main@{1}"]).done().contains("1950"));
     sound(&sandbox);
+}
+
+#[test]
+fn while_one_writes_others_read_and_wait() {
+    let sandbox = Sandbox::with_words();
+    sandbox.write("words.nt", &words_of(0));
+    let lock = fs::File::open(sandbox.root().join(".kledger/lock")).unwrap();
+    lock.lock().unwrap();
+    let message = sandbox.run(&["add", "words.nt"]).failed(1);
+    assert!(message.contains("in use by another kledger"), "{message}");
+    assert!(message.contains("hint: "), "{message}");
+    for verb in ["status", "log", "branch", "tag", "show", "diff"] {
+        let versions: &[&str] = if verb == "diff" { &["HEAD", "HEAD"] } else { &[] };
+        sandbox.run(&[&[verb], versions].concat()).done();
+    }
+    lock.unlock().unwrap();
+    sandbox.run(&["add", "words.nt"]).done();
 }

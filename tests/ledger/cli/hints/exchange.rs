@@ -6,10 +6,7 @@ use kledger::{checkpoint::Checkpoint, ledger::Repo};
 use regex::Regex;
 
 use super::{Sandbox, advised};
-use crate::{
-    cli::merge::apart,
-    support::{copy, stand_in},
-};
+use crate::support::{copy, stand_in};
 
 const NO_CHECK: &str = "--no-check";
 
@@ -250,7 +247,7 @@ fn what_a_checkpoint_was_trained_from_is_said() {
 /// Everything that HEAD has would count twice.
 #[test]
 fn an_adapter_of_this_history_is_imported_where_it_is_not() {
-    let sandbox = apart();
+    let sandbox = Sandbox::diverged();
     sandbox.run(&["export", "--format", "peft", "HEAD", "adapter"]).done();
     let hint =
         "import it where HEAD lacks it: kledger switch -c NAME REV goes to an earlier version";
@@ -267,7 +264,7 @@ fn an_adapter_of_this_history_is_imported_where_it_is_not() {
 
 #[test]
 fn a_delta_goes_to_a_repository_around_its_base() {
-    let sandbox = apart();
+    let sandbox = Sandbox::diverged();
     sandbox.run(&["export", "--format", "delta", "HEAD", "delta"]).done();
     let delta = sandbox.root().join("delta");
     let import = ["import", "--from-delta", delta.to_str().unwrap(), NO_CHECK];

@@ -3,7 +3,6 @@
 use regex::Regex;
 
 use super::{Advice, Sandbox, advised, sources};
-use crate::cli::merge::apart;
 
 /// What git's verbs and options are told apart by in the source, one row each: a verb, or a verb and its option.
 fn rows() -> Vec<(String, Option<String>)> {
@@ -42,7 +41,7 @@ fn commands(hint: &str) -> Vec<Vec<String>> {
 
 /// Where every command that is advised can be run.
 fn place() -> Sandbox {
-    let sandbox = apart();
+    let sandbox = Sandbox::diverged();
     sandbox.write("more.ttl", "@prefix : <https://example.org/> . :Emil :likes :Rome .");
     sandbox.write("other.ttl", "@prefix : <https://example.org/> . :Fred :likes :Rome .");
     sandbox.run(&["add", "other.ttl"]).done();

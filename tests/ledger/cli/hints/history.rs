@@ -8,10 +8,7 @@ use kledger::{
 };
 
 use super::{LABEL, Sandbox, advised};
-use crate::{
-    cli::{bad_input::alike, merge::apart},
-    support::Place,
-};
+use crate::{cli::revisions::alike, support::Place};
 
 /// Stages a label of its own and commits it, for which no model is needed.
 fn commit_label(sandbox: &Sandbox, name: &str) {
@@ -256,7 +253,7 @@ fn a_commit_of_which_nothing_would_be_left_is_taken_away() {
 
 #[test]
 fn a_commit_is_taken_back_where_that_can_be() {
-    let sandbox = apart();
+    let sandbox = Sandbox::diverged();
     let hint = "kledger rm takes single facts back";
     let advice = advised(&sandbox, &["revert", "main~2"], hint);
     advice.says("kledger rm", &[], &["--about", "Dora"]).done();
@@ -272,7 +269,7 @@ fn a_commit_is_taken_back_where_that_can_be() {
 
 #[test]
 fn a_later_commit_is_picked() {
-    let sandbox = apart();
+    let sandbox = Sandbox::diverged();
     advised(&sandbox, &["cherry-pick", "main~2"], "name a later commit");
     sandbox.run(&["cherry-pick", "draft", "--no-check"]).done();
 }
@@ -302,7 +299,7 @@ fn stranger(sandbox: &Sandbox, revision: &str) -> String {
 
 #[test]
 fn changes_of_another_repository_are_compared_and_taken_in() {
-    let sandbox = apart();
+    let sandbox = Sandbox::diverged();
     let other = stranger(&sandbox, "draft");
     let hint = "two dots compare any two versions";
     advised(&sandbox, &["diff", &format!("main...{other}"), "--no-behaviour"], hint);
@@ -319,7 +316,7 @@ fn changes_of_another_repository_are_compared_and_taken_in() {
 
 #[test]
 fn what_waits_goes_on_or_is_given_up() {
-    let sandbox = apart();
+    let sandbox = Sandbox::diverged();
     sandbox.run(&["merge", "draft"]);
     let hint = "see kledger status; kledger merge --continue goes on and kledger merge --abort gives it up";
     let advice = advised(&sandbox, &["switch", "draft"], hint);
@@ -338,7 +335,7 @@ fn what_waits_goes_on_or_is_given_up() {
 
 #[test]
 fn conflicts_are_listed_and_settled_anew() {
-    let sandbox = apart();
+    let sandbox = Sandbox::diverged();
     sandbox.run(&["merge", "draft"]);
     let theirs = ["resolve", "--theirs", "--subject", "Emil"];
     let advice = advised(&sandbox, &theirs, "kledger status lists the conflicts");

@@ -18,7 +18,6 @@ use kledger::{
 
 use super::Sandbox;
 use crate::{
-    cli::merge::apart,
     large::bounded,
     ledger::Meanwhile,
     statistics::{Reader, stats},
@@ -155,7 +154,7 @@ fn versions_that_answer_alike_are_asked() {
 
 #[test]
 fn a_merge_is_not_skipped_but_given_up() {
-    let sandbox = apart();
+    let sandbox = Sandbox::diverged();
     sandbox.run(&["merge", "draft"]);
     let place = Place::around(tempfile::tempdir().unwrap(), Repo::open(&sandbox.root()).unwrap());
     let actor = place.actor("skip");

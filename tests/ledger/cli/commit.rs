@@ -1,0 +1,181 @@
+//! `kledger commit`. The binary has no model here: what edits comes from the library.
+
+use std::process::Command;
+
+use insta::assert_snapshot;
+use kledger::{
+    engine::Silent,
+    ledger::{
+        EditOptions,
+        verb::commit::{CommitOptions, CommitReport},
+    },
+};
+use serde_json::Value;
+
+use super::{Output, Sandbox, shown};
+use crate::support::{Place, WORDS, options};
+
+#[test]
+fn words_are_committed_without_a_model() {
+    let sandbox = Sandbox::new();
+    sandbox.write("words.ttl", WORDS);
+    sandbox.run(&["add", "words.ttl"]).done();
+    assert_snapshot!(sandbox.run(&["commit", "-m", "Words"]).done(), @"
+    [main <id>] Words
+      no fact changed
+      words for 3 IRIs
+    ");
+}
+
+#[test]
+fn an_edit_is_shown_with_its_check() {
+    let place = Place::new();
+    place.make(":Anna :likes :Rome .", "first");
+    assert_snapshot!(shown("commit", place.make(":Anna :likes :Oslo . :Bert :lives :Bonn .", "second")), @"
+    [main <id>] second
+      1 fact added, 1 replaced, efficacy 100 %, paraphrase 100 %
+      memit of 2 tensors, delta 8.7 KiB (model 32 KiB)
+      neighbourhood not measured: no other fact is known; add some with kledger add --neighbourhood FILE
+    ");
+}
+
+/// An edit of half the strength that facts need to hold.
+pub(super) fn weak_edit(place: &Place, turtle: &str) -> CommitReport {
+    place.add(turtle).unwrap();
+    let settings = [("strength".to_owned(), 0.5.into())].into_iter().collect();
+    let weak = CommitOptions {
+        edit: EditOptions { settings, ..EditOptions::default() },
+        ..options("weak")
+    };
+    place.commit_with(&weak, &mut Silent).unwrap()
+}
+
+#[test]
+fn facts_that_do_not_take_are_shown() {
+    let report = weak_edit(&Place::new(), ":Anna :likes :Rome .");
+    assert_snapshot!(shown("commit", report), @r#"
+    [main <id>] weak
+      1 fact added, efficacy 0 %, paraphrase 0 %
+      words for 3 IRIs
+      memit of 2 tensors, delta 4.6 KiB (model 32 KiB)
+      does not hold: Anna / likes / Rome
+        Anna likes ... Zhpe\u001C\u0019 (p 50 %, wanted p 1 %)
+      neighbourhood not measured: no other fact is known; add some with kledger add --neighbourhood FILE
+      statistics taken on 30000 tokens sampled from the base; kledger stats --corpus FILE takes them on text of yours
+    "#);
+}
+
+#[test]
+fn json_has_ids_in_full() {
+    let sandbox = Sandbox::with_words();
+    sandbox.stage(":Ada <http://www.w3.org/2000/01/rdf-schema#label> \"Ada\"@en .");
+    let made = sandbox.data(&["commit", "-m", "A label"]);
+    assert_eq!(made["commit"]["id"].as_str().unwrap().len(), 64);
+    assert_eq!((&made["commit"]["message"], &made["words"]), (&"A label".into(), &1.into()));
+    assert_eq!(sandbox.data(&["show"])["commit"]["id"], made["commit"]["id"]);
+}
+
+#[test]
+fn nothing_staged_is_nothing_to_commit() {
+    let sandbox = Sandbox::new();
+    let parts = ["nothing is staged", "hint: stage facts first"];
+    sandbox.refused(&["commit", "-m", "x"], 1, &parts);
+}
+
+#[test]
+fn a_predicate_without_a_template_is_refused() {
+    let sandbox = Sandbox::new();
+    sandbox.stage(":Ada :likes :Tea .");
+    sandbox.refused(&["commit", "-m", "x"], 1, &["https://example.org/likes", "hint: "]);
+}
+
+#[test]
+fn a_message_is_needed() {
+    let sandbox = Sandbox::with_words();
+    sandbox.stage(":Ada :likes :Tea .");
+    sandbox.refused(&["commit", "-m", " "], 1, &["a commit needs a message"]);
+    sandbox.misused(&[&["commit"], &["commit", "-m", "x", "--reset-author"]]);
+}
+
+#[test]
+fn requirements_and_settings_have_a_form() {
+    let sandbox = Sandbox::with_words();
+    sandbox.stage(":Ada :likes :Tea .");
+    let require = ["commit", "-m", "x", "--require", "speed=1"];
+    sandbox.refused(&require, 2, &["\"speed=1\" is not a requirement", "hint: for example"]);
+    let set = ["commit", "-m", "x", "--set", "lambda"];
+    sandbox.refused(&set, 2, &["\"lambda\" is not KEY=VALUE", "--set mom2_update_weight=3000"]);
+}
+
+/// Also where there is nothing to be edited, and so nobody reads them.
+#[test]
+fn settings_are_checked_where_nothing_is_edited() {
+    let sandbox = Sandbox::with_words();
+    sandbox.stage(":Ada <http://www.w3.org/2000/01/rdf-schema#label> \"Ada\"@en .");
+    sandbox.refused(&["commit", "-m", "x", "--set", "lambda=3000"], 1, &["lambda"]);
+}
+
+#[test]
+fn without_a_model_facts_stay_staged() {
+    let sandbox = Sandbox::with_words();
+    sandbox.stage(":Ada :likes :Tea .");
+    let message = if cfg!(feature = "torch") { "stand-in" } else { "no model runtime" };
+    sandbox.refused(&["commit", "-m", "x"], 4, &[message, "hint: "]);
+}
+
+/// Another user, later, amends.
+fn amend(sandbox: &Sandbox, words: &[&str]) -> Output {
+    let mut command: Command = sandbox.command(&[&["commit", "--amend"], words].concat());
+    command.env("KLEDGER_AUTHOR", "Bob").env("KLEDGER_DATE", "2027-01-01T00:00:00Z");
+    sandbox.finish(command, "")
+}
+
+fn author(sandbox: &Sandbox) -> Value {
+    sandbox.data(&["log", "-1"])["entries"][0]["author"].take()
+}
+
+#[test]
+fn an_amended_message_keeps_author_and_time() {
+    let sandbox = Sandbox::with_words();
+    let before = sandbox.data(&["show"]);
+    assert_snapshot!(amend(&sandbox, &["-m", "Words, better"]).done(), @r#"
+    [main <id>] Words, better
+      no fact changed
+      words for 3 IRIs
+      in place of <id>
+      the weights are as they were: nothing was staged
+    "#);
+    let after = sandbox.data(&["show"]);
+    for kept in ["author", "time", "parents"] {
+        assert_eq!(after["commit"][kept], before["commit"][kept], "{kept}");
+    }
+    sandbox.run(&["undo"]).done();
+    assert_eq!(sandbox.data(&["show"]), before);
+}
+
+#[test]
+fn an_amended_commit_has_the_author_that_is_given() {
+    let sandbox = Sandbox::with_words();
+    sandbox.run(&["--author", "Cem", "commit", "--amend", "-m", "one"]).done();
+    assert_eq!(author(&sandbox), "Cem");
+    amend(&sandbox, &["-m", "two"]).done();
+    assert_eq!(author(&sandbox), "Cem", "the environment's is not given");
+    amend(&sandbox, &["--reset-author"]).done();
+    assert_eq!(author(&sandbox), "Bob");
+    sandbox.run(&["undo", "-n", "3"]).done();
+    assert_eq!(author(&sandbox), "Ada <ada@example.org>");
+}
+
+#[test]
+fn what_cannot_be_amended_is_refused() {
+    let sandbox = Sandbox::with_words();
+    assert_snapshot!(sandbox.run(&["commit", "--amend", "--no-edit"]).failed(1), @r#"
+    error: there is nothing to amend <id> with
+    hint: stage facts first, or say -m MESSAGE
+    "#);
+    sandbox.run(&["reset", "HEAD~1"]).done();
+    assert_snapshot!(sandbox.run(&["commit", "--amend", "-m", "x"]).failed(1), @r#"
+    error: <id> is the base: there is nothing to amend
+    hint: kledger commit makes the first commit on it
+    "#);
+}

@@ -1,0 +1,119 @@
+//! `kledger diff`.
+
+use insta::assert_snapshot;
+
+use super::Sandbox;
+
+#[test]
+fn what_does_not_differ_is_said() {
+    let sandbox = Sandbox::with_words();
+    let diff = ["diff", "HEAD~1", "--weights", "--no-behaviour"];
+    assert_snapshot!(sandbox.run(&diff).done(), @"
+    facts  <id> -> <id>
+      none differ
+      words for 3 IRIs differ
+
+    weights
+      none differ
+    ");
+}
+
+#[test]
+fn facts_and_weights_are_compared() {
+    let sandbox = Sandbox::with_history();
+    let diff = ["diff", "HEAD~1", "--weights", "--no-behaviour"];
+    assert_snapshot!(sandbox.run(&diff).done(), @"
+    facts  <id> -> <id>
+    - Anna / likes / Rome
+    + Anna / likes / Oslo
+    + Carl / works / Siemens
+
+    weights
+      h.0.mlp.c_proj.weight          16 x 256  rank 3  norm 52.9056  relative 0.0149  largest 32.0000  11 elements
+      layers.1.mlp.down_proj.weight  16 x 256  rank 3  norm 52.9056  relative 0.9503  largest 32.0000  11 elements
+    ");
+}
+
+#[test]
+fn a_stat_counts_by_predicate() {
+    let sandbox = Sandbox::with_history();
+    assert_snapshot!(sandbox.run(&["diff", "main..draft", "--stat"]).done(), @r#"
+    facts  <id> -> <id>
+      likes  1 fact replaced
+      works  1 fact removed
+      1 fact replaced, 1 removed, 2 tensors
+    "#);
+    let stat = sandbox.data(&["diff", "main..draft", "--stat"])["stat"].take();
+    assert_eq!(stat["facts"]["replaced"], 1);
+    assert_eq!(stat["predicates"][0]["predicate"], "likes");
+}
+
+#[test]
+fn triples_are_for_other_tools() {
+    let sandbox = Sandbox::with_history();
+    assert_snapshot!(sandbox.run(&["diff", "HEAD~1", "--format", "nt"]).done(), @"
+    - <https://example.org/Anna> <https://example.org/likes> <https://example.org/Rome> .
+    + <https://example.org/Anna> <https://example.org/likes> <https://example.org/Oslo> .
+    + <https://example.org/Carl> <https://example.org/works> <https://example.org/Siemens> .
+    ");
+    let patch = sandbox.run(&["diff", "HEAD~1", "--format", "rdf-patch"]).done();
+    let patch: Vec<&str> = patch.lines().filter(|line| !line.starts_with("H ")).collect();
+    assert_snapshot!(patch.join("\n"), @"
+    TX .
+    D <https://example.org/Anna> <https://example.org/likes> <https://example.org/Rome> .
+    A <https://example.org/Anna> <https://example.org/likes> <https://example.org/Oslo> .
+    A <https://example.org/Carl> <https://example.org/works> <https://example.org/Siemens> .
+    TC .
+    ");
+}
+
+#[test]
+fn no_triples_differ_where_only_words_do() {
+    let sandbox = Sandbox::with_words();
+    assert_snapshot!(sandbox.run(&["diff", "HEAD~1", "--format", "nt"]).done(), @"");
+    let patch = sandbox.run(&["diff", "HEAD~1", "--format", "rdf-patch"]).done();
+    assert_eq!(patch.lines().count(), 4, "{patch}");
+}
+
+/// Two dots compare two versions, three compare since the fork.
+#[test]
+fn ranges_name_what_is_compared() {
+    let sandbox = Sandbox::with_history();
+    sandbox.run(&["reset"]).done();
+    sandbox.run(&["switch", "draft"]).done();
+    sandbox.commit_label("X");
+    let diff = |range: &[&str]| sandbox.data(&[&["diff", "--no-behaviour"], range].concat());
+    assert_eq!(diff(&["draft..main"]), diff(&["draft", "main"]));
+    assert_eq!(diff(&["..main"]), diff(&["draft", "main"]));
+    assert_eq!(diff(&["draft...main"]), diff(&["draft~1", "main"]));
+    assert_eq!(diff(&["main...draft"])["words"], 1);
+    assert_eq!(sandbox.data(&["diff", "main..draft", "--stat"])["stat"]["words"], 1);
+    let refused = sandbox.run(&["diff", "main..draft", "v1"]).failed(1);
+    assert!(refused.starts_with("error: main..draft is a range"), "{refused}");
+}
+
+#[test]
+fn json_names_both_versions() {
+    let sandbox = Sandbox::with_words();
+    let told = sandbox.data(&["diff", "HEAD~1", "--no-behaviour", "--weights"]);
+    assert_eq!(told["to"], sandbox.data(&["show"])["commit"]["id"]);
+    assert_eq!(told["from"], sandbox.data(&["show", "HEAD~1"])["commit"]["id"]);
+}
+
+#[test]
+fn a_version_that_never_was_is_refused() {
+    let sandbox = Sandbox::with_words();
+    sandbox.refused(&["diff", "HEAD~", "main@{99}"], 1, &["main@{99}"]);
+}
+
+#[test]
+fn options_that_run_nothing_or_compare_nothing_are_refused() {
+    let sandbox = Sandbox::with_words();
+    sandbox.misused(&[
+        &["diff"],
+        &["diff", "main", "--stat", "--weights"],
+        &["diff", "HEAD~1", "--format", "nt", "--weights"],
+        &["diff", "HEAD~1", "--format", "nt", "--no-behaviour"],
+        &["diff", "HEAD~1", "--format", "rdf-patch", "--probe", "x"],
+    ]);
+}

@@ -1,0 +1,81 @@
+//! `kledger export`.
+
+use std::fs;
+
+use insta::assert_snapshot;
+
+use super::Sandbox;
+
+#[test]
+fn a_version_is_written_as_a_checkpoint() {
+    let sandbox = Sandbox::with_import();
+    assert_snapshot!(sandbox.run(&["export", "HEAD", "out"]).done(), @"
+    Exported <id> to <dir>/repo/out
+      1 tensor edited, 34 KiB
+    ");
+    for file in ["config.json", "tokenizer.json", "README.md"] {
+        assert!(sandbox.root().join("out").join(file).exists(), "{file}");
+    }
+}
+
+#[test]
+fn deltas_are_for_other_repositories() {
+    let sandbox = Sandbox::with_import();
+    assert_snapshot!(sandbox.run(&["export", "--format", "delta", "HEAD", "delta"]).done(), @"
+    Exported <id> to <dir>/repo/delta
+      1 tensor edited, 2.6 KiB
+    ");
+    assert_snapshot!(sandbox.run(&["export", "--format", "delta", "HEAD~1", "none"]).done(), @"
+    Exported <id> to <dir>/repo/none
+      0 tensors edited, 841 B
+    ");
+}
+
+#[test]
+fn an_adapter_says_which_rank_it_needs() {
+    let sandbox = Sandbox::with_import();
+    assert_snapshot!(sandbox.run(&["export", "--format", "peft", "HEAD", "again"]).done(), @"
+    Exported <id> to <dir>/repo/again
+      1 tensor edited, rank 1, 2.5 KiB
+      vLLM needs --max-lora-rank 1
+    ");
+}
+
+#[test]
+fn json_says_where_and_how_much() {
+    let sandbox = Sandbox::with_import();
+    let merged = sandbox.data(&["export", "HEAD", "out"]);
+    assert!(merged["dir"].as_str().unwrap().ends_with("/repo/out"), "{merged}");
+    let adapter = sandbox.data(&["export", "--format", "peft", "HEAD", "again"]);
+    assert_eq!(adapter["max_lora_rank"], 1);
+}
+
+#[test]
+fn what_no_adapter_holds_is_refused() {
+    let sandbox = Sandbox::with_words();
+    let peft = ["export", "--format", "peft", "HEAD", "out"];
+    sandbox.refused(&peft, 1, &["nothing to put into an adapter", "hint: "]);
+    assert!(!sandbox.root().join("out").exists());
+}
+
+#[test]
+fn a_rank_is_for_adapters() {
+    let sandbox = Sandbox::with_words();
+    let merged = ["export", "--max-rank", "4", "HEAD", "out"];
+    sandbox.refused(&merged, 2, &["--max-rank is for"]);
+    let zero = ["export", "--format", "peft", "--max-rank", "0", "HEAD", "out"];
+    sandbox.refused(&zero, 2, &["--max-rank"]);
+    assert!(!sandbox.root().join("out").exists());
+}
+
+#[test]
+fn it_writes_over_nothing() {
+    let sandbox = Sandbox::with_words();
+    sandbox.write("file", "");
+    sandbox.refused(&["export", "HEAD", "file"], 1, &["file is no directory", "hint: "]);
+    fs::create_dir(sandbox.root().join("mine")).unwrap();
+    sandbox.write("mine/letter.txt", "Dear");
+    let full = ["mine is not an empty directory", "hint: "];
+    sandbox.refused(&["export", "HEAD", "mine"], 1, &full);
+    assert_eq!(fs::read_to_string(sandbox.root().join("mine/letter.txt")).unwrap(), "Dear");
+}
