@@ -31,6 +31,19 @@ pub trait Kind {
 /// The BLAKE3 of some bytes, remembering what kind of thing they are.
 ///
 /// `Display` is 64 hexadecimal digits and honours precision: `{id:.12}` is the short form.
+///
+/// ```
+/// use kledger::id::{Id, Kind};
+///
+/// struct Note;
+/// impl Kind for Note {
+///     const NAME: &'static str = "note";
+/// }
+///
+/// let id = Id::<Note>::of(b"Anna likes Rome");
+/// assert_eq!(id.to_string().len(), 64);
+/// assert_eq!(format!("{id:.12}"), id.to_string()[..12]);
+/// ```
 pub struct Id<T> {
     hash: [u8; 32],
     kind: PhantomData<fn() -> T>,

@@ -16,6 +16,20 @@ const PIECE: usize = 4096;
 const TURNED: usize = 16;
 
 /// The running sum of one tensor, `W0 + left₁ right₁ + left₂ right₂ + …`, `[out, in]` in f64.
+///
+/// ```
+/// use kledger::{
+///     delta::Accumulator,
+///     tensor::{Matrix, Orientation, Tensor},
+/// };
+///
+/// let base = Tensor::from(&Matrix::identity(2));
+/// let mut sum = Accumulator::new(&base, Orientation::OutIn);
+/// let left = Matrix { rows: 2, cols: 1, data: vec![0.5, 0.0] };
+/// let right = Matrix { rows: 1, cols: 2, data: vec![0.0, 1.0] };
+/// sum.add_low_rank(&left, &right, &[]);
+/// assert_eq!(sum.round().to_f32(), [1.0, 0.5, 0.0, 1.0]);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Accumulator {
     outputs: usize,

@@ -5,6 +5,15 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 /// Shares below which a commit is refused. Written `efficacy=0.95,paraphrase=0.9`.
+///
+/// ```
+/// use kledger::ledger::Requirements;
+///
+/// let require: Requirements = "efficacy=0.95".parse()?;
+/// let weaker: Requirements = "efficacy=0.5,kept=0.9".parse()?;
+/// assert_eq!(require.or(weaker).to_string(), "efficacy=0.95,kept=0.9");
+/// # Ok::<(), kledger::ledger::RequirementError>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Requirements {

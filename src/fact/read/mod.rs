@@ -39,6 +39,19 @@ pub use self::{
 
 /// The triples of `reader`, which is `format`, in order; `source` names it in positions. The first
 /// error is the last item. That there is no triple is none, but in JSON, of which most is no JSON-LD.
+///
+/// ```
+/// use kledger::fact::read::{Format, read_triples};
+///
+/// let text = "<https://example.org/Anna> <https://example.org/likes> \"Rome\" .\nnonsense\n";
+/// let mut triples = read_triples(text.as_bytes(), Format::NTriples, "facts.nt");
+/// let (fact, position) = triples.next().unwrap()?;
+/// assert_eq!(fact.subject.to_string(), "<https://example.org/Anna>");
+/// assert_eq!(position.to_string(), "facts.nt:1");
+/// let error = triples.next().unwrap().unwrap_err();
+/// assert!(error.to_string().starts_with("facts.nt:2"));
+/// # Ok::<(), kledger::fact::read::ReadError>(())
+/// ```
 pub fn read_triples<R: BufRead>(reader: R, format: Format, source: &str) -> Triples<R> {
     let source = Source::new(source, &Choice::default());
     Triples(match Way::new(reader, format, &source) {

@@ -84,3 +84,33 @@ fn the_base_and_what_is_no_commit_are_refused() {
     sandbox.refused(&["revert", "nosuch"], 1, &["nosuch", "hint: "]);
     sandbox.misused(&[&["revert"]]);
 }
+
+#[test]
+fn several_are_taken_back_one_by_one_and_as_one_operation() {
+    let sandbox = Sandbox::with_four_edits();
+    let before = sandbox.state();
+    assert_snapshot!(sandbox.run(&["revert", "--no-check", "HEAD~2..HEAD"]).done(), @r#"
+    [<id>] Revert "fourth"
+    - Dora / likes / Rome
+      1 fact removed
+      weights are those of <id>, bit for bit
+    [main <id>] Revert "third"
+    - Carl / likes / Rome
+      1 fact removed
+      weights are those of <id>, bit for bit
+    "#);
+    sandbox.run(&["undo"]).done();
+    assert_eq!(sandbox.state(), before);
+    let done = sandbox.data(&["revert", "--no-check", "HEAD", "HEAD~2"]);
+    assert_eq!((&done["task"], &done["outcome"]), (&"revert".into(), &"done".into()));
+    assert_eq!(done["made"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn without_one_in_progress_there_is_none_to_go_on_with() {
+    let sandbox = Sandbox::with_words();
+    for option in ["--continue", "--skip", "--abort"] {
+        sandbox.refused(&["revert", option], 1, &["revert", "hint: "]);
+    }
+    sandbox.misused(&[&["revert", "HEAD", "--continue"], &["revert", "--abort", "--set", "x=1"]]);
+}

@@ -41,7 +41,7 @@ fn a_dash_leads_to_no_version_without_a_branch() {
     sandbox.run(&["switch", "draft"]).done();
     assert_snapshot!(sandbox.run(&["switch", "-"]).failed(1), @r#"
     error: -: HEAD was on no branch, but at <id>
-    hint: kledger checkout goes there too
+    hint: kledger checkout - goes there
     "#);
     assert_snapshot!(sandbox.run(&["switch", "@{-2}"]).done(), @"
     On main <id>
