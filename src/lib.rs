@@ -2,7 +2,7 @@
 //!
 //! A [`Repo`](ledger::Repo) keeps versions of a language model that differ by edited facts. Its verbs are methods, one file each in
 //! [`ledger::verb`]. A verb that edits or asks is given a way to open an [`Engine`](engine::Engine); with the feature `torch`
-//! that is [`runtime::TorchEngine`].
+//! that is `runtime::TorchEngine`.
 //!
 //! ```
 //! # #[cfg(not(feature = "torch"))]

@@ -22,7 +22,7 @@ pub struct Answer {
     pub confidence: f32,
 }
 
-/// How [`Engine::continuations`] continues.
+/// How [`Engine::continuations`](super::Engine::continuations) continues.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sampling {
     /// How many next tokens to list.
@@ -33,7 +33,7 @@ pub struct Sampling {
     pub sample: Option<(f32, u64)>,
 }
 
-/// How [`Engine::write_texts`] goes on.
+/// How [`Engine::write_texts`](super::Engine::write_texts) goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drawing {
     /// Tokens of a text, its beginning included; fewer where the model reads fewer at a time.

@@ -40,7 +40,7 @@ pub struct Approximation {
     pub lost: f64,
 }
 
-/// Text for [`Engine::statistics`].
+/// Text for [`Engine::statistics`](super::Engine::statistics).
 #[derive(Debug, Clone, PartialEq)]
 pub enum StatisticsText {
     /// Documents given by the user.
@@ -54,7 +54,7 @@ pub enum StatisticsText {
     },
 }
 
-/// What [`Engine::statistics`] found.
+/// What [`Engine::statistics`](super::Engine::statistics) found.
 #[derive(Debug, Clone)]
 pub struct Statistics {
     /// Tokens counted.

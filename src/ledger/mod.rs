@@ -1,7 +1,7 @@
 //! The ledger: versions of facts and of the weights that hold them.
 //!
 //! [`Repo`] is a repository on disk; the [verbs](verb) are its methods. A verb reads what it needs,
-//! closes the store, lets the [`Engine`] work, and writes all it changes in one transaction that
+//! closes the store, lets the [`Engine`](crate::engine::Engine) work, and writes all it changes in one transaction that
 //! fails if somebody else was faster.
 //!
 //! **Invariant:** the weights of a commit are those that [`delta`](crate::delta) builds from its
