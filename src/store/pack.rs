@@ -293,6 +293,11 @@ pub fn entries(bytes: &[u8]) -> Option<Vec<([u8; 32], Range<usize>)>> {
     (at == bytes.len()).then_some(entries)
 }
 
+/// `<root>/ab/<abcdef…>`: where the file of an id is kept.
+pub(super) fn fan_out(root: &Path, hex: &str) -> PathBuf {
+    root.join(&hex[..2]).join(hex)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -327,9 +332,4 @@ mod tests {
         ];
         assert_eq!(bytes, expected.concat());
     }
-}
-
-/// `<root>/ab/<abcdef…>`: where the file of an id is kept.
-pub(super) fn fan_out(root: &Path, hex: &str) -> PathBuf {
-    root.join(&hex[..2]).join(hex)
 }
