@@ -1,6 +1,6 @@
 //! Exit codes, and where things are printed.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use super::Sandbox;
 
@@ -13,7 +13,7 @@ fn with_two_programs() -> Sandbox {
     let install = format!(
         "cp '{kledger}' kledger && printf '#!/bin/sh\\necho \"$@\"\\n' > kledger-torch && chmod +x kledger-torch"
     );
-    let mut shell = Command::new("/bin/sh");
+    let mut shell = std::process::Command::new("/bin/sh");
     shell.args(["-c", &install]).current_dir(sandbox.root());
     assert!(shell.status().unwrap().success());
     sandbox
@@ -24,7 +24,7 @@ fn with_two_programs() -> Sandbox {
 fn what_may_run_the_model_is_left_to_the_program_that_can() {
     let sandbox = with_two_programs();
     let run = |words: &[&str]| {
-        let mut command = Command::new(sandbox.root().join("kledger"));
+        let mut command = std::process::Command::new(sandbox.root().join("kledger"));
         command.args(words).current_dir(sandbox.root()).env("KLEDGER_AUTHOR", "Ada");
         String::from_utf8(command.output().unwrap().stdout).unwrap()
     };

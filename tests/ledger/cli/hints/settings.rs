@@ -3,7 +3,6 @@
 use std::{fs, process::Command};
 
 use super::{LABEL, Sandbox, advised, reaches_the_model, told};
-use crate::cli::Output;
 
 /// Something to be committed, for which no model is needed.
 fn staged() -> Sandbox {
@@ -209,6 +208,6 @@ fn both_programs_of_a_build_are_installed() {
     shell("cp \"$KLEDGER\" kledger && echo broken > kledger-torch");
     told(&mut commit(), "install both programs of one build of kledger");
     shell("rm kledger-torch && cp \"$KLEDGER\" kledger-torch");
-    let Output { stdout, .. } = sandbox.finish(commit(), "");
+    let crate::cli::Output { stdout, .. } = sandbox.finish(commit(), "");
     assert!(stdout.starts_with("[main <id>] Labels"), "{stdout}");
 }
