@@ -85,7 +85,7 @@ impl Runtime {
     ) -> Result<(), EngineError> {
         fits_some_model(editor, settings)?;
         match self.open(base) {
-            Ok(engine) => engine.settings(editor, &settings.to_string()).map(drop),
+            Ok(engine) => engine.settle(editor, &settings.to_string()).map(drop),
             // Facts cannot be edited into it now; nothing is wrong with the settings.
             Err(_) => Ok(()),
         }

@@ -44,7 +44,7 @@ pub fn edit(
     model: &mut Model,
     solver: &mut Solver,
     settings: &Settings,
-    job: &EditJob<'_>,
+    job: &mut EditJob<'_>,
     progress: &mut dyn Progress,
 ) -> Result<EditOutcome, EditError> {
     let asked = ask(model, settings, job)?;
@@ -151,10 +151,11 @@ fn wanted(
     openings: &[Vec<u32>],
     asked: &[Asked],
     settings: &Settings,
-    job: &EditJob<'_>,
+    job: &mut EditJob<'_>,
     progress: &mut dyn Progress,
 ) -> Result<(Matrix, Vec<Option<ZTrace>>), EditError> {
-    let known = |i: usize| job.known_z.get(i).and_then(Option::as_ref);
+    let known_z = job.known_z;
+    let known = |i: usize| known_z.get(i).and_then(Option::as_ref);
     let mut z = Matrix::zeros(asked.len(), model.spec().width);
     for (i, row) in z.data.chunks_exact_mut(z.cols).enumerate() {
         if let Some(known) = known(i) {
@@ -163,7 +164,7 @@ fn wanted(
     }
     let mut groups = groups(asked, settings.join_subjects);
     groups.retain(|group| group.iter().any(|(i, _)| known(*i).is_none()));
-    let found = z::find(model.decoder(), openings, &groups, settings, progress)?;
+    let found = z::find(model.decoder(), openings, &groups, settings, &mut *job.found, progress)?;
     let mut traces = vec![None; asked.len()];
     for (group, found) in groups.iter().zip(found) {
         for ((i, _), new) in group.iter().zip(found.z.data.chunks_exact(z.cols)) {

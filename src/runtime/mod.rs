@@ -20,8 +20,9 @@ use crate::{
     delta::Accumulator,
     editor::{self, EditError, ModelSize, Settings, Solver, ZOn},
     engine::{
-        Answer, Approximation, Continuations, Drawing, EditJob, EditOutcome, EditorDescription,
-        Engine, EngineError, FoundWith, Probe, Progress, Sampling, Statistics, StatisticsText,
+        Answer, Approximation, Continuations, Description, Drawing, EditJob, EditOutcome,
+        EditorSpec, Engine, EngineError, FoundWith, Grain, Needs, Probe, Progress, Sampling,
+        Search, Statistics, StatisticsText,
     },
     eval::{Reading, Score},
     model::{
@@ -126,32 +127,40 @@ impl Engine for TorchEngine {
         }
     }
 
-    fn preset(&self, editor: &str) -> Result<String, EngineError> {
-        self.settings(editor, "")
-    }
-
-    fn settings(&self, editor: &str, settings: &str) -> Result<String, EngineError> {
-        Ok(self.read(editor, settings)?.canonical())
-    }
-
-    fn describe(&self, editor: &str, settings: &str) -> Result<EditorDescription, EngineError> {
+    fn settle(
+        &self,
+        editor: &str,
+        settings: &str,
+    ) -> Result<(EditorSpec, Description), EngineError> {
         let settings = self.read(editor, settings)?;
         let site = |&layer: &usize| {
             let site = self.model.edit_site(layer)?;
             Ok((site.tensor, site.orientation))
         };
-        Ok(EditorDescription {
+        let spec = EditorSpec {
+            name: editor.to_owned(),
             version: editor::VERSION,
+            settings: settings.canonical(),
+        };
+        let search = Search {
+            method: editor::NAME.to_owned(),
+            version: editor::VERSION,
+            settings: settings.of_z(),
+            on_version: settings.z_on == ZOn::Current,
+        };
+        let description = Description {
+            grain: Grain::Fact,
             tensors: settings.layers.iter().map(site).collect::<Result<_, ModelError>>()?,
-            prefix_settings: settings.of_prefixes(),
-            z_settings: settings.of_z(),
-            z_depends_on_version: settings.z_on == ZOn::Current,
+            needs: Needs { prefixes: true, moments: true },
+            search: Some(search),
             joins_subjects: settings.join_subjects,
-        })
+            prefix_settings: settings.of_prefixes(),
+        };
+        Ok((spec, description))
     }
 
-    fn prefixes(&mut self, settings: &str, seed: u64) -> Result<Vec<String>, EngineError> {
-        let settings = self.read(editor::NAME, settings)?;
+    fn prefixes(&mut self, editor: &EditorSpec, seed: u64) -> Result<Vec<String>, EngineError> {
+        let settings = self.read(&editor.name, &editor.settings)?;
         self.set_weights(&BTreeMap::new())?;
         guarded(|| {
             self.model.load()?;
@@ -161,11 +170,11 @@ impl Engine for TorchEngine {
 
     fn statistics(
         &mut self,
-        settings: &str,
+        editor: &EditorSpec,
         text: &StatisticsText,
         progress: &mut dyn Progress,
     ) -> Result<Statistics, EngineError> {
-        let settings = self.read(editor::NAME, settings)?;
+        let settings = self.read(&editor.name, &editor.settings)?;
         self.set_weights(&BTreeMap::new())?;
         guarded(|| {
             progress.part("model");
@@ -186,10 +195,11 @@ impl Engine for TorchEngine {
 
     fn edit(
         &mut self,
-        job: &EditJob<'_>,
+        editor: &EditorSpec,
+        job: &mut EditJob<'_>,
         progress: &mut dyn Progress,
     ) -> Result<EditOutcome, EngineError> {
-        let settings = self.read(job.editor, job.settings)?;
+        let settings = self.read(&editor.name, &editor.settings)?;
         self.set_weights(&BTreeMap::new())?;
         guarded(|| {
             progress.part("model");

@@ -12,7 +12,7 @@ use kledger::{
     checkpoint::Checkpoint,
     delta::{Change, ChangeForm, LoadedDelta, Version},
     editor::{self, EditError, ModelSize, Settings, Solver, System},
-    engine::{EditJob, EditOutcome, EngineError, Progress, Silent, ZTrace},
+    engine::{EditJob, EditOutcome, EngineError, Found, Progress, Silent},
     fact::Request,
     model::{Batch, Model, Padding, Unprobed},
     tensor::{Matrix, Orientation},
@@ -83,24 +83,25 @@ impl Case {
     }
 
     fn edit(&mut self, known_z: &[Option<Vec<f32>>]) -> EditOutcome {
-        self.try_edit(known_z, &mut Silent).unwrap()
+        self.try_edit(known_z, &mut |_| {}, &mut Silent).unwrap()
     }
 
     fn try_edit(
         &mut self,
         known_z: &[Option<Vec<f32>>],
+        found: &mut dyn FnMut(&[Found]),
         progress: &mut dyn Progress,
     ) -> Result<EditOutcome, EditError> {
-        let job = EditJob {
-            editor: editor::NAME,
-            settings: "",
+        let mut job = EditJob {
             prefixes: &self.prefixes,
             second_moments: &self.second_moments,
             version: &self.version,
             requests: &self.requests,
             known_z,
+            found,
         };
-        editor::edit(&mut self.model, &mut Solver::default(), &self.settings, &job, progress)
+        let (model, settings) = (&mut self.model, &self.settings);
+        editor::edit(model, &mut Solver::default(), settings, &mut job, progress)
     }
 
     /// What comes after `text`, `[vocabulary]`.
@@ -304,7 +305,7 @@ fn the_model_is_the_same_after_an_interruption() {
     for what in ["z", "layers"] {
         let mut case = Case::open();
         let before = case.weights();
-        let stopped = case.try_edit(&[], &mut StopAt(what, false));
+        let stopped = case.try_edit(&[], &mut |_| {}, &mut StopAt(what, false));
         assert!(matches!(stopped, Err(EditError::Watcher(EngineError::Interrupted))));
         assert!(case.weights() == before, "stopped at {what}");
     }
@@ -458,13 +459,13 @@ fn statistics_that_do_not_fit_are_refused() {
     let mut case = Case::open();
     let name = tensor_name(1);
     case.second_moments.insert(name.clone(), Matrix::zeros(96, 96));
-    let error = case.try_edit(&[], &mut Silent).unwrap_err();
+    let error = case.try_edit(&[], &mut |_| {}, &mut Silent).unwrap_err();
     assert!(matches!(error, EditError::Singular { ref tensor, .. } if *tensor == name));
     case.second_moments.insert(name.clone(), Matrix::zeros(24, 24));
-    let error = case.try_edit(&[], &mut Silent).unwrap_err();
+    let error = case.try_edit(&[], &mut |_| {}, &mut Silent).unwrap_err();
     assert!(matches!(error, EditError::StatisticsShape { rows: 24, inputs: 96, .. }));
     case.second_moments.remove(&name);
-    let error = case.try_edit(&[], &mut Silent).unwrap_err();
+    let error = case.try_edit(&[], &mut |_| {}, &mut Silent).unwrap_err();
     assert!(matches!(error, EditError::NoStatistics { ref tensor } if *tensor == name));
 }
 
@@ -518,21 +519,11 @@ fn a_model_in_16_bits_is_edited_in_its_own() {
 
 #[test]
 fn an_optimisation_that_runs_away_is_named_and_kept_nowhere() {
-    struct NoZ;
-    impl Progress for NoZ {
-        fn start(&mut self, _: &str, _: Option<u64>) {}
-        fn advance(&mut self, _: u64, _: &str) -> Result<(), EngineError> {
-            Ok(())
-        }
-        fn finish(&mut self, _: &str) {}
-        fn found_z(&mut self, request: usize, _: &[f32], _: &ZTrace) {
-            unreachable!("request {request} has no z");
-        }
-    }
     let mut case = Case::open();
     case.settings.v_lr = 1e300;
     case.settings.clamp_norm_factor = 1e300;
-    let error = case.try_edit(&[], &mut NoZ).unwrap_err();
+    let mut none = |found: &[Found]| unreachable!("{found:?} is no z");
+    let error = case.try_edit(&[], &mut none, &mut Silent).unwrap_err();
     assert!(matches!(error, EditError::NoZ { .. }), "{error}");
 }
 

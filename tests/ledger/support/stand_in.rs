@@ -11,9 +11,9 @@ use std::{collections::BTreeMap, fs, path::Path};
 use kledger::{
     checkpoint::Checkpoint,
     engine::{
-        Answer, Approximation, Continuations, Drawing, EditJob, EditOutcome, EditorDescription,
-        Engine, EngineError, FoundWith, LayerEdit, Probe, Progress, Sampling, Statistics,
-        StatisticsText, ZTrace,
+        Answer, Approximation, Continuations, Description, Drawing, EditJob, EditOutcome,
+        EditorSpec, Engine, EngineError, Found, FoundWith, Grain, LayerEdit, Needs, Probe,
+        Progress, Sampling, Search, Statistics, StatisticsText, ZTrace,
     },
     eval::{Reading, Score},
     id::{Id, Kind},
@@ -167,39 +167,47 @@ impl Engine for StandIn {
         }
     }
 
-    fn preset(&self, editor: &str) -> Result<String, EngineError> {
-        self.settings(editor, "")
-    }
-
-    fn settings(&self, editor: &str, settings: &str) -> Result<String, EngineError> {
+    fn settle(
+        &self,
+        editor: &str,
+        settings: &str,
+    ) -> Result<(EditorSpec, Description), EngineError> {
         if editor != "memit" {
             return Err(EngineError::Settings(format!("there is no editor {editor}")));
         }
-        Ok(toml::to_string(&read(settings)?).unwrap())
-    }
-
-    fn describe(&self, editor: &str, settings: &str) -> Result<EditorDescription, EngineError> {
-        let joins_subjects = read(&self.settings(editor, settings)?)?.join_subjects;
+        let settings = read(settings)?;
+        let spec = EditorSpec {
+            name: editor.to_owned(),
+            version: 1,
+            settings: toml::to_string(&settings).unwrap(),
+        };
         let tensors = [(FIRST, Orientation::InOut), (SECOND, Orientation::OutIn)]
             .map(|(name, orientation)| (name.to_owned(), orientation))
             .into();
-        Ok(EditorDescription {
-            version: 1,
+        let search = Search {
+            method: spec.name.clone(),
+            version: spec.version,
+            settings: spec.settings.clone(),
+            on_version: false,
+        };
+        let description = Description {
+            grain: Grain::Fact,
             tensors,
+            needs: Needs { prefixes: true, moments: true },
+            search: Some(search),
+            joins_subjects: settings.join_subjects,
             prefix_settings: String::new(),
-            z_settings: settings.to_owned(),
-            z_depends_on_version: false,
-            joins_subjects,
-        })
+        };
+        Ok((spec, description))
     }
 
-    fn prefixes(&mut self, _settings: &str, seed: u64) -> Result<Vec<String>, EngineError> {
+    fn prefixes(&mut self, _: &EditorSpec, seed: u64) -> Result<Vec<String>, EngineError> {
         Ok(vec![format!("prefix {seed}")])
     }
 
     fn statistics(
         &mut self,
-        _settings: &str,
+        _: &EditorSpec,
         text: &StatisticsText,
         progress: &mut dyn Progress,
     ) -> Result<Statistics, EngineError> {
@@ -225,18 +233,19 @@ impl Engine for StandIn {
 
     fn edit(
         &mut self,
-        job: &EditJob<'_>,
+        editor: &EditorSpec,
+        job: &mut EditJob<'_>,
         progress: &mut dyn Progress,
     ) -> Result<EditOutcome, EngineError> {
         assert_eq!(job.second_moments.len(), 2, "statistics cover the edited tensors");
-        let settings: Settings = toml::from_str(job.settings).unwrap();
+        let settings: Settings = toml::from_str(&editor.settings).unwrap();
         self.weights = job.version.materialise().map_err(failed)?;
         let requests = job.requests.len();
         let mut outcome = EditOutcome {
             layers: BTreeMap::new(),
             z: Matrix { rows: requests, cols: OUTPUTS, data: Vec::new() },
             traces: Vec::new(),
-            settings: job.settings.to_owned(),
+            settings: editor.settings.clone(),
             notes: Vec::new(),
         };
         let mut changes = Vec::new();
@@ -252,7 +261,7 @@ impl Engine for StandIn {
             let z = known.clone().unwrap_or_else(|| wanted(&request.target));
             let trace = ZTrace { steps: 1, loss: 0.0, probability: 1.0 };
             if known.is_none() {
-                progress.found_z(number, &z, &trace);
+                (job.found)(&[Found { request: number, z: z.clone(), trace: trace.clone() }]);
             }
             progress.advance(number as u64 + 1, "")?;
             let held = self.read(&prompt)?;
