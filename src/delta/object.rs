@@ -1,6 +1,6 @@
 //! Deltas and lineages as stored objects.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bincode::{Decode, Encode};
 
@@ -41,8 +41,8 @@ pub struct TensorEntry {
 pub struct Delta {
     /// What is changed, sorted by name.
     pub tensors: Vec<DeltaTensor>,
-    /// Column i of every low-rank factor belongs to fact i of this list. Empty for a delta that
-    /// was not made fact by fact.
+    /// Column i of every low-rank factor belongs to fact i of this list, which can name a fact several times.
+    /// Empty for a delta that was not made fact by fact.
     pub columns: Vec<FactKey>,
     /// Where the numbers are.
     pub file: Id<TensorFile>,
@@ -92,6 +92,14 @@ pub struct Lineage {
     pub dropped: Vec<u32>,
     /// Number of deltas, this one included.
     pub length: u64,
+}
+
+impl Delta {
+    /// The facts that it holds, each once.
+    #[must_use]
+    pub fn facts(&self) -> BTreeSet<FactKey> {
+        self.columns.iter().copied().collect()
+    }
 }
 
 impl TensorFile {

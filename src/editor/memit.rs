@@ -15,8 +15,8 @@ use super::{
     z,
 };
 use crate::{
-    delta::{Accumulator, Version},
-    engine::{EditJob, EditOutcome, LayerEdit, Progress, ZTrace},
+    delta::{Accumulator, Change, ChangeForm, Version},
+    engine::{EditJob, EditOutcome, Progress, ZTrace},
     model::{EditSite, Model},
     tensor::{Matrix, Orientation},
 };
@@ -77,7 +77,7 @@ pub fn edit(
     let wanted = tensor(&z, device); // [n, d]
     let mut streams =
         Streams::new(workbench.model.decoder(), &openings, &asked, settings.layers[0]);
-    let mut layers = BTreeMap::new();
+    let mut changes = BTreeMap::new();
     let mut notes = Vec::new();
     let mut weights_of_prior = Vec::new(); // λ
     for (i, (layer, site)) in sites.iter().enumerate() {
@@ -118,24 +118,24 @@ pub fn edit(
         let share = missing / (sites.len() - i) as f64; // R
         progress.part("solve");
         let adjusted = solver.adjusted_keys(&site.tensor, &system, &keys.tr()).map_err(singular)?;
-        let change = LayerEdit {
-            left: matrix(&share.tr()),
-            right: matrix(&adjusted.tr()),
-            keys: matrix(&keys),
-        };
+        let (left, right) = (matrix(&share.tr()), matrix(&adjusted.tr()));
 
         progress.part("weights");
         // 3. The next layer sees exactly the weights that a checkout of this edit would have.
         let sum = weights.get_mut(&site.tensor).expect("because every site was loaded");
-        sum.add_low_rank(&change.left, &change.right, &[]);
+        sum.add_low_rank(&left, &right, &[]);
         workbench.set(&site.tensor, sum)?;
-        layers.insert(site.tensor.clone(), change);
+        let form = ChangeForm::LowRank { left, right };
+        let (orientation, keys) = (site.orientation, Some(matrix(&keys)));
+        changes.insert(site.tensor.clone(), Change { orientation, form, keys });
         progress.advance(i as u64 + 1, &layer.to_string())?;
     }
     progress.finish("");
     let used = Settings { mom2_update_weight: Weight::found(weights_of_prior), ..settings.clone() };
     let used = if settings.mom2_update_weight == Weight::Auto { &used } else { settings };
-    Ok(EditOutcome { layers, z, traces, notes, settings: used.canonical() })
+    // A column for each request, in their order.
+    let columns = (0u32..).take(asked.len()).collect();
+    Ok(EditOutcome { columns, changes, z, traces, notes, settings: used.canonical() })
 }
 
 fn ask(model: &Model, settings: &Settings, job: &EditJob<'_>) -> Result<Vec<Asked>, EditError> {

@@ -6,7 +6,7 @@ use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    delta::Version,
+    delta::{Change, Version},
     fact::Request,
     tensor::{Matrix, Orientation},
 };
@@ -138,11 +138,14 @@ pub struct Found {
 /// What an editor did.
 #[derive(Debug, Clone)]
 pub struct EditOutcome {
-    /// By name of edited tensor, what is to be added.
-    pub layers: BTreeMap<String, LayerEdit>,
-    /// The z vector of each request, `[requests, width]`.
+    /// The index of the request that column i of every change belongs to, in any order; a request can have several.
+    /// Empty where the requests hold the change together.
+    pub columns: Vec<u32>,
+    /// By name of tensor, what is to be added. Keys, for the carry of later edits, have a row for each column.
+    pub changes: BTreeMap<String, Change>,
+    /// The z vector of each request, `[requests, width]`; no rows where the editor searches for none.
     pub z: Matrix,
-    /// Per request: how its optimisation ended; `None` where z was known.
+    /// Per request: how its optimisation ended; `None` where z was known or none was sought.
     pub traces: Vec<Option<ZTrace>>,
     /// The settings with the numbers that were found in place of those that they leave to be found, in canonical
     /// form.
@@ -150,18 +153,6 @@ pub struct EditOutcome {
     /// What the user should know, such as facts that compete for one key. Whole sentences without a
     /// full stop.
     pub notes: Vec<String>,
-}
-
-/// The change of one tensor: `delta = left @ right`, column i of `left` and row i of `right`
-/// belonging to request i.
-#[derive(Debug, Clone)]
-pub struct LayerEdit {
-    /// `[out, requests]`.
-    pub left: Matrix,
-    /// `[requests, in]`.
-    pub right: Matrix,
-    /// The keys of the requests at this layer, `[requests, in]`, for the carry of later edits.
-    pub keys: Matrix,
 }
 
 /// How the optimisation of one z ended.

@@ -17,8 +17,8 @@ use crate::{
 };
 pub use ask::{Answer, Continuations, Drawing, Probe, Sampling};
 pub use edit::{
-    Approximation, Description, EditJob, EditOutcome, EditorSpec, Found, FoundWith, Grain,
-    LayerEdit, Needs, Search, Statistics, StatisticsText, ZTrace,
+    Approximation, Description, EditJob, EditOutcome, EditorSpec, Found, FoundWith, Grain, Needs,
+    Search, Statistics, StatisticsText, ZTrace,
 };
 pub use error::EngineError;
 pub use progress::{Progress, Silent};

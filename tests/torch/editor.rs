@@ -15,7 +15,7 @@ use kledger::{
     engine::{EditJob, EditOutcome, EngineError, Found, Progress, Silent},
     fact::Request,
     model::{Batch, Model, Padding, Unprobed},
-    tensor::{Matrix, Orientation},
+    tensor::Matrix,
 };
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
@@ -218,22 +218,22 @@ fn agrees_with_the_reference(mut case: Case) {
     assert_eq!(steps(&outcome), tensor_values(&case.golden["steps"]), "{family}");
     for &layer in &case.settings.layers {
         let site = case.model.edit_site(layer).unwrap();
-        let edit = &outcome.layers[&site.tensor];
+        let (left, right, keys) = parts(&outcome.changes[&site.tensor]);
         let what = site.tensor;
-        let keys = error(&tensor(&edit.keys), &case.golden("keys", layer));
+        let keys = error(&tensor(keys), &case.golden("keys", layer));
         assert!(keys < 1e-4, "{what}: keys differ by {keys}");
-        let left = tensor(&edit.left);
+        let left = tensor(left);
         let residual = error(&left, &case.golden("residual", layer));
         assert!(residual < 1e-2, "{what}: residuals differ by {residual}");
-        let delta = error(&left.matmul(&tensor(&edit.right)), &case.golden("delta", layer));
+        let delta = error(&left.matmul(&tensor(right)), &case.golden("delta", layer));
         assert!(delta < 1e-2, "{what}: deltas differ by {delta}");
     }
 
     for &layer in &case.settings.layers {
         let site = case.model.edit_site(layer).unwrap();
-        let edit = &outcome.layers[&site.tensor];
+        let (left, right, _) = parts(&outcome.changes[&site.tensor]);
         let mut sum = case.version.accumulate(&site.tensor, site.orientation).unwrap();
-        sum.add_low_rank(&edit.left, &edit.right, &[]);
+        sum.add_low_rank(left, right, &[]);
         case.model.set_weight(&site.tensor, &sum.rounded()).unwrap();
     }
     let logits: Vec<Tensor> = case.requests.iter().map(|r| case.logits(&r.text())).collect();
@@ -320,7 +320,7 @@ fn a_known_z_is_not_sought_again() {
     let second = case.edit(&known);
     assert!(second.traces[1].is_none() && second.traces[0].is_some());
     assert_eq!(second.z.row(1), first.z.row(1));
-    let left = |outcome: &EditOutcome| tensor(&outcome.layers[&tensor_name(2)].left);
+    let left = |outcome: &EditOutcome| tensor(parts(&outcome.changes[&tensor_name(2)]).0);
     assert!(error(&left(&second), &left(&first)) < 1e-3);
 }
 
@@ -337,21 +337,20 @@ fn one_layer() -> Case {
 
 /// What an edit of [`one_layer`] adds.
 fn added(edit: &EditOutcome) -> Tensor {
-    let layer = &edit.layers[&tensor_name(2)];
-    tensor(&layer.left).matmul(&tensor(&layer.right))
+    let (left, right, _) = parts(&edit.changes[&tensor_name(2)]);
+    tensor(left).matmul(&tensor(right))
 }
 
 /// An edit of [`one_layer`] as a part of a version.
 fn loaded(edit: &EditOutcome) -> LoadedDelta {
-    let name = tensor_name(2);
-    let layer = edit.layers[&name].clone();
-    let change = Change {
-        orientation: Orientation::InOut,
-        form: ChangeForm::LowRank { left: layer.left, right: layer.right },
-        keys: Some(layer.keys),
-    };
-    let changes = BTreeMap::from([(name, change)]);
+    let changes = edit.changes.clone();
     LoadedDelta { changes, whole: false, dropped: Vec::new(), superseded: Vec::new() }
+}
+
+/// The factors of a change, and its keys.
+fn parts(change: &Change) -> (&Matrix, &Matrix, &Matrix) {
+    let ChangeForm::LowRank { left, right } = &change.form else { panic!("it is of low rank") };
+    (left, right, change.keys.as_ref().unwrap())
 }
 
 /// Past keys in the system make several edits add up to one.

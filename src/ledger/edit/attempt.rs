@@ -47,7 +47,7 @@ pub(crate) struct Edited {
     /// The lineage with the delta at its end.
     pub(crate) line: Line,
     pub(crate) weights: BTreeMap<String, Tensor>,
-    /// By fact, in the order of their keys: how its optimisation ended.
+    /// By fact, in the order of their keys, as [`Delta::facts`] has them: how its optimisation ended.
     pub(crate) traces: Vec<Option<ZTrace>>,
     pub(crate) notes: Vec<String>,
 }
@@ -103,7 +103,7 @@ impl Repo {
             }
         };
 
-        let (columns, requests): (Vec<FactKey>, Vec<Request>) = job.requests.into_iter().unzip();
+        let (facts, requests): (Vec<FactKey>, Vec<Request>) = job.requests.into_iter().unzip();
         let keys = setup.z_keys(job.base, &prefixes, job.line, &requests);
         let found_before = match &keys {
             Some(keys) => self.known_z(keys)?,
@@ -112,7 +112,7 @@ impl Repo {
         let (known, traces): (Vec<_>, Vec<_>) = found_before.into_iter().map(Option::unzip).unzip();
         let files = self.store().tensors();
         progress.part("weights");
-        let version = self.version(job.line, &columns)?;
+        let version = self.version(job.line, &facts)?;
         let work = Work {
             setup: &setup,
             prefixes: &prefixes,
@@ -127,11 +127,10 @@ impl Repo {
         for (trace, known) in outcome.traces.iter_mut().zip(traces) {
             *trace = trace.take().or(known.flatten());
         }
-        notes.extend(outcome.notes);
+        notes.append(&mut outcome.notes);
         progress.part("record");
 
-        let orientations = &setup.description.tensors;
-        let (delta, contents) = load::write_delta(&files, outcome.layers, orientations, &columns)?;
+        let (delta, contents) = load::write_outcome(&files, &outcome, &setup.description, &facts)?;
         let mut line = job.line.clone();
         line.push(delta.clone());
         progress.part("weights");

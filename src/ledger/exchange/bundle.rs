@@ -6,7 +6,7 @@
 //! longer count do not travel.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     io::{self, BufReader},
     path::Path,
     sync::Arc,
@@ -212,19 +212,12 @@ impl Bundle {
         })
     }
 
-    /// Makes sure that the deltas make of `base` what they made of it where they were exported, and that
-    /// no fact has two columns in one of them.
+    /// Makes sure that the deltas make of `base` what they made of it where they were exported.
     ///
     /// # Errors
     /// When they do not.
     pub(crate) fn verify(&self, dir: &Path, base: Arc<Checkpoint>) -> Result<(), LedgerError> {
         let wrong = |why: String| LedgerError::Bundle { dir: dir.to_owned(), why };
-        for delta in &self.deltas {
-            let mut held = BTreeSet::new();
-            if let Some(twice) = delta.columns.iter().find(|key| !held.insert(**key)) {
-                return Err(wrong(format!("the fact {twice:.12} has two columns in one delta")));
-            }
-        }
         let deltas = self.deltas.iter().map(|delta| {
             let (changes, whole) = (delta.changes.clone(), delta.columns.is_empty());
             Arc::new(LoadedDelta { changes, whole, dropped: Vec::new(), superseded: Vec::new() })

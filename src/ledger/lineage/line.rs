@@ -1,6 +1,6 @@
 //! Which deltas, and which of their columns, make up a version.
 //!
-//! A fact that holds is held by a column of a delta, and where it was edited again on top of that, by those of
+//! A fact that holds is held by a column of a delta or by several, and where it was edited again on top of that, by those of
 //! later ones too: they add up. So all that ever happens to a lineage is
 //! that facts let go of their columns, that a new delta is put at its end, or that facts take back the
 //! columns they had in another version. A delta none of whose columns counts is left out. That makes
@@ -210,8 +210,11 @@ impl Line {
         let newest_first = self.entries.iter().rev();
         let mut superseded: Vec<Vec<u32>> = newest_first
             .map(|entry| {
-                let known = entry.live().filter(|(_, key)| !seen.insert(*key));
-                known.map(|(column, _)| column).collect()
+                let known = entry.live().filter(|(_, key)| seen.contains(key));
+                let known = known.map(|(column, _)| column).collect();
+                // A fact can have several columns in a delta: none of them supersedes another.
+                seen.extend(entry.live().map(|(_, key)| key));
+                known
             })
             .collect();
         superseded.reverse();

@@ -1,18 +1,21 @@
 //! Versions read from and written to the store: lineage to weights, edit to delta.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::line::{Entry, Line};
 use crate::{
     checkpoint::Checkpoint,
     commit::{Commit, EditedTensor},
     delta::{Change, ChangeForm, Delta, DeltaTensor, Form, LoadedDelta, TensorFile, Version},
-    engine::LayerEdit,
+    engine::{Description, EditOutcome},
     fact::FactKey,
     id::Id,
     ledger::{error::LedgerError, state::open::Ledger},
     store::TensorFiles,
-    tensor::{Dtype, Matrix, Orientation, Tensor},
+    tensor::{Dtype, Matrix, Tensor},
 };
 
 /// Reads the numbers of all deltas of `line`.
@@ -133,36 +136,43 @@ pub(crate) fn write(
     Ok((Delta { tensors, columns: columns.to_vec(), file }, contents))
 }
 
-/// Writes what an editor did as a delta whose column i belongs to `columns[i]`.
+/// Writes what an editor, which is so `described`, did for `facts` as a delta; request i was for fact i.
 ///
 /// Factors are kept even where the whole change would be smaller: a fact can be taken back because
-/// its column can be left out.
+/// its columns can be left out.
 ///
 /// # Errors
-/// When the factors do not fit the facts, the tensors are not those the settings name, or the tensor
+/// When a fact has no column, a change does not fit the columns, the tensors are not those described, or the tensor
 /// file cannot be written.
-pub(crate) fn write_delta(
+pub(crate) fn write_outcome(
     files: &TensorFiles,
-    layers: BTreeMap<String, LayerEdit>,
-    orientations: &BTreeMap<String, Orientation>,
-    columns: &[FactKey],
+    outcome: &EditOutcome,
+    described: &Description,
+    facts: &[FactKey],
 ) -> Result<(Delta, TensorFile), LedgerError> {
-    let mut changes = BTreeMap::new();
-    for (name, layer) in layers {
-        let LayerEdit { left, right, keys } = layer;
-        let fits =
-            left.cols == columns.len() && right.rows == columns.len() && keys.rows == columns.len();
-        let orientation = orientations.get(&name).copied().filter(|_| fits).ok_or_else(|| {
-            LedgerError::Shape {
+    let fact = |request: &u32| facts.get(usize::try_from(*request).ok()?).copied();
+    let columns: Option<Vec<FactKey>> = outcome.columns.iter().map(fact).collect();
+    let with_columns: BTreeSet<u32> = outcome.columns.iter().copied().collect();
+    let Some(columns) = columns.filter(|_| with_columns.len() == facts.len()) else {
+        return Err(LedgerError::Shape {
+            what: "the edit".to_owned(),
+            found: format!("columns for {} of them", with_columns.len()),
+            expected: format!("columns for each of {} requests", facts.len()),
+        });
+    };
+    for (name, change) in &outcome.changes {
+        let rank = change.rank();
+        let keyed = change.keys.as_ref().is_none_or(|keys| keys.rows == columns.len());
+        let known = described.tensors.get(name) == Some(&change.orientation);
+        if rank != Some(columns.len()) || !keyed || !known {
+            return Err(LedgerError::Shape {
                 what: format!("the edit of {name}"),
-                found: format!("of rank {}", left.cols),
+                found: rank.map_or_else(|| "whole".to_owned(), |rank| format!("of rank {rank}")),
                 expected: format!("of rank {} on one of the tensors set", columns.len()),
-            }
-        })?;
-        let form = ChangeForm::LowRank { left, right };
-        changes.insert(name, Change { orientation, form, keys: Some(keys) });
+            });
+        }
     }
-    write(files, &changes, columns)
+    write(files, &outcome.changes, &columns)
 }
 
 /// The hashes of a version's edited tensors, as a commit names them.

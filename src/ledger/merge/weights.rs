@@ -185,7 +185,7 @@ impl Repo {
             let found = self.edit(actor, engine.as_mut(), setup, job, progress)?;
             line = found.line.clone();
             weights.clone_from(&found.weights);
-            traces = found.delta.columns.iter().copied().zip(found.traces.clone()).collect();
+            traces = found.delta.facts().into_iter().zip(found.traces.clone()).collect();
             edited = Some(found);
         }
 

@@ -450,7 +450,7 @@ impl Repo {
     pub(super) fn edit_view(&self, edited: Edited, check: Check) -> Result<EditView, LedgerError> {
         Ok(EditView {
             facts: check.facts.len() as u64,
-            again: (edited.delta.columns.len() - check.facts.len()) as u64,
+            again: edited.delta.facts().len().saturating_sub(check.facts.len()) as u64,
             known: edited.known,
             delta_bytes: self.tensor_file_bytes(edited.delta.file)?,
             base_bytes: self.base_bytes()?,

@@ -124,7 +124,7 @@ impl Repo {
         let mut again = 0;
         if let Some(edited) = &edited {
             edited.write(&mut draft, &mut plan.commit);
-            again = edited.delta.columns.len() as u64;
+            again = edited.delta.facts().len() as u64;
             notes.extend(edited.notes.clone());
         }
         plan.commit.report =

@@ -10,10 +10,11 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use kledger::{
     checkpoint::Checkpoint,
+    delta::{Change, ChangeForm},
     engine::{
         Answer, Approximation, Continuations, Description, Drawing, EditJob, EditOutcome,
-        EditorSpec, Engine, EngineError, Found, FoundWith, Grain, LayerEdit, Needs, Probe,
-        Progress, Sampling, Search, Statistics, StatisticsText, ZTrace,
+        EditorSpec, Engine, EngineError, Found, FoundWith, Grain, Needs, Probe, Progress, Sampling,
+        Search, Statistics, StatisticsText, ZTrace,
     },
     eval::{Reading, Score},
     id::{Id, Kind},
@@ -26,6 +27,10 @@ pub(crate) const INPUTS: usize = 256;
 pub(crate) const OUTPUTS: usize = 16;
 const FIRST: &str = "h.0.mlp.c_proj.weight";
 const SECOND: &str = "layers.1.mlp.down_proj.weight";
+
+/// What edits change, and how the checkpoint stores each.
+const TENSORS: [(&str, Orientation); 2] =
+    [(FIRST, Orientation::InOut), (SECOND, Orientation::OutIn)];
 
 struct Bag;
 
@@ -181,9 +186,7 @@ impl Engine for StandIn {
             version: 1,
             settings: toml::to_string(&settings).unwrap(),
         };
-        let tensors = [(FIRST, Orientation::InOut), (SECOND, Orientation::OutIn)]
-            .map(|(name, orientation)| (name.to_owned(), orientation))
-            .into();
+        let tensors = TENSORS.map(|(name, orientation)| (name.to_owned(), orientation)).into();
         let search = Search {
             method: spec.name.clone(),
             version: spec.version,
@@ -242,7 +245,8 @@ impl Engine for StandIn {
         self.weights = job.version.materialise().map_err(failed)?;
         let requests = job.requests.len();
         let mut outcome = EditOutcome {
-            layers: BTreeMap::new(),
+            columns: (0u32..).take(requests).collect(),
+            changes: BTreeMap::new(),
             z: Matrix { rows: requests, cols: OUTPUTS, data: Vec::new() },
             traces: Vec::new(),
             settings: editor.settings.clone(),
@@ -283,9 +287,10 @@ impl Engine for StandIn {
                 left.data[output * requests + request] = *value;
             }
         }
-        for name in [FIRST, SECOND] {
-            let layer = LayerEdit { left: left.clone(), right: right.clone(), keys: right.clone() };
-            outcome.layers.insert(name.to_owned(), layer);
+        for (name, orientation) in TENSORS {
+            let form = ChangeForm::LowRank { left: left.clone(), right: right.clone() };
+            let change = Change { orientation, form, keys: Some(right.clone()) };
+            outcome.changes.insert(name.to_owned(), change);
         }
         self.weights.clear();
         Ok(outcome)
