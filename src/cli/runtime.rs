@@ -103,14 +103,8 @@ impl Runtime {
 /// # Errors
 /// When there is none, or a setting is unknown or cannot have its value.
 pub(super) fn fits_some_model(editor: &str, settings: &toml::Table) -> Result<(), EngineError> {
-    if editor != editor::NAME {
-        let known = editor::NAME;
-        return Err(EngineError::Settings(format!(
-            "there is no editor {editor:?}; there is {known}"
-        )));
-    }
-    let fit = editor::Settings::fit_some_model(&settings.to_string());
-    fit.map_err(|error| EngineError::Settings(error.to_string()))
+    let fits = editor::method(editor).and_then(|it| it.fit_some_model(&settings.to_string()));
+    fits.map_err(|error| EngineError::Settings(error.to_string()))
 }
 
 /// The program that is this one with libtorch in it.

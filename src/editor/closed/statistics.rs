@@ -4,11 +4,11 @@ use std::{collections::BTreeMap, ops::ControlFlow};
 
 use tch::{Kind, Tensor, no_grad};
 
-use super::{
-    error::EditError,
-    matrix::{gram, matrix},
-};
 use crate::{
+    editor::{
+        error::EditError,
+        matrix::{gram, matrix},
+    },
     engine::{Progress, Statistics},
     model::{Batch, Choice, Model, Padding, Site},
 };

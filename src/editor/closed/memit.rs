@@ -5,24 +5,26 @@ use std::collections::BTreeMap;
 use tch::{Kind, Tensor};
 
 use super::{
-    error::EditError,
-    keys::Streams,
-    lookup::{Asked, Group, openings},
-    matrix::{floats, matrix, tensor},
-    settings::{Settings, SolveFactor, ZOn},
     solve::{Prior, Singular, Solver, System},
     weight::Weight,
-    z,
 };
 use crate::{
-    delta::{Accumulator, Change, ChangeForm, Version},
+    delta::{Change, ChangeForm, Version},
+    editor::{
+        error::EditError,
+        locate::{
+            keys::Streams,
+            lookup::{Asked, Group, openings},
+            z,
+        },
+        matrix::{floats, matrix, tensor},
+        settings::{Settings, SolveFactor, ZOn},
+        workbench::Workbench,
+    },
     engine::{EditJob, EditOutcome, Progress, ZTrace},
     model::{EditSite, Model},
-    tensor::{Matrix, Orientation},
+    tensor::Matrix,
 };
-
-/// Raised when the same input would give another output, by more than rounding does on another machine.
-pub const VERSION: u32 = 3;
 
 /// What an edit outweighs the model's other knowledge by where λ is "auto". Between 20 and 200 edits of two bases,
 /// of a hundred and of sixty facts, were about equally good.
@@ -35,7 +37,7 @@ const SAME_KEY: f32 = 0.99;
 const ROWS: i64 = 1024;
 
 /// Finds the change of weights that makes `job.requests` true in `job.version`, with the base's
-/// weights in `model` before and after. `job.settings` is read by the caller, into `settings`.
+/// weights in `model` before and after.
 ///
 /// # Errors
 /// When a request has no tokens, statistics are missing or degenerate, the model fails, or
@@ -250,59 +252,4 @@ fn crowded(keys: &Tensor, settings: &Settings, job: &EditJob<'_>) -> Option<Stri
         b.text(),
         a.text(),
     ))
-}
-
-/// A model that gets its weights back when the work ends, however it ends.
-struct Workbench<'a> {
-    model: &'a mut Model,
-    before: BTreeMap<String, Matrix>,
-}
-
-impl<'a> Workbench<'a> {
-    const fn new(model: &'a mut Model) -> Self {
-        Self { model, before: BTreeMap::new() }
-    }
-
-    /// Puts a version's weights into the model. Returns those of `sites`, ready to be added to.
-    fn load(
-        &mut self,
-        version: &Version,
-        sites: &[(usize, EditSite)],
-    ) -> Result<BTreeMap<String, Accumulator>, EditError> {
-        let mut tensors: BTreeMap<&str, Orientation> =
-            sites.iter().map(|(_, site)| (site.tensor.as_str(), site.orientation)).collect();
-        for (name, change) in version.deltas.iter().flat_map(|delta| &delta.changes) {
-            tensors.insert(name, change.orientation);
-        }
-        let mut weights = BTreeMap::new();
-        for (name, orientation) in tensors {
-            let sum = version.accumulate(name, orientation)?;
-            self.set(name, &sum)?;
-            if sites.iter().any(|(_, site)| site.tensor == name) {
-                weights.insert(name.to_owned(), sum);
-            }
-        }
-        Ok(weights)
-    }
-
-    fn set(&mut self, name: &str, sum: &Accumulator) -> Result<(), EditError> {
-        let rounded = sum.rounded();
-        if !rounded.data.iter().all(|value| value.is_finite()) {
-            return Err(EditError::NotFinite { tensor: name.to_owned() });
-        }
-        if !self.before.contains_key(name) {
-            self.before.insert(name.to_owned(), self.model.weight(name)?);
-        }
-        Ok(self.model.set_weight(name, &rounded)?)
-    }
-}
-
-impl Drop for Workbench<'_> {
-    fn drop(&mut self) {
-        for (name, weight) in &self.before {
-            // It went in and came out under this name and shape; only a lost device can refuse it,
-            // and then there is no model left to protect.
-            let _lost = self.model.set_weight(name, weight);
-        }
-    }
 }

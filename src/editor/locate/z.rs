@@ -24,20 +24,19 @@ use tch::no_grad;
 
 use super::{
     budget::Budget,
-    error::EditError,
     lookup::Group,
     openings::Openings,
     search::{Found, Search},
-    settings::Settings,
 };
 use crate::{
+    editor::{error::EditError, settings::Settings},
     engine::{Found as FoundZ, Progress},
     model::Decoder,
 };
 
 /// Finds the z of each request of `groups`, in their order, and has each `heard` as soon as it is final. Many of
 /// their texts begin with one of `openings`.
-pub(super) fn find(
+pub(in crate::editor) fn find(
     decoder: &Decoder,
     openings: &[Vec<u32>],
     groups: &[Group<'_>],

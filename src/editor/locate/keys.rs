@@ -22,7 +22,7 @@ const TOKENS: usize = 4096;
 
 /// The streams at and before every subject, as they enter one block.
 #[derive(Debug)]
-pub(super) struct Streams {
+pub(in crate::editor) struct Streams {
     /// The block they enter.
     layer: usize,
     requests: usize,
@@ -57,7 +57,7 @@ struct Row<'a> {
 
 impl Streams {
     /// Computes the streams that enter block `layer`. Many texts begin with one of `openings`.
-    pub(super) fn new(
+    pub(in crate::editor) fn new(
         decoder: &Decoder,
         openings: &[Vec<u32>],
         asked: &[Asked],
@@ -106,7 +106,7 @@ impl Streams {
     }
 
     /// Goes on to block `layer`.
-    pub(super) fn advance(&mut self, decoder: &Decoder, layer: usize) {
+    pub(in crate::editor) fn advance(&mut self, decoder: &Decoder, layer: usize) {
         no_grad(|| {
             self.openings.advance(decoder, layer);
             for part in &mut self.parts {
@@ -124,7 +124,11 @@ impl Streams {
     /// The keys at the block that the streams enter: each request's mean over its contexts,
     /// `[requests, in]`. `every` hears all contexts' keys, each times the root of its weight in that
     /// mean, `[contexts, in]`, some at a time.
-    pub(super) fn keys(&self, decoder: &Decoder, every: &mut dyn FnMut(&Tensor)) -> Tensor {
+    pub(in crate::editor) fn keys(
+        &self,
+        decoder: &Decoder,
+        every: &mut dyn FnMut(&Tensor),
+    ) -> Tensor {
         no_grad(|| {
             let openings = self.openings.ahead(decoder, self.layer + 1);
             let mut mean: Option<Tensor> = None;
@@ -142,7 +146,7 @@ impl Streams {
     }
 
     /// The streams at the first prompts' subjects as they leave block `z_layer`, `[requests, d]`.
-    pub(super) fn values(&self, decoder: &Decoder, z_layer: usize) -> Tensor {
+    pub(in crate::editor) fn values(&self, decoder: &Decoder, z_layer: usize) -> Tensor {
         no_grad(|| {
             let openings = self.openings.ahead(decoder, z_layer + 1);
             let shape = [int(self.requests), int(decoder.spec().width)];
