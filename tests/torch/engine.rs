@@ -11,7 +11,7 @@ use kledger::{
         Silent, StatisticsText,
     },
     fact::Request,
-    model::{Batch, DeviceChoice, Model, Padding, Site},
+    model::{Batch, DeviceChoice, Model, Padding, Part, Site},
     runtime::TorchEngine,
     tensor::{Dtype, Matrix, Orientation, Tensor},
 };
@@ -422,7 +422,7 @@ fn statistics_are_the_mean_outer_product_of_keys() {
         let ids = model.tokens().encode(text).unwrap().ids;
         tokens += ids.len();
         let mut listen = |site: Site, value: &mut Torch| {
-            if site == Site::MlpInner(1) {
+            if site == Site::Into(Part::MlpDown, 1) {
                 let keys = value.get(0).to_kind(Kind::Double);
                 sum += keys.tr().matmul(&keys);
             }
