@@ -15,6 +15,7 @@ mod changes;
 #[cfg(feature = "cli")]
 mod cli;
 mod config;
+mod editors;
 mod evaluation;
 mod exchange;
 mod fact;

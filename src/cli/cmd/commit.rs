@@ -14,7 +14,6 @@ use crate::{
         runtime::fits_some_model,
     },
     commit::{Check, Rate},
-    editor,
     ledger::{
         LedgerError, Requirements,
         verb::commit::{AmendOptions, CommitOptions, CommitReport, EditView},
@@ -98,8 +97,7 @@ impl Settings {
             table.insert(key.trim().to_owned(), value);
         }
         // Also where no fact turns out to be edited, and so no editor reads them.
-        let editor = self.editor.as_deref().unwrap_or(editor::NAME);
-        fits_some_model(editor, &table).map_err(LedgerError::from)?;
+        fits_some_model(self.editor.as_deref(), &table).map_err(LedgerError::from)?;
         Ok(table)
     }
 }

@@ -107,6 +107,7 @@ fn reports_follow_the_schema() {
     look(&["bisect", "reset"]);
     look(&["config"]);
     look(&["config", "set", "seed", "7"]);
+    look(&["editors"]);
     look(&["help"]);
     look(&["completions", "fish"]);
     look(&["man", "pages"]);

@@ -6,6 +6,7 @@ mod bad_input;
 mod checkout;
 mod crash;
 mod docs;
+mod editors;
 mod escapes;
 mod exit;
 #[cfg(debug_assertions)]

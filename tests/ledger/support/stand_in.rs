@@ -3,8 +3,8 @@
 //! A prompt is its bag of words, so that a paraphrase is a permutation; its key is one-hot at a hash
 //! of that bag. What the model says is what the edited tensors hold in that column, two tensors
 //! (one stored `[out, in]`, one `[in, out]`) added up and read as the bytes of a word. An edit writes
-//! the difference between the target's bytes and the column as one rank per request. So answers come
-//! from the weights and from nothing else.
+//! the difference between the target's bytes and the column as one rank per request, or as its second editor as two.
+//! So answers come from the weights and from nothing else.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -105,6 +105,40 @@ impl Default for Settings {
     }
 }
 
+/// What the search for a z is called, whichever editor makes it.
+const SEARCH: &str = "memit";
+
+/// The editors. They seek the same, and write it down differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Editor {
+    /// A column for each fact.
+    Memit,
+    /// Two columns for each fact, which add up.
+    Wide,
+}
+
+impl Editor {
+    fn named(name: &str) -> Result<Self, EngineError> {
+        let found = [Self::Memit, Self::Wide].into_iter().find(|editor| editor.name() == name);
+        found.ok_or_else(|| EngineError::Settings(format!("there is no editor {name}")))
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Memit => "memit",
+            Self::Wide => "wide",
+        }
+    }
+
+    /// The parts of a fact's change that its columns have.
+    const fn shares(self) -> &'static [f32] {
+        match self {
+            Self::Memit => &[1.0],
+            Self::Wide => &[0.25, 0.75],
+        }
+    }
+}
+
 fn read(settings: &str) -> Result<Settings, EngineError> {
     toml::from_str(settings).map_err(|error| EngineError::Settings(error.to_string()))
 }
@@ -177,18 +211,16 @@ impl Engine for StandIn {
         editor: &str,
         settings: &str,
     ) -> Result<(EditorSpec, Description), EngineError> {
-        if editor != "memit" {
-            return Err(EngineError::Settings(format!("there is no editor {editor}")));
-        }
+        let editor = Editor::named(editor)?;
         let settings = read(settings)?;
         let spec = EditorSpec {
-            name: editor.to_owned(),
+            name: editor.name().to_owned(),
             version: 1,
             settings: toml::to_string(&settings).unwrap(),
         };
         let tensors = TENSORS.map(|(name, orientation)| (name.to_owned(), orientation)).into();
         let search = Search {
-            method: spec.name.clone(),
+            method: SEARCH.to_owned(),
             version: spec.version,
             settings: spec.settings.clone(),
             on_version: false,
@@ -245,7 +277,7 @@ impl Engine for StandIn {
         self.weights = job.version.materialise().map_err(failed)?;
         let requests = job.requests.len();
         let mut outcome = EditOutcome {
-            columns: (0u32..).take(requests).collect(),
+            columns: Vec::new(),
             changes: BTreeMap::new(),
             z: Matrix { rows: requests, cols: OUTPUTS, data: Vec::new() },
             traces: Vec::new(),
@@ -279,14 +311,20 @@ impl Engine for StandIn {
             changes.push(change);
             columns.push(column(&prompt) % self.inputs);
         }
-        let mut left = Matrix::zeros(OUTPUTS, requests);
-        let mut right = Matrix::zeros(requests, self.inputs);
-        for (request, (change, column)) in changes.iter().zip(&columns).enumerate() {
-            right.data[request * self.inputs + column] = 1.0;
-            for (output, value) in change.iter().enumerate() {
-                left.data[output * requests + request] = *value;
+        // The editor's columns: whose each is, and what part of its change.
+        let shares = Editor::named(&editor.name)?.shares();
+        let whose = |request| shares.iter().map(move |share| (request, *share));
+        let split: Vec<(usize, f32)> = (0..requests).flat_map(whose).collect();
+        let rank = split.len();
+        let mut left = Matrix::zeros(OUTPUTS, rank);
+        let mut right = Matrix::zeros(rank, self.inputs);
+        for (at, (request, share)) in split.iter().enumerate() {
+            right.data[at * self.inputs + columns[*request]] = 1.0;
+            for (output, value) in changes[*request].iter().enumerate() {
+                left.data[output * rank + at] = *value * share;
             }
         }
+        outcome.columns = split.iter().map(|(request, _)| *request as u32).collect();
         for (name, orientation) in TENSORS {
             let form = ChangeForm::LowRank { left: left.clone(), right: right.clone() };
             let change = Change { orientation, form, keys: Some(right.clone()) };
