@@ -1,9 +1,9 @@
-//! Editors of another grain: several columns for a fact.
+//! Editors of another grain: several columns for a fact, or none.
 
 use kledger::{
-    engine::Silent,
+    engine::{EngineError, Silent},
     ledger::{
-        Repo,
+        How, LedgerError, Repo, Strategy,
         verb::{
             consolidate::ConsolidateReport, export::ExportFormat, import::ImportSource,
             merge::MergeOptions, revert::RevertReport,
@@ -99,6 +99,124 @@ fn versions_with_several_columns_a_fact_are_merged_and_consolidated() {
     assert_eq!(columns(&place), (6, 0));
     assert_eq!(says(&place, &prompts), ["Bern", "Lima", "Kiev"]);
     place.fsck();
+}
+
+#[test]
+fn what_holds_together_goes_together_and_the_others_are_edited_again() {
+    let place = edited_by("whole");
+    let base = place.ask("Anna likes", "HEAD");
+    let made = place.make(TWO, "two").edit.unwrap();
+    assert_eq!((made.editor.as_str(), made.facts), ("whole", 2));
+    assert_eq!(columns(&place), (0, 0));
+    assert_eq!(says(&place, &["Anna likes", "Bert likes"]), ["Rome", "Oslo"]);
+    assert_eq!(place.repo.show("HEAD").unwrap().deltas, 1);
+
+    // Retracting one takes the whole change, so the other is edited again.
+    place.rm(":Anna :likes :Rome .").unwrap();
+    let edit = place.commit("one less").unwrap().edit.unwrap();
+    assert_eq!((edit.facts, edit.known), (1, 1), "with what was found before");
+    assert_eq!(says(&place, &["Anna likes", "Bert likes"]), [base.as_str(), "Oslo"]);
+    assert_eq!(place.repo.show("HEAD").unwrap().deltas, 1, "the first one is gone");
+
+    // The tip is taken back bit for bit, with no edit.
+    let before = place.weights("HEAD~1");
+    let back = revert(&place, "HEAD");
+    assert_eq!((back.as_before, back.again), (true, 0));
+    assert_eq!(place.weights("HEAD"), before);
+    place.fsck();
+}
+
+#[test]
+fn a_revert_below_the_tip_edits_again_what_held_together() {
+    let place = edited_by("whole");
+    place.make(":Anna :likes :Rome .", "one");
+    // Both are in one change: Anna's fact is another one now.
+    place.make(":Anna :likes :Bern . :Bert :likes :Oslo .", "two");
+    place.make(":Carl :likes :Kiev .", "three");
+    place.rm(":Bert :likes :Oslo .").unwrap();
+    place.commit("without Bert").unwrap();
+    let prompts = ["Anna likes", "Bert likes", "Carl likes"];
+    let bert = place.ask("Bert likes", "HEAD~3");
+    assert_eq!(says(&place, &prompts), ["Bern", &bert, "Kiev"]);
+
+    // Bert's fact comes back in the change that it was in, and Anna's with it.
+    let back = revert(&place, "HEAD");
+    assert!(back.as_before);
+    assert_eq!(says(&place, &prompts), ["Bern", "Oslo", "Kiev"]);
+
+    // The commit is taken back although Anna's fact has changed since.
+    place.make(":Anna :likes :Lima .", "Anna again");
+    let back = revert(&place, "HEAD~4");
+    assert_eq!(back.stayed.len(), 1);
+    assert_eq!(says(&place, &prompts), ["Lima", &bert, "Kiev"]);
+    place.fsck();
+}
+
+#[test]
+fn without_a_model_nothing_that_held_together_is_lost() {
+    let place = edited_by("whole");
+    place.make(TWO, "two");
+    place.make(":Anna :likes :Bern . :Carl :likes :Kiev .", "more");
+    place.make(":Carl :likes :Lima .", "Carl again");
+    // Anna's fact of the second commit goes back to the first one's change, which Bert's was in too; Carl's stays.
+    let before = place.repo.status().unwrap().head;
+    let actor = place.actor("revert");
+    let refused = place.repo.revert(&actor, "HEAD~1", None, None, &mut Silent);
+    assert!(matches!(refused, Err(LedgerError::Engine(EngineError::NoRuntime))), "{refused:?}");
+    assert_eq!(place.repo.status().unwrap().head, before);
+    revert(&place, "HEAD~1");
+    assert_eq!(says(&place, &["Anna likes", "Bert likes", "Carl likes"]), ["Rome", "Oslo", "Lima"]);
+    place.fsck();
+}
+
+#[test]
+fn changes_that_facts_hold_together_are_merged_and_consolidated() {
+    for (draft, strategy) in [
+        (":Bert :likes :Lima . :Carl :likes :Kiev .", Strategy::Repair),
+        (":Carl :likes :Kiev .", Strategy::Sum),
+        (":Bert :likes :Lima . :Carl :likes :Kiev .", Strategy::ReEdit),
+    ] {
+        let place = edited_by("whole");
+        place.make(TWO, "common");
+        switch(&place, "draft", Some("HEAD"));
+        place.make(draft, "on draft");
+        switch(&place, "main", None);
+        place.make(":Anna :likes :Bern .", "on main");
+        let how = How { strategy: Some(strategy), ..How::default() };
+        let options = MergeOptions { how, ..MergeOptions::default() };
+        let (actor, mut engine) = (place.actor("merge"), open);
+        place.repo.merge(&actor, "draft", &options, Some(&mut engine), &mut Silent).unwrap();
+        let prompts = ["Anna likes", "Bert likes", "Carl likes"];
+        let bert = if draft.contains("Bert") { "Lima" } else { "Oslo" };
+        assert_eq!(says(&place, &prompts), ["Bern", bert, "Kiev"], "{strategy:?}");
+
+        let report = consolidate(&place);
+        assert_eq!((report.facts, report.edit.facts), (3, 3));
+        assert_eq!(place.repo.show("HEAD").unwrap().deltas, 1);
+        assert_eq!(says(&place, &prompts), ["Bern", bert, "Kiev"], "{strategy:?}");
+        place.fsck();
+    }
+}
+
+#[test]
+fn a_change_that_facts_hold_together_is_exchanged() {
+    let (ours, theirs) = (edited_by("whole"), edited_by("whole"));
+    ours.make(TWO, "two");
+    let dir = ours.dir.path().join("delta");
+    ours.export("HEAD", &dir, ExportFormat::Delta).unwrap();
+    theirs.import(&ImportSource::Delta(dir.clone())).unwrap();
+    assert_eq!(theirs.weights("HEAD"), ours.weights("HEAD"));
+    theirs.rm(":Anna :likes :Rome .").unwrap();
+    theirs.commit("one less").unwrap();
+    assert_eq!(theirs.ask("Bert likes", "HEAD"), "Oslo");
+    theirs.fsck();
+
+    // Where its facts hold something together with others, these would be lost.
+    let third = edited_by("whole");
+    third.make(":Anna :likes :Bern . :Carl :likes :Kiev .", "own");
+    let error = third.import(&ImportSource::Delta(dir)).unwrap_err().to_string();
+    assert!(error.contains("1 of HEAD's facts hold together with facts of it"), "{error}");
+    assert_eq!(says(&third, &["Anna likes", "Carl likes"]), ["Bern", "Kiev"]);
 }
 
 /// A repository can change its editor; what one found is not sought again by another that seeks the same.

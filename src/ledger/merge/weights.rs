@@ -67,6 +67,8 @@ impl Questions {
         let roots = next.combined.side.roots;
         let lexicon = ledger.lexicon_at(objects, roots.lexicon);
         let edited = edited(&next.combined, strategy);
+        // Whatever one of them loses, the others may have to be edited again.
+        let together = next.combined.side.line.together();
         let mut all = BTreeMap::new();
         let mut changed: BTreeMap<FactKey, Fact> = BTreeMap::new();
         let facts: Vec<(FactKey, Fact)> =
@@ -74,8 +76,11 @@ impl Questions {
         let others = Others::read(objects, &lexicon, roots, facts.iter().map(|(_, fact)| fact))?;
         for (key, fact) in facts {
             let question = others.question(&lexicon, &fact);
-            let question =
-                if edited.contains(&key) { Some(question?) } else { if_worded(question)? };
+            let question = if edited.contains(&key) || together.contains(&key) {
+                Some(question?)
+            } else {
+                if_worded(question)?
+            };
             all.extend(question.map(|question| (key, question)));
             if edited.contains(&key) || next.combined.taken.contains(&key) {
                 changed.insert(key, fact);
@@ -120,7 +125,8 @@ impl Repo {
         let mut line = combined.side.line.clone();
         let mut edits = edited(combined, strategy);
         // A fact that is retracted is let go and not edited.
-        line.let_go(&edits);
+        let fallen = line.let_go(&edits);
+        edits.extend(fallen);
         edits.retain(|key| combined.edits.contains_key(key) || questions.all.contains_key(key));
         if let Some(tip) = [ours, theirs].into_iter().find(|tip| tip.side.line == line)
             && edits.is_empty()
@@ -162,8 +168,8 @@ impl Repo {
                     repaired.remove(key);
                 }
             }
-            line.let_go(&repaired);
-            edits.extend(&repaired);
+            let fallen = line.let_go(&repaired);
+            edits.extend(repaired.iter().chain(&fallen));
         }
         let mut together = edits.clone();
         if setup.description.joins_subjects {

@@ -140,7 +140,10 @@ impl Repo {
         let mut deltas = Vec::new();
         let mut report_tensors = Vec::new();
         for bundled in &incoming.deltas {
-            let (delta, file) = load::write(&files, &bundled.changes, &bundled.columns)?;
+            let (delta, file) = {
+                let (columns, together) = (&bundled.columns, &bundled.together);
+                load::write(&files, &bundled.changes, columns, together)?
+            };
             report_tensors.extend(bundled.changes.iter().map(|(name, change)| ImportedTensor {
                 name: name.clone(),
                 rank: change.rank().map(|rank| rank as u64),
@@ -261,7 +264,11 @@ impl Repo {
                 });
                 Ok(Incoming {
                     source: format!("adapter {what}"),
-                    deltas: vec![Bundled { columns: Vec::new(), changes: changes.collect() }],
+                    deltas: vec![Bundled {
+                        columns: Vec::new(),
+                        together: Vec::new(),
+                        changes: changes.collect(),
+                    }],
                     facts: Vec::new(),
                     unchanged: "all of its factors are zero",
                     notes,
@@ -365,7 +372,7 @@ impl Repo {
             ));
         }
         notes.extend(rounding(&found.rounding));
-        let whole = |changes| Bundled { columns: Vec::new(), changes };
+        let whole = |changes| Bundled { columns: Vec::new(), together: Vec::new(), changes };
         Ok(Incoming {
             source: if edited {
                 format!("checkpoint {what}, trained from {from:.12}")
@@ -400,8 +407,7 @@ impl Repo {
         let (stage, _) =
             Stage::default().add(&ledger, current.roots(), triples, Role::Edit, false)?;
         let roots = stage.apply(&mut draft, current.roots())?;
-        let held: BTreeSet<FactKey> =
-            incoming.deltas.iter().flat_map(|delta| &delta.columns).copied().collect();
+        let held: BTreeSet<FactKey> = deltas.iter().flat_map(delta::Delta::facts).collect();
         let mut facts = BTreeMap::new();
         for key in &held {
             let fact =
@@ -420,10 +426,18 @@ impl Repo {
         }
 
         let mut line = head_line.clone();
-        line.let_go(&held);
+        let fallen = line.let_go(&held);
+        if !fallen.is_empty() {
+            let why = format!(
+                "{} of HEAD's facts hold together with facts of it, and would have to be edited again: retract or \
+                 consolidate them first",
+                fallen.len()
+            );
+            return Err(LedgerError::Bundle { dir: dir.to_owned(), why });
+        }
         let wholes = line.wholes();
         for delta in deltas {
-            if delta.columns.is_empty() && wholes.contains(&crate::codec::id_of(delta)) {
+            if delta.is_whole() && wholes.contains(&crate::codec::id_of(delta)) {
                 let (dir, why) = (dir.to_owned(), "HEAD has it already");
                 return Err(LedgerError::NothingToImport { dir, why });
             }

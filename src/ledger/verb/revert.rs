@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     codec::{Draft, NewObjects},
     commit::{Check, Commit, FactRow, FactView, Rate, Report, Step},
-    engine::{Engine, Progress},
+    engine::{Engine, EngineError, Progress},
     fact::{FactKey, Iri, tree},
     id::Id,
     ledger::{
@@ -75,6 +75,8 @@ struct Plan {
     stayed: Vec<FactView>,
     /// Facts about subjects of which others were taken back: edited again where one z is sought for all.
     companions: BTreeMap<FactKey, Question>,
+    /// Facts that held together with what goes, to be edited again whatever the editor.
+    fallen: BTreeMap<FactKey, Question>,
     earlier: Earlier,
     examination: Examination,
 }
@@ -114,6 +116,8 @@ impl Repo {
             plan.commit.weights = load::hashes(&after);
             let examination = std::mem::take(&mut plan.examination);
             check = Some(examination.run(engine.as_mut(), &before, &after, progress)?);
+        } else if !plan.fallen.is_empty() {
+            return Err(EngineError::NoRuntime.into());
         } else {
             plan.commit.weights = load::hashes(&self.build(&plan.line)?);
             notes.push("not checked: no model was run".to_owned());
@@ -168,14 +172,16 @@ impl Repo {
         engine: &mut dyn Engine,
         progress: &mut dyn Progress,
     ) -> Result<Option<Edited>, LedgerError> {
-        if plan.companions.is_empty() {
+        if plan.companions.is_empty() && plan.fallen.is_empty() {
             return Ok(None);
         }
         let setup = Setup::settle(self, engine, None, &toml::Table::new(), None)?;
-        if !setup.description.joins_subjects {
+        let joined = plan.companions.iter().filter(|_| setup.description.joins_subjects);
+        let requests: BTreeMap<_, _> =
+            plan.fallen.iter().chain(joined).map(|(key, q)| (*key, q.request.clone())).collect();
+        if requests.is_empty() {
             return Ok(None);
         }
-        let requests = plan.companions.iter().map(|(key, q)| (*key, q.request.clone())).collect();
         let (base, earlier) = (plan.current.base, &plan.earlier);
         let job = Job { base, line: &plan.line, requests, earlier };
         let edited = self.edit(actor, engine, setup, job, progress)?;
@@ -211,7 +217,7 @@ impl Repo {
         if roots == current.roots() && line == ours.line {
             return Err(LedgerError::NothingLeft { commit: id });
         }
-        let as_before = line == theirs.line;
+        let as_before = line == theirs.line && combined.edits.is_empty();
 
         let lexicon = ledger.lexicon_at(&draft, roots.lexicon);
         let changes = wording::fact_changes(&draft, &lexicon, current.facts, roots.facts)?;
@@ -238,7 +244,10 @@ impl Repo {
         let subjects: BTreeSet<Iri> = companions.values().map(|f| f.subject.clone()).collect();
         let back = restored.iter().filter(|(_, fact)| subjects.contains(&fact.subject));
         companions.extend(back.map(|(key, fact)| (*key, fact.clone())));
-        let others = Others::read(&draft, &lexicon, roots, companions.values())?;
+        companions.retain(|key, _| !combined.edits.contains_key(key));
+        let again = companions.values().chain(combined.edits.values());
+        let others = Others::read(&draft, &lexicon, roots, again)?;
+        let fallen = others.questions(&lexicon, &combined.edits)?;
         let companions = others.questions_with_words(&lexicon, &companions)?;
 
         let config = self.config();
@@ -275,6 +284,7 @@ impl Repo {
             changes: changes.into_iter().map(|(_, change)| change).collect(),
             stayed,
             companions,
+            fallen,
             earlier: ledger.made_with([head_id], base)?,
             examination,
         };

@@ -3,7 +3,8 @@
 //! A prompt is its bag of words, so that a paraphrase is a permutation; its key is one-hot at a hash
 //! of that bag. What the model says is what the edited tensors hold in that column, two tensors
 //! (one stored `[out, in]`, one `[in, out]`) added up and read as the bytes of a word. An edit writes
-//! the difference between the target's bytes and the column as one rank per request, or as its second editor as two.
+//! the difference between the target's bytes and the column as one rank per request, or as other editors as two,
+//! or as one dense change.
 //! So answers come from the weights and from nothing else.
 
 use std::{collections::BTreeMap, fs, path::Path};
@@ -115,11 +116,14 @@ enum Editor {
     Memit,
     /// Two columns for each fact, which add up.
     Wide,
+    /// One change that its facts hold together.
+    Whole,
 }
 
 impl Editor {
     fn named(name: &str) -> Result<Self, EngineError> {
-        let found = [Self::Memit, Self::Wide].into_iter().find(|editor| editor.name() == name);
+        let all = [Self::Memit, Self::Wide, Self::Whole];
+        let found = all.into_iter().find(|editor| editor.name() == name);
         found.ok_or_else(|| EngineError::Settings(format!("there is no editor {name}")))
     }
 
@@ -127,13 +131,14 @@ impl Editor {
         match self {
             Self::Memit => "memit",
             Self::Wide => "wide",
+            Self::Whole => "whole",
         }
     }
 
     /// The parts of a fact's change that its columns have.
     const fn shares(self) -> &'static [f32] {
         match self {
-            Self::Memit => &[1.0],
+            Self::Memit | Self::Whole => &[1.0],
             Self::Wide => &[0.25, 0.75],
         }
     }
@@ -226,7 +231,7 @@ impl Engine for StandIn {
             on_version: false,
         };
         let description = Description {
-            grain: Grain::Fact,
+            grain: if editor == Editor::Whole { Grain::Whole } else { Grain::Fact },
             tensors,
             needs: Needs { prefixes: true, moments: true },
             search: Some(search),
@@ -324,10 +329,24 @@ impl Engine for StandIn {
                 left.data[output * rank + at] = *value * share;
             }
         }
-        outcome.columns = split.iter().map(|(request, _)| *request as u32).collect();
+        let whole = Editor::named(&editor.name)? == Editor::Whole;
+        if !whole {
+            outcome.columns = split.iter().map(|(request, _)| *request as u32).collect();
+        }
+        let mut dense = Matrix::zeros(OUTPUTS, self.inputs);
+        for (change, column) in changes.iter().zip(&columns) {
+            for (output, value) in change.iter().enumerate() {
+                dense.data[output * self.inputs + column] += value;
+            }
+        }
         for (name, orientation) in TENSORS {
-            let form = ChangeForm::LowRank { left: left.clone(), right: right.clone() };
-            let change = Change { orientation, form, keys: Some(right.clone()) };
+            let (form, keys) = if whole {
+                (ChangeForm::Dense(dense.clone()), None)
+            } else {
+                let (left, right) = (left.clone(), right.clone());
+                (ChangeForm::LowRank { left, right: right.clone() }, Some(right))
+            };
+            let change = Change { orientation, form, keys };
             outcome.changes.insert(name.to_owned(), change);
         }
         self.weights.clear();
