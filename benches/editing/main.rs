@@ -96,17 +96,16 @@ impl Bench {
 
     /// Returns the z found, in rows.
     fn edit(&mut self, known_z: &[Option<Vec<f32>>]) -> Matrix {
-        let job = EditJob {
-            editor: editor::NAME,
-            settings: "",
+        let mut job = EditJob {
             prefixes: &["The", "Because of", "In fact", "You know", "It is"].map(str::to_owned),
             second_moments: &self.second_moments,
             version: &self.version,
             requests: &self.requests,
             known_z,
+            found: &mut |_| {},
         };
         let (model, solver) = (&mut self.model, &mut self.solver);
-        editor::edit(model, solver, &self.settings, &job, &mut Silent).unwrap().z
+        editor::edit(model, solver, &self.settings, &mut job, &mut Silent).unwrap().z
     }
 }
 

@@ -227,7 +227,10 @@ fn own_name(names: &Tensor) -> Tensor {
 /// The stream after the first block's attention, `[batch, tokens, d]`.
 fn attended(decoder: &Decoder, embedded: &Tensor, mask: Option<&Tensor>) -> Tensor {
     let mut out = None;
-    let mut probe = |_: Site, value: &mut Tensor| {
+    let mut probe = |site: Site, value: &mut Tensor| {
+        if site != Site::OutOf(Part::AttentionOut, 0) {
+            return ControlFlow::Continue(());
+        }
         out = Some(value.shallow_clone());
         ControlFlow::Break(())
     };

@@ -1,10 +1,7 @@
 //! How facts are edited, as the verbs that edit are told.
 
 use super::{error::CliError, runtime::fits_some_model};
-use crate::{
-    editor,
-    ledger::{EditOptions, LedgerError, Requirements},
-};
+use crate::ledger::{EditOptions, LedgerError, Requirements};
 
 /// How facts are edited, and what the version must reach.
 #[derive(Debug, clap::Args)]
@@ -81,8 +78,7 @@ impl Settings {
             table.insert(key.trim().to_owned(), value);
         }
         // Also where no fact turns out to be edited, and so no editor reads them.
-        let editor = self.editor.as_deref().unwrap_or(editor::NAME);
-        fits_some_model(editor, &table).map_err(LedgerError::from)?;
+        fits_some_model(self.editor.as_deref(), &table).map_err(LedgerError::from)?;
         Ok(table)
     }
 }

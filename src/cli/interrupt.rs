@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::error::Exit;
-use crate::engine::{EngineError, Progress, ZTrace};
+use crate::engine::{EngineError, Progress};
 
 static ASKED: AtomicBool = AtomicBool::new(false);
 static LISTEN: Once = Once::new();
@@ -51,9 +51,5 @@ impl Progress for Stoppable {
 
     fn finish(&mut self, note: &str) {
         self.0.finish(note);
-    }
-
-    fn found_z(&mut self, request: usize, z: &[f32], trace: &ZTrace) {
-        self.0.found_z(request, z, trace);
     }
 }

@@ -12,7 +12,7 @@ use std::{ffi::OsString, path::Path, process::ExitCode};
 
 use super::error::{CliError, Exit};
 use crate::{
-    editor,
+    editor::{self, METHODS},
     engine::{Engine, EngineError},
     tensor::Dtype,
 };
@@ -83,9 +83,9 @@ impl Runtime {
         editor: &str,
         settings: &toml::Table,
     ) -> Result<(), EngineError> {
-        fits_some_model(editor, settings)?;
+        fits_some_model(Some(editor), settings)?;
         match self.open(base) {
-            Ok(engine) => engine.settings(editor, &settings.to_string()).map(drop),
+            Ok(engine) => engine.settle(editor, &settings.to_string()).map(drop),
             // Facts cannot be edited into it now; nothing is wrong with the settings.
             Err(_) => Ok(()),
         }
@@ -98,19 +98,24 @@ impl Runtime {
     }
 }
 
-/// Makes sure that there is such an editor and that it can be set so on some model.
+/// Makes sure that there is such an editor, or any where none is named, and that it can be set so on some model.
 ///
 /// # Errors
 /// When there is none, or a setting is unknown or cannot have its value.
-pub(super) fn fits_some_model(editor: &str, settings: &toml::Table) -> Result<(), EngineError> {
-    if editor != editor::NAME {
-        let known = editor::NAME;
-        return Err(EngineError::Settings(format!(
-            "there is no editor {editor:?}; there is {known}"
-        )));
-    }
-    let fit = editor::Settings::fit_some_model(&settings.to_string());
-    fit.map_err(|error| EngineError::Settings(error.to_string()))
+pub(super) fn fits_some_model(
+    editor: Option<&str>,
+    settings: &toml::Table,
+) -> Result<(), EngineError> {
+    let settings = settings.to_string();
+    let fits = match editor {
+        Some(name) => editor::method(name).and_then(|method| method.fit_some_model(&settings)),
+        None => {
+            let mut tried = METHODS.iter().map(|method| method.fit_some_model(&settings));
+            let first = tried.next().unwrap_or(Ok(()));
+            if tried.any(|other| other.is_ok()) { Ok(()) } else { first }
+        }
+    };
+    fits.map_err(|error| EngineError::Settings(error.to_string()))
 }
 
 /// The program that is this one with libtorch in it.

@@ -5,7 +5,7 @@ use std::{cell::RefCell, rc::Rc, time::Instant};
 use serde::Serialize;
 
 use super::page::{duration, rate};
-use crate::engine::{EngineError, Progress, ZTrace};
+use crate::engine::{EngineError, Progress};
 
 /// Time spent on a part of a command.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -120,10 +120,6 @@ impl Progress for Timed {
 
     fn finish(&mut self, note: &str) {
         self.shown.finish(note);
-    }
-
-    fn found_z(&mut self, request: usize, z: &[f32], trace: &ZTrace) {
-        self.shown.found_z(request, z, trace);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     delta::VersionError,
-    editor::{settings::SettingsError, solve::Singular},
+    editor::{closed::Singular, settings::SettingsError},
     engine::EngineError,
     model::ModelError,
 };

@@ -1,66 +1,87 @@
-//! Editors: requests in, a low-rank change of weights out.
+//! Editors: requests in, a change of weights out.
 //!
-//! There is one, MEMIT (Meng et al., "Mass-Editing Memory in a Transformer", 2023). `memit` reads
-//! like the algorithm box of the paper; what it does is spread over `z` (what each fact should
-//! look like), `keys` (where it is looked up), `statistics` (what else the model knows) and
-//! `solve` (the smallest change that puts one at the other).
+//! [`METHODS`] lists them. Those of `closed` solve for the change; they stand on `locate`, which finds where facts are
+//! looked up and what should be there.
 //!
-//! Letters are those of the paper: k is a key, `[in]`; z a value, `[d]`; C = E[k kᵀ]; R what is
-//! missing; λ the weight of C. The model is the same before and after an edit, also when it fails.
+//! Letters are those of the MEMIT paper: k is a key, `[in]`; z a value, `[d]`; C = E[k kᵀ]; R what is missing; λ the
+//! weight of C. The model is the same before and after an edit, also when it fails.
 //!
-//! This module knows nothing of commits. Without the feature `torch` there are only its settings, so that they
-//! can be checked.
+//! This module knows nothing of commits. Without the feature `torch` there is only what can be said of methods before
+//! they run: their names, their needs and their settings, so that these can be checked.
 
 #[cfg(feature = "torch")]
-mod adam;
-#[cfg(feature = "torch")]
 mod approximate;
-#[cfg(feature = "torch")]
-mod bucket;
-#[cfg(feature = "torch")]
-mod budget;
+mod closed;
 #[cfg(feature = "torch")]
 mod error;
 #[cfg(feature = "torch")]
-mod keys;
-#[cfg(feature = "torch")]
-mod lookup;
+mod locate;
 #[cfg(feature = "torch")]
 mod matrix;
-#[cfg(feature = "torch")]
-mod memit;
-#[cfg(feature = "torch")]
-mod openings;
-#[cfg(feature = "torch")]
-mod prefixes;
-#[cfg(feature = "torch")]
-mod search;
+mod method;
 mod settings;
 #[cfg(feature = "torch")]
-mod solve;
-#[cfg(feature = "torch")]
-mod statistics;
-#[cfg(feature = "torch")]
-mod tails;
-#[cfg(feature = "torch")]
-mod term;
-mod weight;
-#[cfg(feature = "torch")]
-mod z;
+mod workbench;
 
 #[cfg(feature = "torch")]
 pub use approximate::approximate;
+pub use closed::{Memit, VERSION, Weight};
+#[cfg(feature = "torch")]
+pub use closed::{Prior, Singular, Solver, System, edit, sample_documents, second_moments};
 #[cfg(feature = "torch")]
 pub use error::EditError;
 #[cfg(feature = "torch")]
-pub(crate) use lookup::continuation;
+pub(crate) use locate::lookup::continuation;
 #[cfg(feature = "torch")]
-pub use memit::{VERSION, edit};
+pub use locate::prefixes::sample_prefixes;
+pub use method::Method;
 #[cfg(feature = "torch")]
-pub use prefixes::sample_prefixes;
-pub use settings::{Matmul, ModelSize, NAME, Settings, SettingsError, SolveFactor, ZOn};
-#[cfg(feature = "torch")]
-pub use solve::{Prior, Singular, Solver, System};
-#[cfg(feature = "torch")]
-pub use statistics::{sample_documents, second_moments};
-pub use weight::Weight;
+pub use method::{Bench, Editor};
+pub use settings::{
+    Matmul, ModelSize, NAME, SETTINGS, Setting, Settings, SettingsError, SolveFactor, ZOn,
+};
+
+/// All methods.
+pub const METHODS: &[&dyn Method] = &[&Memit];
+
+/// The method that commits and configurations call so.
+///
+/// # Errors
+/// When there is none.
+pub fn method(name: &str) -> Result<&'static dyn Method, SettingsError> {
+    let found = METHODS.iter().copied().find(|method| method.name() == name);
+    found.ok_or_else(|| {
+        let known: Vec<&str> = METHODS.iter().map(|method| method.name()).collect();
+        SettingsError::Editor { name: name.to_owned(), known: known.join(", ") }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_of_every_method_has_a_meaning_and_no_other_has() {
+        for method in METHODS {
+            let keys: Vec<&str> = method.settings().iter().map(|setting| setting.key).collect();
+            assert!(keys.is_sorted(), "{keys:?}");
+            let defaults = method.defaults();
+            let unknown = defaults.keys().find(|key| !keys.contains(&key.as_str()));
+            assert_eq!(unknown, None, "{}", method.name());
+            // What has no default depends on the model, and says so.
+            for setting in method.settings() {
+                assert!(!setting.meaning.is_empty() && !setting.range.is_empty());
+                assert!(defaults.contains_key(setting.key) || setting.by_model, "{}", setting.key);
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_found_and_others_are_named() {
+        for method in METHODS {
+            assert_eq!(super::method(method.name()).unwrap().version(), method.version());
+        }
+        let error = method("nobody").err().unwrap().to_string();
+        assert_eq!(error, "there is no editor \"nobody\"; there is memit");
+    }
+}

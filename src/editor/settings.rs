@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "torch")]
 use tch::Kind;
 
-use super::weight::{WEIGHT, WEIGHTS, Weight};
+#[cfg(feature = "torch")]
+use crate::model::Spec;
+
+use super::closed::weight::{WEIGHT, WEIGHTS, Weight};
 
 /// What commits and configurations call this editor.
 pub const NAME: &str = "memit";
@@ -44,6 +47,81 @@ const COMMON: &str = include_str!("presets/common.toml");
 /// not a setting itself; what it stands for is recorded.
 const FAITHFUL: &str = include_str!("presets/faithful.toml");
 
+/// What a setting means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setting {
+    /// Its key.
+    pub key: &'static str,
+    /// What it sets.
+    pub meaning: &'static str,
+    /// The values that it takes.
+    pub range: &'static str,
+    /// Whether its default is another one for each model.
+    pub by_model: bool,
+}
+
+const fn setting(key: &'static str, range: &'static str, meaning: &'static str) -> Setting {
+    Setting { key, meaning, range, by_model: false }
+}
+
+/// All of [`Settings`], by key.
+pub const SETTINGS: &[Setting] = &[
+    setting("carry", "true or false", "keep the keys of earlier edits as they are"),
+    setting(
+        "clamp_norm_factor",
+        "above 0",
+        "longest vector, as a multiple of the state it is added to",
+    ),
+    setting("early_stop_loss", "0 or more", "loss at which the search for a fact ends"),
+    setting(
+        "every_context",
+        "true or false",
+        "solve for the key in every context, not for their mean alone",
+    ),
+    setting(
+        "join_subjects",
+        "true or false",
+        "search for facts of one subject together, earlier ones too",
+    ),
+    setting("kl_factor", "0 or more", "weight of keeping what follows \"{subject} is a\""),
+    Setting {
+        by_model: true,
+        ..setting(
+            "layers",
+            "blocks of the model, ascending",
+            "blocks whose MLP is edited; z is at the last",
+        )
+    },
+    setting(
+        "locality_factor",
+        "0 or more",
+        "weight of keeping what follows prompts of the subject's other facts",
+    ),
+    setting(
+        "mom2_update_weight",
+        WEIGHTS,
+        "how much what the model knows besides outweighs an edit",
+    ),
+    setting("prefix_count", "0 or more", "context prefixes that are sampled"),
+    setting("prefix_tokens", "1 or more", "tokens of a context prefix"),
+    setting("rephrase", "true or false", "use a fact's other prompts as contexts too"),
+    setting("ridge", "0 or more", "added to C's diagonal, as a part of its mean"),
+    setting("solve_factor", "\"f64\" or \"f32\"", "precision in which matrices are factored"),
+    Setting {
+        by_model: true,
+        ..setting("v_loss_layer", "a block of the model", "block after which the loss is read")
+    },
+    setting("v_lr", "above 0", "step size of the search"),
+    setting("v_num_grad_steps", "1 or more", "steps of the search, at most"),
+    setting("v_weight_decay", "0 or more", "weight of the vector's length in the loss"),
+    setting("z_matmul", "\"f32\" or \"bf16\"", "precision of products while z is sought"),
+    setting(
+        "z_on",
+        "\"base\" or \"current\"",
+        "weights on which z is sought: the base's or the edited version's",
+    ),
+];
+
 /// What settings are checked against.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelSize {
@@ -55,6 +133,14 @@ pub struct ModelSize {
     pub width: usize,
     /// Width inside the MLP.
     pub inner: usize,
+}
+
+#[cfg(feature = "torch")]
+impl From<&Spec> for ModelSize {
+    fn from(spec: &Spec) -> Self {
+        let (layers, width, inner) = (spec.layers, spec.width, spec.inner);
+        Self { family: spec.model_type.to_owned(), layers, width, inner }
+    }
 }
 
 /// Everything MEMIT can be told. Names are those of the reference implementation where it has one.
@@ -154,6 +240,14 @@ pub enum ZOn {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettingsError {
+    /// There is no such editor.
+    #[error("there is no editor {name:?}; there is {known}")]
+    Editor {
+        /// Its name.
+        name: String,
+        /// The names of all that there are.
+        known: String,
+    },
     /// Not TOML, an unknown key, or a value of the wrong type.
     #[error("settings do not parse: {0}")]
     Parse(String),
@@ -177,6 +271,12 @@ impl Settings {
     /// When the model has no blocks.
     pub fn preset(model: &ModelSize) -> Result<Self, SettingsError> {
         Self::over_preset("", model)
+    }
+
+    /// What is set for a model of which nothing is known; which blocks are edited depends on the model.
+    #[must_use]
+    pub fn defaults() -> toml::Table {
+        parse(COMMON).expect("because the table for all models is TOML")
     }
 
     /// Reads settings, taking what they leave out from the model's preset, and checks them. With
@@ -435,7 +535,7 @@ mod tests {
         assert!(canonical.contains("v_lr = 0.1\n") && canonical.contains("kl_factor = 0.0\n"));
         let keys: Vec<&str> = canonical.lines().map(|l| l.split(' ').next().unwrap()).collect();
         assert!(keys.is_sorted(), "{keys:?}");
-        assert_eq!(keys.len(), 20);
+        assert_eq!(keys, SETTINGS.iter().map(|setting| setting.key).collect::<Vec<_>>());
         assert_eq!(Settings::over_preset(&canonical, &xl()).unwrap().canonical(), canonical);
     }
 

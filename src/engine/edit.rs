@@ -6,27 +6,71 @@ use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    delta::Version,
+    delta::{Change, Version},
     fact::Request,
     tensor::{Matrix, Orientation},
 };
 
-/// What the ledger must know of an editor.
+/// An editor and what it is set to: what a commit records of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EditorDescription {
+pub struct EditorSpec {
+    /// Name of the editor.
+    pub name: String,
     /// Raised when the same input would give another output.
     pub version: u32,
+    /// Its settings, complete and in canonical TOML.
+    pub settings: String,
+}
+
+/// What the ledger must know of an editor with its settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Description {
+    /// What of its change one fact can be taken out of.
+    pub grain: Grain,
     /// The tensors it changes, and how the checkpoint stores each.
     pub tensors: BTreeMap<String, Orientation>,
+    /// What it has to be given.
+    pub needs: Needs,
+    /// The search that finds a vector for each request, where it has one.
+    pub search: Option<Search>,
+    /// Whether what it finds for a request depends on what else is edited about the subject: then all of it has
+    /// to be edited together.
+    pub joins_subjects: bool,
     /// What context prefixes depend on.
     pub prefix_settings: String,
-    /// The settings that a request's z depends on.
-    pub z_settings: String,
-    /// Whether a request's z depends on the version that is edited, and not on its ground alone: the base with
-    /// the changes that were not made fact by fact.
-    pub z_depends_on_version: bool,
-    /// Whether it depends on what else is edited about the subject: then all of it has to be edited together.
-    pub joins_subjects: bool,
+}
+
+/// What of a change belongs to one fact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Grain {
+    /// Columns: each fact has its own and can be let go of by them.
+    Fact,
+    /// Nothing: the facts of a change hold together.
+    Whole,
+}
+
+/// What an editor has to be given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Needs {
+    /// Context prefixes, sampled from the base.
+    pub prefixes: bool,
+    /// Second moments of keys, taken on text.
+    pub moments: bool,
+}
+
+/// A search for a vector per request. Editors that search alike give it one name and so share what it found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Search {
+    /// Its name.
+    pub method: String,
+    /// Raised when the same input would find another vector.
+    pub version: u32,
+    /// The settings that it reads, in canonical TOML.
+    pub settings: String,
+    /// Whether it is made on the version that is edited, and not on its ground alone: the base with the changes
+    /// that were not made fact by fact.
+    pub on_version: bool,
 }
 
 /// A change of lower rank.
@@ -65,10 +109,6 @@ pub struct Statistics {
 
 /// What an editor is asked to do.
 pub struct EditJob<'a> {
-    /// Name of the editor.
-    pub editor: &'a str,
-    /// Its settings, in canonical TOML.
-    pub settings: &'a str,
     /// Context prefixes, in order; the empty prefix is not among them.
     pub prefixes: &'a [String],
     /// E[k kᵀ] by name of edited tensor.
@@ -79,16 +119,33 @@ pub struct EditJob<'a> {
     pub requests: &'a [Request],
     /// For each request the z vector found earlier under the same inputs, if any.
     pub known_z: &'a [Option<Vec<f32>>],
+    /// Takes z vectors as they become final, those of one step at once: an edit that is stopped later need not find
+    /// them again.
+    pub found: &'a mut dyn FnMut(&[Found]),
+}
+
+/// The z vector of a request that an editor searched for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// Index of the request.
+    pub request: usize,
+    /// Its z vector.
+    pub z: Vec<f32>,
+    /// How the search for it ended.
+    pub trace: ZTrace,
 }
 
 /// What an editor did.
 #[derive(Debug, Clone)]
 pub struct EditOutcome {
-    /// By name of edited tensor, what is to be added.
-    pub layers: BTreeMap<String, LayerEdit>,
-    /// The z vector of each request, `[requests, width]`.
+    /// The index of the request that column i of every change belongs to, in any order; a request can have several.
+    /// Empty where the requests hold the change together.
+    pub columns: Vec<u32>,
+    /// By name of tensor, what is to be added. Keys, for the carry of later edits, have a row for each column.
+    pub changes: BTreeMap<String, Change>,
+    /// The z vector of each request, `[requests, width]`; no rows where the editor searches for none.
     pub z: Matrix,
-    /// Per request: how its optimisation ended; `None` where z was known.
+    /// Per request: how its optimisation ended; `None` where z was known or none was sought.
     pub traces: Vec<Option<ZTrace>>,
     /// The settings with the numbers that were found in place of those that they leave to be found, in canonical
     /// form.
@@ -96,18 +153,6 @@ pub struct EditOutcome {
     /// What the user should know, such as facts that compete for one key. Whole sentences without a
     /// full stop.
     pub notes: Vec<String>,
-}
-
-/// The change of one tensor: `delta = left @ right`, column i of `left` and row i of `right`
-/// belonging to request i.
-#[derive(Debug, Clone)]
-pub struct LayerEdit {
-    /// `[out, requests]`.
-    pub left: Matrix,
-    /// `[requests, in]`.
-    pub right: Matrix,
-    /// The keys of the requests at this layer, `[requests, in]`, for the carry of later edits.
-    pub keys: Matrix,
 }
 
 /// How the optimisation of one z ended.

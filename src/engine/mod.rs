@@ -17,8 +17,8 @@ use crate::{
 };
 pub use ask::{Answer, Continuations, Drawing, Probe, Sampling};
 pub use edit::{
-    Approximation, EditJob, EditOutcome, EditorDescription, FoundWith, LayerEdit, Statistics,
-    StatisticsText, ZTrace,
+    Approximation, Description, EditJob, EditOutcome, EditorSpec, Found, FoundWith, Grain, Needs,
+    Search, Statistics, StatisticsText, ZTrace,
 };
 pub use error::EngineError;
 pub use progress::{Progress, Silent};
@@ -35,42 +35,34 @@ pub trait Engine {
     /// When a tensor is unknown, has another shape, or does not fit on the device.
     fn set_weights(&mut self, weights: &BTreeMap<String, Tensor>) -> Result<(), EngineError>;
 
-    /// The default settings of `editor` for the loaded base, as canonical TOML.
+    /// Checks `settings` (TOML) for `editor` on the loaded base and fills in what they leave out. Gives what a
+    /// commit records of it, and what the ledger must know. Canonical settings come back as they are.
     ///
     /// # Errors
-    /// When the editor is unknown.
-    fn preset(&self, editor: &str) -> Result<String, EngineError>;
-
-    /// Checks `settings` (TOML) for `editor` on the loaded base, fills in defaults, and returns the
-    /// canonical form that a commit records.
-    ///
-    /// # Errors
-    /// When a key is unknown, a value is out of range, or a layer does not exist.
-    fn settings(&self, editor: &str, settings: &str) -> Result<String, EngineError>;
-
-    /// What the ledger must know of `editor` with these canonical settings.
-    ///
-    /// # Errors
-    /// As [`Engine::settings`].
-    fn describe(&self, editor: &str, settings: &str) -> Result<EditorDescription, EngineError>;
+    /// When the editor or a key is unknown, a value is out of range, or a layer does not exist.
+    fn settle(
+        &self,
+        editor: &str,
+        settings: &str,
+    ) -> Result<(EditorSpec, Description), EngineError>;
 
     /// What it computes with; no fact is known from an earlier run yet.
     fn found_with(&self) -> FoundWith;
 
-    /// Samples the context prefixes from the unedited base.
+    /// Samples the context prefixes of `editor` from the unedited base.
     ///
     /// # Errors
     /// When the model fails.
-    fn prefixes(&mut self, settings: &str, seed: u64) -> Result<Vec<String>, EngineError>;
+    fn prefixes(&mut self, editor: &EditorSpec, seed: u64) -> Result<Vec<String>, EngineError>;
 
-    /// The uncentred second moments of the keys at every layer that `settings` edits, on the
+    /// The uncentred second moments of the keys at every tensor that `editor` changes, on the
     /// unedited base.
     ///
     /// # Errors
     /// When the text yields no token, the model fails, or `progress` asks to stop.
     fn statistics(
         &mut self,
-        settings: &str,
+        editor: &EditorSpec,
         text: &StatisticsText,
         progress: &mut dyn Progress,
     ) -> Result<Statistics, EngineError>;
@@ -81,7 +73,8 @@ pub trait Engine {
     /// When a request cannot be edited, the model fails, or `progress` asks to stop.
     fn edit(
         &mut self,
-        job: &EditJob<'_>,
+        editor: &EditorSpec,
+        job: &mut EditJob<'_>,
         progress: &mut dyn Progress,
     ) -> Result<EditOutcome, EngineError>;
 

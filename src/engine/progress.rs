@@ -1,6 +1,6 @@
 //! How long work hears of itself.
 
-use super::{EngineError, ZTrace};
+use super::EngineError;
 
 /// Hears how long work goes on, and may end it.
 pub trait Progress {
@@ -15,9 +15,6 @@ pub trait Progress {
     fn advance(&mut self, done: u64, note: &str) -> Result<(), EngineError>;
     /// That part ended.
     fn finish(&mut self, note: &str);
-    /// z vectors that are final, by index of request, and how the search for each ended: an edit that is stopped
-    /// later need not find them again.
-    fn found_z(&mut self, _request: usize, _z: &[f32], _trace: &ZTrace) {}
 }
 
 /// Progress that nobody watches.

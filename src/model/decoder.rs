@@ -145,7 +145,8 @@ impl Decoder {
     /// Logits of every token of `batch`, `[rows, tokens, vocabulary]`; those of the filling mean
     /// nothing.
     pub fn forward(&self, batch: &Batch, probe: &mut dyn Probe) -> ControlFlow<(), Tensor> {
-        let hidden = self.embed(&batch.ids, &batch.positions);
+        let mut hidden = self.embed(&batch.ids, &batch.positions);
+        probe.visit(Site::Embed, &mut hidden)?;
         let (hidden, _) =
             self.blocks(0..self.spec.layers, hidden, &[], batch.mask.as_ref(), probe)?;
         let mut last = self.norm(Part::FinalNorm, 0, &hidden);
@@ -163,8 +164,7 @@ impl Decoder {
     ) -> ControlFlow<(), (Tensor, Kv)> {
         let normed = |part, stream| self.norm(part, layer, stream).to_kind(self.kind_in(layer));
         let entering = normed(Part::AttentionNorm, hidden);
-        let (mut attended, kv) = self.attention(layer, &entering, seen, turns);
-        probe.visit(Site::AttentionOut(layer), &mut attended)?;
+        let (attended, kv) = self.attention(layer, &entering, seen, turns, probe)?;
         let hidden = &seen.looking(hidden);
         let mut out = match self.spec.residual {
             Residual::Sequential => {
@@ -197,8 +197,9 @@ impl Decoder {
         normed: &Tensor,
         seen: &Attention<'_>,
         turns: Option<&Turns>,
-    ) -> (Tensor, Kv) {
-        let (mut query, mut new) = self.projections(layer, normed);
+        probe: &mut dyn Probe,
+    ) -> ControlFlow<(), (Tensor, Kv)> {
+        let (mut query, mut new) = self.projections(layer, normed, probe)?;
         if let Some(turns) = turns {
             query = turns.turn(&query);
             new.key = turns.turn(&new.key);
@@ -206,14 +207,19 @@ impl Decoder {
         let (scale, window) = (self.spec.score_scales[layer], self.spec.windows[layer]);
         let (out, kept) = seen.attend(&query, new, scale, window); // [b, heads, t, head]
         let out = out.transpose(1, 2).flatten(2, 3);
-        (self.linear(Part::AttentionOut, layer, &out), kept)
+        ControlFlow::Continue((self.linear(Part::AttentionOut, layer, &out, probe)?, kept))
     }
 
     /// Queries, and keys and values, `[b, heads or kv heads, t, head width]` each.
-    fn projections(&self, layer: usize, normed: &Tensor) -> (Tensor, Kv) {
+    fn projections(
+        &self,
+        layer: usize,
+        normed: &Tensor,
+        probe: &mut dyn Probe,
+    ) -> ControlFlow<(), (Tensor, Kv)> {
         let (heads, head_width) = (self.spec.heads as i64, self.spec.head_width as i64);
-        let fused = |sizes: [i64; 3], order: [i64; 5]| {
-            let all = self.linear(Part::QueryKeyValue, layer, normed); // [b, t, 3 heads head]
+        let mut linear = |part| self.linear(part, layer, normed, &mut *probe);
+        let fused = |all: &Tensor, sizes: [i64; 3], order: [i64; 5]| {
             // [b, heads, t, head], three times; taken apart at once, so that on the way back they
             // are put together at once.
             let parts = all.unflatten(2, sizes).permute(order).unbind(0);
@@ -221,33 +227,36 @@ impl Decoder {
                 .unwrap_or_else(|_| unreachable!("because there are three of them"));
             (query, Kv { key, value })
         };
-        let apart = |part, norm| {
-            let of_heads = self.linear(part, layer, normed).unflatten(2, [-1, head_width]);
-            match norm {
+        let mut apart = |part, norm| {
+            let of_heads = linear(part)?.unflatten(2, [-1, head_width]);
+            let normed = match norm {
                 Some(norm) if self.spec.has(norm) => self.norm(norm, layer, &of_heads),
                 _ => of_heads,
-            }
-            .transpose(1, 2)
+            };
+            ControlFlow::Continue(normed.transpose(1, 2))
         };
-        match self.spec.projections {
-            Projections::Fused => fused([3, heads, head_width], [2, 0, 3, 1, 4]),
-            Projections::FusedByHead => fused([heads, 3, head_width], [3, 0, 2, 1, 4]),
-            Projections::Apart => {
-                let key = apart(Part::Key, Some(Part::KeyNorm));
-                let value = apart(Part::Value, None);
-                (apart(Part::Query, Some(Part::QueryNorm)), Kv { key, value })
+        ControlFlow::Continue(match self.spec.projections {
+            Projections::Fused => {
+                fused(&linear(Part::QueryKeyValue)?, [3, heads, head_width], [2, 0, 3, 1, 4])
             }
-        }
+            Projections::FusedByHead => {
+                fused(&linear(Part::QueryKeyValue)?, [heads, 3, head_width], [3, 0, 2, 1, 4])
+            }
+            Projections::Apart => {
+                let key = apart(Part::Key, Some(Part::KeyNorm))?;
+                let value = apart(Part::Value, None)?;
+                (apart(Part::Query, Some(Part::QueryNorm))?, Kv { key, value })
+            }
+        })
     }
 
     fn mlp(&self, layer: usize, normed: &Tensor, probe: &mut dyn Probe) -> ControlFlow<(), Tensor> {
-        let up = self.linear(Part::MlpUp, layer, normed);
-        let mut inner = match self.spec.mlp {
+        let up = self.linear(Part::MlpUp, layer, normed, probe)?;
+        let inner = match self.spec.mlp {
             Mlp::Plain => self.activate(&up),
-            Mlp::Gated => self.activate(&self.linear(Part::MlpGate, layer, normed)) * up,
+            Mlp::Gated => self.activate(&self.linear(Part::MlpGate, layer, normed, probe)?) * up,
         };
-        probe.visit(Site::MlpInner(layer), &mut inner)?;
-        ControlFlow::Continue(self.linear(Part::MlpDown, layer, &inner))
+        self.linear(Part::MlpDown, layer, &inner, probe)
     }
 
     fn activate(&self, x: &Tensor) -> Tensor {
@@ -269,8 +278,19 @@ impl Decoder {
         }
     }
 
-    fn linear(&self, part: Part, layer: usize, x: &Tensor) -> Tensor {
-        linear(x, self.weights.weight(part, layer), self.weights.bias(part, layer))
+    /// A linear map of a block, where `probe` sees what enters and what leaves it.
+    fn linear(
+        &self,
+        part: Part,
+        layer: usize,
+        x: &Tensor,
+        probe: &mut dyn Probe,
+    ) -> ControlFlow<(), Tensor> {
+        let mut x = x.shallow_clone();
+        probe.visit(Site::Into(part, layer), &mut x)?;
+        let mut out = linear(&x, self.weights.weight(part, layer), self.weights.bias(part, layer));
+        probe.visit(Site::OutOf(part, layer), &mut out)?;
+        ControlFlow::Continue(out)
     }
 
     fn unembed(&self, x: &Tensor) -> Tensor {

@@ -4,13 +4,18 @@ use std::ops::ControlFlow;
 
 use tch::Tensor;
 
-/// A place that a [`Probe`] visits.
+use super::spec::Part;
+
+/// A place that a [`Probe`] visits. Parts with a place are the linear maps of a block: what enters the down
+/// projection of an MLP is the key k, `[batch, tokens, inner]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Site {
-    /// What a block's attention adds to the stream, `[batch, tokens, d]`.
-    AttentionOut(usize),
-    /// What enters the down projection of a block's MLP, `[batch, tokens, inner]`: the key k.
-    MlpInner(usize),
+    /// The stream before the first block, `[batch, tokens, d]`.
+    Embed,
+    /// What enters a linear map of a block. Replacing it changes nothing for other maps that read the same.
+    Into(Part, usize),
+    /// What leaves it, its bias included.
+    OutOf(Part, usize),
     /// The residual stream as it leaves a block, `[batch, tokens, d]`: where z lives.
     BlockOut(usize),
     /// The stream after the final norm, `[.., d]`: what the head reads.

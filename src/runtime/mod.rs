@@ -18,10 +18,11 @@ use tch::{Kind, Tensor as Torch, no_grad};
 
 use crate::{
     delta::Accumulator,
-    editor::{self, EditError, ModelSize, Settings, Solver, ZOn},
+    editor::{self, Bench, EditError, Editor, Solver},
     engine::{
-        Answer, Approximation, Continuations, Drawing, EditJob, EditOutcome, EditorDescription,
-        Engine, EngineError, FoundWith, Probe, Progress, Sampling, Statistics, StatisticsText,
+        Answer, Approximation, Continuations, Description, Drawing, EditJob, EditOutcome,
+        EditorSpec, Engine, EngineError, FoundWith, Probe, Progress, Sampling, Statistics,
+        StatisticsText,
     },
     eval::{Reading, Score},
     model::{
@@ -63,21 +64,9 @@ impl TorchEngine {
         self.model.tokens().doubts()
     }
 
-    fn read(&self, editor: &str, settings: &str) -> Result<Settings, EngineError> {
-        if editor != editor::NAME {
-            return Err(EngineError::Settings(format!(
-                "there is no editor {editor:?}; there is {}",
-                editor::NAME
-            )));
-        }
-        let spec = self.model.spec();
-        let size = ModelSize {
-            family: spec.model_type.to_owned(),
-            layers: spec.layers,
-            width: spec.width,
-            inner: spec.inner,
-        };
-        Ok(Settings::over_preset(settings, &size).map_err(EditError::from)?)
+    fn read(&self, editor: &str, settings: &str) -> Result<Box<dyn Editor>, EngineError> {
+        let method = editor::method(editor).map_err(EditError::from)?;
+        Ok(method.read(settings, self.model.spec()).map_err(EditError::from)?)
     }
 
     fn tokens_of(&self, text: &str) -> Result<Vec<u32>, ModelError> {
@@ -126,75 +115,53 @@ impl Engine for TorchEngine {
         }
     }
 
-    fn preset(&self, editor: &str) -> Result<String, EngineError> {
-        self.settings(editor, "")
-    }
-
-    fn settings(&self, editor: &str, settings: &str) -> Result<String, EngineError> {
-        Ok(self.read(editor, settings)?.canonical())
-    }
-
-    fn describe(&self, editor: &str, settings: &str) -> Result<EditorDescription, EngineError> {
-        let settings = self.read(editor, settings)?;
-        let site = |&layer: &usize| {
-            let site = self.model.edit_site(layer)?;
-            Ok((site.tensor, site.orientation))
+    fn settle(
+        &self,
+        editor: &str,
+        settings: &str,
+    ) -> Result<(EditorSpec, Description), EngineError> {
+        let method = editor::method(editor).map_err(EditError::from)?;
+        let settled = self.read(editor, settings)?;
+        let spec = EditorSpec {
+            name: method.name().to_owned(),
+            version: method.version(),
+            settings: settled.canonical(),
         };
-        Ok(EditorDescription {
-            version: editor::VERSION,
-            tensors: settings.layers.iter().map(site).collect::<Result<_, ModelError>>()?,
-            prefix_settings: settings.of_prefixes(),
-            z_settings: settings.of_z(),
-            z_depends_on_version: settings.z_on == ZOn::Current,
-            joins_subjects: settings.join_subjects,
-        })
+        Ok((spec, settled.describe(&self.model)?))
     }
 
-    fn prefixes(&mut self, settings: &str, seed: u64) -> Result<Vec<String>, EngineError> {
-        let settings = self.read(editor::NAME, settings)?;
+    fn prefixes(&mut self, editor: &EditorSpec, seed: u64) -> Result<Vec<String>, EngineError> {
+        let editor = self.read(&editor.name, &editor.settings)?;
         self.set_weights(&BTreeMap::new())?;
-        guarded(|| {
-            self.model.load()?;
-            Ok(editor::sample_prefixes(&self.model, &settings, seed)?)
-        })
+        guarded(|| Ok(editor.prefixes(&mut self.model, seed)?))
     }
 
     fn statistics(
         &mut self,
-        settings: &str,
+        editor: &EditorSpec,
         text: &StatisticsText,
         progress: &mut dyn Progress,
     ) -> Result<Statistics, EngineError> {
-        let settings = self.read(editor::NAME, settings)?;
+        let editor = self.read(&editor.name, &editor.settings)?;
         self.set_weights(&BTreeMap::new())?;
         guarded(|| {
             progress.part("model");
-            let documents = match text {
-                StatisticsText::Corpus(texts) => {
-                    self.model.load_blocks(settings.z_layer())?;
-                    texts.iter().map(|text| self.tokens_of(text)).collect::<Result<_, _>>()?
-                }
-                StatisticsText::Sampled { seed, tokens } => {
-                    self.model.load()?;
-                    editor::sample_documents(&self.model, *tokens, *seed, progress)?
-                }
-            };
-            let layers = &settings.layers;
-            Ok(editor::second_moments(&self.model, layers, &documents, progress)?)
+            Ok(editor.moments(&mut self.model, text, progress)?)
         })
     }
 
     fn edit(
         &mut self,
-        job: &EditJob<'_>,
+        editor: &EditorSpec,
+        job: &mut EditJob<'_>,
         progress: &mut dyn Progress,
     ) -> Result<EditOutcome, EngineError> {
-        let settings = self.read(job.editor, job.settings)?;
+        let editor = self.read(&editor.name, &editor.settings)?;
         self.set_weights(&BTreeMap::new())?;
         guarded(|| {
             progress.part("model");
-            self.model.load()?;
-            Ok(editor::edit(&mut self.model, &mut self.solver, &settings, job, progress)?)
+            let bench = Bench { model: &mut self.model, solver: &mut self.solver };
+            Ok(editor.edit(bench, job, progress)?)
         })
     }
 

@@ -124,6 +124,7 @@ fn delta(tensors: &[(&str, Orientation, Form)], columns: &[u8]) -> Delta {
         tensors: tensors.iter().map(tensor).collect(),
         columns: columns.iter().map(|&n| id(n)).collect(),
         file: id(3),
+        together: Vec::new(),
     }
 }
 
@@ -223,7 +224,9 @@ fn objects_have_the_bytes_of_the_format() {
         ("c", Orientation::OutIn, Form::Tuned),
     ];
     golden.is("delta", &delta(&changes, &[1, 2]));
-    golden.is("delta-whole", &delta(&[("a", Orientation::InOut, Form::Tuned)], &[]));
+    let whole = delta(&[("a", Orientation::InOut, Form::Tuned)], &[]);
+    golden.is("delta-whole", &whole);
+    golden.is("delta-together", &Delta { together: vec![id(1), id(2)], ..whole });
     let first = Lineage { before: None, delta: id(1), dropped: vec![], length: 1 };
     golden.is("lineage-first", &first);
     let second = Lineage { before: Some(id(2)), dropped: vec![0, 7], length: 2, ..first };

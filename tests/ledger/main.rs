@@ -15,6 +15,7 @@ mod blame_of_long_histories;
 #[cfg(feature = "cli")]
 mod cli;
 mod config;
+mod editors;
 mod evaluation;
 mod exchange;
 mod fact;

@@ -12,10 +12,10 @@ use kledger::{
     checkpoint::Checkpoint,
     delta::{Change, ChangeForm, LoadedDelta, Version},
     editor::{self, EditError, ModelSize, Settings, Solver, System},
-    engine::{EditJob, EditOutcome, EngineError, Progress, Silent, ZTrace},
+    engine::{EditJob, EditOutcome, EngineError, Found, Progress, Silent},
     fact::Request,
     model::{Batch, Model, Padding, Unprobed},
-    tensor::{Matrix, Orientation},
+    tensor::Matrix,
 };
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
@@ -83,24 +83,25 @@ impl Case {
     }
 
     fn edit(&mut self, known_z: &[Option<Vec<f32>>]) -> EditOutcome {
-        self.try_edit(known_z, &mut Silent).unwrap()
+        self.try_edit(known_z, &mut |_| {}, &mut Silent).unwrap()
     }
 
     fn try_edit(
         &mut self,
         known_z: &[Option<Vec<f32>>],
+        found: &mut dyn FnMut(&[Found]),
         progress: &mut dyn Progress,
     ) -> Result<EditOutcome, EditError> {
-        let job = EditJob {
-            editor: editor::NAME,
-            settings: "",
+        let mut job = EditJob {
             prefixes: &self.prefixes,
             second_moments: &self.second_moments,
             version: &self.version,
             requests: &self.requests,
             known_z,
+            found,
         };
-        editor::edit(&mut self.model, &mut Solver::default(), &self.settings, &job, progress)
+        let (model, settings) = (&mut self.model, &self.settings);
+        editor::edit(model, &mut Solver::default(), settings, &mut job, progress)
     }
 
     /// What comes after `text`, `[vocabulary]`.
@@ -217,22 +218,22 @@ fn agrees_with_the_reference(mut case: Case) {
     assert_eq!(steps(&outcome), tensor_values(&case.golden["steps"]), "{family}");
     for &layer in &case.settings.layers {
         let site = case.model.edit_site(layer).unwrap();
-        let edit = &outcome.layers[&site.tensor];
+        let (left, right, keys) = parts(&outcome.changes[&site.tensor]);
         let what = site.tensor;
-        let keys = error(&tensor(&edit.keys), &case.golden("keys", layer));
+        let keys = error(&tensor(keys), &case.golden("keys", layer));
         assert!(keys < 1e-4, "{what}: keys differ by {keys}");
-        let left = tensor(&edit.left);
+        let left = tensor(left);
         let residual = error(&left, &case.golden("residual", layer));
         assert!(residual < 1e-2, "{what}: residuals differ by {residual}");
-        let delta = error(&left.matmul(&tensor(&edit.right)), &case.golden("delta", layer));
+        let delta = error(&left.matmul(&tensor(right)), &case.golden("delta", layer));
         assert!(delta < 1e-2, "{what}: deltas differ by {delta}");
     }
 
     for &layer in &case.settings.layers {
         let site = case.model.edit_site(layer).unwrap();
-        let edit = &outcome.layers[&site.tensor];
+        let (left, right, _) = parts(&outcome.changes[&site.tensor]);
         let mut sum = case.version.accumulate(&site.tensor, site.orientation).unwrap();
-        sum.add_low_rank(&edit.left, &edit.right, &[]);
+        sum.add_low_rank(left, right, &[]);
         case.model.set_weight(&site.tensor, &sum.rounded()).unwrap();
     }
     let logits: Vec<Tensor> = case.requests.iter().map(|r| case.logits(&r.text())).collect();
@@ -304,7 +305,7 @@ fn the_model_is_the_same_after_an_interruption() {
     for what in ["z", "layers"] {
         let mut case = Case::open();
         let before = case.weights();
-        let stopped = case.try_edit(&[], &mut StopAt(what, false));
+        let stopped = case.try_edit(&[], &mut |_| {}, &mut StopAt(what, false));
         assert!(matches!(stopped, Err(EditError::Watcher(EngineError::Interrupted))));
         assert!(case.weights() == before, "stopped at {what}");
     }
@@ -319,7 +320,7 @@ fn a_known_z_is_not_sought_again() {
     let second = case.edit(&known);
     assert!(second.traces[1].is_none() && second.traces[0].is_some());
     assert_eq!(second.z.row(1), first.z.row(1));
-    let left = |outcome: &EditOutcome| tensor(&outcome.layers[&tensor_name(2)].left);
+    let left = |outcome: &EditOutcome| tensor(parts(&outcome.changes[&tensor_name(2)]).0);
     assert!(error(&left(&second), &left(&first)) < 1e-3);
 }
 
@@ -336,21 +337,20 @@ fn one_layer() -> Case {
 
 /// What an edit of [`one_layer`] adds.
 fn added(edit: &EditOutcome) -> Tensor {
-    let layer = &edit.layers[&tensor_name(2)];
-    tensor(&layer.left).matmul(&tensor(&layer.right))
+    let (left, right, _) = parts(&edit.changes[&tensor_name(2)]);
+    tensor(left).matmul(&tensor(right))
 }
 
 /// An edit of [`one_layer`] as a part of a version.
 fn loaded(edit: &EditOutcome) -> LoadedDelta {
-    let name = tensor_name(2);
-    let layer = edit.layers[&name].clone();
-    let change = Change {
-        orientation: Orientation::InOut,
-        form: ChangeForm::LowRank { left: layer.left, right: layer.right },
-        keys: Some(layer.keys),
-    };
-    let changes = BTreeMap::from([(name, change)]);
+    let changes = edit.changes.clone();
     LoadedDelta { changes, whole: false, dropped: Vec::new(), superseded: Vec::new() }
+}
+
+/// The factors of a change, and its keys.
+fn parts(change: &Change) -> (&Matrix, &Matrix, &Matrix) {
+    let ChangeForm::LowRank { left, right } = &change.form else { panic!("it is of low rank") };
+    (left, right, change.keys.as_ref().unwrap())
 }
 
 /// Past keys in the system make several edits add up to one.
@@ -458,13 +458,13 @@ fn statistics_that_do_not_fit_are_refused() {
     let mut case = Case::open();
     let name = tensor_name(1);
     case.second_moments.insert(name.clone(), Matrix::zeros(96, 96));
-    let error = case.try_edit(&[], &mut Silent).unwrap_err();
+    let error = case.try_edit(&[], &mut |_| {}, &mut Silent).unwrap_err();
     assert!(matches!(error, EditError::Singular { ref tensor, .. } if *tensor == name));
     case.second_moments.insert(name.clone(), Matrix::zeros(24, 24));
-    let error = case.try_edit(&[], &mut Silent).unwrap_err();
+    let error = case.try_edit(&[], &mut |_| {}, &mut Silent).unwrap_err();
     assert!(matches!(error, EditError::StatisticsShape { rows: 24, inputs: 96, .. }));
     case.second_moments.remove(&name);
-    let error = case.try_edit(&[], &mut Silent).unwrap_err();
+    let error = case.try_edit(&[], &mut |_| {}, &mut Silent).unwrap_err();
     assert!(matches!(error, EditError::NoStatistics { ref tensor } if *tensor == name));
 }
 
@@ -518,21 +518,11 @@ fn a_model_in_16_bits_is_edited_in_its_own() {
 
 #[test]
 fn an_optimisation_that_runs_away_is_named_and_kept_nowhere() {
-    struct NoZ;
-    impl Progress for NoZ {
-        fn start(&mut self, _: &str, _: Option<u64>) {}
-        fn advance(&mut self, _: u64, _: &str) -> Result<(), EngineError> {
-            Ok(())
-        }
-        fn finish(&mut self, _: &str) {}
-        fn found_z(&mut self, request: usize, _: &[f32], _: &ZTrace) {
-            unreachable!("request {request} has no z");
-        }
-    }
     let mut case = Case::open();
     case.settings.v_lr = 1e300;
     case.settings.clamp_norm_factor = 1e300;
-    let error = case.try_edit(&[], &mut NoZ).unwrap_err();
+    let mut none = |found: &[Found]| unreachable!("{found:?} is no z");
+    let error = case.try_edit(&[], &mut none, &mut Silent).unwrap_err();
     assert!(matches!(error, EditError::NoZ { .. }), "{error}");
 }
 

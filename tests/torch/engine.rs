@@ -7,11 +7,11 @@ use kledger::{
     delta::{Change, ChangeForm, LoadedDelta, Version},
     editor,
     engine::{
-        Answer, EditJob, EditOutcome, Engine, EngineError, Probe, Progress, Sampling, Silent,
-        StatisticsText,
+        Answer, EditJob, EditOutcome, EditorSpec, Engine, EngineError, Probe, Progress, Sampling,
+        Silent, StatisticsText,
     },
     fact::Request,
-    model::{Batch, DeviceChoice, Model, Padding, Site},
+    model::{Batch, DeviceChoice, Model, Padding, Part, Site},
     runtime::TorchEngine,
     tensor::{Dtype, Matrix, Orientation, Tensor},
 };
@@ -52,6 +52,12 @@ fn probes() -> Vec<Probe> {
         .collect()
 }
 
+/// The editor with some of its settings; the others are the preset's.
+fn memit(settings: &str) -> EditorSpec {
+    let (name, settings) = (editor::NAME.to_owned(), settings.to_owned());
+    EditorSpec { name, version: editor::VERSION, settings }
+}
+
 fn ask(engine: &mut TorchEngine) -> Vec<Answer> {
     engine.answer(&probes(), &mut Silent).unwrap()
 }
@@ -73,18 +79,17 @@ fn edit_in(
     progress: &mut dyn Progress,
 ) -> Result<(Version, EditOutcome), EngineError> {
     let text = StatisticsText::Sampled { seed: 3, tokens: 2000 };
-    let second_moments = engine.statistics(settings, &text, &mut Silent)?.second_moments;
+    let second_moments = engine.statistics(&memit(settings), &text, &mut Silent)?.second_moments;
     let version = Version::new(Arc::new(Checkpoint::open(dir).unwrap()), Vec::new());
-    let job = EditJob {
-        editor: editor::NAME,
-        settings,
+    let mut job = EditJob {
         prefixes: &[],
         second_moments: &second_moments,
         version: &version,
         requests,
         known_z: &[],
+        found: &mut |_| {},
     };
-    let outcome = engine.edit(&job, progress)?;
+    let outcome = engine.edit(&memit(settings), &mut job, progress)?;
     Ok((version, outcome))
 }
 
@@ -93,13 +98,9 @@ fn committed(
     outcome: EditOutcome,
     tensors: &BTreeMap<String, Orientation>,
 ) -> Version {
-    let changes = outcome.layers.into_iter().map(|(name, edit)| {
-        let form = ChangeForm::LowRank { left: edit.left, right: edit.right };
-        let orientation = tensors[&name];
-        (name, Change { orientation, form, keys: Some(edit.keys) })
-    });
+    assert_eq!(outcome.changes.keys().collect::<Vec<_>>(), tensors.keys().collect::<Vec<_>>());
     let delta = LoadedDelta {
-        changes: changes.collect(),
+        changes: outcome.changes,
         whole: false,
         dropped: Vec::new(),
         superseded: Vec::new(),
@@ -110,7 +111,7 @@ fn committed(
 
 /// The tensors that `settings` edit.
 fn edited(engine: &TorchEngine, settings: &str) -> BTreeMap<String, Orientation> {
-    engine.describe(editor::NAME, settings).unwrap().tensors
+    engine.settle(editor::NAME, settings).unwrap().1.tensors
 }
 
 /// λ follows from the keys of each layer, and the numbers that were found make the same change.
@@ -120,7 +121,7 @@ fn a_weight_is_found_for_each_layer_and_recorded() {
     let settings = SETTINGS.replace(&format!("{setting} = 0.1"), &format!("{setting} = \"auto\""));
     let mut engine = open();
     let text = StatisticsText::Sampled { seed: 3, tokens: 2000 };
-    let moments = engine.statistics(&settings, &text, &mut Silent).unwrap().second_moments;
+    let moments = engine.statistics(&memit(&settings), &text, &mut Silent).unwrap().second_moments;
     let mut edit = |settings: &str| {
         edit_in(&fixture(), settings, &requests(), &mut engine, &mut Silent).unwrap().1
     };
@@ -128,12 +129,12 @@ fn a_weight_is_found_for_each_layer_and_recorded() {
     let used: toml::Table = outcome.settings.parse().unwrap();
     let found = used[setting].as_array().unwrap();
     assert_eq!(found.len(), 2);
-    for (layer, (tensor, change)) in outcome.layers.iter().enumerate() {
+    for (layer, (tensor, change)) in outcome.changes.iter().enumerate() {
         let torch = |matrix: &Matrix| {
             let shape = [matrix.rows as i64, matrix.cols as i64];
             Torch::from_slice(&matrix.data).view(shape).to_kind(Kind::Double)
         };
-        let (c, keys) = (torch(&moments[tensor]), torch(&change.keys));
+        let (c, keys) = (torch(&moments[tensor]), torch(change.keys.as_ref().unwrap()));
         let mean = c.diagonal(0, 0, 1).mean(Kind::Double).double_value(&[]);
         let c: Torch = &c + Torch::eye(c.size()[0], (Kind::Double, Device::Cpu)) * (ridge * mean);
         let energies =
@@ -143,8 +144,12 @@ fn a_weight_is_found_for_each_layer_and_recorded() {
         assert!((found / wanted - 1.0).abs() < 6e-3, "{tensor}: {found}, not {wanted}");
     }
     let again = edit(&outcome.settings);
-    for (tensor, change) in &outcome.layers {
-        assert_eq!(change.right.data, again.layers[tensor].right.data, "{tensor}");
+    let right = |change: &Change| match &change.form {
+        ChangeForm::LowRank { right, .. } => right.data.clone(),
+        _ => panic!("it is of low rank"),
+    };
+    for (tensor, change) in &outcome.changes {
+        assert_eq!(right(change), right(&again.changes[tensor]), "{tensor}");
     }
     assert_eq!(again.settings, outcome.settings);
 }
@@ -395,20 +400,20 @@ fn sampled_text_depends_on_the_seed_alone() {
 #[test]
 fn prefixes_are_short_texts_made_from_the_seed() {
     let mut engine = open();
-    let prefixes = engine.prefixes("prefix_count = 7", 1).unwrap();
+    let prefixes = engine.prefixes(&memit("prefix_count = 7"), 1).unwrap();
     assert_eq!(prefixes.len(), 7);
     assert!(prefixes[0].starts_with("The") && prefixes[5].starts_with("The"));
     assert_ne!(prefixes[0], prefixes[5]);
     assert!(prefixes.iter().all(|prefix| !prefix.contains(['{', '}', '\n'])));
-    assert_eq!(engine.prefixes("prefix_count = 7", 1).unwrap(), prefixes);
-    assert_ne!(engine.prefixes("prefix_count = 7", 2).unwrap(), prefixes);
+    assert_eq!(engine.prefixes(&memit("prefix_count = 7"), 1).unwrap(), prefixes);
+    assert_ne!(engine.prefixes(&memit("prefix_count = 7"), 2).unwrap(), prefixes);
 }
 
 #[test]
 fn statistics_are_the_mean_outer_product_of_keys() {
     let texts = ["The capital of France is", "Hamlet", "In the city of Porto Alegre, people speak"];
     let text = StatisticsText::Corpus(texts.map(str::to_owned).to_vec());
-    let found = open().statistics("layers = [1, 2]", &text, &mut Silent).unwrap();
+    let found = open().statistics(&memit("layers = [1, 2]"), &text, &mut Silent).unwrap();
 
     let model = Model::open(&fixture(), Device::Cpu, Dtype::F32).unwrap();
     let mut sum = Torch::zeros([96, 96], (Kind::Double, Device::Cpu));
@@ -417,7 +422,7 @@ fn statistics_are_the_mean_outer_product_of_keys() {
         let ids = model.tokens().encode(text).unwrap().ids;
         tokens += ids.len();
         let mut listen = |site: Site, value: &mut Torch| {
-            if site == Site::MlpInner(1) {
+            if site == Site::Into(Part::MlpDown, 1) {
                 let keys = value.get(0).to_kind(Kind::Double);
                 sum += keys.tr().matmul(&keys);
             }
@@ -438,14 +443,14 @@ fn statistics_are_the_mean_outer_product_of_keys() {
 fn sampled_statistics_count_exactly_what_was_asked_for() {
     let text = |seed| StatisticsText::Sampled { seed, tokens: 333 };
     let mut engine = open();
-    let first = engine.statistics("layers = [1]", &text(1), &mut Silent).unwrap();
+    let first = engine.statistics(&memit("layers = [1]"), &text(1), &mut Silent).unwrap();
     assert_eq!(first.tokens, 333);
-    let again = engine.statistics("layers = [1]", &text(1), &mut Silent).unwrap();
+    let again = engine.statistics(&memit("layers = [1]"), &text(1), &mut Silent).unwrap();
     assert_eq!(first.second_moments, again.second_moments);
-    let other = engine.statistics("layers = [1]", &text(2), &mut Silent).unwrap();
+    let other = engine.statistics(&memit("layers = [1]"), &text(2), &mut Silent).unwrap();
     assert_ne!(first.second_moments, other.second_moments);
     let none = StatisticsText::Corpus(vec![String::new()]);
-    let refused = engine.statistics("layers = [1]", &none, &mut Silent);
+    let refused = engine.statistics(&memit("layers = [1]"), &none, &mut Silent);
     assert!(matches!(refused, Err(EngineError::Refused { .. })));
 }
 
@@ -475,12 +480,12 @@ fn weights_that_do_not_fit_change_nothing() {
 #[test]
 fn settings_are_checked_against_the_model() {
     let engine = open();
-    let preset = engine.preset("memit").unwrap();
-    assert_eq!(engine.settings("memit", &preset).unwrap(), preset);
+    let (preset, described) = engine.settle("memit", "").unwrap();
+    assert_eq!(engine.settle("memit", &preset.settings).unwrap(), (preset, described));
     for (editor, settings, named) in
         [("rome", "", "rome"), ("memit", "layers = [4]", "below 4"), ("memit", "lr = 1", "lr")]
     {
-        let error = engine.settings(editor, settings).unwrap_err();
+        let error = engine.settle(editor, settings).unwrap_err();
         assert!(matches!(error, EngineError::Settings(_)));
         assert!(error.to_string().contains(named), "{error}");
     }
@@ -491,12 +496,13 @@ fn the_editor_says_what_it_changes() {
     let engine = open();
     let described = |z_on: &str| {
         let settings = format!("layers = [1, 3]\nz_on = {z_on:?}");
-        engine.describe("memit", &engine.settings("memit", &settings).unwrap()).unwrap()
+        engine.settle("memit", &settings).unwrap().1
     };
     let found: Vec<_> = described("base").tensors.into_iter().collect();
     let name = |layer: usize| format!("transformer.h.{layer}.mlp.c_proj.weight");
     assert_eq!(found, [(name(1), Orientation::InOut), (name(3), Orientation::InOut)]);
-    assert!(!described("base").z_depends_on_version && described("current").z_depends_on_version);
+    let on_version = |z_on| described(z_on).search.unwrap().on_version;
+    assert!(!on_version("base") && on_version("current"));
 }
 
 #[test]
@@ -505,16 +511,15 @@ fn a_request_that_is_too_long_is_named() {
     let version = Version::new(Arc::new(Checkpoint::open(&fixture()).unwrap()), Vec::new());
     let mut request = requests().remove(0);
     request.subject = "Eiffel Tower ".repeat(30);
-    let job = EditJob {
-        editor: editor::NAME,
-        settings: SETTINGS,
+    let mut job = EditJob {
         prefixes: &[],
         second_moments: &BTreeMap::new(),
         version: &version,
         requests: &[request.clone()],
         known_z: &[],
+        found: &mut |_| {},
     };
-    let error = engine.edit(&job, &mut Silent).map(|_| ()).unwrap_err();
+    let error = engine.edit(&memit(SETTINGS), &mut job, &mut Silent).map(|_| ()).unwrap_err();
     assert!(
         matches!(error, EngineError::Request { ref subject, .. } if *subject == request.subject)
     );

@@ -13,8 +13,8 @@ use std::{
 
 use kledger::{
     model::{
-        Attention, Batch, Choice, DeviceChoice, Kv, Model, ModelError, Padding, Site, Unprobed,
-        open_device,
+        Attention, Batch, Choice, DeviceChoice, Kv, Model, ModelError, Padding, Part, Site,
+        Unprobed, open_device,
     },
     tensor::{Dtype, Orientation},
 };
@@ -97,10 +97,10 @@ fn ids_logits_and_sites_are_those_of_the_reference() {
             let mut visited = Vec::new();
             let mut probe = |site: Site, value: &mut Tensor| {
                 let (key, all) = match site {
-                    Site::MlpInner(layer) => (format!("{number}.inner.{layer}"), false),
+                    Site::Into(Part::MlpDown, layer) => (format!("{number}.inner.{layer}"), false),
                     Site::BlockOut(layer) => (format!("{number}.block.{layer}"), layer == 1),
                     Site::Final => (format!("{number}.final"), false),
-                    Site::AttentionOut(_) => return ControlFlow::Continue(()),
+                    _ => return ControlFlow::Continue(()),
                 };
                 let tokens = ids.len() as i64;
                 let value = value.get(0);
@@ -112,9 +112,9 @@ fn ids_logits_and_sites_are_those_of_the_reference() {
             let batch = Batch::new(std::slice::from_ref(&ids), Padding::Right, Device::Cpu);
             let logits = done(model.decoder().forward(&batch, &mut probe));
             let sites = [
-                Site::MlpInner(0),
+                Site::Into(Part::MlpDown, 0),
                 Site::BlockOut(0),
-                Site::MlpInner(1),
+                Site::Into(Part::MlpDown, 1),
                 Site::BlockOut(1),
                 Site::Final,
             ];
@@ -188,17 +188,20 @@ fn a_probe_can_end_a_pass_and_change_a_value() {
     let mut seen = Vec::new();
     let mut stop = |site: Site, _: &mut Tensor| {
         seen.push(site);
-        if site == Site::MlpInner(1) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if site == Site::Into(Part::MlpDown, 1) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     };
     assert!(model.decoder().forward(&batch, &mut stop).is_break());
-    let sites = [
-        Site::AttentionOut(0),
-        Site::MlpInner(0),
-        Site::BlockOut(0),
-        Site::AttentionOut(1),
-        Site::MlpInner(1),
-    ];
-    assert_eq!(seen, sites);
+    let maps = [Part::QueryKeyValue, Part::AttentionOut, Part::MlpUp, Part::MlpDown];
+    let block = |layer| {
+        let sites = move |part| [Site::Into(part, layer), Site::OutOf(part, layer)];
+        maps.into_iter().flat_map(sites).chain([Site::BlockOut(layer)])
+    };
+    let all: Vec<Site> = [Site::Embed].into_iter().chain(block(0)).chain(block(1)).collect();
+    assert_eq!(seen, all[..all.len() - 2], "the pass ended before the last map");
 
     let before = done(model.decoder().forward(&batch, &mut Unprobed));
     let mut change = |site: Site, value: &mut Tensor| {
@@ -209,6 +212,57 @@ fn a_probe_can_end_a_pass_and_change_a_value() {
     };
     let after = done(model.decoder().forward(&batch, &mut change));
     assert!(difference(&before, &after) > 0.1);
+}
+
+/// The value at `site` in a pass in which `change` is made of another one.
+fn value_at(
+    model: &Model,
+    site: Site,
+    changed: Site,
+    change: impl Fn(&Tensor) -> Tensor,
+) -> Tensor {
+    let batch = Batch::new(&[vec![5, 6, 7, 8]], Padding::Right, Device::Cpu);
+    let mut found = None;
+    let mut probe = |at: Site, value: &mut Tensor| {
+        if at == changed {
+            *value = change(value);
+        }
+        if at == site {
+            found = Some(value.shallow_clone());
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    };
+    assert!(model.decoder().forward(&batch, &mut probe).is_break(), "{site:?} is visited");
+    found.unwrap()
+}
+
+/// In every family: what leaves a map is linear in what enters it, and what leaves those that write to the stream is
+/// added to it.
+#[test]
+fn sites_of_parts_are_where_they_say() {
+    for name in MODELS {
+        let model = open(&fixture(name)).unwrap();
+        for part in [Part::AttentionOut, Part::MlpDown] {
+            let (into, out) = (Site::Into(part, 1), Site::OutOf(part, 1));
+            let scaled = |by: f64| value_at(&model, out, into, |x| x * by);
+            let (bias, once, twice) = (scaled(0.0), scaled(1.0), scaled(2.0));
+            assert!(difference(&once, &bias) > 1e-3, "{name} {part:?} maps something");
+            close(&format!("{name} {part:?}"), &(twice - &once), &(once - bias));
+        }
+        // Nothing but the sum comes after the down projection.
+        let mark = |x: &Tensor| x + 0.5 * Tensor::ones_like(x).tril(0);
+        let leaving = Site::BlockOut(1);
+        let at_mlp = value_at(&model, leaving, Site::OutOf(Part::MlpDown, 1), mark);
+        let at_end = value_at(&model, leaving, leaving, mark);
+        close(&format!("{name} stream"), &at_mlp, &at_end);
+        // What attention adds reaches the stream too, and not by the MLP alone.
+        let at_attention = value_at(&model, leaving, Site::OutOf(Part::AttentionOut, 1), mark);
+        let before = value_at(&model, leaving, Site::Final, Tensor::shallow_clone);
+        assert!(difference(&at_attention, &before) > 0.1, "{name}");
+        let embedded = value_at(&model, leaving, Site::Embed, mark);
+        assert!(difference(&embedded, &before) > 1e-3, "{name}");
+    }
 }
 
 #[test]

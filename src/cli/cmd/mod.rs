@@ -13,6 +13,7 @@ pub mod completions;
 pub mod config;
 pub mod consolidate;
 pub mod diff;
+pub mod editors;
 pub mod eval;
 pub mod export;
 pub mod forget;
@@ -80,6 +81,7 @@ pub enum Command {
     Export(export::Args),
     Import(import::Args),
     Config(config::Args),
+    Editors(editors::Args),
     Forget(forget::Args),
     Fsck(fsck::Args),
     Gc(gc::Args),
@@ -102,6 +104,7 @@ impl Command {
             | Self::Ask(_)
             | Self::Eval(_) => true,
             Self::Config(args) => args.may_run_the_model(),
+            Self::Editors(args) => args.may_run_the_model(),
             Self::Bisect(args) => args.may_run_the_model(),
             Self::Diff(args) => args.may_run_the_model(),
             Self::Merge(args) => args.may_run_the_model(),
@@ -152,6 +155,7 @@ pub fn run(cx: &Context, command: &Command) -> Result<Report, CliError> {
         Command::Export(args) => export::run(cx, args),
         Command::Import(args) => import::run(cx, args),
         Command::Config(args) => config::run(cx, args),
+        Command::Editors(args) => editors::run(cx, args),
         Command::Forget(args) => forget::run(cx, args),
         Command::Fsck(args) => fsck::run(cx, args),
         Command::Gc(args) => gc::run(cx, args),

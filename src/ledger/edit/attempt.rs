@@ -3,7 +3,7 @@
 //! Prefixes, statistics and z vectors that were found under the same inputs before are used again.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     time::{Duration, Instant},
 };
 
@@ -11,10 +11,8 @@ use super::found::{FoundZ, ZKey};
 use crate::{
     checkpoint::Base,
     commit::Spec,
-    delta::{Delta, TensorFile},
-    engine::{
-        EditJob, EditOutcome, EditorDescription, Engine, EngineError, FoundWith, Progress, ZTrace,
-    },
+    delta::{Delta, TensorFile, Version},
+    engine::{Description, EditJob, EditOutcome, Engine, Found, FoundWith, Progress, ZTrace},
     fact::{FactKey, Request},
     id::Id,
     ledger::{
@@ -24,7 +22,7 @@ use crate::{
         lineage::{line::Line, load},
         repo::Repo,
     },
-    tensor::Tensor,
+    tensor::{Matrix, Tensor},
 };
 
 /// Facts to be edited, and into what.
@@ -48,14 +46,14 @@ pub(crate) struct Edited {
     /// The lineage with the delta at its end.
     pub(crate) line: Line,
     pub(crate) weights: BTreeMap<String, Tensor>,
-    /// By fact, in the order of their keys: how its optimisation ended.
+    /// By fact, in the order of their keys, as [`Delta::facts`] has them: how its optimisation ended.
     pub(crate) traces: Vec<Option<ZTrace>>,
     pub(crate) notes: Vec<String>,
 }
 
 impl Repo {
     /// As many facts can be in one delta, which lists them, and the tensors that it changes.
-    fn most_columns(&self, editor: &EditorDescription) -> usize {
+    fn most_columns(&self, editor: &Description) -> usize {
         let fact = size_of::<FactKey>();
         let tensors = editor.tensors.keys().map(|name| name.len() + fact + size_of::<u128>());
         let rest = tensors.sum::<usize>() + 2 * fact;
@@ -80,11 +78,16 @@ impl Repo {
             return Err(LedgerError::TooManyFacts { count: job.requests.len(), most });
         }
         let mut notes = Vec::new();
-        let prefixes = match job.earlier.specs.iter().find(|spec| setup.samples_as(spec, engine)) {
-            Some(spec) => spec.prefixes.clone(),
-            None => {
+        let needed = setup.description.needs;
+        let prefixes = match needed
+            .prefixes
+            .then(|| job.earlier.specs.iter().find(|spec| setup.samples_as(spec, engine)))
+        {
+            None => Vec::new(),
+            Some(Some(spec)) => spec.prefixes.clone(),
+            Some(None) => {
                 progress.part("prefixes");
-                engine.prefixes(&setup.settings, setup.seed)?
+                engine.prefixes(&setup.editor, setup.seed)?
             }
         };
         let moments = match self.stored_statistics(&setup, job.earlier.statistics.clone())? {
@@ -99,40 +102,42 @@ impl Repo {
             }
         };
 
-        let (columns, requests): (Vec<FactKey>, Vec<Request>) = job.requests.into_iter().unzip();
+        let (facts, requests): (Vec<FactKey>, Vec<Request>) = job.requests.into_iter().unzip();
         let keys = setup.z_keys(job.base, &prefixes, job.line, &requests);
-        let (known, traces): (Vec<_>, Vec<_>) =
-            self.known_z(&keys)?.into_iter().map(Option::unzip).unzip();
+        let found_before = match &keys {
+            Some(keys) => self.known_z(keys)?,
+            None => vec![None; requests.len()],
+        };
+        let (known, traces): (Vec<_>, Vec<_>) = found_before.into_iter().map(Option::unzip).unzip();
         let files = self.store().tensors();
         progress.part("weights");
-        let version = self.version(job.line, &columns)?;
-        let work = EditJob {
-            editor: &setup.editor,
-            settings: &setup.settings,
+        let version = self.version(job.line, &facts)?;
+        let work = Work {
+            setup: &setup,
             prefixes: &prefixes,
             second_moments: &moments.matrices,
             version: &version,
             requests: &requests,
+            keys: keys.as_deref().unwrap_or_default(),
             known_z: &known,
         };
-        let mut outcome = self.run_editor(actor, engine, &work, &keys, progress)?;
+        let mut outcome = self.run_editor(actor, engine, work, progress)?;
         // What was found before ended as it did then, so a commit that is made again is the same.
         for (trace, known) in outcome.traces.iter_mut().zip(traces) {
             *trace = trace.take().or(known.flatten());
         }
-        notes.extend(outcome.notes);
+        notes.append(&mut outcome.notes);
         progress.part("record");
 
-        let orientations = &setup.description.tensors;
-        let (delta, contents) = load::write_delta(&files, outcome.layers, orientations, &columns)?;
+        let (delta, contents) = load::write_outcome(&files, &outcome, &setup.description, &facts)?;
         let mut line = job.line.clone();
         line.push(delta.clone());
         progress.part("weights");
         let weights = self.build(&line)?;
         Ok(Edited {
             spec: Spec {
-                editor: setup.editor,
-                editor_version: setup.description.version,
+                editor: setup.editor.name,
+                editor_version: setup.editor.version,
                 settings: outcome.settings,
                 seed: setup.seed,
                 prefixes,
@@ -157,34 +162,24 @@ impl Repo {
         &self,
         actor: &Actor,
         engine: &mut dyn Engine,
-        job: &EditJob<'_>,
-        keys: &[ZKey],
+        work: Work<'_>,
         progress: &mut dyn Progress,
     ) -> Result<EditOutcome, LedgerError> {
-        let mut kept = BTreeSet::new();
-        let mut keep = |found: &BTreeMap<usize, FoundZ>| {
-            let is_new = |request: &usize| {
-                job.known_z.get(*request).is_some_and(Option::is_none) && !kept.contains(request)
-            };
-            let new = found.iter().filter(|(request, _)| is_new(request));
-            let new: Vec<(ZKey, FoundZ)> =
-                new.map(|(request, found)| (keys[*request], found.clone())).collect();
-            self.keep_z(actor, &new)?;
-            kept.extend(found.keys().copied());
-            Ok(())
+        let mut keep = |found: &[(ZKey, FoundZ)]| self.keep_z(actor, found);
+        let mut sink = Sink::new(work.keys, work.known_z, KEPT_EVERY, &mut keep);
+        let mut job = EditJob {
+            prefixes: work.prefixes,
+            second_moments: work.second_moments,
+            version: work.version,
+            requests: work.requests,
+            known_z: work.known_z,
+            found: &mut |found| sink.take(found),
         };
-        let mut listening = Listening::new(progress, KEPT_EVERY, &mut keep);
-        let outcome = engine.edit(job, &mut listening);
-        let mut found = listening.found;
-        if let Ok(outcome) = &outcome {
-            let trace = |row: usize| outcome.traces.get(row).cloned().flatten();
-            let found_z = |row: usize| (outcome.z.row(row).to_vec(), trace(row));
-            found.extend((0..outcome.z.rows).map(|row| (row, found_z(row))));
-        }
-        keep(&found)?;
+        let outcome = engine.edit(&work.setup.editor, &mut job, progress);
+        let found = sink.finish()?;
         outcome.map_err(|error| {
             LedgerError::with_kept(error, || {
-                let kept = match found.len() as u64 {
+                let kept = match found {
                     0 => "no edit of a fact was found yet".to_owned(),
                     1 => "the edit of 1 fact was found and is kept".to_owned(),
                     found => format!("the edits of {found} facts were found and are kept"),
@@ -195,70 +190,111 @@ impl Repo {
     }
 }
 
+/// What an editor is given.
+struct Work<'a> {
+    setup: &'a Setup,
+    prefixes: &'a [String],
+    second_moments: &'a BTreeMap<String, Matrix>,
+    version: &'a Version,
+    requests: &'a [Request],
+    /// The key of each request's z.
+    keys: &'a [ZKey],
+    known_z: &'a [Option<Vec<f32>>],
+}
+
 /// How long z vectors that were found wait until they are kept: finding them can take hours.
 const KEPT_EVERY: Duration = Duration::from_secs(60);
 
-/// Puts z vectors, by request, where the next edit finds them.
-type Keep<'a> = &'a mut dyn FnMut(&BTreeMap<usize, FoundZ>) -> Result<(), LedgerError>;
+/// Puts z vectors where the next edit finds them.
+type Keep<'a> = &'a mut dyn FnMut(&[(ZKey, FoundZ)]) -> Result<(), LedgerError>;
 
-/// Hears z vectors as they are found, and has them kept now and then.
-struct Listening<'a> {
-    progress: &'a mut dyn Progress,
-    found: BTreeMap<usize, FoundZ>,
+/// Takes z vectors as they are found, and keeps them now and then.
+struct Sink<'a> {
+    /// The key of each request's z.
+    keys: &'a [ZKey],
+    known: &'a [Option<Vec<f32>>],
     every: Duration,
     keep: Keep<'a>,
     kept: Instant,
+    found: u64,
+    /// Those that are not kept yet.
+    waiting: Vec<(ZKey, FoundZ)>,
 }
 
-impl<'a> Listening<'a> {
-    fn new(progress: &'a mut dyn Progress, every: Duration, keep: Keep<'a>) -> Self {
-        Self { progress, found: BTreeMap::new(), every, keep, kept: Instant::now() }
+impl<'a> Sink<'a> {
+    fn new(
+        keys: &'a [ZKey],
+        known: &'a [Option<Vec<f32>>],
+        every: Duration,
+        keep: Keep<'a>,
+    ) -> Self {
+        Self { keys, known, every, keep, kept: Instant::now(), found: 0, waiting: Vec::new() }
     }
-}
 
-impl Progress for Listening<'_> {
-    fn part(&mut self, what: &str) {
-        self.progress.part(what);
-    }
-    fn start(&mut self, what: &str, total: Option<u64>) {
-        self.progress.start(what, total);
-    }
-    fn advance(&mut self, done: u64, note: &str) -> Result<(), EngineError> {
+    fn take(&mut self, found: &[Found]) {
+        self.found += found.len() as u64;
+        for found in found {
+            // One that was known is found once more where it was sought together with others.
+            let known = self.known.get(found.request).is_some_and(Option::is_some);
+            if let Some(key) = self.keys.get(found.request).filter(|_| !known) {
+                self.waiting.push((*key, (found.z.clone(), Some(found.trace.clone()))));
+            }
+        }
         if self.kept.elapsed() >= self.every {
             // What cannot be kept now is tried again, and at the end the reason is told.
-            let _again_later = (self.keep)(&self.found);
+            if (self.keep)(&self.waiting).is_ok() {
+                self.waiting.clear();
+            }
             self.kept = Instant::now();
         }
-        self.progress.advance(done, note)
     }
-    fn finish(&mut self, note: &str) {
-        self.progress.finish(note);
-    }
-    fn found_z(&mut self, request: usize, z: &[f32], trace: &ZTrace) {
-        self.found.insert(request, (z.to_vec(), Some(trace.clone())));
-        self.progress.found_z(request, z, trace);
+
+    /// Keeps those that are left; says how many there were in all.
+    fn finish(self) -> Result<u64, LedgerError> {
+        (self.keep)(&self.waiting)?;
+        Ok(self.found)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Silent;
 
     #[test]
     fn what_was_found_is_kept_while_more_is_sought() {
-        let mut kept = Vec::new();
-        let mut keep = |found: &BTreeMap<usize, FoundZ>| {
-            kept.push(found.keys().copied().collect::<Vec<_>>());
-            Ok(())
+        let keys = [1, 2, 3, 4].map(|byte| [byte; 32]);
+        let known = [None, None, None, Some(vec![1.0])];
+        let kept_by = |every| {
+            let mut kept = Vec::new();
+            let mut keep = |found: &[(ZKey, FoundZ)]| {
+                kept.push(found.iter().map(|(key, _)| key[0]).collect::<Vec<_>>());
+                Ok(())
+            };
+            let mut sink = Sink::new(&keys, &known, every, &mut keep);
+            for requests in [vec![2, 0, 3], vec![1]] {
+                let trace = ZTrace { steps: 1, loss: 0.5, probability: 0.5 };
+                let found = |request| Found { request, z: vec![1.0], trace: trace.clone() };
+                sink.take(&requests.into_iter().map(found).collect::<Vec<_>>());
+            }
+            assert_eq!(sink.finish().unwrap(), 4);
+            kept
         };
-        let (mut silent, soon, late) = (Silent, Duration::ZERO, Duration::MAX);
-        for (every, request) in [(soon, 3), (late, 1), (soon, 2)] {
-            let mut listening = Listening::new(&mut silent, every, &mut keep);
-            let trace = ZTrace { steps: 1, loss: 0.5, probability: 0.5 };
-            listening.found_z(request, &[1.0], &trace);
-            listening.advance(1, "").unwrap();
-        }
-        assert_eq!(kept, [[3], [2]]);
+        assert_eq!(kept_by(Duration::ZERO), [vec![3, 1], vec![2], vec![]]);
+        assert_eq!(kept_by(Duration::MAX), [vec![3, 1, 2]]);
+    }
+
+    #[test]
+    fn what_cannot_be_kept_is_tried_again() {
+        let (mut tries, keys) = (0, [[7; 32]]);
+        let mut keep = |found: &[(ZKey, FoundZ)]| {
+            tries += 1;
+            assert_eq!(found.len(), 1);
+            if tries == 1 { Err(LedgerError::NoMessage) } else { Ok(()) }
+        };
+        let mut sink = Sink::new(&keys, &[None], Duration::ZERO, &mut keep);
+        let trace = ZTrace { steps: 1, loss: 0.5, probability: 0.5 };
+        sink.take(&[Found { request: 0, z: vec![1.0], trace }]);
+        assert_eq!(sink.finish().unwrap(), 1);
+        assert_eq!(tries, 2);
     }
 }

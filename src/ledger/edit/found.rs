@@ -31,8 +31,9 @@ use crate::{
 #[derive(Encode, Decode)]
 pub(crate) struct ZInputs {
     base: Id<Base>,
-    editor: String,
-    editor_version: u32,
+    /// The search that finds it, whichever editor makes it.
+    method: String,
+    version: u32,
     settings: String,
     prefixes: Vec<String>,
     /// The weights that z is sought on: the version edited, where z depends on it; else what facts are
@@ -76,19 +77,17 @@ const Z: &str = "z";
 const TRACE: &str = "trace";
 
 impl Setup {
-    /// The key of each request's z.
+    /// The key of each request's z; `None` where the editor searches for none.
     pub(crate) fn z_keys(
         &self,
         base: Id<Base>,
         prefixes: &[String],
         line: &Line,
         requests: &[Request],
-    ) -> Vec<ZKey> {
-        let sought_on = if self.description.z_depends_on_version {
-            Some(line.id())
-        } else {
-            line.ground().id().map(Some)
-        };
+    ) -> Option<Vec<ZKey>> {
+        let search = self.description.search.as_ref()?;
+        let sought_on =
+            if search.on_version { Some(line.id()) } else { line.ground().id().map(Some) };
         let mut beside: BTreeMap<&str, Vec<(usize, Wanted)>> = BTreeMap::new();
         for (i, request) in requests.iter().enumerate() {
             beside.entry(&request.subject).or_default().push((i, Wanted::of(request)));
@@ -98,9 +97,9 @@ impl Setup {
             let others = others.into_iter().flatten().filter(|(other, _)| *other != i);
             let inputs = ZInputs {
                 base,
-                editor: self.editor.clone(),
-                editor_version: self.description.version,
-                settings: self.description.z_settings.clone(),
+                method: search.method.clone(),
+                version: search.version,
+                settings: search.settings.clone(),
                 prefixes: prefixes.to_vec(),
                 lineage: sought_on,
                 subject: request.subject.clone(),
@@ -109,7 +108,7 @@ impl Setup {
             };
             *codec::id_of(&inputs).as_bytes()
         };
-        requests.iter().enumerate().map(key).collect()
+        Some(requests.iter().enumerate().map(key).collect())
     }
 }
 

@@ -56,8 +56,8 @@ impl Repo {
         let parts = parts(documents);
         let run: Id<Run> = Id::from_parts([
             base.as_bytes().as_slice(),
-            setup.editor.as_bytes(),
-            &setup.description.version.to_le_bytes(),
+            setup.editor.name.as_bytes(),
+            &setup.editor.version.to_le_bytes(),
             format!("{:?} {PART}", setup.description.tensors.keys()).as_bytes(),
             &corpus,
         ]);
@@ -72,7 +72,7 @@ impl Repo {
             let last = part.end == documents.len();
             watched.whole = bytes(part.start..documents.len()) as f64 / bytes(part.clone()) as f64;
             let text = StatisticsText::Corpus(documents[part.clone()].to_vec());
-            let found = engine.statistics(&setup.settings, &text, &mut watched);
+            let found = engine.statistics(&setup.editor, &text, &mut watched);
             let found = found.map_err(|error| {
                 LedgerError::with_kept(error, || match (counted.parts, parts.len()) {
                     (0, _) => "nothing was kept: no whole part of the text was counted".to_owned(),

@@ -2,15 +2,14 @@
 
 use crate::{
     commit::Spec,
-    engine::{EditorDescription, Engine, EngineError},
+    engine::{Description, EditorSpec, Engine, EngineError},
     ledger::{config::Config, edit::options::EditOptions, error::LedgerError, repo::Repo},
 };
 
 /// What an editor is set to.
 pub(crate) struct Setup {
-    pub(crate) editor: String,
-    pub(crate) settings: String,
-    pub(crate) description: EditorDescription,
+    pub(crate) editor: EditorSpec,
+    pub(crate) description: Description,
     pub(crate) seed: u64,
 }
 
@@ -29,9 +28,9 @@ impl Setup {
         table.extend(settings.clone());
         let read = |table: &toml::Table| {
             let text = toml::to_string(table).map_err(|e| EngineError::Settings(e.to_string()))?;
-            engine.settings(&editor, &text)
+            engine.settle(&editor, &text)
         };
-        let settings = read(&table).map_err(|error| {
+        let (editor, description) = read(&table).map_err(|error| {
             // What is wrong without the command's settings too is in the file.
             let own = config.settings.get(&editor).cloned().unwrap_or_default();
             match error {
@@ -44,16 +43,15 @@ impl Setup {
                 error => error.into(),
             }
         })?;
-        let description = engine.describe(&editor, &settings)?;
-        Ok(Self { editor, settings, description, seed: seed.unwrap_or(config.seed) })
+        Ok(Self { editor, description, seed: seed.unwrap_or(config.seed) })
     }
 
     /// Whether `spec` has the context prefixes that this setup would sample.
     pub(crate) fn samples_as(&self, spec: &Spec, engine: &dyn Engine) -> bool {
         (&spec.editor, spec.editor_version, spec.seed)
-            == (&self.editor, self.description.version, self.seed)
+            == (&self.editor.name, self.editor.version, self.seed)
             && engine
-                .describe(&spec.editor, &spec.settings)
-                .is_ok_and(|made| made.prefix_settings == self.description.prefix_settings)
+                .settle(&spec.editor, &spec.settings)
+                .is_ok_and(|(_, made)| made.prefix_settings == self.description.prefix_settings)
     }
 }

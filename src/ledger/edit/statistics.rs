@@ -114,7 +114,7 @@ impl Repo {
                 });
             }
             StatisticsText::Sampled { .. } => {
-                (engine.statistics(&setup.settings, text, progress)?, corpus_hash(&[]))
+                (engine.statistics(&setup.editor, text, progress)?, corpus_hash(&[]))
             }
         };
         let tensors = found

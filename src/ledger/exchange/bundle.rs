@@ -6,7 +6,7 @@
 //! longer count do not travel.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     io::{self, BufReader},
     path::Path,
     sync::Arc,
@@ -59,8 +59,10 @@ pub(crate) struct Bundle {
 /// One delta.
 #[derive(Debug)]
 pub(crate) struct Bundled {
-    /// Column i of every factor belongs to fact i; empty for a delta not made fact by fact.
+    /// Column i of every factor belongs to fact i; empty for a delta without columns of facts.
     pub(crate) columns: Vec<FactKey>,
+    /// Facts that hold it together, ascending, where there are no columns.
+    pub(crate) together: Vec<FactKey>,
     pub(crate) changes: BTreeMap<String, Change>,
 }
 
@@ -86,6 +88,8 @@ struct ManifestDelta {
     file: String,
     tensors: Vec<DeltaTensor>,
     columns: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    together: Vec<String>,
 }
 
 impl Bundle {
@@ -98,6 +102,7 @@ impl Bundle {
                 let live = delta.live(columns.len());
                 Bundled {
                     columns: live.into_iter().map(|column| columns[column]).collect(),
+                    together: entry.delta.together.clone(),
                     changes: delta.live_changes(),
                 }
             })
@@ -117,8 +122,9 @@ impl Bundle {
             }
             checkpoint::write_tensors(&dir.join(numbers(number)), &all)?;
             let file = codec::id_of(&TensorFile::of(&all)).to_string();
-            let columns = delta.columns.iter().map(ToString::to_string).collect();
-            deltas.push(ManifestDelta { file, tensors, columns });
+            let ids = |facts: &[FactKey]| facts.iter().map(ToString::to_string).collect();
+            let (columns, together) = (ids(&delta.columns), ids(&delta.together));
+            deltas.push(ManifestDelta { file, tensors, columns, together });
         }
         let weights = self.weights.iter();
         let manifest = Manifest {
@@ -167,8 +173,16 @@ impl Bundle {
         }
         let mut deltas = Vec::new();
         for (number, delta) in (1..).zip(&manifest.deltas) {
-            let columns = delta.columns.iter().map(|key| parsed(key).map_err(&wrong));
-            let columns = columns.collect::<Result<Vec<FactKey>, _>>()?;
+            let ids = |texts: &[String]| {
+                let ids = texts.iter().map(|key| parsed(key).map_err(&wrong));
+                ids.collect::<Result<Vec<FactKey>, _>>()
+            };
+            let (columns, together) = (ids(&delta.columns)?, ids(&delta.together)?);
+            if !together.is_sorted_by(|a, b| a < b) || !(columns.is_empty() || together.is_empty())
+            {
+                let why = "facts that hold a delta together ascend, and it has no columns";
+                return Err(wrong(why.to_owned()).into());
+            }
             let path = dir.join(numbers(number));
             let file = checkpoint::OpenTensors::open(&path)?;
             let mut all = BTreeMap::new();
@@ -191,7 +205,7 @@ impl Bundle {
                 }
                 changes.insert(tensor.name.clone(), change);
             }
-            deltas.push(Bundled { columns, changes });
+            deltas.push(Bundled { columns, together, changes });
         }
         let path = dir.join(FACTS);
         let file =
@@ -212,21 +226,15 @@ impl Bundle {
         })
     }
 
-    /// Makes sure that the deltas make of `base` what they made of it where they were exported, and that
-    /// no fact has two columns in one of them.
+    /// Makes sure that the deltas make of `base` what they made of it where they were exported.
     ///
     /// # Errors
     /// When they do not.
     pub(crate) fn verify(&self, dir: &Path, base: Arc<Checkpoint>) -> Result<(), LedgerError> {
         let wrong = |why: String| LedgerError::Bundle { dir: dir.to_owned(), why };
-        for delta in &self.deltas {
-            let mut held = BTreeSet::new();
-            if let Some(twice) = delta.columns.iter().find(|key| !held.insert(**key)) {
-                return Err(wrong(format!("the fact {twice:.12} has two columns in one delta")));
-            }
-        }
         let deltas = self.deltas.iter().map(|delta| {
-            let (changes, whole) = (delta.changes.clone(), delta.columns.is_empty());
+            let whole = delta.columns.is_empty() && delta.together.is_empty();
+            let changes = delta.changes.clone();
             Arc::new(LoadedDelta { changes, whole, dropped: Vec::new(), superseded: Vec::new() })
         });
         let version = Version::new(base, deltas.collect());

@@ -114,7 +114,7 @@ impl<'a, 'd> Rewriting<'a, 'd> {
             return Ok(known.clone());
         }
         let delta: Delta = codec::get(self.draft, id)?;
-        let columns = (0u32..).zip(&delta.columns);
+        let columns = (0u32..).zip(delta.columns.iter().chain(&delta.together));
         let (gone, kept): (Vec<_>, Vec<_>) =
             columns.partition(|(_, key)| self.scope.keys.contains(*key));
         let numbers =
@@ -130,16 +130,23 @@ impl<'a, 'd> Rewriting<'a, 'd> {
             let keys: Vec<FactKey> = kept.iter().map(|(_, key)| **key).collect();
             let (gone, kept) = (numbers(&gone), numbers(&kept));
             let dropped = gone.into_iter().collect();
+            // Facts that hold it together share its numbers, which stay.
+            let (columns, together, dropped) = if delta.together.is_empty() {
+                (keys, Vec::new(), dropped)
+            } else {
+                self.whole.insert(id);
+                (Vec::new(), keys, BTreeSet::new())
+            };
             let entry = Entry { id, delta: Arc::new(delta.clone()), dropped };
             let files = self.repo.store().tensors();
             let loaded = load::read(&files, &[entry])?;
             let changes = loaded[0].live_changes();
-            let (new, contents) = load::write(&files, &changes, &keys)?;
+            let (new, contents) = load::write(&files, &changes, &columns, &together)?;
             self.draft.put(&contents);
             Some((self.draft.put(&new), kept))
         };
         self.cut += u64::from(!gone.is_empty());
-        if delta.columns.is_empty() {
+        if delta.is_whole() {
             self.whole.insert(id);
         }
         self.deltas.insert(id, rewritten.clone());

@@ -223,7 +223,7 @@ impl Scope {
         for (id, delta) in nodes.into_iter().rev() {
             if !found {
                 let delta: Delta = codec::get(ledger, delta)?;
-                found = delta.columns.iter().any(|key| self.keys.contains(key));
+                found = delta.facts().iter().any(|key| self.keys.contains(key));
             }
             known.insert(id, found);
         }

@@ -1,6 +1,6 @@
 //! Which deltas, and which of their columns, make up a version.
 //!
-//! A fact that holds is held by a column of a delta, and where it was edited again on top of that, by those of
+//! A fact that holds is held by a column of a delta or by several, and where it was edited again on top of that, by those of
 //! later ones too: they add up. So all that ever happens to a lineage is
 //! that facts let go of their columns, that a new delta is put at its end, or that facts take back the
 //! columns they had in another version. A delta none of whose columns counts is left out. That makes
@@ -44,9 +44,11 @@ impl Entry {
         Self { id, delta: Arc::new(delta), dropped: dropped.into_iter().collect() }
     }
 
+    /// Its columns that count and whose each is. Facts that hold a delta together count as a column each, of which
+    /// all count or none.
     fn live(&self) -> impl Iterator<Item = (u32, FactKey)> {
         (0u32..)
-            .zip(self.delta.columns.iter().copied())
+            .zip(self.delta.columns.iter().chain(&self.delta.together).copied())
             .filter(|(column, _)| !self.dropped.contains(column))
     }
 
@@ -55,9 +57,14 @@ impl Entry {
         self.live().any(|(_, fact)| facts.contains(&fact))
     }
 
+    /// Whether its facts hold it together.
+    fn holds_together(&self) -> bool {
+        !self.delta.together.is_empty()
+    }
+
     /// Whether its delta was not made fact by fact.
     pub fn is_whole(&self) -> bool {
-        self.delta.columns.is_empty()
+        self.delta.is_whole()
     }
 
     /// Whether it still adds anything.
@@ -195,16 +202,27 @@ impl Line {
         here.symmetric_difference(&there).map(|(.., key)| *key).collect()
     }
 
-    /// Lets `facts` go of their columns.
-    pub fn let_go(&mut self, facts: &BTreeSet<FactKey>) {
+    /// Lets `facts` go of their columns. A delta that they hold together with others goes as well: gives these others,
+    /// which have to be edited again if they are to hold.
+    pub fn let_go(&mut self, facts: &BTreeSet<FactKey>) -> BTreeSet<FactKey> {
+        let mut fallen = BTreeSet::new();
         for entry in &mut self.entries {
-            let gone: Vec<u32> = entry
-                .live()
-                .filter_map(|(column, key)| facts.contains(&key).then_some(column))
-                .collect();
-            entry.dropped.extend(gone);
+            let (gone, left): (Vec<_>, Vec<_>) =
+                entry.live().partition(|(_, key)| facts.contains(key));
+            if entry.holds_together() && !gone.is_empty() {
+                entry.dropped.extend(left.iter().map(|(column, _)| column));
+                fallen.extend(left.into_iter().map(|(_, key)| key));
+            }
+            entry.dropped.extend(gone.into_iter().map(|(column, _)| column));
         }
         self.entries.retain(Entry::counts);
+        fallen
+    }
+
+    /// The facts that hold some delta together with others.
+    #[must_use]
+    pub fn together(&self) -> BTreeSet<FactKey> {
+        self.entries.iter().flat_map(|entry| &entry.delta.together).copied().collect()
     }
 
     /// By delta, the columns that say nothing of what an edit of `again` is to hold: their facts are among
@@ -215,8 +233,11 @@ impl Line {
         let newest_first = self.entries.iter().rev();
         let mut superseded: Vec<Vec<u32>> = newest_first
             .map(|entry| {
-                let known = entry.live().filter(|(_, key)| !seen.insert(*key));
-                known.map(|(column, _)| column).collect()
+                let known = entry.live().filter(|(_, key)| seen.contains(key));
+                let known = known.map(|(column, _)| column).collect();
+                // A fact can have several columns in a delta: none of them supersedes another.
+                seen.extend(entry.live().map(|(_, key)| key));
+                known
             })
             .collect();
         superseded.reverse();
@@ -232,14 +253,15 @@ impl Line {
 
     /// Has `facts` held as they are in `other`: by the same columns, or by none; and has `wholes`,
     /// deltas that were not made fact by fact, be here if they are there. Deltas that come back for that
-    /// get the place they have there.
+    /// get the place they have there. Gives the facts that have to be edited again if they are to hold: those that held
+    /// a delta together with some of `facts`, here or there, but are not all among them.
     pub fn hold_as_in(
         &mut self,
         other: &Self,
         facts: &BTreeSet<FactKey>,
         wholes: &BTreeSet<Id<Delta>>,
-    ) {
-        self.let_go(facts);
+    ) -> BTreeSet<FactKey> {
+        let mut fallen = self.let_go(facts);
         self.entries.retain(|entry| !wholes.contains(&entry.id));
         let mut place = 0;
         for theirs in &other.entries {
@@ -257,17 +279,21 @@ impl Line {
                     place += 1;
                 }
                 None if taken.is_empty() => {}
+                None if theirs.holds_together() && taken.len() < theirs.live().count() => {
+                    let apart = theirs.live().filter(|(column, _)| taken.contains(column));
+                    fallen.extend(apart.map(|(_, key)| key));
+                }
                 None => {
                     let mut entry = theirs.clone();
-                    entry.dropped = (0u32..)
-                        .zip(&entry.delta.columns)
-                        .filter_map(|(column, _)| (!taken.contains(&column)).then_some(column))
-                        .collect();
+                    let all = entry.delta.columns.len() + entry.delta.together.len();
+                    let columns = (0u32..).take(all);
+                    entry.dropped = columns.filter(|column| !taken.contains(column)).collect();
                     self.entries.insert(place, entry);
                     place += 1;
                 }
             }
         }
+        fallen
     }
 }
 

@@ -1,18 +1,21 @@
 //! Versions read from and written to the store: lineage to weights, edit to delta.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::line::{Entry, Line};
 use crate::{
     checkpoint::Checkpoint,
     commit::{Commit, EditedTensor},
     delta::{Change, ChangeForm, Delta, DeltaTensor, Form, LoadedDelta, TensorFile, Version},
-    engine::LayerEdit,
+    engine::{Description, EditOutcome, Grain},
     fact::FactKey,
     id::Id,
     ledger::{error::LedgerError, state::open::Ledger},
     store::TensorFiles,
-    tensor::{Dtype, Matrix, Orientation, Tensor},
+    tensor::{Dtype, Matrix, Tensor},
 };
 
 /// Reads the numbers of all deltas of `line`.
@@ -112,8 +115,8 @@ pub(crate) fn parts(name: &str, change: &Change) -> (DeltaTensor, Vec<(String, T
     (tensor, parts)
 }
 
-/// Writes changes as a delta whose column i belongs to `columns[i]`, or to no facts where there are
-/// no `columns`.
+/// Writes changes as a delta whose column i belongs to `columns[i]`, or which the facts `together` hold, ascending, or
+/// none where there are neither.
 ///
 /// # Errors
 /// When the tensor file cannot be written.
@@ -121,6 +124,7 @@ pub(crate) fn write(
     files: &TensorFiles,
     changes: &BTreeMap<String, Change>,
     columns: &[FactKey],
+    together: &[FactKey],
 ) -> Result<(Delta, TensorFile), LedgerError> {
     let mut tensors = Vec::new();
     let mut all = BTreeMap::new();
@@ -130,39 +134,53 @@ pub(crate) fn write(
         all.extend(parts);
     }
     let (file, contents) = files.write(&all)?;
-    Ok((Delta { tensors, columns: columns.to_vec(), file }, contents))
+    let (columns, together) = (columns.to_vec(), together.to_vec());
+    Ok((Delta { tensors, columns, file, together }, contents))
 }
 
-/// Writes what an editor did as a delta whose column i belongs to `columns[i]`.
+/// Writes what an editor, which is so `described`, did for `facts` as a delta; request i was for fact i.
 ///
 /// Factors are kept even where the whole change would be smaller: a fact can be taken back because
-/// its column can be left out.
+/// its columns can be left out. An editor whose grain is [`Grain::Whole`] gives no columns: `facts`, which ascend, hold
+/// its change together.
 ///
 /// # Errors
-/// When the factors do not fit the facts, the tensors are not those the settings name, or the tensor
+/// When a fact has no column, or has one that should have none, a change does not fit the columns, the tensors are not those described, or the tensor
 /// file cannot be written.
-pub(crate) fn write_delta(
+pub(crate) fn write_outcome(
     files: &TensorFiles,
-    layers: BTreeMap<String, LayerEdit>,
-    orientations: &BTreeMap<String, Orientation>,
-    columns: &[FactKey],
+    outcome: &EditOutcome,
+    described: &Description,
+    facts: &[FactKey],
 ) -> Result<(Delta, TensorFile), LedgerError> {
-    let mut changes = BTreeMap::new();
-    for (name, layer) in layers {
-        let LayerEdit { left, right, keys } = layer;
-        let fits =
-            left.cols == columns.len() && right.rows == columns.len() && keys.rows == columns.len();
-        let orientation = orientations.get(&name).copied().filter(|_| fits).ok_or_else(|| {
-            LedgerError::Shape {
+    let fact = |request: &u32| facts.get(usize::try_from(*request).ok()?).copied();
+    let columns: Option<Vec<FactKey>> = outcome.columns.iter().map(fact).collect();
+    let with_columns: BTreeSet<u32> = outcome.columns.iter().copied().collect();
+    let (wanted, together) = match described.grain {
+        Grain::Fact => (facts.len(), &[][..]),
+        Grain::Whole => (0, facts),
+    };
+    let Some(columns) = columns.filter(|_| with_columns.len() == wanted) else {
+        return Err(LedgerError::Shape {
+            what: "the edit".to_owned(),
+            found: format!("with columns for {} requests", with_columns.len()),
+            expected: format!("with columns for {wanted} of {} requests", facts.len()),
+        });
+    };
+    for (name, change) in &outcome.changes {
+        let rank = change.rank();
+        let fits = described.grain == Grain::Whole || rank == Some(columns.len());
+        let keyed = change.keys.as_ref().is_none_or(|keys| keys.rows == columns.len());
+        let known = described.tensors.get(name) == Some(&change.orientation);
+        if !fits || !keyed || !known {
+            return Err(LedgerError::Shape {
                 what: format!("the edit of {name}"),
-                found: format!("of rank {}", left.cols),
+                found: rank.map_or_else(|| "whole".to_owned(), |rank| format!("of rank {rank}")),
                 expected: format!("of rank {} on one of the tensors set", columns.len()),
-            }
-        })?;
-        let form = ChangeForm::LowRank { left, right };
-        changes.insert(name, Change { orientation, form, keys: Some(keys) });
+            });
+        }
     }
-    write(files, &changes, columns)
+    write(files, &outcome.changes, &columns, together)
 }
 
 /// The hashes of a version's edited tensors, as a commit names them.

@@ -333,7 +333,7 @@ impl Repo {
         let delta = match joined.edited {
             None => None,
             Some(edited) => Some(MadeDelta {
-                facts: edited.delta.columns.len() as u64,
+                facts: edited.delta.facts().len() as u64,
                 known: edited.known,
                 bytes: self.tensor_file_bytes(edited.delta.file)?,
                 editor: edited.spec.editor,

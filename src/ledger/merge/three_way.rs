@@ -38,7 +38,7 @@ pub(crate) struct Combined {
     pub(crate) taken: BTreeSet<FactKey>,
     /// Facts held as in the base again.
     pub(crate) back: BTreeSet<FactKey>,
-    /// Facts that neither side holds and that have to be edited in.
+    /// Facts that neither side holds, or that held together with what is gone: they have to be edited in.
     pub(crate) edits: BTreeMap<FactKey, Fact>,
     /// Clashes and what is to hold.
     pub(crate) settled: Vec<(Clash<Fact>, Option<Fact>)>,
@@ -98,17 +98,25 @@ pub(crate) fn combine(
         decided.push((clash, holds));
     }
     let mut line = ours.line.clone();
-    line.let_go(&changes.keys().copied().collect());
+    let mut fallen = line.let_go(&changes.keys().copied().collect());
+    fallen.retain(|key| !taken.contains(key));
     // A delta without facts is there or not: what theirs changed of that cannot clash.
     let (had, have) = (base.line.wholes(), theirs.line.wholes());
     let wholes = had.symmetric_difference(&have).copied().collect();
-    line.hold_as_in(&theirs.line, &taken, &wholes);
-    line.hold_as_in(&base.line, &back, &BTreeSet::new());
+    fallen.extend(line.hold_as_in(&theirs.line, &taken, &wholes));
+    fallen.retain(|key| !back.contains(key));
+    fallen.extend(line.hold_as_in(&base.line, &back, &BTreeSet::new()));
     let roots = Roots {
         facts: tree::update(draft, ours.roots.facts, &changes)?,
         lexicon: lexicon(draft, [base, ours, theirs], favour)?,
         neighbourhood: neighbourhood(draft, [base, ours, theirs], favour)?,
     };
+    // What held together with something that went has to be edited again.
+    for key in fallen {
+        if let Some(fact) = tree::get(draft, roots.facts, key)? {
+            edits.entry(key).or_insert(fact);
+        }
+    }
     let side = Side { roots, line };
     Ok(Combined { side, taken, back, edits, settled: decided, open })
 }

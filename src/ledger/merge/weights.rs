@@ -76,6 +76,8 @@ impl Questions {
         let roots = next.combined.side.roots;
         let lexicon = ledger.lexicon_at(objects, roots.lexicon);
         let edited = edited(&next.combined, strategy);
+        // Whatever one of them loses, the others may have to be edited again.
+        let together = next.combined.side.line.together();
         let mut all = BTreeMap::new();
         let mut changed: BTreeMap<FactKey, Fact> = BTreeMap::new();
         let facts: Vec<(FactKey, Fact)> =
@@ -83,8 +85,11 @@ impl Questions {
         let others = Others::read(objects, &lexicon, roots, facts.iter().map(|(_, fact)| fact))?;
         for (key, fact) in facts {
             let question = others.question(&lexicon, &fact);
-            let question =
-                if edited.contains(&key) { Some(question?) } else { if_worded(question)? };
+            let question = if edited.contains(&key) || together.contains(&key) {
+                Some(question?)
+            } else {
+                if_worded(question)?
+            };
             all.extend(question.map(|question| (key, question)));
             if edited.contains(&key) || next.combined.taken.contains(&key) {
                 changed.insert(key, fact);
@@ -128,6 +133,7 @@ impl Questions {
         let subjects: BTreeSet<Iri> = companions.values().map(|f| f.subject.clone()).collect();
         let back = restored.iter().filter(|(_, fact)| subjects.contains(&fact.subject));
         companions.extend(back.map(|(key, fact)| (*key, fact.clone())));
+        companions.retain(|key, _| !next.combined.edits.contains_key(key));
 
         let config = ledger.config;
         let sample = Sample::draw(objects, &lexicon, after, &restored, config, config.seed)?;
@@ -135,8 +141,11 @@ impl Questions {
         let companions = others.questions_with_words(&lexicon, &companions)?;
         let keys = companions.keys().copied().collect();
         let mut all = companions;
-        let asked = Others::read(objects, &lexicon, after, restored.values())?;
+        let fallen = &next.combined.edits;
+        let asked = restored.values().chain(fallen.values());
+        let asked = Others::read(objects, &lexicon, after, asked)?;
         all.extend(asked.questions_with_words(&lexicon, &restored)?);
+        all.extend(asked.questions(&lexicon, fallen)?);
         Ok(Self {
             all,
             companions: keys,
@@ -175,7 +184,8 @@ impl Repo {
         let mut line = combined.side.line.clone();
         let mut edits = edited(combined, strategy);
         // A fact that is retracted is let go and not edited.
-        line.let_go(&edits);
+        let fallen = line.let_go(&edits);
+        edits.extend(fallen);
         edits.retain(|key| combined.edits.contains_key(key) || questions.all.contains_key(key));
         if let Some(tip) = [ours, theirs].into_iter().find(|tip| tip.side.line == line)
             && edits.is_empty()
@@ -215,8 +225,8 @@ impl Repo {
                     repaired.remove(key);
                 }
             }
-            line.let_go(&repaired);
-            edits.extend(&repaired);
+            let fallen = line.let_go(&repaired);
+            edits.extend(repaired.iter().chain(&fallen));
         }
         let again: BTreeSet<FactKey> = edits.union(&questions.companions).copied().collect();
         let made = [ours, theirs]
@@ -244,7 +254,7 @@ impl Repo {
             let found = trial.edit(actor, setup, job, progress)?;
             line = found.line.clone();
             weights.clone_from(&found.weights);
-            traces = found.delta.columns.iter().copied().zip(found.traces.clone()).collect();
+            traces = found.delta.facts().into_iter().zip(found.traces.clone()).collect();
             edited = Some(found);
         }
 

@@ -292,8 +292,14 @@ impl Repo {
                 }
             }
         }
+        let parent_line = ledger.line(&parent)?;
+        let mut line = parent_line.clone();
+        // What held together with something that goes is edited again.
+        for key in line.let_go(&changed) {
+            facts.extend(tree::get(&draft, roots.facts, key)?.map(|fact| (key, fact)));
+        }
         let mut companions = ledger.facts_about_all(parent.facts, &subjects)?;
-        companions.retain(|key, _| !changed.contains(key));
+        companions.retain(|key, _| !changed.contains(key) && !facts.contains_key(key));
         let together: BTreeMap<FactKey, Fact> =
             facts.iter().chain(&companions).map(|(key, fact)| (*key, fact.clone())).collect();
         let others = Others::read(&draft, &lexicon, roots, together.values())?;
@@ -305,9 +311,6 @@ impl Repo {
             let seed = options.edit.seed.unwrap_or(self.config().seed);
             Sample::draw(&draft, &lexicon, roots, &together, self.config(), seed)?
         };
-        let parent_line = ledger.line(&parent)?;
-        let mut line = parent_line.clone();
-        line.let_go(&changed);
         Ok(Plan {
             earlier: ledger.made_with([from], parent.base)?,
             words: differing(tree::diff(&draft, parent.lexicon, roots.lexicon))?,
@@ -425,7 +428,7 @@ impl Repo {
     pub(super) fn edit_view(&self, edited: Edited, check: Check) -> Result<EditView, LedgerError> {
         Ok(EditView {
             facts: check.facts.len() as u64,
-            again: (edited.delta.columns.len() - check.facts.len()) as u64,
+            again: edited.delta.facts().len().saturating_sub(check.facts.len()) as u64,
             known: edited.known,
             delta_bytes: self.tensor_file_bytes(edited.delta.file)?,
             base_bytes: self.base_bytes()?,

@@ -72,7 +72,7 @@ impl Repo {
             tree::iter(&ledger, parent.facts).collect::<Result<_, _>>()?;
         // Imported deltas hold no facts; the new one comes on top of them.
         let mut below = line.clone();
-        below.let_go(&facts.keys().copied().collect());
+        let _all_are_edited = below.let_go(&facts.keys().copied().collect());
         let deltas_before = (line.entries().len() - below.entries().len()) as u64;
         if deltas_before < 2 && line.entries().iter().all(|entry| entry.dropped.is_empty()) {
             let facts = facts.len() as u64;

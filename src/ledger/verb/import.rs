@@ -151,7 +151,8 @@ impl Repo {
         let files = self.store().tensors();
         let mut deltas = Vec::new();
         for bundled in &incoming.deltas {
-            deltas.push(load::write(&files, &bundled.changes, &bundled.columns)?);
+            let (columns, together) = (&bundled.columns, &bundled.together);
+            deltas.push(load::write(&files, &bundled.changes, columns, together)?);
         }
         let mut plan = self.plan_import(source.dir(), &incoming, deltas)?;
         let after = self.build(&plan.line)?;
@@ -268,7 +269,11 @@ impl Repo {
                 });
                 Ok(Incoming {
                     source: format!("adapter {what}"),
-                    deltas: vec![Bundled { columns: Vec::new(), changes: changes.collect() }],
+                    deltas: vec![Bundled {
+                        columns: Vec::new(),
+                        together: Vec::new(),
+                        changes: changes.collect(),
+                    }],
                     facts: Vec::new(),
                     unchanged: "all of its factors are zero",
                     notes,
@@ -372,7 +377,7 @@ impl Repo {
             ));
         }
         notes.extend(rounding(&found.rounding));
-        let whole = |changes| Bundled { columns: Vec::new(), changes };
+        let whole = |changes| Bundled { columns: Vec::new(), together: Vec::new(), changes };
         Ok(Incoming {
             source: if edited {
                 format!("checkpoint {what}, trained from {from:.12}")
@@ -407,8 +412,7 @@ impl Repo {
         let (stage, _) =
             Stage::default().add(&ledger, current.roots(), triples, Role::Edit, false)?;
         let roots = stage.apply(&mut draft, current.roots())?;
-        let held: BTreeSet<FactKey> =
-            incoming.deltas.iter().flat_map(|delta| &delta.columns).copied().collect();
+        let held: BTreeSet<FactKey> = deltas.iter().flat_map(|(delta, _)| delta.facts()).collect();
         let mut facts = BTreeMap::new();
         for key in &held {
             let fact =
@@ -427,10 +431,18 @@ impl Repo {
         }
 
         let mut line = head_line.clone();
-        line.let_go(&held);
+        let fallen = line.let_go(&held);
+        if !fallen.is_empty() {
+            let why = format!(
+                "{} of HEAD's facts hold together with facts of it, and would have to be edited again: retract or \
+                 consolidate them first",
+                fallen.len()
+            );
+            return Err(LedgerError::Bundle { dir: dir.to_owned(), why });
+        }
         // What was not made fact by fact would count twice.
         let wholes = line.wholes();
-        deltas.retain(|(delta, _)| !delta.columns.is_empty() || !wholes.contains(&id_of(delta)));
+        deltas.retain(|(delta, _)| !delta.is_whole() || !wholes.contains(&id_of(delta)));
         for (delta, _) in &deltas {
             line.push(delta.clone());
         }

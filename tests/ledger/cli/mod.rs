@@ -21,6 +21,7 @@ mod consolidate;
 mod crash;
 mod diff;
 mod docs;
+mod editors;
 mod escapes;
 mod eval;
 mod exit;

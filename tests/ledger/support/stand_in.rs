@@ -3,17 +3,19 @@
 //! A prompt is its bag of words, so that a paraphrase is a permutation; its key is one-hot at a hash
 //! of that bag. What the model says is what the edited tensors hold in that column, two tensors
 //! (one stored `[out, in]`, one `[in, out]`) added up and read as the bytes of a word. An edit writes
-//! the difference between the target's bytes and the column as one rank per request. So answers come
-//! from the weights and from nothing else.
+//! the difference between the target's bytes and the column as one rank per request, or as other editors as two,
+//! or as one dense change.
+//! So answers come from the weights and from nothing else.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
 use kledger::{
     checkpoint::Checkpoint,
+    delta::{Change, ChangeForm},
     engine::{
-        Answer, Approximation, Continuations, Drawing, EditJob, EditOutcome, EditorDescription,
-        Engine, EngineError, FoundWith, LayerEdit, Probe, Progress, Sampling, Statistics,
-        StatisticsText, ZTrace,
+        Answer, Approximation, Continuations, Description, Drawing, EditJob, EditOutcome,
+        EditorSpec, Engine, EngineError, Found, FoundWith, Grain, Needs, Probe, Progress, Sampling,
+        Search, Statistics, StatisticsText, ZTrace,
     },
     eval::{Reading, Score},
     id::{Id, Kind},
@@ -26,6 +28,10 @@ pub(crate) const INPUTS: usize = 256;
 pub(crate) const OUTPUTS: usize = 16;
 const FIRST: &str = "h.0.mlp.c_proj.weight";
 const SECOND: &str = "layers.1.mlp.down_proj.weight";
+
+/// What edits change, and how the checkpoint stores each.
+const TENSORS: [(&str, Orientation); 2] =
+    [(FIRST, Orientation::InOut), (SECOND, Orientation::OutIn)];
 
 struct Bag;
 
@@ -100,6 +106,44 @@ impl Default for Settings {
     }
 }
 
+/// What the search for a z is called, whichever editor makes it.
+const SEARCH: &str = "memit";
+
+/// The editors. They seek the same, and write it down differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Editor {
+    /// A column for each fact.
+    Memit,
+    /// Two columns for each fact, which add up.
+    Wide,
+    /// One change that its facts hold together.
+    Whole,
+}
+
+impl Editor {
+    fn named(name: &str) -> Result<Self, EngineError> {
+        let all = [Self::Memit, Self::Wide, Self::Whole];
+        let found = all.into_iter().find(|editor| editor.name() == name);
+        found.ok_or_else(|| EngineError::Settings(format!("there is no editor {name}")))
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Memit => "memit",
+            Self::Wide => "wide",
+            Self::Whole => "whole",
+        }
+    }
+
+    /// The parts of a fact's change that its columns have.
+    const fn shares(self) -> &'static [f32] {
+        match self {
+            Self::Memit | Self::Whole => &[1.0],
+            Self::Wide => &[0.25, 0.75],
+        }
+    }
+}
+
 fn read(settings: &str) -> Result<Settings, EngineError> {
     toml::from_str(settings).map_err(|error| EngineError::Settings(error.to_string()))
 }
@@ -167,39 +211,43 @@ impl Engine for StandIn {
         }
     }
 
-    fn preset(&self, editor: &str) -> Result<String, EngineError> {
-        self.settings(editor, "")
-    }
-
-    fn settings(&self, editor: &str, settings: &str) -> Result<String, EngineError> {
-        if editor != "memit" {
-            return Err(EngineError::Settings(format!("there is no editor {editor}")));
-        }
-        Ok(toml::to_string(&read(settings)?).unwrap())
-    }
-
-    fn describe(&self, editor: &str, settings: &str) -> Result<EditorDescription, EngineError> {
-        let joins_subjects = read(&self.settings(editor, settings)?)?.join_subjects;
-        let tensors = [(FIRST, Orientation::InOut), (SECOND, Orientation::OutIn)]
-            .map(|(name, orientation)| (name.to_owned(), orientation))
-            .into();
-        Ok(EditorDescription {
+    fn settle(
+        &self,
+        editor: &str,
+        settings: &str,
+    ) -> Result<(EditorSpec, Description), EngineError> {
+        let editor = Editor::named(editor)?;
+        let settings = read(settings)?;
+        let spec = EditorSpec {
+            name: editor.name().to_owned(),
             version: 1,
+            settings: toml::to_string(&settings).unwrap(),
+        };
+        let tensors = TENSORS.map(|(name, orientation)| (name.to_owned(), orientation)).into();
+        let search = Search {
+            method: SEARCH.to_owned(),
+            version: spec.version,
+            settings: spec.settings.clone(),
+            on_version: false,
+        };
+        let description = Description {
+            grain: if editor == Editor::Whole { Grain::Whole } else { Grain::Fact },
             tensors,
+            needs: Needs { prefixes: true, moments: true },
+            search: Some(search),
+            joins_subjects: settings.join_subjects,
             prefix_settings: String::new(),
-            z_settings: settings.to_owned(),
-            z_depends_on_version: false,
-            joins_subjects,
-        })
+        };
+        Ok((spec, description))
     }
 
-    fn prefixes(&mut self, _settings: &str, seed: u64) -> Result<Vec<String>, EngineError> {
+    fn prefixes(&mut self, _: &EditorSpec, seed: u64) -> Result<Vec<String>, EngineError> {
         Ok(vec![format!("prefix {seed}")])
     }
 
     fn statistics(
         &mut self,
-        _settings: &str,
+        _: &EditorSpec,
         text: &StatisticsText,
         progress: &mut dyn Progress,
     ) -> Result<Statistics, EngineError> {
@@ -225,18 +273,20 @@ impl Engine for StandIn {
 
     fn edit(
         &mut self,
-        job: &EditJob<'_>,
+        editor: &EditorSpec,
+        job: &mut EditJob<'_>,
         progress: &mut dyn Progress,
     ) -> Result<EditOutcome, EngineError> {
         assert_eq!(job.second_moments.len(), 2, "statistics cover the edited tensors");
-        let settings: Settings = toml::from_str(job.settings).unwrap();
+        let settings: Settings = toml::from_str(&editor.settings).unwrap();
         self.weights = job.version.materialise().map_err(failed)?;
         let requests = job.requests.len();
         let mut outcome = EditOutcome {
-            layers: BTreeMap::new(),
+            columns: Vec::new(),
+            changes: BTreeMap::new(),
             z: Matrix { rows: requests, cols: OUTPUTS, data: Vec::new() },
             traces: Vec::new(),
-            settings: job.settings.to_owned(),
+            settings: editor.settings.clone(),
             notes: Vec::new(),
         };
         let mut changes = Vec::new();
@@ -252,7 +302,7 @@ impl Engine for StandIn {
             let z = known.clone().unwrap_or_else(|| wanted(&request.target));
             let trace = ZTrace { steps: 1, loss: 0.0, probability: 1.0 };
             if known.is_none() {
-                progress.found_z(number, &z, &trace);
+                (job.found)(&[Found { request: number, z: z.clone(), trace: trace.clone() }]);
             }
             progress.advance(number as u64 + 1, "")?;
             let held = self.read(&prompt)?;
@@ -266,17 +316,38 @@ impl Engine for StandIn {
             changes.push(change);
             columns.push(column(&prompt) % self.inputs);
         }
-        let mut left = Matrix::zeros(OUTPUTS, requests);
-        let mut right = Matrix::zeros(requests, self.inputs);
-        for (request, (change, column)) in changes.iter().zip(&columns).enumerate() {
-            right.data[request * self.inputs + column] = 1.0;
-            for (output, value) in change.iter().enumerate() {
-                left.data[output * requests + request] = *value;
+        // The editor's columns: whose each is, and what part of its change.
+        let shares = Editor::named(&editor.name)?.shares();
+        let whose = |request| shares.iter().map(move |share| (request, *share));
+        let split: Vec<(usize, f32)> = (0..requests).flat_map(whose).collect();
+        let rank = split.len();
+        let mut left = Matrix::zeros(OUTPUTS, rank);
+        let mut right = Matrix::zeros(rank, self.inputs);
+        for (at, (request, share)) in split.iter().enumerate() {
+            right.data[at * self.inputs + columns[*request]] = 1.0;
+            for (output, value) in changes[*request].iter().enumerate() {
+                left.data[output * rank + at] = *value * share;
             }
         }
-        for name in [FIRST, SECOND] {
-            let layer = LayerEdit { left: left.clone(), right: right.clone(), keys: right.clone() };
-            outcome.layers.insert(name.to_owned(), layer);
+        let whole = Editor::named(&editor.name)? == Editor::Whole;
+        if !whole {
+            outcome.columns = split.iter().map(|(request, _)| *request as u32).collect();
+        }
+        let mut dense = Matrix::zeros(OUTPUTS, self.inputs);
+        for (change, column) in changes.iter().zip(&columns) {
+            for (output, value) in change.iter().enumerate() {
+                dense.data[output * self.inputs + column] += value;
+            }
+        }
+        for (name, orientation) in TENSORS {
+            let (form, keys) = if whole {
+                (ChangeForm::Dense(dense.clone()), None)
+            } else {
+                let (left, right) = (left.clone(), right.clone());
+                (ChangeForm::LowRank { left, right: right.clone() }, Some(right))
+            };
+            let change = Change { orientation, form, keys };
+            outcome.changes.insert(name.to_owned(), change);
         }
         self.weights.clear();
         Ok(outcome)

@@ -20,7 +20,8 @@ fn key(n: u8) -> FactKey {
 
 /// The delta that step `n` makes when it edits `columns`.
 fn delta(n: u64, columns: &[FactKey]) -> Delta {
-    Delta { tensors: Vec::new(), columns: columns.to_vec(), file: Id::of(&n.to_le_bytes()) }
+    let (tensors, columns, together) = (Vec::new(), columns.to_vec(), Vec::new());
+    Delta { tensors, columns, file: Id::of(&n.to_le_bytes()), together }
 }
 
 /// What a commit does: the facts it edits, those it edits again on top of what they have, those it retracts,
@@ -145,4 +146,35 @@ proptest! {
             prop_assert_eq!(Line::load(&draft, id).unwrap(), line);
         }
     }
+}
+
+#[test]
+fn facts_that_hold_a_delta_together_go_together() {
+    let [a, b, c, d] = [1u8, 2, 3, 4].map(|n| FactKey::of(&[n]));
+    let held = |n: u64, facts: &[FactKey]| {
+        let mut together = facts.to_vec();
+        together.sort();
+        Delta { together, ..delta(n, &[]) }
+    };
+    let set = |facts: &[FactKey]| facts.iter().copied().collect::<BTreeSet<_>>();
+    let (no_facts, no_deltas) = (BTreeSet::new(), BTreeSet::new());
+    let mut before = Line::default();
+    before.push(held(1, &[a, b]));
+    before.push(delta(2, &[c]));
+    assert!(before.wholes().is_empty(), "it holds facts");
+
+    let mut line = before.clone();
+    assert_eq!(line.let_go(&set(&[a])), set(&[b]));
+    assert_eq!(line.holders().into_keys().collect::<BTreeSet<_>>(), set(&[c]));
+    line.push(held(3, &[a, b]));
+    assert_eq!(line.moved(&before), set(&[a, b]));
+    let after = line.clone();
+
+    // Back as a whole, bit for bit; in part it cannot be had.
+    assert_eq!(line.hold_as_in(&before, &set(&[a, b]), &no_deltas), no_facts);
+    assert_eq!(line, before);
+    let mut part = after.clone();
+    assert_eq!(part.hold_as_in(&before, &set(&[a]), &no_deltas), set(&[a, b]));
+    assert_eq!(part.holders().into_keys().collect::<BTreeSet<_>>(), set(&[c]));
+    assert_eq!(line.let_go(&set(&[c, d])), no_facts);
 }

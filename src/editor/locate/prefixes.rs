@@ -1,7 +1,9 @@
 //! Context prefixes: what may stand before a prompt.
 
-use super::{error::EditError, settings::Settings};
-use crate::model::{Choice, Model};
+use crate::{
+    editor::{error::EditError, settings::Settings},
+    model::{Choice, Model},
+};
 
 /// What prefixes begin with, in turn.
 const OPENINGS: [&str; 5] = ["The", "Therefore", "Because", "I", "You"];

@@ -15,24 +15,24 @@ use super::{
     openings::{Openings, int},
     tails::run,
 };
-use crate::model::{Attention, Decoder, Site, free_memory};
+use crate::model::{Attention, Decoder, Part, Site, free_memory};
 
 /// Tokens that are computed together; more would only need more memory.
 const TOKENS: usize = 4096;
 
 /// The streams at and before every subject, as they enter one block.
 #[derive(Debug)]
-pub(super) struct Streams {
+pub(in crate::editor) struct Streams {
     /// The block they enter.
     layer: usize,
     requests: usize,
     openings: Openings,
-    parts: Vec<Part>,
+    chunks: Vec<Chunk>,
 }
 
 /// Some contexts with the same opening and of about the same length, without the opening.
 #[derive(Debug)]
-struct Part {
+struct Chunk {
     opening: usize,
     ids: Vec<Vec<u32>>,
     /// The request of each row, i64.
@@ -57,7 +57,7 @@ struct Row<'a> {
 
 impl Streams {
     /// Computes the streams that enter block `layer`. Many texts begin with one of `openings`.
-    pub(super) fn new(
+    pub(in crate::editor) fn new(
         decoder: &Decoder,
         openings: &[Vec<u32>],
         asked: &[Asked],
@@ -77,7 +77,7 @@ impl Streams {
                 alike.entry(opening).or_default().push(row);
             }
         }
-        let mut parts = Vec::new();
+        let mut chunks = Vec::new();
         for (opening, mut rows) in alike {
             rows.sort_by_key(|row| row.ids.len());
             let mut rest = rows.as_slice();
@@ -85,36 +85,36 @@ impl Streams {
                 // The last of the rows is the longest.
                 let fits = |n: &usize| n * rest[n - 1].ids.len() <= TOKENS;
                 let count = (1..=rest.len()).take_while(fits).last().unwrap_or(1);
-                parts.push(Part::new(opening, &rest[..count], device));
+                chunks.push(Chunk::new(opening, &rest[..count], device));
                 rest = &rest[count..];
             }
         }
         let mut room = free_memory(device).map_or(1 << 30, |free| free / 8);
-        for part in &mut parts {
-            let tokens = part.ids.iter().map(Vec::len).max().unwrap_or(0) * part.ids.len();
-            let (hidden, mask) = no_grad(|| openings.embed(decoder, part.opening, &part.ids));
-            part.mask = mask;
+        for chunk in &mut chunks {
+            let tokens = chunk.ids.iter().map(Vec::len).max().unwrap_or(0) * chunk.ids.len();
+            let (hidden, mask) = no_grad(|| openings.embed(decoder, chunk.opening, &chunk.ids));
+            chunk.mask = mask;
             let bytes = 4 * tokens * decoder.spec().width;
             if bytes <= room {
                 room -= bytes;
-                part.hidden = Some(hidden);
+                chunk.hidden = Some(hidden);
             }
         }
-        let mut streams = Self { layer: 0, requests: asked.len(), openings, parts };
+        let mut streams = Self { layer: 0, requests: asked.len(), openings, chunks };
         streams.advance(decoder, layer);
         streams
     }
 
     /// Goes on to block `layer`.
-    pub(super) fn advance(&mut self, decoder: &Decoder, layer: usize) {
+    pub(in crate::editor) fn advance(&mut self, decoder: &Decoder, layer: usize) {
         no_grad(|| {
             self.openings.advance(decoder, layer);
-            for part in &mut self.parts {
-                if let Some(hidden) = part.hidden.take() {
+            for chunk in &mut self.chunks {
+                if let Some(hidden) = chunk.hidden.take() {
                     let layers = self.layer..layer;
-                    let past = self.openings.past(part.opening, layers.clone());
-                    let (hidden, _) = run(decoder, layers, hidden, past, part.mask.as_ref());
-                    part.hidden = Some(hidden);
+                    let past = self.openings.past(chunk.opening, layers.clone());
+                    let (hidden, _) = run(decoder, layers, hidden, past, chunk.mask.as_ref());
+                    chunk.hidden = Some(hidden);
                 }
             }
         });
@@ -124,32 +124,36 @@ impl Streams {
     /// The keys at the block that the streams enter: each request's mean over its contexts,
     /// `[requests, in]`. `every` hears all contexts' keys, each times the root of its weight in that
     /// mean, `[contexts, in]`, some at a time.
-    pub(super) fn keys(&self, decoder: &Decoder, every: &mut dyn FnMut(&Tensor)) -> Tensor {
+    pub(in crate::editor) fn keys(
+        &self,
+        decoder: &Decoder,
+        every: &mut dyn FnMut(&Tensor),
+    ) -> Tensor {
         no_grad(|| {
             let openings = self.openings.ahead(decoder, self.layer + 1);
             let mut mean: Option<Tensor> = None;
-            for part in &self.parts {
-                let keys = part.keys(decoder, &openings, self.layer); // [rows, in]
+            for chunk in &self.chunks {
+                let keys = chunk.keys(decoder, &openings, self.layer); // [rows, in]
                 let shape = [int(self.requests), keys.size()[1]];
                 let mean =
                     mean.get_or_insert_with(|| Tensor::zeros(shape, (Kind::Float, keys.device())));
                 let _changed_in_place =
-                    mean.index_add_(0, &part.requests, &(&keys * &part.weights));
-                every(&(keys * part.weights.sqrt()));
+                    mean.index_add_(0, &chunk.requests, &(&keys * &chunk.weights));
+                every(&(keys * chunk.weights.sqrt()));
             }
             mean.expect("because an edit has requests")
         })
     }
 
     /// The streams at the first prompts' subjects as they leave block `z_layer`, `[requests, d]`.
-    pub(super) fn values(&self, decoder: &Decoder, z_layer: usize) -> Tensor {
+    pub(in crate::editor) fn values(&self, decoder: &Decoder, z_layer: usize) -> Tensor {
         no_grad(|| {
             let openings = self.openings.ahead(decoder, z_layer + 1);
             let shape = [int(self.requests), int(decoder.spec().width)];
             let mut values = Tensor::zeros(shape, (Kind::Float, decoder.device()));
-            for part in self.parts.iter().filter(|part| part.firsts.numel() > 0) {
-                let found = part.values(decoder, &openings, self.layer, z_layer);
-                let requests = part.requests.index_select(0, &part.firsts);
+            for chunk in self.chunks.iter().filter(|chunk| chunk.firsts.numel() > 0) {
+                let found = chunk.values(decoder, &openings, self.layer, z_layer);
+                let requests = chunk.requests.index_select(0, &chunk.firsts);
                 let _changed_in_place = values.index_copy_(0, &requests, &found);
             }
             values
@@ -157,7 +161,7 @@ impl Streams {
     }
 }
 
-impl Part {
+impl Chunk {
     fn new(opening: usize, rows: &[Row<'_>], device: Device) -> Self {
         let all = |of: fn(&Row<'_>) -> usize| numbers(&rows.iter().map(of).collect::<Vec<_>>());
         let weights: Vec<f64> = rows.iter().map(|row| row.weight).collect();
@@ -192,7 +196,7 @@ impl Part {
     fn keys(&self, decoder: &Decoder, openings: &Openings, layer: usize) -> Tensor {
         let mut found = None;
         let mut listen = |site: Site, value: &mut Tensor| {
-            if site == Site::MlpInner(layer) {
+            if site == Site::Into(Part::MlpDown, layer) {
                 found = Some(value.select(1, value.size()[1] - 1));
                 return ControlFlow::Break(());
             }

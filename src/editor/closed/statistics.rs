@@ -4,13 +4,13 @@ use std::{collections::BTreeMap, ops::ControlFlow};
 
 use tch::{Kind, Tensor, no_grad};
 
-use super::{
-    error::EditError,
-    matrix::{gram, matrix},
-};
 use crate::{
+    editor::{
+        error::EditError,
+        matrix::{gram, matrix},
+    },
     engine::{Progress, Statistics},
-    model::{Batch, Choice, Model, Padding, Site},
+    model::{Batch, Choice, Model, Padding, Part, Site},
 };
 
 /// Tokens that are computed together; more would only need more memory.
@@ -134,7 +134,7 @@ fn add(model: &Model, pieces: &[Vec<u32>], sums: &mut [(usize, String, Tensor)])
     let real = Tensor::from_slice(&real).to_device(decoder.device());
     let last = sums.last().map(|(layer, ..)| *layer);
     let mut listen = |site: Site, value: &mut Tensor| {
-        let Site::MlpInner(at) = site else { return ControlFlow::Continue(()) };
+        let Site::Into(Part::MlpDown, at) = site else { return ControlFlow::Continue(()) };
         if let Some((.., sum)) = sums.iter_mut().find(|(layer, ..)| *layer == at) {
             let width = sum.size()[0];
             let keys = value.reshape([-1, width]).index_select(0, &real).to_kind(Kind::Float);

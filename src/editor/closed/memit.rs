@@ -5,24 +5,26 @@ use std::collections::BTreeMap;
 use tch::{Kind, Tensor};
 
 use super::{
-    error::EditError,
-    keys::Streams,
-    lookup::{Asked, Group, openings},
-    matrix::{floats, matrix, tensor},
-    settings::{Settings, SolveFactor, ZOn},
     solve::{Prior, Singular, Solver, System},
     weight::Weight,
-    z,
 };
 use crate::{
-    delta::{Accumulator, Version},
-    engine::{EditJob, EditOutcome, LayerEdit, Progress, ZTrace},
+    delta::{Change, ChangeForm, Version},
+    editor::{
+        error::EditError,
+        locate::{
+            keys::Streams,
+            lookup::{Asked, Group, openings},
+            z,
+        },
+        matrix::{floats, matrix, tensor},
+        settings::{Settings, SolveFactor, ZOn},
+        workbench::Workbench,
+    },
+    engine::{EditJob, EditOutcome, Progress, ZTrace},
     model::{EditSite, Model},
-    tensor::{Matrix, Orientation},
+    tensor::Matrix,
 };
-
-/// Raised when the same input would give another output, by more than rounding does on another machine.
-pub const VERSION: u32 = 3;
 
 /// What an edit outweighs the model's other knowledge by where λ is "auto". Between 20 and 200 edits of two bases,
 /// of a hundred and of sixty facts, were about equally good.
@@ -35,7 +37,7 @@ const SAME_KEY: f32 = 0.99;
 const ROWS: i64 = 1024;
 
 /// Finds the change of weights that makes `job.requests` true in `job.version`, with the base's
-/// weights in `model` before and after. `job.settings` is read by the caller, into `settings`.
+/// weights in `model` before and after.
 ///
 /// # Errors
 /// When a request has no tokens, statistics are missing or degenerate, the model fails, or
@@ -44,7 +46,7 @@ pub fn edit(
     model: &mut Model,
     solver: &mut Solver,
     settings: &Settings,
-    job: &EditJob<'_>,
+    job: &mut EditJob<'_>,
     progress: &mut dyn Progress,
 ) -> Result<EditOutcome, EditError> {
     let asked = ask(model, settings, job)?;
@@ -77,7 +79,7 @@ pub fn edit(
     let wanted = tensor(&z, device); // [n, d]
     let mut streams =
         Streams::new(workbench.model.decoder(), &openings, &asked, settings.layers[0]);
-    let mut layers = BTreeMap::new();
+    let mut changes = BTreeMap::new();
     let mut notes = Vec::new();
     let mut weights_of_prior = Vec::new(); // λ
     for (i, (layer, site)) in sites.iter().enumerate() {
@@ -118,24 +120,24 @@ pub fn edit(
         let share = missing / (sites.len() - i) as f64; // R
         progress.part("solve");
         let adjusted = solver.adjusted_keys(&site.tensor, &system, &keys.tr()).map_err(singular)?;
-        let change = LayerEdit {
-            left: matrix(&share.tr()),
-            right: matrix(&adjusted.tr()),
-            keys: matrix(&keys),
-        };
+        let (left, right) = (matrix(&share.tr()), matrix(&adjusted.tr()));
 
         progress.part("weights");
         // 3. The next layer sees exactly the weights that a checkout of this edit would have.
         let sum = weights.get_mut(&site.tensor).expect("because every site was loaded");
-        sum.add_low_rank(&change.left, &change.right, &[]);
+        sum.add_low_rank(&left, &right, &[]);
         workbench.set(&site.tensor, sum)?;
-        layers.insert(site.tensor.clone(), change);
+        let form = ChangeForm::LowRank { left, right };
+        let (orientation, keys) = (site.orientation, Some(matrix(&keys)));
+        changes.insert(site.tensor.clone(), Change { orientation, form, keys });
         progress.advance(i as u64 + 1, &layer.to_string())?;
     }
     progress.finish("");
     let used = Settings { mom2_update_weight: Weight::found(weights_of_prior), ..settings.clone() };
     let used = if settings.mom2_update_weight == Weight::Auto { &used } else { settings };
-    Ok(EditOutcome { layers, z, traces, notes, settings: used.canonical() })
+    // A column for each request, in their order.
+    let columns = (0u32..).take(asked.len()).collect();
+    Ok(EditOutcome { columns, changes, z, traces, notes, settings: used.canonical() })
 }
 
 fn ask(model: &Model, settings: &Settings, job: &EditJob<'_>) -> Result<Vec<Asked>, EditError> {
@@ -151,10 +153,11 @@ fn wanted(
     openings: &[Vec<u32>],
     asked: &[Asked],
     settings: &Settings,
-    job: &EditJob<'_>,
+    job: &mut EditJob<'_>,
     progress: &mut dyn Progress,
 ) -> Result<(Matrix, Vec<Option<ZTrace>>), EditError> {
-    let known = |i: usize| job.known_z.get(i).and_then(Option::as_ref);
+    let known_z = job.known_z;
+    let known = |i: usize| known_z.get(i).and_then(Option::as_ref);
     let mut z = Matrix::zeros(asked.len(), model.spec().width);
     for (i, row) in z.data.chunks_exact_mut(z.cols).enumerate() {
         if let Some(known) = known(i) {
@@ -163,7 +166,7 @@ fn wanted(
     }
     let mut groups = groups(asked, settings.join_subjects);
     groups.retain(|group| group.iter().any(|(i, _)| known(*i).is_none()));
-    let found = z::find(model.decoder(), openings, &groups, settings, progress)?;
+    let found = z::find(model.decoder(), openings, &groups, settings, &mut *job.found, progress)?;
     let mut traces = vec![None; asked.len()];
     for (group, found) in groups.iter().zip(found) {
         for ((i, _), new) in group.iter().zip(found.z.data.chunks_exact(z.cols)) {
@@ -249,59 +252,4 @@ fn crowded(keys: &Tensor, settings: &Settings, job: &EditJob<'_>) -> Option<Stri
         b.text(),
         a.text(),
     ))
-}
-
-/// A model that gets its weights back when the work ends, however it ends.
-struct Workbench<'a> {
-    model: &'a mut Model,
-    before: BTreeMap<String, Matrix>,
-}
-
-impl<'a> Workbench<'a> {
-    const fn new(model: &'a mut Model) -> Self {
-        Self { model, before: BTreeMap::new() }
-    }
-
-    /// Puts a version's weights into the model. Returns those of `sites`, ready to be added to.
-    fn load(
-        &mut self,
-        version: &Version,
-        sites: &[(usize, EditSite)],
-    ) -> Result<BTreeMap<String, Accumulator>, EditError> {
-        let mut tensors: BTreeMap<&str, Orientation> =
-            sites.iter().map(|(_, site)| (site.tensor.as_str(), site.orientation)).collect();
-        for (name, change) in version.deltas.iter().flat_map(|delta| &delta.changes) {
-            tensors.insert(name, change.orientation);
-        }
-        let mut weights = BTreeMap::new();
-        for (name, orientation) in tensors {
-            let sum = version.accumulate(name, orientation)?;
-            self.set(name, &sum)?;
-            if sites.iter().any(|(_, site)| site.tensor == name) {
-                weights.insert(name.to_owned(), sum);
-            }
-        }
-        Ok(weights)
-    }
-
-    fn set(&mut self, name: &str, sum: &Accumulator) -> Result<(), EditError> {
-        let rounded = sum.rounded();
-        if !rounded.data.iter().all(|value| value.is_finite()) {
-            return Err(EditError::NotFinite { tensor: name.to_owned() });
-        }
-        if !self.before.contains_key(name) {
-            self.before.insert(name.to_owned(), self.model.weight(name)?);
-        }
-        Ok(self.model.set_weight(name, &rounded)?)
-    }
-}
-
-impl Drop for Workbench<'_> {
-    fn drop(&mut self) {
-        for (name, weight) in &self.before {
-            // It went in and came out under this name and shape; only a lost device can refuse it,
-            // and then there is no model left to protect.
-            let _lost = self.model.set_weight(name, weight);
-        }
-    }
 }

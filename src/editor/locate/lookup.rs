@@ -1,7 +1,7 @@
 //! Requests in tokens: the texts in which a fact is looked up.
 
-use super::error::EditError;
 use crate::{
+    editor::error::EditError,
     fact::Request,
     model::{ModelError, Tokens},
 };
@@ -34,9 +34,9 @@ impl Lookup {
 
 /// A request in tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(in crate::editor) struct Asked {
     /// Whom it is about, for messages.
-    pub(super) subject: String,
+    pub(in crate::editor) subject: String,
     /// The prompts bare, then one after each prefix; each followed by the target but for its last
     /// token, so that the tail's last `target.len()` tokens predict the target.
     pub(super) contexts: Vec<Lookup>,
@@ -54,7 +54,7 @@ impl Asked {
     /// Puts `request` into tokens, bare and after each of `prefixes`, where its prompts take turns.
     /// Only if they are to `rephrase` it are there others than the first; `context` is the longest
     /// sequence the model takes.
-    pub(super) fn new(
+    pub(in crate::editor) fn new(
         tokens: &Tokens,
         prefixes: &[String],
         rephrase: bool,
@@ -115,7 +115,10 @@ impl Asked {
 }
 
 /// Tokens that the contexts behind each of `prefixes` begin with, as far as words do not run together.
-pub(super) fn openings(tokens: &Tokens, prefixes: &[String]) -> Result<Vec<Vec<u32>>, ModelError> {
+pub(in crate::editor) fn openings(
+    tokens: &Tokens,
+    prefixes: &[String],
+) -> Result<Vec<Vec<u32>>, ModelError> {
     prefixes.iter().map(|prefix| Ok(tokens.encode(&sentence(prefix))?.ids)).collect()
 }
 
@@ -141,4 +144,4 @@ pub(crate) fn continuation(
 }
 
 /// Requests that share a δ, each with its number in the edit.
-pub(super) type Group<'a> = Vec<(usize, &'a Asked)>;
+pub(in crate::editor) type Group<'a> = Vec<(usize, &'a Asked)>;

@@ -24,21 +24,24 @@ use tch::no_grad;
 
 use super::{
     budget::Budget,
-    error::EditError,
     lookup::Group,
     openings::Openings,
     search::{Found, Search},
-    settings::Settings,
 };
-use crate::{engine::Progress, model::Decoder};
+use crate::{
+    editor::{error::EditError, settings::Settings},
+    engine::{Found as FoundZ, Progress},
+    model::Decoder,
+};
 
-/// Finds the z of each request of `groups`, in their order. Many of their texts begin with one of
-/// `openings`.
-pub(super) fn find(
+/// Finds the z of each request of `groups`, in their order, and has each `heard` as soon as it is final. Many of
+/// their texts begin with one of `openings`.
+pub(in crate::editor) fn find(
     decoder: &Decoder,
     openings: &[Vec<u32>],
     groups: &[Group<'_>],
     settings: &Settings,
+    heard: &mut dyn FnMut(&[FoundZ]),
     progress: &mut dyn Progress,
 ) -> Result<Vec<Found>, EditError> {
     if groups.is_empty() {
@@ -64,17 +67,26 @@ pub(super) fn find(
         let mut search = no_grad(|| Search::new(budget, decoder, &openings, batch, settings));
         while !search.is_over() {
             let step = search.step(stepping, settings);
+            let mut new = Vec::new();
+            let mut lost = None;
             for (place, ended) in step.ended {
-                for ((request, asked), z) in
-                    batch[place].iter().zip(ended.z.data.chunks_exact(ended.z.cols))
-                {
-                    if z.iter().any(|value| !value.is_finite()) {
-                        return Err(EditError::NoZ { subject: asked.subject.clone() });
+                let members = batch[place].iter();
+                for ((request, asked), z) in members.zip(ended.z.data.chunks_exact(ended.z.cols)) {
+                    if z.iter().all(|value| value.is_finite()) {
+                        let (z, trace) = (z.to_vec(), ended.trace.clone());
+                        new.push(FoundZ { request: *request, z, trace });
+                    } else {
+                        lost.get_or_insert_with(|| asked.subject.clone());
                     }
-                    progress.found_z(*request, z, &ended.trace);
-                    done += 1;
                 }
                 found[first + place] = Some(ended);
+            }
+            done += new.len() as u64;
+            if !new.is_empty() {
+                heard(&new);
+            }
+            if let Some(subject) = lost {
+                return Err(EditError::NoZ { subject });
             }
             progress.advance(done, &format!("loss {:.3}", step.loss))?;
         }

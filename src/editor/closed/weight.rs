@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::settings::SettingsError;
+use crate::editor::settings::SettingsError;
 
 /// λ of the edited layers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,7 +37,7 @@ impl Weight {
     }
 
     /// Whether it can be the setting where so many layers are edited.
-    pub(super) fn fits(&self, layers: usize) -> bool {
+    pub(in crate::editor) fn fits(&self, layers: usize) -> bool {
         let positive = |weight: &f64| *weight > 0.0 && weight.is_finite();
         match self {
             Self::Auto => true,
@@ -86,8 +86,8 @@ impl From<Weight> for toml::Value {
 }
 
 /// The setting that is a [`Weight`].
-pub(super) const WEIGHT: &str = "mom2_update_weight";
+pub(in crate::editor) const WEIGHT: &str = "mom2_update_weight";
 
 /// What it may be.
-pub(super) const WEIGHTS: &str =
+pub(in crate::editor) const WEIGHTS: &str =
     "\"auto\", a number above zero, or such a number for each of layers";

@@ -5,9 +5,11 @@ use tch::Device;
 use super::{
     bucket::{Bucket, Row, Shape},
     lookup::{Asked, Group},
-    settings::Settings,
 };
-use crate::model::{Decoder, free_memory};
+use crate::{
+    editor::settings::Settings,
+    model::{Decoder, free_memory},
+};
 
 /// Limits, and what they are compared with; memory in bytes.
 #[derive(Debug, Clone, Copy)]

@@ -14,8 +14,10 @@ use std::collections::BTreeMap;
 
 use tch::{Device, Kind, Tensor};
 
-use super::matrix::{gram, tensor};
-use crate::tensor::Matrix;
+use crate::{
+    editor::matrix::{gram, tensor},
+    tensor::Matrix,
+};
 
 /// A refined X leaves this of A's norm times X's, about what factors of f64 leave.
 const LEFT: f64 = 1e-15;

@@ -7,11 +7,13 @@ use tch::{Kind, Tensor};
 use super::{
     lookup::{Asked, Lookup},
     openings::{Openings, int},
-    settings::Settings,
     tails::{Tails, stack},
     term::Term,
 };
-use crate::model::{Decoder, Padding};
+use crate::{
+    editor::settings::Settings,
+    model::{Decoder, Padding},
+};
 
 /// Rows of one bucket; row i belongs to group `groups[i]` of a batch.
 #[derive(Debug)]

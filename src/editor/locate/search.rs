@@ -9,11 +9,17 @@ use super::{
     bucket::{Bucket, Row, numbers},
     budget::Budget,
     lookup::{Group, Lookup},
-    matrix::{floats, matrix},
     openings::{Openings, int},
-    settings::Settings,
 };
-use crate::{engine::ZTrace, model::Decoder, tensor::Matrix};
+use crate::{
+    editor::{
+        matrix::{floats, matrix},
+        settings::Settings,
+    },
+    engine::ZTrace,
+    model::Decoder,
+    tensor::Matrix,
+};
 
 /// Groups of facts that are optimised side by side.
 pub(super) struct Search {
@@ -210,9 +216,9 @@ fn slope(
 
 /// The z of a group's requests and how they were found.
 #[derive(Debug, Clone)]
-pub(super) struct Found {
+pub(in crate::editor) struct Found {
     /// `[requests, d]`.
-    pub(super) z: Matrix,
+    pub(in crate::editor) z: Matrix,
     /// How the optimisation ended.
-    pub(super) trace: ZTrace,
+    pub(in crate::editor) trace: ZTrace,
 }

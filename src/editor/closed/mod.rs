@@ -1,0 +1,22 @@
+//! Editors in closed form: the smallest change that puts what is wanted at the keys of the facts.
+//!
+//! There is one, MEMIT (Meng et al., "Mass-Editing Memory in a Transformer", 2023). `memit` reads like the algorithm
+//! box of the paper; `statistics` is what else the model knows, and `solve` finds the change.
+
+#[cfg(feature = "torch")]
+mod memit;
+mod method;
+#[cfg(feature = "torch")]
+mod solve;
+#[cfg(feature = "torch")]
+mod statistics;
+pub(super) mod weight;
+
+#[cfg(feature = "torch")]
+pub use memit::edit;
+pub use method::{Memit, VERSION};
+#[cfg(feature = "torch")]
+pub use solve::{Prior, Singular, Solver, System};
+#[cfg(feature = "torch")]
+pub use statistics::{sample_documents, second_moments};
+pub use weight::Weight;

@@ -1,0 +1,99 @@
+//! What an editor is to those who run it.
+
+use super::settings::{Setting, SettingsError};
+#[cfg(feature = "torch")]
+use super::{closed::Solver, error::EditError};
+use crate::engine::{Grain, Needs};
+#[cfg(feature = "torch")]
+use crate::{
+    engine::{Description, EditJob, EditOutcome, Progress, Statistics, StatisticsText},
+    model::{Model, Spec},
+};
+
+/// A way to edit facts: what can be said of it before there is a model.
+pub trait Method: Sync {
+    /// What commits and configurations call it.
+    fn name(&self) -> &'static str;
+
+    /// Raised when the same input would give another output.
+    fn version(&self) -> u32;
+
+    /// What it is, in a line.
+    fn about(&self) -> &'static str;
+
+    /// What of its changes belongs to one fact.
+    fn grain(&self) -> Grain;
+
+    /// What it has to be given.
+    fn needs(&self) -> Needs;
+
+    /// What it can be told, by key ascending.
+    fn settings(&self) -> &'static [Setting];
+
+    /// What it does where it is told nothing, for a model of which nothing is known.
+    fn defaults(&self) -> toml::Table;
+
+    /// Checks settings (TOML) as far as that goes without a model.
+    ///
+    /// # Errors
+    /// When a key is unknown or no model takes a value.
+    fn fit_some_model(&self, settings: &str) -> Result<(), SettingsError>;
+
+    /// Reads settings (TOML) for a model, which gives what they leave out.
+    ///
+    /// # Errors
+    /// When a key is unknown, a value is out of range or a layer does not exist.
+    #[cfg(feature = "torch")]
+    fn read(&self, settings: &str, model: &Spec) -> Result<Box<dyn Editor>, SettingsError>;
+}
+
+/// A method and what it is set to.
+#[cfg(feature = "torch")]
+pub trait Editor {
+    /// Its settings, complete, in their one spelling.
+    fn canonical(&self) -> String;
+
+    /// What the ledger must know of it.
+    ///
+    /// # Errors
+    /// When the model has no such place.
+    fn describe(&self, model: &Model) -> Result<Description, EditError>;
+
+    /// Samples context prefixes from the base, which is in `model`.
+    ///
+    /// # Errors
+    /// When the model cannot be run.
+    fn prefixes(&self, model: &mut Model, seed: u64) -> Result<Vec<String>, EditError>;
+
+    /// The second moments of the keys of what it changes, on the base, which is in `model`.
+    ///
+    /// # Errors
+    /// When the text has no token, the model cannot be run, or `progress` asks to stop.
+    fn moments(
+        &self,
+        model: &mut Model,
+        text: &StatisticsText,
+        progress: &mut dyn Progress,
+    ) -> Result<Statistics, EditError>;
+
+    /// Finds the change that makes the job's requests true in its version.
+    ///
+    /// # Errors
+    /// When a request cannot be edited, the model fails, or `progress` asks to stop.
+    fn edit(
+        &self,
+        bench: Bench<'_>,
+        job: &mut EditJob<'_>,
+        progress: &mut dyn Progress,
+    ) -> Result<EditOutcome, EditError>;
+}
+
+/// What editors work on. The base's weights are in the model, before and after.
+#[cfg(feature = "torch")]
+#[derive(Debug)]
+pub struct Bench<'a> {
+    /// The base.
+    pub model: &'a mut Model,
+    /// What is kept of the systems that were solved before.
+    pub solver: &'a mut Solver,
+}
