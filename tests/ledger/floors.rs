@@ -3,10 +3,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use regex::Regex;
+
+use crate::support::rust_files;
 
 /// A module's path, without `crate`.
 type Module = Vec<String>;
@@ -220,17 +222,4 @@ fn no_circle_of_files_is_large() {
         let circle: Vec<_> = there.iter().filter(back).map(|other| other.join("/")).collect();
         assert!(circle.len() <= CIRCLE, "{circle:?} name each other");
     }
-}
-
-fn rust_files(dir: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(rust_files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-    files
 }
