@@ -39,7 +39,7 @@ pub use hint::Class;
 pub use history::{candidates::Candidates, revision, select::About};
 pub use merge::{
     how::{Anew, Favour, How, Strategy, Task},
-    sequencer::{Made, MadeDelta, Outcome, ProceedReport},
+    outcome::{Made, MadeDelta, Outcome, ProceedReport},
     task::{ConflictView, Unfinished, UnfinishedView},
 };
 pub use repo::{OpenEngine, Repo};
