@@ -34,7 +34,7 @@ pub use config::{Config, MOST_SAMPLED_TOKENS};
 pub use edit::options::EditOptions;
 pub use error::LedgerError;
 pub use evaluate::measuring::{EvalAnswer, EvalRecord, Texts};
-pub use exchange::adapter::Fidelity;
+pub use exchange::outgoing::factors::Fidelity;
 pub use hint::Class;
 pub use history::{candidates::Candidates, revision, select::About};
 pub use merge::{

@@ -15,11 +15,9 @@ use crate::{
     id::Id,
     ledger::{
         LedgerError, OpenEngine, Repo,
-        exchange::{
-            adapter::Fidelity,
-            outgoing::{
-                Format, Outgoing, Told, Written, delta::Deltas, merged::Merged, peft::Peft,
-            },
+        exchange::outgoing::{
+            Format, Outgoing, Told, Written, delta::Deltas, factors::Fidelity, merged::Merged,
+            peft::Peft,
         },
         state::checkout::{is_empty, real_dir},
     },

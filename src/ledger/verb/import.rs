@@ -26,7 +26,7 @@ use crate::{
         },
         exchange::{
             bundle,
-            incoming::{Incoming, Said, adapter},
+            incoming::{Incoming, Said, peft},
         },
         lineage::{line::Line, load},
         report::view::{CommitView, FactCounts, HeadView},
@@ -209,7 +209,7 @@ impl Repo {
             ImportSource::Peft(_) => {
                 let changes = incoming.deltas.iter().flat_map(|delta| &delta.changes);
                 let files = self.store().tensors();
-                let [shared, ranks] = adapter::shared(changes, &files, &plan.head_line)?;
+                let [shared, ranks] = peft::shared(changes, &files, &plan.head_line)?;
                 if shared == 0 { Ok(()) } else { Err(LedgerError::Twice { dir, shared, ranks }) }
             }
             ImportSource::Delta(_) | ImportSource::Checkpoint(_) => Ok(()),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Incoming, Receiver};
+use super::{Incoming, Receiver, trained::Nearest};
 use crate::{
     checkpoint::Checkpoint,
     commit::Commit,
@@ -10,9 +10,7 @@ use crate::{
     engine::Progress,
     id::Id,
     ledger::{
-        error::LedgerError,
-        exchange::{bundle::Bundled, trained::Nearest},
-        lineage::line::Line,
+        error::LedgerError, exchange::bundle::Bundled, lineage::line::Line,
         report::counts::distance,
     },
 };

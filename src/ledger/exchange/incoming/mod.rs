@@ -1,8 +1,9 @@
 //! A change on its way in: read from a file for each kind of source, and fit for the base.
 
-pub(crate) mod adapter;
 mod checkpoint;
 mod delta;
+pub(crate) mod peft;
+mod trained;
 
 use std::{
     collections::BTreeMap,
@@ -83,7 +84,7 @@ impl Incoming {
         let (receiver, name) = (Receiver::read(repo)?, source.name());
         let incoming = match source {
             ImportSource::Delta(dir) => delta::read(&receiver, dir, &name)?,
-            ImportSource::Peft(dir) => adapter::read(&receiver, dir, &name, said.any_base)?,
+            ImportSource::Peft(dir) => peft::read(&receiver, dir, &name, said.any_base)?,
             ImportSource::Checkpoint(dir) => {
                 checkpoint::read(&receiver, dir, &name, said.trained_from, progress)?
             }

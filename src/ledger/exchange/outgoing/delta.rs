@@ -2,14 +2,11 @@
 
 use std::path::Path;
 
-use super::{Format, Outgoing, Written};
-use crate::ledger::{
-    error::LedgerError,
-    exchange::{
-        bundle::Bundle,
-        card::{Card, Load},
-    },
+use super::{
+    Format, Outgoing, Written,
+    card::{Card, Load},
 };
+use crate::ledger::{error::LedgerError, exchange::bundle::Bundle};
 
 /// What [`Bundle`] describes.
 pub(crate) struct Deltas;

@@ -2,14 +2,13 @@
 
 use std::path::Path;
 
-use super::{Format, Outgoing, Written};
+use super::{
+    Format, Outgoing, Written,
+    card::{Card, Load},
+};
 use crate::{
     checkpoint,
-    ledger::{
-        error::LedgerError,
-        exchange::card::{Card, Load},
-        state::manifest::Manifest,
-    },
+    ledger::{error::LedgerError, state::manifest::Manifest},
 };
 
 /// The version's weights in place of the base's, with all other files of the base.

@@ -3,7 +3,9 @@
 //! Each [`Format`] writes from the same plain input, an [`Outgoing`], into an empty directory and says what it
 //! wrote. What takes an engine, cutting a rank down, is done when the format is made; writing needs none.
 
+mod card;
 pub(crate) mod delta;
+pub(crate) mod factors;
 pub(crate) mod merged;
 pub(crate) mod peft;
 
@@ -15,7 +17,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::adapter::Fidelity;
+use self::factors::Fidelity;
 use crate::{
     checkpoint::Checkpoint,
     commit::{Check, Commit, FactView},

@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
-use super::{Format, Outgoing, Written};
+use super::{
+    Format, Outgoing, Written,
+    card::{Card, Load},
+    factors::{self, Cut, Fidelity},
+};
 use crate::{
     checkpoint::{self, Ranks},
     engine::Progress,
     ledger::{
         error::LedgerError,
-        exchange::{
-            adapter::{self, Cut, Fidelity},
-            card::{Card, Load},
-        },
         repo::{OpenEngine, Repo},
     },
 };
@@ -45,22 +45,22 @@ impl Peft {
         progress: &mut dyn Progress,
     ) -> Result<Self, LedgerError> {
         let sums = &version.version;
-        let targets = adapter::targets(sums)?;
-        let too_large = |tensor: &String| adapter::exceeds(sums, tensor, max_rank);
+        let targets = factors::targets(sums)?;
+        let too_large = |tensor: &String| factors::exceeds(sums, tensor, max_rank);
         let mut engine = None;
         if max_rank.is_some() && targets.keys().any(too_large) {
             engine = Some(repo.engine(open)?);
         }
-        let cut = adapter::cut(sums, &targets, max_rank, engine.as_deref(), progress)?;
+        let cut = factors::cut(sums, &targets, max_rank, engine.as_deref(), progress)?;
         let Some(rank) = cut.changes.iter().map(|change| change.left.cols as u64).max() else {
             return Err(LedgerError::NothingToAdapt { commit: version.id });
         };
         let mut fidelity = None;
         if let (Some(lost), Some(engine)) = (cut.lost, &mut engine) {
-            let merged = adapter::merged(version.base(), &cut.changes)?;
+            let merged = factors::merged(version.base(), &cut.changes)?;
             let (questions, exact) = (&version.told.questions, &version.weights);
             let engine = engine.as_mut();
-            fidelity = Some(adapter::compare(engine, questions, exact, &merged, lost, progress)?);
+            fidelity = Some(factors::compare(engine, questions, exact, &merged, lost, progress)?);
         }
         Ok(Self { ranks, cut, rank, fidelity })
     }

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, path::Path};
 
-use super::{adapter::Fidelity, outgoing::Outgoing};
+use super::{Outgoing, factors::Fidelity};
 use crate::{
     commit::{Check, Commit, FactView},
     durable,
