@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    how::Task,
+    how::{Strategy, Task},
     task::{Next, Unfinished},
+    three_way::Combined,
 };
 use crate::{
     codec::Objects,
@@ -52,7 +53,7 @@ impl Questions {
         }
         let roots = next.combined.side.roots;
         let lexicon = ledger.lexicon_at(objects, roots.lexicon);
-        let edited = next.combined.to_edit(unfinished.strategy);
+        let edited = to_edit(&next.combined, unfinished.strategy);
         let mut all = BTreeMap::new();
         let mut changed: BTreeMap<FactKey, Fact> = BTreeMap::new();
         let facts: Vec<(FactKey, Fact)> =
@@ -151,4 +152,10 @@ impl Questions {
         }
         examination
     }
+}
+
+/// Facts whose columns `strategy` takes from neither side. They are edited in, or let go where they hold no longer.
+pub(super) fn to_edit(combined: &Combined, strategy: Strategy) -> BTreeSet<FactKey> {
+    let again = if strategy == Strategy::ReEdit { Some(&combined.taken) } else { None };
+    combined.edits.keys().chain(again.into_iter().flatten()).copied().collect()
 }

@@ -19,12 +19,7 @@ use crate::{
         tree::{self, Clash},
     },
     id::Id,
-    ledger::{
-        error::LedgerError,
-        lineage::line::Line,
-        merge::how::{Favour, Strategy},
-        state::open::Ledger,
-    },
+    ledger::{error::LedgerError, lineage::line::Line, merge::how::Favour, state::open::Ledger},
 };
 
 /// A version, as far as combining needs it.
@@ -54,15 +49,6 @@ pub(crate) struct Combined {
 impl Side {
     pub(crate) fn of(ledger: &Ledger<'_>, commit: &Commit) -> Result<Self, LedgerError> {
         Ok(Self { roots: commit.roots(), line: ledger.line(commit)? })
-    }
-}
-
-impl Combined {
-    /// Facts whose columns `strategy` does not take from either side: they are edited in, or let go where they hold no
-    /// longer.
-    pub(crate) fn to_edit(&self, strategy: Strategy) -> BTreeSet<FactKey> {
-        let again = if strategy == Strategy::ReEdit { Some(&self.taken) } else { None };
-        self.edits.keys().chain(again.into_iter().flatten()).copied().collect()
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     how::Strategy,
-    questions::Questions,
+    questions::{Questions, to_edit},
     task::{Next, Tip, Unfinished},
 };
 use crate::{
@@ -190,7 +190,7 @@ impl Repo {
 fn begin(next: &Next, strategy: Strategy, questions: &Questions) -> (Line, BTreeSet<FactKey>) {
     let combined = &next.combined;
     let mut line = combined.side.line.clone();
-    let mut edits = combined.to_edit(strategy);
+    let mut edits = to_edit(combined, strategy);
     line.let_go(&edits);
     // What their side retracted is among them: it is let go, and there is nothing to edit.
     edits.retain(|key| combined.edits.contains_key(key) || questions.all.contains_key(key));
