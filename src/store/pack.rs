@@ -15,25 +15,17 @@ use std::{
 
 use super::{
     StoreError, ZMemo, leftovers,
-    place::{Place, Record},
+    place::{Pack, Place, Record},
 };
 use crate::{
     codec::{self, NewObjects, Object},
     durable,
-    id::{Id, Kind},
+    id::Id,
 };
 
 const MAGIC: &[u8] = b"kledger pack 1\n";
 /// As many bytes are hashed and written at a time.
 const PIECE: usize = 1 << 18;
-
-/// Marks ids of packs.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Pack;
-
-impl Kind for Pack {
-    const NAME: &'static str = "pack";
-}
 
 /// The folder of packs.
 pub(super) struct Packs {
@@ -293,6 +285,11 @@ pub fn entries(bytes: &[u8]) -> Option<Vec<([u8; 32], Range<usize>)>> {
     (at == bytes.len()).then_some(entries)
 }
 
+/// `<root>/ab/<abcdef…>`: where the file of an id is kept.
+pub(super) fn fan_out(root: &Path, hex: &str) -> PathBuf {
+    root.join(&hex[..2]).join(hex)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -327,9 +324,4 @@ mod tests {
         ];
         assert_eq!(bytes, expected.concat());
     }
-}
-
-/// `<root>/ab/<abcdef…>`: where the file of an id is kept.
-pub(super) fn fan_out(root: &Path, hex: &str) -> PathBuf {
-    root.join(&hex[..2]).join(hex)
 }
