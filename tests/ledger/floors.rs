@@ -57,11 +57,11 @@ impl Sources {
         let declared = declaration.captures_iter(text).flat_map(|found| leaves(&found[1]));
         let body = declaration.replace_all(text, "");
         let inlined = inline.find_iter(&body).map(|found| found.as_str().to_owned());
-        declared.chain(inlined).filter_map(|path| self.from_root(module, &path)).collect()
+        declared.chain(inlined).filter_map(|path| self.rooted(module, &path)).collect()
     }
 
     /// A path that `module` writes, from the crate's root; `None` when it is another crate's.
-    fn from_root(&self, module: &Module, path: &str) -> Option<Module> {
+    fn rooted(&self, module: &Module, path: &str) -> Option<Module> {
         let mut parts = path.split("::").map(str::trim).filter(|part| *part != "self").peekable();
         let mut from = module.clone();
         match *parts.peek()? {

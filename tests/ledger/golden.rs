@@ -139,7 +139,7 @@ struct Golden {
 
 impl Golden {
     fn read() -> Self {
-        let text = std::fs::read_to_string(fixtures().join("golden.txt")).unwrap();
+        let text = fs::read_to_string(fixtures().join("golden.txt")).unwrap();
         let byte =
             |digits: &[u8]| u8::from_str_radix(std::str::from_utf8(digits).unwrap(), 16).unwrap();
         let line = |line: &str| {
@@ -244,19 +244,22 @@ fn objects_have_the_bytes_of_the_format() {
     assert_eq!(golden.bytes.keys().collect::<Vec<_>>(), Vec::<&String>::new(), "all are compared");
 }
 
-/// The variants of an enum with the numbers beside them.
+/// The variants of an enum with their numbers.
 type Numbered = Vec<(String, u32)>;
 
-/// The enums in `text` that derive `Encode`, with what stands behind each `=`.
-fn stored_enums(text: &str) -> Vec<(String, Vec<(String, Option<u32>)>)> {
+/// An enum of the sources, and what stands behind each `=`.
+type Declared = (String, Vec<(String, Option<u32>)>);
+
+/// The enums in `text` that derive `Encode`.
+fn stored_enums(text: &str) -> Vec<Declared> {
+    let derived = Regex::new(r"(?s)derive\([^)]*\bEncode\b").unwrap();
     let declared =
         Regex::new(r"(?m)^( *)(?:pub(?:\([a-z]+\))? )?enum (\w+)(?:<[^>]*>)? \{\n").unwrap();
     let mut enums = Vec::new();
     for found in declared.captures_iter(text) {
         let whole = found.get(0).unwrap();
         let attributes = text[..whole.start()].rsplit("\n\n").next().unwrap();
-        let is_derived = Regex::new(r"(?s)derive\([^)]*\bEncode\b").unwrap().is_match(attributes);
-        if !is_derived {
+        if !derived.is_match(attributes) {
             continue;
         }
         // A variant begins a line one step further in; its fields and their docs are further in still.
