@@ -59,7 +59,7 @@ pub struct Unfinished {
     pub settings: String,
     /// Seed, in place of the repository's.
     pub seed: Option<u64>,
-    /// What each commit must reach, as [`Requirements`] are written; version 1 says nothing of it.
+    /// What each commit must reach, as [`Requirements`](crate::ledger::Requirements) are written; version 1 says nothing of it.
     pub require: String,
 }
 

@@ -197,8 +197,8 @@ fn begin(next: &Next, strategy: Strategy, questions: &Questions) -> (Line, BTree
     (line, edits)
 }
 
-/// The facts that are edited when `edits` are. Where one vector is found for all that is said of a subject, one fact
-/// alone would be found without the others, and theirs would add to it.
+/// The facts that are edited when `edits` are. An editor that finds one vector for all facts of a subject gets all of
+/// them: a vector for one alone would miss the others, whose old columns would be added to it.
 fn together(
     edits: &BTreeSet<FactKey>,
     questions: &Questions,
