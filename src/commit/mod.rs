@@ -52,21 +52,22 @@ pub struct Commit {
 
 /// What a commit did to its parent.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[repr(u32)]
 pub enum Step {
     /// The unedited base, at the root of every history.
-    Root,
+    Root = 0,
     /// Staged facts were edited in, replaced or taken back.
-    Edit,
+    Edit = 1,
     /// An earlier commit's changes were taken back.
-    Revert(Id<Commit>),
+    Revert(Id<Commit>) = 2,
     /// The second parent's history was joined to the first's.
-    Merge,
+    Merge = 3,
     /// A commit elsewhere was made again here. It may be gone.
-    Pick(Id<Commit>),
+    Pick(Id<Commit>) = 4,
     /// The same facts, edited into the base at once.
-    Consolidate,
+    Consolidate = 5,
     /// A change that was made elsewhere was taken in; what it was, in words.
-    Import(String),
+    Import(String) = 6,
 }
 
 /// The state of one edited tensor.

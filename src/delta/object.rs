@@ -71,17 +71,18 @@ pub struct DeltaTensor {
     Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, serde::Serialize, serde::Deserialize,
 )]
 #[serde(rename_all = "kebab-case")]
+#[repr(u32)]
 pub enum Form {
     /// `left [out, rank] @ right [rank, in]`.
     LowRank {
         /// Number of columns of `left`.
         rank: u64,
-    },
+    } = 0,
     /// The whole change, `[out, in]`.
-    Dense,
+    Dense = 1,
     /// The tensor of a checkpoint that was trained on from the base, in the base's dtype and shape:
     /// what is added is its difference to the base's.
-    Tuned,
+    Tuned = 2,
 }
 
 /// A list of deltas, newest first: what to add to the base, in which order, to get a version.

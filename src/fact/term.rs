@@ -176,11 +176,12 @@ impl fmt::Display for Literal {
 /// What a fact says of its subject: a thing or a value. `Display` is the N-Triples form.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[repr(u32)]
 pub enum Term {
     /// A thing, by name.
-    Iri(Iri),
+    Iri(Iri) = 0,
     /// A value.
-    Literal(Literal),
+    Literal(Literal) = 1,
 }
 
 impl fmt::Display for Term {

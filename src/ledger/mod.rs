@@ -34,12 +34,12 @@ pub use config::{Config, MOST_SAMPLED_TOKENS};
 pub use edit::options::EditOptions;
 pub use error::LedgerError;
 pub use evaluate::measuring::{EvalAnswer, EvalRecord, Texts};
-pub use exchange::adapter::Fidelity;
+pub use exchange::outgoing::factors::Fidelity;
 pub use hint::Class;
 pub use history::{candidates::Candidates, revision, select::About};
 pub use merge::{
     how::{Anew, Favour, How, Strategy, Task},
-    sequencer::{Made, MadeDelta, Outcome, ProceedReport},
+    outcome::{Made, MadeDelta, Outcome, ProceedReport},
     task::{ConflictView, Unfinished, UnfinishedView},
 };
 pub use repo::{OpenEngine, Repo};

@@ -11,7 +11,8 @@ use bincode::{Decode, Encode};
 use super::{
     StoreError,
     journal::{Entry, Operation, Position},
-    pack::{Pack, Packs},
+    pack::Packs,
+    place::Pack,
     refs::Head,
 };
 use crate::{

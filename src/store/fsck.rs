@@ -15,7 +15,8 @@ use super::{
     journal::{Entry, Journal, Position},
     leftovers,
     lock::Lock,
-    pack::{Contents, Pack, Packs},
+    pack::{Contents, Packs},
+    place::Pack,
     rebuild, repair,
 };
 use crate::{delta::TensorFile, id::Id};

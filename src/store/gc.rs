@@ -17,7 +17,8 @@ use super::{
     index::State,
     journal::{Entry, Journal, Position},
     leftovers,
-    pack::{Pack, Packs},
+    pack::Packs,
+    place::Pack,
     rebuild,
     refs::Head,
 };

@@ -15,7 +15,7 @@ use std::{
 
 use bincode::{Decode, Encode};
 
-use super::{StoreError, pack::Pack, refs::Head};
+use super::{StoreError, place::Pack, refs::Head};
 use crate::{
     codec::{self, Object},
     commit::Commit,

@@ -15,25 +15,17 @@ use std::{
 
 use super::{
     StoreError, ZMemo, leftovers,
-    place::{Place, Record},
+    place::{Pack, Place, Record},
 };
 use crate::{
     codec::{self, NewObjects, Object},
     durable,
-    id::{Id, Kind},
+    id::Id,
 };
 
 const MAGIC: &[u8] = b"kledger pack 1\n";
 /// As many bytes are hashed and written at a time.
 const PIECE: usize = 1 << 18;
-
-/// Marks ids of packs.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Pack;
-
-impl Kind for Pack {
-    const NAME: &'static str = "pack";
-}
 
 /// The folder of packs.
 pub(super) struct Packs {

@@ -1,7 +1,17 @@
 //! Where things are that are found by a hash: objects and z vectors.
 
-use super::pack::Pack;
-use crate::{delta::TensorFile, id::Id};
+use crate::{
+    delta::TensorFile,
+    id::{Id, Kind},
+};
+
+/// Marks ids of packs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pack;
+
+impl Kind for Pack {
+    const NAME: &'static str = "pack";
+}
 
 /// Where something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,11 +6,12 @@ use crate::{commit::Commit, id::Id};
 
 /// What is current.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[repr(u32)]
 pub enum Head {
     /// A branch by its short name; it has no commit before the first one on it.
-    Branch(String),
+    Branch(String) = 0,
     /// A commit, on no branch.
-    Detached(Id<Commit>),
+    Detached(Id<Commit>) = 1,
 }
 
 /// Why a name cannot be given to a ref.

@@ -9,9 +9,9 @@ use bincode::{Decode, Encode};
 #[serde(rename_all = "kebab-case")]
 pub enum Orientation {
     /// `[out, in]`, as `nn.Linear`.
-    OutIn,
+    OutIn = 0,
     /// `[in, out]`, as GPT-2's `Conv1D`.
-    InOut,
+    InOut = 1,
 }
 
 /// Output and input width of a tensor of this shape. One that is no matrix has its last dimension as

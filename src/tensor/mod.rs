@@ -15,11 +15,11 @@ pub use matrix::Matrix;
 #[serde(rename_all = "lowercase")]
 pub enum Dtype {
     /// IEEE single precision.
-    F32,
+    F32 = 0,
     /// IEEE half precision.
-    F16,
+    F16 = 1,
     /// The upper half of an IEEE single.
-    Bf16,
+    Bf16 = 2,
 }
 
 impl Dtype {

@@ -3,10 +3,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use regex::Regex;
+
+use crate::support::rust_files;
 
 /// A module's path, without `crate`.
 type Module = Vec<String>;
@@ -55,11 +57,11 @@ impl Sources {
         let declared = declaration.captures_iter(text).flat_map(|found| leaves(&found[1]));
         let body = declaration.replace_all(text, "");
         let inlined = inline.find_iter(&body).map(|found| found.as_str().to_owned());
-        declared.chain(inlined).filter_map(|path| self.resolve(module, &path)).collect()
+        declared.chain(inlined).filter_map(|path| self.rooted(module, &path)).collect()
     }
 
     /// A path that `module` writes, from the crate's root; `None` when it is another crate's.
-    fn resolve(&self, module: &Module, path: &str) -> Option<Module> {
+    fn rooted(&self, module: &Module, path: &str) -> Option<Module> {
         let mut parts = path.split("::").map(str::trim).filter(|part| *part != "self").peekable();
         let mut from = module.clone();
         match *parts.peek()? {
@@ -220,17 +222,4 @@ fn no_circle_of_files_is_large() {
         let circle: Vec<_> = there.iter().filter(back).map(|other| other.join("/")).collect();
         assert!(circle.len() <= CIRCLE, "{circle:?} name each other");
     }
-}
-
-fn rust_files(dir: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(rust_files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-    files
 }

@@ -2,9 +2,10 @@
 //!
 //! `tests/fixtures/make/golden_objects.py` puts them together from docs/format.md. A variant that is put
 //! between others, a field that moves or another spelling fails here before it misreads a store. What
-//! is short-lived (tasks, stashes, searches, the journal) has golden bytes beside its type.
+//! is short-lived (tasks, stashes, searches, the journal) has golden bytes beside its type. The numbers of
+//! variants are compared with the table of docs/format.md, for every stored enum that the sources have.
 
-use std::{collections::BTreeMap, fmt::Debug};
+use std::{collections::BTreeMap, fmt::Debug, fs, path::Path};
 
 use kledger::{
     checkpoint::{Base, BaseFile, BaseTensor},
@@ -18,8 +19,9 @@ use kledger::{
     id::{Id, Kind},
     tensor::{Dtype, Orientation},
 };
+use regex::Regex;
 
-use crate::support::fixtures;
+use crate::support::{fixtures, rust_files};
 
 fn id<K: Kind>(n: u8) -> Id<K> {
     Id::from_bytes([n; 32])
@@ -138,7 +140,7 @@ struct Golden {
 
 impl Golden {
     fn read() -> Self {
-        let text = std::fs::read_to_string(fixtures().join("golden.txt")).unwrap();
+        let text = fs::read_to_string(fixtures().join("golden.txt")).unwrap();
         let byte =
             |digits: &[u8]| u8::from_str_radix(std::str::from_utf8(digits).unwrap(), 16).unwrap();
         let line = |line: &str| {
@@ -243,4 +245,90 @@ fn objects_have_the_bytes_of_the_format() {
     };
     golden.is("base", &base);
     assert_eq!(golden.bytes.keys().collect::<Vec<_>>(), Vec::<&String>::new(), "all are compared");
+}
+
+/// The variants of an enum with their numbers.
+type Numbered = Vec<(String, u32)>;
+
+/// An enum of the sources, and what stands behind each `=`.
+type Declared = (String, Vec<(String, Option<u32>)>);
+
+/// The enums in `text` that derive `Encode`.
+fn stored_enums(text: &str) -> Vec<Declared> {
+    let derived = Regex::new(r"(?s)derive\([^)]*\bEncode\b").unwrap();
+    let declared =
+        Regex::new(r"(?m)^( *)(?:pub(?:\([a-z]+\))? )?enum (\w+)(?:<[^>]*>)? \{\n").unwrap();
+    let mut enums = Vec::new();
+    for found in declared.captures_iter(text) {
+        let whole = found.get(0).unwrap();
+        let attributes = text[..whole.start()].rsplit("\n\n").next().unwrap();
+        if !derived.is_match(attributes) {
+            continue;
+        }
+        // A variant begins a line one step further in; its fields and their docs are further in still.
+        let step = format!("{}    ", &found[1]);
+        let end = text[whole.start()..].find(&format!("\n{}}}\n", &found[1])).unwrap();
+        let body = &text[whole.start()..][..=end];
+        let variant =
+            format!(r"(?ms)^{step}([A-Z]\w*)(?:[^\n{{]*?| \{{.*?^{step}\}})(?: = (\d+))?,$");
+        let variants = Regex::new(&variant).unwrap();
+        let number = |digits: regex::Match<'_>| digits.as_str().parse().unwrap();
+        let numbered =
+            variants.captures_iter(body).map(|v| (v[1].to_owned(), v.get(2).map(number)));
+        enums.push((found[2].to_owned(), numbered.collect()));
+    }
+    enums
+}
+
+/// The table of enums in docs/format.md.
+fn written_enums() -> BTreeMap<String, Numbered> {
+    let text =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/format.md")).unwrap();
+    let fields = Regex::new(r" \([^)]*\)").unwrap();
+    let rows = text.split("### Enums\n").nth(1).unwrap();
+    let rows = rows.lines().skip_while(|line| !line.starts_with("| `"));
+    rows.take_while(|line| line.starts_with("| `"))
+        .map(|row| {
+            let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+            let variants = fields.replace_all(cells[2], "").into_owned();
+            let variants = variants.split(", ").map(|variant| variant.split_once(' ').unwrap());
+            let variants = variants.map(|(number, name)| (spelled(name), number.parse().unwrap()));
+            (cells[0].trim_matches('`').to_owned(), variants.collect())
+        })
+        .collect()
+}
+
+/// A variant's name without what differs between Rust and English.
+fn spelled(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase()
+}
+
+/// bincode numbers variants by their order, whatever number Rust gives them. So each says its number, the
+/// numbers are those of the order, and docs/format.md has them too: moving a variant or putting one between
+/// others fails here.
+#[test]
+fn variants_have_the_numbers_of_the_format() {
+    let mut stored: BTreeMap<String, Numbered> = BTreeMap::new();
+    for path in rust_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
+        for (name, variants) in stored_enums(&fs::read_to_string(&path).unwrap()) {
+            let place = format!("{name} in {}", path.display());
+            let mut numbered = Numbered::new();
+            for (at, (variant, number)) in (0..).zip(variants) {
+                assert_eq!(number, Some(at), "{place}: {variant} says its place, from 0");
+                numbered.push((spelled(&variant), at));
+            }
+            assert!(!numbered.is_empty(), "{place} has variants");
+            assert_eq!(stored.insert(name, numbered), None, "{place} has a name of its own");
+        }
+    }
+    assert_eq!(stored, written_enums());
+}
+
+#[test]
+fn a_variant_without_a_number_is_found() {
+    let text = "/// A.\n#[derive(Debug, Encode)]\n#[repr(u32)]\npub enum A {\n    /// One.\n    One(u8, u8) = 0,\n    \
+                Two {\n        /// B.\n        b: u8,\n    } = 1,\n    Three,\n}\n\n#[derive(Debug)]\nenum B {\n    C,\n}\n";
+    let variants = [("One", Some(0)), ("Two", Some(1)), ("Three", None)];
+    let variants = variants.map(|(name, number)| (name.to_owned(), number)).to_vec();
+    assert_eq!(stored_enums(text), [("A".to_owned(), variants)]);
 }

@@ -1,9 +1,8 @@
 //! Rules that the compiler does not know: what may be named where.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
+
+use crate::support::rust_files;
 
 /// A word, and the only places under `src` that may use it.
 const HOMES: &[(&str, &[&str])] = &[
@@ -99,19 +98,6 @@ fn word_borders_count() {
 fn has_word(text: &str, word: &str) -> bool {
     text.match_indices(word)
         .any(|(start, _)| !text[..start].ends_with(|c: char| c.is_alphanumeric() || c == '_'))
-}
-
-fn rust_files(dir: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(rust_files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-    files
 }
 
 /// Tests are where people look for them, and a verb's JSON is compared with the schema there.

@@ -69,11 +69,12 @@ pub struct Staged {
 /// What is to happen under a key.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[repr(u32)]
 pub enum Change {
     /// The fact is to hold, in place of the committed one if there is one.
-    Set(Fact),
+    Set(Fact) = 0,
     /// The committed fact is to hold no longer: back to what the base believes.
-    Retract(Fact),
+    Retract(Fact) = 1,
 }
 
 impl Change {

@@ -59,20 +59,22 @@ impl Entry for Words {
 
 /// One stored node. A tree is named by the id of its topmost one.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[repr(u32)]
 pub enum Node<V: Entry> {
     /// Entries, ascending by key.
-    Leaf(Vec<(Id<V>, Slot<V>)>),
+    Leaf(Vec<(Id<V>, Slot<V>)>) = 0,
     /// Subtrees by the next digit of the key.
-    Branch(Box<[Option<Child<V>>; 16]>),
+    Branch(Box<[Option<Child<V>>; 16]>) = 1,
 }
 
 /// A value inside a leaf or beside it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[repr(u32)]
 pub enum Slot<V: Entry> {
     /// The value, of at most [`Entry::INLINE`] bytes.
-    Inline(V),
+    Inline(V) = 0,
     /// A longer value.
-    Long(Id<Long<V>>),
+    Long(Id<Long<V>>) = 1,
 }
 
 /// A subtree.

@@ -12,13 +12,13 @@ use crate::ledger::edit::options::EditOptions;
 #[serde(rename_all = "kebab-case")]
 pub enum Task {
     /// Another branch's history is joined to ours.
-    Merge,
+    Merge = 0,
     /// Single commits are made again on ours.
-    CherryPick,
+    CherryPick = 1,
     /// Our commits are made again on another branch.
-    Rebase,
+    Rebase = 2,
     /// Commits of ours are taken back.
-    Revert,
+    Revert = 3,
 }
 
 impl Task {
@@ -46,11 +46,11 @@ pub enum Strategy {
     /// The deltas of both are summed, every fact is asked, and those that no longer hold are edited in
     /// again.
     #[default]
-    Repair,
+    Repair = 0,
     /// The deltas of both are summed.
-    Sum,
+    Sum = 1,
     /// The facts of the other side are edited in again.
-    ReEdit,
+    ReEdit = 2,
 }
 
 /// Who is right about what both sides changed, unless something else is said of it.
@@ -58,13 +58,13 @@ pub enum Strategy {
 pub enum Favour {
     /// Nobody: it stays open, and words are put beside each other.
     #[default]
-    Nobody,
+    Nobody = 0,
     /// The side that takes in.
-    Ours,
+    Ours = 1,
     /// The side that is taken in.
-    Theirs,
+    Theirs = 2,
     /// It goes back to what it was.
-    Base,
+    Base = 3,
 }
 
 /// How conflicts are decided and weights are made.

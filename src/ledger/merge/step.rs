@@ -2,9 +2,9 @@
 
 use super::{
     how::Task,
-    sequencer::{Made, Outcome, ProceedReport},
+    outcome::{Made, Outcome, ProceedReport},
+    questions::Questions,
     task::{ConflictView, Next, Unfinished, conflicts},
-    weights::Questions,
 };
 use crate::{
     codec::{Draft, NewObjects},

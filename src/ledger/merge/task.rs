@@ -210,6 +210,13 @@ pub(crate) struct Next {
     pub(crate) combined: Combined,
 }
 
+impl Next {
+    /// Both sides, ours first.
+    pub(crate) const fn tips(&self) -> [&Tip; 2] {
+        [&self.ours, &self.theirs]
+    }
+}
+
 impl Ledger<'_> {
     /// The task that is not finished.
     pub(crate) fn unfinished(&self) -> Result<Option<Unfinished>, LedgerError> {

@@ -3,47 +3,29 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
+    how::Strategy,
+    questions::{Questions, to_edit},
     task::{Next, Tip, Unfinished},
-    three_way::Combined,
 };
 use crate::{
-    codec::Objects,
     commit::{Check, Commit, EditedTensor},
     engine::{EngineError, Progress},
-    fact::{Fact, FactKey, Iri, tree},
+    fact::FactKey,
     id::Id,
     ledger::{
         actor::Actor,
         edit::{
             attempt::{Edited, Job},
-            earlier::Earlier,
-            examine::{Examination, Known, Question},
-            kept_prompts::Others,
-            sample::{Sample, if_worded},
+            options::EditOptions,
             setup::Setup,
             trial::Trial,
         },
         error::LedgerError,
         lineage::{line::Line, load},
-        merge::how::{Strategy, Task},
         repo::{OpenEngine, Repo},
-        state::open::Ledger,
     },
     tensor::Tensor,
 };
-
-/// What joining needs of the store, read before it is closed.
-pub(crate) struct Questions {
-    /// Every fact that is to hold and has words.
-    all: BTreeMap<FactKey, Question>,
-    /// Of a revert: facts about subjects of which others are taken back. They are edited again where one z is sought for all.
-    companions: BTreeSet<FactKey>,
-    /// Facts that must still hold, besides `all`.
-    sampled: Vec<Question>,
-    neighbours: Vec<Question>,
-    known: Known,
-    earlier: Earlier,
-}
 
 /// The weights of two versions in one.
 pub(crate) struct Joined {
@@ -58,113 +40,26 @@ pub(crate) struct Joined {
     pub(crate) notes: Vec<String>,
 }
 
-impl Questions {
-    /// Reads what joining `next` needs.
-    ///
-    /// # Errors
-    /// When an object is damaged, or a fact that has to be edited has no words.
-    pub(crate) fn read(
-        ledger: &Ledger<'_>,
-        objects: &dyn Objects,
-        next: &Next,
-        unfinished: &Unfinished,
-    ) -> Result<Self, LedgerError> {
-        if unfinished.task == Task::Revert {
-            return Self::of_revert(ledger, objects, next);
-        }
-        let strategy = unfinished.strategy;
-        let roots = next.combined.side.roots;
-        let lexicon = ledger.lexicon_at(objects, roots.lexicon);
-        let edited = edited(&next.combined, strategy);
-        // Whatever one of them loses, the others may have to be edited again.
-        let together = next.combined.side.line.together();
-        let mut all = BTreeMap::new();
-        let mut changed: BTreeMap<FactKey, Fact> = BTreeMap::new();
-        let facts: Vec<(FactKey, Fact)> =
-            tree::iter(objects, roots.facts).collect::<Result<_, _>>()?;
-        let others = Others::read(objects, &lexicon, roots, facts.iter().map(|(_, fact)| fact))?;
-        for (key, fact) in facts {
-            let question = others.question(&lexicon, &fact);
-            let question = if edited.contains(&key) || together.contains(&key) {
-                Some(question?)
-            } else {
-                if_worded(question)?
-            };
-            all.extend(question.map(|question| (key, question)));
-            if edited.contains(&key) || next.combined.taken.contains(&key) {
-                changed.insert(key, fact);
-            }
-        }
-        let config = ledger.config;
-        let sample = Sample::draw(objects, &lexicon, roots, &changed, config, config.seed)?;
-        let tips = [next.ours.id, next.theirs.id];
-        Ok(Self {
-            all,
-            companions: BTreeSet::new(),
-            sampled: Vec::new(),
-            neighbours: sample.neighbours,
-            known: sample.known,
-            earlier: ledger.made_with(tips, next.ours.commit.base)?,
-        })
-    }
-
-    /// Of all facts that hold a revert asks those that come back, what else is said of their subjects, and a sample.
-    fn of_revert(
-        ledger: &Ledger<'_>,
-        objects: &dyn Objects,
-        next: &Next,
-    ) -> Result<Self, LedgerError> {
-        let (before, after) = (next.ours.commit.facts, next.combined.side.roots);
-        let lexicon = ledger.lexicon_at(objects, after.lexicon);
-        let mut restored = BTreeMap::new();
-        for &key in &next.combined.taken {
-            if let Some(fact) = tree::get(objects, after.facts, key)? {
-                restored.insert(key, fact);
-            }
-        }
-        let mut subjects = BTreeSet::new();
-        for difference in tree::diff(objects, before, after.facts) {
-            let (_, before, after) = difference?;
-            subjects.extend(before.into_iter().chain(after).map(|fact| fact.subject));
-        }
-        let mut companions = ledger.facts_about_all(before, &subjects)?;
-        companions.retain(|key, _| !next.combined.taken.contains(key));
-        // Where all that a subject has comes from the parent it was found together.
-        let subjects: BTreeSet<Iri> = companions.values().map(|f| f.subject.clone()).collect();
-        let back = restored.iter().filter(|(_, fact)| subjects.contains(&fact.subject));
-        companions.extend(back.map(|(key, fact)| (*key, fact.clone())));
-        companions.retain(|key, _| !next.combined.edits.contains_key(key));
-
-        let config = ledger.config;
-        let sample = Sample::draw(objects, &lexicon, after, &restored, config, config.seed)?;
-        let others = Others::read(objects, &lexicon, after, companions.values())?;
-        let companions = others.questions_with_words(&lexicon, &companions)?;
-        let keys = companions.keys().copied().collect();
-        let mut all = companions;
-        let fallen = &next.combined.edits;
-        let asked = restored.values().chain(fallen.values());
-        let asked = Others::read(objects, &lexicon, after, asked)?;
-        all.extend(asked.questions_with_words(&lexicon, &restored)?);
-        all.extend(asked.questions(&lexicon, fallen)?);
-        Ok(Self {
-            all,
-            companions: keys,
-            sampled: sample.earlier,
-            neighbours: sample.neighbours,
-            known: sample.known,
-            earlier: ledger.made_with([next.ours.id], next.ours.commit.base)?,
-        })
-    }
-}
-
-/// Facts that have to be edited whatever the sum would be.
-fn edited(combined: &Combined, strategy: Strategy) -> BTreeSet<FactKey> {
-    let again = if strategy == Strategy::ReEdit { Some(&combined.taken) } else { None };
-    combined.edits.keys().chain(again.into_iter().flatten()).copied().collect()
-}
-
 impl Repo {
     /// Makes the weights of `next` as `unfinished` says.
+    ///
+    /// # Algorithm
+    ///
+    /// The combined lineage says which column holds which fact; [`combine`](super::three_way::combine) made it. The
+    /// columns of two sides were found without each other, so their sum may hold fewer facts than both did. This
+    /// finds the facts that it does not hold and edits them in.
+    ///
+    /// 1. *What has to be edited, whatever the sum is*: facts that neither side has a column for, such as the third
+    ///    object that settled a conflict. With [`Strategy::ReEdit`] also all that comes from their side. Their
+    ///    columns are let go.
+    /// 2. If nothing is to be edited and the lineage is that of a side, the weights are that side's, bit for bit. No
+    ///    model is run.
+    /// 3. *Sum*: the weights of the lineage are built. Without an engine they are the result, unless 1 found something.
+    /// 4. *What no longer holds in the sum*, with [`Strategy::Repair`]: the sum is asked every fact. What it does not
+    ///    answer, and the side it comes from does, is let go too and joins 1.
+    /// 5. *What is edited together*: an editor that finds one vector for all of a subject needs all of its facts.
+    /// 6. *Edit*: a new delta, on the lineage without the columns it replaces.
+    /// 7. *Check*: our side before against the result, with all that the version is to hold.
     ///
     /// # Errors
     /// When a fact has to be edited and there is no engine, the edit fails or does not reach what is
@@ -178,18 +73,10 @@ impl Repo {
         open: Option<OpenEngine<'_>>,
         progress: &mut dyn Progress,
     ) -> Result<Joined, LedgerError> {
-        let Next { ours, theirs, combined, .. } = next;
-        let strategy = unfinished.strategy;
         let options = unfinished.edit_options()?;
-        let mut line = combined.side.line.clone();
-        let mut edits = edited(combined, strategy);
-        // A fact that is retracted is let go and not edited.
-        let fallen = line.let_go(&edits);
-        edits.extend(fallen);
-        edits.retain(|key| combined.edits.contains_key(key) || questions.all.contains_key(key));
-        if let Some(tip) = [ours, theirs].into_iter().find(|tip| tip.side.line == line)
-            && edits.is_empty()
-        {
+        let (mut line, mut edits) = begin(next, unfinished.strategy, &questions);
+        let same = next.tips().into_iter().find(|tip| tip.side.line == line);
+        if let Some(tip) = same.filter(|_| edits.is_empty()) {
             return Ok(Joined::as_in(tip, line));
         }
         let mut weights = self.build(&line)?;
@@ -200,49 +87,18 @@ impl Repo {
             return Ok(Joined::unchecked(line, &weights));
         };
 
+        let ours = &next.ours;
         let tip = (ours.id, &ours.commit, &ours.side.line);
         let mut trial = Trial::begin(self, tip, open, progress)?;
         let mut repaired = BTreeSet::new();
-        if strategy == Strategy::Repair {
-            let asked = questions.all.iter().filter(|(key, _)| !edits.contains(key));
-            let lost = trial.failing(&weights, asked, progress)?;
-            // What is as it was before both sides holds on neither.
-            let (back, lost): (Vec<_>, Vec<_>) =
-                lost.into_iter().partition(|(key, _)| combined.back.contains(key));
-            repaired.extend(back.into_iter().map(|(key, _)| *key));
-            let (from_theirs, from_ours): (Vec<_>, Vec<_>) =
-                lost.into_iter().partition(|(key, _)| combined.taken.contains(key));
-            for (facts, tip) in [(from_ours, ours), (from_theirs, theirs)] {
-                if facts.is_empty() {
-                    continue;
-                }
-                // What did not hold on its own side either is not the merge's to repair.
-                let side = self.tip_weights(tip)?;
-                let asked = facts.iter().map(|(key, question)| (*key, *question));
-                let never = trial.failing(&side, asked, progress)?;
-                repaired.extend(facts.iter().map(|(key, _)| **key));
-                for (key, _) in never {
-                    repaired.remove(key);
-                }
-            }
+        if unfinished.strategy == Strategy::Repair {
+            repaired = self.lost(&mut trial, next, &questions, &edits, &weights, progress)?;
             let fallen = line.let_go(&repaired);
             edits.extend(repaired.iter().chain(&fallen));
         }
-        let again: BTreeSet<FactKey> = edits.union(&questions.companions).copied().collect();
-        let made = [ours, theirs]
-            .into_iter()
-            .find_map(|tip| questions.earlier.spec_of(&tip.side.line, &again));
-        let setup = Setup::settle(self, trial.engine.as_ref(), &options.as_made_with(made)?)?;
-        let mut together = edits.clone();
-        if setup.description.joins_subjects {
-            together.extend(&questions.companions);
-            let subject = |key| questions.all.get(key).map(|found| &found.request.subject);
-            let subjects: BTreeSet<&String> = edits.iter().filter_map(subject).collect();
-            let about = questions.all.iter().filter(|(_, q)| subjects.contains(&q.request.subject));
-            together.extend(about.map(|(key, _)| *key));
-        }
+        let setup = self.setup_for(&trial, next, &questions, &edits, &options)?;
+        let together = together(&edits, &questions, setup.description.joins_subjects);
         let mut edited = None;
-        let mut traces = BTreeMap::new();
         if !together.is_empty() {
             let requests = questions.all.iter().filter(|(key, _)| together.contains(key));
             let job = Job {
@@ -254,23 +110,10 @@ impl Repo {
             let found = trial.edit(actor, setup, job, progress)?;
             line = found.line.clone();
             weights.clone_from(&found.weights);
-            traces = found.delta.facts().into_iter().zip(found.traces.clone()).collect();
             edited = Some(found);
         }
 
-        let mut examination = Examination {
-            edited: Vec::new(),
-            neighbours: questions.neighbours,
-            earlier: questions.sampled,
-            known: questions.known,
-        };
-        for (key, question) in questions.all {
-            if edits.contains(&key) || combined.taken.contains(&key) {
-                examination.edited.push((question, traces.remove(&key).flatten()));
-            } else if !questions.companions.contains(&key) {
-                examination.earlier.push(question);
-            }
-        }
+        let examination = questions.examining(&edits, &next.combined.taken, edited.as_ref());
         let check = trial.check(examination, &weights, options.require, progress)?;
         Ok(Joined {
             line,
@@ -283,9 +126,94 @@ impl Repo {
         })
     }
 
-    fn tip_weights(&self, tip: &Tip) -> Result<BTreeMap<String, Tensor>, LedgerError> {
-        self.weights(tip.id, &tip.commit, &tip.side.line)
+    /// The facts that merging lost: the sum does not answer them, and the side that each comes from does. Those of
+    /// `edits` are not asked, since no column holds them.
+    fn lost(
+        &self,
+        trial: &mut Trial<'_>,
+        next: &Next,
+        questions: &Questions,
+        edits: &BTreeSet<FactKey>,
+        sum: &BTreeMap<String, Tensor>,
+        progress: &mut dyn Progress,
+    ) -> Result<BTreeSet<FactKey>, LedgerError> {
+        let asked = questions.all.iter().filter(|(key, _)| !edits.contains(key));
+        let mut lost = BTreeSet::new();
+        let (mut from_ours, mut from_theirs) = (Vec::new(), Vec::new());
+        for (key, question) in trial.failing(sum, asked, progress)? {
+            if next.combined.back.contains(key) {
+                // It is as it was before both sides, so neither side holds it and neither can be asked.
+                lost.insert(*key);
+            } else if next.combined.taken.contains(key) {
+                from_theirs.push((*key, question));
+            } else {
+                from_ours.push((*key, question));
+            }
+        }
+        for (facts, tip) in [(from_ours, &next.ours), (from_theirs, &next.theirs)] {
+            // A side's weights take time to build: only where there is something to ask them.
+            if facts.is_empty() {
+                continue;
+            }
+            let side = self.weights(tip.id, &tip.commit, &tip.side.line)?;
+            let never = trial.failing(&side, facts.iter().copied(), progress)?;
+            lost.extend(facts.into_iter().map(|(key, _)| key));
+            // What did not hold on its own side either is not the merge's to repair.
+            for (key, _) in never {
+                lost.remove(&key);
+            }
+        }
+        Ok(lost)
     }
+
+    /// The editor and its settings: those that made the columns which are replaced, ours before theirs, unless `options`
+    /// say otherwise. So facts stay as they were made when the repository is set to another editor meanwhile.
+    fn setup_for(
+        &self,
+        trial: &Trial<'_>,
+        next: &Next,
+        questions: &Questions,
+        edits: &BTreeSet<FactKey>,
+        options: &EditOptions,
+    ) -> Result<Setup, LedgerError> {
+        // Whether companions are edited too is for their editor to say, so they count here.
+        let again = edits.union(&questions.companions).copied().collect();
+        let made = next
+            .tips()
+            .into_iter()
+            .find_map(|tip| questions.earlier.spec_of(&tip.side.line, &again));
+        Setup::settle(self, trial.engine.as_ref(), &options.as_made_with(made)?)
+    }
+}
+
+/// The combined lineage without the columns of what has to be edited, and those facts.
+fn begin(next: &Next, strategy: Strategy, questions: &Questions) -> (Line, BTreeSet<FactKey>) {
+    let combined = &next.combined;
+    let mut line = combined.side.line.clone();
+    let mut edits = to_edit(combined, strategy);
+    let fallen = line.let_go(&edits);
+    edits.extend(fallen);
+    // What their side retracted is among them: it is let go, and there is nothing to edit.
+    edits.retain(|key| combined.edits.contains_key(key) || questions.all.contains_key(key));
+    (line, edits)
+}
+
+/// The facts that are edited when `edits` are. An editor that finds one vector for all facts of a subject gets all of
+/// them: a vector for one alone would miss the others, whose old columns would be added to it.
+fn together(
+    edits: &BTreeSet<FactKey>,
+    questions: &Questions,
+    joins_subjects: bool,
+) -> BTreeSet<FactKey> {
+    let mut together = edits.clone();
+    if joins_subjects {
+        together.extend(&questions.companions);
+        let subject = |key| questions.all.get(key).map(|found| &found.request.subject);
+        let subjects: BTreeSet<&String> = edits.iter().filter_map(subject).collect();
+        let about = questions.all.iter().filter(|(_, q)| subjects.contains(&q.request.subject));
+        together.extend(about.map(|(key, _)| *key));
+    }
+    together
 }
 
 impl Joined {

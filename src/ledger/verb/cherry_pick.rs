@@ -10,7 +10,7 @@ use crate::{
         history::revision::range::Range,
         merge::{
             how::{How, Task},
-            sequencer::ProceedReport,
+            outcome::ProceedReport,
             task::Unfinished,
         },
         state::open::Ledger,

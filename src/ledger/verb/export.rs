@@ -6,30 +6,20 @@ use std::{
 };
 
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::{
-    checkpoint::{self, Checkpoint, Ranks},
-    commit::{Check, Commit, FactView},
+    checkpoint::Ranks,
+    commit::Commit,
     durable,
     engine::Progress,
-    fact::{Fact, tree},
     id::Id,
     ledger::{
         LedgerError, OpenEngine, Repo,
-        edit::{examine::Question, sample::Sample},
-        exchange::{
-            adapter::{self, Fidelity},
-            bundle::Bundle,
-            card::{self, Card, Load},
+        exchange::outgoing::{
+            Format, Outgoing, Told, Written, delta::Deltas, factors::Fidelity, merged::Merged,
+            peft::Peft,
         },
-        lineage::{line::Line, load},
-        report::wording,
-        state::{
-            checkout::{is_empty, real_dir},
-            manifest::Manifest,
-            open::Ledger,
-        },
+        state::checkout::{is_empty, real_dir},
     },
 };
 
@@ -83,23 +73,6 @@ pub struct ExportOptions {
     pub base_model: Option<String>,
 }
 
-/// What is told of a version besides its weights.
-struct Told {
-    commit: Commit,
-    line: Line,
-    facts: Vec<FactView>,
-    /// The facts and words for them as triples.
-    triples: Vec<Fact>,
-    check: Option<Check>,
-    /// Facts that can be asked, at most as many as the settings say.
-    questions: Vec<Question>,
-}
-
-/// The values that vLLM takes for `--max-lora-rank`.
-const VLLM_RANKS: &[u64] = &[1, 8, 16, 32, 64, 128, 256, 320, 512];
-/// Architectures for which vLLM has no LoRA.
-const NOT_IN_VLLM: &[&str] = &["gpt2", "gptj"];
-
 impl Repo {
     /// Writes the version that `revision` names to the new or empty directory `dir`. HEAD stays
     /// where it is. An engine is opened only where a rank has to be cut down.
@@ -117,163 +90,49 @@ impl Repo {
     ) -> Result<ExportReport, LedgerError> {
         let ledger = self.read()?;
         let id = ledger.resolve(revision)?;
-        let told = told(&ledger, ledger.commit(id)?)?;
+        let told = Told::read(&ledger, ledger.commit(id)?)?;
         drop(ledger);
-        let found = real_dir(dir)?;
-        let dir = found.as_deref().unwrap_or(dir);
-        if found.is_some() && !is_empty(dir)? {
-            return Err(LedgerError::NotEmpty { dir: dir.to_owned() });
-        }
-        self.verify_base()?;
-        let base = self.base()?;
-        let weights = self.weights(id, &told.commit, &told.line)?;
-        let base_model =
-            options.base_model.clone().unwrap_or_else(|| name(&base, &self.base_dir()));
-        let version = load::load(&self.store().tensors(), base.clone(), &told.line)?;
-        let mut report = ExportReport {
-            commit: id,
-            dir: dir.to_owned(),
-            format: options.format,
-            tensors: weights.keys().cloned().collect(),
-            bytes: 0,
-            rank: None,
-            max_lora_rank: None,
-            fidelity: None,
-            notes: Vec::new(),
+        let dir = free(dir)?;
+        let version = Outgoing::build(self, id, told, options.base_model.as_deref())?;
+        let mut peft =
+            |ranks| Peft::fit(self, &version, ranks, options.max_rank, &mut *open, &mut *progress);
+        let format: Box<dyn Format> = match options.format {
+            ExportFormat::Merged => Box::new(Merged),
+            ExportFormat::Peft => Box::new(peft(Ranks::Uniform)?),
+            ExportFormat::PeftPatterns => Box::new(peft(Ranks::Patterns)?),
+            ExportFormat::Delta => Box::new(Deltas),
         };
 
-        let mut cut = None;
-        if let ExportFormat::Peft | ExportFormat::PeftPatterns = options.format {
-            let targets = adapter::targets(&version)?;
-            let too_large = |tensor: &String| adapter::exceeds(&version, tensor, options.max_rank);
-            let mut engine = None;
-            if options.max_rank.is_some() && targets.keys().any(too_large) {
-                engine = Some(self.engine(&mut *open)?);
-            }
-            let found =
-                adapter::cut(&version, &targets, options.max_rank, engine.as_deref(), progress)?;
-            let Some(rank) = found.changes.iter().map(|change| change.left.cols as u64).max()
-            else {
-                return Err(LedgerError::NothingToAdapt { commit: id });
-            };
-            if let (Some(lost), Some(engine)) = (found.lost, &mut engine) {
-                let merged = adapter::merged(&base, &found.changes)?;
-                report.fidelity = Some(adapter::compare(
-                    engine.as_mut(),
-                    &told.questions,
-                    &weights,
-                    &merged,
-                    lost,
-                    progress,
-                )?);
-            }
-            report.rank = Some(rank);
-            serving(&mut report, rank, base.model_type()?);
-            cut = Some(found);
-        }
-
-        let card = Card {
-            commit: id,
-            version: &told.commit,
-            facts: &told.facts,
-            check: told.check.as_ref(),
-            fidelity: report.fidelity.as_ref(),
-            base_model: &base_model,
-            tensors: &report.tensors,
-            load: match options.format {
-                ExportFormat::Merged => Load::Checkpoint,
-                ExportFormat::Peft | ExportFormat::PeftPatterns => Load::Adapter,
-                ExportFormat::Delta => Load::Delta,
-            },
-        }
-        .text();
         progress.start("files", None);
-        let filled = durable::fill_dir(dir, |dir| {
-            let adapter = |ranks| {
-                let changes = cut.as_ref().map_or(&[][..], |cut| &cut.changes);
-                checkpoint::write_adapter(dir, changes, ranks, base.model_type()?, &base_model)
-            };
-            match options.format {
-                ExportFormat::Merged => checkpoint::write_merged(&base, &weights, dir)?,
-                ExportFormat::Peft => adapter(Ranks::Uniform)?,
-                ExportFormat::PeftPatterns => adapter(Ranks::Patterns)?,
-                ExportFormat::Delta => Bundle {
-                    base: told.commit.base,
-                    source: format!("commit {id}"),
-                    deltas: Bundle::of(&version, &told.line),
-                    weights: told.commit.weights.clone(),
-                    facts: told.triples.clone(),
-                }
-                .write(dir)?,
-            }
-            durable::write(&dir.join(card::FILE), card.as_bytes())?;
-            if options.format == ExportFormat::Merged {
-                Manifest::write(dir, id, told.commit.base, &|_| None)?;
-            }
+        let mut written = Written::default();
+        let filled = durable::fill_dir(&dir, |dir| {
+            written = format.write(&version, dir)?;
             Ok::<_, LedgerError>(())
         })?;
         filled.place_new()?;
         progress.finish("");
-        report.bytes =
-            size(dir).map_err(|source| LedgerError::Read { path: dir.to_owned(), source })?;
-        Ok(report)
+        let bytes = size(&dir).map_err(|source| LedgerError::Read { path: dir.clone(), source })?;
+        Ok(ExportReport {
+            commit: id,
+            format: options.format,
+            tensors: version.weights.into_keys().collect(),
+            bytes,
+            rank: written.rank,
+            max_lora_rank: written.max_lora_rank,
+            fidelity: written.fidelity,
+            notes: written.notes,
+            dir,
+        })
     }
 }
 
-fn told(ledger: &Ledger<'_>, commit: Commit) -> Result<Told, LedgerError> {
-    let line = ledger.line(&commit)?;
-    let lexicon = ledger.lexicon(&commit);
-    let (mut facts, mut triples) = (Vec::new(), Vec::new());
-    let mut named = std::collections::BTreeSet::new();
-    for entry in tree::iter(ledger, commit.facts) {
-        let (_, fact) = entry?;
-        facts.push(wording::fact_view(&lexicon, &fact)?);
-        named.extend(fact.iris().cloned().chain([fact.question()]));
-        triples.push(fact);
+/// `dir` with its links followed, if nothing is in its way.
+fn free(dir: &Path) -> Result<PathBuf, LedgerError> {
+    match real_dir(dir)? {
+        None => Ok(dir.to_owned()),
+        Some(dir) if is_empty(&dir)? => Ok(dir),
+        Some(dir) => Err(LedgerError::NotEmpty { dir }),
     }
-    facts.sort_by(|a, b| a.triple.cmp(&b.triple));
-    triples.sort();
-    let mut said = Vec::new();
-    for iri in &named {
-        said.extend(lexicon.words(iri)?.triples());
-    }
-    said.extend(triples);
-    let config = ledger.config;
-    let none = std::collections::BTreeMap::new();
-    let sample = Sample::draw(ledger, &lexicon, commit.roots(), &none, config, config.seed)?;
-    Ok(Told {
-        line,
-        facts,
-        triples: said,
-        check: ledger.check(&commit)?,
-        questions: sample.earlier,
-        commit,
-    })
-}
-
-/// What the base calls itself, or where it is.
-fn name(base: &Checkpoint, dir: &Path) -> String {
-    let name = base.config().get("_name_or_path").and_then(Value::as_str);
-    match name.filter(|name| !name.is_empty()) {
-        Some(name) => name.to_owned(),
-        None => dir.display().to_string(),
-    }
-}
-
-/// Who can serve an adapter of this rank.
-fn serving(report: &mut ExportReport, rank: u64, model_type: &str) {
-    if NOT_IN_VLLM.contains(&model_type) {
-        report.notes.push(format!("vLLM has no LoRA for {model_type}: give it --format merged"));
-        return;
-    }
-    report.max_lora_rank = VLLM_RANKS.iter().copied().find(|&most| rank <= most);
-    report.notes.push(match report.max_lora_rank {
-        Some(most) => format!("vLLM needs --max-lora-rank {most}"),
-        None => {
-            let most = VLLM_RANKS.last().copied().unwrap_or_default();
-            format!("vLLM takes ranks up to {most}: cut it down with --max-rank {most}, or give it --format merged")
-        }
-    });
 }
 
 /// Bytes in the files of `dir`.

@@ -2,20 +2,18 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use serde::Serialize;
 
+pub use crate::ledger::exchange::incoming::ImportSource;
 use crate::{
-    checkpoint::{self, Adapter, Base, Checkpoint},
-    codec::{Draft, NewObjects, id_of},
-    commit::{Check, Commit, Step},
-    delta::{
-        self, Change as WeightChange, ChangeForm, Delta, DeltaTensor, Form, Rounding, TensorFile,
-    },
+    codec::{Draft, NewObjects, Objects, id_of},
+    commit::{Check, Commit, EditedTensor, Step},
+    delta::{Delta, DeltaTensor, Form, TensorFile},
     engine::Progress,
-    fact::{Fact, FactKey, Role, Roots, Stage, read::Position, tree},
+    fact::{Fact, FactKey, FactTree, Role, Roots, Stage, read::Position, tree},
     id::Id,
     ledger::{
         LedgerError, OpenEngine, Repo,
@@ -27,20 +25,15 @@ use crate::{
             trial::Trial,
         },
         exchange::{
-            adapter,
-            bundle::{self, Bundle, Bundled},
-            trained::Nearest,
+            bundle,
+            incoming::{Incoming, Said, peft},
         },
         lineage::{line::Line, load},
-        report::{
-            counts::distance,
-            view::{CommitView, FactCounts, HeadView},
-        },
+        report::view::{CommitView, FactCounts, HeadView},
         requirements::Requirements,
-        state::known_as::Alike,
     },
     store::Head,
-    tensor::{Orientation, Tensor},
+    tensor::Tensor,
 };
 
 /// What `import` made.
@@ -73,17 +66,6 @@ pub struct ImportedTensor {
     pub rank: Option<u64>,
 }
 
-/// Where a change comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ImportSource {
-    /// A directory that `export` wrote as [`Delta`](super::export::ExportFormat::Delta).
-    Delta(PathBuf),
-    /// A LoRA adapter as PEFT saves it.
-    Peft(PathBuf),
-    /// A checkpoint that was trained on from a version: its difference to that.
-    Checkpoint(PathBuf),
-}
-
 /// How to take a change in.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ImportOptions {
@@ -95,17 +77,6 @@ pub struct ImportOptions {
     pub any_base: bool,
     /// What the version must reach, over what the repository requires.
     pub require: Requirements,
-}
-
-/// A change, read and fit for the base.
-struct Incoming {
-    /// What it is, in words.
-    source: String,
-    deltas: Vec<Bundled>,
-    facts: Vec<Fact>,
-    /// What it means if it changes nothing.
-    unchanged: &'static str,
-    notes: Vec<String>,
 }
 
 /// What an import does, as read from the store.
@@ -143,18 +114,10 @@ impl Repo {
         open: Option<OpenEngine<'_>>,
         progress: &mut dyn Progress,
     ) -> Result<ImportReport, LedgerError> {
-        let mut incoming = self.incoming(source, options, progress)?;
-        if incoming.deltas.iter().all(|delta| delta.changes.is_empty()) {
-            let (dir, why) = (source.dir().to_owned(), incoming.unchanged);
-            return Err(LedgerError::NothingToImport { dir, why });
-        }
-        let files = self.store().tensors();
-        let mut deltas = Vec::new();
-        for bundled in &incoming.deltas {
-            let (columns, together) = (&bundled.columns, &bundled.together);
-            deltas.push(load::write(&files, &bundled.changes, columns, together)?);
-        }
-        let mut plan = self.plan_import(source.dir(), &incoming, deltas)?;
+        let said =
+            Said { trained_from: options.trained_from.as_deref(), any_base: options.any_base };
+        let mut incoming = Incoming::read(self, source, said, progress)?;
+        let mut plan = self.plan_import(source.dir(), &incoming)?;
         let after = self.build(&plan.line)?;
         self.refuse_again(source, &incoming, &plan, &after)?;
         let mut check = None;
@@ -166,241 +129,21 @@ impl Repo {
         } else {
             incoming.notes.push("not checked: no model was run".to_owned());
         }
-
-        let ledger = self.read_to_change()?;
-        let mut draft = Draft::new(&ledger);
-        let mut imported = None;
-        for (delta, file) in &plan.deltas {
-            draft.put(file);
-            imported = Some(draft.put(delta));
-        }
         let message =
             options.message.clone().unwrap_or_else(|| format!("Import {}", incoming.source));
-        plan.objects.extend(draft.into_new());
-        let new = NewCommit {
-            parents: vec![plan.head_id],
-            base: plan.current.base,
-            roots: plan.roots,
-            line: &plan.line,
-            weights: load::hashes(&after),
-            edited: None,
-            imported,
-            check: check.as_ref(),
-            step: Step::Import(incoming.source),
-            author: actor.author.clone(),
-            time: actor.time,
-            message,
-        };
-        let Recorded { id, commit, change } =
-            new.record(&ledger, plan.objects, self.object_limit())?;
-        change.moving_head(plan.head, plan.head_id, id).apply(&ledger, actor)?;
-        let (mut delta_bytes, mut tensors) = (0, Vec::new());
-        for (delta, _) in &plan.deltas {
-            delta_bytes += self.tensor_file_bytes(delta.file)?;
-            tensors.extend(delta.tensors.iter().map(ImportedTensor::of));
+        self.record_import(actor, plan, incoming, load::hashes(&after), check, message)
+    }
+
+    /// Reads what taking `incoming` in means for HEAD. Its tensors are written first, without the store: nothing names
+    /// them until the commit is recorded.
+    fn plan_import(&self, dir: &Path, incoming: &Incoming) -> Result<Plan, LedgerError> {
+        let files = self.store().tensors();
+        let mut deltas = Vec::new();
+        for bundled in &incoming.deltas {
+            let (columns, together) = (&bundled.columns, &bundled.together);
+            deltas.push(load::write(&files, &bundled.changes, columns, together)?);
         }
-        Ok(ImportReport {
-            commit: ledger.commit_view(id, &commit)?,
-            head: ledger.head_view()?,
-            facts: plan.counts,
-            tensors,
-            delta_bytes,
-            base_bytes: self.base_bytes()?,
-            check,
-            notes: incoming.notes,
-        })
-    }
 
-    /// Reads `source` and makes sure that it fits the base.
-    fn incoming(
-        &self,
-        source: &ImportSource,
-        options: &ImportOptions,
-        progress: &mut dyn Progress,
-    ) -> Result<Incoming, LedgerError> {
-        let ledger = self.read()?;
-        ledger.require_finished()?;
-        let (_, current) = ledger.head_commit()?;
-        let line = ledger.line(&current)?;
-        drop(ledger);
-        let base = self.base()?;
-        // A tensor is laid out as the deltas that are there say, or as its architecture does.
-        let known: BTreeMap<&str, Orientation> = line
-            .entries()
-            .iter()
-            .flat_map(|entry| &entry.delta.tensors)
-            .map(|tensor| (tensor.name.as_str(), tensor.orientation))
-            .collect();
-        let names = checkpoint::Names::of(base.model_type()?);
-        let orientation = |tensor: &str, shape: &[usize]| {
-            known.get(tensor).copied().unwrap_or_else(|| names.orientation(tensor, shape))
-        };
-        let what = source.dir().file_name().map_or_else(
-            || source.dir().display().to_string(),
-            |name| name.to_string_lossy().into_owned(),
-        );
-        match source {
-            ImportSource::Delta(dir) => {
-                let bundle = Bundle::read(dir)?;
-                if bundle.base != current.base {
-                    let (dir, theirs, ours) = (dir.clone(), bundle.base, current.base);
-                    return Err(LedgerError::OtherBase { dir, theirs, ours });
-                }
-                bundle.verify(dir, base)?;
-                Ok(Incoming {
-                    source: format!("delta {what}, {}", bundle.source),
-                    deltas: bundle.deltas,
-                    facts: bundle.facts,
-                    unchanged: "it has the base's weights",
-                    notes: Vec::new(),
-                })
-            }
-            ImportSource::Peft(dir) => {
-                let adapter = checkpoint::read_adapter(dir, &base, &orientation)?;
-                let mut notes = Vec::new();
-                notes.extend(self.other_model(dir, &adapter, &base, current.base, options)?);
-                if adapter.rounded {
-                    notes.push("its numbers are rounded from F64 to F32".to_owned());
-                }
-                let changes = adapter.changes.into_iter().map(|adapted| {
-                    let form = ChangeForm::LowRank { left: adapted.left, right: adapted.right };
-                    let orientation = adapted.orientation;
-                    (adapted.tensor, WeightChange { orientation, form, keys: None })
-                });
-                Ok(Incoming {
-                    source: format!("adapter {what}"),
-                    deltas: vec![Bundled {
-                        columns: Vec::new(),
-                        together: Vec::new(),
-                        changes: changes.collect(),
-                    }],
-                    facts: Vec::new(),
-                    unchanged: "all of its factors are zero",
-                    notes,
-                })
-            }
-            ImportSource::Checkpoint(dir) => {
-                let tuned = Checkpoint::open_weights(dir)?;
-                self.trained(&what, &base, &tuned, &orientation, options, progress)
-            }
-        }
-    }
-
-    /// What is worth saying of the model that an adapter says it is for.
-    fn other_model(
-        &self,
-        dir: &Path,
-        adapter: &Adapter,
-        base: &Checkpoint,
-        id: Id<Base>,
-        options: &ImportOptions,
-    ) -> Result<Option<String>, LedgerError> {
-        let Some(theirs) = &adapter.base_model else {
-            return Ok(Some("it does not say which model it is for".to_owned()));
-        };
-        Ok(match self.is_base(theirs, dir, base, id) {
-            Alike::Same => None,
-            Alike::Unknown => Some(format!(
-                "it is for {theirs}; whether that is this base cannot be told from its name"
-            )),
-            Alike::Other(ours) if options.any_base => {
-                Some(format!("it is for {theirs}; the base is {ours}"))
-            }
-            Alike::Other(ours) => {
-                let (dir, theirs) = (dir.to_owned(), theirs.clone());
-                return Err(LedgerError::OtherModel { dir, theirs, ours });
-            }
-        })
-    }
-
-    /// What training made of the version that `tuned` began as.
-    fn trained(
-        &self,
-        what: &str,
-        base: &Checkpoint,
-        tuned: &Checkpoint,
-        orientation: &dyn Fn(&str, &[usize]) -> Orientation,
-        options: &ImportOptions,
-        progress: &mut dyn Progress,
-    ) -> Result<Incoming, LedgerError> {
-        let mut notes = Vec::new();
-        let (from, line) = match &options.trained_from {
-            Some(revision) => {
-                let ledger = self.read()?;
-                let id = ledger.resolve(revision)?;
-                let line = ledger.line(&ledger.commit(id)?)?;
-                (id, line)
-            }
-            None => match self.nearest(tuned, progress)? {
-                None => (self.read()?.head_commit()?.0, Line::default()),
-                Some(Nearest { nearest, base, .. }) if !nearest.line.entries().is_empty() => {
-                    return Err(LedgerError::TrainedFrom {
-                        dir: tuned.dir().to_owned(),
-                        nearest: nearest.commit,
-                        distance: nearest.distance,
-                        base: base.commit,
-                        base_distance: base.distance,
-                    });
-                }
-                Some(Nearest { nearest, head, .. }) => {
-                    if head.commit != nearest.commit {
-                        notes.push(format!(
-                            "taken for trained from the base: it is {} from that and {} from HEAD",
-                            distance(nearest.distance),
-                            distance(head.distance)
-                        ));
-                    }
-                    (nearest.commit, nearest.line)
-                }
-            },
-        };
-        let edited = !line.entries().is_empty();
-        let version = self.sums(&line)?;
-        let changed = version.changed();
-        let sums = |name: &str| match changed.get(name) {
-            Some(&orientation) => Ok(Some(version.accumulate(name, orientation)?)),
-            None => Ok(None),
-        };
-        progress.start("tensors", Some(base.names().count() as u64));
-        let mut stopped = Ok(());
-        let found = delta::compare::<LedgerError>(base, tuned, &sums, orientation, &mut |done| {
-            if stopped.is_ok() {
-                stopped = progress.advance(done, "");
-            }
-        })?;
-        stopped?;
-        progress.finish("");
-        if let [first, ..] = found.absent.as_slice() {
-            notes.push(format!(
-                "{} tensors of the base are not in it and stay as they are: {first}, ...",
-                found.absent.len()
-            ));
-        }
-        notes.extend(rounding(&found.rounding));
-        let whole = |changes| Bundled { columns: Vec::new(), together: Vec::new(), changes };
-        Ok(Incoming {
-            source: if edited {
-                format!("checkpoint {what}, trained from {from:.12}")
-            } else {
-                format!("checkpoint {what}")
-            },
-            deltas: found.steps.into_iter().map(whole).collect(),
-            facts: Vec::new(),
-            unchanged: if edited {
-                "it has the weights of the version it was trained from"
-            } else {
-                "it has the base's weights"
-            },
-            notes,
-        })
-    }
-
-    fn plan_import(
-        &self,
-        dir: &Path,
-        incoming: &Incoming,
-        mut deltas: Vec<(Delta, TensorFile)>,
-    ) -> Result<Plan, LedgerError> {
         let ledger = self.read()?;
         let head = ledger.session.head()?;
         let (head_id, current) = ledger.head_commit()?;
@@ -413,23 +156,9 @@ impl Repo {
             Stage::default().add(&ledger, current.roots(), triples, Role::Edit, false)?;
         let roots = stage.apply(&mut draft, current.roots())?;
         let held: BTreeSet<FactKey> = deltas.iter().flat_map(|(delta, _)| delta.facts()).collect();
-        let mut facts = BTreeMap::new();
-        for key in &held {
-            let fact =
-                tree::get(&draft, roots.facts, *key)?.ok_or_else(|| LedgerError::Bundle {
-                    dir: dir.to_owned(),
-                    why: format!(
-                        "a column belongs to the fact {key:.12}, which is not in facts.nt"
-                    ),
-                })?;
-            facts.insert(*key, fact);
-        }
-        if let Some(key) = stage.changes.keys().find(|key| !held.contains(key)) {
-            let fact = stage.changes[key].change.fact();
-            let why = format!("no column belongs to {fact}");
-            return Err(LedgerError::Bundle { dir: dir.to_owned(), why });
-        }
+        let facts = held_facts(dir, &draft, roots, &stage, &held)?;
 
+        // A fact that comes with a column is held by that one, whatever held it before.
         let mut line = head_line.clone();
         let fallen = line.let_go(&held);
         if !fallen.is_empty() {
@@ -440,7 +169,7 @@ impl Repo {
             );
             return Err(LedgerError::Bundle { dir: dir.to_owned(), why });
         }
-        // What was not made fact by fact would count twice.
+        // What was not made fact by fact is there or not: once more it would count twice.
         let wholes = line.wholes();
         deltas.retain(|(delta, _)| !delta.is_whole() || !wholes.contains(&id_of(delta)));
         for (delta, _) in &deltas {
@@ -449,14 +178,7 @@ impl Repo {
         if line == head_line && roots == current.roots() {
             return Err(LedgerError::NothingToImport { dir: dir.to_owned(), why: HEAD_HAS_IT });
         }
-        let mut counts = FactCounts::default();
-        for difference in tree::diff(&draft, current.facts, roots.facts) {
-            if difference?.1.is_some() {
-                counts.replaced += 1;
-            } else {
-                counts.added += 1;
-            }
-        }
+        let counts = counts(&draft, current.facts, roots.facts)?;
         let lexicon = ledger.lexicon_at(&draft, roots.lexicon);
         let config = self.config();
         let sample = Sample::draw(&draft, &lexicon, roots, &facts, config, config.seed)?;
@@ -495,12 +217,104 @@ impl Repo {
             ImportSource::Peft(_) => {
                 let changes = incoming.deltas.iter().flat_map(|delta| &delta.changes);
                 let files = self.store().tensors();
-                let [shared, ranks] = adapter::shared(changes, &files, &plan.head_line)?;
+                let [shared, ranks] = peft::shared(changes, &files, &plan.head_line)?;
                 if shared == 0 { Ok(()) } else { Err(LedgerError::Twice { dir, shared, ranks }) }
             }
             ImportSource::Delta(_) | ImportSource::Checkpoint(_) => Ok(()),
         }
     }
+
+    /// Makes the commit and moves HEAD to it.
+    fn record_import(
+        &self,
+        actor: &Actor,
+        mut plan: Plan,
+        incoming: Incoming,
+        weights: Vec<EditedTensor>,
+        check: Option<Check>,
+        message: String,
+    ) -> Result<ImportReport, LedgerError> {
+        let ledger = self.read_to_change()?;
+        let mut draft = Draft::new(&ledger);
+        let mut imported = None;
+        for (delta, file) in &plan.deltas {
+            draft.put(file);
+            imported = Some(draft.put(delta));
+        }
+        plan.objects.extend(draft.into_new());
+        let new = NewCommit {
+            parents: vec![plan.head_id],
+            base: plan.current.base,
+            roots: plan.roots,
+            line: &plan.line,
+            weights,
+            edited: None,
+            imported,
+            check: check.as_ref(),
+            step: Step::Import(incoming.source),
+            author: actor.author.clone(),
+            time: actor.time,
+            message,
+        };
+        let Recorded { id, commit, change } =
+            new.record(&ledger, plan.objects, self.object_limit())?;
+        change.moving_head(plan.head, plan.head_id, id).apply(&ledger, actor)?;
+        let (mut delta_bytes, mut tensors) = (0, Vec::new());
+        for (delta, _) in &plan.deltas {
+            delta_bytes += self.tensor_file_bytes(delta.file)?;
+            tensors.extend(delta.tensors.iter().map(ImportedTensor::of));
+        }
+        Ok(ImportReport {
+            commit: ledger.commit_view(id, &commit)?,
+            head: ledger.head_view()?,
+            facts: plan.counts,
+            tensors,
+            delta_bytes,
+            base_bytes: self.base_bytes()?,
+            check,
+            notes: incoming.notes,
+        })
+    }
+}
+
+/// The facts that the columns of `held` belong to. There is a column for each fact that `stage` changes, and a fact for
+/// each column; else something is missing from the bundle in `dir`.
+fn held_facts(
+    dir: &Path,
+    objects: &dyn Objects,
+    roots: Roots,
+    stage: &Stage,
+    held: &BTreeSet<FactKey>,
+) -> Result<BTreeMap<FactKey, Fact>, LedgerError> {
+    let wrong = |why: String| LedgerError::Bundle { dir: dir.to_owned(), why };
+    let mut facts = BTreeMap::new();
+    for key in held {
+        let fact = tree::get(objects, roots.facts, *key)?.ok_or_else(|| {
+            wrong(format!("a column belongs to the fact {key:.12}, which is not in facts.nt"))
+        })?;
+        facts.insert(*key, fact);
+    }
+    match stage.changes.iter().find(|(key, _)| !held.contains(key)) {
+        None => Ok(facts),
+        Some((_, staged)) => Err(wrong(format!("no column belongs to {}", staged.change.fact()))),
+    }
+}
+
+/// How the facts change. None goes: a bundle says what holds, and nothing of what does not.
+fn counts(
+    objects: &dyn Objects,
+    before: Id<FactTree>,
+    after: Id<FactTree>,
+) -> Result<FactCounts, LedgerError> {
+    let mut counts = FactCounts::default();
+    for difference in tree::diff(objects, before, after) {
+        if difference?.1.is_some() {
+            counts.replaced += 1;
+        } else {
+            counts.added += 1;
+        }
+    }
+    Ok(counts)
 }
 
 /// Why an import changes nothing.
@@ -513,31 +327,5 @@ impl ImportedTensor {
             Form::Dense | Form::Tuned => None,
         };
         Self { name: tensor.name.clone(), rank }
-    }
-}
-
-/// What is worth saying of element types that are not the base's.
-fn rounding(found: &Rounding) -> Vec<String> {
-    let saved = found.saved.iter().copied().collect::<Vec<_>>().join(" and ");
-    let by = format!("by {:.1e} of a tensor's norm at most", found.greatest);
-    let mut notes = Vec::new();
-    if found.kept > 0 {
-        let count = found.kept;
-        notes.push(format!(
-            "{count} tensors differ only because they are saved in {saved}, {by}, and stay as they are"
-        ));
-    }
-    if found.rounded > 0 {
-        let count = found.rounded;
-        notes.push(format!("{count} tensors are rounded from {saved} to the base's type, {by}"));
-    }
-    notes
-}
-
-impl ImportSource {
-    fn dir(&self) -> &Path {
-        match self {
-            Self::Delta(dir) | Self::Peft(dir) | Self::Checkpoint(dir) => dir,
-        }
     }
 }

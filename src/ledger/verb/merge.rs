@@ -10,7 +10,7 @@ use crate::{
         history::revision::Revision,
         merge::{
             how::{How, Task},
-            sequencer::ProceedReport,
+            outcome::ProceedReport,
             task::Unfinished,
         },
     },

@@ -9,7 +9,7 @@ use crate::{
         actor::Actor,
         merge::{
             how::{How, Task},
-            sequencer::ProceedReport,
+            outcome::ProceedReport,
             task::Unfinished,
         },
         state::open::Ledger,

@@ -12,7 +12,7 @@ use crate::{
         history::revision::range::Range,
         merge::{
             how::{Favour, How, Strategy, Task},
-            sequencer::ProceedReport,
+            outcome::ProceedReport,
             task::Unfinished,
         },
         report::view::{CommitView, FactChange, HeadView},

@@ -200,3 +200,17 @@ pub(crate) fn files_with(dir: &Path, text: &str) -> Vec<String> {
     }
     found
 }
+
+/// The Rust sources under `dir`.
+pub(crate) fn rust_files(dir: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}

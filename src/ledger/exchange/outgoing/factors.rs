@@ -1,20 +1,15 @@
 //! A version as a low-rank adapter: its lineage's factors side by side, and what becomes of it when the
 //! rank is cut down.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use crate::{
     checkpoint::{Adapted, Checkpoint, CheckpointError, Names},
-    delta::{Accumulator, Change, ChangeForm, LoadedDelta, Version},
+    delta::{Accumulator, Version},
     engine::{Engine, EngineError, Progress},
-    ledger::{
-        edit::examine::Question,
-        error::LedgerError,
-        lineage::{line::Line, load},
-    },
-    store::TensorFiles,
+    ledger::{edit::examine::Question, error::LedgerError},
     tensor::{Matrix, Orientation, Tensor},
 };
 
@@ -143,47 +138,6 @@ fn difference(
         let right = Matrix::identity(added.cols);
         (added, right)
     })
-}
-
-/// How many ranks `changes` have in all, and how many of them are among those of the deltas of `line`, bit for bit.
-/// One delta is in memory at a time.
-///
-/// # Errors
-/// When a delta cannot be read.
-pub(crate) fn shared<'a>(
-    changes: impl IntoIterator<Item = (&'a String, &'a Change)>,
-    files: &TensorFiles,
-    line: &Line,
-) -> Result<[usize; 2], LedgerError> {
-    let theirs: BTreeMap<&str, Vec<Vec<u32>>> = changes
-        .into_iter()
-        .map(|(tensor, change)| (tensor.as_str(), ranks(change, None)))
-        .collect();
-    let mut shared = BTreeSet::new();
-    for entry in line.entries() {
-        if !entry.delta.tensors.iter().any(|tensor| theirs.contains_key(tensor.name.as_str())) {
-            continue;
-        }
-        for delta in load::read(files, std::slice::from_ref(entry))? {
-            for (&tensor, theirs) in &theirs {
-                let Some(change) = delta.changes.get(tensor) else { continue };
-                let ours: BTreeSet<_> = ranks(change, Some(&delta)).into_iter().collect();
-                let found = (0..theirs.len()).filter(|&rank| ours.contains(&theirs[rank]));
-                shared.extend(found.map(|rank| (tensor, rank)));
-            }
-        }
-    }
-    Ok([shared.len(), theirs.values().map(Vec::len).sum()])
-}
-
-/// The bits of each rank of a low-rank change: its column on the left, then its row on the right. Of a delta
-/// those that count.
-fn ranks(change: &Change, of: Option<&LoadedDelta>) -> Vec<Vec<u32>> {
-    let ChangeForm::LowRank { left, right } = &change.form else { return Vec::new() };
-    let live = of.map_or_else(|| (0..right.rows).collect(), |delta| delta.live(right.rows));
-    let columns = left.transposed();
-    let bits = |rank: usize| columns.row(rank).iter().chain(right.row(rank)).map(|v| v.to_bits());
-    live.into_iter().map(|rank| bits(rank).collect()).collect()
 }
 
 /// The weights that an adapter gives when it is merged into the base in our arithmetic.

@@ -1,31 +1,32 @@
 //! The model card of an export: what it is, what it says differently, and how to load it.
 
-use std::fmt::Write;
+use std::{fmt::Write, path::Path};
 
-use super::adapter::Fidelity;
+use super::{Outgoing, factors::Fidelity};
 use crate::{
     commit::{Check, Commit, FactView},
+    durable,
     id::Id,
 };
 
 /// The name under which Hugging Face looks for it.
-pub(crate) const FILE: &str = "README.md";
+const FILE: &str = "README.md";
 
 /// Facts that a card lists.
 const LISTED: usize = 200;
 
 /// What a card tells.
 pub(crate) struct Card<'a> {
-    pub(crate) commit: Id<Commit>,
-    pub(crate) version: &'a Commit,
+    commit: Id<Commit>,
+    version: &'a Commit,
     /// The facts that hold in the version, in words.
-    pub(crate) facts: &'a [FactView],
-    pub(crate) check: Option<&'a Check>,
-    pub(crate) fidelity: Option<&'a Fidelity>,
+    facts: &'a [FactView],
+    check: Option<&'a Check>,
+    fidelity: Option<&'a Fidelity>,
     /// What to load the change on: a name on the hub, or a path.
-    pub(crate) base_model: &'a str,
-    pub(crate) tensors: &'a [String],
-    pub(crate) load: Load,
+    base_model: &'a str,
+    tensors: Vec<&'a str>,
+    load: Load,
 }
 
 /// How an export is loaded.
@@ -36,15 +37,38 @@ pub(crate) enum Load {
     Delta,
 }
 
-impl Card<'_> {
+impl<'a> Card<'a> {
+    /// The card of `version`, written in a format that is loaded so.
+    pub(crate) fn of(version: &'a Outgoing, load: Load, fidelity: Option<&'a Fidelity>) -> Self {
+        let told = &version.told;
+        Self {
+            commit: version.id,
+            version: &told.commit,
+            facts: &told.facts,
+            check: told.check.as_ref(),
+            fidelity,
+            base_model: &version.base_model,
+            tensors: version.weights.keys().map(String::as_str).collect(),
+            load,
+        }
+    }
+
+    /// Writes it into `dir`, in place of the base's own.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(crate) fn write(&self, dir: &Path) -> Result<(), durable::WriteError> {
+        durable::write(&dir.join(FILE), self.text().as_bytes())
+    }
+
     /// The card in Markdown, with the header that Hugging Face reads.
-    pub(crate) fn text(&self) -> String {
+    fn text(&self) -> String {
         let mut text = String::new();
-        self.write(&mut text).expect("because a string can be written to");
+        self.markdown(&mut text).expect("because a string can be written to");
         text
     }
 
-    fn write(&self, text: &mut String) -> std::fmt::Result {
+    fn markdown(&self, text: &mut String) -> std::fmt::Result {
         writeln!(text, "---")?;
         // A path is no name on the hub, and the hub refuses it.
         if !self.base_model.starts_with(['/', '.']) && !self.base_model.contains(['\n', '\\']) {
@@ -95,7 +119,7 @@ impl Card<'_> {
             )?,
         }
         writeln!(text, "## Tensors\n\nThese differ from the base's:\n")?;
-        for tensor in self.tensors {
+        for tensor in &self.tensors {
             writeln!(text, "- `{tensor}`")?;
         }
         Ok(())
