@@ -9,13 +9,15 @@ use serde::Serialize;
 
 use crate::{
     checkpoint::{self, Adapter, Base, Checkpoint},
-    codec::{Draft, NewObjects, id_of},
+    codec::{self, Draft, NewObjects, id_of},
     commit::{Check, Commit, Step},
     delta::{
         self, Change as WeightChange, ChangeForm, Delta, DeltaTensor, Form, Rounding, TensorFile,
     },
     engine::Progress,
-    fact::{Fact, FactKey, Role, Roots, Stage, read::Position, tree},
+    fact::{
+        Fact, FactKey, Intake, Role, Roots, StageError, StoredStage, fact_key, read::Position, tree,
+    },
     id::Id,
     ledger::{
         LedgerError, OpenEngine, Repo,
@@ -400,12 +402,16 @@ impl Repo {
         let head = ledger.session.head()?;
         let (head_id, current) = ledger.head_commit()?;
         let head_line = ledger.line(&current)?;
-        let mut draft = Draft::new(&ledger);
 
         let position = |line| Position { source: bundle::FACTS.into(), line, column: None };
         let triples = (1..).zip(&incoming.facts).map(|(at, fact)| Ok((fact.clone(), position(at))));
+        let input = Intake::of(triples).map_err(StageError::Read)?;
+        // A draft of its own: the commit needs what the stage makes, not the stage.
+        let mut staging = Draft::new(&ledger);
         let (stage, _) =
-            Stage::default().add(&ledger, current.roots(), triples, Role::Edit, false)?;
+            StoredStage::add(&mut staging, None, current.roots(), input, Role::Edit, false)?;
+        let stage = codec::get(&staging, stage)?;
+        let mut draft = Draft::new(&staging);
         let roots = stage.apply(&mut draft, current.roots())?;
         let held: BTreeSet<FactKey> =
             incoming.deltas.iter().flat_map(|delta| &delta.columns).copied().collect();
@@ -420,10 +426,12 @@ impl Repo {
                 })?;
             facts.insert(*key, fact);
         }
-        if let Some(key) = stage.changes.keys().find(|key| !held.contains(key)) {
-            let fact = stage.changes[key].change.fact();
-            let why = format!("no column belongs to {fact}");
-            return Err(LedgerError::Bundle { dir: dir.to_owned(), why });
+        for staged in tree::iter(&staging, stage.changes) {
+            let (key, staged) = staged?;
+            if !held.contains(&fact_key(key)) {
+                let why = format!("no column belongs to {}", staged.change.fact());
+                return Err(LedgerError::Bundle { dir: dir.to_owned(), why });
+            }
         }
 
         let mut line = head_line.clone();
