@@ -133,8 +133,8 @@ pub enum CliError {
         /// What does it here.
         tip: String,
     },
-    /// An alias leads to itself.
-    #[error("the alias {name} leads to itself: {}", chain.join(" -> "))]
+    /// An alias expands to itself.
+    #[error("the alias {name} expands to itself: {}", chain.join(" -> "))]
     AliasLoop {
         /// Its name.
         name: String,
@@ -266,7 +266,7 @@ impl CliError {
                 "nothing was tested; name a program, as ./test.sh or sh -c '...'"
             }
             Self::GaveUp { .. } => {
-                "the search is where it was: kledger bisect shows it, kledger bisect run goes on"
+                "the search is where it was: kledger bisect shows it, kledger bisect run resumes it"
             }
             Self::AliasLoop { .. } | Self::Alias { .. } => {
                 "an alias is a verb and its arguments: kledger config set alias.st 'log --oneline'"

@@ -61,11 +61,11 @@ pub enum Step {
     Revert(Id<Commit>),
     /// The second parent's history was joined to the first's.
     Merge,
-    /// A commit elsewhere was made again here. It may be gone.
+    /// A commit was cherry-picked or rebased. The original may be gone.
     Pick(Id<Commit>),
     /// The same facts, edited into the base at once.
     Consolidate,
-    /// A change that was made elsewhere was taken in; what it was, in words.
+    /// A delta, adapter or checkpoint was imported; what it was, in words.
     Import(String),
 }
 

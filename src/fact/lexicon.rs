@@ -98,8 +98,8 @@ impl LexiconError {
     }
 }
 
-/// Nodes of its trees that a lexicon remembers.
-const REMEMBERED: usize = 8192;
+/// Nodes of its trees that a lexicon caches.
+const CACHED: usize = 8192;
 
 /// Words, as they were committed and as they are staged.
 pub struct Lexicon<'a> {
@@ -114,7 +114,7 @@ impl<'a> Lexicon<'a> {
     /// The words of the tree `root`, in English.
     #[must_use]
     pub const fn new(objects: &'a dyn Objects, root: Id<LexiconTree>) -> Self {
-        Self { objects, root, staged: None, language: "en", seen: Seen::of_at_most(REMEMBERED) }
+        Self { objects, root, staged: None, language: "en", seen: Seen::of_at_most(CACHED) }
     }
 
     /// With the words of the tree `staged`, which is among the same objects, on top.

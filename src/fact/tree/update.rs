@@ -82,7 +82,7 @@ pub fn build_sorted<V: Entry, T: Encode + Sync>(
 enum Subtree<V: Entry> {
     /// It is stored, or in the draft.
     Stored(Child<V>),
-    /// It has at most [`LEAF`] entries and is not stored: whoever is above decides whether they are a
+    /// It has at most [`LEAF`] entries and is not stored: the level above decides whether they are a
     /// leaf here or join their neighbours in one.
     Small(Entries<V>),
 }

@@ -27,7 +27,7 @@ pub(crate) struct NewCommit<'a> {
     pub(crate) weights: Vec<EditedTensor>,
     /// The edit that put the last delta into `line`, if one did.
     pub(crate) edited: Option<&'a Edited>,
-    /// The last delta of `line`, if it was made elsewhere; it is among the new objects.
+    /// The last delta of `line`, if it was imported; it is among the new objects.
     pub(crate) imported: Option<Id<Delta>>,
     pub(crate) check: Option<&'a Check>,
     pub(crate) step: Step,

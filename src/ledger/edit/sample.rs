@@ -1,7 +1,7 @@
 //! Which facts a check looks at besides those that were edited.
 //!
 //! Looking at all of them would make a commit's cost grow with its history; these are drawn by a
-//! stored seed, so that the same check can be made again.
+//! stored seed, so that the same check can be repeated.
 
 use std::collections::{BTreeMap, BTreeSet};
 

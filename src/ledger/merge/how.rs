@@ -13,9 +13,9 @@ use crate::ledger::edit::options::EditOptions;
 pub enum Task {
     /// Another branch's history is joined to ours.
     Merge,
-    /// Single commits are made again on ours.
+    /// Single commits are reapplied on ours.
     CherryPick,
-    /// Our commits are made again on another branch.
+    /// Our commits are reapplied on another branch.
     Rebase,
     /// Commits of ours are taken back.
     Revert,

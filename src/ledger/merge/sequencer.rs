@@ -172,7 +172,7 @@ impl Unfinished {
 }
 
 impl Repo {
-    /// Goes on with an unfinished `task` when its conflicts are settled, as said when it began or `anew`.
+    /// Resumes the `task` in progress when its conflicts are settled, as said when it began or `anew`.
     ///
     /// # Errors
     /// When there is none, or as the verb that began it.
@@ -188,7 +188,7 @@ impl Repo {
         self.proceed(actor, unfinished.amended(anew)?, Some(unfinished), open, progress)
     }
 
-    /// Leaves the commit out at which an unfinished `task` waits, and goes on as [`Repo::go_on`] does.
+    /// Skips the commit at which the `task` in progress stopped, and resumes as [`Repo::go_on`] does.
     ///
     /// # Errors
     /// When there is none, or it is a merge, or as the verb that began it.
@@ -208,7 +208,7 @@ impl Repo {
         self.proceed(actor, rest, Some(unfinished), open, progress)
     }
 
-    /// Gives an unfinished `task` up. HEAD never left where it was.
+    /// Gives the `task` in progress up. HEAD never left where it was.
     ///
     /// # Errors
     /// When there is none.
@@ -286,7 +286,7 @@ impl Repo {
         let Ready { next, questions, objects, changes, words, settled } = ready;
         let joined = self.join(actor, &run.task, &next, questions, open, progress)?;
         let Next { ours, of: (of, taken), theirs, combined } = next;
-        // A commit made again is still the statement of whoever made it first.
+        // A reapplied commit keeps its author.
         let (step, author, usual) = match run.task.task {
             Task::Merge => (Step::Merge, &actor.author, format!("Merge {}", run.task.name)),
             Task::CherryPick | Task::Rebase => {

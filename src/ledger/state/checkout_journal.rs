@@ -2,7 +2,7 @@
 //!
 //! Files get their places and a journal grows; no system does both at once. So what is about to happen is
 //! written down before, under the store's lock, and the note is removed after. The files have a plan of
-//! their own ([`durable::Plan`]), which is written next. Whoever opens the ledger and finds the note knows that
+//! their own ([`durable::Plan`]), which is written next. A command that opens the ledger and finds the note knows that
 //! its writer is gone: where there is a plan, or the directory holds the version already, he completes what
 //! was begun, and where there is not he forgets it.
 //!

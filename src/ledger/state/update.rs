@@ -71,7 +71,7 @@ impl Change {
         self
     }
 
-    /// Points HEAD elsewhere.
+    /// Moves HEAD.
     pub(crate) fn heading(mut self, was: Head, to: Head) -> Self {
         if was != to {
             self.head = Some((was, to));
@@ -182,13 +182,13 @@ impl Change {
     ///
     /// # Errors
     /// [`LedgerError::Moved`] when something is not as it was read, [`LedgerError::Unfinished`] when it
-    /// would move HEAD under a task that is not finished.
+    /// would move HEAD under a task in progress.
     pub(crate) fn apply(self, ledger: &Ledger<'_>, actor: &Actor) -> Result<(), LedgerError> {
         self.permit(ledger)?;
         ledger.transact(self.transaction(actor))
     }
 
-    /// Refuses to move HEAD under a task that is not finished.
+    /// Refuses to move HEAD under a task in progress.
     pub(crate) fn permit(&self, ledger: &Ledger<'_>) -> Result<(), LedgerError> {
         if self.moves_head(ledger)? && !self.roots.iter().any(|root| root.name == UNFINISHED) {
             ledger.require_finished()?;

@@ -161,7 +161,7 @@ impl Repo {
     /// Says what came of testing the commit that `revision` names.
     ///
     /// # Errors
-    /// When no search is going on, there is no such revision, a good commit did not lead to the bad
+    /// When no search is going on, there is no such revision, a good commit is no ancestor of the bad
     /// one, or the checkout cannot be written.
     pub fn bisect_mark(
         &self,
@@ -297,7 +297,7 @@ impl Repo {
     /// are built and asked, and the two ends. Nothing is stored, and HEAD stays where it is.
     ///
     /// # Errors
-    /// When there is no such revision, `good` did not lead to `bad`, both ends answer alike, weights
+    /// When there is no such revision, `good` is no ancestor of `bad`, both ends answer alike, weights
     /// are damaged, or the model fails.
     pub fn bisect_run(
         &self,

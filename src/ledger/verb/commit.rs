@@ -165,7 +165,7 @@ impl Repo {
         if tip.parents.len() != 1 {
             return Err(LedgerError::NotAmendable { commit: id, merge: !tip.parents.is_empty() });
         }
-        // The operation is of whoever amends it, now; that is what gc goes by.
+        // The operation belongs to the user who amends, now; that is what gc goes by.
         let signed = Actor {
             author: if options.author { actor.author.clone() } else { tip.author.clone() },
             time: if options.time { actor.time } else { tip.time },
@@ -247,7 +247,7 @@ impl Repo {
     }
 
     /// Reads all that the commit needs, so that the store can be closed while the engine runs. With
-    /// `amended`, the commit at HEAD, that is made again with what is staged.
+    /// `amended`, the commit at HEAD, which is replaced by one with the staged changes.
     fn plan(
         &self,
         options: &CommitOptions,

@@ -129,7 +129,7 @@ struct Question {
 impl Repo {
     /// The two versions that a user means to compare: `from` and `to`, or without `to` what is on both
     /// sides of the dots of `a..b`, an end that is left out being HEAD. `a...b` is what `b` changed since
-    /// it and `a` went apart.
+    /// it and `a` diverged.
     ///
     /// # Errors
     /// When there is no such revision, or `a` and `b` have no commit in common.

@@ -37,9 +37,9 @@ pub struct ForgetReport {
     pub subjects: Vec<String>,
     /// What was said of them anywhere, sorted.
     pub facts: Vec<FactView>,
-    /// Commits that were made again without it.
+    /// Commits that were rewritten without it.
     pub rewritten: u64,
-    /// Commits that said it, and to which only operations led: they are gone.
+    /// Commits that said it and that only operations reached: they are gone.
     pub dropped: u64,
     /// Branches and tags that moved.
     pub refs: Vec<RefMove>,
@@ -64,12 +64,12 @@ pub struct ForgetReport {
 }
 
 impl Repo {
-    /// Makes every commit again that says something of the subject that `about` names, or comes after
-    /// one that does, without it; moves branches, tags and HEAD there; and removes what said it, so
+    /// Rewrites every commit that says something of the subject that `about` names, and its descendants,
+    /// without it; moves branches, tags and HEAD there; and removes what said it, so
     /// that nothing can bring it back.
     ///
     /// # Errors
-    /// When nothing is said of it, something is not finished, another process uses the repository, or
+    /// When nothing is said of it, something is in progress, another process uses the repository, or
     /// something is damaged. Before branches move nothing has changed; run again, it goes on from there.
     pub fn forget(
         &self,
@@ -123,11 +123,11 @@ impl Repo {
         let (change, gone) = evaluations(&ledger, &scope, rewriting.draft(), change, &now)?;
         report.evaluations = gone;
         let change = change.moving_found_with(&ledger, scope.tainted.iter().copied(), &now)?;
-        let note = Forgetting::begin(&ledger, actor, scope.remembered(&ledger)?)?;
+        let note = Forgetting::begin(&ledger, actor, scope.forgotten_objects(&ledger)?)?;
         change.adding(draft.into_new()).apply(&ledger, actor)?;
         report.head = ledger.head_view()?;
 
-        // Whatever leads to it is removed now, and z vectors, which do not say whose they are.
+        // What refers to it is removed now, and z vectors, which do not say whose they are.
         let collected = note.finish(self, ledger, &mut |what| progress.start(what, None))?;
         report.objects = collected.objects;
         report.tensor_files = collected.tensor_files;

@@ -1,4 +1,4 @@
-//! `import`: a change that was made elsewhere as a commit.
+//! `import`: a delta, adapter or checkpoint as a commit.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -126,7 +126,7 @@ struct Plan {
 }
 
 impl Repo {
-    /// Takes a change that was made elsewhere in as a commit on HEAD: it is added to what HEAD has.
+    /// Imports a delta, adapter or checkpoint as a commit on HEAD: it is added to what HEAD has.
     /// Facts come only from our own deltas; they hold then as if they had been edited here. With an
     /// engine they are asked, and so are the facts that were there before.
     ///

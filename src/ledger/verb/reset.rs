@@ -48,7 +48,7 @@ pub enum Reset {
 
 impl Repo {
     /// Moves HEAD's branch (a detached HEAD itself) to the commit that `revision` names, or empties
-    /// the stage, or both. Commits that no branch leads to any more stay, and `undo` goes back.
+    /// the stage, or both. Commits that no branch reaches any more stay, and `undo` goes back.
     ///
     /// # Errors
     /// When there is no such revision, or the checkout cannot be written.

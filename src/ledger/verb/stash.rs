@@ -101,7 +101,7 @@ impl Repo {
         report(&self.read()?, StashAction::Listed)
     }
 
-    /// Puts what is staged aside, with `message` or the subject of HEAD to remember it by.
+    /// Puts what is staged aside, with `message` or the subject of HEAD as its message.
     ///
     /// # Errors
     /// When nothing is staged.

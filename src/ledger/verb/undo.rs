@@ -1,4 +1,4 @@
-//! `undo` and `redo`: operations taken back and made again.
+//! `undo` and `redo`: operations undone and redone.
 
 use serde::Serialize;
 
@@ -25,7 +25,7 @@ pub struct UndoReport {
     pub staged: u64,
 }
 
-/// What `redo` made again.
+/// What `redo` redid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RedoReport {
     /// The operations, oldest first.

@@ -176,6 +176,6 @@ fn what_cannot_be_amended_is_refused() {
     sandbox.run(&["reset", "HEAD~1"]).done();
     assert_snapshot!(sandbox.run(&["commit", "--amend", "-m", "x"]).failed(1), @r#"
     error: <id> is the base: there is nothing to amend
-    hint: kledger commit makes the first commit on it
+    hint: kledger commit -m MESSAGE makes the first commit on it
     "#);
 }

@@ -41,7 +41,7 @@ fn a_dash_leads_to_no_version_without_a_branch() {
     sandbox.run(&["switch", "draft"]).done();
     assert_snapshot!(sandbox.run(&["switch", "-"]).failed(1), @r#"
     error: -: HEAD was on no branch, but at <id>
-    hint: kledger checkout goes there too
+    hint: kledger checkout - goes there
     "#);
     assert_snapshot!(sandbox.run(&["switch", "@{-2}"]).done(), @"
     On main <id>
@@ -67,7 +67,7 @@ fn a_branch_that_is_not_there_is_refused() {
 fn a_merge_that_waits_is_not_left() {
     let sandbox = Sandbox::merging();
     assert_snapshot!(sandbox.run(&["switch", "draft"]).failed(1), @"
-    error: a merge is not finished
-    hint: see kledger status; kledger merge --continue goes on and kledger merge --abort gives it up
+    error: a merge is in progress
+    hint: see kledger status; kledger merge --continue resumes it and kledger merge --abort gives it up
     ");
 }

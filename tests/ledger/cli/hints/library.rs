@@ -41,7 +41,7 @@ fn an_edit_that_is_not_good_enough_is_made_with_other_settings() {
     how.edit.settings.insert("strength".to_owned(), 0.5.into());
     how.edit.require.efficacy = Some(0.9);
     let hint =
-        "what is staged, and a merge or rebase that waits, is as it was; change the settings";
+        "nothing was changed: the stage and any pending merge are intact; adjust the settings";
     told(place.commit_with(&how, &mut Silent), hint);
     how.edit.require.efficacy = None;
     let edit = place.commit_with(&how, &mut Silent).unwrap().edit.unwrap();
@@ -60,7 +60,7 @@ fn a_commit_that_was_overtaken_is_made_again() {
     let act = || drop(place.add(":Bert :likes :Oslo .").unwrap());
     let mut progress = Meanwhile { act: Some(act), stop: false };
     let hint =
-        "another command got in first: look at kledger status and run this one again; what an edit";
+        "another command got in first: look at kledger status and run this one again; vectors";
     told(place.commit_with(&options("Both"), &mut progress), hint);
     assert_eq!(place.repo.status().unwrap().staged.len(), 2);
     let made = place.commit("Both").unwrap();
