@@ -14,15 +14,15 @@ mod stored;
 mod term;
 pub mod tree;
 mod triple;
-mod words;
+mod vocabulary;
 
 pub use lexicon::{Lexicon, LexiconError, Request, builtin};
 pub use stage::{
-    AddOutcome, Change, Conflict, Intake, RemoveOutcome, Role, Roots, StageError, Staged,
+    AddOutcome, Conflict, Intake, RemoveOutcome, Role, Roots, StageError, Staged, StagedChange,
 };
 pub use stored::{StagedTree, StoredStage};
 pub(crate) use stored::{fact_key, staged_key};
 pub use term::{Iri, IriError, Literal, Term};
 pub use tree::{FactTree, LexiconTree};
 pub use triple::{Fact, FactKey};
-pub use words::{Addition, Label, Words, WordsError};
+pub use vocabulary::{Addition, Label, Words, WordsError};

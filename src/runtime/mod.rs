@@ -21,7 +21,7 @@ use crate::{
     editor::{self, EditError, ModelSize, Settings, Solver, ZOn},
     engine::{
         Answer, Approximation, Continuations, Drawing, EditJob, EditOutcome, EditorDescription,
-        Engine, EngineError, FoundWith, Probe, Progress, Sampling, Statistics, StatisticsText,
+        Engine, EngineError, FoundWith, Progress, Prompt, Sampling, Statistics, StatisticsText,
     },
     eval::{Reading, Score},
     model::{
@@ -200,7 +200,7 @@ impl Engine for TorchEngine {
 
     fn answer(
         &mut self,
-        probes: &[Probe],
+        probes: &[Prompt],
         progress: &mut dyn Progress,
     ) -> Result<Vec<Answer>, EngineError> {
         guarded(|| {
@@ -215,7 +215,7 @@ impl Engine for TorchEngine {
 
     fn score(
         &mut self,
-        probes: &[Probe],
+        probes: &[Prompt],
         progress: &mut dyn Progress,
     ) -> Result<Vec<Option<Score>>, EngineError> {
         guarded(|| {

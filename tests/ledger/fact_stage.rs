@@ -3,7 +3,7 @@
 use kledger::{
     codec::{self, Draft},
     fact::{
-        AddOutcome, Change, Intake, Lexicon, Role, StageError, StoredStage, Words,
+        AddOutcome, Intake, Lexicon, Role, StageError, StagedChange, StoredStage, Words,
         read::{Format, read_triples},
         tree,
     },
@@ -48,7 +48,7 @@ fn stored(memory: &Memory, stage: Stage) -> StoredStage {
 }
 
 /// The staged changes.
-fn changes(memory: &Memory, stage: Stage) -> Vec<Change> {
+fn changes(memory: &Memory, stage: Stage) -> Vec<StagedChange> {
     let staged = tree::iter(memory, stored(memory, stage).changes);
     staged.map(|entry| entry.unwrap().1.change).collect()
 }
@@ -102,7 +102,7 @@ fn a_later_call_replaces_only_when_told_to() {
     assert!(error.hint().unwrap().contains("--replace"), "{error}");
     let (stage, outcome) = add(&mut memory, stage, ":a :p :z .", true).unwrap();
     assert_eq!(outcome.replaced, 1);
-    assert_eq!(changes(&memory, stage), [Change::Set(fact("a", "p", "z"))]);
+    assert_eq!(changes(&memory, stage), [StagedChange::Set(fact("a", "p", "z"))]);
     let (stage, _) = add(&mut memory, stage, ":a :p :x .", true).unwrap();
     assert!(stored(&memory, stage).is_empty(&memory).unwrap(), "back to what is committed");
 }
@@ -128,7 +128,7 @@ fn removing_unstages_or_retracts() {
     let mut memory = committed(":a :p :x .");
     let (stage, _) = add(&mut memory, EMPTY, ":b :p :x .", false).unwrap();
     let stage = remove(&mut memory, stage, ":a :p :x . :b :p :x .").unwrap();
-    assert_eq!(changes(&memory, stage), [Change::Retract(fact("a", "p", "x"))]);
+    assert_eq!(changes(&memory, stage), [StagedChange::Retract(fact("a", "p", "x"))]);
     assert_eq!(remove(&mut memory, stage, ":a :p :x .").unwrap(), stage);
 
     let error = remove(&mut memory, stage, ":a :p :other . :c :p :x .").unwrap_err();

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{Change, Roots};
+use super::{Roots, StagedChange};
 use crate::{
     codec::{Draft, ObjectError, Objects},
     fact::{
         stored::{StagedTree, StoredStage, fact_key},
         tree,
         triple::Fact,
-        words::Words,
+        vocabulary::Words,
     },
     id::Id,
 };
@@ -42,14 +42,14 @@ impl StoredStage {
 fn held_after(
     objects: &dyn Objects,
     root: Id<StagedTree>,
-) -> Result<Vec<tree::Change<Fact, Fact>>, ObjectError> {
+) -> Result<Vec<tree::TreeEdit<Fact, Fact>>, ObjectError> {
     let entries = tree::iter(objects, root);
     entries
         .map(|entry| {
             let (key, staged) = entry?;
             let fact = match staged.change {
-                Change::Set(fact) => Some(fact),
-                Change::Retract(_) => None,
+                StagedChange::Set(fact) => Some(fact),
+                StagedChange::Retract(_) => None,
             };
             Ok((fact_key(key), fact))
         })

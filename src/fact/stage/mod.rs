@@ -45,7 +45,7 @@ pub struct Roots {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, serde::Serialize)]
 pub struct Staged {
     /// The change.
-    pub change: Change,
+    pub change: StagedChange,
     /// Where it was read, as `file:line`.
     pub source: String,
 }
@@ -53,14 +53,14 @@ pub struct Staged {
 /// What is to happen under a key.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Change {
+pub enum StagedChange {
     /// The fact is to hold, in place of the committed one if there is one.
     Set(Fact),
     /// The committed fact is to hold no longer: back to what the base believes.
     Retract(Fact),
 }
 
-impl Change {
+impl StagedChange {
     /// The fact that is set or retracted.
     #[must_use]
     pub const fn fact(&self) -> &Fact {

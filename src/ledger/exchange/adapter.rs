@@ -10,7 +10,7 @@ use crate::{
     delta::{Accumulator, Change, ChangeForm, LoadedDelta, Version},
     engine::{Engine, EngineError, Progress},
     ledger::{
-        edit::examine::Question,
+        edit::examine::WordedFact,
         error::LedgerError,
         lineage::{line::Line, load},
     },
@@ -205,13 +205,13 @@ pub(crate) fn merged(
 /// When the model fails or `progress` asks to stop.
 pub(crate) fn compare(
     engine: &mut dyn Engine,
-    questions: &[Question],
+    questions: &[WordedFact],
     exact: &BTreeMap<String, Tensor>,
     cut: &BTreeMap<String, Tensor>,
     (rank, lost): (usize, f64),
     progress: &mut dyn Progress,
 ) -> Result<Fidelity, EngineError> {
-    let probes: Vec<_> = questions.iter().map(Question::probe).collect();
+    let probes: Vec<_> = questions.iter().map(WordedFact::prompt).collect();
     engine.set_weights(exact)?;
     let before = engine.answer(&probes, progress)?;
     engine.set_weights(cut)?;

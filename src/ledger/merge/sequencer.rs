@@ -27,7 +27,7 @@ use crate::{
             view::{CommitView, FactChange, HeadView},
             wording,
         },
-        state::{roots::UNFINISHED, update::Change},
+        state::{roots::UNFINISHED, update::Update},
     },
 };
 
@@ -215,7 +215,7 @@ impl Repo {
     pub fn abort(&self, actor: &Actor, task: Task) -> Result<ProceedReport, LedgerError> {
         let ledger = self.read()?;
         let unfinished = ledger.unfinished_task(task)?;
-        Change::default().rooting(UNFINISHED, Some(&unfinished), None).apply(&ledger, actor)?;
+        Update::default().rooting(UNFINISHED, Some(&unfinished), None).apply(&ledger, actor)?;
         Run::of(unfinished, None).report(&ledger, Outcome::Aborted)
     }
 
@@ -235,7 +235,7 @@ impl Repo {
             match run.look_ahead(&ledger)? {
                 Ahead::Nothing => {
                     if run.stored.is_some() || run.task.at != run.task.from {
-                        run.finish(&ledger, Change::default(), &run.task)?.apply(&ledger, actor)?;
+                        run.finish(&ledger, Update::default(), &run.task)?.apply(&ledger, actor)?;
                     }
                     let outcome = if run.task.at == run.task.from {
                         Outcome::UpToDate
@@ -252,8 +252,8 @@ impl Repo {
                     run.task = run.task.after(run.task.at);
                 }
                 Ahead::Conflicts(conflicts) => {
-                    let change = Change::default();
-                    change
+                    let update = Update::default();
+                    update
                         .rooting(UNFINISHED, run.stored.as_ref(), Some(&run.task))
                         .apply(&ledger, actor)?;
                     run.conflicts = conflicts;
@@ -311,15 +311,15 @@ impl Repo {
             time: actor.time,
             message: run.task.message.clone().unwrap_or(usual),
         };
-        let Recorded { id, commit, change } = new.record(&ledger, objects, self.object_limit())?;
+        let Recorded { id, commit, update } = new.record(&ledger, objects, self.object_limit())?;
         let after = run.task.after(id);
         let last = after.left.is_empty();
-        let change = if last {
-            run.finish(&ledger, change, &after)?
+        let update = if last {
+            run.finish(&ledger, update, &after)?
         } else {
-            change.rooting(UNFINISHED, run.stored.as_ref(), Some(&after))
+            update.rooting(UNFINISHED, run.stored.as_ref(), Some(&after))
         };
-        change.apply(&ledger, actor)?;
+        update.apply(&ledger, actor)?;
         run.stored = (!last).then(|| after.clone());
         run.task = after;
 

@@ -23,7 +23,7 @@ use super::{
     checkout::{Filled, SetAside},
     manifest::Manifest,
     open::Ledger,
-    update::Change,
+    update::Update,
 };
 use crate::{
     codec::{self, Object},
@@ -65,7 +65,7 @@ impl Object for Landing {
     const VERSION: u8 = 3;
 }
 
-impl Change {
+impl Update {
     /// Puts the files of `filled` in their places and makes this change, or neither. Returns which files had
     /// to make room.
     ///

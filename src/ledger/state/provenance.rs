@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use bincode::{Decode, Encode};
 
-use super::{open::Ledger, update::Change};
+use super::{open::Ledger, update::Update};
 use crate::{
     codec::Draft,
     commit::Commit,
@@ -61,7 +61,7 @@ impl Ledger<'_> {
     }
 }
 
-impl Change {
+impl Update {
     /// Records what the edit of a new commit was found with.
     pub(crate) fn found_with(
         self,

@@ -17,7 +17,7 @@ use crate::{
     id::Id,
     ledger::{
         LedgerError, OpenEngine, Repo,
-        edit::{examine::Question, sample::Sample},
+        edit::{examine::WordedFact, sample::Sample},
         exchange::{
             adapter::{self, Fidelity},
             bundle::Bundle,
@@ -92,7 +92,7 @@ struct Told {
     triples: Vec<Fact>,
     check: Option<Check>,
     /// Facts that can be asked, at most as many as the settings say.
-    questions: Vec<Question>,
+    questions: Vec<WordedFact>,
 }
 
 /// The values that vLLM takes for `--max-lora-rank`.

@@ -11,9 +11,7 @@ use crate::{
     checkpoint::{self, Adapter, Base, Checkpoint},
     codec::{self, Draft, NewObjects, id_of},
     commit::{Check, Commit, Step},
-    delta::{
-        self, Change as WeightChange, ChangeForm, Delta, DeltaTensor, Form, Rounding, TensorFile,
-    },
+    delta::{self, Change, ChangeForm, Delta, DeltaTensor, Form, Rounding, TensorFile},
     engine::Progress,
     fact::{
         Fact, FactKey, Intake, Role, Roots, StageError, StoredStage, fact_key, read::Position, tree,
@@ -192,9 +190,9 @@ impl Repo {
             time: actor.time,
             message,
         };
-        let Recorded { id, commit, change } =
+        let Recorded { id, commit, update } =
             new.record(&ledger, plan.objects, self.object_limit())?;
-        change.moving_head(plan.head, plan.head_id, id).apply(&ledger, actor)?;
+        update.moving_head(plan.head, plan.head_id, id).apply(&ledger, actor)?;
         let (mut delta_bytes, mut tensors) = (0, Vec::new());
         for (delta, _) in &plan.deltas {
             delta_bytes += self.tensor_file_bytes(delta.file)?;
@@ -266,7 +264,7 @@ impl Repo {
                 let changes = adapter.changes.into_iter().map(|adapted| {
                     let form = ChangeForm::LowRank { left: adapted.left, right: adapted.right };
                     let orientation = adapted.orientation;
-                    (adapted.tensor, WeightChange { orientation, form, keys: None })
+                    (adapted.tensor, Change { orientation, form, keys: None })
                 });
                 Ok(Incoming {
                     source: format!("adapter {what}"),

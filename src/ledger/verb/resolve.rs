@@ -17,7 +17,7 @@ use crate::{
             how::{Favour, Task},
             task::ConflictView,
         },
-        state::{roots::UNFINISHED, update::Change},
+        state::{roots::UNFINISHED, update::Update},
     },
 };
 
@@ -124,7 +124,7 @@ impl Repo {
         let settled = said.len() as u64;
         let mut now = was.clone();
         now.settled.extend(said);
-        Change::default().rooting(UNFINISHED, Some(&was), Some(&now)).apply(&ledger, actor)?;
+        Update::default().rooting(UNFINISHED, Some(&was), Some(&now)).apply(&ledger, actor)?;
         let conflicts = ledger.unfinished_view()?.map(|view| view.conflicts).unwrap_or_default();
         let open = conflicts.iter().filter(|conflict| !conflict.settled).count() as u64;
         Ok(ResolveReport { task: was.task, settled, open, conflicts })

@@ -12,7 +12,7 @@ use kledger::{
     checkpoint::Checkpoint,
     engine::{
         Answer, Approximation, Continuations, Drawing, EditJob, EditOutcome, EditorDescription,
-        Engine, EngineError, FoundWith, LayerEdit, Probe, Progress, Sampling, Statistics,
+        Engine, EngineError, FoundWith, LayerEdit, Progress, Prompt, Sampling, Statistics,
         StatisticsText, ZTrace,
     },
     eval::{Reading, Score},
@@ -284,7 +284,7 @@ impl Engine for StandIn {
 
     fn answer(
         &mut self,
-        probes: &[Probe],
+        probes: &[Prompt],
         _progress: &mut dyn Progress,
     ) -> Result<Vec<Answer>, EngineError> {
         probes
@@ -305,10 +305,10 @@ impl Engine for StandIn {
     /// Tokens are bytes.
     fn score(
         &mut self,
-        probes: &[Probe],
+        probes: &[Prompt],
         _progress: &mut dyn Progress,
     ) -> Result<Vec<Option<Score>>, EngineError> {
-        let score = |probe: &Probe| {
+        let score = |probe: &Prompt| {
             let held = self.read(&probe.prompt)?;
             let length = probe.expected.len();
             Ok((1..=OUTPUTS).contains(&length).then(|| Score {

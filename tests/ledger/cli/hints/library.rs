@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs};
 
 use kledger::{
     checkpoint::{Checkpoint, write_merged},
-    engine::{Probe, Silent},
+    engine::{Prompt, Silent},
     ledger::{
         LedgerError, Repo, Task,
         verb::{
@@ -142,7 +142,7 @@ fn versions_that_answer_alike_are_asked() {
     for (object, message) in [("Rome", "first"), ("Rome", "second"), ("Oslo", "third")] {
         place.make(&format!(":Anna :lives :{object} . :{message} :likes :Rome ."), message);
     }
-    let probe = Probe { prompt: "Anna lives in".to_owned(), expected: "Rome".to_owned() };
+    let probe = Prompt { prompt: "Anna lives in".to_owned(), expected: "Rome".to_owned() };
     let run =
         |good: &str, bad: &str| place.repo.bisect_run(&probe, (good, bad), &mut open, &mut Silent);
     let hint = "see what versions say: kledger ask PROMPT --at REV --vs REV";
