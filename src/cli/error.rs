@@ -67,6 +67,12 @@ pub enum CliError {
         /// Where it would be.
         dir: PathBuf,
     },
+    /// What is to hold files is a file.
+    #[error("{} is not a directory", path.display())]
+    NotDirectory {
+        /// What was named.
+        path: PathBuf,
+    },
     /// A dataset cannot be read.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
@@ -224,6 +230,7 @@ impl CliError {
             Self::Start { .. } => Exit::Engine,
             Self::Read { .. }
             | Self::NoPlace { .. }
+            | Self::NotDirectory { .. }
             | Self::Dataset(_)
             | Self::Dir { .. }
             | Self::NoAuthor
@@ -252,6 +259,7 @@ impl CliError {
                 "for example: --set mom2_update_weight=3000 or --set 'layers=[2, 3, 4]'"
             }
             Self::Date { .. } => "a time is written in RFC 3339: 2026-01-02T03:04:05Z",
+            Self::NotDirectory { .. } => "name a directory, or a place where nothing is",
             Self::NoPlace { .. } => "make the directory first, or give another name",
             Self::Unconfirmed => "--dry-run shows what would be done, --yes does it without asking",
             Self::Start { .. } => "install both programs of one build of kledger",

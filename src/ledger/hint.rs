@@ -210,6 +210,10 @@ impl LedgerError {
                 ));
             }
             Self::NothingToSkip => "kledger merge --abort gives it up",
+            Self::NothingToConsolidate { .. } => {
+                "it is for a version of several edits; kledger log lists its commits"
+            }
+            Self::Setting { .. } => "kledger config shows the value of each",
             Self::NoStash { .. } => "kledger stash list shows what is kept",
             Self::StashClash { .. } => "commit or reset the stage first",
             Self::NothingLeft { .. } => "later commits have changed all of it: see kledger log",
@@ -278,10 +282,8 @@ impl LedgerError {
             Self::Store(error) => return error.hint(),
             Self::Write(error) => return error.hint().map(str::to_owned),
             // These say all there is to be said.
-            Self::Setting { .. }
-            | Self::Read { .. }
+            Self::Read { .. }
             | Self::NoFact { .. }
-            | Self::NothingToConsolidate { .. }
             | Self::NothingToImport { .. }
             | Self::Shape { .. }
             | Self::Object(_)

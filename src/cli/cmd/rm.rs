@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
 };
 
-use super::add::{Input, role};
+use super::add::{Input, noun, role};
 use crate::{
     cli::{
         context::Context,
@@ -63,12 +63,12 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
 
 impl Render for RmReport {
     fn render(&self, page: &mut Page) -> fmt::Result {
-        let outcome = &self.outcome;
+        let (noun, outcome) = (noun(self.role), &self.outcome);
         if outcome.unstaged > 0 {
-            writeln!(page, "Unstaged {}", many(outcome.unstaged, "fact"))?;
+            writeln!(page, "Unstaged {}", many(outcome.unstaged, noun))?;
         }
         if outcome.retracted > 0 {
-            let facts = many(outcome.retracted, "fact");
+            let facts = many(outcome.retracted, noun);
             writeln!(page, "Staged {facts} to be retracted")?;
         }
         if outcome.duplicates > 0 {

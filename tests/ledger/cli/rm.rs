@@ -39,7 +39,7 @@ fn neighbourhood_facts_are_taken_back_apart() {
     sandbox.write("facts.nt", FACT);
     sandbox.run(&["add", "--neighbourhood", "facts.nt"]).done();
     sandbox.refused(&["rm", "facts.nt"], 1, &["not held"]);
-    assert_snapshot!(sandbox.run(&["rm", "--neighbourhood", "facts.nt"]).done(), @"Unstaged 1 fact");
+    assert_snapshot!(sandbox.run(&["rm", "--neighbourhood", "facts.nt"]).done(), @"Unstaged 1 neighbourhood fact");
 }
 
 #[test]
