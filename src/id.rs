@@ -1,7 +1,7 @@
 //! Content ids.
 //!
 //! An id is the BLAKE3 of exactly the bytes it names, under a key derived from the kind of thing
-//! they are, so that equal bytes of two kinds never share an id. [`Id`] remembers the kind in its
+//! they are, so that equal bytes of two kinds never share an id. [`Id`] carries the kind in its
 //! type: a delta's id cannot be passed where a commit's is wanted.
 //!
 //! This module knows nothing of how objects are encoded or where they are kept.
@@ -28,7 +28,7 @@ pub trait Kind {
     const NAME: &'static str;
 }
 
-/// The BLAKE3 of some bytes, remembering what kind of thing they are.
+/// The BLAKE3 of some bytes, with the kind of thing they are in its type.
 ///
 /// `Display` is 64 hexadecimal digits and honours precision: `{id:.12}` is the short form.
 ///

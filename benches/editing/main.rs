@@ -20,7 +20,7 @@ use kledger::{
     checkpoint::Checkpoint,
     delta::Version,
     editor::{self, Matmul, ModelSize, Prior, Settings, Solver, System},
-    engine::{EditJob, Engine, Probe, Silent},
+    engine::{EditJob, Engine, Prompt, Silent},
     fact::Request,
     model::{DeviceChoice, Model},
     runtime::TorchEngine,
@@ -179,9 +179,9 @@ fn statistics(c: &mut Criterion) {
 
 fn answers(c: &mut Criterion) {
     let mut engine = TorchEngine::open(&base(), DeviceChoice::Cpu, Dtype::F32).unwrap();
-    let probes: Vec<Probe> = requests()
+    let probes: Vec<Prompt> = requests()
         .into_iter()
-        .map(|request| Probe { prompt: request.text(), expected: request.target })
+        .map(|request| Prompt { prompt: request.text(), expected: request.target })
         .collect();
     let mut group = c.benchmark_group("evaluation");
     group.sample_size(10);

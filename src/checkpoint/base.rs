@@ -79,7 +79,7 @@ const EDITED_SUFFIXES: &[&str] =
 /// far and the bytes there are.
 ///
 /// # Errors
-/// When the checkpoint is incomplete or damaged, a link in it leads elsewhere, or the copy cannot be written.
+/// When the checkpoint is incomplete or damaged, a link in it points outside, or the copy cannot be written.
 pub fn import(
     source: &Path,
     target: &Path,

@@ -1,6 +1,6 @@
 //! Where the files of somebody's checkpoint are.
 //!
-//! A copy of a checkpoint is for handing on. A link in a directory that was handed to its user could lead to any
+//! A copy of a checkpoint is for handing on. A link in a directory that was handed to its user could point to any
 //! file of theirs, which would go along in every checkout. So links are followed within the directory,
 //! and from a snapshot of a Hugging Face cache to the blobs beside it, and no further.
 
@@ -14,7 +14,7 @@ use super::error::CheckpointError;
 /// Makes sure that the file `name` of the checkpoint in `dir`, if it is there, is a file that belongs to it.
 ///
 /// # Errors
-/// [`CheckpointError::Outside`] when a link leads elsewhere; [`CheckpointError::Read`] when it leads nowhere or to
+/// [`CheckpointError::Outside`] when a link points outside; [`CheckpointError::Read`] when it leads nowhere or to
 /// no file.
 pub(super) fn check(dir: &Path, name: &str) -> Result<(), CheckpointError> {
     let path = dir.join(name);
@@ -32,7 +32,7 @@ pub(super) fn check(dir: &Path, name: &str) -> Result<(), CheckpointError> {
         return Err(CheckpointError::Outside { path, target, dir });
     }
     if !target.is_file() {
-        return Err(read(io::Error::other("it leads to no file")));
+        return Err(read(io::Error::other("its target is no file")));
     }
     Ok(())
 }

@@ -67,6 +67,12 @@ pub enum CliError {
         /// Where it would be.
         dir: PathBuf,
     },
+    /// What is to hold files is a file.
+    #[error("{} is not a directory", path.display())]
+    NotDirectory {
+        /// What was named.
+        path: PathBuf,
+    },
     /// A dataset cannot be read.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
@@ -133,8 +139,8 @@ pub enum CliError {
         /// What does it here.
         tip: String,
     },
-    /// An alias leads to itself.
-    #[error("the alias {name} leads to itself: {}", chain.join(" -> "))]
+    /// An alias expands to itself.
+    #[error("the alias {name} expands to itself: {}", chain.join(" -> "))]
     AliasLoop {
         /// Its name.
         name: String,
@@ -224,6 +230,7 @@ impl CliError {
             Self::Start { .. } => Exit::Engine,
             Self::Read { .. }
             | Self::NoPlace { .. }
+            | Self::NotDirectory { .. }
             | Self::Dataset(_)
             | Self::Dir { .. }
             | Self::NoAuthor
@@ -252,6 +259,7 @@ impl CliError {
                 "for example: --set mom2_update_weight=3000 or --set 'layers=[2, 3, 4]'"
             }
             Self::Date { .. } => "a time is written in RFC 3339: 2026-01-02T03:04:05Z",
+            Self::NotDirectory { .. } => "name a directory, or a place where nothing is",
             Self::NoPlace { .. } => "make the directory first, or give another name",
             Self::Unconfirmed => "--dry-run shows what would be done, --yes does it without asking",
             Self::Start { .. } => "install both programs of one build of kledger",
@@ -266,7 +274,7 @@ impl CliError {
                 "nothing was tested; name a program, as ./test.sh or sh -c '...'"
             }
             Self::GaveUp { .. } => {
-                "the search is where it was: kledger bisect shows it, kledger bisect run goes on"
+                "the search is where it was: kledger bisect shows it, kledger bisect run resumes it"
             }
             Self::AliasLoop { .. } | Self::Alias { .. } => {
                 "an alias is a verb and its arguments: kledger config set alias.st 'log --oneline'"

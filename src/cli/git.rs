@@ -5,12 +5,12 @@ const VERBS: &[(&str, &str)] = &[
     ("am", IMPORT),
     ("amend", AMEND),
     ("annotate", "kledger blame shows which commit set each fact"),
-    ("apply", "kledger import takes a change in; kledger stash apply one that was put aside"),
+    ("apply", "kledger import applies a delta, kledger stash apply a stash"),
     ("archive", "kledger export --format merged REV DIR writes a version whole"),
     ("bundle", EXPORT),
     ("cat-file", "kledger show REV shows a commit in full, with --json for programs"),
     ("cherry", "kledger log A..B lists what B has and A does not"),
-    ("clean", "kledger gc removes what nothing leads to; kledger reset empties the stage"),
+    ("clean", "kledger gc removes what nothing needs; kledger reset empties the stage"),
     ("clone", "kledger backup DIR makes a copy that is a repository"),
     ("count-objects", "kledger gc --dry-run counts what is kept and what is not needed"),
     ("describe", "kledger log -1 --oneline shows a version with its branches and tags"),
@@ -25,8 +25,8 @@ const VERBS: &[(&str, &str)] = &[
     ("ls-files", "kledger blame lists the facts of a version, kledger status what is staged"),
     ("ls-tree", "kledger blame --at REV lists the facts of a version"),
     ("maintenance", GC),
-    ("merge-base", "kledger diff A...B compares with where both went apart"),
-    ("mergetool", "kledger resolve says what is to hold"),
+    ("merge-base", "kledger diff A...B compares with where both diverged"),
+    ("mergetool", "kledger resolve settles conflicts"),
     ("mv", "a fact has no file: kledger rm takes one back, kledger add stages another"),
     ("name-rev", REFS),
     ("prune", GC),
@@ -86,14 +86,14 @@ const OPTIONS: &[(&str, &str, &str)] = &[
     ("tag", "-m", "a tag is a name; what it names has the message: kledger tag NAME REV"),
 ];
 
-const AMEND: &str = "kledger commit --amend makes the last commit again";
+const AMEND: &str = "kledger commit --amend replaces the last commit";
 const EXCHANGE: &str = "there are no remotes: kledger export --format delta REV DIR writes a version \
                         for another repository, kledger import --from-delta DIR takes it in there";
 const EXPORT: &str =
     "kledger export --format delta REV DIR writes a version for another repository";
 const FORGET: &str = "kledger forget SUBJECT takes a subject out of all history";
 const FSCK: &str = "kledger fsck reads and checks all there is";
-const GC: &str = "kledger gc removes what nothing leads to any more";
+const GC: &str = "kledger gc removes what nothing needs any more";
 const IMPORT: &str = "kledger import --from-delta DIR takes in what kledger export wrote";
 const NAMED: &str = "name the files: kledger add FILE...";
 const REFS: &str = "kledger branch and kledger tag list names, kledger log --graph --all --oneline \

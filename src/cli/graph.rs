@@ -4,7 +4,7 @@
 /// open where a merge brings a history in and close where it began.
 #[derive(Debug)]
 pub struct Graph<T> {
-    /// The commit that each column leads to.
+    /// The commit that each column goes to.
     columns: Vec<T>,
 }
 
@@ -15,7 +15,7 @@ pub struct Lines {
     pub first: String,
     /// Before its further lines.
     pub further: String,
-    /// Lines behind it, that lead to its parents.
+    /// Lines behind it, to its parents.
     pub joints: Vec<String>,
 }
 
@@ -75,7 +75,7 @@ impl<T: Copy + Eq> Graph<T> {
         }
     }
 
-    /// Joins columns that lead to the same commit.
+    /// Joins columns that go to the same commit.
     fn join(&mut self, joints: &mut Vec<String>) {
         let twin = |columns: &[T]| {
             (1..columns.len()).find_map(|right| {

@@ -26,7 +26,7 @@ impl Stoppable {
     }
 }
 
-#[expect(clippy::exit, reason = "whoever presses twice does not want to wait for a step's end")]
+#[expect(clippy::exit, reason = "pressing twice means not waiting for the step's end")]
 fn pressed() {
     if ASKED.swap(true, Ordering::SeqCst) {
         process::exit(Exit::Interrupted as i32);

@@ -1,4 +1,4 @@
-//! Text that comes from elsewhere, such as names, messages and paths, so that a terminal shows all of it.
+//! Text that kledger did not write, such as names, messages and paths, so that a terminal shows all of it.
 //!
 //! A terminal obeys control characters, lets some others turn the direction of what it shows, and shows
 //! others not at all. Here they become `\n`, `\u001B` or `\U000E0041`, as N-Triples spells them. What

@@ -62,11 +62,11 @@ pub enum Step {
     Revert(Id<Commit>) = 2,
     /// The second parent's history was joined to the first's.
     Merge = 3,
-    /// A commit elsewhere was made again here. It may be gone.
+    /// A commit was cherry-picked or rebased. The original may be gone.
     Pick(Id<Commit>) = 4,
     /// The same facts, edited into the base at once.
     Consolidate = 5,
-    /// A change that was made elsewhere was taken in; what it was, in words.
+    /// A delta, adapter or checkpoint was imported; what it was, in words.
     Import(String) = 6,
 }
 

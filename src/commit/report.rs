@@ -25,7 +25,7 @@ const PART: usize = 1 << 20;
 /// A check made after an edit, or an evaluation, as JSON (see `schema/report.schema.json`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// One JSON object; without the rows that are elsewhere.
+    /// One JSON object; without the rows that are stored apart.
     pub json: String,
     /// Where they are.
     rows: Option<Rows>,

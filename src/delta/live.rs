@@ -1,4 +1,4 @@
-//! What still counts of a version's deltas: for those who take it elsewhere.
+//! What still counts of a version's deltas, for export.
 
 use std::collections::BTreeMap;
 

@@ -67,7 +67,7 @@ pub fn tensors_of_base<'a>(
 ///
 /// # Errors
 /// When the checkpoint has another architecture or shapes, tensors that the base does not have, or
-/// numbers that are not finite or that no change leads to.
+/// numbers that are not finite or that no change results in.
 pub fn compare<E: From<CheckpointError>>(
     base: &Checkpoint,
     tuned: &Checkpoint,

@@ -56,7 +56,7 @@ impl FilledDir {
     /// Puts it in the place of a directory of ours, which goes.
     ///
     /// Where the system can exchange two directories in one step (Linux on the usual file systems), a
-    /// crash leaves the old one or the new one; elsewhere perhaps none.
+    /// crash leaves the old one or the new one; on other systems perhaps none.
     ///
     /// # Errors
     /// When it cannot be put there; the old directory is then still in place.

@@ -1,12 +1,12 @@
 //! Files of a directory that are replaced together, beside others that stay.
 //!
 //! The directory is the user's: there are files in it that are nobody else's business, it may be a mount
-//! point or what a link leads to, and somebody may stand in it. So it is not exchanged for another one.
+//! point or the target of a link, and somebody may stand in it. So it is not exchanged for another one.
 //! The new files are written to a [workplace](super::workplace) inside it and then renamed, one by one. No
 //! file is copied, none is out of the file system that it was in, and those that stay are not touched.
 //!
 //! What is to happen is written down before the first file moves. Each step is a rename into the workplace
-//! or out of it, and where a file is says whether its step was taken, so whoever finds a plan that nobody is
+//! or out of it, and where a file is says whether its step was taken, so a process that finds a plan that nobody is
 //! at goes on from where it was left: forward, always. Only the process that began it can go back, when
 //! something fails.
 //!
@@ -214,7 +214,7 @@ impl Swap {
         let mut kept = Vec::new();
         for name in names(&work.old())? {
             let old = work.old().join(&name);
-            // Whoever had it open may have written to it until now.
+            // A process that had it open may have written to it until now.
             let unchanged = Stamp::of(&old).at(&old)?.as_ref() == self.plan.replace.get(&name);
             step("files: before an old file is removed");
             if unchanged {
@@ -328,7 +328,7 @@ pub(super) fn unfinished(workplace: &Path) -> Result<Unfinished, WriteError> {
     };
     // A directory that somebody was given may hold a plan of his making.
     if !plan.place.iter().chain(plan.replace.keys()).chain(&plan.aside).all(|name| is_plain(name)) {
-        return Err(io::Error::other("it names files elsewhere")).at(&path);
+        return Err(io::Error::other("it names files outside the directory")).at(&path);
     }
     let at = Place { dir: dir.to_owned(), work, made: false };
     let swap = Swap { at, plan, placed: BTreeMap::new(), _lock: lock(dir)? };
@@ -357,7 +357,7 @@ pub fn lock(dir: &Path) -> Result<File, WriteError> {
 fn names(dir: &Path) -> Result<Vec<String>, WriteError> {
     let mut names = Vec::new();
     let entries = match fs::read_dir(dir) {
-        // Whoever was here before has removed it already.
+        // An earlier process has removed it already.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(names),
         entries => entries.at(dir)?,
     };

@@ -1,6 +1,6 @@
 //! Directories in which something is made before it gets its place.
 //!
-//! Whoever works in one holds a lock on it, so one that is not locked was left behind by a process that
+//! A process that works in one holds a lock on it, so one that is not locked was left behind by a process that
 //! is gone. It has a mark in it, a file of fixed contents: whatever looks like a workplace and has no mark
 //! may be anybody's, and is left alone.
 

@@ -2,14 +2,14 @@
 
 /// A prompt and what is hoped for after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Probe {
+pub struct Prompt {
     /// The whole prompt, subject filled in.
     pub prompt: String,
     /// The expected continuation, without its leading space.
     pub expected: String,
 }
 
-/// What the model says to a [`Probe`].
+/// What the model says to a [`Prompt`].
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Answer {
     /// Greedy continuation, as many tokens as `expected` has, without its leading space.

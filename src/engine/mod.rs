@@ -15,7 +15,7 @@ use crate::{
     eval::{Reading, Score},
     tensor::{Matrix, Tensor},
 };
-pub use ask::{Answer, Continuations, Drawing, Probe, Sampling};
+pub use ask::{Answer, Continuations, Drawing, Prompt, Sampling};
 pub use edit::{
     Approximation, Description, EditJob, EditOutcome, EditorSpec, Found, FoundWith, Grain, Needs,
     Search, Statistics, StatisticsText, ZTrace,
@@ -78,18 +78,18 @@ pub trait Engine {
         progress: &mut dyn Progress,
     ) -> Result<EditOutcome, EngineError>;
 
-    /// For each probe, on the weights now set, the greedy continuation and how likely the expected
+    /// For each prompt, on the weights now set, the greedy continuation and how likely the expected
     /// one is.
     ///
     /// # Errors
     /// When the model fails or `progress` asks to stop.
     fn answer(
         &mut self,
-        probes: &[Probe],
+        prompts: &[Prompt],
         progress: &mut dyn Progress,
     ) -> Result<Vec<Answer>, EngineError>;
 
-    /// For each probe, on the weights now set, how likely each token of the expected continuation is when
+    /// For each prompt, on the weights now set, how likely each token of the expected continuation is when
     /// the right ones come before it. `None` where prompt and continuation are longer than what the model
     /// reads at a time, or the continuation does not begin with a token of its own.
     ///
@@ -97,7 +97,7 @@ pub trait Engine {
     /// When the model fails or `progress` asks to stop.
     fn score(
         &mut self,
-        probes: &[Probe],
+        prompts: &[Prompt],
         progress: &mut dyn Progress,
     ) -> Result<Vec<Option<Score>>, EngineError>;
 

@@ -2,7 +2,7 @@
 
 /// A prompt and a continuation of it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-pub struct Asked {
+pub struct PromptTarget {
     /// The whole prompt, subject filled in.
     pub prompt: String,
     /// The continuation, without its leading space.
@@ -29,9 +29,9 @@ pub struct Case {
     /// The edit's prompt in other words.
     pub paraphrases: Vec<String>,
     /// What an edit is to leave alone, with what is true there.
-    pub locality: Vec<Asked>,
+    pub locality: Vec<PromptTarget>,
     /// What follows from the edit.
-    pub portability: Vec<Asked>,
+    pub portability: Vec<PromptTarget>,
     /// Beginnings of texts about the subject.
     pub beginnings: Vec<String>,
     /// Texts about things of which the target is true.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{protocol::mean, words::words};
+use super::{protocol::mean, treebank::words};
 
 /// Length of n-grams, and what their entropy weighs.
 const GRAMS: [(usize, f64); 2] = [(2, 2.0 / 3.0), (3, 4.0 / 3.0)];

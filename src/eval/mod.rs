@@ -22,10 +22,10 @@ mod questions;
 mod score;
 mod source;
 mod summary;
-mod words;
+mod treebank;
 mod zsre;
 
-pub use case::{Asked, Case};
+pub use case::{Case, PromptTarget};
 pub use consistency::Weights;
 pub use counterfact::COUNTERFACT;
 pub use easyedit::EASYEDIT;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Asked, Case, Score, Weights, summary::Unit};
+use super::{Case, PromptTarget, Score, Weights, summary::Unit};
 
 /// What a paper measures. `version` is raised when the same answers would give other figures.
 #[derive(Debug)]
@@ -83,25 +83,25 @@ pub struct Written<'a> {
 }
 
 /// Scores by what was asked. What could not be asked is not among them.
-pub type Answers = BTreeMap<Asked, Score>;
+pub type Answers = BTreeMap<PromptTarget, Score>;
 
 /// The figures of a case: by measure, then by writing; `None` where it was not measured.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row(pub Vec<Option<f64>>);
 
 impl Question {
-    fn asked(&self) -> Asked {
-        Asked { prompt: self.prompt.clone(), target: self.target.clone() }
+    fn asked(&self) -> PromptTarget {
+        PromptTarget { prompt: self.prompt.clone(), target: self.target.clone() }
     }
 
-    fn other(&self) -> Option<Asked> {
-        Some(Asked { prompt: self.prompt.clone(), target: self.other.clone()? })
+    fn other(&self) -> Option<PromptTarget> {
+        Some(PromptTarget { prompt: self.prompt.clone(), target: self.other.clone()? })
     }
 }
 
 impl Measure {
     /// All that is asked of a version.
-    fn asked(&self, case: &Case) -> Vec<Asked> {
+    fn asked(&self, case: &Case) -> Vec<PromptTarget> {
         let questions = (self.asks)(case);
         let against = matches!(self.computed, Computed::Against(_));
         let others = questions.iter().filter(|_| against).filter_map(Question::other);
@@ -125,13 +125,13 @@ impl Measure {
 impl Protocol {
     /// All that is asked of a version.
     #[must_use]
-    pub fn asked(&self, cases: &[Case]) -> BTreeSet<Asked> {
+    pub fn asked(&self, cases: &[Case]) -> BTreeSet<PromptTarget> {
         self.measures.iter().flat_map(|m| cases.iter().flat_map(|case| m.asked(case))).collect()
     }
 
     /// All that is asked of the unedited base besides.
     #[must_use]
-    pub fn asked_of_base(&self, cases: &[Case]) -> BTreeSet<Asked> {
+    pub fn asked_of_base(&self, cases: &[Case]) -> BTreeSet<PromptTarget> {
         let since = |m: &&Measure| matches!(m.computed, Computed::SinceBase(_));
         let measures = self.measures.iter().filter(since);
         measures.flat_map(|m| cases.iter().flat_map(|case| m.asked(case))).collect()

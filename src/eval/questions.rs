@@ -1,6 +1,6 @@
 //! The questions that several protocols ask of a case.
 
-use super::{Asked, Case, protocol::Question};
+use super::{Case, PromptTarget, protocol::Question};
 
 /// The edit's prompt, with the new object against the true one.
 pub(super) fn edit(case: &Case) -> Vec<Question> {
@@ -18,7 +18,7 @@ pub(super) fn known(case: &Case) -> Vec<Question> {
 }
 
 /// A question with nothing held against it.
-pub(super) fn question(asked: &Asked) -> Question {
+pub(super) fn question(asked: &PromptTarget) -> Question {
     Question { prompt: asked.prompt.clone(), target: asked.target.clone(), other: None }
 }
 

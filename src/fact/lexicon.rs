@@ -13,7 +13,7 @@ use super::{
     term::{Iri, Term},
     tree::{self, LexiconTree, Seen},
     triple::Fact,
-    words::{self, Gathered, SUBJECT, Words},
+    vocabulary::{self, Gathered, SUBJECT, Words},
 };
 use crate::{
     codec::{ObjectError, Objects},
@@ -87,7 +87,7 @@ impl LexiconError {
             Self::NoTemplate { predicate } => Some(format!(
                 "add one, in words that the object completes:\n  @prefix kl: <{}> .\n  \
                  {predicate} kl:prompt \"{{subject}} ...\" .",
-                words::NAMESPACE
+                vocabulary::NAMESPACE
             )),
             Self::NoLabel { iri, .. } => Some(format!(
                 "add one:\n  {iri} <http://www.w3.org/2000/01/rdf-schema#label> \"...\"@en ."
@@ -98,8 +98,8 @@ impl LexiconError {
     }
 }
 
-/// Nodes of its trees that a lexicon remembers.
-const REMEMBERED: usize = 8192;
+/// Nodes of its trees that a lexicon caches.
+const CACHED: usize = 8192;
 
 /// Words, as they were committed and as they are staged.
 pub struct Lexicon<'a> {
@@ -114,7 +114,7 @@ impl<'a> Lexicon<'a> {
     /// The words of the tree `root`, in English.
     #[must_use]
     pub const fn new(objects: &'a dyn Objects, root: Id<LexiconTree>) -> Self {
-        Self { objects, root, staged: None, language: "en", seen: Seen::of_at_most(REMEMBERED) }
+        Self { objects, root, staged: None, language: "en", seen: Seen::of_at_most(CACHED) }
     }
 
     /// With the words of the tree `staged`, which is among the same objects, on top.
@@ -255,7 +255,7 @@ pub fn builtin() -> BTreeMap<Id<Words>, Words> {
     for (name, text) in FILES {
         for triple in read_triples(text.as_bytes(), Format::Turtle, name) {
             let (triple, _) = triple.expect("because the shipped files are parsed in a test");
-            words::take(&mut all, &triple)
+            vocabulary::take(&mut all, &triple)
                 .expect("because the shipped files are parsed in a test")
                 .expect("because the shipped files hold nothing but words");
         }

@@ -2,7 +2,7 @@
 //!
 //! A fact is a ground RDF triple ([`Fact`]); the [`Lexicon`] knows what its parts are called and how a
 //! question about it is put ([`Request`]); [`tree`] keeps a million of either under one id; [`read`]
-//! takes them from files; a [`Stage`] collects what the next commit is to change. All text is brought
+//! takes them from files; a [`StoredStage`] collects what the next commit is to change. All text is brought
 //! into Unicode normalisation form C when it is read.
 //!
 //! Nothing here knows of models, weights or the store.
@@ -14,15 +14,15 @@ mod stored;
 mod term;
 pub mod tree;
 mod triple;
-mod words;
+mod vocabulary;
 
 pub use lexicon::{Lexicon, LexiconError, Request, builtin};
 pub use stage::{
-    AddOutcome, Change, Conflict, Intake, RemoveOutcome, Role, Roots, Stage, StageError, Staged,
+    AddOutcome, Conflict, Intake, RemoveOutcome, Role, Roots, StageError, Staged, StagedChange,
 };
 pub use stored::{StagedTree, StoredStage};
 pub(crate) use stored::{fact_key, staged_key};
 pub use term::{Iri, IriError, Literal, Term};
 pub use tree::{FactTree, LexiconTree};
 pub use triple::{Fact, FactKey};
-pub use words::{Addition, Label, Words, WordsError};
+pub use vocabulary::{Addition, Label, Words, WordsError};

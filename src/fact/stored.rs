@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use bincode::{Decode, Encode};
 
 use super::{
-    FactKey, Iri, LexiconTree, Stage, Staged, Words,
+    FactKey, Iri, LexiconTree, Staged, Words,
     tree::{self, Entry, Node},
 };
 use crate::{
-    codec::{self, Draft, Object, ObjectError, Objects},
+    codec::{Draft, Object, ObjectError, Objects},
     id::{Id, Kind},
 };
 
@@ -102,37 +102,4 @@ pub(super) fn load_words(
 ) -> Result<BTreeMap<Iri, Words>, ObjectError> {
     let words = tree::iter(objects, root);
     words.map(|entry| entry.map(|(_, words)| (words.iri.clone(), words))).collect()
-}
-
-impl Stage {
-    /// Adds what this stage is stored as to `draft`.
-    pub fn store(&self, draft: &mut Draft<'_>) -> Id<StoredStage> {
-        let stored = StoredStage {
-            changes: staged(draft, &self.changes),
-            words: store_words(draft, &self.words),
-            neighbourhood: staged(draft, &self.neighbourhood),
-        };
-        draft.put(&stored)
-    }
-
-    /// Reads a stored stage.
-    ///
-    /// # Errors
-    /// When one of its objects is missing or damaged.
-    pub fn load(objects: &dyn Objects, id: Id<StoredStage>) -> Result<Self, ObjectError> {
-        let stored = codec::get(objects, id)?;
-        let facts = |root| -> Result<BTreeMap<FactKey, Staged>, ObjectError> {
-            let entries = tree::iter(objects, root);
-            entries.map(|entry| entry.map(|(key, staged)| (fact_key(key), staged))).collect()
-        };
-        Ok(Self {
-            changes: facts(stored.changes)?,
-            words: load_words(objects, stored.words)?,
-            neighbourhood: facts(stored.neighbourhood)?,
-        })
-    }
-}
-
-fn staged(draft: &mut Draft<'_>, facts: &BTreeMap<FactKey, Staged>) -> Id<StagedTree> {
-    tree::build(draft, facts.iter().map(|(key, staged)| (staged_key(*key), staged)))
 }

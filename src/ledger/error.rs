@@ -127,8 +127,8 @@ pub enum LedgerError {
         /// Whether a good one is.
         good: bool,
     },
-    /// The good commit of a search is not one that led to the bad one.
-    #[error("{good:.12}, said to be good, did not lead to {bad:.12}, said to be bad")]
+    /// The good commit of a search is not an ancestor of the bad one.
+    #[error("{good:.12}, said to be good, is not an ancestor of {bad:.12}, said to be bad")]
     NotBefore {
         /// The good commit.
         good: Id<Commit>,
@@ -166,8 +166,8 @@ pub enum LedgerError {
         /// How many there are.
         there: usize,
     },
-    /// What an operation led to is gone.
-    #[error("what `kledger {command}` (operation {number}) led to is gone: gc has removed it")]
+    /// The result of an operation is gone.
+    #[error("the result of `kledger {command}` (operation {number}) is gone: gc has removed it")]
     Collected {
         /// The operation's number.
         number: u64,
@@ -262,8 +262,8 @@ pub enum LedgerError {
         /// The branch.
         name: String,
     },
-    /// The root cannot be taken back.
-    #[error("{commit:.12} is the base: there is nothing to take back")]
+    /// The root cannot be reverted.
+    #[error("{commit:.12} is the base: there is nothing to revert")]
     RevertRoot {
         /// The root commit.
         commit: Id<Commit>,
@@ -274,40 +274,40 @@ pub enum LedgerError {
         /// The commit.
         commit: Id<Commit>,
     },
-    /// The root changes nothing that could be made again.
-    #[error("{commit:.12} is the base: it has no changes to make again")]
+    /// The root changes nothing that could be applied elsewhere.
+    #[error("{commit:.12} is the base: it has no changes to apply")]
     PickRoot {
         /// The root commit.
         commit: Id<Commit>,
     },
-    /// Two histories have no commit in common.
-    #[error("HEAD and {commit:.12} have no commit in common")]
+    /// Two histories have no common ancestor.
+    #[error("HEAD and {commit:.12} have no common ancestor")]
     Unrelated {
         /// The other commit.
         commit: Id<Commit>,
     },
-    /// Two versions to be compared since they went apart were never one.
-    #[error("{a:.12} and {b:.12} have no commit in common")]
+    /// Two versions to be compared since they diverged have no common ancestor.
+    #[error("{a:.12} and {b:.12} have no common ancestor")]
     Apart {
         /// The one.
         a: Id<Commit>,
         /// The other.
         b: Id<Commit>,
     },
-    /// The histories went apart where only moving the branch was allowed.
-    #[error("HEAD and {commit:.12} have gone apart")]
+    /// The histories have diverged where only a fast-forward was allowed.
+    #[error("HEAD and {revision} have diverged")]
     NotForward {
-        /// The other commit.
-        commit: Id<Commit>,
+        /// The other revision, as it was named.
+        revision: String,
     },
-    /// A merge, cherry-pick or rebase has to be finished first.
-    #[error("a {task} is not finished")]
+    /// A merge, cherry-pick, rebase or revert is in progress.
+    #[error("a {task} is in progress")]
     Unfinished {
         /// Which.
         task: Task,
     },
-    /// Nothing is there to be gone on with.
-    #[error("no {} is to be finished", task.map_or("merge, cherry-pick, rebase or revert", Task::name))]
+    /// No task is in progress.
+    #[error("no {} is in progress", task.map_or("merge, cherry-pick, rebase or revert", Task::name))]
     NoTask {
         /// Which was meant.
         task: Option<Task>,
@@ -321,7 +321,7 @@ pub enum LedgerError {
     /// Every conflict is settled.
     #[error("no conflict is open: {}", if *settled == 0 { "there is none".to_owned() } else { format!("{settled} settled already") })]
     NothingOpen {
-        /// What waits.
+        /// What is in progress.
         task: Task,
         /// How many conflicts are settled.
         settled: usize,
@@ -352,7 +352,7 @@ pub enum LedgerError {
         what: String,
     },
     /// Everything the commit changed has been changed again.
-    #[error("nothing of {commit:.12} is left to take back")]
+    #[error("nothing of {commit:.12} is left to revert")]
     NothingLeft {
         /// The commit.
         commit: Id<Commit>,

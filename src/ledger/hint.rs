@@ -161,61 +161,65 @@ impl LedgerError {
                 "kledger op log shows what was done"
             }
             Self::Collected { .. } => {
-                "gc keeps what operations of the last days lead to: kledger config get keep-days says how many"
+                "gc keeps what operations of the last days refer to: kledger config get keep-days says how many"
             }
             Self::Unmet { .. } => {
-                "what is staged, and a merge or rebase that waits, is as it was; change the settings, the \
-                 facts or the requirement and try again, which will not have to look for what it found"
+                "nothing was changed: the stage and any pending merge are intact; adjust the settings, the facts or \
+                 --require and retry; vectors already found are reused"
             }
             Self::Moved { .. } => {
-                "another command got in first: look at kledger status and run this one again; what an edit \
-                 found is kept"
+                "another command got in first: look at kledger status and run this one again; vectors \
+                 already found are reused"
             }
             Self::RefExists { .. } => "choose another name, or delete that one first",
             Self::NotAmendable { merge: true, .. } => {
-                "commit what is staged on top of it; to merge again: kledger reset HEAD~1, kledger merge REV"
+                "commit the staged changes on top of it; to merge again: kledger reset HEAD~1, kledger merge REV"
             }
             Self::NotAmendable { .. } => "kledger commit -m MESSAGE makes the first commit on it",
             Self::AmendStep { .. } => {
-                "commit what is staged by itself; with an empty stage, --amend changes the message"
+                "commit the staged changes by themselves; with an empty stage, --amend changes the message"
             }
             Self::NothingToAmend { .. } => "stage facts first, or say -m MESSAGE",
-            Self::NothingToKeep { .. } => "kledger reset HEAD~1 takes the commit away",
+            Self::NothingToKeep { .. } => "kledger reset HEAD~1 removes the commit",
             Self::WasDetached { .. } => "kledger checkout - goes there",
             Self::NotMerged { name, .. } => {
                 return Some(format!(
-                    "merge it first, or kledger branch -D {name}, which kledger undo takes back"
+                    "merge it first, or kledger branch -D {name}, which kledger undo brings back"
                 ));
             }
             Self::OnBranch { .. } => "kledger switch to another branch first",
-            Self::RevertRoot { .. } => "kledger rm takes single facts back",
+            Self::RevertRoot { .. } => "kledger rm retracts single facts",
             Self::NotInHistory { .. } => "kledger switch to a branch that has it first",
             Self::PickRoot { .. } => "name a later commit",
             Self::Unrelated { .. } => {
-                "take its changes in: kledger export --format delta REV DIR, then kledger import --from-delta DIR"
+                "import its changes: kledger export --format delta REV DIR, then kledger import --from-delta DIR"
             }
             Self::Apart { .. } => "two dots compare any two versions",
             Self::NotForward { .. } => "leave --ff-only out to merge them",
             Self::Unfinished { task } => {
                 return Some(format!(
-                    "see kledger status; kledger {task} --continue goes on and kledger {task} \
+                    "see kledger status; kledger {task} --continue resumes it and kledger {task} \
                      --abort gives it up"
                 ));
             }
-            Self::NoTask { .. } => "kledger status says what is",
+            Self::NoTask { .. } => "kledger status shows what is in progress",
             Self::NoConflict { .. } => "kledger status lists the conflicts",
             Self::NothingOpen { task, .. } => {
                 return Some(format!(
-                    "kledger {task} --continue goes on; --subject NAME settles one of them anew"
+                    "kledger {task} --continue resumes it; --subject NAME settles one of them anew"
                 ));
             }
             Self::NothingToSkip => "kledger merge --abort gives it up",
+            Self::NothingToConsolidate { .. } => {
+                "it is for a version of several edits; kledger log lists its commits"
+            }
+            Self::Setting { .. } => "kledger config shows the value of each",
             Self::NoStash { .. } => "kledger stash list shows what is kept",
-            Self::StashClash { .. } => "commit or reset what is staged first",
+            Self::StashClash { .. } => "commit or reset the stage first",
             Self::NothingLeft { .. } => "later commits have changed all of it: see kledger log",
             Self::Occupied { .. } | Self::NotEmpty { .. } => "name an empty or new directory",
             Self::InTheWay { .. } => {
-                "move them elsewhere, or give kledger checkout (or reset --hard) --force, which keeps each as \
+                "move them away, or give kledger checkout (or reset --hard) --force, which keeps each as \
                  NAME.orig"
             }
             Self::NoDirectory { .. } => {
@@ -233,11 +237,11 @@ impl LedgerError {
                  in with --from-peft and --from-checkpoint"
             }
             Self::OtherModel { .. } => {
-                "--any-base takes it in all the same: its factors have to fit the base's tensors"
+                "--any-base imports it all the same: its factors have to fit the base's tensors"
             }
             Self::TrainedFrom { nearest, base, .. } => {
                 return Some(format!(
-                    "--trained-from {nearest:.12} takes in what was changed since; --trained-from \
+                    "--trained-from {nearest:.12} imports what was changed since; --trained-from \
                      {base:.12} takes it for trained from the base, and adds all of it to HEAD"
                 ));
             }
@@ -278,10 +282,8 @@ impl LedgerError {
             Self::Store(error) => return error.hint(),
             Self::Write(error) => return error.hint().map(str::to_owned),
             // These say all there is to be said.
-            Self::Setting { .. }
-            | Self::Read { .. }
+            Self::Read { .. }
             | Self::NoFact { .. }
-            | Self::NothingToConsolidate { .. }
             | Self::NothingToImport { .. }
             | Self::Shape { .. }
             | Self::Object(_)

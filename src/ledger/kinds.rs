@@ -132,7 +132,7 @@ fn bisection(bisection: &Bisection) -> References {
 fn commit(commit: &Commit) -> References {
     let reverted = match &commit.step {
         Step::Revert(id) => Some(*id),
-        // A commit made again elsewhere need not stay.
+        // The original of a cherry-picked or rebased commit need not stay.
         Step::Root
         | Step::Edit
         | Step::Merge

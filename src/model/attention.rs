@@ -53,7 +53,7 @@ pub struct Attention<'a> {
     /// Tokens before those of the pass; one row serves a whole batch.
     pub past: Option<&'a Kv>,
     /// True where the token (row) may look (column), `[batch or 1, 1, tokens, past + tokens]`: at
-    /// itself and at all tokens before it, not at filling. Where there is filling, its rows must
+    /// itself and at all tokens before it, not at padding. Where there is padding, its rows must
     /// have a true too. `None` is causal: all of the past, the token itself and those before.
     pub mask: Option<&'a Tensor>,
     /// The tokens that look, `[batch, n]`, i64: the block goes on with these alone. `None` is all.

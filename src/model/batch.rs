@@ -20,7 +20,7 @@ pub struct Batch {
     pub ids: Tensor,
     /// Position of each token in its row, `[rows, tokens]`, 0 where filled up.
     pub positions: Tensor,
-    /// Mask for [`super::Attention`]; `None` where causal attention never meets the filling.
+    /// Mask for [`super::Attention`]; `None` where causal attention never meets the padding.
     pub mask: Option<Tensor>,
     /// Number of tokens of each row.
     pub lengths: Vec<usize>,
@@ -43,7 +43,7 @@ impl Batch {
                 positions[start + j] = j as i64;
             }
         }
-        // Filling on the right lies in every real token's future.
+        // Padding on the right lies in every real token's future.
         let filled_left = padding == Padding::Left && lengths.iter().any(|&n| n < longest);
         let mask = filled_left.then(|| left_mask(&lengths, longest as i64, device));
         Self {
@@ -85,7 +85,7 @@ fn real(lengths: &[usize], longest: i64, device: Device) -> Tensor {
     Tensor::arange(longest, (Kind::Int64, device)).view([1, 1, 1, -1]).ge_tensor(&starts)
 }
 
-/// Causal, without the filling; the filling itself sees itself, so that no row is empty.
+/// Causal, without the padding; the padding itself sees itself, so that no row is empty.
 fn left_mask(lengths: &[usize], longest: i64, device: Device) -> Tensor {
     let own = Tensor::eye(longest, (Kind::Bool, device)).view([1, 1, longest, longest]);
     real(lengths, longest, device).logical_and(&causal(longest, longest, device)).logical_or(&own)

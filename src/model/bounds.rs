@@ -329,7 +329,7 @@ fn repeated(step: &Value) -> f64 {
 }
 
 /// What a table of characters makes of a byte. It is the length of a trie in bytes, the trie, and the texts
-/// that it leads to, each ended by a zero.
+/// that it goes to, each ended by a zero.
 fn precompiled(charsmap: &str) -> Result<f64, String> {
     let wrong = || "its precompiled_charsmap is not as it should be".to_owned();
     let bytes = BASE64_STANDARD.decode(charsmap).map_err(|_| wrong())?;

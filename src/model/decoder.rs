@@ -142,7 +142,7 @@ impl Decoder {
         self.unembed(&self.norm(Part::FinalNorm, 0, hidden))
     }
 
-    /// Logits of every token of `batch`, `[rows, tokens, vocabulary]`; those of the filling mean
+    /// Logits of every token of `batch`, `[rows, tokens, vocabulary]`; those of the padding mean
     /// nothing.
     pub fn forward(&self, batch: &Batch, probe: &mut dyn Probe) -> ControlFlow<(), Tensor> {
         let mut hidden = self.embed(&batch.ids, &batch.positions);

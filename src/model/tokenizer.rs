@@ -35,7 +35,7 @@ const MARKING: &[Marking] = &[
 
 /// Embeddings without a token that are no reason to wonder: tables are filled up to a round number, by
 /// 905 at most of those seen (Phi 2).
-const FILLING: usize = 1024;
+const PADDING: usize = 1024;
 
 /// Doubts that are told one by one.
 const DOUBTS: usize = 10;
@@ -160,7 +160,7 @@ impl<'a> TokenizerConfig<'a> {
             }
         }
         let tokens = tokenizer.get_vocab_size(true);
-        if vocabulary > tokens + FILLING {
+        if vocabulary > tokens + PADDING {
             doubts.push(format!(
                 "config.json: vocab_size is {vocabulary}; tokenizer.json has {tokens} tokens"
             ));

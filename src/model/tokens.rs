@@ -49,7 +49,7 @@ impl Tokens {
         let (end, stops) = (config.end(&tokenizer), config.stops(&tokenizer)?);
         let doubts = config.doubts(&tokenizer, vocabulary);
         let tokens = Self { tokenizer, vocabulary, lead, end, stops, doubts };
-        // Tokens added later may lie above, such as a filling that no text has.
+        // Tokens added later may lie above, such as padding that no text has.
         let highest = tokens.tokenizer.get_vocab_size(false).saturating_sub(1);
         tokens.check(u32::try_from(highest).unwrap_or(u32::MAX))?;
         Ok(tokens)

@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor as Torch, no_grad};
 use super::TorchEngine;
 use crate::{
     editor,
-    engine::{Answer, Drawing, EngineError, Probe, Progress},
+    engine::{Answer, Drawing, EngineError, Progress, Prompt},
     eval::Score,
     model::{Batch, Choice, ModelError, Padding, Unprobed},
 };
@@ -80,7 +80,7 @@ impl Asked {
 
 impl TorchEngine {
     /// A probe in tokens.
-    pub(super) fn asked(&self, probe: &Probe) -> Result<Asked, EngineError> {
+    pub(super) fn asked(&self, probe: &Prompt) -> Result<Asked, EngineError> {
         let prompt = self.tokens_of(&probe.prompt)?;
         let tokens = self.model.tokens();
         let expected = editor::continuation(tokens, &probe.prompt, &prompt, &probe.expected)?;
@@ -88,7 +88,7 @@ impl TorchEngine {
     }
 
     /// The same, if the model can read it at a time and it has something to expect.
-    pub(super) fn fitting(&self, probe: &Probe) -> Result<Option<Asked>, EngineError> {
+    pub(super) fn fitting(&self, probe: &Prompt) -> Result<Option<Asked>, EngineError> {
         let prompt = self.tokens_of(&probe.prompt)?;
         let tokens = self.model.tokens();
         match editor::continuation(tokens, &probe.prompt, &prompt, &probe.expected) {

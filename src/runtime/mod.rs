@@ -21,7 +21,7 @@ use crate::{
     editor::{self, Bench, EditError, Editor, Solver},
     engine::{
         Answer, Approximation, Continuations, Description, Drawing, EditJob, EditOutcome,
-        EditorSpec, Engine, EngineError, FoundWith, Probe, Progress, Sampling, Statistics,
+        EditorSpec, Engine, EngineError, FoundWith, Progress, Prompt, Sampling, Statistics,
         StatisticsText,
     },
     eval::{Reading, Score},
@@ -167,7 +167,7 @@ impl Engine for TorchEngine {
 
     fn answer(
         &mut self,
-        probes: &[Probe],
+        probes: &[Prompt],
         progress: &mut dyn Progress,
     ) -> Result<Vec<Answer>, EngineError> {
         guarded(|| {
@@ -182,7 +182,7 @@ impl Engine for TorchEngine {
 
     fn score(
         &mut self,
-        probes: &[Probe],
+        probes: &[Prompt],
         progress: &mut dyn Progress,
     ) -> Result<Vec<Option<Score>>, EngineError> {
         guarded(|| {

@@ -28,7 +28,7 @@ pub(super) fn apart<T: Send + 'static>(
 ) -> Result<T, StoreError> {
     let (done, result) = mpsc::channel();
     let run = move || {
-        // Whoever waited may have gone.
+        // The waiting thread may have gone.
         let _ignored = done.send(catch_unwind(AssertUnwindSafe(work)));
     };
     thread::Builder::new()

@@ -205,7 +205,7 @@ impl StoreError {
                 Some("`kledger fsck` says what is damaged".to_owned())
             }
             Self::NotPlain { .. } => Some(
-                "put there what it leads to, if you trust it; to keep a store on another disk, make the \
+                "put its target there, if you trust it; to keep a store on another disk, make the \
                  link of .kledger itself"
                     .to_owned(),
             ),

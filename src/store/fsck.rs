@@ -71,7 +71,7 @@ impl Findings {
 pub struct Repaired {
     /// What is found afterwards.
     pub findings: Findings,
-    /// What was made again, and what was not to be found out, one line each.
+    /// What was rebuilt, and what was not to be found out, one line each.
     pub made: Vec<String>,
     /// Files that nothing named, which are gone.
     pub removed: Vec<PathBuf>,

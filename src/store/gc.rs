@@ -1,4 +1,4 @@
-//! Removing what nothing leads to any more.
+//! Removing what is no longer reachable.
 //!
 //! What is kept is found by following references from the roots: refs, HEAD, everything that is
 //! current under a name, and what the operations since a moment name. Packs are never changed, so one
@@ -33,7 +33,7 @@ use crate::{
 pub struct Collect {
     /// What operations since this moment name is kept; in milliseconds since 1970.
     pub since: i64,
-    /// Whether places of z vectors are kept that nothing else leads to.
+    /// Whether places of z vectors are kept that nothing else reaches.
     pub z: bool,
     /// Objects that are to be gone although operations name them, or they say where z vectors are.
     pub forget: BTreeSet<[u8; 32]>,
@@ -69,7 +69,7 @@ pub struct Collected {
 /// Why objects are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
-    /// A branch, a tag or HEAD leads to them.
+    /// They are reachable from a branch, a tag or HEAD.
     Refs,
     /// They are current under this name.
     Root(String),
@@ -79,7 +79,7 @@ pub enum Reason {
     Z,
 }
 
-/// Removes what nothing leads to any more. Unless it is only to say what it would do, no other process
+/// Removes what is no longer reachable. Unless it is only to say what it would do, no other process
 /// may have the store open: see [`Store::alone`].
 ///
 /// # Errors
@@ -175,7 +175,7 @@ impl Collector<'_> {
 
     fn follow(&mut self, why: Reason, mut ahead: Vec<[u8; 32]>) -> Result<(), StoreError> {
         let before = self.done.live.len();
-        // What is current is never removed, whatever it leads to.
+        // What is current is never removed, whatever it refers to.
         let nothing = BTreeSet::new();
         let forget = match why {
             Reason::Refs | Reason::Root(_) => &nothing,
@@ -196,7 +196,7 @@ impl Collector<'_> {
         Ok(())
     }
 
-    /// What an object refers to. gc goes no further where it cannot read: what is damaged may lead to
+    /// What an object refers to. gc goes no further where it cannot read: a damaged object may refer to
     /// something.
     fn references(&self, hash: &[u8; 32]) -> Result<References, StoreError> {
         let damaged = |what: &str| {

@@ -29,7 +29,7 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    /// Waits some seconds for whoever has the lock alone.
+    /// Waits some seconds for the process that has the lock alone.
     pub(super) fn share(dir: &Path) -> Result<Self, StoreError> {
         let path = dir.join("in-use");
         let file = durable::call("in-use: open", || match File::open(&path) {

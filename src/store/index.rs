@@ -202,7 +202,7 @@ impl Index {
     }
 
     fn sled(&self) -> &Sled {
-        self.sled.as_ref().expect("because whoever needs it has opened sled")
+        self.sled.as_ref().expect("because every caller has opened sled")
     }
 
     fn value<T: Object>(&self, table: &Table, key: &[u8]) -> Result<Option<T>, StoreError> {
@@ -271,7 +271,7 @@ impl Index {
         })
     }
 
-    /// An object's bytes, from its pack; whoever asked checks their hash.
+    /// An object's bytes, from its pack; the caller checks their hash.
     pub(super) fn object(
         &self,
         packs: &Packs,

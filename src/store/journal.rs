@@ -146,7 +146,7 @@ impl Journal {
     }
 
     /// The records after `from`, each with the position behind it. A last record that was cut short is
-    /// left out: whoever wrote it was never told that it is there.
+    /// left out: its writer was never told that it is there.
     pub(super) fn records(&self, from: Position) -> Result<Vec<(Entry, Position)>, StoreError> {
         let read = |error| StoreError::read(&self.path, error);
         let damaged = |why: &str| StoreError::damaged(&self.path, why);

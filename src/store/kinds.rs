@@ -1,4 +1,4 @@
-//! The kinds of objects and what each refers to: brought by the caller to whoever has to follow
+//! The kinds of objects and what each refers to: brought by the caller to the code that has to follow
 //! references.
 
 use std::collections::BTreeMap;

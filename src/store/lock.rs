@@ -41,7 +41,7 @@ impl Lock {
             }
             thread::sleep(PAUSE);
         }
-        // Only for the message of whoever finds the lock held; nothing depends on it.
+        // Only for the message of a process that finds the lock held; nothing depends on it.
         let _ignored = file
             .set_len(0)
             .and_then(|()| file.rewind())

@@ -17,13 +17,13 @@ mod m0001_initial;
 #[path = "../../migrations/m0002_runs.rs"]
 mod m0002_runs;
 
-/// Every step, in order; step n leads to format n.
+/// Every step, in order; step n migrates to format n.
 const MIGRATIONS: &[Migration] = &[m0001_initial::MIGRATION, m0002_runs::MIGRATION];
 
 /// One step from a format to the next.
 #[derive(Debug, Clone, Copy)]
 pub struct Migration {
-    /// Number of the format it leads to.
+    /// Number of the format it migrates to.
     pub to: u32,
     /// What it changes, in words.
     pub what: &'static str,
@@ -40,7 +40,7 @@ pub fn migrate(dir: &Path) -> Result<Vec<Migration>, StoreError> {
     let found = read_format(dir)?;
     let from = number(&found).filter(|&number| number as usize <= MIGRATIONS.len());
     let Some(from) = from else { return Err(unknown(dir, found)) };
-    // Whoever opened it in its old format must be done with it.
+    // No other process may still have it open in its old format.
     Guard::share(dir)?.alone(|| {
         let _lock = Lock::acquire(dir)?;
         run_from(dir, from)

@@ -6,7 +6,7 @@
 //! byte.
 //!
 //! Where the disk is full or the store cannot be written it can be read all the same, without sled. What is
-//! damaged is made again from what is not ([`fsck::repair`]), and a copy can be made at any time ([`Store::backup`]).
+//! damaged is rebuilt from what is not ([`fsck::repair`]), and a copy can be made at any time ([`Store::backup`]).
 //!
 //! The store does not know what kinds of objects there are, nor what a commit says: it moves names
 //! from one commit's id to another's.

@@ -112,7 +112,7 @@ impl Packs {
         Ok(Contents { id, bytes, entries })
     }
 
-    /// Reads one object's bytes out of a pack; whoever asked checks their hash.
+    /// Reads one object's bytes out of a pack; the caller checks their hash.
     pub(super) fn read_at(
         &self,
         id: Id<Pack>,
@@ -145,7 +145,7 @@ impl Packs {
     }
 
     /// Reads all of the pack `id`, if it is short, for [`Packs::preloaded`]. One that is not well-formed is left
-    /// to whoever reads an object out of it.
+    /// to the reader of an object.
     pub(super) fn preload(&self, id: Id<Pack>) -> Result<(), StoreError> {
         let mut whole = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
         if whole.iter().any(|pack| pack.id == id) {
@@ -167,7 +167,7 @@ impl Packs {
         Ok(())
     }
 
-    /// An object's bytes, if they are in a pack that was read as a whole; whoever asked checks their hash.
+    /// An object's bytes, if they are in a pack that was read as a whole; the caller checks their hash.
     pub(super) fn preloaded(&self, hash: &[u8; 32]) -> Option<Vec<u8>> {
         let whole = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
         whole.iter().rev().find_map(|pack| pack.find(hash)).map(<[u8]>::to_vec)
@@ -257,8 +257,8 @@ impl Contents {
     }
 }
 
-/// Where each object of a pack's bytes is, ascending by hash; `None` when they are not a well-formed pack. Whoever
-/// reads an object checks its hash.
+/// Where each object of a pack's bytes is, ascending by hash; `None` when they are not a well-formed pack. The
+/// reader of an object checks its hash.
 #[must_use]
 pub fn entries(bytes: &[u8]) -> Option<Vec<([u8; 32], Range<usize>)>> {
     let mut at = MAGIC.len();

@@ -248,8 +248,8 @@ impl Known {
         if !lost.is_empty() {
             let first = lost.first().map_or(0, |at| at + 1);
             done.push(format!(
-                "as far as it goes: of {} of {last} operations (number {first} and on) only what they led to \
-                 is known, so stage, stashes and branches may be as they were before",
+                "as far as it goes: of {} of {last} operations (number {first} and on) only the \
+                 results are known, so stage, stashes and branches may be as they were before",
                 lost.len(),
             ));
         }
@@ -379,7 +379,7 @@ impl Known {
     }
 
     /// Adds operations that name the packs `left`, which may have been acknowledged, and branches for the commits
-    /// in them that nothing leads to.
+    /// in them that nothing reaches.
     fn take_up(&self, entries: &mut Vec<Entry>, left: BTreeSet<Id<Pack>>, done: &mut Vec<String>) {
         if left.is_empty() {
             return;
@@ -397,13 +397,13 @@ impl Known {
         let Some(newest) = entries.last_mut() else { return };
         for tip in tips {
             let name = format!("recovered-{tip:.12}");
-            done.push(format!("the branch {name}, at a commit that nothing else leads to"));
+            done.push(format!("the branch {name}, at a commit that nothing else reaches"));
             let name = format!("heads/{name}");
             newest.operation.refs.push(RefUpdate { name, old: None, new: Some(tip) });
         }
     }
 
-    /// The commits in packs `left` that nothing leads to, and that are all there.
+    /// The commits in packs `left` that nothing reaches, and that are all there.
     fn tips(&self, entries: &[Entry], left: &BTreeSet<Id<Pack>>) -> Vec<Id<Commit>> {
         let named: BTreeSet<[u8; 32]> =
             entries.iter().flat_map(|entry| entry.operation.names()).collect();
@@ -438,7 +438,7 @@ impl Known {
         let new = Everything::of(&self.packs, records)?;
         let journal = Journal::of(dir);
         let refused = |what: &str| {
-            let why = format!("{what} of the index cannot be made again from it and from packs");
+            let why = format!("{what} of the index cannot be rebuilt from it and from packs");
             Err(StoreError::damaged(journal.path(), why))
         };
         let Some(index) = &self.index else { return Ok(()) };

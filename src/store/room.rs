@@ -18,7 +18,7 @@ impl Store {
     pub fn make_room(&self) {
         let dir = self.dir();
         if free(dir).is_ok_and(|free| free < LENGTH) {
-            // What is here can be missing; whoever writes says what it lacks.
+            // What is here can be missing; a write then says what it lacks.
             let _ignored = fs::remove_file(dir.join(FILE));
         }
     }

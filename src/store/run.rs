@@ -2,7 +2,7 @@
 //!
 //! A run holds records in blocks of [`BLOCK`] bytes, ascending by hash; the last block says which run
 //! it is and how many records there are. Each block ends with a checksum over the run's number, its own and
-//! its bytes. A run is written once; whoever looks something up reads the few blocks that lie on the
+//! its bytes. A run is written once; a look-up reads the few blocks that lie on the
 //! way, so opening one costs the same however long it is. Of these blocks those are compared with their
 //! checksums that prove the answer: the one that the hash lies in, or the two that it lies between.
 

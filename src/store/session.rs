@@ -63,7 +63,7 @@ impl std::fmt::Debug for Session {
 
 impl Session {
     /// Opens the index; where the machine does not let that be done (a full disk, no permission to write),
-    /// what is stored can still be read, and whoever changes something is told why it cannot be.
+    /// what is stored can still be read, and a command that writes is told why it cannot.
     pub(super) fn open(dir: &Path) -> Result<Self, StoreError> {
         match Self::open_to_write(dir) {
             Err(error) if error.is_of_the_machine() => Self::unwritten(dir).map_err(|_| error),
@@ -145,7 +145,7 @@ impl Session {
     pub(super) fn view(dir: &Path) -> Result<Self, StoreError> {
         match Self::summarised(dir) {
             Some(session) => Ok(session),
-            // Whatever is wrong, whoever opens sled finds it out.
+            // Opening sled will say what is wrong.
             None => {
                 let session = Self::open(dir)?;
                 if matches!(session.hold, Hold::Alone(_)) {
@@ -292,7 +292,7 @@ impl Session {
         self.index().contains(hash)
     }
 
-    /// Reads all that was stored together with an object, if it is not much, in one go. Whoever asks what a
+    /// Reads all that was stored together with an object, if it is not much, in one go. A command that asks what a
     /// commit changed then has most of it at hand.
     ///
     /// # Errors
@@ -422,7 +422,7 @@ impl Session {
         before.take_in(operation, position, places.unwrap_or_default());
         let dir = self.dir.join("ledger");
         before.write(&dir);
-        // Where not even this can be read, whoever asks is told.
+        // Where not even this can be read, the reader gets the error.
         if let Ok(index) = Index::summarised(&dir, before) {
             let _first = self.after.set(Box::new(Self::of(&self.dir, index, Hold::After)));
         }

@@ -1,6 +1,6 @@
 //! What the index says, without the operation log: so little that it is read at once.
 //!
-//! sled has it; a copy of it is in a file beside sled's, for whoever only reads. sled is opened by one process at a
+//! sled has it; a copy of it is in a file beside sled's, for commands that only read. sled is opened by one process at a
 //! time, starts threads, and writes and syncs its file even when nothing was changed. The copy counts as
 //! long as the journal ends where it says. It is written without waiting for the disk, and it can be
 //! removed at any time.

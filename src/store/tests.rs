@@ -246,7 +246,7 @@ fn damage_in_a_run_is_found_or_harmless_and_is_repaired() {
                 }
             }
         }
-        // The last block is read by whoever opens the store, and then the index is built again.
+        // The last block is read when the store is opened, and then the index is built again.
         let problems = check(&store).problems;
         assert!(problems.iter().all(|problem| problem.repairable), "{problems:?}");
         assert!(at + 4096 >= whole.len() || !problems.is_empty(), "byte {at}");

@@ -1,7 +1,7 @@
 //! The search for the commit that changed an answer.
 
 use kledger::{
-    engine::{Probe, Silent},
+    engine::{Prompt, Silent},
     ledger::{
         About, LedgerError,
         verb::bisect::{BisectReport, BisectState, Verdict},
@@ -21,8 +21,8 @@ fn long() -> Place {
     place
 }
 
-fn probe(expected: &str) -> Probe {
-    Probe { prompt: "Anna lives in".to_owned(), expected: expected.to_owned() }
+fn probe(expected: &str) -> Prompt {
+    Prompt { prompt: "Anna lives in".to_owned(), expected: expected.to_owned() }
 }
 
 fn found(report: &BisectReport) -> &str {

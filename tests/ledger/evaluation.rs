@@ -6,8 +6,8 @@ use std::{collections::BTreeMap, path::Path};
 use kledger::{
     engine::{Drawing, Silent},
     eval::{
-        Answers, Asked, COUNTERFACT, Case, EASYEDIT, FEVER, MEND, Metric, Protocol, Row, Score,
-        Source, Weights, Written, ZSRE,
+        Answers, COUNTERFACT, Case, EASYEDIT, FEVER, MEND, Metric, PromptTarget, Protocol, Row,
+        Score, Source, Weights, Written, ZSRE,
         dataset::{Answer, Dataset, DatasetError, Reading, References, requests},
         entropy,
     },
@@ -62,7 +62,7 @@ fn figures_are_those_of_an_independent_computation() {
     let (mut now, mut base) = (Answers::new(), Answers::new());
     for answer in golden["answers"].as_array().unwrap() {
         let text = |name: &str| answer[name].as_str().unwrap().to_owned();
-        let asked = Asked { prompt: text("prompt"), target: text("target") };
+        let asked = PromptTarget { prompt: text("prompt"), target: text("target") };
         now.insert(asked.clone(), score(&answer["now"]));
         base.insert(asked, score(&answer["base"]));
     }

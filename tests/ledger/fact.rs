@@ -3,7 +3,7 @@
 use kledger::{
     codec::Draft,
     fact::{
-        Fact, Intake, Iri, Lexicon, LexiconError, Literal, Term, Words, builtin,
+        Fact, Intake, Iri, Lexicon, LexiconError, Literal, Role, Term, Words, builtin,
         read::{Choice, Format, Position, Problem, ReadError, read_triples},
         tree,
     },
@@ -264,8 +264,9 @@ fn turtle(text: &str) -> Memory {
          @prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .\n{text}"
     );
     let mut memory = Memory::default();
-    let stage = memory.add(&text, false).unwrap().0;
-    memory.commit(&stage);
+    let input = read_triples(text.as_bytes(), Format::Turtle, "input");
+    let (stage, _) = memory.add(None, input, Role::Edit, false).unwrap();
+    memory.commit(stage);
     memory
 }
 

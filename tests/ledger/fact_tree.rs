@@ -8,8 +8,9 @@ use std::{
 use kledger::{
     codec::{self, Draft, ObjectError, Objects},
     fact::{
-        AddOutcome, Fact, FactKey, FactTree, Literal, Role, Roots, Stage, StageError, Term, Words,
-        read::{Format, read_triples},
+        AddOutcome, Fact, FactKey, FactTree, Intake, Literal, Role, Roots, StageError, StoredStage,
+        Term, Words,
+        read::{Position, ReadError},
         tree::{self, Node, Slot, diff, diff_at, get, iter, len, merge3, update},
     },
     id::Id,
@@ -50,16 +51,24 @@ impl Objects for Nothing<'_> {
 }
 
 impl Memory {
+    /// The stage `before` with `input` on top.
     pub(crate) fn add(
-        &self,
-        turtle: &str,
+        &mut self,
+        before: Option<Id<StoredStage>>,
+        input: impl IntoIterator<Item = Result<(Fact, Position), ReadError>>,
+        role: Role,
         replace: bool,
-    ) -> Result<(Stage, AddOutcome), StageError> {
-        let input = read_triples(turtle.as_bytes(), Format::Turtle, "input");
-        Stage::default().add(self, self.roots, input, Role::Edit, replace)
+    ) -> Result<(Id<StoredStage>, AddOutcome), StageError> {
+        let mut draft = Draft::new(self);
+        let input = Intake::of(input)?;
+        let added = StoredStage::add(&mut draft, before, self.roots, input, role, replace)?;
+        let new = draft.into_new().in_memory().unwrap();
+        self.objects.extend(new);
+        Ok(added)
     }
 
-    pub(crate) fn commit(&mut self, stage: &Stage) {
+    pub(crate) fn commit(&mut self, stage: Id<StoredStage>) {
+        let stage: StoredStage = codec::get(self, stage).unwrap();
         let mut draft = Draft::new(self);
         let roots = stage.apply(&mut draft, self.roots).unwrap();
         let new = draft.into_new().in_memory().unwrap();

@@ -13,7 +13,7 @@ use kledger::{
     commit::{Commit, EditedTensor, Report, Spec, StatisticsRecord, Step},
     delta::{Delta, DeltaTensor, Form, Lineage, TensorEntry, TensorFile},
     fact::{
-        Change, Fact, Iri, Label, Literal, Staged, StoredStage, Term, Words,
+        Fact, Iri, Label, Literal, Staged, StagedChange, StoredStage, Term, Words,
         tree::{Child, Entry, Long, Node, Slot},
     },
     id::{Id, Kind},
@@ -63,7 +63,7 @@ fn rome() -> Words {
 }
 
 fn staged() -> Staged {
-    Staged { change: Change::Set(anna()), source: "a.nt:1".to_owned() }
+    Staged { change: StagedChange::Set(anna()), source: "a.nt:1".to_owned() }
 }
 
 /// A leaf with these values, and a last one that is an object of its own.
@@ -177,7 +177,7 @@ fn objects_have_the_bytes_of_the_format() {
     golden.is("lexicon-branch", &branch::<Words>(&[(7, 9, 17)]));
     golden.is("long-fact", &Long(bert()));
     golden.is("long-words", &Long(rome()));
-    let retracted = Staged { change: Change::Retract(bert()), source: "b.ttl:7".to_owned() };
+    let retracted = Staged { change: StagedChange::Retract(bert()), source: "b.ttl:7".to_owned() };
     golden.is("staged-facts-leaf", &leaf(vec![staged(), retracted], 4));
     golden.is("staged-facts-branch", &branch::<Staged>(&[(3, 9, 17)]));
     golden.is("long-staged-fact", &Long(staged()));

@@ -10,7 +10,7 @@ use std::{
 };
 
 use kledger::{
-    engine::{Probe, Silent},
+    engine::{Prompt, Silent},
     fact::Role,
     ledger::{
         InTheWay, LedgerError,
@@ -388,7 +388,7 @@ fn interrogate(place: &Place, model: &Model) {
             Some(object) => OBJECTS[*object].to_owned(),
             None => format!("base{}", column(&prompt(key))),
         };
-        let probe = Probe { prompt: prompt(key), expected: expected.clone() };
+        let probe = Prompt { prompt: prompt(key), expected: expected.clone() };
         let answer = engine.answer(&[probe], &mut Silent).unwrap().remove(0);
         assert_eq!(answer.text, expected, "{}", prompt(key));
     }

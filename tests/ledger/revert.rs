@@ -6,7 +6,10 @@ use kledger::{
     engine::{Engine, EngineError, Silent},
     ledger::{
         Anew, EditOptions, How, LedgerError, Outcome, ProceedReport, Repo, Task,
-        verb::{commit::CommitOptions, revert::RevertOptions},
+        verb::{
+            commit::CommitOptions, export::ExportFormat, import::ImportSource,
+            revert::RevertOptions,
+        },
     },
 };
 
@@ -147,4 +150,20 @@ fn what_is_not_in_the_history_or_the_base_is_refused_before_anything_is_made() {
         (place.message(), place.repo.status().unwrap().unfinished),
         ("four".to_owned(), None)
     );
+}
+
+#[test]
+fn a_revert_after_which_no_fact_is_left_says_so() {
+    let other = Place::new();
+    other.make(":Bert :lives :Bonn .", "elsewhere");
+    let adapter = other.dir.path().join("adapter");
+    other.export("HEAD", &adapter, ExportFormat::Peft).unwrap();
+    let place = Place::new();
+    place.make(":Anna :likes :Rome .", "fact");
+    place.import(&ImportSource::Peft(adapter)).unwrap();
+    let (actor, options) = (place.actor("revert"), RevertOptions::default());
+    let report = place.repo.revert(&actor, "HEAD~1", &options, Some(&mut open), &mut Silent);
+    let report = report.unwrap();
+    assert!(!report.as_before && report.kept.is_none());
+    assert_eq!(report.notes, ["nothing to check: no fact is left to be asked"]);
 }

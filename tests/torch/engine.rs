@@ -7,7 +7,7 @@ use kledger::{
     delta::{Change, ChangeForm, LoadedDelta, Version},
     editor,
     engine::{
-        Answer, EditJob, EditOutcome, EditorSpec, Engine, EngineError, Probe, Progress, Sampling,
+        Answer, EditJob, EditOutcome, EditorSpec, Engine, EngineError, Progress, Prompt, Sampling,
         Silent, StatisticsText,
     },
     fact::Request,
@@ -45,10 +45,10 @@ fn requests() -> Vec<Request> {
     .collect()
 }
 
-fn probes() -> Vec<Probe> {
+fn probes() -> Vec<Prompt> {
     requests()
         .iter()
-        .map(|request| Probe { prompt: request.text(), expected: request.target.clone() })
+        .map(|request| Prompt { prompt: request.text(), expected: request.target.clone() })
         .collect()
 }
 

@@ -9,9 +9,9 @@ use std::{
 
 use kledger::{
     checkpoint::Checkpoint,
-    engine::{Drawing, Engine, Probe, Silent},
+    engine::{Drawing, Engine, Prompt, Silent},
     eval::{
-        Answers, Asked, COUNTERFACT, Case, EASYEDIT, MEND, Protocol, ZSRE,
+        Answers, COUNTERFACT, Case, EASYEDIT, MEND, PromptTarget, Protocol, ZSRE,
         dataset::{Answer, Dataset, Reading},
     },
     model::DeviceChoice,
@@ -47,11 +47,13 @@ fn negated(dir: &Path, block: usize) -> BTreeMap<String, Tensor> {
     BTreeMap::from([(name.clone(), tensor)])
 }
 
-fn answers(engine: &mut TorchEngine, asked: impl IntoIterator<Item = Asked>) -> Answers {
-    let asked: Vec<Asked> = asked.into_iter().collect();
-    let probe =
-        |asked: &Asked| Probe { prompt: asked.prompt.clone(), expected: asked.target.clone() };
-    let probes: Vec<Probe> = asked.iter().map(probe).collect();
+fn answers(engine: &mut TorchEngine, asked: impl IntoIterator<Item = PromptTarget>) -> Answers {
+    let asked: Vec<PromptTarget> = asked.into_iter().collect();
+    let probe = |asked: &PromptTarget| Prompt {
+        prompt: asked.prompt.clone(),
+        expected: asked.target.clone(),
+    };
+    let probes: Vec<Prompt> = asked.iter().map(probe).collect();
     let scores = engine.score(&probes, &mut Silent).unwrap();
     asked.into_iter().zip(scores.into_iter().map(Option::unwrap)).collect()
 }
@@ -130,7 +132,7 @@ fn perplexities_are_those_of_transformers_recipe() {
 #[test]
 fn what_does_not_fit_is_left_out_and_nothing_else() {
     let mut engine = open(&random());
-    let probe = |prompt: &str, expected: &str| Probe {
+    let probe = |prompt: &str, expected: &str| Prompt {
         prompt: prompt.to_owned(),
         expected: expected.to_owned(),
     };

@@ -165,6 +165,14 @@ pub(super) const fn role(neighbourhood: bool) -> Role {
     if neighbourhood { Role::Neighbourhood } else { Role::Edit }
 }
 
+/// What a fact of this role is called.
+pub(super) const fn noun(role: Role) -> &'static str {
+    match role {
+        Role::Edit => "fact",
+        Role::Neighbourhood => "neighbourhood fact",
+    }
+}
+
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let repo = cx.repo()?;
     let actor = cx.actor(Some(&repo))?;
@@ -181,11 +189,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
 
 impl Render for AddReport {
     fn render(&self, page: &mut Page) -> fmt::Result {
-        let noun = match self.role {
-            Role::Edit => "fact",
-            Role::Neighbourhood => "neighbourhood fact",
-        };
-        let outcome = &self.outcome;
+        let (noun, outcome) = (noun(self.role), &self.outcome);
         let mut parts = Vec::new();
         if outcome.added + outcome.replaced > 0 {
             let replaced = match outcome.replaced {

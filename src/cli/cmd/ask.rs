@@ -16,7 +16,7 @@ use crate::{
     ledger::verb::ask::AskReport,
 };
 
-/// Ask a version, or several, to go on with a prompt
+/// Ask one or several versions to continue a prompt
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -15,7 +15,7 @@ use crate::{
     ledger::verb::backup::BackupReport,
 };
 
-/// Copy the repository, while others work in it
+/// Copy the repository, even while other commands use it
 ///
 /// DIR becomes a repository with all commits, branches, tags, stages and the base, as of one moment; an earlier
 /// backup of this repository in DIR is brought up to date, and what it has is not copied again. On the same file

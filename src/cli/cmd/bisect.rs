@@ -17,7 +17,7 @@ use crate::{
         page::{Page, head, many, share, short, summary},
         report::{Render, Report},
     },
-    engine::Probe,
+    engine::Prompt,
     ledger::{
         CommitView,
         verb::bisect::{BisectReport, BisectState, Verdict},
@@ -129,7 +129,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let report = match &args.step {
         None => repo.bisection()?,
         Some(Step::Run { prompt: Some(prompt), expect: Some(expect), words }) => {
-            let probe = Probe { prompt: prompt.clone(), expected: expect.clone() };
+            let probe = Prompt { prompt: prompt.clone(), expected: expect.clone() };
             let (good, bad) = ends(words)?;
             let mut open = |base: &Path| cx.runtime().open(base);
             repo.bisect_run(&probe, (&good, &bad), &mut open, cx.stoppable().as_mut())?

@@ -22,8 +22,8 @@ use crate::{
 ///
 /// Of the files in the directory those are replaced that kledger wrote, as its kledger.json lists them. All
 /// others stay. Where one is in the way, or one that kledger wrote was changed since, nothing is done, unless
-/// --force has such files make room: each is kept as NAME.orig. Where the directory is a link, that which it
-/// leads to is written.
+/// --force has such files make room: each is kept as NAME.orig. Where the directory is a link, its target is
+/// written.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -6,10 +6,10 @@ use crate::{
     ledger::Task,
 };
 
-/// Make commits that are elsewhere again on HEAD
+/// Apply commits from another branch to HEAD
 ///
-/// A..B are the commits that lead to B and not to A, oldest first and without merges. HEAD's branch
-/// moves once all are made.
+/// A..B are the ancestors of B that A does not have, oldest first and without merges. HEAD's branch moves
+/// once all are applied.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

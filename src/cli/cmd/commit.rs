@@ -17,7 +17,7 @@ use crate::{
     ledger::verb::commit::{AmendOptions, CommitOptions, CommitReport, EditView},
 };
 
-/// Edit what is staged into the model and record the version
+/// Edit the staged facts into the model and record the version
 ///
 /// Finds the weights under which the staged facts hold, checks them on exactly the weights that a
 /// checkout has, and records both. When the edit does not reach what is required nothing is recorded.

@@ -17,10 +17,9 @@ use crate::{
     ledger::verb::{commit::CommitOptions, consolidate::ConsolidateReport},
 };
 
-/// Edit all facts that hold into the base at once: the same facts, one delta
+/// Edit all facts into the base at once: the same facts, one delta
 ///
-/// z vectors that were found before are used again, so this costs keys and one solve. Earlier versions
-/// stay as they are.
+/// Cached z vectors are reused, so this costs keys and one solve. Earlier versions stay as they are.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -41,7 +41,7 @@ Examples:
   kledger diff v1 v2 --format rdf-patch > v1-v2.rdfp")]
 pub struct Args {
     /// The version to compare with; FROM..TO names both, and A...B is what B changed since it and A
-    /// went apart
+    /// diverged
     #[arg(value_name = "FROM")]
     from: String,
     /// The version to compare [default: HEAD]

@@ -32,7 +32,7 @@ const TEXT: usize = 100;
 /// Likeliest tokens of which the next one is drawn, as there.
 const TOP: usize = 5;
 
-/// Measure how good the edits of a version are, in the terms of the papers
+/// Measure how good a version's edits are, with the protocols of the papers
 ///
 /// Figures carry the name and version of their protocol, because those of different protocols cannot
 /// be compared: docs/evaluation.md says what each asks and computes.

@@ -12,10 +12,10 @@ use crate::{
     ledger::{About, verb::forget::ForgetReport},
 };
 
-/// Take everything that is said of a subject out of all history
+/// Remove everything said about a subject from all of history
 ///
-/// Commits that say it, and all that come after them, are made again without it; branches, tags and
-/// HEAD move there; and what said it is removed at once. Weights lose the columns of its facts. This
+/// Commits that say it, and all their descendants, are rewritten without it. Branches, tags and HEAD move to
+/// the rewritten commits. The old ones are removed at once. Weights lose the columns of its facts. This
 /// cannot be undone.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -37,14 +37,14 @@ pub struct Args {
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let repo = cx.repo()?;
     let mut actor = cx.actor(Some(&repo))?;
-    // The operation log is not to remember what was forgotten.
+    // The operation log must not name what was forgotten.
     "forget".clone_into(&mut actor.command);
     let about = About::new(Some(&args.subject), None);
     let forget = |dry_run| repo.forget(&actor, &about, dry_run, cx.progress().as_mut());
     if !args.dry_run && !args.yes {
         let seen = forget(true)?;
         cx.confirm(&format!(
-            "Forget {}, making {} again? This cannot be undone.",
+            "Forget {}, rewriting {}? This cannot be undone.",
             many(seen.facts.len() as u64, "fact"),
             many(seen.rewritten, "commit")
         ))?;
@@ -54,13 +54,13 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
 
 impl Render for ForgetReport {
     fn render(&self, page: &mut Page) -> fmt::Result {
-        let (forgot, made) =
-            if self.dry_run { ("Would forget", "to make") } else { ("Forgot", "made") };
+        let (forgot, rewritten) =
+            if self.dry_run { ("Would forget", "to rewrite") } else { ("Forgot", "rewritten") };
         writeln!(page, "{forgot} {}", many(self.facts.len() as u64, "fact"))?;
         for fact in &self.facts {
             writeln!(page, "{GONE}- {}{GONE:#}", words(fact))?;
         }
-        page.note(format_args!("{} {made} again", many(self.rewritten, "commit")))?;
+        page.note(format_args!("{} {rewritten}", many(self.rewritten, "commit")))?;
         for change in &self.refs {
             let name = change.name.trim_start_matches("heads/").trim_start_matches("tags/");
             let at = |id: Option<_>| id.map_or("another".to_owned(), |id| format!("{id:.12}"));
@@ -68,7 +68,7 @@ impl Render for ForgetReport {
         }
         if self.dropped > 0 {
             let count = many(self.dropped, "commit");
-            page.note(format_args!("{count} that only operations led to: gone"))?;
+            page.note(format_args!("{count} that only operations reached: gone"))?;
         }
         if self.staged > 0 {
             page.note(format_args!("{} unstaged", many(self.staged, "fact")))?;

@@ -12,7 +12,7 @@ use crate::{
     ledger::verb::fsck::{FsckOptions, FsckReport},
 };
 
-/// Read everything stored and verify it
+/// Read and verify everything stored
 ///
 /// Every object and tensor file is read and its hash compared. Damage ends with exit code 3.
 ///
@@ -62,7 +62,7 @@ impl Render for FsckReport {
             0 => writeln!(page, "No damage found"),
             problems => {
                 page.note(
-                    "kledger fsck --repair makes index and journal again; any other file has to be brought back \
+                    "kledger fsck --repair rebuilds index and journal; any other file has to be brought back \
                      from a backup, under its name",
                 )?;
                 writeln!(page, "{} found", many(problems, "problem"))

@@ -12,11 +12,11 @@ use crate::{
     ledger::verb::gc::{GcOptions, GcReport, Kept},
 };
 
-/// Remove what no version needs and nothing can bring back
+/// Remove what no version needs and undo cannot bring back
 ///
-/// Kept is all that branches, tags, HEAD, the stage, stashes, unfinished tasks and bisections lead to,
-/// and all that operations of the last days led to, so that undo can bring it back; kledger config
-/// keep-days says how many. It waits for other kledgers in this repository to end.
+/// Keeps all that is reachable from branches, tags, HEAD, the stage, stashes, and tasks and bisections in
+/// progress. Keeps what operations of the last days refer to as well, so that undo can bring it back; the
+/// setting keep-days says how many days. Waits for other kledgers in this repository to end.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -27,10 +27,10 @@ pub struct Args {
     /// Only say what would be removed
     #[arg(long, short = 'n')]
     dry_run: bool,
-    /// Keep what operations of the last DAYS led to, in place of keep-days; now keeps nothing of it
+    /// Keep what operations of the last DAYS refer to, in place of keep-days; now keeps nothing of it
     #[arg(long, value_name = "now|DAYS", value_parser = days)]
     prune: Option<u32>,
-    /// Remove z vectors as well that no version needs; an edit that is made again looks for them again
+    /// Remove cached z vectors as well; repeating an edit has to find them again
     #[arg(long)]
     z_vectors: bool,
 }
@@ -68,7 +68,7 @@ impl Render for GcReport {
         }
         if self.first_operation > 1 {
             page.note(format_args!(
-                "what operations before number {} led to is gone, unless something else needs it",
+                "what operations before number {} refer to is gone, unless something else needs it",
                 self.first_operation
             ))?;
         }
@@ -84,7 +84,7 @@ fn reason(by: &str, since: Option<i64>) -> String {
             let since = since.map_or("now".to_owned(), time);
             format!("by operations since {since}")
         }
-        "z vectors" => "say where z vectors are, for edits that are made again".to_owned(),
+        "z vectors" => "by the cache of z vectors".to_owned(),
         "undone" => "by what can be redone".to_owned(),
         name => format!("by the {name}"),
     }

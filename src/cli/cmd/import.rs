@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// Take a change that was made elsewhere in as a commit
+/// Import a delta, adapter or checkpoint as a commit
 ///
 /// The change is added to what HEAD has. It is kept exactly: an adapter as its factors, a checkpoint as
 /// what makes the version it was trained from into it, bit for bit. Only a delta that kledger exported
@@ -43,7 +43,7 @@ pub struct Args {
     /// the base
     #[arg(long, value_name = "REV", conflicts_with_all = ["from_delta", "from_peft"])]
     trained_from: Option<String>,
-    /// Take an adapter in that says it is for another model
+    /// Import an adapter even if it says that it is for another model
     #[arg(long, conflicts_with_all = ["from_delta", "from_checkpoint"])]
     any_base: bool,
     /// Run no model: do not ask what holds afterwards

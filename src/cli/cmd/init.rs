@@ -21,7 +21,7 @@ use crate::{
 ///
 /// Copies the checkpoint, a Hugging Face directory with config.json, tokenizer.json and safetensors,
 /// into .kledger, where it stays as it is. Refuses at once what this kledger cannot edit, without loading its
-/// weights; with --anyway the repository takes in, keeps and gives out versions of it that were made elsewhere.
+/// weights; with --anyway the repository still imports, keeps and exports versions that other tools made.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -62,8 +62,8 @@ fn examine(args: &Args, model: &Path) -> Result<Vec<String>, EngineError> {
         Err(EngineError::Unusable { source, .. }) => Err(EngineError::Unusable {
             source,
             hint: Some(
-                "with --anyway the repository is made for history alone: versions that were made elsewhere \
-                 come in and out, none is edited or asked"
+                "with --anyway the repository is made for history alone: it imports and exports versions, \
+                 and none is edited or asked"
                     .to_owned(),
             ),
         }),

@@ -26,7 +26,7 @@ use crate::{
     },
 };
 
-/// Show the commits that led to a version, newest first
+/// Show a version and its ancestors, newest first
 ///
 /// With --author only those whose author's name and address match it, a part of them or a regular
 /// expression.

@@ -39,6 +39,9 @@ struct Pages {
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let dir = cx.path(&args.dir);
+    if dir.exists() && !dir.is_dir() {
+        return Err(CliError::NotDirectory { path: dir });
+    }
     durable::create_dir(&dir).map_err(LedgerError::from)?;
     let mut pages = Vec::new();
     write(verbs::command(), "kledger", &dir, &mut pages)?;

@@ -9,10 +9,10 @@ use crate::{
     },
 };
 
-/// Join another branch's history to HEAD's
+/// Merge another branch into HEAD
 ///
-/// What each side changed since they went apart is taken. Two objects for one subject and predicate are
-/// a conflict: the merge waits until `kledger resolve` has said what is to hold. The deltas of both
+/// Takes what each side changed since they diverged. Two objects for one subject and predicate are
+/// a conflict: the merge stops until `kledger resolve` settles it. The deltas of both
 /// sides are summed, every fact is asked, and facts that no longer hold are edited in again, all in one
 /// commit with two parents.
 #[derive(Debug, clap::Args)]

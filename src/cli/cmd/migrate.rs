@@ -12,7 +12,7 @@ use crate::{
     ledger::{Repo, verb::migrate::MigrateReport},
 };
 
-/// Bring a repository that an older kledger wrote to the format of this one
+/// Upgrade a repository that an older kledger wrote to this one's format
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

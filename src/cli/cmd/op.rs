@@ -50,7 +50,7 @@ impl Render for OpReport {
         for logged in &self.operations {
             let operation = &logged.operation;
             let state = match (logged.kept, logged.undone) {
-                (false, _) => "  (gone: gc has removed what it led to)",
+                (false, _) => "  (gone: gc has removed its result)",
                 (true, true) => "  (undone)",
                 (true, false) => "",
             };

@@ -26,13 +26,13 @@ use crate::{
 /// How conflicts are decided and weights are made.
 #[derive(Debug, clap::Args)]
 pub(super) struct HowArgs {
-    /// In conflicts, what holds on our side
+    /// In conflicts, take our side
     #[arg(long, conflicts_with_all = ["theirs", "abort"])]
     ours: bool,
-    /// In conflicts, what holds on the other side
+    /// In conflicts, take their side
     #[arg(long, conflicts_with = "abort")]
     theirs: bool,
-    /// How the weights of both sides become one's [default: repair]
+    /// How the weights of both sides are combined [default: repair]
     #[arg(long, value_enum, conflicts_with = "abort")]
     strategy: Option<StrategyArg>,
     /// Run no model: sum the deltas and do not ask what holds
@@ -52,14 +52,14 @@ enum StrategyArg {
     ReEdit,
 }
 
-/// What to do with one that waits.
+/// What to do with one that is in progress.
 #[derive(Debug, clap::Args)]
 #[group(id = "waiting", multiple = false)]
 pub(super) struct Waiting {
-    /// Go on, conflicts being settled, as was said at the beginning or is said now
+    /// Resume once conflicts are settled, with the options given at the start or now
     #[arg(long = "continue")]
     go_on: bool,
-    /// Give it up; HEAD is where it was
+    /// Give it up; HEAD stays where it was
     #[arg(
         long,
         conflicts_with_all = ["no_check", "require", "seed", "editor", "set"]
@@ -106,7 +106,7 @@ pub(super) const fn may_run_the_model(waiting: &Waiting, how: &HowArgs) -> bool 
     !waiting.abort && !how.no_check
 }
 
-/// Goes on with what waits, gives it up or leaves a commit out, or begins with `begin`.
+/// Resumes what is in progress, gives it up or skips a commit, or begins with `begin`.
 pub(super) fn run(
     cx: &Context,
     task: Task,
@@ -157,7 +157,7 @@ impl Render for ProceedReport {
             Outcome::UpToDate => writeln!(page, "Already up to date"),
             Outcome::FastForward => {
                 writeln!(page, "On {}", head(&self.head))?;
-                page.note("moved forward, no commit was needed")
+                page.note("fast-forward, no commit was needed")
             }
             Outcome::Done => Ok(()),
             Outcome::Aborted => {
@@ -169,9 +169,7 @@ impl Render for ProceedReport {
                 for conflict in &self.conflicts {
                     writeln!(page, "  {}", conflict_line(conflict))?;
                 }
-                page.note(
-                    "kledger resolve says what is to hold, --continue goes on, --abort gives up",
-                )
+                page.note("kledger resolve settles them, then --continue resumes, --abort gives up")
             }
         }
     }
@@ -214,14 +212,14 @@ impl Render for Made {
     }
 }
 
-/// `Eiffel Tower / located in / : ours Rome, theirs Berlin, base Paris`, and what is to hold.
+/// `Eiffel Tower / located in: ours Rome, theirs Berlin, base Paris`, and what is to hold.
 pub(super) fn conflict_line(conflict: &ConflictView) -> String {
     let object = |fact: &Option<FactView>| {
         fact.as_ref().map_or_else(|| "nothing".to_owned(), |fact| fact.object.clone())
     };
     let (subject, predicate) = (&conflict.subject, &conflict.predicate);
     let mut line = format!(
-        "{subject} / {predicate} / : ours {}, theirs {}, base {}",
+        "{subject} / {predicate}: ours {}, theirs {}, base {}",
         object(&conflict.ours),
         object(&conflict.theirs),
         object(&conflict.base)

@@ -6,11 +6,11 @@ use crate::{
     ledger::Task,
 };
 
-/// Make HEAD's own commits again on another branch
+/// Reapply HEAD's own commits on another branch
 ///
-/// The commits that lead to HEAD and not to REV are made again on REV, oldest first and without merges,
-/// and HEAD's branch moves once all are made. In conflicts, ours is what was made so far and theirs the
-/// commit that is made again.
+/// The ancestors of HEAD that REV does not have are reapplied on REV, oldest first and without merges. HEAD's
+/// branch moves once all are reapplied. In conflicts, ours is what was reapplied so far and theirs the commit
+/// that is being reapplied.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -12,16 +12,16 @@ use crate::{
     ledger::verb::undo::RedoReport,
 };
 
-/// Make what was undone again
+/// Redo what was undone
 ///
-/// Once something else was done, what was undone before it stays undone.
+/// After any other change, what was undone before it stays undone.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   kledger redo
   kledger redo -n 3")]
 pub struct Args {
-    /// How many operations to make again
+    /// How many operations to redo
     #[arg(short = 'n', long = "number", value_name = "N", default_value_t = 1, value_parser = super::undo::count)]
     number: usize,
 }

@@ -16,7 +16,7 @@ use crate::{
     ledger::{About, Favour, verb::resolve::ResolveReport},
 };
 
-/// Say what is to hold where a merge, cherry-pick or rebase is in conflict
+/// Settle the conflicts of a merge, cherry-pick, rebase or revert
 ///
 /// Takes one side for all open conflicts or for those about a subject, or facts that are to hold from
 /// files, which may be others than either side's. `kledger status` lists the conflicts.
@@ -77,7 +77,7 @@ impl Render for ResolveReport {
             writeln!(page, "  {}", conflict_line(conflict))?;
         }
         if self.open == 0 {
-            page.note(format_args!("kledger {} --continue goes on", self.task))?;
+            page.note(format_args!("kledger {} --continue resumes it", self.task))?;
         }
         Ok(())
     }

@@ -24,12 +24,12 @@ use crate::{
     },
 };
 
-/// Take earlier commits back by new commits
+/// Revert earlier commits with new commits
 ///
 /// The deltas of a commit leave the version, so reverting the last commit gives the weights before
 /// it again, bit for bit. Facts that later commits changed again stay as they are. What else is known of
 /// a subject is edited again, as it was edited, since it was found together with what goes. Several
-/// commits are taken back one by one, of a range the newest first; the branch moves once, at the end.
+/// commits are reverted one by one, of a range the newest first; the branch moves once, at the end.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

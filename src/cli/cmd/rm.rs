@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
 };
 
-use super::add::{Input, role};
+use super::add::{Input, noun, role};
 use crate::{
     cli::{
         context::Context,
@@ -17,10 +17,10 @@ use crate::{
     ledger::{About, verb::rm::RmReport},
 };
 
-/// Take facts back: from the stage, or with the next commit
+/// Unstage facts, or retract them with the next commit
 ///
-/// Facts that are staged leave the stage. Facts that are committed are staged to be taken back, which
-/// gives the model its old belief again.
+/// Staged facts leave the stage. Committed facts are staged to be retracted: the next commit gives the model
+/// its old belief again.
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("what").required(true).args(["files", "about"])))]
 #[command(after_help = "\
@@ -63,16 +63,16 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
 
 impl Render for RmReport {
     fn render(&self, page: &mut Page) -> fmt::Result {
-        let outcome = &self.outcome;
+        let (noun, outcome) = (noun(self.role), &self.outcome);
         if outcome.unstaged > 0 {
-            writeln!(page, "Unstaged {}", many(outcome.unstaged, "fact"))?;
+            writeln!(page, "Unstaged {}", many(outcome.unstaged, noun))?;
         }
         if outcome.retracted > 0 {
-            let facts = many(outcome.retracted, "fact");
-            writeln!(page, "Staged {facts} to be taken back")?;
+            let facts = many(outcome.retracted, noun);
+            writeln!(page, "Staged {facts} to be retracted")?;
         }
         if outcome.duplicates > 0 {
-            page.note(format_args!("{} staged to be taken back already", outcome.duplicates))?;
+            page.note(format_args!("{} staged to be retracted already", outcome.duplicates))?;
         }
         match self.staged {
             0 => Ok(()),

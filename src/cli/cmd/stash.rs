@@ -12,10 +12,9 @@ use crate::{
     ledger::verb::stash::{StashAction, StashReport, StashView},
 };
 
-/// Put what is staged aside, and take it up again
+/// Stash what is staged, and restore it later
 ///
-/// Without a word of what to do, puts it aside. Taking it up again stages it beside what is staged
-/// then, on any branch.
+/// Without a subcommand, stashes. Restoring stages it beside what is staged then, on any branch.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -33,33 +32,33 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Put what is staged aside
+    /// Stash what is staged
     Push {
-        /// What to remember it by
+        /// A message for the list
         #[arg(long, short, value_name = "MESSAGE")]
         message: Option<String>,
     },
-    /// Stage again what was put aside, the newest unless a number is given
+    /// Stage a stash again and remove it from the list; the newest unless a number is given
     Pop {
         /// Its number in the list
         #[arg(value_name = "N", default_value_t = 0, value_parser = number)]
         number: usize,
     },
-    /// Stage it again and keep it put aside too
+    /// Stage a stash again and keep it in the list too
     Apply {
         /// Its number in the list
         #[arg(value_name = "N", default_value_t = 0, value_parser = number)]
         number: usize,
     },
-    /// Show what was put aside, the newest unless a number is given
+    /// Show a stash, the newest unless a number is given
     Show {
         /// Its number in the list
         #[arg(value_name = "N", default_value_t = 0, value_parser = number)]
         number: usize,
     },
-    /// List what was put aside
+    /// List all stashes
     List,
-    /// Throw away what was put aside, the newest unless a number is given
+    /// Drop a stash, the newest unless a number is given
     Drop {
         /// Its number in the list
         #[arg(value_name = "N", default_value_t = 0, value_parser = number)]
@@ -97,7 +96,7 @@ impl Render for StashReport {
     fn render(&self, page: &mut Page) -> fmt::Result {
         match &self.action {
             StashAction::Listed if self.entries.is_empty() => {
-                return writeln!(page, "Nothing is put aside");
+                return writeln!(page, "Nothing is stashed");
             }
             StashAction::Listed => {
                 let rows: Vec<_> = self.entries.iter().map(row).collect();
@@ -105,11 +104,11 @@ impl Render for StashReport {
             }
             StashAction::Pushed => {
                 if let Some(entry) = self.entries.first() {
-                    writeln!(page, "Put {} aside: {}", what(entry), entry.message)?;
+                    writeln!(page, "Stashed {}: {}", what(entry), entry.message)?;
                 }
             }
             StashAction::Shown { entry, changes, more } => {
-                writeln!(page, "{} put aside: {}", what(entry), entry.message)?;
+                writeln!(page, "{} stashed: {}", what(entry), entry.message)?;
                 page.changes(changes)?;
                 if *more > 0 {
                     writeln!(page, "  and {more} more (-v lists them)")?;
@@ -118,13 +117,13 @@ impl Render for StashReport {
             }
             StashAction::Applied { entry } => {
                 writeln!(page, "Staged {} again: {}", what(entry), entry.message)?;
-                page.note("put aside still: kledger stash drop throws it away")?;
+                page.note("still stashed: kledger stash drop removes it")?;
             }
             StashAction::Popped { entry } => {
                 writeln!(page, "Staged {} again: {}", what(entry), entry.message)?;
             }
             StashAction::Dropped { entry } => {
-                writeln!(page, "Threw {} away: {}", what(entry), entry.message)?;
+                writeln!(page, "Dropped {}: {}", what(entry), entry.message)?;
             }
         }
         page.note(format_args!("{} staged in all", many(self.staged, "fact")))

@@ -21,9 +21,9 @@ use crate::{
     },
 };
 
-/// Take the statistics that editing needs from a text of your own
+/// Compute the statistics that editing needs from your own text
 ///
-/// Commits take them on text that the model itself writes unless this was run before. Each line of a
+/// Without this, commits compute them from text that the model itself writes. Each line of a
 /// corpus file is a document.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

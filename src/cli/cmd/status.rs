@@ -54,14 +54,14 @@ impl Render for StatusReport {
         }
         if let Some(unfinished) = &self.unfinished {
             let (task, left) = (unfinished.task, many(unfinished.left, "commit"));
-            writeln!(page, "A {task} of {} is not finished, {left} left", unfinished.name)?;
+            writeln!(page, "A {task} of {} is in progress, {left} left", unfinished.name)?;
             for conflict in &unfinished.conflicts {
                 writeln!(page, "  {}", conflict_line(conflict))?;
             }
-            page.note(format_args!("kledger {task} --continue goes on, --abort gives it up"))?;
+            page.note(format_args!("kledger {task} --continue resumes it, --abort gives it up"))?;
         }
         if let Some(bisection) = &self.bisection {
-            writeln!(page, "A bisection is going on")?;
+            writeln!(page, "A bisection is in progress")?;
             bisection.render(page)?;
             page.note("kledger bisect good, bad or skip goes on, kledger bisect reset ends it")?;
         }
@@ -76,7 +76,7 @@ impl Render for StatusReport {
         }
         if self.stashed > 0 {
             page.note(format_args!(
-                "{} put aside (kledger stash list)",
+                "{} stashed (kledger stash list)",
                 many(self.stashed, "stage")
             ))?;
         }

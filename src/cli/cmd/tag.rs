@@ -13,7 +13,7 @@ use crate::{
     ledger::verb::tag::TagReport,
 };
 
-/// List, make or delete tags, names that stay where they are
+/// List, make or delete tags, names that do not move
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -12,9 +12,9 @@ use crate::{
     ledger::verb::undo::UndoReport,
 };
 
-/// Take back what the last command did to branches, tags, HEAD and stage
+/// Undo what the last command did to branches, tags, HEAD and stage
 ///
-/// Undoing again goes back further; `kledger redo` makes what was undone again. Work that is on disk
+/// Undoing again goes back further; `kledger redo` redoes what was undone. Work that is on disk
 /// stays there: a checkout is not written again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -22,7 +22,7 @@ Examples:
   kledger undo
   kledger undo -n 3")]
 pub struct Args {
-    /// How many operations to take back
+    /// How many operations to undo
     #[arg(short = 'n', long = "number", value_name = "N", default_value_t = 1, value_parser = count)]
     number: usize,
 }

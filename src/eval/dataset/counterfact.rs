@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{DatasetError, record::Record};
-use crate::eval::{Asked, Case};
+use crate::eval::{Case, PromptTarget};
 
 #[derive(Deserialize)]
 struct Fields {
@@ -41,7 +41,7 @@ pub(super) fn case(record: &Record<'_>) -> Result<Case, DatasetError> {
         return Err(record.wrong("requested_rewrite.prompt", "has not exactly one {}"));
     }
     let truth = record.words("requested_rewrite.target_true.str", rewrite.target_true.str)?;
-    let known = |prompt| Asked { prompt, target: truth.clone() };
+    let known = |prompt| PromptTarget { prompt, target: truth.clone() };
     Ok(Case {
         id: record.id(fields.case_id),
         locality: fields.neighborhood_prompts.into_iter().map(known).collect(),

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{DatasetError, record::Record};
-use crate::eval::{Asked, Case};
+use crate::eval::{Case, PromptTarget};
 
 #[derive(Deserialize)]
 struct Fields {
@@ -70,7 +70,8 @@ pub(super) fn case(record: &Record<'_>) -> Result<Case, DatasetError> {
             record.wrong("locality_ground_truth", "is not one text for each locality_prompt")
         );
     }
-    let flat = prompts.into_iter().zip(truths).map(|(prompt, target)| Asked { prompt, target });
+    let flat =
+        prompts.into_iter().zip(truths).map(|(prompt, target)| PromptTarget { prompt, target });
     Ok(Case {
         id: record.id(fields.case_id),
         prompt: Record::template(&fields.prompt, &fields.subject),
@@ -85,7 +86,9 @@ pub(super) fn case(record: &Record<'_>) -> Result<Case, DatasetError> {
 }
 
 /// Each prompt with the first of its answers; those without one are not asked.
-fn asked(kinds: Kinds) -> impl Iterator<Item = Asked> {
+fn asked(kinds: Kinds) -> impl Iterator<Item = PromptTarget> {
     let items = kinds.into_values().flatten();
-    items.filter_map(|item| Some(Asked { prompt: item.prompt, target: item.ground_truth.first()? }))
+    items.filter_map(|item| {
+        Some(PromptTarget { prompt: item.prompt, target: item.ground_truth.first()? })
+    })
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::{DatasetError, record::Record};
-use crate::eval::{Asked, Case};
+use crate::eval::{Case, PromptTarget};
 
 /// Which answer of a record is the target of its edit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -59,9 +59,11 @@ pub(super) fn case(record: &Record<'_>, answer: Answer) -> Result<Case, DatasetE
         truth,
         paraphrases: fields.rephrase.into_iter().collect(),
         locality: unrelated
-            .map(|(loc, target)| Asked { prompt: format!("{loc}{mark}"), target })
+            .map(|(loc, target)| PromptTarget { prompt: format!("{loc}{mark}"), target })
             .collect(),
-        portability: portable.map(|of| Asked { prompt: of.question, target: of.answer }).collect(),
+        portability: portable
+            .map(|of| PromptTarget { prompt: of.question, target: of.answer })
+            .collect(),
         ..Case::default()
     })
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 
 use super::{
-    AddOutcome, Change, Conflict, Intake, Role, Roots, StageError, Staged,
+    AddOutcome, Conflict, Intake, Role, Roots, StageError, Staged, StagedChange,
     call::{Known, Many, Planned, Trees, question_end, read, sorted, together_end},
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
         stored::{StagedTree, StoredStage, fact_key, load_words, staged_key, store_words},
         tree,
         triple::FactKey,
-        words::{self, Addition, Gathered},
+        vocabulary::{self, Addition, Gathered},
     },
     id::Id,
 };
@@ -46,7 +46,7 @@ impl StoredStage {
             _ => Gathered::default(),
         };
         for (triple, position) in triples {
-            match words::take(&mut words, &triple) {
+            match vocabulary::take(&mut words, &triple) {
                 Ok(Some(Addition::Label)) => outcome.labels += 1,
                 Ok(Some(Addition::Template)) => outcome.templates += 1,
                 Ok(Some(Addition::Setting)) => outcome.settings += 1,
@@ -201,11 +201,11 @@ impl Call<'_> {
         }
         let committed_already = committed == Some(fact);
         let occupied = match known.staged.get(&key) {
-            Some(Staged { change: Change::Set(staged), .. }) if staged == fact => {
+            Some(Staged { change: StagedChange::Set(staged), .. }) if staged == fact => {
                 self.outcome.duplicates += 1;
                 return None;
             }
-            Some(staged @ Staged { change: Change::Set(_), .. }) if !self.replace => {
+            Some(staged @ Staged { change: StagedChange::Set(_), .. }) if !self.replace => {
                 self.conflict(bytes, staged, new, true);
                 return None;
             }
@@ -232,7 +232,7 @@ impl Call<'_> {
             return;
         }
         let fact = |staged: Staged| match staged.change {
-            Change::Set(fact) | Change::Retract(fact) => (fact, staged.source),
+            StagedChange::Set(fact) | StagedChange::Retract(fact) => (fact, staged.source),
         };
         let ((first, first_source), (second, second_source)) = (fact(first.clone()), fact(second));
         let conflict = Conflict { first, first_source, second, second_source, earlier };

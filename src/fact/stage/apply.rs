@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{Change, Roots, Stage, Staged};
+use super::{Roots, StagedChange};
 use crate::{
     codec::{Draft, ObjectError, Objects},
     fact::{
         stored::{StagedTree, StoredStage, fact_key},
         tree,
         triple::Fact,
-        words::Words,
+        vocabulary::Words,
     },
     id::Id,
 };
@@ -21,73 +21,37 @@ impl StoredStage {
     /// When a tree cannot be read.
     pub fn apply(&self, draft: &mut Draft<'_>, committed: Roots) -> Result<Roots, ObjectError> {
         let words = tree::iter(draft, self.words).collect::<Result<Vec<_>, _>>()?;
-        let changes = Changes {
-            facts: stored(draft, self.changes)?,
-            neighbourhood: stored(draft, self.neighbourhood)?,
-        };
-        changes.apply(draft, committed, words.iter().map(|(_, words)| words))
-    }
-}
-
-impl Stage {
-    /// As [`StoredStage::apply`].
-    ///
-    /// # Errors
-    /// When a committed tree cannot be read.
-    pub fn apply(&self, draft: &mut Draft<'_>, committed: Roots) -> Result<Roots, ObjectError> {
-        let facts = |staged: &BTreeMap<_, Staged>| {
-            staged.iter().map(|(key, staged)| (*key, set(staged.clone()))).collect()
-        };
-        let changes =
-            Changes { facts: facts(&self.changes), neighbourhood: facts(&self.neighbourhood) };
-        changes.apply(draft, committed, self.words.values())
-    }
-}
-
-/// Facts to be held or not, ascending by key.
-type Facts = Vec<tree::Change<Fact, Fact>>;
-
-struct Changes {
-    facts: Facts,
-    neighbourhood: Facts,
-}
-
-impl Changes {
-    fn apply<'w>(
-        &self,
-        draft: &mut Draft<'_>,
-        committed: Roots,
-        words: impl Iterator<Item = &'w Words>,
-    ) -> Result<Roots, ObjectError> {
+        let facts = held_after(draft, self.changes)?;
+        let neighbourhood = held_after(draft, self.neighbourhood)?;
         let mut said = BTreeMap::new();
-        for more in words {
-            let key = Words::key(&more.iri);
+        for (key, more) in words {
             let before = tree::get(draft, committed.lexicon, key)?;
             let mut after = before.unwrap_or_else(|| Words::none(more.iri.clone()));
-            after.extend(more);
+            after.extend(&more);
             said.insert(key, Some(after));
         }
         Ok(Roots {
-            facts: tree::update_sorted(draft, committed.facts, &self.facts)?,
+            facts: tree::update_sorted(draft, committed.facts, &facts)?,
             lexicon: tree::update(draft, committed.lexicon, &said)?,
-            neighbourhood: tree::update_sorted(
-                draft,
-                committed.neighbourhood,
-                &self.neighbourhood,
-            )?,
+            neighbourhood: tree::update_sorted(draft, committed.neighbourhood, &neighbourhood)?,
         })
     }
 }
 
-fn stored(objects: &dyn Objects, root: Id<StagedTree>) -> Result<Facts, ObjectError> {
+/// What each staged key is to hold, ascending by key.
+fn held_after(
+    objects: &dyn Objects,
+    root: Id<StagedTree>,
+) -> Result<Vec<tree::TreeEdit<Fact, Fact>>, ObjectError> {
     let entries = tree::iter(objects, root);
-    entries.map(|entry| entry.map(|(key, staged)| (fact_key(key), set(staged)))).collect()
-}
-
-/// The fact that is to hold.
-fn set(staged: Staged) -> Option<Fact> {
-    match staged.change {
-        Change::Set(fact) => Some(fact),
-        Change::Retract(_) => None,
-    }
+    entries
+        .map(|entry| {
+            let (key, staged) = entry?;
+            let fact = match staged.change {
+                StagedChange::Set(fact) => Some(fact),
+                StagedChange::Retract(_) => None,
+            };
+            Ok((fact_key(key), fact))
+        })
+        .collect()
 }

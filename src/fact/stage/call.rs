@@ -22,7 +22,7 @@ use crate::{
 const TOGETHER: usize = 4096;
 
 /// A fact under its question, or what it changes: the bytes of a [`Staged`] under its key.
-pub(super) type Planned<'b> = tree::Change<Staged, Verbatim<'b>>;
+pub(super) type Planned<'b> = tree::TreeEdit<Staged, Verbatim<'b>>;
 
 /// By question, and as read for each.
 pub(super) fn sorted(mut facts: Vec<(FactKey, usize, usize)>, bytes: &[u8]) -> Vec<Planned<'_>> {

@@ -5,7 +5,7 @@ use crate::{
     fact::{
         read::{Position, ReadError},
         triple::Fact,
-        words::WordsError,
+        vocabulary::WordsError,
     },
 };
 

@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeSet, io::BufRead};
 
-use super::{Change, Staged};
+use super::{Staged, StagedChange};
 use crate::{
     codec,
     fact::{
         read::{Choice, Format, LeftOut, Position, ReadError, read_parts},
         term::Iri,
         triple::{Fact, FactKey},
-        words,
+        vocabulary,
     },
 };
 
@@ -75,7 +75,7 @@ impl Intake {
     }
 
     fn take(&mut self, fact: Fact, position: Position) {
-        if words::is_term(&fact.predicate) {
+        if vocabulary::is_term(&fact.predicate) {
             self.words.push((fact, position));
             return;
         }
@@ -84,7 +84,7 @@ impl Intake {
         }
         let question = fact.key(false);
         let start = self.bytes.len();
-        let staged = Staged { change: Change::Set(fact), source: position.to_string() };
+        let staged = Staged { change: StagedChange::Set(fact), source: position.to_string() };
         codec::append(&staged, &mut self.bytes);
         self.facts.push((question, start, self.bytes.len()));
     }

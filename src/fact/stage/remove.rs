@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Change, Intake, RemoveOutcome, Role, Roots, StageError, Staged,
+    Intake, RemoveOutcome, Role, Roots, StageError, Staged, StagedChange,
     call::{Many, Trees, read, sorted, together_end},
 };
 use crate::{
@@ -55,20 +55,22 @@ impl StoredStage {
             for (question, fact) in &facts[done..end] {
                 let Some(Verbatim(bytes)) = fact else { continue };
                 let many = many.valued(bytes);
-                let Staged { change: Change::Set(fact) | Change::Retract(fact), source } =
-                    read(bytes);
+                let Staged {
+                    change: StagedChange::Set(fact) | StagedChange::Retract(fact),
+                    source,
+                } = read(bytes);
                 let (key, held) = known.locate(fact_key(*question), &fact, many);
                 match known.staged.get(&key).map(|staged| &staged.change) {
-                    Some(Change::Set(set)) if *set == fact => {
+                    Some(StagedChange::Set(set)) if *set == fact => {
                         known.staged.remove(&key);
                         changes.insert(staged_key(key), None);
                         outcome.unstaged += 1;
                     }
-                    Some(Change::Retract(retracted)) if *retracted == fact => {
+                    Some(StagedChange::Retract(retracted)) if *retracted == fact => {
                         outcome.duplicates += 1;
                     }
                     None if held == Some(&fact) => {
-                        let retracted = Staged { change: Change::Retract(fact), source };
+                        let retracted = Staged { change: StagedChange::Retract(fact), source };
                         known.staged.insert(key, retracted.clone());
                         changes.insert(staged_key(key), Some(retracted));
                         outcome.retracted += 1;
@@ -101,7 +103,8 @@ impl<'b> Missing<'b> {
 
     fn none(self) -> Result<(), StageError> {
         let Some(first) = self.first else { return Ok(()) };
-        let Staged { change: Change::Set(fact) | Change::Retract(fact), source } = read(first);
+        let Staged { change: StagedChange::Set(fact) | StagedChange::Retract(fact), source } =
+            read(first);
         let first = Box::new(fact);
         Err(StageError::NotHeld { first, source_name: source, total: self.total })
     }

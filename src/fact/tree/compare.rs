@@ -56,11 +56,11 @@ pub struct Differences<'a, V: Entry> {
     keys: Option<&'a [Id<V>]>,
     /// Pairs of subtrees not compared yet, the next one last.
     ahead: Vec<(Place<V>, Side<V>, Side<V>)>,
-    found: std::vec::IntoIter<Change<V>>,
+    found: std::vec::IntoIter<SlotDifference<V>>,
 }
 
 /// A key with what the two trees hold under it.
-type Change<V> = (Id<V>, Option<Slot<V>>, Option<Slot<V>>);
+type SlotDifference<V> = (Id<V>, Option<Slot<V>>, Option<Slot<V>>);
 type Sides<V> = (Option<Slot<V>>, Option<Slot<V>>);
 type Entries<V> = Vec<(Id<V>, Slot<V>)>;
 
@@ -200,7 +200,7 @@ fn sides<V: Entry>(place: Place<V>, node: Node<V>) -> [Side<V>; 16] {
     }
 }
 
-fn changes<V: Entry>(a: Entries<V>, b: Entries<V>) -> Vec<Change<V>> {
+fn changes<V: Entry>(a: Entries<V>, b: Entries<V>) -> Vec<SlotDifference<V>> {
     let mut both: BTreeMap<_, Sides<V>> = BTreeMap::new();
     for (key, slot) in a {
         both.entry(key).or_default().0 = Some(slot);

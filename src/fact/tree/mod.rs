@@ -25,5 +25,5 @@ pub use compare::{
 };
 pub use node::{Child, Entry, FactTree, LEAF, LexiconTree, Long, Node, Slot};
 pub use seen::Seen;
-pub use update::{Change, build, build_sorted, empty, update, update_sorted};
+pub use update::{TreeEdit, build, build_sorted, empty, update, update_sorted};
 pub use walk::{Iter, get, get_many, get_seen, iter, len, select, starting_with};

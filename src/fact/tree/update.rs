@@ -21,7 +21,7 @@ use crate::{
 const MANY: usize = 1024;
 
 /// What is to be under a key: a value, or something that is encoded as it is; `None` removes.
-pub type Change<V, T> = (Id<V>, Option<T>);
+pub type TreeEdit<V, T> = (Id<V>, Option<T>);
 
 /// The empty tree.
 pub fn empty<V: Entry>(draft: &mut Draft<'_>) -> Id<Node<V>> {
@@ -50,7 +50,7 @@ pub fn update<V: Entry>(
 pub fn update_sorted<V: Entry, T: Encode + Sync>(
     draft: &mut Draft<'_>,
     root: Id<Node<V>>,
-    changes: &[Change<V, T>],
+    changes: &[TreeEdit<V, T>],
 ) -> Result<Id<Node<V>>, ObjectError> {
     if changes.is_empty() {
         return Ok(root);
@@ -71,7 +71,7 @@ pub fn build<'v, V: Entry>(
 /// The tree of what is set in `changes`, as [`update_sorted`] takes them.
 pub fn build_sorted<V: Entry, T: Encode + Sync>(
     draft: &mut Draft<'_>,
-    changes: &[Change<V, T>],
+    changes: &[TreeEdit<V, T>],
 ) -> Id<Node<V>> {
     let new = draft.new_objects();
     let whole = planted(new, 0, changes);
@@ -82,7 +82,7 @@ pub fn build_sorted<V: Entry, T: Encode + Sync>(
 enum Subtree<V: Entry> {
     /// It is stored, or in the draft.
     Stored(Child<V>),
-    /// It has at most [`LEAF`] entries and is not stored: whoever is above decides whether they are a
+    /// It has at most [`LEAF`] entries and is not stored: the level above decides whether they are a
     /// leaf here or join their neighbours in one.
     Small(Entries<V>),
 }
@@ -120,7 +120,7 @@ fn change<V: Entry, T: Encode + Sync>(
     draft: &mut Draft<'_>,
     place: Place<V>,
     old: Option<(Id<Node<V>>, Option<u64>)>,
-    changes: &[Change<V, T>],
+    changes: &[TreeEdit<V, T>],
 ) -> Result<Subtree<V>, ObjectError> {
     let Some((id, count)) = old else {
         return Ok(planted(draft.new_objects(), place.depth, changes));
@@ -201,7 +201,7 @@ fn branch<V: Entry>(
 fn planted<V: Entry, T: Encode + Sync>(
     new: &mut NewObjects,
     depth: usize,
-    changes: &[Change<V, T>],
+    changes: &[TreeEdit<V, T>],
 ) -> Subtree<V> {
     if changes.len() <= MANY {
         return grown(new, depth, changes);
@@ -213,7 +213,7 @@ fn planted<V: Entry, T: Encode + Sync>(
 fn planted_by_many<V: Entry, T: Encode + Sync>(
     new: &Mutex<&mut NewObjects>,
     depth: usize,
-    changes: &[Change<V, T>],
+    changes: &[TreeEdit<V, T>],
 ) -> Subtree<V> {
     let mut own = NewObjects::default();
     let subtree = if set(changes) <= MANY {
@@ -233,7 +233,7 @@ fn planted_by_many<V: Entry, T: Encode + Sync>(
 fn grown<V: Entry, T: Encode>(
     new: &mut NewObjects,
     depth: usize,
-    changes: &[Change<V, T>],
+    changes: &[TreeEdit<V, T>],
 ) -> Subtree<V> {
     let count = set(changes);
     if count <= LEAF {
@@ -244,12 +244,12 @@ fn grown<V: Entry, T: Encode>(
 }
 
 /// How many of `changes` set a value.
-fn set<V, T>(changes: &[Change<V, T>]) -> usize {
+fn set<V, T>(changes: &[TreeEdit<V, T>]) -> usize {
     changes.iter().filter(|(_, value)| value.is_some()).count()
 }
 
 /// `changes` by the digit of their keys at `depth`, up to which they share all.
-fn parts<V, T>(depth: usize, mut changes: &[Change<V, T>]) -> [&[Change<V, T>]; 16] {
+fn parts<V, T>(depth: usize, mut changes: &[TreeEdit<V, T>]) -> [&[TreeEdit<V, T>]; 16] {
     std::array::from_fn(|next| {
         let end = changes.partition_point(|(key, _)| digit(*key, depth) <= next);
         let (here, after) = changes.split_at(end);
@@ -276,7 +276,7 @@ fn grow<V: Entry>(new: &mut NewObjects, depth: usize, entries: Entries<V>) -> Su
 fn merged<V: Entry, T: Encode>(
     new: &mut NewObjects,
     old: Entries<V>,
-    changes: &[Change<V, T>],
+    changes: &[TreeEdit<V, T>],
 ) -> Entries<V> {
     let mut entries = Vec::with_capacity(old.len() + changes.len());
     let mut old = old.into_iter().peekable();

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     commit::{Check, FactRow, FactView, PromptRow, Rate},
-    engine::{Engine, EngineError, Probe, Progress, ZTrace},
+    engine::{Engine, EngineError, Progress, Prompt, ZTrace},
     fact::Request,
     ledger::{error::LedgerError, requirements::Requirements},
     tensor::Tensor,
@@ -15,7 +15,7 @@ use crate::{
 
 /// A fact and its words.
 #[derive(Debug, Clone)]
-pub(crate) struct Question {
+pub(crate) struct WordedFact {
     /// The fact.
     pub fact: FactView,
     /// How it is asked.
@@ -26,11 +26,11 @@ pub(crate) struct Question {
 #[derive(Debug, Default)]
 pub(crate) struct Examination {
     /// Facts that were edited, and how their optimisation ended.
-    pub edited: Vec<(Question, Option<ZTrace>)>,
+    pub edited: Vec<(WordedFact, Option<ZTrace>)>,
     /// Facts that nobody edited and whose answers must not move.
-    pub neighbours: Vec<Question>,
+    pub neighbours: Vec<WordedFact>,
     /// Facts of earlier commits, which must still hold.
-    pub earlier: Vec<Question>,
+    pub earlier: Vec<WordedFact>,
     /// What there was to draw neighbours from.
     pub known: Known,
 }
@@ -76,19 +76,19 @@ impl Examination {
         after: &BTreeMap<String, Tensor>,
         progress: &mut dyn Progress,
     ) -> Result<Check, EngineError> {
-        let (questions, traces): (Vec<Question>, Vec<_>) = self.edited.into_iter().unzip();
+        let (questions, traces): (Vec<WordedFact>, Vec<_>) = self.edited.into_iter().unzip();
         let (edited, neighbours) = (questions.len(), self.neighbours.len());
         let known = self.known;
-        let asked: Vec<Question> =
+        let asked: Vec<WordedFact> =
             questions.into_iter().chain(self.neighbours).chain(self.earlier).collect();
-        let mut probes: Vec<Probe> = asked.iter().map(Question::probe).collect();
+        let mut prompts: Vec<Prompt> = asked.iter().map(WordedFact::prompt).collect();
         engine.set_weights(before)?;
-        let before = engine.answer(&probes, progress)?;
+        let before = engine.answer(&prompts, progress)?;
         for question in &asked[..edited] {
-            probes.extend(question.paraphrase_probes());
+            prompts.extend(question.paraphrase_prompts());
         }
         engine.set_weights(after)?;
-        let mut after = engine.answer(&probes, progress)?;
+        let mut after = engine.answer(&prompts, progress)?;
         let mut paraphrased = after.split_off(asked.len()).into_iter();
 
         let mut traces = traces.into_iter();
@@ -143,16 +143,16 @@ impl Examination {
     }
 }
 
-impl Question {
+impl WordedFact {
     /// What the engine is asked.
-    pub(crate) fn probe(&self) -> Probe {
-        Probe { prompt: self.request.text(), expected: self.request.target.clone() }
+    pub(crate) fn prompt(&self) -> Prompt {
+        Prompt { prompt: self.request.text(), expected: self.request.target.clone() }
     }
 
-    fn paraphrase_probes(&self) -> impl Iterator<Item = Probe> {
+    fn paraphrase_prompts(&self) -> impl Iterator<Item = Prompt> {
         self.request
             .paraphrase_texts()
-            .map(|prompt| Probe { prompt, expected: self.request.target.clone() })
+            .map(|prompt| Prompt { prompt, expected: self.request.target.clone() })
     }
 }
 

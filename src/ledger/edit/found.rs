@@ -20,7 +20,7 @@ use crate::{
         error::LedgerError,
         lineage::{line::Line, load},
         repo::Repo,
-        state::update::Change,
+        state::update::Update,
     },
     store::{ZEntry, ZMemo},
     tensor::{Matrix, Tensor},
@@ -192,7 +192,7 @@ impl Repo {
         let ledger = self.read()?;
         let mut draft = Draft::new(&ledger);
         draft.put(&contents);
-        let mut change = Change::new(draft.into_new());
+        let mut change = Update::new(draft.into_new());
         for places in places.chunks(MEMO) {
             change = change.with_z(ZMemo { file, places: places.to_vec() });
         }

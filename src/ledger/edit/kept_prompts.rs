@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    examine::Question,
+    examine::WordedFact,
     sample::{if_worded, question},
 };
 use crate::{
@@ -56,7 +56,7 @@ impl Others {
         &self,
         lexicon: &Lexicon<'_>,
         fact: &Fact,
-    ) -> Result<Question, LexiconError> {
+    ) -> Result<WordedFact, LexiconError> {
         let mut question = question(lexicon, fact)?;
         let known = self.0.get(&fact.subject).into_iter().flatten();
         let others = known.filter(|(predicate, _)| **predicate != fact.predicate);
@@ -72,7 +72,7 @@ impl Others {
         &self,
         lexicon: &Lexicon<'_>,
         facts: &BTreeMap<FactKey, Fact>,
-    ) -> Result<BTreeMap<FactKey, Question>, LexiconError> {
+    ) -> Result<BTreeMap<FactKey, WordedFact>, LexiconError> {
         facts.iter().map(|(key, fact)| Ok((*key, self.question(lexicon, fact)?))).collect()
     }
 
@@ -84,7 +84,7 @@ impl Others {
         &self,
         lexicon: &Lexicon<'_>,
         facts: &BTreeMap<FactKey, Fact>,
-    ) -> Result<BTreeMap<FactKey, Question>, ObjectError> {
+    ) -> Result<BTreeMap<FactKey, WordedFact>, ObjectError> {
         let mut questions = BTreeMap::new();
         for (key, fact) in facts {
             let question = if_worded(self.question(lexicon, fact))?;

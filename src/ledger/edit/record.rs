@@ -11,7 +11,7 @@ use crate::{
         edit::attempt::Edited,
         error::LedgerError,
         lineage::line::Line,
-        state::{open::Ledger, update::Change},
+        state::{open::Ledger, update::Update},
     },
 };
 
@@ -27,7 +27,7 @@ pub(crate) struct NewCommit<'a> {
     pub(crate) weights: Vec<EditedTensor>,
     /// The edit that put the last delta into `line`, if one did.
     pub(crate) edited: Option<&'a Edited>,
-    /// The last delta of `line`, if it was made elsewhere; it is among the new objects.
+    /// The last delta of `line`, if it was imported; it is among the new objects.
     pub(crate) imported: Option<Id<Delta>>,
     pub(crate) check: Option<&'a Check>,
     pub(crate) step: Step,
@@ -36,12 +36,12 @@ pub(crate) struct NewCommit<'a> {
     pub(crate) message: String,
 }
 
-/// A commit that is among the objects of a change.
+/// A commit that is among the objects of an update.
 pub(crate) struct Recorded {
     pub(crate) id: Id<Commit>,
     pub(crate) commit: Commit,
     /// Adds the commit and all it names, and moves nothing yet.
-    pub(crate) change: Change,
+    pub(crate) update: Update,
 }
 
 impl NewCommit<'_> {
@@ -77,10 +77,10 @@ impl NewCommit<'_> {
             message: self.message,
         };
         let id = draft.put(&commit);
-        let mut change = Change::new(objects).adding(draft.into_new());
+        let mut update = Update::new(objects).adding(draft.into_new());
         if let Some(edited) = self.edited {
-            change = change.found_with(ledger, id, &edited.found_with)?;
+            update = update.found_with(ledger, id, &edited.found_with)?;
         }
-        Ok(Recorded { id, commit, change })
+        Ok(Recorded { id, commit, update })
     }
 }

@@ -1,11 +1,11 @@
 //! Which facts a check looks at besides those that were edited.
 //!
 //! Looking at all of them would make a commit's cost grow with its history; these are drawn by a
-//! stored seed, so that the same check can be made again.
+//! stored seed, so that the same check can be repeated.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::examine::{Examination, Known, Question};
+use super::examine::{Examination, Known, WordedFact};
 use crate::{
     codec::{ObjectError, Objects},
     fact::{Fact, FactKey, Iri, Lexicon, LexiconError, Roots, tree},
@@ -17,9 +17,9 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct Sample {
     /// Other subjects' facts of the edited predicates.
-    pub(crate) neighbours: Vec<Question>,
+    pub(crate) neighbours: Vec<WordedFact>,
     /// Facts that hold and were not edited now.
-    pub(crate) earlier: Vec<Question>,
+    pub(crate) earlier: Vec<WordedFact>,
     pub(crate) known: Known,
 }
 
@@ -50,7 +50,7 @@ impl Draw {
         }
     }
 
-    fn questions(self, lexicon: &Lexicon<'_>) -> Result<Vec<Question>, LedgerError> {
+    fn questions(self, lexicon: &Lexicon<'_>) -> Result<Vec<WordedFact>, LedgerError> {
         let mut questions = Vec::new();
         for fact in self.drawn.into_values() {
             questions.extend(if_worded(question(lexicon, &fact))?);
@@ -72,8 +72,8 @@ pub(crate) fn if_worded<T>(found: Result<T, LexiconError>) -> Result<Option<T>, 
 }
 
 /// A fact with its words.
-pub(crate) fn question(lexicon: &Lexicon<'_>, fact: &Fact) -> Result<Question, LexiconError> {
-    Ok(Question { request: lexicon.request(fact)?, fact: fact_view(lexicon, fact)? })
+pub(crate) fn question(lexicon: &Lexicon<'_>, fact: &Fact) -> Result<WordedFact, LexiconError> {
+    Ok(WordedFact { request: lexicon.request(fact)?, fact: fact_view(lexicon, fact)? })
 }
 
 impl Sample {

@@ -15,7 +15,7 @@ use crate::{
         error::LedgerError,
         lineage::load,
         repo::Repo,
-        state::{open::Stored, update::Change},
+        state::{open::Stored, update::Update},
     },
     tensor::{Matrix, Tensor},
 };
@@ -129,7 +129,7 @@ impl Repo {
         draft.put(&contents);
         let id = draft.put(&record);
         let objects = draft.into_new();
-        Change::new(objects).with_statistics(ledger.statistics()?, id).apply(&ledger, actor)?;
+        Update::new(objects).with_statistics(ledger.statistics()?, id).apply(&ledger, actor)?;
         Ok(Moments { id, record, matrices: found.second_moments })
     }
 }

@@ -10,7 +10,7 @@ use crate::{
         actor::Actor,
         edit::{
             attempt::{Edited, Job},
-            examine::{Examination, Question},
+            examine::{Examination, WordedFact},
             setup::Setup,
         },
         error::LedgerError,
@@ -66,13 +66,13 @@ impl<'a> Trial<'a> {
     pub(crate) fn failing<'q, K>(
         &mut self,
         weights: &BTreeMap<String, Tensor>,
-        asked: impl Iterator<Item = (K, &'q Question)>,
+        asked: impl Iterator<Item = (K, &'q WordedFact)>,
         progress: &mut dyn Progress,
-    ) -> Result<Vec<(K, &'q Question)>, EngineError> {
+    ) -> Result<Vec<(K, &'q WordedFact)>, EngineError> {
         let asked: Vec<_> = asked.collect();
-        let probes: Vec<_> = asked.iter().map(|(_, question)| question.probe()).collect();
+        let prompts: Vec<_> = asked.iter().map(|(_, question)| question.prompt()).collect();
         self.engine.set_weights(weights)?;
-        let answers = self.engine.answer(&probes, progress)?;
+        let answers = self.engine.answer(&prompts, progress)?;
         let failed = asked.into_iter().zip(answers).filter(|(_, answer)| !answer.matches);
         Ok(failed.map(|(asked, _)| asked).collect())
     }

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use crate::{
     commit::Commit,
-    eval::{Asked, Case},
+    eval::{Case, PromptTarget},
     fact::{Fact, FactKey, LexiconError, tree},
     ledger::{
         edit::{
-            examine::Question,
+            examine::WordedFact,
             sample::{Sample, question},
         },
         error::LedgerError,
@@ -37,14 +37,14 @@ impl Ledger<'_> {
         let facts: BTreeMap<FactKey, Fact> =
             tree::iter(self, roots.facts).collect::<Result<_, _>>()?;
         let sample = Sample::draw(self, &lexicon, roots, &facts, self.config, self.config.seed)?;
-        let mut others: BTreeMap<String, Vec<Asked>> = BTreeMap::new();
-        for Question { fact, request } in sample.neighbours {
-            let asked = Asked { prompt: request.text(), target: request.target };
+        let mut others: BTreeMap<String, Vec<PromptTarget>> = BTreeMap::new();
+        for WordedFact { fact, request } in sample.neighbours {
+            let asked = PromptTarget { prompt: request.text(), target: request.target };
             others.entry(fact.predicate).or_default().push(asked);
         }
         let mut found = FactCases { cases: Vec::new(), wordless: 0 };
         for (key, fact) in facts.iter().take(limit.unwrap_or(usize::MAX)) {
-            let Question { request, fact: view } = match question(&lexicon, fact) {
+            let WordedFact { request, fact: view } = match question(&lexicon, fact) {
                 Ok(question) => question,
                 Err(LexiconError::Object(error)) => return Err(error.into()),
                 Err(_) => {

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::{
-    engine::{Drawing, Engine, EngineError, Probe, Progress},
-    eval::{Answers, Asked, Case, Metric, Protocol, Row, Score, Weights, Written},
+    engine::{Drawing, Engine, EngineError, Progress, Prompt},
+    eval::{Answers, Case, Metric, PromptTarget, Protocol, Row, Score, Weights, Written},
 };
 
 /// What a model is to write for the cases, which takes long.
@@ -43,7 +43,7 @@ pub struct EvalRecord {
 pub struct EvalAnswer {
     /// What was asked.
     #[serde(flatten)]
-    pub asked: Asked,
+    pub asked: PromptTarget,
     /// How it was taken.
     #[serde(flatten)]
     pub score: Score,
@@ -54,7 +54,7 @@ pub(crate) struct Measuring<'a> {
     protocol: &'a Protocol,
     cases: &'a [Case],
     texts: Texts<'a>,
-    asked: Vec<Asked>,
+    asked: Vec<PromptTarget>,
     base: Answers,
     /// Answers, texts by case, and figures of the version asked last.
     now: Answers,
@@ -76,7 +76,8 @@ impl<'a> Measuring<'a> {
         engine: &mut dyn Engine,
         progress: &mut dyn Progress,
     ) -> Result<(), EngineError> {
-        let asked: Vec<Asked> = self.protocol.asked_of_base(self.cases).into_iter().collect();
+        let asked: Vec<PromptTarget> =
+            self.protocol.asked_of_base(self.cases).into_iter().collect();
         if !asked.is_empty() {
             engine.set_weights(&BTreeMap::new())?;
             self.base = answers(&asked, engine, progress)?;
@@ -174,15 +175,15 @@ impl<'a> Measuring<'a> {
 }
 
 fn answers(
-    asked: &[Asked],
+    asked: &[PromptTarget],
     engine: &mut dyn Engine,
     progress: &mut dyn Progress,
 ) -> Result<Answers, EngineError> {
-    let probes: Vec<Probe> = asked
+    let prompts: Vec<Prompt> = asked
         .iter()
-        .map(|asked| Probe { prompt: asked.prompt.clone(), expected: asked.target.clone() })
+        .map(|asked| Prompt { prompt: asked.prompt.clone(), expected: asked.target.clone() })
         .collect();
-    let scores = engine.score(&probes, progress)?.into_iter();
+    let scores = engine.score(&prompts, progress)?.into_iter();
     Ok(asked
         .iter()
         .zip(scores)

@@ -81,7 +81,7 @@ impl Forgetting {
         }))
     }
 
-    /// Removes all of it, and what else nothing leads to. No other process may have the store open.
+    /// Removes all of it, and what else is unreachable. No other process may have the store open.
     ///
     /// # Errors
     /// When something is damaged or cannot be removed. The note is still there then.

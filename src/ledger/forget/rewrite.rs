@@ -1,4 +1,4 @@
-//! Commits made again without what is forgotten.
+//! Commits rewritten without what is forgotten.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,10 +21,10 @@ use crate::{
     },
 };
 
-/// A delta made again, and which of its columns are left; `None` where none is.
+/// A rewritten delta, and which of its columns are left; `None` where none is.
 type Rewritten = Option<(Id<Delta>, Vec<u32>)>;
 
-/// Commits and what they are made of, made again without what is forgotten. Whatever does not say it
+/// Commits and what they are made of, rewritten without what is forgotten. What does not say it
 /// stays the very same object.
 pub(crate) struct Rewriting<'a, 'd> {
     repo: &'a Repo,
@@ -34,7 +34,7 @@ pub(crate) struct Rewriting<'a, 'd> {
     deltas: BTreeMap<Id<Delta>, Rewritten>,
     lineages: BTreeMap<Id<Lineage>, Option<(Id<Lineage>, u64)>>,
     weights: BTreeMap<Option<Id<Lineage>>, Vec<EditedTensor>>,
-    /// Deltas that were made again.
+    /// Deltas that were rewritten.
     pub(crate) cut: u64,
     /// Deltas that hold all their facts together, so that nothing could be taken out of them.
     pub(crate) whole: BTreeSet<Id<Delta>>,
@@ -55,7 +55,7 @@ impl<'a, 'd> Rewriting<'a, 'd> {
         }
     }
 
-    /// Everything that was stored, and what was made again.
+    /// Everything that was stored, and what was rewritten.
     pub(crate) const fn draft(&self) -> &Draft<'d> {
         self.draft
     }

@@ -38,11 +38,11 @@ pub(crate) struct Scope {
     /// Keys of the words that are forgotten too: names of subjects that no other fact needs, and those for
     /// questions about the subjects.
     words: BTreeSet<Id<Words>>,
-    /// All commits that what is current leads to or an operation names, each after its parents.
+    /// All commits that are reachable or that an operation names, each after its parents.
     pub(crate) history: Vec<(Id<Commit>, Commit)>,
     /// Those of them that say something of a subject, or come after one that does.
     pub(crate) tainted: BTreeSet<Id<Commit>>,
-    /// Those that a ref, HEAD or a stage put aside leads to.
+    /// Those that a ref, HEAD or a stash reaches.
     pub(crate) reachable: BTreeSet<Id<Commit>>,
 }
 
@@ -53,7 +53,7 @@ impl Scope {
     /// When something cannot be read.
     pub(crate) fn find(ledger: &Ledger<'_>, about: &About) -> Result<Self, LedgerError> {
         let mut tips = ledger.tips()?;
-        // A stage can be put aside on a commit that nothing else leads to any more.
+        // A stage can be stashed on a commit that nothing else reaches any more.
         tips.extend(ledger.stash()?.entries.iter().map(|entry| entry.commit));
         let mut named: BTreeSet<Id<Commit>> = tips.iter().copied().collect();
         let mut stages = current_stages(ledger)?;
@@ -307,7 +307,7 @@ impl Scope {
     ///
     /// # Errors
     /// When one cannot be read.
-    pub(crate) fn remembered(
+    pub(crate) fn forgotten_objects(
         &self,
         ledger: &Ledger<'_>,
     ) -> Result<BTreeSet<[u8; 32]>, LedgerError> {

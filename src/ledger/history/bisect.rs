@@ -8,15 +8,15 @@ use crate::{
     ledger::{error::LedgerError, state::open::Ledger},
 };
 
-/// Commits of which one is the first bad one: a bad one and what led to it, without what led to the
-/// good ones. Each comes before all that led to it, so the bad one is first.
+/// Commits of which one is the first bad one: a bad one and its ancestors, without those of the
+/// good ones. Each comes before its ancestors, so the bad one is first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Suspects {
     commits: Vec<(Id<Commit>, Vec<Id<Commit>>)>,
 }
 
 impl Ledger<'_> {
-    /// Makes sure that a good commit led to a bad one.
+    /// Makes sure that a good commit is an ancestor of a bad one.
     ///
     /// # Errors
     /// [`LedgerError::NotBefore`].
@@ -25,7 +25,7 @@ impl Ledger<'_> {
         good: Id<Commit>,
         bad: Id<Commit>,
     ) -> Result<(), LedgerError> {
-        if good != bad && self.leads_to(good, bad)? {
+        if good != bad && self.is_ancestor(good, bad)? {
             Ok(())
         } else {
             Err(LedgerError::NotBefore { good, bad })
@@ -33,17 +33,17 @@ impl Ledger<'_> {
     }
 
     /// The suspects between `good` commits and a `bad` one. Where histories merge, good ones need not
-    /// have led to it.
+    /// be ancestors of it.
     ///
     /// # Errors
-    /// [`LedgerError::NotBefore`] when the bad one led to a good one.
+    /// [`LedgerError::NotBefore`] when the bad one is an ancestor of a good one.
     pub(crate) fn suspects(
         &self,
         good: &BTreeSet<Id<Commit>>,
         bad: Id<Commit>,
     ) -> Result<Suspects, LedgerError> {
         for &good in good {
-            if good == bad || self.leads_to(bad, good)? {
+            if good == bad || self.is_ancestor(bad, good)? {
                 return Err(LedgerError::NotBefore { good, bad });
             }
         }
@@ -79,7 +79,7 @@ impl Suspects {
             .max_by_key(|id| weights[id].min(self.len() - weights[id]))
     }
 
-    /// How many of the suspects each stands for: itself and those that led to it.
+    /// How many of the suspects each stands for: itself and its ancestors.
     fn weights(&self) -> BTreeMap<Id<Commit>, usize> {
         let parents: BTreeMap<Id<Commit>, &Vec<Id<Commit>>> =
             self.commits.iter().map(|(id, parents)| (*id, parents)).collect();

@@ -24,12 +24,12 @@ impl Ledger<'_> {
     ) -> Result<BTreeMap<FactKey, Id<Commit>>, LedgerError> {
         let changes = self.changes(version)?;
         let mut origins = BTreeMap::new();
-        // Facts that come from a commit or from what led to it.
+        // Facts that come from a commit or from its ancestors.
         let mut ahead = vec![(version, facts)];
-        let mut remembered: BTreeMap<u32, BTreeSet<FactKey>> = BTreeMap::new();
+        let mut cached: BTreeMap<u32, BTreeSet<FactKey>> = BTreeMap::new();
         while let Some((id, mut facts)) = ahead.pop() {
             if let Some(place) = changes.place(id) {
-                remembered.entry(place).or_default().append(&mut facts);
+                cached.entry(place).or_default().append(&mut facts);
                 continue;
             }
             let commit = self.commit_and_changes(id)?;
@@ -43,7 +43,7 @@ impl Ledger<'_> {
             origins.extend(facts.into_iter().map(|fact| (fact, id)));
         }
         // Children before their parents, so each commit is looked at once.
-        while let Some((place, mut facts)) = remembered.pop_last() {
+        while let Some((place, mut facts)) = cached.pop_last() {
             let commit = changes.at(place);
             for parent in &commit.parents {
                 if facts.is_empty() {
@@ -58,7 +58,7 @@ impl Ledger<'_> {
                     }
                 };
                 let mut same = without(&mut facts, changed);
-                remembered.entry(parent.place).or_default().append(&mut same);
+                cached.entry(parent.place).or_default().append(&mut same);
             }
             origins.extend(facts.into_iter().map(|fact| (fact, commit.id)));
         }

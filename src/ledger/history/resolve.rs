@@ -157,7 +157,7 @@ impl Ledger<'_> {
                     return Ok(true);
                 }
                 let made = self.commit(*new)?.time == operation.time;
-                Ok(!(made && self.leads_to(*old, *new)?))
+                Ok(!(made && self.is_ancestor(*old, *new)?))
             }
             (Head::Detached(_), Head::Branch(_)) => Ok(true),
         }

@@ -1,4 +1,4 @@
-//! Walking the commits that led to a version, through merges.
+//! Walking a version's ancestors, through merges.
 
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque, btree_map::Entry};
 
@@ -9,7 +9,7 @@ use crate::{
 };
 
 impl Ledger<'_> {
-    /// `tips` and everything that led to them.
+    /// `tips` and all their ancestors.
     pub(crate) fn ancestry(
         &self,
         tips: impl IntoIterator<Item = Id<Commit>>,
@@ -52,7 +52,7 @@ impl Ledger<'_> {
         Ok(self.walk_from(tips, hidden))
     }
 
-    /// `tips` and what led to them, `hidden` left out.
+    /// `tips` and their ancestors, `hidden` left out.
     pub(crate) fn walk_from(
         &self,
         tips: impl IntoIterator<Item = Id<Commit>>,
@@ -69,8 +69,8 @@ impl Ledger<'_> {
         }
     }
 
-    /// Whether `commit` is `tip` or led to it.
-    pub(crate) fn leads_to(
+    /// Whether `commit` is `tip` or an ancestor of it.
+    pub(crate) fn is_ancestor(
         &self,
         commit: Id<Commit>,
         tip: Id<Commit>,
@@ -120,7 +120,7 @@ impl Ledger<'_> {
         Ok(best)
     }
 
-    /// The commits of `walk` without merges, each after what led to it.
+    /// The commits of `walk` without merges, each after its ancestors.
     pub(crate) fn to_make_again(walk: Walk<'_>) -> Result<Vec<Id<Commit>>, LedgerError> {
         let mut ids = Vec::new();
         for commit in walk {
@@ -134,8 +134,8 @@ impl Ledger<'_> {
     }
 }
 
-/// Commits, each before all that led to it, newer ones first where that leaves a choice. The order
-/// does not depend on clocks where one commit led to the other.
+/// Commits, each before its ancestors, newer ones first where that leaves a choice. The order
+/// does not depend on clocks where one commit is an ancestor of the other.
 ///
 /// As long as history is a line commits are read one by one; where it is not, all that is left is
 /// read and sorted.

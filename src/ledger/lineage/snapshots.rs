@@ -1,8 +1,8 @@
 //! Snapshots: the exact sums of long lineages, so that what a version costs does not grow with its
 //! history.
 //!
-//! A snapshot holds the f64 sums that stand after some delta of a lineage, before any rounding. Whoever
-//! builds a version goes on from there and does what would have been done anyway, so not a bit can
+//! A snapshot holds the f64 sums that stand after some delta of a lineage, before any rounding. Building
+//! a version goes on from there and does what would have been done anyway, so not a bit can
 //! differ. Snapshots are no part of the history: they are made when a long lineage is built, never
 //! recorded, and each can be removed at any time.
 
@@ -114,7 +114,7 @@ impl Repo {
         if last > from {
             let (first, others) = entries.split_at(last - from);
             let sums = Arc::new(version(start, first)?.sums()?);
-            // One that cannot be kept is made again the next time.
+            // One that cannot be kept is built again the next time.
             let _ignored = self.snapshots().write(ids[last - from - 1], &sums);
             (start, entries) = (Some(sums), others);
         }

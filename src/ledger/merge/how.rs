@@ -13,9 +13,9 @@ use crate::ledger::edit::options::EditOptions;
 pub enum Task {
     /// Another branch's history is joined to ours.
     Merge = 0,
-    /// Single commits are made again on ours.
+    /// Single commits are reapplied on ours.
     CherryPick = 1,
-    /// Our commits are made again on another branch.
+    /// Our commits are reapplied on another branch.
     Rebase = 2,
     /// Commits of ours are taken back.
     Revert = 3,

@@ -15,7 +15,7 @@ use crate::{
         edit::{
             attempt::Edited,
             earlier::Earlier,
-            examine::{Examination, Known, Question},
+            examine::{Examination, Known, WordedFact},
             kept_prompts::Others,
             sample::{Sample, if_worded},
         },
@@ -27,12 +27,12 @@ use crate::{
 /// What joining needs of the store, read before it is closed.
 pub(crate) struct Questions {
     /// Every fact that is to hold and has words.
-    pub(super) all: BTreeMap<FactKey, Question>,
+    pub(super) all: BTreeMap<FactKey, WordedFact>,
     /// Of a revert: facts about subjects of which others are taken back. They are edited again where one z is sought for all.
     pub(super) companions: BTreeSet<FactKey>,
     /// Facts that must still hold, besides `all`.
-    sampled: Vec<Question>,
-    neighbours: Vec<Question>,
+    sampled: Vec<WordedFact>,
+    neighbours: Vec<WordedFact>,
     known: Known,
     pub(super) earlier: Earlier,
 }

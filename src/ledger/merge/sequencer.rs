@@ -22,7 +22,7 @@ use crate::{
         error::LedgerError,
         repo::{OpenEngine, Repo},
         report::wording,
-        state::{roots::UNFINISHED, update::Change},
+        state::{roots::UNFINISHED, update::Update},
     },
 };
 
@@ -92,7 +92,7 @@ impl Unfinished {
 }
 
 impl Repo {
-    /// Goes on with an unfinished `task` when its conflicts are settled, as said when it began or `anew`.
+    /// Resumes the `task` in progress when its conflicts are settled, as said when it began or `anew`.
     ///
     /// # Errors
     /// When there is none, or as the verb that began it.
@@ -108,7 +108,7 @@ impl Repo {
         self.proceed(actor, unfinished.amended(anew)?, Some(unfinished), open, progress)
     }
 
-    /// Leaves the commit out at which an unfinished `task` waits, and goes on as [`Repo::go_on`] does.
+    /// Skips the commit at which the `task` in progress stopped, and resumes as [`Repo::go_on`] does.
     ///
     /// # Errors
     /// When there is none, or it is a merge, or as the verb that began it.
@@ -128,14 +128,14 @@ impl Repo {
         self.proceed(actor, rest, Some(unfinished), open, progress)
     }
 
-    /// Gives an unfinished `task` up. HEAD never left where it was.
+    /// Gives the `task` in progress up. HEAD never left where it was.
     ///
     /// # Errors
     /// When there is none.
     pub fn abort(&self, actor: &Actor, task: Task) -> Result<ProceedReport, LedgerError> {
         let ledger = self.read()?;
         let unfinished = ledger.unfinished_task(task)?;
-        Change::default().rooting(UNFINISHED, Some(&unfinished), None).apply(&ledger, actor)?;
+        Update::default().rooting(UNFINISHED, Some(&unfinished), None).apply(&ledger, actor)?;
         Run::of(unfinished, None).report(&ledger, Outcome::Aborted)
     }
 
@@ -155,7 +155,7 @@ impl Repo {
             match run.look_ahead(&ledger)? {
                 Ahead::Nothing => {
                     if run.stored.is_some() || run.task.at != run.task.from {
-                        run.finish(&ledger, Change::default(), &run.task)?.apply(&ledger, actor)?;
+                        run.finish(&ledger, Update::default(), &run.task)?.apply(&ledger, actor)?;
                     }
                     let outcome = if run.task.at == run.task.from {
                         Outcome::UpToDate
@@ -172,8 +172,8 @@ impl Repo {
                     run.task = run.task.after(run.task.at);
                 }
                 Ahead::Conflicts(conflicts) => {
-                    let change = Change::default();
-                    change
+                    let update = Update::default();
+                    update
                         .rooting(UNFINISHED, run.stored.as_ref(), Some(&run.task))
                         .apply(&ledger, actor)?;
                     run.conflicts = conflicts;
@@ -206,7 +206,7 @@ impl Repo {
         let Ready { next, questions, objects, changes, words, settled } = ready;
         let joined = self.join(actor, &run.task, &next, questions, open, progress)?;
         let Next { ours, of: (of, taken), theirs, combined } = next;
-        // A commit made again is still the statement of whoever made it first.
+        // A reapplied commit keeps its author.
         let (step, author, usual) = match run.task.task {
             Task::Merge => (Step::Merge, &actor.author, format!("Merge {}", run.task.name)),
             Task::CherryPick | Task::Rebase => {
@@ -231,15 +231,15 @@ impl Repo {
             time: actor.time,
             message: run.task.message.clone().unwrap_or(usual),
         };
-        let Recorded { id, commit, change } = new.record(&ledger, objects, self.object_limit())?;
+        let Recorded { id, commit, update } = new.record(&ledger, objects, self.object_limit())?;
         let after = run.task.after(id);
         let last = after.left.is_empty();
-        let change = if last {
-            run.finish(&ledger, change, &after)?
+        let update = if last {
+            run.finish(&ledger, update, &after)?
         } else {
-            change.rooting(UNFINISHED, run.stored.as_ref(), Some(&after))
+            update.rooting(UNFINISHED, run.stored.as_ref(), Some(&after))
         };
-        change.apply(&ledger, actor)?;
+        update.apply(&ledger, actor)?;
         run.stored = (!last).then(|| after.clone());
         run.task = after;
 

@@ -18,7 +18,7 @@ use crate::{
             view::{CommitView, FactChange},
             wording,
         },
-        state::{open::Ledger, roots::UNFINISHED, update::Change},
+        state::{open::Ledger, roots::UNFINISHED, update::Update},
     },
     store::Head,
 };
@@ -95,11 +95,11 @@ impl Run {
     pub(crate) fn finish(
         &self,
         ledger: &Ledger<'_>,
-        change: Change,
+        update: Update,
         done: &Unfinished,
-    ) -> Result<Change, LedgerError> {
+    ) -> Result<Update, LedgerError> {
         let head: Head = ledger.session.head()?;
-        Ok(change.moving_head(head, done.from, done.at).rooting(
+        Ok(update.moving_head(head, done.from, done.at).rooting(
             UNFINISHED,
             self.stored.as_ref(),
             None,

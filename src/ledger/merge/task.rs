@@ -1,4 +1,4 @@
-//! A merge, cherry-pick, rebase or revert that is not finished: its state between two commands.
+//! A merge, cherry-pick, rebase or revert in progress: its state between two commands.
 //!
 //! Such a task makes its commits beside HEAD and moves HEAD's branch once, at its end. Until then all
 //! there is of it is one object that is current under a name of its own. So giving it up is letting go
@@ -82,7 +82,7 @@ pub struct ConflictView {
     pub holds: Option<FactView>,
 }
 
-/// An unfinished task for people.
+/// A task in progress for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct UnfinishedView {
     /// What is done.
@@ -218,7 +218,7 @@ impl Next {
 }
 
 impl Ledger<'_> {
-    /// The task that is not finished.
+    /// The task in progress.
     pub(crate) fn unfinished(&self) -> Result<Option<Unfinished>, LedgerError> {
         match self.session.root(UNFINISHED)? {
             Some(hash) => Ok(Some(codec::get(self, Id::<Unfinished>::from_bytes(hash))?)),
@@ -226,7 +226,7 @@ impl Ledger<'_> {
         }
     }
 
-    /// The unfinished `task`.
+    /// The `task` in progress.
     pub(crate) fn unfinished_task(&self, task: Task) -> Result<Unfinished, LedgerError> {
         match self.unfinished()? {
             Some(unfinished) if unfinished.task == task => Ok(unfinished),
@@ -235,7 +235,7 @@ impl Ledger<'_> {
         }
     }
 
-    /// Makes sure that nothing is unfinished, before anything that would move HEAD.
+    /// Makes sure that no task is in progress, before anything that would move HEAD.
     pub(crate) fn require_finished(&self) -> Result<(), LedgerError> {
         match self.unfinished()? {
             Some(unfinished) => Err(LedgerError::Unfinished { task: unfinished.task }),
@@ -280,7 +280,7 @@ impl Ledger<'_> {
         Ok(Some(Next { ours, theirs, of: commit, combined }))
     }
 
-    /// The unfinished task for people.
+    /// The task in progress for people.
     pub(crate) fn unfinished_view(&self) -> Result<Option<UnfinishedView>, LedgerError> {
         let Some(unfinished) = self.unfinished()? else { return Ok(None) };
         let mut draft = Draft::new(self);

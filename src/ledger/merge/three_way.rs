@@ -159,7 +159,7 @@ fn neighbourhood(
     tree::update(draft, ours, &found.changes)
 }
 
-/// The version from which the histories that end in `ours` and in `theirs` went apart; `None` when
+/// The version at which the histories that end in `ours` and in `theirs` diverged; `None` when
 /// they have nothing in common. Where there are several such commits they are combined themselves, and
 /// what they disagree on is as it was before them, so that it counts as changed on both sides.
 ///

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{view::FactChange, wording};
 use crate::{
     codec::{ObjectError, Objects},
-    fact::{Change, Fact, FactKey, FactTree, Iri, Lexicon, Staged, StagedTree, fact_key, tree},
+    fact::{
+        Fact, FactKey, FactTree, Iri, Lexicon, Staged, StagedChange, StagedTree, fact_key, tree,
+    },
     id::Id,
     ledger::{error::LedgerError, state::open::Ledger},
 };
@@ -78,8 +80,8 @@ fn differences(
     let staged = staged.into_iter().map(|(key, staged)| {
         let before = held.remove(&fact_key(key));
         match staged.change {
-            Change::Set(fact) => (before, Some(fact)),
-            Change::Retract(_) => (before, None),
+            StagedChange::Set(fact) => (before, Some(fact)),
+            StagedChange::Retract(_) => (before, None),
         }
     });
     Ok(staged.filter(|(before, after)| before != after).collect())

@@ -79,14 +79,14 @@ pub enum StepView {
     },
     /// It joined two histories.
     Merge,
-    /// It made a commit again that is elsewhere, or was.
+    /// It reapplied a commit of another branch.
     Pick {
         /// That commit.
         of: Id<Commit>,
     },
     /// It edited all facts into the base at once.
     Consolidate,
-    /// It took in a change that was made elsewhere.
+    /// It imported a delta, adapter or checkpoint.
     Import {
         /// What that was, in words.
         source: String,

@@ -2,7 +2,7 @@
 //!
 //! Files get their places and a journal grows; no system does both at once. So what is about to happen is
 //! written down before, under the store's lock, and the note is removed after. The files have a plan of
-//! their own ([`durable::Plan`]), which is written next. Whoever opens the ledger and finds the note knows that
+//! their own ([`durable::Plan`]), which is written next. A command that opens the ledger and finds the note knows that
 //! its writer is gone: where there is a plan, or the directory holds the version already, he completes what
 //! was begun, and where there is not he forgets it.
 //!
@@ -23,7 +23,7 @@ use super::{
     checkout::{Filled, SetAside},
     manifest::Manifest,
     open::Ledger,
-    update::Change,
+    update::Update,
 };
 use crate::{
     codec::{self, Object},
@@ -65,7 +65,7 @@ impl Object for Landing {
     const VERSION: u8 = 3;
 }
 
-impl Change {
+impl Update {
     /// Puts the files of `filled` in their places and makes this change, or neither. Returns which files had
     /// to make room.
     ///

@@ -6,7 +6,7 @@
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
-use super::{open::Ledger, update::Change};
+use super::{open::Ledger, update::Update};
 use crate::{
     codec::{self, Draft, Object, Objects as _},
     commit::{Commit, Report},
@@ -110,7 +110,7 @@ impl Ledger<'_> {
         }
         entries.sort_by_key(|entry| entry.commit);
         let to = Evaluations { entries };
-        Change::new(draft.into_new())
+        Update::new(draft.into_new())
             .rooting(EVALUATIONS, was.as_ref(), Some(&to))
             .apply(self, actor)
     }

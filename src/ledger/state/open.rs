@@ -74,7 +74,7 @@ impl Ledger<'_> {
         Lexicon::new(objects, root).in_language(&self.config.language)
     }
 
-    /// All commits that HEAD, a branch or a tag leads to.
+    /// All commits that HEAD, a branch or a tag reaches.
     pub(crate) fn reachable(&self) -> Result<BTreeMap<Id<Commit>, Commit>, LedgerError> {
         self.ancestry(self.tips()?)
     }
@@ -85,7 +85,11 @@ impl Ledger<'_> {
         commit: Id<Commit>,
         tip: Id<Commit>,
     ) -> Result<(), LedgerError> {
-        if self.leads_to(commit, tip)? { Ok(()) } else { Err(LedgerError::NotInHistory { commit }) }
+        if self.is_ancestor(commit, tip)? {
+            Ok(())
+        } else {
+            Err(LedgerError::NotInHistory { commit })
+        }
     }
 
     /// The check stored with a commit.

@@ -1,14 +1,14 @@
 //! What edits were found with: the machine and the program, on which the last bits of what is sought depend
 //! and which no setting names.
 //!
-//! Commits do not name it, so that one does not get another id for having been made elsewhere. It lies
+//! Commits do not name it, so that one does not get another id for having been made on another machine. It lies
 //! beside them, in a tree by commit, so that a long history costs no more to add to than a short one.
 
 use std::collections::BTreeMap;
 
 use bincode::{Decode, Encode};
 
-use super::{open::Ledger, update::Change};
+use super::{open::Ledger, update::Update};
 use crate::{
     codec::Draft,
     commit::Commit,
@@ -61,7 +61,7 @@ impl Ledger<'_> {
     }
 }
 
-impl Change {
+impl Update {
     /// Records what the edit of a new commit was found with.
     pub(crate) fn found_with(
         self,
@@ -73,7 +73,7 @@ impl Change {
         self.changing_provenance(ledger, &BTreeMap::from([(key_of(id), Some(provenance))]))
     }
 
-    /// Keeps it for commits that are made again: their deltas are the same but for columns that are gone.
+    /// Keeps it for commits that are rewritten: their deltas are the same but for columns that are gone.
     pub(crate) fn moving_found_with(
         self,
         ledger: &Ledger<'_>,

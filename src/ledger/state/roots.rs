@@ -12,5 +12,5 @@ pub(crate) const BISECTION: &str = "bisection";
 /// Root of the store: the stages put aside; absent when there are none.
 pub(crate) const STASH: &str = "stash";
 
-/// Root of the store: the task that is not finished; absent when there is none.
+/// Root of the store: the task in progress; absent when there is none.
 pub(crate) const UNFINISHED: &str = "unfinished";

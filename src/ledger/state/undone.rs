@@ -60,7 +60,7 @@ impl Ledger<'_> {
             Some(hash) if self.session.contains(&hash)? => {
                 Ok(codec::get(self, Id::<Undone>::from_bytes(hash))?)
             }
-            // Not there: what `gc` has removed cannot be undone, as whoever tries is told.
+            // Not there: what `gc` has removed cannot be undone, and undo says so.
             _ => Ok(Undone { next: operation.sequence, operations: Vec::new() }),
         }
     }

@@ -20,7 +20,7 @@ type Move<'a, T> = (&'a String, Option<T>, Option<T>);
 /// What a verb changes. Whatever it does not name stays. Each part says what it was when the verb
 /// read it; if that is no longer so, nothing is changed.
 #[derive(Debug, Default)]
-pub(crate) struct Change {
+pub(crate) struct Update {
     objects: NewObjects,
     refs: Vec<RefChange>,
     head: Option<(Head, Head)>,
@@ -28,7 +28,7 @@ pub(crate) struct Change {
     z: Vec<ZMemo>,
 }
 
-impl Change {
+impl Update {
     /// Adds `objects` and nothing else yet.
     pub(crate) fn new(objects: NewObjects) -> Self {
         Self { objects, ..Self::default() }
@@ -71,7 +71,7 @@ impl Change {
         self
     }
 
-    /// Points HEAD elsewhere.
+    /// Moves HEAD.
     pub(crate) fn heading(mut self, was: Head, to: Head) -> Self {
         if was != to {
             self.head = Some((was, to));
@@ -182,13 +182,13 @@ impl Change {
     ///
     /// # Errors
     /// [`LedgerError::Moved`] when something is not as it was read, [`LedgerError::Unfinished`] when it
-    /// would move HEAD under a task that is not finished.
+    /// would move HEAD under a task in progress.
     pub(crate) fn apply(self, ledger: &Ledger<'_>, actor: &Actor) -> Result<(), LedgerError> {
         self.permit(ledger)?;
         ledger.transact(self.transaction(actor))
     }
 
-    /// Refuses to move HEAD under a task that is not finished.
+    /// Refuses to move HEAD under a task in progress.
     pub(crate) fn permit(&self, ledger: &Ledger<'_>) -> Result<(), LedgerError> {
         if self.moves_head(ledger)? && !self.roots.iter().any(|root| root.name == UNFINISHED) {
             ledger.require_finished()?;
@@ -217,7 +217,7 @@ impl Ledger<'_> {
     /// edit in or take back. An empty one is not stored.
     ///
     /// # Errors
-    /// As [`Change::apply`].
+    /// As [`Update::apply`].
     pub(crate) fn restage(
         &self,
         actor: &Actor,
@@ -231,7 +231,7 @@ impl Ledger<'_> {
         if to != was {
             let objects = if to.is_some() { draft.into_new() } else { NewObjects::default() };
             let [was, to] = [was, to].map(|stage| stage.map(|id| *id.as_bytes()));
-            Change::new(objects).restaging(was, to).apply(self, actor)?;
+            Update::new(objects).restaging(was, to).apply(self, actor)?;
         }
         Ok(staged)
     }
@@ -253,7 +253,7 @@ impl Ledger<'_> {
     }
 }
 
-impl Change {
+impl Update {
     fn moves_head(&self, ledger: &Ledger<'_>) -> Result<bool, LedgerError> {
         let current = match ledger.session.head()? {
             Head::Branch(name) => branch_ref(&name),

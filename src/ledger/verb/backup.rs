@@ -62,7 +62,8 @@ impl Repo {
         })?;
         progress.finish("");
         let Backup { operations, files, shared, bytes } = done;
-        Ok(BackupReport { dir: dir.to_owned(), operation: operations, files, shared, bytes })
+        let dir = fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
+        Ok(BackupReport { dir, operation: operations, files, shared, bytes })
     }
 }
 

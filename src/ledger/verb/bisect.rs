@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::{
     commit::Commit,
-    engine::{Answer, Probe, Progress},
+    engine::{Answer, Progress, Prompt},
     id::Id,
     ledger::{
         LedgerError, OpenEngine, Repo,
@@ -25,7 +25,7 @@ use crate::{
             manifest::Manifest,
             open::Ledger,
             roots::BISECTION,
-            update::Change,
+            update::Update,
         },
     },
     store::Head,
@@ -161,7 +161,7 @@ impl Repo {
     /// Says what came of testing the commit that `revision` names.
     ///
     /// # Errors
-    /// When no search is going on, there is no such revision, a good commit did not lead to the bad
+    /// When no search is going on, there is no such revision, a good commit is no ancestor of the bad
     /// one, or the checkout cannot be written.
     pub fn bisect_mark(
         &self,
@@ -241,9 +241,9 @@ impl Repo {
             Head::Branch(name) => ledger.branch(name)?,
             Head::Detached(id) => *id,
         };
-        let change = Change::default().rooting(BISECTION, Some(&was), None).heading(head, start);
+        let update = Update::default().rooting(BISECTION, Some(&was), None).heading(head, start);
         drop(ledger);
-        self.go_to(actor, change, was.checkout.then_some(id), BisectState::None)
+        self.go_to(actor, update, was.checkout.then_some(id), BisectState::None)
     }
 
     /// Stores what is known now and goes to the next commit to test.
@@ -255,37 +255,37 @@ impl Repo {
         bisection: &Bisection,
     ) -> Result<BisectReport, LedgerError> {
         let state = state(&ledger, bisection)?;
-        let mut change = Change::default().rooting(BISECTION, was, Some(bisection));
+        let mut update = Update::default().rooting(BISECTION, was, Some(bisection));
         let mut checkout = None;
         if let BisectState::Test { commit, .. } = &state
             && bisection.checkout
         {
             checkout = Some(commit.id);
-            change = change.heading(ledger.session.head()?, Head::Detached(commit.id));
+            update = update.heading(ledger.session.head()?, Head::Detached(commit.id));
         }
         drop(ledger);
-        self.go_to(actor, change, checkout, state)
+        self.go_to(actor, update, checkout, state)
     }
 
     /// Makes `change`, and with it the checkout of a commit if there is to be one.
     fn go_to(
         &self,
         actor: &Actor,
-        change: Change,
+        update: Update,
         checkout: Option<Id<Commit>>,
         state: BisectState,
     ) -> Result<BisectReport, LedgerError> {
         let ledger = match checkout {
             None => {
                 let ledger = self.read()?;
-                change.apply(&ledger, actor)?;
+                update.apply(&ledger, actor)?;
                 ledger
             }
             Some(id) => {
                 let dir = self.checkout_dir();
                 let filled = self.fill_checkout(id, &dir, InTheWay::Refuse)?;
                 let ledger = self.read()?;
-                change.land(&ledger, actor, filled)?;
+                update.land(&ledger, actor, filled)?;
                 ledger
             }
         };
@@ -297,11 +297,11 @@ impl Repo {
     /// are built and asked, and the two ends. Nothing is stored, and HEAD stays where it is.
     ///
     /// # Errors
-    /// When there is no such revision, `good` did not lead to `bad`, both ends answer alike, weights
+    /// When there is no such revision, `good` is no ancestor of `bad`, both ends answer alike, weights
     /// are damaged, or the model fails.
     pub fn bisect_run(
         &self,
-        probe: &Probe,
+        probe: &Prompt,
         (good, bad): (&str, &str),
         open: OpenEngine<'_>,
         progress: &mut dyn Progress,

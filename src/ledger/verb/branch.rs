@@ -10,7 +10,7 @@ use crate::{
     ledger::{
         LedgerError, Repo,
         actor::Actor,
-        state::{refs::RefView, update::Change},
+        state::{refs::RefView, update::Update},
     },
     store::Head,
 };
@@ -86,7 +86,7 @@ impl Repo {
         let ledger = self.read()?;
         let commit = ledger.resolve(revision)?;
         ledger.check_new_name(name)?;
-        Change::default().moving_branch(name, None, Some(commit)).apply(&ledger, actor)?;
+        Update::default().moving_branch(name, None, Some(commit)).apply(&ledger, actor)?;
         let action = RefAction::Created { name: name.to_owned(), commit };
         Ok(BranchReport { action, branches: ledger.branches()? })
     }
@@ -117,7 +117,7 @@ impl Repo {
         if ledger.session.head()? == Head::Branch(name.to_owned()) {
             return Err(LedgerError::OnBranch { name: name.to_owned() });
         }
-        Change::default().moving_branch(name, Some(commit), None).apply(&ledger, actor)?;
+        Update::default().moving_branch(name, Some(commit), None).apply(&ledger, actor)?;
         let action = RefAction::Deleted { name: name.to_owned(), commit };
         Ok(BranchReport { action, branches: ledger.branches()? })
     }
@@ -135,16 +135,16 @@ impl Repo {
         let ledger = self.read()?;
         let commit = ledger.branch(from)?;
         ledger.check_new_name(to)?;
-        let mut change = Change::default().moving_branch(from, Some(commit), None).moving_branch(
+        let mut update = Update::default().moving_branch(from, Some(commit), None).moving_branch(
             to,
             None,
             Some(commit),
         );
         let head = ledger.session.head()?;
         if head == Head::Branch(from.to_owned()) {
-            change = change.heading(head, Head::Branch(to.to_owned()));
+            update = update.heading(head, Head::Branch(to.to_owned()));
         }
-        change.apply(&ledger, actor)?;
+        update.apply(&ledger, actor)?;
         let action = RefAction::Renamed { from: from.to_owned(), to: to.to_owned() };
         Ok(BranchReport { action, branches: ledger.branches()? })
     }

@@ -13,7 +13,7 @@ use crate::{
         report::view::{CommitView, HeadView},
         state::{
             checkout::{InTheWay, SetAside},
-            update::Change,
+            update::Update,
         },
     },
     store::Head,
@@ -56,7 +56,7 @@ impl Repo {
         let head = ledger.head_for(revision)?;
         let id = ledger.resolve(revision)?;
         drop(ledger);
-        self.check_out(actor, id, head, Change::default(), to, way)
+        self.check_out(actor, id, head, Update::default(), to, way)
     }
 
     /// As [`Repo::checkout`], after making the branch `name` there.
@@ -75,8 +75,8 @@ impl Repo {
         ledger.check_new_name(name)?;
         let id = ledger.resolve(revision)?;
         drop(ledger);
-        let change = Change::default().moving_branch(name, None, Some(id));
-        self.check_out(actor, id, Head::Branch(name.to_owned()), change, to, way)
+        let update = Update::default().moving_branch(name, None, Some(id));
+        self.check_out(actor, id, Head::Branch(name.to_owned()), update, to, way)
     }
 
     /// Writes the version `id` and makes `change`, which with `head` moves HEAD there.
@@ -85,7 +85,7 @@ impl Repo {
         actor: &Actor,
         id: Id<Commit>,
         head: Head,
-        change: Change,
+        update: Update,
         to: Option<&Path>,
         way: InTheWay,
     ) -> Result<CheckoutReport, LedgerError> {
@@ -94,7 +94,7 @@ impl Repo {
         let commit = filled.commit.clone();
         let ledger = self.read()?;
         let was = ledger.session.head()?;
-        let set_aside = change.heading(was, head).land(&ledger, actor, filled)?;
+        let set_aside = update.heading(was, head).land(&ledger, actor, filled)?;
         Ok(CheckoutReport {
             head: ledger.head_view()?,
             commit: ledger.commit_view(id, &commit)?,

@@ -1,4 +1,4 @@
-//! `cherry-pick`: commits that are elsewhere made again on HEAD.
+//! `cherry-pick`: commits from another branch applied to HEAD.
 
 use crate::{
     commit::Commit,
@@ -19,14 +19,14 @@ use crate::{
 
 impl Repo {
     /// Makes the commits that `revisions` name again on HEAD, in that order. `A..B` names those that
-    /// lead to `B` and not to `A`, oldest first and without merges; a merge that is named by itself is
+    /// are ancestors of `B` and not of `A`, oldest first and without merges; a merge that is named by itself is
     /// what it changed of its first parent.
     ///
     /// Conflicts are reported, and the rest then waits for [`Repo::resolve`] and [`Repo::go_on`],
     /// [`Repo::skip`] or [`Repo::abort`]. HEAD's branch moves once all are made.
     ///
     /// # Errors
-    /// When there is no such revision or it is the base, something else is not finished, weights are
+    /// When there is no such revision or it is the base, something else is in progress, weights are
     /// damaged, or an edit fails.
     pub fn cherry_pick(
         &self,
@@ -53,7 +53,7 @@ impl Repo {
     }
 }
 
-/// Makes sure that a commit has changes to make again.
+/// Makes sure that a commit has changes to apply.
 fn not_root(ledger: &Ledger<'_>, commit: Id<Commit>) -> Result<Id<Commit>, LedgerError> {
     if ledger.commit(commit)?.parents.is_empty() {
         return Err(LedgerError::PickRoot { commit });

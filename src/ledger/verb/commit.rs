@@ -16,7 +16,7 @@ use crate::{
         edit::{
             attempt::{Edited, Job},
             earlier::Earlier,
-            examine::{Examination, Question},
+            examine::{Examination, WordedFact},
             kept_prompts::Others,
             options::EditOptions,
             record::{NewCommit, Recorded},
@@ -30,7 +30,7 @@ use crate::{
             stat::Stat,
             view::{CommitView, FactCounts, HeadView},
         },
-        state::{open::Ledger, roots::STAGE, update::Change},
+        state::{open::Ledger, roots::STAGE, update::Update},
     },
     store::Head,
 };
@@ -117,9 +117,9 @@ struct Plan {
     /// The lineage without the columns of facts that change.
     line: Line,
     /// The facts to edit, by key.
-    edits: BTreeMap<FactKey, Question>,
+    edits: BTreeMap<FactKey, WordedFact>,
     /// Other facts about the subjects of what changes, to be edited again where one z is sought for all.
-    companions: BTreeMap<FactKey, Question>,
+    companions: BTreeMap<FactKey, WordedFact>,
     sample: Sample,
     earlier: Earlier,
 }
@@ -165,7 +165,7 @@ impl Repo {
         if tip.parents.len() != 1 {
             return Err(LedgerError::NotAmendable { commit: id, merge: !tip.parents.is_empty() });
         }
-        // The operation is of whoever amends it, now; that is what gc goes by.
+        // The operation belongs to the user who amends, now; that is what gc goes by.
         let signed = Actor {
             author: if options.author { actor.author.clone() } else { tip.author.clone() },
             time: if options.time { actor.time } else { tip.time },
@@ -206,7 +206,7 @@ impl Repo {
         if id == was {
             return Err(LedgerError::NothingToAmend { commit: id });
         }
-        Change::new(draft.into_new())
+        Update::new(draft.into_new())
             .moving_head(ledger.session.head()?, was, id)
             .apply(ledger, actor)?;
         let parent = ledger.commit(commit.parents[0])?;
@@ -247,7 +247,7 @@ impl Repo {
     }
 
     /// Reads all that the commit needs, so that the store can be closed while the engine runs. With
-    /// `amended`, the commit at HEAD, that is made again with what is staged.
+    /// `amended`, the commit at HEAD, which is replaced by one with the staged changes.
     fn plan(
         &self,
         options: &CommitOptions,
@@ -400,9 +400,9 @@ impl Repo {
             time: signed.time,
             message: message.trim().to_owned(),
         };
-        let Recorded { id, commit, change } =
+        let Recorded { id, commit, update } =
             new.record(&ledger, plan.objects, self.object_limit())?;
-        change
+        update
             .moving_head(plan.head, plan.from, id)
             .restaging(plan.stage, None)
             .apply(&ledger, actor)?;

@@ -128,8 +128,8 @@ impl Repo {
             message,
         };
         let objects = NewObjects::default();
-        let Recorded { id, commit, change } = new.record(&ledger, objects, self.object_limit())?;
-        change.moving_head(head, parent_id, id).apply(&ledger, actor)?;
+        let Recorded { id, commit, update } = new.record(&ledger, objects, self.object_limit())?;
+        update.moving_head(head, parent_id, id).apply(&ledger, actor)?;
         let notes = edited.notes.clone();
         Ok(ConsolidateReport {
             commit: ledger.commit_view(id, &commit)?,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     commit::Commit,
     delta::{ChangeForm, Version},
-    engine::{Answer, Continuations, Engine, EngineError, Probe, Progress, Sampling},
+    engine::{Answer, Continuations, Engine, EngineError, Progress, Prompt, Sampling},
     fact::{LexiconError, tree},
     id::Id,
     ledger::{
@@ -120,7 +120,7 @@ pub enum Prompts {
 
 /// A prompt and the objects that the two versions should give it.
 #[derive(Default)]
-struct Question {
+struct ComparedPrompt {
     prompt: String,
     old: Option<String>,
     new: Option<String>,
@@ -129,7 +129,7 @@ struct Question {
 impl Repo {
     /// The two versions that a user means to compare: `from` and `to`, or without `to` what is on both
     /// sides of the dots of `a..b`, an end that is left out being HEAD. `a...b` is what `b` changed since
-    /// it and `a` went apart.
+    /// it and `a` diverged.
     ///
     /// # Errors
     /// When there is no such revision, or `a` and `b` have no commit in common.
@@ -189,7 +189,10 @@ impl Repo {
             Some(Prompts::Given(prompts)) => Some(
                 prompts
                     .iter()
-                    .map(|prompt| Question { prompt: prompt.clone(), ..Question::default() })
+                    .map(|prompt| ComparedPrompt {
+                        prompt: prompt.clone(),
+                        ..ComparedPrompt::default()
+                    })
                     .collect(),
             ),
             Some(Prompts::OfFacts) => {
@@ -207,7 +210,7 @@ impl Repo {
                     };
                     let (old, new) = (request(&a, old)?, request(&b, new)?);
                     let Some(prompt) = new.as_ref().or(old.as_ref()) else { continue };
-                    questions.push(Question {
+                    questions.push(ComparedPrompt {
                         prompt: prompt.text(),
                         old: old.map(|request| request.target),
                         new: new.map(|request| request.target),
@@ -325,20 +328,20 @@ struct Heard {
 
 fn hear(
     engine: &mut dyn Engine,
-    questions: &[Question],
+    questions: &[ComparedPrompt],
     progress: &mut dyn Progress,
 ) -> Result<Vec<Heard>, EngineError> {
-    let expected = |question: &Question| [question.old.clone(), question.new.clone()];
-    let probes: Vec<Probe> = questions
+    let expected = |question: &ComparedPrompt| [question.old.clone(), question.new.clone()];
+    let prompts: Vec<Prompt> = questions
         .iter()
         .flat_map(|question| {
             expected(question)
                 .into_iter()
                 .flatten()
-                .map(|expected| Probe { prompt: question.prompt.clone(), expected })
+                .map(|expected| Prompt { prompt: question.prompt.clone(), expected })
         })
         .collect();
-    let mut answers = engine.answer(&probes, progress)?.into_iter();
+    let mut answers = engine.answer(&prompts, progress)?.into_iter();
     let how = Sampling { top: TOP, tokens: TOKENS, sample: None };
     questions
         .iter()
@@ -352,7 +355,7 @@ fn hear(
         .collect()
 }
 
-fn rows(questions: Vec<Question>, was: Vec<Heard>, is: Vec<Heard>) -> Vec<BehaviourRow> {
+fn rows(questions: Vec<ComparedPrompt>, was: Vec<Heard>, is: Vec<Heard>) -> Vec<BehaviourRow> {
     let expectation = |text: Option<String>, before: Option<Answer>, after: Option<Answer>| {
         Some(Expectation { text: text?, before: before?, after: after? })
     };

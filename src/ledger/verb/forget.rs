@@ -22,7 +22,7 @@ use crate::{
             open::Ledger,
             roots::{BISECTION, STAGE},
             stash::{Stash, Stashed},
-            update::Change,
+            update::Update,
         },
     },
     store::Head,
@@ -37,9 +37,9 @@ pub struct ForgetReport {
     pub subjects: Vec<String>,
     /// What was said of them anywhere, sorted.
     pub facts: Vec<FactView>,
-    /// Commits that were made again without it.
+    /// Commits that were rewritten without it.
     pub rewritten: u64,
-    /// Commits that said it, and to which only operations led: they are gone.
+    /// Commits that said it and that only operations reached: they are gone.
     pub dropped: u64,
     /// Branches and tags that moved.
     pub refs: Vec<RefMove>,
@@ -64,12 +64,12 @@ pub struct ForgetReport {
 }
 
 impl Repo {
-    /// Makes every commit again that says something of the subject that `about` names, or comes after
-    /// one that does, without it; moves branches, tags and HEAD there; and removes what said it, so
+    /// Rewrites every commit that says something of the subject that `about` names, and its descendants,
+    /// without it; moves branches, tags and HEAD there; and removes what said it, so
     /// that nothing can bring it back.
     ///
     /// # Errors
-    /// When nothing is said of it, something is not finished, another process uses the repository, or
+    /// When nothing is said of it, something is in progress, another process uses the repository, or
     /// something is damaged. Before branches move nothing has changed; run again, it goes on from there.
     pub fn forget(
         &self,
@@ -117,17 +117,17 @@ impl Repo {
             progress.advance(done, "")?;
         }
         (report.deltas, report.whole) = (rewriting.cut, rewriting.whole.len() as u64);
-        let (change, refs) = change(&ledger, &scope, &|id| rewriting.now(id))?;
+        let (update, refs) = moving_to(&ledger, &scope, &|id| rewriting.now(id))?;
         report.refs = refs;
         let now = |id| rewriting.now(id);
-        let (change, gone) = evaluations(&ledger, &scope, rewriting.draft(), change, &now)?;
+        let (update, gone) = evaluations(&ledger, &scope, rewriting.draft(), update, &now)?;
         report.evaluations = gone;
-        let change = change.moving_found_with(&ledger, scope.tainted.iter().copied(), &now)?;
-        let note = Forgetting::begin(&ledger, actor, scope.remembered(&ledger)?)?;
-        change.adding(draft.into_new()).apply(&ledger, actor)?;
+        let update = update.moving_found_with(&ledger, scope.tainted.iter().copied(), &now)?;
+        let note = Forgetting::begin(&ledger, actor, scope.forgotten_objects(&ledger)?)?;
+        update.adding(draft.into_new()).apply(&ledger, actor)?;
         report.head = ledger.head_view()?;
 
-        // Whatever leads to it is removed now, and z vectors, which do not say whose they are.
+        // What refers to it is removed now, and z vectors, which do not say whose they are.
         let collected = note.finish(self, ledger, &mut |what| progress.start(what, None))?;
         report.objects = collected.objects;
         report.tensor_files = collected.tensor_files;
@@ -190,20 +190,20 @@ impl Repo {
 }
 
 /// The moves of refs, HEAD, stage and stash to what is `now` in place of commits that are gone.
-fn change(
+fn moving_to(
     ledger: &Ledger<'_>,
     scope: &Scope,
     now: &dyn Fn(Id<Commit>) -> Id<Commit>,
-) -> Result<(Change, Vec<RefMove>), LedgerError> {
-    let (mut change, mut moves) = (Change::default(), Vec::new());
+) -> Result<(Update, Vec<RefMove>), LedgerError> {
+    let (mut update, mut moves) = (Update::default(), Vec::new());
     for (name, at) in ledger.session.refs()? {
         if now(at) != at {
             moves.push(RefMove { name: name.clone(), from: Some(at), to: Some(now(at)) });
-            change = change.moving(name, Some(at), Some(now(at)));
+            update = update.moving(name, Some(at), Some(now(at)));
         }
     }
     if let Head::Detached(at) = ledger.session.head()? {
-        change = change.heading(Head::Detached(at), Head::Detached(now(at)));
+        update = update.heading(Head::Detached(at), Head::Detached(now(at)));
     }
     let mut stages = Draft::new(ledger);
     let was = ledger.session.root(STAGE)?;
@@ -211,7 +211,7 @@ fn change(
         was.map(|was| left_of(ledger, scope, &mut stages, Id::from_bytes(was))).transpose()?;
     let left = left.flatten().map(|left| *left.as_bytes());
     if left != was {
-        change = change.restaging(was, left);
+        update = update.restaging(was, left);
     }
     let stash = ledger.stash()?;
     let mut kept = Stash::default();
@@ -221,9 +221,9 @@ fn change(
         }
     }
     if kept != stash {
-        change = stashing(change, &stash, &kept);
+        update = stashing(update, &stash, &kept);
     }
-    Ok((change.adding(stages.into_new()), moves))
+    Ok((update.adding(stages.into_new()), moves))
 }
 
 /// What a stage is without what is forgotten; `None` where nothing else was on it.
@@ -247,10 +247,10 @@ fn evaluations(
     ledger: &Ledger<'_>,
     scope: &Scope,
     draft: &Draft<'_>,
-    change: Change,
+    update: Update,
     now: &dyn Fn(Id<Commit>) -> Id<Commit>,
-) -> Result<(Change, u64), LedgerError> {
-    let Some(was) = ledger.root::<Evaluations>(EVALUATIONS)? else { return Ok((change, 0)) };
+) -> Result<(Update, u64), LedgerError> {
+    let Some(was) = ledger.root::<Evaluations>(EVALUATIONS)? else { return Ok((update, 0)) };
     let mut kept = Evaluations::default();
     for entry in &was.entries {
         let to = now(entry.commit);
@@ -265,9 +265,9 @@ fn evaluations(
     }
     kept.entries.sort_by_key(|entry| entry.commit);
     if kept == was {
-        return Ok((change, 0));
+        return Ok((update, 0));
     }
     let gone = was.entries.len() - kept.entries.len();
     let to = (!kept.entries.is_empty()).then_some(&kept);
-    Ok((change.rooting(EVALUATIONS, Some(&was), to), gone as u64))
+    Ok((update.rooting(EVALUATIONS, Some(&was), to), gone as u64))
 }

@@ -35,7 +35,7 @@ pub struct FsckOptions {
     /// Make index and journal again where they are damaged, each from the other and from packs, and remove what
     /// killed processes left behind. What was damaged is kept under another name.
     pub repair: bool,
-    /// Build the weights of every version that a ref leads to.
+    /// Build the weights of every version that a ref reaches.
     pub weights: bool,
 }
 
@@ -72,7 +72,7 @@ impl Repo {
             .iter()
             .map(|problem| format!("{}: {}", problem.path.display(), problem.what))
             .collect();
-        // What the store finds damaged would be found again by whoever reads it.
+        // What the store finds damaged would be found again by every reader.
         let mut versions = 0;
         if problems.is_empty() {
             self.check_base(&mut problems)?;
@@ -84,7 +84,7 @@ impl Repo {
             if options.repair {
                 fs::remove_file(&path)
                     .map_err(|source| LedgerError::Read { path: path.clone(), source })?;
-                repaired.push(format!("{}, which is made again when it is needed", path.display()));
+                repaired.push(format!("{}, which is rebuilt when it is needed", path.display()));
             } else {
                 problems.push(format!("{}: it is not what was written", path.display()));
             }
@@ -131,7 +131,7 @@ impl Repo {
         Ok(())
     }
 
-    /// Builds the weights of every version that a ref leads to; returns how many there are.
+    /// Builds the weights of every version that a ref reaches; returns how many there are.
     fn check_weights(
         &self,
         problems: &mut Vec<String>,

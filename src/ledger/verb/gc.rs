@@ -1,4 +1,4 @@
-//! `gc`: what nothing leads to any more, removed.
+//! `gc`: removes what is no longer reachable.
 
 use serde::Serialize;
 
@@ -28,10 +28,10 @@ pub struct GcReport {
     pub dry_run: bool,
     /// What keeps objects.
     pub kept: Vec<Kept>,
-    /// What operations since this moment led to is kept, in milliseconds since 1970-01-01T00:00:00Z;
+    /// What operations since this moment refer to is kept, in milliseconds since 1970-01-01T00:00:00Z;
     /// `None` where nothing was to be kept for them.
     pub since: Option<i64>,
-    /// The first operation that can be undone for sure: what earlier ones led to may be gone.
+    /// The first operation that can be undone for sure: what earlier ones refer to may be gone.
     pub first_operation: u64,
     /// Objects removed.
     pub objects: u64,
@@ -56,7 +56,7 @@ pub struct Kept {
 }
 
 impl Repo {
-    /// Removes what neither a branch nor a tag nor anything else leads to, and what no operation of the
+    /// Removes what is reachable from no branch, no tag and nothing else, and what no operation of the
     /// last days can bring back.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! `import`: a change that was made elsewhere as a commit.
+//! `import`: a delta, adapter or checkpoint as a commit.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,11 +9,14 @@ use serde::Serialize;
 
 pub use crate::ledger::exchange::incoming::ImportSource;
 use crate::{
-    codec::{Draft, NewObjects, Objects, id_of},
+    codec::{self, Draft, NewObjects, Objects, id_of},
     commit::{Check, Commit, EditedTensor, Step},
     delta::{Delta, DeltaTensor, Form, TensorFile},
     engine::Progress,
-    fact::{Fact, FactKey, FactTree, Role, Roots, Stage, read::Position, tree},
+    fact::{
+        Fact, FactKey, FactTree, Intake, Role, Roots, StageError, StoredStage, fact_key,
+        read::Position, tree,
+    },
     id::Id,
     ledger::{
         LedgerError, OpenEngine, Repo,
@@ -95,7 +98,7 @@ struct Plan {
 }
 
 impl Repo {
-    /// Takes a change that was made elsewhere in as a commit on HEAD: it is added to what HEAD has.
+    /// Imports a delta, adapter or checkpoint as a commit on HEAD: it is added to what HEAD has.
     /// Facts come only from our own deltas; they hold then as if they had been edited here. With an
     /// engine they are asked, and so are the facts that were there before.
     ///
@@ -148,15 +151,19 @@ impl Repo {
         let head = ledger.session.head()?;
         let (head_id, current) = ledger.head_commit()?;
         let head_line = ledger.line(&current)?;
-        let mut draft = Draft::new(&ledger);
 
         let position = |line| Position { source: bundle::FACTS.into(), line, column: None };
         let triples = (1..).zip(&incoming.facts).map(|(at, fact)| Ok((fact.clone(), position(at))));
+        let input = Intake::of(triples).map_err(StageError::Read)?;
+        // A draft of its own: the commit needs what the stage makes, not the stage.
+        let mut staging = Draft::new(&ledger);
         let (stage, _) =
-            Stage::default().add(&ledger, current.roots(), triples, Role::Edit, false)?;
+            StoredStage::add(&mut staging, None, current.roots(), input, Role::Edit, false)?;
+        let stage = codec::get(&staging, stage)?;
+        let mut draft = Draft::new(&staging);
         let roots = stage.apply(&mut draft, current.roots())?;
         let held: BTreeSet<FactKey> = deltas.iter().flat_map(|(delta, _)| delta.facts()).collect();
-        let facts = held_facts(dir, &draft, roots, &stage, &held)?;
+        let facts = held_facts(dir, &draft, (roots, &stage), &held)?;
 
         // A fact that comes with a column is held by that one, whatever held it before.
         let mut line = head_line.clone();
@@ -256,9 +263,9 @@ impl Repo {
             time: actor.time,
             message,
         };
-        let Recorded { id, commit, change } =
+        let Recorded { id, commit, update } =
             new.record(&ledger, plan.objects, self.object_limit())?;
-        change.moving_head(plan.head, plan.head_id, id).apply(&ledger, actor)?;
+        update.moving_head(plan.head, plan.head_id, id).apply(&ledger, actor)?;
         let (mut delta_bytes, mut tensors) = (0, Vec::new());
         for (delta, _) in &plan.deltas {
             delta_bytes += self.tensor_file_bytes(delta.file)?;
@@ -282,8 +289,7 @@ impl Repo {
 fn held_facts(
     dir: &Path,
     objects: &dyn Objects,
-    roots: Roots,
-    stage: &Stage,
+    (roots, stage): (Roots, &StoredStage),
     held: &BTreeSet<FactKey>,
 ) -> Result<BTreeMap<FactKey, Fact>, LedgerError> {
     let wrong = |why: String| LedgerError::Bundle { dir: dir.to_owned(), why };
@@ -294,10 +300,13 @@ fn held_facts(
         })?;
         facts.insert(*key, fact);
     }
-    match stage.changes.iter().find(|(key, _)| !held.contains(key)) {
-        None => Ok(facts),
-        Some((_, staged)) => Err(wrong(format!("no column belongs to {}", staged.change.fact()))),
+    for staged in tree::iter(objects, stage.changes) {
+        let (key, staged) = staged?;
+        if !held.contains(&fact_key(key)) {
+            return Err(wrong(format!("no column belongs to {}", staged.change.fact())));
+        }
     }
+    Ok(facts)
 }
 
 /// How the facts change. None goes: a bundle says what holds, and nothing of what does not.

@@ -15,7 +15,7 @@ use crate::{
     ledger::{
         Config, LedgerError, Repo,
         actor::Actor,
-        state::{open::Ledger, update::Change},
+        state::{open::Ledger, update::Update},
     },
     store::Store,
 };
@@ -141,6 +141,6 @@ fn fill(
     };
     let id = draft.put(&commit);
     // HEAD is on this branch from the start.
-    Change::new(draft.into_new()).moving_branch(BRANCH, None, Some(id)).apply(&ledger, actor)?;
+    Update::new(draft.into_new()).moving_branch(BRANCH, None, Some(id)).apply(&ledger, actor)?;
     Ok((base, id, predicates))
 }

@@ -63,7 +63,7 @@ pub struct LogOptions {
 }
 
 impl Repo {
-    /// The commits of a range, each before all that led to it.
+    /// The commits of a range, each before its ancestors.
     ///
     /// # Errors
     /// When there is no such revision or the store cannot be read.
@@ -103,8 +103,8 @@ impl Repo {
 struct Search<'a> {
     ledger: &'a Ledger<'a>,
     about: &'a About,
-    /// Whether commits may have, of those that are remembered.
-    remembered: BTreeMap<Id<Commit>, bool>,
+    /// Whether commits may have, of those that are cached.
+    cached: BTreeMap<Id<Commit>, bool>,
     /// Others that were looked at since.
     read: Vec<Id<Commit>>,
     /// The facts of the first commit of all.
@@ -113,12 +113,12 @@ struct Search<'a> {
 
 impl<'a> Search<'a> {
     fn new(ledger: &'a Ledger<'a>, about: &'a About) -> Self {
-        let remembered = if about.iris() == [None, None] {
+        let cached = if about.iris() == [None, None] {
             BTreeMap::new()
         } else {
             ledger.changes_so_far().concern(about)
         };
-        Self { ledger, about, remembered, read: Vec::new(), newest: None }
+        Self { ledger, about, cached, read: Vec::new(), newest: None }
     }
 
     /// Whether a commit did. What a merge took over from one of its parents was changed there.
@@ -154,14 +154,14 @@ impl<'a> Search<'a> {
         if self.about.iris() == [None, None] {
             return Ok(true);
         }
-        if !self.remembered.contains_key(&id) {
+        if !self.cached.contains_key(&id) {
             self.read.push(id);
             if self.read.len() > FEW {
-                self.remembered = self.ledger.changes(self.read[0])?.concern(self.about);
+                self.cached = self.ledger.changes(self.read[0])?.concern(self.about);
                 self.read.clear();
             }
         }
-        Ok(self.remembered.get(&id).is_none_or(|may| *may))
+        Ok(self.cached.get(&id).is_none_or(|may| *may))
     }
 }
 

@@ -40,14 +40,14 @@ pub struct MergeOptions {
 }
 
 impl Repo {
-    /// Takes what `revision` changed since it and HEAD went apart into HEAD.
+    /// Merges what `revision` changed since it and HEAD diverged into HEAD.
     ///
-    /// Conflicts are reported, and the merge then waits for [`Repo::resolve`] and [`Repo::go_on`], or
+    /// Conflicts are reported, and the merge then stops until [`Repo::resolve`] and [`Repo::go_on`], or
     /// [`Repo::abort`]. Without an engine the deltas are summed and nothing is asked.
     ///
     /// # Errors
-    /// When there is no such revision, the histories have nothing in common, something else is not
-    /// finished, weights are damaged, or an edit fails.
+    /// When there is no such revision, the histories have no common ancestor, something else is
+    /// in progress, weights are damaged, or an edit fails.
     pub fn merge(
         &self,
         actor: &Actor,
@@ -73,7 +73,7 @@ impl Repo {
         } else if forward {
             task.at = theirs;
         } else if options.fast_forward == FastForward::Only {
-            return Err(LedgerError::NotForward { commit: theirs });
+            return Err(LedgerError::NotForward { revision: revision.to_owned() });
         } else {
             task.left.push(theirs);
         }

@@ -21,7 +21,7 @@ pub struct MigrateReport {
 /// One step from a format to the next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MigrationView {
-    /// Number of the format it leads to.
+    /// Number of the format it migrates to.
     pub to: u32,
     /// What it changed, in words.
     pub what: &'static str,

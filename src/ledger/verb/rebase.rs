@@ -1,4 +1,4 @@
-//! `rebase`: HEAD's own commits made again on another branch.
+//! `rebase`: HEAD's own commits reapplied on another branch.
 
 use std::collections::BTreeSet;
 
@@ -17,10 +17,10 @@ use crate::{
 };
 
 impl Repo {
-    /// Makes the commits that lead to HEAD and not to `upstream` again, on `onto` or on `upstream`
+    /// Reapplies the ancestors of HEAD that `upstream` does not have, on `onto` or on `upstream`
     /// itself, and moves HEAD's branch there once all are made. Merges among them are left out: what
-    /// they joined is made again commit by commit. In conflicts, ours is what was made so far and
-    /// theirs the commit that is made again.
+    /// they joined is reapplied commit by commit. In conflicts, ours is what was reapplied so far and
+    /// theirs the commit that is being reapplied.
     ///
     /// Conflicts are reported, and the rest then waits for [`Repo::resolve`] and [`Repo::go_on`],
     /// [`Repo::skip`] or [`Repo::abort`].

@@ -14,7 +14,7 @@ use crate::{
         state::{
             checkout::{InTheWay, SetAside},
             roots::STAGE,
-            update::Change,
+            update::Update,
         },
     },
 };
@@ -48,7 +48,7 @@ pub enum Reset {
 
 impl Repo {
     /// Moves HEAD's branch (a detached HEAD itself) to the commit that `revision` names, or empties
-    /// the stage, or both. Commits that no branch leads to any more stay, and `undo` goes back.
+    /// the stage, or both. Commits that no branch reaches any more stay, and `undo` goes back.
     ///
     /// # Errors
     /// When there is no such revision, or the checkout cannot be written.
@@ -71,22 +71,22 @@ impl Repo {
                 return Err(LedgerError::Moved { what: "HEAD".to_owned() });
             }
         }
-        let mut change = Change::default();
+        let mut update = Update::default();
         if to != from {
-            change = change.moving_head(ledger.session.head()?, from, to);
+            update = update.moving_head(ledger.session.head()?, from, to);
         }
         let mut unstaged = 0;
         if reset != Reset::Branch
             && let Some(stage) = ledger.session.root(STAGE)?
         {
             unstaged = ledger.staged()?;
-            change = change.restaging(Some(stage), None);
+            update = update.restaging(Some(stage), None);
         }
         let dir = filled.is_some().then(|| self.checkout_dir());
         let mut set_aside = Vec::new();
         match filled {
-            Some(filled) => set_aside = change.land(&ledger, actor, filled)?,
-            None => change.apply(&ledger, actor)?,
+            Some(filled) => set_aside = update.land(&ledger, actor, filled)?,
+            None => update.apply(&ledger, actor)?,
         }
         Ok(ResetReport { head: ledger.head_view()?, from, unstaged, dir, set_aside })
     }

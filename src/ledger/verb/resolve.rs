@@ -17,7 +17,7 @@ use crate::{
             how::{Favour, Task},
             task::ConflictView,
         },
-        state::{roots::UNFINISHED, update::Change},
+        state::{roots::UNFINISHED, update::Update},
     },
 };
 
@@ -35,11 +35,11 @@ pub struct ResolveReport {
 }
 
 impl Repo {
-    /// Settles conflicts of the unfinished task: what `side` says is to hold, of those `about` something
+    /// Settles conflicts of the task in progress: what `side` says is to hold, of those `about` something
     /// or, where that is everything, of those that are open.
     ///
     /// # Errors
-    /// When no task is unfinished, or nothing of it is in conflict.
+    /// When no task is in progress, or nothing of it is in conflict.
     pub fn resolve(
         &self,
         actor: &Actor,
@@ -74,10 +74,10 @@ impl Repo {
         })
     }
 
-    /// Settles conflicts of the unfinished task by saying which facts are to hold.
+    /// Settles conflicts of the task in progress by saying which facts are to hold.
     ///
     /// # Errors
-    /// When no task is unfinished, the input cannot be read, or one of the facts is not in conflict;
+    /// When no task is in progress, the input cannot be read, or one of the facts is not in conflict;
     /// nothing is settled then.
     pub fn resolve_with(
         &self,
@@ -124,7 +124,7 @@ impl Repo {
         let settled = said.len() as u64;
         let mut now = was.clone();
         now.settled.extend(said);
-        Change::default().rooting(UNFINISHED, Some(&was), Some(&now)).apply(&ledger, actor)?;
+        Update::default().rooting(UNFINISHED, Some(&was), Some(&now)).apply(&ledger, actor)?;
         let conflicts = ledger.unfinished_view()?.map(|view| view.conflicts).unwrap_or_default();
         let open = conflicts.iter().filter(|conflict| !conflict.settled).count() as u64;
         Ok(ResolveReport { task: was.task, settled, open, conflicts })

@@ -74,6 +74,7 @@ impl Repo {
         progress: &mut dyn Progress,
     ) -> Result<RevertReport, LedgerError> {
         let revisions = [revision.to_owned()];
+        let asks = open.is_some();
         let mut done = self.revert_all(actor, &revisions, options, open, progress)?;
         let ledger = self.read()?;
         let Some(made) = done.made.pop() else {
@@ -86,6 +87,9 @@ impl Repo {
             notes.push("not checked: these weights are the parent's, bit for bit".to_owned());
         }
         let (kept, lost) = made.check.map_or((None, Vec::new()), verdict);
+        if asks && !as_before && kept.is_none() && lost.is_empty() {
+            notes.push("nothing to check: no fact is left to be asked".to_owned());
+        }
         let ground = |id| Ok::<_, LedgerError>(ledger.line(&ledger.commit(id)?)?.ground());
         if !lost.is_empty() && ground(made.commit.id)? != ground(made.commit.parents[0])? {
             notes.push(format!(

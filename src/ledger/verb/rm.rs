@@ -6,9 +6,7 @@ use serde::Serialize;
 
 use crate::{
     codec::Draft,
-    fact::{
-        Change as Planned, Intake, RemoveOutcome, Role, StageError, StoredStage, read::Position,
-    },
+    fact::{Intake, RemoveOutcome, Role, StageError, StagedChange, StoredStage, read::Position},
     id::Id,
     ledger::{
         LedgerError, Repo,
@@ -68,7 +66,7 @@ impl Repo {
             };
             for (key, staged) in about.staged_in(&ledger, &lexicon, staged)? {
                 // Those that are to be taken back hold until then.
-                if let Planned::Set(fact) = staged.change {
+                if let StagedChange::Set(fact) = staged.change {
                     found.insert(key, fact);
                 }
             }

@@ -18,7 +18,7 @@ use crate::{
             open::Ledger,
             roots::{STAGE, STASH},
             stash::{Stash, Stashed},
-            update::Change,
+            update::Update,
         },
     },
 };
@@ -101,7 +101,7 @@ impl Repo {
         report(&self.read()?, StashAction::Listed)
     }
 
-    /// Puts what is staged aside, with `message` or the subject of HEAD to remember it by.
+    /// Puts what is staged aside, with `message` or the subject of HEAD as its message.
     ///
     /// # Errors
     /// When nothing is staged.
@@ -127,7 +127,7 @@ impl Repo {
             time: actor.time,
         };
         now.entries.insert(0, entry);
-        stashing(Change::default(), &was, &now)
+        stashing(Update::default(), &was, &now)
             .restaging(Some(stage), None)
             .apply(&ledger, actor)?;
         report(&ledger, StashAction::Pushed)
@@ -156,9 +156,9 @@ impl Repo {
     pub fn stash_apply(&self, actor: &Actor, number: usize) -> Result<StashReport, LedgerError> {
         let ledger = self.read()?;
         let (_, _, entry) = taken(&ledger, number)?;
-        let change = staging_again(&ledger, &entry)?;
+        let update = staging_again(&ledger, &entry)?;
         let entry = view(&ledger, number, &entry)?;
-        change.apply(&ledger, actor)?;
+        update.apply(&ledger, actor)?;
         report(&ledger, StashAction::Applied { entry })
     }
 
@@ -169,9 +169,9 @@ impl Repo {
     pub fn stash_pop(&self, actor: &Actor, number: usize) -> Result<StashReport, LedgerError> {
         let ledger = self.read()?;
         let (was, now, entry) = taken(&ledger, number)?;
-        let change = stashing(staging_again(&ledger, &entry)?, &was, &now);
+        let update = stashing(staging_again(&ledger, &entry)?, &was, &now);
         let entry = view(&ledger, number, &entry)?;
-        change.apply(&ledger, actor)?;
+        update.apply(&ledger, actor)?;
         report(&ledger, StashAction::Popped { entry })
     }
 
@@ -183,7 +183,7 @@ impl Repo {
         let ledger = self.read()?;
         let (was, now, entry) = taken(&ledger, number)?;
         let entry = view(&ledger, number, &entry)?;
-        stashing(Change::default(), &was, &now).apply(&ledger, actor)?;
+        stashing(Update::default(), &was, &now).apply(&ledger, actor)?;
         report(&ledger, StashAction::Dropped { entry })
     }
 }
@@ -201,7 +201,7 @@ fn taken(ledger: &Ledger<'_>, number: usize) -> Result<(Stash, Stash, Stashed), 
 }
 
 /// Stages what was put aside beside what is staged.
-fn staging_again(ledger: &Ledger<'_>, entry: &Stashed) -> Result<Change, LedgerError> {
+fn staging_again(ledger: &Ledger<'_>, entry: &Stashed) -> Result<Update, LedgerError> {
     let staged = ledger.session.root(STAGE)?;
     let mut draft = Draft::new(ledger);
     let both = match ledger.stored_stage()? {
@@ -212,13 +212,13 @@ fn staging_again(ledger: &Ledger<'_>, entry: &Stashed) -> Result<Change, LedgerE
             draft.put(&both)
         }
     };
-    Ok(Change::new(draft.into_new()).restaging(staged, Some(*both.as_bytes())))
+    Ok(Update::new(draft.into_new()).restaging(staged, Some(*both.as_bytes())))
 }
 
 /// Replaces the stash; an empty one is not written.
-pub(super) fn stashing(change: Change, was: &Stash, to: &Stash) -> Change {
+pub(super) fn stashing(update: Update, was: &Stash, to: &Stash) -> Update {
     let [was, to] = [was, to].map(|stash| (!stash.entries.is_empty()).then_some(stash));
-    change.rooting(STASH, was, to)
+    update.rooting(STASH, was, to)
 }
 
 /// Both stages in one.

@@ -8,7 +8,7 @@ use crate::{
         actor::Actor,
         history::revision::Revision,
         report::view::HeadView,
-        state::{open::Ledger, update::Change},
+        state::{open::Ledger, update::Update},
     },
     store::Head,
 };
@@ -37,17 +37,17 @@ impl Repo {
         from: Option<&str>,
     ) -> Result<SwitchReport, LedgerError> {
         let ledger = self.read()?;
-        let mut change = Change::default();
+        let mut update = Update::default();
         let mut name = name.to_owned();
         if let Some(from) = from {
             let commit = ledger.resolve(from)?;
             ledger.check_new_name(&name)?;
-            change = change.moving_branch(&name, None, Some(commit));
+            update = update.moving_branch(&name, None, Some(commit));
         } else {
             name = branch_left(&ledger, &name)?.unwrap_or(name);
             ledger.branch(&name)?;
         }
-        change.heading(ledger.session.head()?, Head::Branch(name)).apply(&ledger, actor)?;
+        update.heading(ledger.session.head()?, Head::Branch(name)).apply(&ledger, actor)?;
         Ok(SwitchReport {
             head: ledger.head_view()?,
             created: from.is_some(),

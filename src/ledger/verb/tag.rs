@@ -8,7 +8,7 @@ use crate::ledger::{
     actor::Actor,
     state::{
         refs::{RefView, tag_ref},
-        update::Change,
+        update::Update,
     },
 };
 
@@ -44,7 +44,7 @@ impl Repo {
         let ledger = self.read()?;
         let commit = ledger.resolve(revision)?;
         ledger.check_new_name(name)?;
-        Change::default().moving_tag(name, None, Some(commit)).apply(&ledger, actor)?;
+        Update::default().moving_tag(name, None, Some(commit)).apply(&ledger, actor)?;
         let action = RefAction::Created { name: name.to_owned(), commit };
         Ok(TagReport { action, tags: ledger.tags()? })
     }
@@ -66,7 +66,7 @@ impl Repo {
         };
         let commit = ledger.resolve(revision)?;
         if commit != from {
-            Change::default().moving_tag(name, Some(from), Some(commit)).apply(&ledger, actor)?;
+            Update::default().moving_tag(name, Some(from), Some(commit)).apply(&ledger, actor)?;
         }
         let action = RefAction::Moved { name: name.to_owned(), from, commit };
         Ok(TagReport { action, tags: ledger.tags()? })
@@ -79,7 +79,7 @@ impl Repo {
     pub fn delete_tag(&self, actor: &Actor, name: &str) -> Result<TagReport, LedgerError> {
         let ledger = self.read()?;
         let commit = ledger.tag(name)?;
-        Change::default().moving_tag(name, Some(commit), None).apply(&ledger, actor)?;
+        Update::default().moving_tag(name, Some(commit), None).apply(&ledger, actor)?;
         let action = RefAction::Deleted { name: name.to_owned(), commit };
         Ok(TagReport { action, tags: ledger.tags()? })
     }

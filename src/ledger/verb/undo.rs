@@ -1,4 +1,4 @@
-//! `undo` and `redo`: operations taken back and made again.
+//! `undo` and `redo`: operations undone and redone.
 
 use serde::Serialize;
 
@@ -10,7 +10,7 @@ use crate::ledger::{
     state::{
         open::Ledger,
         undone::{UNDONE, Undone},
-        update::Change,
+        update::Update,
     },
 };
 
@@ -25,7 +25,7 @@ pub struct UndoReport {
     pub staged: u64,
 }
 
-/// What `redo` made again.
+/// What `redo` redid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RedoReport {
     /// The operations, oldest first.
@@ -44,14 +44,14 @@ impl Repo {
     /// When there are not that many.
     pub fn undo(&self, actor: &Actor, count: usize) -> Result<UndoReport, LedgerError> {
         let ledger = self.read()?;
-        let (mut undone, mut change, mut views) = (ledger.undone()?, Change::default(), Vec::new());
+        let (mut undone, mut update, mut views) = (ledger.undone()?, Update::default(), Vec::new());
         for _ in 0..count {
             let next = ledger.undo_next(&mut undone)?;
             let operation = next.ok_or_else(|| none_left("undo", count, views.len()))?;
-            change = change.undoing(&operation);
+            update = update.undoing(&operation);
             views.push(OperationView::of(&operation));
         }
-        let (head, staged) = apply(&ledger, actor, change, &undone)?;
+        let (head, staged) = apply(&ledger, actor, update, &undone)?;
         Ok(UndoReport { undone: views, head, staged })
     }
 
@@ -61,14 +61,14 @@ impl Repo {
     /// When there are not that many, or something else was done since.
     pub fn redo(&self, actor: &Actor, count: usize) -> Result<RedoReport, LedgerError> {
         let ledger = self.read()?;
-        let (mut undone, mut change, mut views) = (ledger.undone()?, Change::default(), Vec::new());
+        let (mut undone, mut update, mut views) = (ledger.undone()?, Update::default(), Vec::new());
         for _ in 0..count {
             let next = ledger.redo_next(&mut undone)?;
             let operation = next.ok_or_else(|| none_left("redo", count, views.len()))?;
-            change = change.redoing(&operation);
+            update = update.redoing(&operation);
             views.push(OperationView::of(&operation));
         }
-        let (head, staged) = apply(&ledger, actor, change, &undone)?;
+        let (head, staged) = apply(&ledger, actor, update, &undone)?;
         Ok(RedoReport { redone: views, head, staged })
     }
 }
@@ -85,10 +85,10 @@ const fn none_left(what: &'static str, asked: usize, there: usize) -> LedgerErro
 fn apply(
     ledger: &Ledger<'_>,
     actor: &Actor,
-    change: Change,
+    update: Update,
     undone: &Undone,
 ) -> Result<(HeadView, u64), LedgerError> {
     let was = ledger.root::<Undone>(UNDONE)?;
-    change.rooting(UNDONE, was.as_ref(), Some(undone)).apply(ledger, actor)?;
+    update.rooting(UNDONE, was.as_ref(), Some(undone)).apply(ledger, actor)?;
     Ok((ledger.head_view()?, ledger.staged()?))
 }

@@ -4,9 +4,9 @@
 #![no_main]
 
 use kledger::{
-    codec::{Draft, Nothing},
+    codec::{self, Draft, Nothing},
     fact::{
-        Role, Roots, Stage,
+        Intake, Role, Roots, StoredStage,
         read::{Format, read_triples},
         tree,
     },
@@ -38,10 +38,13 @@ fuzz_target!(|bytes: &[u8]| {
         let [Ok((again, _))] = again.as_slice() else { panic!("{line} is not one triple") };
         assert_eq!(again, fact);
     }
-    let Ok((stage, _)) = Stage::default().add(&draft, roots, triples, Role::Edit, false) else {
+    let Ok(input) = Intake::of(triples) else { return };
+    let Ok((stage, _)) = StoredStage::add(&mut draft, None, roots, input, Role::Edit, false) else {
         return;
     };
-    let id = stage.store(&mut draft);
-    assert_eq!(Stage::load(&draft, id).unwrap(), stage);
+    let stage: StoredStage = codec::get(&draft, stage).unwrap();
+    for staged in tree::iter(&draft, stage.changes) {
+        staged.unwrap();
+    }
     stage.apply(&mut draft, roots).unwrap();
 });

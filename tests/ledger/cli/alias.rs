@@ -37,7 +37,7 @@ fn an_alias_that_cannot_be_read_is_refused() {
         set(&sandbox, name, text);
     }
     for (name, message) in [
-        ("a", "error: the alias a leads to itself: a -> b -> a\n"),
+        ("a", "error: the alias a expands to itself: a -> b -> a\n"),
         (
             "shell",
             "error: the alias shell cannot be read: \"!rm -rf .\" is for a shell, and none is run\n",

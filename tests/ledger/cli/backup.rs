@@ -35,11 +35,11 @@ fn sound(root: &Path) {
 fn what_is_copied_is_counted() {
     let sandbox = Sandbox::with_words();
     assert_snapshot!(sandbox.run(&["backup", "../copy"]).done(), @"
-    Backed up to <dir>/repo/../copy
+    Backed up to <dir>/copy
       up to operation 3: 9 files new, 9 of them shared, 0 B copied
     ");
     assert_snapshot!(sandbox.run(&["backup", "../copy"]).done(), @"
-    Backed up to <dir>/repo/../copy
+    Backed up to <dir>/copy
       up to operation 3: 0 files new, 0 of them shared, 0 B copied
     ");
     let again = sandbox.data(&["backup", "../copy"]);

@@ -79,10 +79,10 @@ fn a_search_that_is_none_is_refused() {
 fn versions_that_do_not_follow_from_each_other_are_refused() {
     let sandbox = Sandbox::with_words();
     let turned = ["bisect", "start", "HEAD~1", "HEAD"];
-    sandbox.refused(&turned, 1, &["did not lead to", "hint: "]);
+    sandbox.refused(&turned, 1, &["is not an ancestor of", "hint: "]);
     sandbox.refused(&["bisect", "start", "nosuch"], 1, &["nosuch"]);
     let run = ["bisect", "run", "--prompt", "Ada likes", "--expect", "tea", "HEAD", "HEAD~1"];
-    sandbox.refused(&run, 1, &["said to be good, did not lead to"]);
+    sandbox.refused(&run, 1, &["said to be good, is not an ancestor of"]);
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn a_command_that_gives_up_leaves_the_search_where_it_is() {
     let before = sandbox.run(&["bisect"]).done();
     assert_snapshot!(sandbox.run(&["bisect", "run", "sh", "-c", "exit 128"]).failed(1), @r#"
     error: sh gave up: exit status: 128
-    hint: the search is where it was: kledger bisect shows it, kledger bisect run goes on
+    hint: the search is where it was: kledger bisect shows it, kledger bisect run resumes it
     "#);
     let killed = sandbox.run(&["bisect", "run", "sh", "-c", "kill -9 $$"]).failed(1);
     assert!(killed.contains("signal: 9"), "{killed}");

@@ -27,7 +27,7 @@ fn a_branch_that_is_not_merged_is_not_deleted_by_the_way() {
     sandbox.run(&["switch", "draft"]).done();
     assert_snapshot!(sandbox.run(&["branch", "-d", "main"]).failed(1), @r#"
     error: main is not merged: commits that HEAD does not have: 1
-    hint: merge it first, or kledger branch -D main, which kledger undo takes back
+    hint: merge it first, or kledger branch -D main, which kledger undo brings back
     "#);
     assert_snapshot!(sandbox.run(&["branch", "-D", "main"]).done(), @"Deleted main, which was at <id>");
 }

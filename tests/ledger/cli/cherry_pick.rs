@@ -22,9 +22,9 @@ fn a_conflict_stops_it() {
     assert_eq!((output.code, output.stderr.as_str()), (1, ""));
     assert_snapshot!(output.stdout, @"
     2 conflicts with draft~1
-      Anna / likes / : ours Paris, theirs Berlin, base Rome
-      Bert / likes / : ours Oslo, theirs Bonn, base Rome
-      kledger resolve says what is to hold, --continue goes on, --abort gives up
+      Anna / likes: ours Paris, theirs Berlin, base Rome
+      Bert / likes: ours Oslo, theirs Bonn, base Rome
+      kledger resolve settles them, then --continue resumes, --abort gives up
     ");
     assert_snapshot!(sandbox.run(&["cherry-pick", "--abort"]).done(), @"Gave the cherry-pick up, on main <id>");
 }

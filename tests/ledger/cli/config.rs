@@ -94,7 +94,9 @@ fn a_value_that_is_none_is_refused() {
     let sandbox = Sandbox::new();
     let before = file(&sandbox);
     let many = sandbox.run(&["config", "set", "neighbours", "banana"]).failed(1);
-    assert_eq!(many, "error: neighbours cannot be set to that: it is a whole number, 0 or more\n");
+    let expected = "error: neighbours cannot be set to that: it is a whole number, 0 or more\n\
+                    hint: kledger config shows the value of each\n";
+    assert_eq!(many, expected);
     let seed = ["config", "set", "seed", "seven"];
     sandbox.refused(&seed, 1, &["seed cannot be set", "a whole number"]);
     let table = ["config", "set", "settings.memit", "3"];

@@ -41,7 +41,11 @@ fn what_is_consolidated_is_logged_as_that() {
 #[test]
 fn a_version_without_facts_is_refused() {
     let sandbox = Sandbox::with_words();
-    sandbox.refused(&["consolidate"], 1, &["there is nothing to consolidate"]);
+    sandbox.refused(
+        &["consolidate"],
+        1,
+        &["there is nothing to consolidate", "hint: it is for a version of several edits"],
+    );
 }
 
 #[test]

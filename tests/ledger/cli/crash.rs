@@ -370,11 +370,11 @@ fn a_killed_merge_is_none_or_all() {
         let status = killed.run(&["status"]).done();
         let log = killed.run(&["log", "--oneline"]).done();
         if log == before {
-            assert!(status.contains("A merge of draft is not finished"), "{n}: {status}");
+            assert!(status.contains("A merge of draft is in progress"), "{n}: {status}");
             killed.run(&words).done();
         }
         assert!(killed.run(&["log", "--oneline"]).done().contains("Merge draft"));
-        assert!(!killed.run(&["status"]).done().contains("not finished"));
+        assert!(!killed.run(&["status"]).done().contains("in progress"));
         killed.run(&["fsck", "--weights"]).done();
     });
 }
@@ -388,7 +388,7 @@ fn a_killed_rebase_goes_on_or_is_given_up() {
     let before = sandbox.run(&["log", "--oneline"]).done();
     let words = ["rebase", "main", "--theirs", "--no-check"];
     killed_everywhere(&sandbox, &words, |killed, n| {
-        let unfinished = || killed.run(&["status"]).done().contains("is not finished");
+        let unfinished = || killed.run(&["status"]).done().contains("is in progress");
         if killed.run(&["log", "--oneline"]).done() == before {
             if unfinished() && n % 2 == 0 {
                 killed.run(&["rebase", "--abort"]).done();

@@ -18,7 +18,7 @@ fn a_dry_run_says_what_would_go() {
     let sandbox = history();
     let told = sandbox.run(&["forget", CARL, "--dry-run"]).done();
     assert!(told.starts_with("Would forget 1 fact\n- Carl"), "{told}");
-    assert!(told.contains("to make again\n") && told.contains("not reached:\n"), "{told}");
+    assert!(told.contains("1 commit to rewrite\n") && told.contains("not reached:\n"), "{told}");
     assert!(sandbox.run(&["blame"]).done().contains("Carl"));
 }
 

@@ -32,7 +32,7 @@ fn verbs_are_listed_by_what_they_are_for() {
     let groups =
         ["Start:", "Facts:", "Edit and look:", "History:", "Branches:", "Exchange:", "Upkeep:"];
     assert_eq!(headings[..7], groups);
-    assert!(help.contains("\n  cherry-pick  Make commits"), "{help}");
+    assert!(help.contains("\n  cherry-pick  Apply commits"), "{help}");
     assert!(help.contains("Usage: kledger [OPTIONS] <COMMAND>\n"), "{help}");
     assert!(help.contains("\nExit codes: 0 done"), "{help}");
 }

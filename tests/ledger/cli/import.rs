@@ -183,7 +183,7 @@ fn a_checkpoint_of_an_edited_version_needs_to_say_what_it_was_trained_from() {
     let import = ["import", "--from-checkpoint", "merged", "--no-check"];
     let said = [
         "merged was not trained from the base: it is 0.00 from <id> and 8.00 from the base",
-        "hint: --trained-from <id> takes in what was changed since; --trained-from <id> takes it for",
+        "hint: --trained-from <id> imports what was changed since; --trained-from <id> takes it for",
     ];
     sandbox.refused(&import, 1, &said);
     let from = |revision| [import.as_slice(), &["--trained-from", revision]].concat();

@@ -29,5 +29,5 @@ fn a_directory_is_wanted() {
     sandbox.misused(&[&["man"]]);
     sandbox.write("file", "mine");
     let message = sandbox.run(&["man", "file"]).failed(1);
-    assert!(message.contains("cannot write <dir>/repo/file"), "{message}");
+    assert!(message.contains("error: <dir>/repo/file is not a directory\nhint: name"), "{message}");
 }

@@ -18,9 +18,9 @@ fn conflicts_stop_it() {
     assert_eq!((output.code, output.stderr.as_str()), (1, ""));
     assert_snapshot!(output.stdout, @"
     2 conflicts with draft
-      Anna / likes / : ours Paris, theirs Berlin, base Rome
-      Bert / likes / : ours Oslo, theirs Bonn, base Rome
-      kledger resolve says what is to hold, --continue goes on, --abort gives up
+      Anna / likes: ours Paris, theirs Berlin, base Rome
+      Bert / likes: ours Oslo, theirs Bonn, base Rome
+      kledger resolve settles them, then --continue resumes, --abort gives up
     ");
 }
 
@@ -33,8 +33,8 @@ fn it_goes_on_when_conflicts_are_settled() {
     + Bert / likes / Bonn
     + Carl / lives / Bern
       1 fact added, 1 replaced
-      settled: Anna / likes / : ours Paris, theirs Berlin, base Rome -> Paris
-      settled: Bert / likes / : ours Oslo, theirs Bonn, base Rome -> Bonn
+      settled: Anna / likes: ours Paris, theirs Berlin, base Rome -> Paris
+      settled: Bert / likes: ours Oslo, theirs Bonn, base Rome -> Bonn
       not checked: no model was run
     ");
     assert_snapshot!(sandbox.run(&["fsck", "--weights"]).done(), @"
@@ -59,8 +59,8 @@ fn it_can_be_given_up() {
     let sandbox = Sandbox::merging();
     assert_snapshot!(sandbox.run(&["merge", "--abort"]).done(), @"Gave the merge up, on main <id>");
     assert_snapshot!(sandbox.run(&["merge", "--continue"]).failed(1), @"
-    error: no merge is to be finished
-    hint: kledger status says what is
+    error: no merge is in progress
+    hint: kledger status shows what is in progress
     ");
 }
 
@@ -71,7 +71,7 @@ fn a_branch_that_only_leads_on_is_moved() {
     sandbox.run(&["switch", "draft"]).done();
     assert_snapshot!(sandbox.run(&["merge", "main"]).done(), @"
     On draft <id>
-      moved forward, no commit was needed
+      fast-forward, no commit was needed
     ");
     sandbox.run(&["undo"]).done();
     assert_snapshot!(sandbox.run(&["merge", "main", "--no-ff", "--no-check"]).done(), @"
@@ -88,7 +88,7 @@ fn a_branch_that_only_leads_on_is_moved() {
 fn a_branch_that_diverged_is_not_only_moved() {
     let sandbox = Sandbox::diverged();
     assert_snapshot!(sandbox.run(&["merge", "draft", "--ff-only"]).failed(1), @"
-    error: HEAD and <id> have gone apart
+    error: HEAD and draft have diverged
     hint: leave --ff-only out to merge them
     ");
 }
@@ -104,8 +104,8 @@ fn one_side_may_be_taken_in_all_conflicts() {
     + Bert / likes / Bonn
     + Carl / lives / Bern
       1 fact added, 2 replaced
-      settled: Anna / likes / : ours Paris, theirs Berlin, base Rome -> Berlin
-      settled: Bert / likes / : ours Oslo, theirs Bonn, base Rome -> Bonn
+      settled: Anna / likes: ours Paris, theirs Berlin, base Rome -> Berlin
+      settled: Bert / likes: ours Oslo, theirs Bonn, base Rome -> Bonn
       not checked: no model was run
     ");
 }

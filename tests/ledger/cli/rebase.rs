@@ -25,9 +25,9 @@ fn a_conflict_stops_it() {
     assert_eq!((output.code, output.stderr.as_str()), (1, ""));
     assert_snapshot!(output.stdout, @"
     2 conflicts with main
-      Anna / likes / : ours Paris, theirs Berlin, base Rome
-      Bert / likes / : ours Oslo, theirs Bonn, base Rome
-      kledger resolve says what is to hold, --continue goes on, --abort gives up
+      Anna / likes: ours Paris, theirs Berlin, base Rome
+      Bert / likes: ours Oslo, theirs Bonn, base Rome
+      kledger resolve settles them, then --continue resumes, --abort gives up
     ");
 }
 
@@ -42,8 +42,8 @@ fn it_goes_on_when_conflicts_are_settled() {
     - Bert / likes / Oslo
     + Bert / likes / Bonn
       2 facts replaced
-      settled: Anna / likes / : ours Paris, theirs Berlin, base Rome -> Berlin
-      settled: Bert / likes / : ours Oslo, theirs Bonn, base Rome -> Bonn
+      settled: Anna / likes: ours Paris, theirs Berlin, base Rome -> Berlin
+      settled: Bert / likes: ours Oslo, theirs Bonn, base Rome -> Bonn
       not checked: no model was run
     [draft <id>] Carl moves
     + Carl / lives / Bern

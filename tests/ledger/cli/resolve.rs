@@ -9,8 +9,8 @@ fn one_conflict_is_settled() {
     let sandbox = Sandbox::merging();
     assert_snapshot!(sandbox.run(&["resolve", "--theirs", "--subject", "Bert"]).done(), @"
     Settled 1 conflict, 1 open
-      Anna / likes / : ours Paris, theirs Berlin, base Rome
-      Bert / likes / : ours Oslo, theirs Bonn, base Rome -> Bonn
+      Anna / likes: ours Paris, theirs Berlin, base Rome
+      Bert / likes: ours Oslo, theirs Bonn, base Rome -> Bonn
     ");
 }
 
@@ -20,9 +20,9 @@ fn what_was_settled_stays_when_the_rest_is() {
     sandbox.run(&["resolve", "--theirs", "--subject", "Bert"]).done();
     assert_snapshot!(sandbox.run(&["resolve", "--ours"]).done(), @"
     Settled 1 conflict, 0 open
-      Anna / likes / : ours Paris, theirs Berlin, base Rome -> Paris
-      Bert / likes / : ours Oslo, theirs Bonn, base Rome -> Bonn
-      kledger merge --continue goes on
+      Anna / likes: ours Paris, theirs Berlin, base Rome -> Paris
+      Bert / likes: ours Oslo, theirs Bonn, base Rome -> Bonn
+      kledger merge --continue resumes it
     ");
 }
 
@@ -35,8 +35,8 @@ fn a_file_says_what_neither_side_does() {
     );
     assert_snapshot!(sandbox.run(&["resolve", "right.nt"]).done(), @"
     Settled 1 conflict, 1 open
-      Anna / likes / : ours Paris, theirs Berlin, base Rome -> Bern
-      Bert / likes / : ours Oslo, theirs Bonn, base Rome
+      Anna / likes: ours Paris, theirs Berlin, base Rome -> Bern
+      Bert / likes: ours Oslo, theirs Bonn, base Rome
     ");
 }
 
@@ -45,9 +45,9 @@ fn what_held_before_may_hold_again() {
     let sandbox = Sandbox::merging();
     assert_snapshot!(sandbox.run(&["resolve", "--base"]).done(), @"
     Settled 2 conflicts, 0 open
-      Anna / likes / : ours Paris, theirs Berlin, base Rome -> Rome
-      Bert / likes / : ours Oslo, theirs Bonn, base Rome -> Rome
-      kledger merge --continue goes on
+      Anna / likes: ours Paris, theirs Berlin, base Rome -> Rome
+      Bert / likes: ours Oslo, theirs Bonn, base Rome -> Rome
+      kledger merge --continue resumes it
     ");
 }
 
@@ -73,7 +73,7 @@ fn what_is_settled_is_settled_anew_by_name() {
     sandbox.run(&["resolve", "--ours"]).done();
     assert_snapshot!(sandbox.run(&["resolve", "--ours"]).failed(1), @"
     error: no conflict is open: 2 settled already
-    hint: kledger merge --continue goes on; --subject NAME settles one of them anew
+    hint: kledger merge --continue resumes it; --subject NAME settles one of them anew
     ");
     sandbox.run(&["resolve", "--theirs", "--subject", "Bert"]).done();
 }

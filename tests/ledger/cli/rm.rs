@@ -24,12 +24,12 @@ fn what_is_committed_is_staged_to_be_taken_back() {
     let sandbox = Sandbox::diverged();
     let rm = ["rm", "--about", "Dora"];
     assert_snapshot!(sandbox.run(&rm).done(), @"
-    Staged 1 fact to be taken back
+    Staged 1 fact to be retracted
       1 fact staged in all
     ");
     assert_eq!(
         sandbox.run(&rm).done(),
-        "  1 staged to be taken back already\n  1 fact staged in all\n"
+        "  1 staged to be retracted already\n  1 fact staged in all\n"
     );
 }
 
@@ -39,7 +39,7 @@ fn neighbourhood_facts_are_taken_back_apart() {
     sandbox.write("facts.nt", FACT);
     sandbox.run(&["add", "--neighbourhood", "facts.nt"]).done();
     sandbox.refused(&["rm", "facts.nt"], 1, &["not held"]);
-    assert_snapshot!(sandbox.run(&["rm", "--neighbourhood", "facts.nt"]).done(), @"Unstaged 1 fact");
+    assert_snapshot!(sandbox.run(&["rm", "--neighbourhood", "facts.nt"]).done(), @"Unstaged 1 neighbourhood fact");
 }
 
 #[test]

@@ -15,12 +15,12 @@ fn staged() -> Sandbox {
 fn a_stage_is_put_aside() {
     let sandbox = staged();
     assert_snapshot!(sandbox.run(&["stash", "push", "-m", "Ada"]).done(), @"
-    Put 2 facts aside: Ada
+    Stashed 2 facts: Ada
       0 facts staged in all
     ");
     assert_snapshot!(sandbox.run(&["status"]).done(), @"
     On main <id>  Words (0 facts)
-      1 stage put aside (kledger stash list)
+      1 stage stashed (kledger stash list)
     Nothing staged
     ");
     assert_snapshot!(sandbox.run(&["stash", "list"]).done(), @"  0  main  <id>  2 facts  Ada");
@@ -34,7 +34,7 @@ fn a_stage_is_taken_up_again() {
     Staged 2 facts again: Ada
       2 facts staged in all
     ");
-    assert_snapshot!(sandbox.run(&["stash", "list"]).done(), @"Nothing is put aside");
+    assert_snapshot!(sandbox.run(&["stash", "list"]).done(), @"Nothing is stashed");
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn what_is_put_aside_can_be_looked_at() {
     let sandbox = Sandbox::with_history();
     sandbox.run(&["stash"]).done();
     assert_snapshot!(sandbox.run(&["stash", "show"]).done(), @r#"
-    1 fact, words for 1 IRI put aside: second
+    1 fact, words for 1 IRI stashed: second
     - Bert / lives / Oslo
     "#);
 }
@@ -53,7 +53,7 @@ fn what_is_put_aside_can_be_used_twice() {
     sandbox.run(&["stash"]).done();
     assert_snapshot!(sandbox.run(&["stash", "apply"]).done(), @r#"
     Staged 1 fact, words for 1 IRI again: second
-      put aside still: kledger stash drop throws it away
+      still stashed: kledger stash drop removes it
       1 fact staged in all
     "#);
     sandbox.run(&["stash", "drop"]).done();

@@ -72,10 +72,10 @@ fn json_lists_what_is_staged_and_names_head() {
 fn a_merge_that_waits_is_told() {
     assert_snapshot!(Sandbox::merging().run(&["status"]).done(), @"
     On main <id>  Ours (3 facts)
-    A merge of draft is not finished, 1 commit left
-      Anna / likes / : ours Paris, theirs Berlin, base Rome
-      Bert / likes / : ours Oslo, theirs Bonn, base Rome
-      kledger merge --continue goes on, --abort gives it up
+    A merge of draft is in progress, 1 commit left
+      Anna / likes: ours Paris, theirs Berlin, base Rome
+      Bert / likes: ours Oslo, theirs Bonn, base Rome
+      kledger merge --continue resumes it, --abort gives it up
     Nothing staged
     ");
 }
@@ -87,10 +87,10 @@ fn a_rebase_that_waits_is_told() {
     assert_eq!(sandbox.run(&["rebase", "main", "--no-check"]).code, 1);
     assert_snapshot!(sandbox.run(&["status"]).done(), @"
     On draft <id>  Carl moves (3 facts)
-    A rebase of main is not finished, 2 commits left
-      Anna / likes / : ours Paris, theirs Berlin, base Rome
-      Bert / likes / : ours Oslo, theirs Bonn, base Rome
-      kledger rebase --continue goes on, --abort gives it up
+    A rebase of main is in progress, 2 commits left
+      Anna / likes: ours Paris, theirs Berlin, base Rome
+      Bert / likes: ours Oslo, theirs Bonn, base Rome
+      kledger rebase --continue resumes it, --abort gives it up
     Nothing staged
     ");
 }
@@ -118,11 +118,11 @@ fn a_bisection_is_told_until_it_ends() {
     assert!(!sandbox.run(&["status"]).done().contains("bisection"));
     sandbox.run(&["bisect", "start", "--no-checkout"]).done();
     let told = sandbox.run(&["status"]).done();
-    assert!(told.contains("A bisection is going on\n  name a bad version"), "{told}");
+    assert!(told.contains("A bisection is in progress\n  name a bad version"), "{told}");
     sandbox.run(&["bisect", "bad", "main"]).done();
     sandbox.run(&["bisect", "good", "main~2"]).done();
     let told = sandbox.run(&["status"]).done();
-    assert!(told.contains("A bisection is going on\nTest <id> Common\n"), "{told}");
+    assert!(told.contains("A bisection is in progress\nTest <id> Common\n"), "{told}");
     assert!(told.contains("kledger bisect reset ends it\n"), "{told}");
     assert_eq!(sandbox.data(&["status"])["bisection"]["state"], "test");
     sandbox.run(&["bisect", "reset"]).done();

@@ -67,7 +67,7 @@ fn a_branch_that_is_not_there_is_refused() {
 fn a_merge_that_waits_is_not_left() {
     let sandbox = Sandbox::merging();
     assert_snapshot!(sandbox.run(&["switch", "draft"]).failed(1), @"
-    error: a merge is not finished
-    hint: see kledger status; kledger merge --continue goes on and kledger merge --abort gives it up
+    error: a merge is in progress
+    hint: see kledger status; kledger merge --continue resumes it and kledger merge --abort gives it up
     ");
 }

@@ -14,8 +14,8 @@ use kledger::{
     delta::{Change, ChangeForm},
     engine::{
         Answer, Approximation, Continuations, Description, Drawing, EditJob, EditOutcome,
-        EditorSpec, Engine, EngineError, Found, FoundWith, Grain, Needs, Probe, Progress, Sampling,
-        Search, Statistics, StatisticsText, ZTrace,
+        EditorSpec, Engine, EngineError, Found, FoundWith, Grain, Needs, Progress, Prompt,
+        Sampling, Search, Statistics, StatisticsText, ZTrace,
     },
     eval::{Reading, Score},
     id::{Id, Kind},
@@ -355,7 +355,7 @@ impl Engine for StandIn {
 
     fn answer(
         &mut self,
-        probes: &[Probe],
+        probes: &[Prompt],
         _progress: &mut dyn Progress,
     ) -> Result<Vec<Answer>, EngineError> {
         probes
@@ -376,10 +376,10 @@ impl Engine for StandIn {
     /// Tokens are bytes.
     fn score(
         &mut self,
-        probes: &[Probe],
+        probes: &[Prompt],
         _progress: &mut dyn Progress,
     ) -> Result<Vec<Option<Score>>, EngineError> {
-        let score = |probe: &Probe| {
+        let score = |probe: &Prompt| {
             let held = self.read(&probe.prompt)?;
             let length = probe.expected.len();
             Ok((1..=OUTPUTS).contains(&length).then(|| Score {

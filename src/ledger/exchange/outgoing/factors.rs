@@ -9,7 +9,7 @@ use crate::{
     checkpoint::{Adapted, Checkpoint, CheckpointError, Names},
     delta::{Accumulator, Version},
     engine::{Engine, EngineError, Progress},
-    ledger::{edit::examine::Question, error::LedgerError},
+    ledger::{edit::examine::WordedFact, error::LedgerError},
     tensor::{Matrix, Orientation, Tensor},
 };
 
@@ -159,13 +159,13 @@ pub(crate) fn merged(
 /// When the model fails or `progress` asks to stop.
 pub(crate) fn compare(
     engine: &mut dyn Engine,
-    questions: &[Question],
+    questions: &[WordedFact],
     exact: &BTreeMap<String, Tensor>,
     cut: &BTreeMap<String, Tensor>,
     (rank, lost): (usize, f64),
     progress: &mut dyn Progress,
 ) -> Result<Fidelity, EngineError> {
-    let probes: Vec<_> = questions.iter().map(Question::probe).collect();
+    let probes: Vec<_> = questions.iter().map(WordedFact::prompt).collect();
     engine.set_weights(exact)?;
     let before = engine.answer(&probes, progress)?;
     engine.set_weights(cut)?;

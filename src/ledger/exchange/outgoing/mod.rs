@@ -25,7 +25,7 @@ use crate::{
     fact::{Fact, tree},
     id::Id,
     ledger::{
-        edit::{examine::Question, sample::Sample},
+        edit::{examine::WordedFact, sample::Sample},
         error::LedgerError,
         lineage::{line::Line, load},
         repo::Repo,
@@ -78,7 +78,7 @@ pub(crate) struct Told {
     pub(crate) triples: Vec<Fact>,
     pub(crate) check: Option<Check>,
     /// Facts that can be asked, at most as many as the settings say.
-    pub(crate) questions: Vec<Question>,
+    pub(crate) questions: Vec<WordedFact>,
 }
 
 impl Outgoing {

@@ -1,7 +1,7 @@
-//! Which facts each subject has, remembered: so that asking about one subject need not read the facts of
+//! Which facts each subject has, cached: so that asking about one subject need not read the facts of
 //! all.
 //!
-//! What is remembered is about one tree of facts; another one is compared with it. It names subjects and
+//! What is cached is about one tree of facts; another one is compared with it. It names subjects and
 //! facts by the beginnings of their hashes, and may name too many: what it names is looked up, what it
 //! leaves out is not there.
 
@@ -26,7 +26,7 @@ use crate::{
 
 /// Trees of fewer facts are read.
 const FEW: u64 = 1024;
-/// After so many differences from the tree that is remembered, the new one is remembered.
+/// After so many differences from the cached tree, the new one is cached.
 const SOME: usize = 64;
 /// A tree that differs in more facts is read.
 const MANY: usize = 1 << 14;
@@ -37,7 +37,7 @@ const PARTS: usize = 256;
 /// Bytes of sealed [`Contents`].
 const CONTENTS: usize = 32 + 2 + 32 + 8 + PARTS * (8 + 32);
 
-/// What is remembered of a tree.
+/// What is cached of a tree.
 struct Subjects {
     contents: Contents,
     file: File,
@@ -50,7 +50,7 @@ pub(crate) struct Contents {
     parts: Vec<Part>,
 }
 
-/// Some of the facts' pairs, ascending; whoever looks a subject up reads and checks one part.
+/// Some of the facts' pairs, ascending; a look-up reads and checks one part.
 #[derive(Encode, Decode)]
 pub(crate) struct Part {
     /// How many bytes they are.

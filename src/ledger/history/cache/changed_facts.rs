@@ -1,7 +1,7 @@
-//! What each commit changed, remembered: so that asking where one fact comes from, or which commits changed
+//! What each commit changed, cached: so that asking where one fact comes from, or which commits changed
 //! what is said of a subject, need not read the trees of every commit that had nothing to do with it.
 //!
-//! All of it follows from the commits. It is one file, made and added to by whoever would have to read
+//! All of it follows from the commits. It is one file, made and added to by the command that would have to read
 //! many commits, never recorded, and it can be removed at any time. It names facts by the beginnings of
 //! hashes: what it says a commit left alone was left alone, what it says was changed is looked up.
 
@@ -39,12 +39,12 @@ const MANY: usize = 4096;
 /// What commits changed, each commit after its parents.
 #[derive(Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct Changes {
-    commits: Vec<Remembered>,
+    commits: Vec<Cached>,
 }
 
 /// A commit.
 #[derive(Debug, PartialEq, Eq, Encode, Decode)]
-pub(crate) struct Remembered {
+pub(crate) struct Cached {
     pub(crate) id: Id<Commit>,
     pub(crate) parents: Vec<Before>,
 }
@@ -111,13 +111,13 @@ impl Changes {
         commits.all(|(at, commit)| commit.parents.iter().all(|parent| before(parent.place, at)))
     }
 
-    /// The place of a commit that is remembered.
+    /// The place of a commit that is cached.
     pub(crate) fn place(&self, id: Id<Commit>) -> Option<u32> {
         let newest = self.commits.iter().rposition(|commit| commit.id == id);
         newest.and_then(|place| u32::try_from(place).ok())
     }
 
-    /// For each commit that is remembered, whether facts that are meant may be the same in none of its
+    /// For each commit that is cached, whether facts that are meant may be the same in none of its
     /// parents.
     pub(crate) fn concern(&self, about: &About) -> BTreeMap<Id<Commit>, bool> {
         let commits = self.commits.iter();
@@ -126,19 +126,19 @@ impl Changes {
     }
 
     /// The commit at a place.
-    pub(crate) fn at(&self, place: u32) -> &Remembered {
+    pub(crate) fn at(&self, place: u32) -> &Cached {
         &self.commits[usize::try_from(place).expect("because it is a commit's place")]
     }
 }
 
 impl Ledger<'_> {
-    /// What is remembered already.
+    /// What is cached already.
     pub(crate) fn changes_so_far(&self) -> Changes {
         let read = cache::read(self.session.dir(), CHANGES);
         read.filter(Changes::is_sorted).unwrap_or_default()
     }
 
-    /// What is remembered of the history of `tip`: all but its newest few commits, if it is long.
+    /// What is cached of the history of `tip`: all but its newest few commits, if it is long.
     ///
     /// # Errors
     /// When the store cannot be read. What cannot be written is found out again the next time.
@@ -168,7 +168,7 @@ impl Ledger<'_> {
             let place = u32::try_from(changes.commits.len())
                 .expect("because a history has less than 2^32 commits");
             places.insert(id, place);
-            changes.commits.push(Remembered { id, parents });
+            changes.commits.push(Cached { id, parents });
         }
         cache::write(self.session.dir(), CHANGES, &changes);
         Ok(changes)

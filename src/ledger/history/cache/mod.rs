@@ -1,5 +1,5 @@
 //! Files of what follows from the commits and takes long to find out. They are in no record, each is
-//! made by whoever needs it, and each can be removed at any time.
+//! made by the command that needs it, and each can be removed at any time.
 
 pub(in crate::ledger) mod by_subject;
 pub(in crate::ledger) mod changed_facts;

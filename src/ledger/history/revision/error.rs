@@ -110,7 +110,7 @@ impl RevisionError {
             }
             Self::NoMessage { .. } => Some("kledger log --all shows the messages".to_owned()),
             Self::Collected { .. } => Some(
-                "gc keeps what operations of the last days lead to: kledger config get keep-days says how many"
+                "gc keeps what operations of the last days refer to: kledger config get keep-days says how many"
                     .to_owned(),
             ),
             Self::NotSwitched { .. } => {

@@ -4,7 +4,7 @@
 //! `~2` (two first parents back), `^` (the parent), `^2` (the second parent of a merge), `^{/text}`
 //! (the newest commit from there back whose message has that text), or, for branches and HEAD, `@{2}`
 //! (where it was two moves ago). `@{-2}` is where HEAD was before its last two switches, and `-` is
-//! `@{-1}`. `:/text` is the newest such commit that any ref leads to. A ref's name wins over the digits
+//! `@{-1}`. `:/text` is the newest such commit that any ref reaches. A ref's name wins over the digits
 //! of an id. [`Range`] is what may be written where many commits are wanted.
 
 pub(crate) mod error;
@@ -36,7 +36,7 @@ enum Anchor {
     Name(String),
     /// Where HEAD was so many switches ago.
     Left(usize),
-    /// Whatever any ref leads to.
+    /// Every commit that a ref reaches.
     Anywhere,
 }
 

@@ -99,7 +99,7 @@ fn another_directory_is_named() {
 fn what_is_in_the_way_makes_room() {
     let sandbox = Sandbox::with_history();
     let hint =
-        "move them elsewhere, or give kledger checkout (or reset --hard) --force, which keeps each";
+        "move them away, or give kledger checkout (or reset --hard) --force, which keeps each";
     let config = sandbox.root().join("model/config.json");
     let change = || {
         fs::remove_file(&config).unwrap();
@@ -220,7 +220,7 @@ fn an_adapter_for_a_model_of_another_name_is_taken_in_all_the_same() {
     let path = sandbox.root().join("adapter/adapter_config.json");
     let config = fs::read_to_string(&path).unwrap();
     fs::write(&path, config.replacen('{', r#"{"base_model_name_or_path": "theirs", "#, 1)).unwrap();
-    let hint = "--any-base takes it in all the same: its factors have to fit the base's tensors";
+    let hint = "--any-base imports it all the same: its factors have to fit the base's tensors";
     let import = ["import", "--from-peft", "adapter", NO_CHECK];
     advised(&sandbox, &import, hint).with(&["--any-base"]);
 }
@@ -232,7 +232,7 @@ fn what_a_checkpoint_was_trained_from_is_said() {
     sandbox.run(&["import", "--from-peft", "style", NO_CHECK]).done();
     sandbox.run(&["export", "HEAD", "merged"]).done();
     let import = ["import", "--from-checkpoint", "merged", NO_CHECK];
-    let advice = advised(&sandbox, &import, " takes in what was changed since; --trained-from ");
+    let advice = advised(&sandbox, &import, " imports what was changed since; --trained-from ");
     assert!(
         advice.hint.ends_with("takes it for trained from the base, and adds all of it to HEAD")
     );

@@ -90,7 +90,7 @@ fn facts_that_hold_are_listed() {
     let held =
         "<https://example.org/Carl> <https://example.org/works> <https://example.org/Siemens> .";
     sandbox.write("facts.nt", held);
-    assert!(advice.again().starts_with("Staged 1 fact to be taken back"));
+    assert!(advice.again().starts_with("Staged 1 fact to be retracted"));
 }
 
 #[test]

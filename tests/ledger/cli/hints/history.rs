@@ -127,7 +127,7 @@ fn what_gc_removed_would_have_been_kept() {
     };
     let sandbox = collected(&["gc", "--prune", "now"]);
     let hint =
-        "gc keeps what operations of the last days lead to: kledger config get keep-days says";
+        "gc keeps what operations of the last days refer to: kledger config get keep-days says";
     for words in [&["undo"][..], &["show", "main@{1}"]] {
         let days = advised(&sandbox, words, hint).run("kledger config get keep-days", &[]);
         assert!(days.contains("14"), "{days}");
@@ -181,7 +181,7 @@ fn names_that_are_taken_are_freed_or_left() {
 fn a_branch_is_deleted_when_it_can_be() {
     let sandbox = history();
     sandbox.run(&["switch", "draft"]).done();
-    let hint = "merge it first, or kledger branch -D main, which kledger undo takes back";
+    let hint = "merge it first, or kledger branch -D main, which kledger undo brings back";
     let advice = advised(&sandbox, &["branch", "-d", "main"], hint);
     advice.run("kledger branch -D main", &[]);
     advice.run("kledger undo", &[]);
@@ -198,7 +198,7 @@ fn a_branch_is_deleted_when_it_can_be() {
 fn a_merge_is_not_amended_but_made_again() {
     let sandbox = diverged();
     sandbox.run(&["merge", "draft", "--no-check"]).done();
-    let hint = "commit what is staged on top of it; to merge again: kledger reset HEAD~1, kledger merge REV";
+    let hint = "commit the staged changes on top of it; to merge again: kledger reset HEAD~1, kledger merge REV";
     let amend = ["commit", "--amend", "-m", "Together"];
     let advice = advised(&sandbox, &amend, hint);
     advice.run("kledger reset HEAD~1", &[]);
@@ -207,7 +207,7 @@ fn a_merge_is_not_amended_but_made_again() {
     assert!(made.starts_with("[main <id>] Together"), "{made}");
     sandbox.write("label.nt", &LABEL.replace("Ada", "Dora"));
     sandbox.run(&["add", "label.nt"]).done();
-    advised(&sandbox, &amend, "commit what is staged on top of it");
+    advised(&sandbox, &amend, "commit the staged changes on top of it");
     sandbox.run(&["commit", "-m", "On top"]).done();
 }
 
@@ -229,7 +229,8 @@ fn what_cannot_be_amended_is_committed() {
 
     sandbox.run(&["revert", "HEAD", "--no-check"]).done();
     sandbox.run(&["add", "label.nt"]).done();
-    let hint = "commit what is staged by itself; with an empty stage, --amend changes the message";
+    let hint =
+        "commit the staged changes by themselves; with an empty stage, --amend changes the message";
     let advice = advised(&sandbox, &["commit", "--amend", "-m", "Not that"], hint);
     sandbox.run(&["stash"]).done();
     assert!(advice.again().starts_with("[main <id>] Not that"));
@@ -244,7 +245,7 @@ fn a_commit_of_which_nothing_would_be_left_is_taken_away() {
     place.make(":Dora :works :Siemens .", "Dora works");
     let sandbox = Sandbox { dir: place.dir };
     sandbox.run(&["rm", "--about", "Dora"]).done();
-    let hint = "kledger reset HEAD~1 takes the commit away";
+    let hint = "kledger reset HEAD~1 removes the commit";
     let advice = advised(&sandbox, &["commit", "--amend", "--no-edit"], hint);
     advice.run("kledger reset HEAD~1", &[]);
     let log = sandbox.run(&["log", "--oneline"]).done();
@@ -254,7 +255,7 @@ fn a_commit_of_which_nothing_would_be_left_is_taken_away() {
 #[test]
 fn a_commit_is_taken_back_where_that_can_be() {
     let sandbox = Sandbox::diverged();
-    let hint = "kledger rm takes single facts back";
+    let hint = "kledger rm retracts single facts";
     let advice = advised(&sandbox, &["revert", "main~2"], hint);
     advice.says("kledger rm", &[], &["--about", "Dora"]).done();
     sandbox.run(&["reset"]).done();
@@ -305,7 +306,7 @@ fn changes_of_another_repository_are_compared_and_taken_in() {
     advised(&sandbox, &["diff", &format!("main...{other}"), "--no-behaviour"], hint);
     let told = sandbox.run(&["diff", &format!("main..{other}"), "--no-behaviour"]).done();
     assert!(told.contains("Carl / lives / Bern"), "{told}");
-    let hint = "take its changes in: kledger export --format delta REV DIR, then kledger import --from-delta";
+    let hint = "import its changes: kledger export --format delta REV DIR, then kledger import --from-delta";
     let advice = advised(&sandbox, &["merge", &other], hint);
     let export = "kledger export --format delta REV DIR";
     advice.run(export, &[("REV", &other), ("DIR", "delta")]);
@@ -318,9 +319,9 @@ fn changes_of_another_repository_are_compared_and_taken_in() {
 fn what_waits_goes_on_or_is_given_up() {
     let sandbox = Sandbox::diverged();
     sandbox.run(&["merge", "draft"]);
-    let hint = "see kledger status; kledger merge --continue goes on and kledger merge --abort gives it up";
+    let hint = "see kledger status; kledger merge --continue resumes it and kledger merge --abort gives it up";
     let advice = advised(&sandbox, &["switch", "draft"], hint);
-    assert!(advice.run("kledger status", &[]).contains("A merge of draft is not finished"));
+    assert!(advice.run("kledger status", &[]).contains("A merge of draft is in progress"));
     let given_up = sandbox.copy();
     sandbox.run(&["resolve", "--ours"]).done();
     advice.says("kledger merge --continue", &[], &["--no-check"]).done();
@@ -328,7 +329,7 @@ fn what_waits_goes_on_or_is_given_up() {
     let advice = advised(&given_up, &["switch", "draft"], hint);
     advice.run("kledger merge --abort", &[]);
     advice.again();
-    let hint = "kledger status says what is";
+    let hint = "kledger status shows what is in progress";
     let advice = advised(&given_up, &["merge", "--continue"], hint);
     assert!(advice.run("kledger status", &[]).contains("On draft"));
 }
@@ -342,7 +343,7 @@ fn conflicts_are_listed_and_settled_anew() {
     assert!(advice.run("kledger status", &[]).contains("Bert / likes"));
     sandbox.run(&["resolve", "--theirs", "--subject", "Bert"]).done();
     sandbox.run(&["resolve", "--ours"]).done();
-    let hint = " --continue goes on; --subject NAME settles one of them anew";
+    let hint = " --continue resumes it; --subject NAME settles one of them anew";
     let advice = advised(&sandbox, &["resolve", "--ours"], hint);
     assert!(advice.with(&["--subject", "Bert"]).starts_with("Settled 1 conflict, 0 open"));
     advice.says("kledger merge --continue", &[], &["--no-check"]).done();
@@ -360,7 +361,7 @@ fn stages_that_are_put_aside_are_listed_and_come_back() {
     let advice = advised(&sandbox, &["stash", "pop", "3"], "kledger stash list shows what is kept");
     assert!(advice.run("kledger stash list", &[]).contains("Tea"));
     sandbox.run(&["add", "coffee.nt"]).done();
-    let advice = advised(&sandbox, &["stash", "pop", "0"], "commit or reset what is staged first");
+    let advice = advised(&sandbox, &["stash", "pop", "0"], "commit or reset the stage first");
     sandbox.run(&["reset"]).done();
     assert!(advice.again().starts_with("Staged 1 fact again"));
 }
@@ -393,7 +394,7 @@ fn a_program_tests_versions() {
     advice.run("kledger bisect good REV", &[("REV", "HEAD~2")]);
     let hint = "nothing was tested; name a program, as ./test.sh or sh -c '...'";
     advised(&sandbox, &["bisect", "run", "./nosuch.sh"], hint);
-    let hint = "the search is where it was: kledger bisect shows it, kledger bisect run goes on";
+    let hint = "the search is where it was: kledger bisect shows it, kledger bisect run resumes it";
     let advice = advised(&sandbox, &["bisect", "run", "sh", "-c", "exit 128"], hint);
     assert!(advice.run("kledger bisect", &[]).contains("Test <id> "));
     let found = advice.says("kledger bisect run", &[], &["sh", "-c", "exit 1"]).done();

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs};
 
 use kledger::{
     checkpoint::{Checkpoint, write_merged},
-    engine::{Probe, Silent},
+    engine::{Prompt, Silent},
     ledger::{
         LedgerError, Repo, Task,
         verb::{
@@ -41,7 +41,7 @@ fn an_edit_that_is_not_good_enough_is_made_with_other_settings() {
     how.edit.settings.insert("strength".to_owned(), 0.5.into());
     how.edit.require.efficacy = Some(0.9);
     let hint =
-        "what is staged, and a merge or rebase that waits, is as it was; change the settings";
+        "nothing was changed: the stage and any pending merge are intact; adjust the settings";
     told(place.commit_with(&how, &mut Silent), hint);
     how.edit.require.efficacy = None;
     let edit = place.commit_with(&how, &mut Silent).unwrap().edit.unwrap();
@@ -60,7 +60,7 @@ fn a_commit_that_was_overtaken_is_made_again() {
     let act = || drop(place.add(":Bert :likes :Oslo .").unwrap());
     let mut progress = Meanwhile { act: Some(act), stop: false };
     let hint =
-        "another command got in first: look at kledger status and run this one again; what an edit";
+        "another command got in first: look at kledger status and run this one again; vectors";
     told(place.commit_with(&options("Both"), &mut progress), hint);
     assert_eq!(place.repo.status().unwrap().staged.len(), 2);
     let made = place.commit("Both").unwrap();
@@ -142,7 +142,7 @@ fn versions_that_answer_alike_are_asked() {
     for (object, message) in [("Rome", "first"), ("Rome", "second"), ("Oslo", "third")] {
         place.make(&format!(":Anna :lives :{object} . :{message} :likes :Rome ."), message);
     }
-    let probe = Probe { prompt: "Anna lives in".to_owned(), expected: "Rome".to_owned() };
+    let probe = Prompt { prompt: "Anna lives in".to_owned(), expected: "Rome".to_owned() };
     let run =
         |good: &str, bad: &str| place.repo.bisect_run(&probe, (good, bad), &mut open, &mut Silent);
     let hint = "see what versions say: kledger ask PROMPT --at REV --vs REV";

@@ -52,6 +52,32 @@ fn settings_are_listed() {
 }
 
 #[test]
+fn a_value_is_of_the_settings_kind() {
+    let sandbox = Sandbox::new();
+    let set = ["config", "set", "neighbours", "banana"];
+    let advice = advised(&sandbox, &set, "kledger config shows the value of each");
+    assert!(advice.run("kledger config", &[]).contains("neighbours = "));
+}
+
+#[test]
+fn manual_pages_need_a_directory() {
+    let sandbox = Sandbox::bare();
+    sandbox.write("file", "mine");
+    advised(&sandbox, &["man", "file"], "name a directory, or a place where nothing is");
+    for dir in [".", "pages"] {
+        sandbox.run(&["man", dir]).done();
+    }
+}
+
+#[test]
+fn one_edit_is_not_consolidated() {
+    let sandbox = Sandbox::with_words();
+    let hint = "it is for a version of several edits; kledger log lists its commits";
+    let advice = advised(&sandbox, &["consolidate"], hint);
+    assert!(advice.run("kledger log", &[]).contains("commit "));
+}
+
+#[test]
 fn options_are_spelled_as_in_the_examples() {
     let commit = ["commit", "-m", "Labels"];
     let sandbox = staged();

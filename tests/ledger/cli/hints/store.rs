@@ -153,7 +153,8 @@ fn index_and_journal_are_made_again() {
 
 #[test]
 fn a_link_is_replaced_by_what_it_leads_to() {
-    let hint = "put there what it leads to, if you trust it; to keep a store on another disk, make the link";
+    let hint =
+        "put its target there, if you trust it; to keep a store on another disk, make the link";
     let sandbox = Sandbox::with_words();
     let (store, disk) = (sandbox.root().join(".kledger"), sandbox.dir.path().join("disk"));
     fs::rename(store.join("packs"), &disk).unwrap();

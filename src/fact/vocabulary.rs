@@ -152,7 +152,7 @@ impl Words {
             && !self.multi_valued
     }
 
-    /// The triples that say this to [`Stage::add`](super::Stage::add). Shipped templates are left out:
+    /// The triples that say this to [`StoredStage::add`](super::StoredStage::add). Shipped templates are left out:
     /// every copy of the program has them.
     #[must_use]
     pub fn triples(&self) -> Vec<Fact> {
