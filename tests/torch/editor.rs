@@ -349,7 +349,9 @@ fn loaded(edit: &EditOutcome) -> LoadedDelta {
 
 /// The factors of a change, and its keys.
 fn parts(change: &Change) -> (&Matrix, &Matrix, &Matrix) {
-    let ChangeForm::LowRank { left, right } = &change.form else { panic!("it is of low rank") };
+    let ChangeForm::LowRank { left, right } = &change.form else {
+        unreachable!("because MEMIT gives factors")
+    };
     (left, right, change.keys.as_ref().unwrap())
 }
 

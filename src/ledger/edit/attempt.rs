@@ -121,7 +121,7 @@ impl Repo {
             keys: keys.as_deref().unwrap_or_default(),
             known_z: &known,
         };
-        let mut outcome = self.run_editor(actor, engine, work, progress)?;
+        let mut outcome = self.run_editor(actor, engine, &work, progress)?;
         // What was found before ended as it did then, so a commit that is made again is the same.
         for (trace, known) in outcome.traces.iter_mut().zip(traces) {
             *trace = trace.take().or(known.flatten());
@@ -162,7 +162,7 @@ impl Repo {
         &self,
         actor: &Actor,
         engine: &mut dyn Engine,
-        work: Work<'_>,
+        work: &Work<'_>,
         progress: &mut dyn Progress,
     ) -> Result<EditOutcome, LedgerError> {
         let mut keep = |found: &[(ZKey, FoundZ)]| self.keep_z(actor, found);
