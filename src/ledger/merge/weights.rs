@@ -51,7 +51,7 @@ impl Repo {
     ///
     /// 1. *What has to be edited, whatever the sum is*: facts that neither side has a column for, such as the third
     ///    object that settled a conflict. With [`Strategy::ReEdit`] also all that comes from their side. Their
-    ///    columns are let go.
+    ///    columns are let go; what held a delta together with them joins.
     /// 2. If nothing is to be edited and the lineage is that of a side, the weights are that side's, bit for bit. No
     ///    model is run.
     /// 3. *Sum*: the weights of the lineage are built. Without an engine they are the result, unless 1 found something.
@@ -191,6 +191,7 @@ fn begin(next: &Next, strategy: Strategy, questions: &Questions) -> (Line, BTree
     let combined = &next.combined;
     let mut line = combined.side.line.clone();
     let mut edits = to_edit(combined, strategy);
+    // What held a delta together with them goes too, and has to be edited again.
     let fallen = line.let_go(&edits);
     edits.extend(fallen);
     // What their side retracted is among them: it is let go, and there is nothing to edit.
