@@ -20,7 +20,7 @@ const ROWS: (usize, usize) = (64, 512);
 const LOGITS: usize = 1 << 26;
 
 /// A prompt and a continuation in tokens.
-pub(super) struct Asked {
+pub(super) struct Tokenized {
     prompt: Vec<u32>,
     expected: Vec<u32>,
 }
@@ -71,7 +71,7 @@ impl Size {
     }
 }
 
-impl Asked {
+impl Tokenized {
     /// Those whose continuations are equally long go together.
     pub(super) fn size(&self) -> Size {
         Size::of(self.expected.len(), self.prompt.len())
@@ -80,22 +80,22 @@ impl Asked {
 
 impl TorchEngine {
     /// A probe in tokens.
-    pub(super) fn asked(&self, probe: &Prompt) -> Result<Asked, EngineError> {
+    pub(super) fn asked(&self, probe: &Prompt) -> Result<Tokenized, EngineError> {
         let prompt = self.tokens_of(&probe.prompt)?;
         let tokens = self.model.tokens();
         let expected = editor::continuation(tokens, &probe.prompt, &prompt, &probe.expected)?;
-        Ok(Asked { prompt, expected })
+        Ok(Tokenized { prompt, expected })
     }
 
     /// The same, if the model can read it at a time and it has something to expect.
-    pub(super) fn fitting(&self, probe: &Prompt) -> Result<Option<Asked>, EngineError> {
+    pub(super) fn fitting(&self, probe: &Prompt) -> Result<Option<Tokenized>, EngineError> {
         let prompt = self.tokens_of(&probe.prompt)?;
         let tokens = self.model.tokens();
         match editor::continuation(tokens, &probe.prompt, &prompt, &probe.expected) {
             Ok(expected) => {
                 let fits = prompt.len() + expected.len() <= self.context();
                 let asked = fits && !expected.is_empty() && !prompt.is_empty();
-                Ok(asked.then_some(Asked { prompt, expected }))
+                Ok(asked.then_some(Tokenized { prompt, expected }))
             }
             Err(ModelError::NoToken { .. }) => Ok(None),
             Err(error) => Err(error.into()),
@@ -104,7 +104,7 @@ impl TorchEngine {
 
     /// The windows of a text, each half a window after the one before; each expects what the one before did
     /// not have. The last is as long as what is left of the text.
-    pub(super) fn windows(&self, text: &str) -> Result<Vec<Asked>, EngineError> {
+    pub(super) fn windows(&self, text: &str) -> Result<Vec<Tokenized>, EngineError> {
         let ids = self.tokens_of(text)?;
         let (window, lead) = (self.context(), self.model.tokens().lead().len().max(1));
         if ids.len() <= lead {
@@ -118,7 +118,7 @@ impl TorchEngine {
         let (mut start, mut seen) = (0, lead);
         while seen < ids.len() {
             let end = ids.len().min(start + window);
-            windows.push(Asked {
+            windows.push(Tokenized {
                 prompt: ids[start..seen].to_vec(),
                 expected: ids[seen..end].to_vec(),
             });
@@ -133,7 +133,7 @@ impl TorchEngine {
     }
 
     /// Questions like this one that are asked together.
-    pub(super) fn rows(&self, asked: &Asked) -> usize {
+    pub(super) fn rows(&self, asked: &Tokenized) -> usize {
         let logits = self.model.decoder().spec().vocabulary * asked.expected.len().max(1);
         self.most_rows().min(LOGITS / logits)
     }
@@ -144,13 +144,13 @@ impl TorchEngine {
     }
 
     /// Answers questions whose continuations are equally long.
-    pub(super) fn answer_alike(&self, asked: &[&Asked]) -> Result<Vec<Answer>, EngineError> {
+    pub(super) fn answer_alike(&self, asked: &[&Tokenized]) -> Result<Vec<Answer>, EngineError> {
         let decoder = self.model.decoder();
         let prompts: Vec<Vec<u32>> = asked.iter().map(|asked| asked.prompt.clone()).collect();
         let tokens = asked.first().map_or(0, |asked| asked.expected.len());
         let greedy = decoder.generate(&prompts, tokens, Choice::Greedy, &[])?;
         let said = asked.iter().zip(&greedy);
-        let wrong: Vec<&Asked> = said
+        let wrong: Vec<&Tokenized> = said
             .filter(|(asked, greedy)| asked.expected != greedy.ids)
             .map(|(asked, _)| *asked)
             .collect();
@@ -175,7 +175,7 @@ impl TorchEngine {
     }
 
     /// Scores continuations that are equally long.
-    pub(super) fn score_alike(&self, asked: &[&Asked]) -> Result<Vec<Score>, EngineError> {
+    pub(super) fn score_alike(&self, asked: &[&Tokenized]) -> Result<Vec<Score>, EngineError> {
         let tokens = asked.first().map_or(0, |asked| asked.expected.len());
         if tokens == 0 {
             let nothing = Score { expected: vec![], likeliest: vec![], log_p: vec![] };

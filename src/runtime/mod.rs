@@ -31,7 +31,7 @@ use crate::{
     },
     tensor::{Dtype, Matrix, Tensor},
 };
-use ask::{Asked, Size, in_parts};
+use ask::{Size, Tokenized, in_parts};
 
 /// Tokens that a word may have after its first.
 const WORD: usize = 8;
@@ -175,8 +175,10 @@ impl Engine for TorchEngine {
             self.model.load()?;
             let asked = probes.iter().map(|probe| self.asked(probe));
             let asked = asked.collect::<Result<Vec<_>, _>>()?;
-            let rows = |asked: &Asked| self.rows(asked);
-            in_parts(&asked, "answers", Asked::size, rows, progress, |part| self.answer_alike(part))
+            let rows = |asked: &Tokenized| self.rows(asked);
+            in_parts(&asked, "answers", Tokenized::size, rows, progress, |part| {
+                self.answer_alike(part)
+            })
         })
     }
 
@@ -196,9 +198,9 @@ impl Engine for TorchEngine {
                     places.push(place);
                 }
             }
-            let rows = |asked: &Asked| self.rows(asked);
-            let score = |part: &[&Asked]| self.score_alike(part);
-            let found = in_parts(&asked, "scores", Asked::size, rows, progress, score)?;
+            let rows = |asked: &Tokenized| self.rows(asked);
+            let score = |part: &[&Tokenized]| self.score_alike(part);
+            let found = in_parts(&asked, "scores", Tokenized::size, rows, progress, score)?;
             for (place, score) in places.into_iter().zip(found) {
                 *place = Some(score);
             }
@@ -217,9 +219,9 @@ impl Engine for TorchEngine {
             let windows = self.windows(text)?;
             let window = self.model.decoder().spec().context as u64;
             let mut reading = Reading { tokens: 0, log_p: 0.0, window };
-            let rows = |asked: &Asked| self.rows(asked);
-            let score = |part: &[&Asked]| self.score_alike(part);
-            for score in in_parts(&windows, "windows", Asked::size, rows, progress, score)? {
+            let rows = |asked: &Tokenized| self.rows(asked);
+            let score = |part: &[&Tokenized]| self.score_alike(part);
+            for score in in_parts(&windows, "windows", Tokenized::size, rows, progress, score)? {
                 reading.tokens += score.log_p.len() as u64;
                 reading.log_p += score.log_p.iter().sum::<f64>();
             }

@@ -40,6 +40,8 @@ pub(super) struct Row<'a> {
     pub(super) fact: usize,
     pub(super) asked: &'a Asked,
     pub(super) text: &'a Lookup,
+    /// Whether it is the fact's first.
+    pub(super) first: bool,
     /// Tokens of it that are predicted.
     pub(super) predicted: usize,
     /// How much it counts in the loss of its group.

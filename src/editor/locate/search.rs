@@ -48,25 +48,39 @@ pub(super) struct Step {
     pub(super) ended: Vec<(usize, Found)>,
 }
 
-impl Search {
-    /// `openings` have come to the last block.
-    pub(super) fn new<'a>(
-        budget: Budget,
-        decoder: &Decoder,
-        openings: &Openings,
-        batch: &[Group<'a>],
-        settings: &Settings,
-    ) -> Self {
-        let (mut prompts, mut kept, mut begins) = (Vec::new(), Vec::new(), Vec::new());
-        let mut facts = 0;
+/// The texts of a batch of groups.
+struct Texts<'a> {
+    /// Those whose continuation is sought.
+    prompts: Vec<Row<'a>>,
+    /// Those whose continuation is to stay as it is.
+    kept: Vec<Row<'a>>,
+    /// The number of each group's first fact, of those of the batch.
+    begins: Vec<usize>,
+    /// How many facts the batch has.
+    facts: usize,
+}
+
+impl<'a> Texts<'a> {
+    fn of(batch: &[Group<'a>], settings: &Settings) -> Self {
+        let mut all = Self { prompts: Vec::new(), kept: Vec::new(), begins: Vec::new(), facts: 0 };
         for (group, members) in batch.iter().enumerate() {
-            begins.push(facts);
+            all.begins.push(all.facts);
+            // Texts of a fact share its weight.
             let rows = |fact: usize, texts: &[&'a Lookup], predicted: usize, weight: f64| {
                 let weight = weight / texts.len() as f64;
-                let (fact, asked) = (facts + fact, members[fact].1);
-                let row = |&text| Row { group, fact, asked, text, predicted, weight };
-                texts.iter().map(row).collect::<Vec<Row<'a>>>()
+                let (fact, asked) = (all.facts + fact, members[fact].1);
+                let row = |(place, &text)| Row {
+                    group,
+                    fact,
+                    asked,
+                    text,
+                    first: place == 0,
+                    predicted,
+                    weight,
+                };
+                texts.iter().enumerate().map(row).collect::<Vec<Row<'a>>>()
             };
+            let (mut prompts, mut kept) = (Vec::new(), Vec::new());
             for (fact, (_, asked)) in members.iter().enumerate() {
                 let contexts: Vec<&Lookup> = asked.contexts.iter().collect();
                 let weight = 1.0 / members.len() as f64;
@@ -84,8 +98,24 @@ impl Search {
                 }
                 kept.extend(rows(0, &others, 1, settings.locality_factor));
             }
-            facts += members.len();
+            all.prompts.extend(prompts);
+            all.kept.extend(kept);
+            all.facts += members.len();
         }
+        all
+    }
+}
+
+impl Search {
+    /// `openings` have come to the last block.
+    pub(super) fn new<'a>(
+        budget: Budget,
+        decoder: &Decoder,
+        openings: &Openings,
+        batch: &[Group<'a>],
+        settings: &Settings,
+    ) -> Self {
+        let Texts { prompts, kept, begins, facts } = Texts::of(batch, settings);
         let kept = budget.split(kept);
         let kept = kept.iter().map(|rows| Bucket::drift(decoder, openings, rows, settings));
         let mut buckets: Vec<Bucket> = kept.collect();
@@ -96,10 +126,8 @@ impl Search {
         let mut streams = Tensor::zeros([int(facts), width], (Kind::Float, device));
         for rows in budget.split(prompts) {
             let bucket = Bucket::misfit(decoder, openings, &rows, settings);
-            let first = |row: &usize| {
-                std::ptr::eq(rows[*row].text, &raw const rows[*row].asked.contexts[0])
-            };
-            let firsts: Vec<usize> = (0..rows.len()).filter(first).collect();
+            // A fact's state is read where its first prompt has the subject.
+            let firsts: Vec<usize> = (0..rows.len()).filter(|&row| rows[row].first).collect();
             if !firsts.is_empty() {
                 let facts = firsts.iter().map(|&row| rows[row].fact).collect();
                 let found = bucket.at_subject().index_select(0, &index(firsts));
