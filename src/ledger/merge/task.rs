@@ -111,60 +111,33 @@ impl Object for Unfinished {
 
     fn decode_fields(version: u8, bytes: &[u8]) -> Result<(Self, usize), FieldsError> {
         if version == 1 {
-            let (fields, read) = codec::fields(bytes)?;
-            return Ok((Self::of(fields, String::new()), read));
+            let (First(task), read) = codec::fields(bytes)?;
+            return Ok((task, read));
         }
         codec::fields(bytes)
     }
 }
 
-/// The fields of version 1.
-type Fields = (
-    Task,
-    Id<Commit>,
-    Id<Commit>,
-    Vec<Id<Commit>>,
-    BTreeMap<FactKey, Option<Fact>>,
-    String,
-    Option<String>,
-    Strategy,
-    Favour,
-    Option<String>,
-    String,
-    Option<u64>,
-);
+/// One as version 1 has it: nothing is required.
+struct First(Unfinished);
 
-impl Unfinished {
-    fn of(fields: Fields, require: String) -> Self {
-        let (
-            task,
-            from,
-            at,
-            left,
-            settled,
-            name,
-            message,
-            strategy,
-            favour,
-            editor,
-            settings,
-            seed,
-        ) = fields;
-        Self {
-            task,
-            from,
-            at,
-            left,
-            settled,
-            name,
-            message,
-            strategy,
-            favour,
-            editor,
-            settings,
-            seed,
-            require,
-        }
+impl Decode<()> for First {
+    fn decode<D: Decoder<Context = ()>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        Ok(Self(Unfinished {
+            task: Decode::decode(decoder)?,
+            from: Decode::decode(decoder)?,
+            at: Decode::decode(decoder)?,
+            left: Decode::decode(decoder)?,
+            settled: Decode::decode(decoder)?,
+            name: Decode::decode(decoder)?,
+            message: Decode::decode(decoder)?,
+            strategy: Decode::decode(decoder)?,
+            favour: Decode::decode(decoder)?,
+            editor: Decode::decode(decoder)?,
+            settings: Decode::decode(decoder)?,
+            seed: Decode::decode(decoder)?,
+            require: String::new(),
+        }))
     }
 }
 
@@ -189,7 +162,8 @@ impl Encode for Unfinished {
 /// The fields of the newest version.
 impl Decode<()> for Unfinished {
     fn decode<D: Decoder<Context = ()>>(decoder: &mut D) -> Result<Self, DecodeError> {
-        Ok(Self::of(Decode::decode(decoder)?, Decode::decode(decoder)?))
+        let First(task) = Decode::decode(decoder)?;
+        Ok(Self { require: Decode::decode(decoder)?, ..task })
     }
 }
 
