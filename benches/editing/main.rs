@@ -19,7 +19,10 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group};
 use kledger::{
     checkpoint::Checkpoint,
     delta::Version,
-    editor::{self, Matmul, ModelSize, Prior, Settings, Solver, System},
+    editor::{
+        self, Matmul, ModelSize, Prior, Solver, System,
+        memit::{self, Settings},
+    },
     engine::{EditJob, Engine, Prompt, Silent},
     fact::Request,
     model::{DeviceChoice, Model},
@@ -77,10 +80,10 @@ impl Bench {
             inner: spec.inner,
         };
         let mut settings = Settings::preset(&size).unwrap();
-        settings.early_stop_loss = 0.0;
-        settings.v_num_grad_steps = STEPS;
+        settings.search.early_stop_loss = 0.0;
+        settings.search.v_num_grad_steps = STEPS;
         let site = |&layer: &usize| model.edit_site(layer).unwrap();
-        let second_moments = settings.layers.iter().map(|layer| {
+        let second_moments = settings.search.layers.iter().map(|layer| {
             let site = site(layer);
             (site.tensor, Matrix::identity(site.inputs))
         });
@@ -105,7 +108,7 @@ impl Bench {
             found: &mut |_| {},
         };
         let (model, solver) = (&mut self.model, &mut self.solver);
-        editor::edit(model, solver, &self.settings, &mut job, &mut Silent).unwrap().z
+        memit::edit(model, solver, &self.settings, &mut job, &mut Silent).unwrap().z
     }
 }
 
@@ -115,7 +118,7 @@ fn edit(c: &mut Criterion) {
     let mut group = c.benchmark_group("64 facts, 6 contexts");
     group.sample_size(10).throughput(Throughput::Elements(facts * u64::from(STEPS)));
     for (name, matmul) in [("z step, f32", Matmul::F32), ("z step, bf16", Matmul::Bf16)] {
-        bench.settings.z_matmul = matmul;
+        bench.settings.search.z_matmul = matmul;
         group.bench_function(name, |b| b.iter(|| black_box(bench.edit(&[]))));
     }
     let z = bench.edit(&[]);

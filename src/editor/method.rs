@@ -28,7 +28,7 @@ pub trait Method: Sync {
     fn needs(&self) -> Needs;
 
     /// What it can be told, by key ascending.
-    fn settings(&self) -> &'static [Setting];
+    fn settings(&self) -> Vec<&'static Setting>;
 
     /// What it does where it is told nothing, for a model of which nothing is known.
     fn defaults(&self) -> toml::Table;

@@ -14,35 +14,35 @@ mod approximate;
 mod closed;
 #[cfg(feature = "torch")]
 mod error;
-#[cfg(feature = "torch")]
 mod locate;
 #[cfg(feature = "torch")]
 mod matrix;
 mod method;
+mod presets;
 mod settings;
 #[cfg(feature = "torch")]
 mod workbench;
 
 #[cfg(feature = "torch")]
 pub use approximate::approximate;
-pub use closed::{Memit, VERSION, Weight};
 #[cfg(feature = "torch")]
-pub use closed::{Prior, Singular, Solver, System, edit, sample_documents, second_moments};
+pub use closed::{Prior, Singular, Solver, System, sample_documents, second_moments};
+pub use closed::{SolveFactor, Weight, memit};
 #[cfg(feature = "torch")]
 pub use error::EditError;
 #[cfg(feature = "torch")]
 pub(crate) use locate::lookup::continuation;
 #[cfg(feature = "torch")]
 pub use locate::prefixes::sample_prefixes;
+pub use locate::settings::{Matmul, Search, ZOn};
 pub use method::Method;
 #[cfg(feature = "torch")]
 pub use method::{Bench, Editor};
-pub use settings::{
-    Matmul, ModelSize, NAME, SETTINGS, Setting, Settings, SettingsError, SolveFactor, ZOn,
-};
+pub use presets::ModelSize;
+pub use settings::{Setting, SettingsError};
 
 /// All methods.
-pub const METHODS: &[&dyn Method] = &[&Memit];
+pub const METHODS: &[&dyn Method] = &[&memit::Memit];
 
 /// The method that commits and configurations call so.
 ///

@@ -11,7 +11,10 @@ use std::{
 use kledger::{
     checkpoint::Checkpoint,
     delta::{Change, ChangeForm, LoadedDelta, Version},
-    editor::{self, EditError, ModelSize, Settings, Solver, System},
+    editor::{
+        EditError, Matmul, ModelSize, Prior, Solver, System, ZOn,
+        memit::{self, Settings},
+    },
     engine::{EditJob, EditOutcome, EngineError, Found, Progress, Silent},
     fact::Request,
     model::{Batch, Model, Padding, Unprobed},
@@ -75,7 +78,7 @@ impl Case {
             easy,
             together: case["together"].as_array().into_iter().flatten().map(request).collect(),
             version: Version::new(Arc::new(Checkpoint::open(&dir).unwrap()), Vec::new()),
-            second_moments: settings.layers.iter().map(second_moment).collect(),
+            second_moments: settings.search.layers.iter().map(second_moment).collect(),
             settings,
             golden,
             model,
@@ -101,7 +104,7 @@ impl Case {
             found,
         };
         let (model, settings) = (&mut self.model, &self.settings);
-        editor::edit(model, &mut Solver::default(), settings, &mut job, progress)
+        memit::edit(model, &mut Solver::default(), settings, &mut job, progress)
     }
 
     /// What comes after `text`, `[vocabulary]`.
@@ -199,7 +202,7 @@ fn every_step_of_other_families_agrees_with_the_paper() {
 fn a_z_sought_for_two_facts_agrees_with_a_plain_search() {
     for name in OTHERS {
         let mut case = Case::named(name);
-        case.settings.join_subjects = true;
+        case.settings.search.join_subjects = true;
         case.requests = std::mem::take(&mut case.together);
         let outcome = case.edit(&[]);
         let cosine = worst_cosine(&tensor(&outcome.z), &case.golden["together.z"]);
@@ -216,7 +219,7 @@ fn agrees_with_the_reference(mut case: Case) {
     let cosine = worst_cosine(&tensor(&outcome.z), &case.golden["z"]);
     assert!(cosine > 0.999_9, "{family} z: cosine {cosine}");
     assert_eq!(steps(&outcome), tensor_values(&case.golden["steps"]), "{family}");
-    for &layer in &case.settings.layers {
+    for &layer in &case.settings.search.layers {
         let site = case.model.edit_site(layer).unwrap();
         let (left, right, keys) = parts(&outcome.changes[&site.tensor]);
         let what = site.tensor;
@@ -229,7 +232,7 @@ fn agrees_with_the_reference(mut case: Case) {
         assert!(delta < 1e-2, "{what}: deltas differ by {delta}");
     }
 
-    for &layer in &case.settings.layers {
+    for &layer in &case.settings.search.layers {
         let site = case.model.edit_site(layer).unwrap();
         let (left, right, _) = parts(&outcome.changes[&site.tensor]);
         let mut sum = case.version.accumulate(&site.tensor, site.orientation).unwrap();
@@ -259,9 +262,9 @@ fn an_optimisation_ends_where_the_references_does() {
 fn facts_sought_together_are_found_as_if_alone() {
     let mut case = Case::open();
     case.settings = case.easy.clone().unwrap().0;
-    case.settings.early_stop_loss = 9.0;
-    case.settings.kl_factor = 0.0625;
-    case.settings.locality_factor = 0.1;
+    case.settings.search.early_stop_loss = 9.0;
+    case.settings.search.kl_factor = 0.0625;
+    case.settings.search.locality_factor = 0.1;
     for request in &mut case.requests {
         request.kept = vec!["{subject} is spoken of in".to_owned(), "I like {subject}".to_owned()];
     }
@@ -328,9 +331,9 @@ fn a_known_z_is_not_sought_again() {
 /// what recursive least squares says holds.
 fn one_layer() -> Case {
     let mut case = Case::open();
-    case.settings.layers = vec![2];
-    case.settings.carry = true;
-    case.settings.z_on = editor::ZOn::Base;
+    case.settings.search.layers = vec![2];
+    case.settings.solving.carry = true;
+    case.settings.search.z_on = ZOn::Base;
     case.prefixes.clear();
     case
 }
@@ -371,11 +374,11 @@ fn with_carry_small_edits_add_up_to_a_large_one() {
     let difference = error(&sum, &whole);
     assert!(difference < 0.05, "they differ by {difference}");
 
-    case.settings.carry = false;
+    case.settings.solving.carry = false;
     case.requests = all[4..].to_vec();
     case.version.deltas.pop();
     let forgetful = added(&case.edit(&[]));
-    case.settings.carry = true;
+    case.settings.solving.carry = true;
     let careful = added(&case.edit(&[]));
     assert!(error(&forgetful, &careful) > 1e-3, "carry changes what is done");
 }
@@ -417,14 +420,14 @@ fn with_a_twin() -> Case {
 #[test]
 fn facts_of_one_subject_share_a_z() {
     let mut case = with_a_twin();
-    case.settings.join_subjects = true;
+    case.settings.search.join_subjects = true;
     let together = case.edit(&[]);
     assert_eq!(together.notes, [""; 0], "they do not compete");
     let z = |outcome: &EditOutcome, i| Tensor::from_slice(outcome.z.row(i));
     // The texts are not equally long, which rounds otherwise.
     assert!(error(&z(&together, 5), &z(&together, 2)) < 1e-5);
     assert_eq!(together.traces[2], together.traces[5]);
-    case.settings.join_subjects = false;
+    case.settings.search.join_subjects = false;
     let apart = case.edit(&[]);
     assert!(error(&z(&apart, 5), &z(&apart, 2)) > 0.01);
     for alone in [0, 1, 3, 4] {
@@ -439,7 +442,7 @@ fn facts_of_one_subject_share_a_z() {
     assert!(probability(&together) < probability(&apart), "a compromise costs each something");
 
     // If one of a group is unknown all of it is sought.
-    case.settings.join_subjects = true;
+    case.settings.search.join_subjects = true;
     let mut known = vec![None; 6];
     known[2] = Some(vec![9.0; apart.z.cols]);
     assert!(error(&z(&case.edit(&known), 2), &z(&together, 2)) < 1e-5);
@@ -448,7 +451,7 @@ fn facts_of_one_subject_share_a_z() {
 #[test]
 fn facts_with_one_key_are_reported() {
     let mut case = with_a_twin();
-    case.settings.join_subjects = false;
+    case.settings.search.join_subjects = false;
     let notes = case.edit(&[]).notes;
     assert_eq!(notes.len(), 1, "{notes:?}");
     assert!(notes[0].starts_with("1 of the facts"), "{notes:?}");
@@ -475,7 +478,7 @@ fn statistics_that_do_not_fit_are_refused() {
 fn both_ways_to_solve_agree() {
     let mut case = Case::open();
     let moment = case.second_moments.remove(&tensor_name(1)).unwrap();
-    let prior = editor::Prior { second_moment: &moment, weight: 20.0, ridge: 1e-3 };
+    let prior = Prior { second_moment: &moment, weight: 20.0, ridge: 1e-3 };
     tch::manual_seed(5);
     let past = Tensor::randn([96, 40], (Kind::Double, Device::Cpu));
     let keys = Tensor::randn([96, 8], (Kind::Double, Device::Cpu));
@@ -499,7 +502,7 @@ fn both_ways_to_solve_agree() {
 #[test]
 fn products_of_16_bits_find_about_the_same_z() {
     let mut case = Case::open();
-    case.settings.z_matmul = editor::Matmul::Bf16;
+    case.settings.search.z_matmul = Matmul::Bf16;
     let outcome = case.edit(&[]);
     let (found, golden) = (tensor(&outcome.z), &case.golden["z"]);
     let least = worst_cosine(&found, golden);
@@ -514,15 +517,15 @@ fn a_model_in_16_bits_is_edited_in_its_own() {
     let mut case = Case::open();
     case.model = Model::open(&fixture(), Device::Cpu, kledger::tensor::Dtype::F16).unwrap();
     let plain = case.edit(&[]);
-    case.settings.z_matmul = editor::Matmul::Bf16;
+    case.settings.search.z_matmul = Matmul::Bf16;
     assert!(case.edit(&[]).z == plain.z);
 }
 
 #[test]
 fn an_optimisation_that_runs_away_is_named_and_kept_nowhere() {
     let mut case = Case::open();
-    case.settings.v_lr = 1e300;
-    case.settings.clamp_norm_factor = 1e300;
+    case.settings.search.v_lr = 1e300;
+    case.settings.search.clamp_norm_factor = 1e300;
     let mut none = |found: &[Found]| unreachable!("{found:?} is no z");
     let error = case.try_edit(&[], &mut none, &mut Silent).unwrap_err();
     assert!(matches!(error, EditError::NoZ { .. }), "{error}");
@@ -540,13 +543,13 @@ fn z_is_sought_on_the_base_with_what_was_imported() {
     }
     case.version.deltas.push(Arc::new(imported));
     let on_import = case.edit(&[]).z;
-    case.settings.z_on = editor::ZOn::Current;
+    case.settings.search.z_on = ZOn::Current;
     let current = case.edit(&[]);
     assert_eq!(on_import, current.z, "the import is all there is");
     assert_ne!(on_import, bare);
 
     case.version.deltas.push(Arc::new(loaded(&current)));
     assert_ne!(case.edit(&[]).z, on_import);
-    case.settings.z_on = editor::ZOn::Base;
+    case.settings.search.z_on = ZOn::Base;
     assert_eq!(case.edit(&[]).z, on_import, "facts edited since do not matter");
 }

@@ -54,8 +54,8 @@ fn probes() -> Vec<Prompt> {
 
 /// The editor with some of its settings; the others are the preset's.
 fn memit(settings: &str) -> EditorSpec {
-    let (name, settings) = (editor::NAME.to_owned(), settings.to_owned());
-    EditorSpec { name, version: editor::VERSION, settings }
+    let (name, settings) = (editor::memit::NAME.to_owned(), settings.to_owned());
+    EditorSpec { name, version: editor::memit::VERSION, settings }
 }
 
 fn ask(engine: &mut TorchEngine) -> Vec<Answer> {
@@ -111,7 +111,7 @@ fn committed(
 
 /// The tensors that `settings` edit.
 fn edited(engine: &TorchEngine, settings: &str) -> BTreeMap<String, Orientation> {
-    engine.settle(editor::NAME, settings).unwrap().1.tensors
+    engine.settle(editor::memit::NAME, settings).unwrap().1.tensors
 }
 
 /// λ follows from the keys of each layer, and the numbers that were found make the same change.

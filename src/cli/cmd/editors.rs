@@ -106,7 +106,7 @@ fn settings(method: &dyn Method, preset: Option<&toml::Table>) -> Vec<SettingVie
             of_model: of_model.is_some(),
         }
     };
-    method.settings().iter().map(view).collect()
+    method.settings().into_iter().map(view).collect()
 }
 
 impl EditorView {

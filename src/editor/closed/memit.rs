@@ -1,215 +1,211 @@
 //! MEMIT: mass-editing memory in a transformer (Meng et al., 2023, algorithm 1).
 
-use std::collections::BTreeMap;
+use serde::{Deserialize, Serialize};
 
-use tch::{Kind, Tensor};
+#[cfg(feature = "torch")]
+use tch::Tensor;
 
+#[cfg(feature = "torch")]
 use super::{
-    solve::{Prior, Singular, Solver, System},
-    weight::Weight,
+    layers::{self, ClosedForm, Hold, Layer},
+    method::Settled,
+    solve::{Singular, Solver, System},
+};
+use super::{
+    settings::{self as solving, Solving},
+    weight::{WEIGHT, WEIGHTS, Weight},
+};
+#[cfg(feature = "torch")]
+use crate::{
+    editor::{error::EditError, method::Editor, settings::canonical},
+    engine::{EditJob, EditOutcome, Progress},
+    model::{Model, Spec},
 };
 use crate::{
-    delta::{Change, ChangeForm, Version},
     editor::{
-        error::EditError,
-        locate::{
-            keys::Streams,
-            lookup::{Asked, Group, openings},
-            z,
-        },
-        matrix::{floats, matrix, tensor},
-        settings::{Settings, SolveFactor, ZOn},
-        workbench::Workbench,
+        locate::settings::{self as locate, Search},
+        method::Method,
+        presets::{ModelSize, Presets, blocks_by_depth, blocks_value},
+        settings::{Defaults, MethodSettings, Setting, SettingsError, listed, parse, require},
     },
-    engine::{EditJob, EditOutcome, Progress, ZTrace},
-    model::{EditSite, Model},
-    tensor::Matrix,
+    engine::{Grain, Needs},
 };
+
+/// What commits and configurations call it.
+pub const NAME: &str = "memit";
+
+/// Raised when the same input would give another output, by more than rounding does on another machine.
+pub const VERSION: u32 = 3;
 
 /// What an edit outweighs the model's other knowledge by where λ is "auto". Between 20 and 200 edits of two bases,
 /// of a hundred and of sixty facts, were about equally good.
+#[cfg(feature = "torch")]
 const SHARE: f64 = 50.0;
 
-/// Keys whose cosine is above this are the same look-up to the model.
-const SAME_KEY: f32 = 0.99;
+/// What all presets and all models without one are laid over.
+const COMMON: &str = include_str!("../presets/common.toml");
 
-/// Keys that are compared with all earlier ones together.
-const ROWS: i64 = 1024;
+/// What `faithful = true` lays over the preset.
+const FAITHFUL: &str = include_str!("../presets/faithful.toml");
 
-/// Finds the change of weights that makes `job.requests` true in `job.version`, with the base's
-/// weights in `model` before and after.
-///
-/// # Errors
-/// When a request has no tokens, statistics are missing or degenerate, the model fails, or
-/// `progress` asks to stop.
-pub fn edit(
-    model: &mut Model,
-    solver: &mut Solver,
-    settings: &Settings,
-    job: &mut EditJob<'_>,
-    progress: &mut dyn Progress,
-) -> Result<EditOutcome, EditError> {
-    let asked = ask(model, settings, job)?;
-    let sites: Vec<(usize, EditSite)> = settings
-        .layers
-        .iter()
-        .map(|&layer| Ok((layer, model.edit_site(layer)?)))
-        .collect::<Result<_, EditError>>()?;
-    let openings = openings(model.tokens(), job.prefixes)?;
-    let mut workbench = Workbench::new(model);
+/// What EasyEdit's settings of some models add to those of their family.
+const EASYEDIT: &str = include_str!("../presets/easyedit.toml");
 
-    // 1. What each fact should look like at the z layer.
-    let base_z = match settings.z_on {
-        ZOn::Base => {
-            workbench.load(&job.version.ground(), &[])?;
-            Some(wanted(workbench.model, &openings, &asked, settings, job, progress)?)
-        }
-        ZOn::Current => None,
-    };
-    progress.part("weights");
-    let mut weights = workbench.load(job.version, &sites)?;
-    let (z, traces) = match base_z {
-        Some(found) => found,
-        None => wanted(workbench.model, &openings, &asked, settings, job, progress)?,
-    };
+/// What is published, or was measured.
+pub(super) const PRESETS: Presets = Presets {
+    families: &[(&["llama", "mistral", "qwen2", "qwen3"], include_str!("../presets/llama.toml"))],
+    models: &[
+        ("gpt2", 7, 192, 1536, include_str!("../presets/base.toml")),
+        ("gpt2", 12, 768, 3072, include_str!("../presets/gpt2.toml")),
+        ("gpt2", 24, 1024, 4096, include_str!("../presets/gpt2-medium.toml")),
+        ("gpt2", 36, 1280, 5120, include_str!("../presets/gpt2-large.toml")),
+        ("gpt2", 48, 1600, 6400, include_str!("../presets/gpt2-xl.toml")),
+        ("gptj", 28, 4096, 16384, include_str!("../presets/gpt-j-6b.toml")),
+        ("gpt_neox", 44, 6144, 24576, include_str!("../presets/gpt-neox-20b.toml")),
+        ("llama", 32, 4096, 14336, include_str!("../presets/llama-3-8b.toml")),
+        ("llama", 32, 4096, 11008, EASYEDIT),
+        ("llama", 28, 3072, 8192, EASYEDIT),
+        ("mistral", 32, 4096, 14336, EASYEDIT),
+        ("qwen2", 28, 3584, 18944, EASYEDIT),
+    ],
+};
 
-    // 2. Each layer in turn takes its share of what is missing.
-    progress.start("layers", Some(sites.len() as u64));
-    let device = workbench.model.decoder().device();
-    let wanted = tensor(&z, device); // [n, d]
-    let mut streams =
-        Streams::new(workbench.model.decoder(), &openings, &asked, settings.layers[0]);
-    let mut changes = BTreeMap::new();
-    let mut notes = Vec::new();
-    let mut weights_of_prior = Vec::new(); // λ
-    for (i, (layer, site)) in sites.iter().enumerate() {
-        progress.part("keys");
-        let decoder = workbench.model.decoder();
-        streams.advance(decoder, *layer);
-        let singular = |source| EditError::Singular { tensor: site.tensor.clone(), source };
-        let factors_in = match settings.solve_factor {
-            SolveFactor::F64 => Kind::Double,
-            SolveFactor::F32 => Kind::Float,
-        };
-        let mut prior = prior(job, site, settings.ridge)?;
-        prior.weight = match settings.mom2_update_weight.of(i) {
+/// What only this method is told.
+const OWN: &[Setting] =
+    &[Setting::new(WEIGHT, WEIGHTS, "how much what the model knows besides outweighs an edit")];
+
+/// Everything MEMIT can be told. Names are those of the reference implementation where it has one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// λ: how much the model's other knowledge weighs against the edit.
+    pub mom2_update_weight: Weight,
+    /// How z is sought.
+    #[serde(flatten)]
+    pub search: Search,
+    /// How the change is solved for.
+    #[serde(flatten)]
+    pub solving: Solving,
+}
+
+impl Settings {
+    /// The settings recommended for a model of this size: its preset, or for a model without one
+    /// what its family has and a fifth of its blocks, five at most, a little below the middle.
+    ///
+    /// # Errors
+    /// When the model has no blocks.
+    pub fn preset(model: &ModelSize) -> Result<Self, SettingsError> {
+        Self::over_preset("", model)
+    }
+
+    /// Reads settings, taking what they leave out from the model's preset, and checks them. With
+    /// `faithful = true` among them the preset does as the reference implementation does.
+    ///
+    /// # Errors
+    /// When a key is unknown, a value is out of range or a layer does not exist.
+    pub fn over_preset(text: &str, model: &ModelSize) -> Result<Self, SettingsError> {
+        Self::read(text, model)
+    }
+}
+
+impl MethodSettings for Settings {
+    const FREE: &'static [&'static str] = &[WEIGHT];
+
+    fn known() -> Vec<&'static Setting> {
+        listed(&[locate::SETTINGS, solving::SETTINGS, OWN])
+    }
+
+    fn defaults(model: &ModelSize) -> Result<Defaults, SettingsError> {
+        let mut preset = parse(COMMON)?;
+        preset.insert("layers".to_owned(), blocks_value(&blocks_by_depth(model)?));
+        PRESETS.lay_over(&mut preset, model)?;
+        locate::add_loss_layer(&mut preset, model);
+        Ok(Defaults { preset, faithful: parse(FAITHFUL)? })
+    }
+
+    fn check(&self, layers: Option<usize>) -> Result<(), SettingsError> {
+        self.search.check(layers)?;
+        self.solving.check()?;
+        let weight = &self.mom2_update_weight;
+        require(weight.fits(self.search.layers.len()), WEIGHT, WEIGHTS, || {
+            toml::Value::from(weight.clone()).to_string()
+        })
+    }
+}
+
+/// Mass-editing memory in a transformer.
+#[derive(Debug, Clone, Copy)]
+pub struct Memit;
+
+impl Method for Memit {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn version(&self) -> u32 {
+        VERSION
+    }
+
+    fn about(&self) -> &'static str {
+        "Mass-editing memory in a transformer (Meng et al., 2023): many facts at once, by least squares over some \
+         blocks' MLPs"
+    }
+
+    fn grain(&self) -> Grain {
+        Grain::Fact
+    }
+
+    fn needs(&self) -> Needs {
+        Needs { prefixes: true, moments: true }
+    }
+
+    fn settings(&self) -> Vec<&'static Setting> {
+        Settings::known()
+    }
+
+    fn defaults(&self) -> toml::Table {
+        parse(COMMON).expect("because the table for all models is TOML")
+    }
+
+    fn fit_some_model(&self, settings: &str) -> Result<(), SettingsError> {
+        Settings::fit_some_model(settings)
+    }
+
+    #[cfg(feature = "torch")]
+    fn read(&self, settings: &str, model: &Spec) -> Result<Box<dyn Editor>, SettingsError> {
+        Ok(Box::new(Settled(Settings::read(settings, &model.into())?)))
+    }
+}
+
+#[cfg(feature = "torch")]
+impl ClosedForm for Settings {
+    fn search(&self) -> &Search {
+        &self.search
+    }
+
+    fn solving(&self) -> &Solving {
+        &self.solving
+    }
+
+    fn hold<'a>(
+        &self,
+        layer: &Layer<'a>,
+        keys: &mut dyn FnMut() -> Tensor,
+    ) -> Result<Hold<'a>, Singular> {
+        let prior = |weight| layer.prior(weight, self.solving.ridge);
+        let weight = match self.mom2_update_weight.of(layer.number) {
             Some(weight) => weight,
-            None => {
-                let system = System::new(prior, device, factors_in);
-                let keys = streams.keys(decoder, &mut |_| {});
-                balanced(&system, &keys).map_err(singular)?
-            }
+            None => balanced(&layer.system(prior(1.0)), &keys())?,
         };
-        weights_of_prior.push(prior.weight);
-        let mut system = System::new(prior, device, factors_in);
-        if let Some(past) = past_keys(settings, job.version, site) {
-            system.hold(&past.tr());
-        }
-        let keys = streams.keys(decoder, &mut |every| {
-            if settings.every_context {
-                system.hold(&every.tr());
-            }
-        }); // K, [n, in]
-        if !settings.every_context {
-            system.hold(&keys.tr());
-        }
-        if i == 0 {
-            notes.extend(crowded(&keys, settings, job));
-        }
-        let missing = &wanted - streams.values(decoder, settings.z_layer()); // [n, d]
-        let share = missing / (sites.len() - i) as f64; // R
-        progress.part("solve");
-        let adjusted = solver.adjusted_keys(&site.tensor, &system, &keys.tr()).map_err(singular)?;
-        let (left, right) = (matrix(&share.tr()), matrix(&adjusted.tr()));
-
-        progress.part("weights");
-        // 3. The next layer sees exactly the weights that a checkout of this edit would have.
-        let sum = weights.get_mut(&site.tensor).expect("because every site was loaded");
-        sum.add_low_rank(&left, &right, &[]);
-        workbench.set(&site.tensor, sum)?;
-        let form = ChangeForm::LowRank { left, right };
-        let (orientation, keys) = (site.orientation, Some(matrix(&keys)));
-        changes.insert(site.tensor.clone(), Change { orientation, form, keys });
-        progress.advance(i as u64 + 1, &layer.to_string())?;
+        Ok(Hold { prior: prior(weight), weight })
     }
-    progress.finish("");
-    let used = Settings { mom2_update_weight: Weight::found(weights_of_prior), ..settings.clone() };
-    let used = if settings.mom2_update_weight == Weight::Auto { &used } else { settings };
-    // A column for each request, in their order.
-    let columns = (0u32..).take(asked.len()).collect();
-    Ok(EditOutcome { columns, changes, z, traces, notes, settings: used.canonical() })
-}
 
-fn ask(model: &Model, settings: &Settings, job: &EditJob<'_>) -> Result<Vec<Asked>, EditError> {
-    let context = model.spec().context;
-    let ask =
-        |request| Asked::new(model.tokens(), job.prefixes, settings.rephrase, request, context);
-    job.requests.iter().map(ask).collect()
-}
-
-/// Z, `[n, d]`: what is known already, and the rest by optimisation on the model as it is.
-fn wanted(
-    model: &Model,
-    openings: &[Vec<u32>],
-    asked: &[Asked],
-    settings: &Settings,
-    job: &mut EditJob<'_>,
-    progress: &mut dyn Progress,
-) -> Result<(Matrix, Vec<Option<ZTrace>>), EditError> {
-    let known_z = job.known_z;
-    let known = |i: usize| known_z.get(i).and_then(Option::as_ref);
-    let mut z = Matrix::zeros(asked.len(), model.spec().width);
-    for (i, row) in z.data.chunks_exact_mut(z.cols).enumerate() {
-        if let Some(known) = known(i) {
-            row.copy_from_slice(known);
+    fn canonical(&self, weights: &[f64]) -> String {
+        let mut used = self.clone();
+        if used.mom2_update_weight == Weight::Auto && !weights.is_empty() {
+            used.mom2_update_weight = Weight::found(weights.to_vec());
         }
+        canonical(&used)
     }
-    let mut groups = groups(asked, settings.join_subjects);
-    groups.retain(|group| group.iter().any(|(i, _)| known(*i).is_none()));
-    let found = z::find(model.decoder(), openings, &groups, settings, &mut *job.found, progress)?;
-    let mut traces = vec![None; asked.len()];
-    for (group, found) in groups.iter().zip(found) {
-        for ((i, _), new) in group.iter().zip(found.z.data.chunks_exact(z.cols)) {
-            z.data[i * z.cols..][..z.cols].copy_from_slice(new);
-            traces[*i] = Some(found.trace.clone());
-        }
-    }
-    Ok((z, traces))
-}
-
-/// The requests of each subject, or if they are not to `join`, each alone.
-fn groups(asked: &[Asked], join: bool) -> Vec<Group<'_>> {
-    let mut groups: Vec<Group<'_>> = Vec::new();
-    let mut of_subject = BTreeMap::new();
-    for (i, asked) in asked.iter().enumerate() {
-        let next = groups.len();
-        let group = if join { *of_subject.entry(&asked.subject).or_insert(next) } else { next };
-        match groups.get_mut(group) {
-            Some(group) => group.push((i, asked)),
-            None => groups.push(vec![(i, asked)]),
-        }
-    }
-    groups
-}
-
-/// P, `[m, in]`, if there are any.
-fn past_keys(settings: &Settings, version: &Version, site: &EditSite) -> Option<Tensor> {
-    let past = settings.carry.then(|| version.past_keys(&site.tensor, site.inputs))?;
-    (past.rows > 0).then(|| tensor(&past, tch::Device::Cpu))
-}
-
-/// C of a layer, with λ = 1.
-fn prior<'a>(job: &EditJob<'a>, site: &EditSite, ridge: f64) -> Result<Prior<'a>, EditError> {
-    let tensor = || site.tensor.clone();
-    let second_moment = job
-        .second_moments
-        .get(&site.tensor)
-        .ok_or_else(|| EditError::NoStatistics { tensor: tensor() })?;
-    let (rows, cols, inputs) = (second_moment.rows, second_moment.cols, site.inputs);
-    if (rows, cols) != (inputs, inputs) {
-        return Err(EditError::StatisticsShape { tensor: tensor(), rows, cols, inputs });
-    }
-    Ok(Prior { second_moment, weight: 1.0, ridge })
 }
 
 /// λ for the keys `[n, in]` of a layer whose `system` has a λ of 1 and holds nothing else: a fact with the median
@@ -217,39 +213,169 @@ fn prior<'a>(job: &EditJob<'a>, site: &EditSite, ridge: f64) -> Result<Prior<'a>
 ///
 /// For one key the change at it is R kᵀC⁻¹k / (λ + kᵀC⁻¹k), so what suits a model depends on how long its keys
 /// are and what C is, and not on its size. Three digits, so that rounding elsewhere does not show in it.
+#[cfg(feature = "torch")]
 fn balanced(system: &System<'_>, keys: &Tensor) -> Result<f64, Singular> {
     let by_fact = Solver::energies(system, &keys.tr())?;
     let median = by_fact.median().double_value(&[]);
     Ok(format!("{:.2e}", median / SHARE).parse().expect("because it was printed as a number"))
 }
 
-/// Requests that are looked up at almost the same key and do not share a δ pull it two ways, as names do
-/// whose last words are the same: says which.
-fn crowded(keys: &Tensor, settings: &Settings, job: &EditJob<'_>) -> Option<String> {
-    let unit = keys / keys.norm_scalaropt_dim(2, [1i64].as_slice(), true);
-    let count = unit.size()[0];
-    let mut pairs = Vec::new();
-    let mut start = 0;
-    while start < count {
-        let rows = ROWS.min(count - start);
-        let cosines = unit.narrow(0, start, rows).matmul(&unit.narrow(0, 0, start + rows).tr());
-        let (cosines, nearest) = cosines.tril(start - 1).max_dim(1, false);
-        let nearest = Vec::<i64>::try_from(nearest).expect("because it is a vector of i64");
-        let request = |row: i64| &job.requests[usize::try_from(row).unwrap_or_default()];
-        let found = (start..).zip(floats(&cosines).into_iter().zip(nearest));
-        let same = found.filter(|(_, (cosine, _))| *cosine > SAME_KEY);
-        let pulled = same
-            .map(|(row, (_, nearest))| (request(nearest), request(row)))
-            .filter(|(a, b)| !settings.join_subjects || a.subject != b.subject);
-        pairs.extend(pulled);
-        start += rows;
+/// Finds the change of weights that makes `job.requests` true in `job.version`, with the base's
+/// weights in `model` before and after.
+///
+/// # Errors
+/// When a request has no tokens, statistics are missing or degenerate, the model fails, or
+/// `progress` asks to stop.
+#[cfg(feature = "torch")]
+pub fn edit(
+    model: &mut Model,
+    solver: &mut Solver,
+    settings: &Settings,
+    job: &mut EditJob<'_>,
+    progress: &mut dyn Progress,
+) -> Result<EditOutcome, EditError> {
+    layers::edit(model, solver, settings, job, progress)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::editor::{locate::settings::ZOn, settings::canonical};
+
+    fn xl() -> ModelSize {
+        ModelSize { family: "gpt2".to_owned(), layers: 48, width: 1600, inner: 6400 }
     }
-    let (a, b) = pairs.first()?;
-    Some(format!(
-        "{} of the facts are looked up at the key of another and compete with it, such as {:?} with \
-         {:?}",
-        pairs.len(),
-        b.text(),
-        a.text(),
-    ))
+
+    #[test]
+    fn every_preset_fits_its_model() {
+        for &(family, layers, width, inner, _) in PRESETS.models {
+            let model = ModelSize { family: family.to_owned(), layers, width, inner };
+            Settings::preset(&model).unwrap();
+        }
+        for family in ["gpt2", "gptj", "gpt_neox", "llama", "mistral", "qwen2", "qwen3"] {
+            for layers in 1..90 {
+                let model = ModelSize { family: family.to_owned(), layers, width: 64, inner: 99 };
+                let settings = Settings::preset(&model).unwrap();
+                assert_eq!(settings.search.layers.len(), layers.div_ceil(5).min(5));
+            }
+        }
+    }
+
+    #[test]
+    fn the_published_settings_of_the_other_families() {
+        let of = |family: &str, layers, width, inner| {
+            let model = ModelSize { family: family.to_owned(), layers, width, inner };
+            let s = Settings::preset(&model).unwrap();
+            let (first, last) = (s.search.layers[0], s.search.z_layer());
+            assert_eq!(
+                (s.search.kl_factor, s.search.v_loss_layer),
+                (0.0625, Some(layers - 1)),
+                "{family}"
+            );
+            let steps = s.search.v_num_grad_steps;
+            let weight = s.mom2_update_weight.of(0).unwrap();
+            let more = [s.search.clamp_norm_factor, s.search.v_lr, s.search.v_weight_decay, weight];
+            (first, last, steps, more)
+        };
+        assert_eq!(of("gptj", 28, 4096, 16384), (3, 8, 25, [0.75, 0.5, 0.5, 15000.0]));
+        assert_eq!(of("gpt_neox", 44, 6144, 24576), (6, 10, 20, [0.3, 0.5, 0.5, 20000.0]));
+        // Llama 3 8B, Llama 2 7B, Mistral 7B, Qwen 2.5 7B.
+        assert_eq!(of("llama", 32, 4096, 14336), (4, 8, 25, [0.75, 0.1, 0.5, 15000.0]));
+        let wide = (4, 8, 25, [4.0, 0.5, 0.001, 15000.0]);
+        assert_eq!(of("llama", 32, 4096, 11008), wide);
+        assert_eq!(of("mistral", 32, 4096, 14336), wide);
+        assert_eq!(of("qwen2", 28, 3584, 18944), wide);
+    }
+
+    #[test]
+    fn the_published_settings_of_gpt2_xl() {
+        let settings = Settings::preset(&xl()).unwrap();
+        assert_eq!(settings.search.layers, [13, 14, 15, 16, 17]);
+        assert_eq!(
+            (
+                settings.search.clamp_norm_factor,
+                settings.search.v_lr,
+                settings.search.v_num_grad_steps
+            ),
+            (0.75, 0.5, 20)
+        );
+        assert_eq!((settings.search.v_weight_decay, settings.search.kl_factor), (0.5, 0.0625));
+        assert_eq!(settings.mom2_update_weight, Weight::Same(20000.0));
+        assert_eq!(settings.search.v_loss_layer, Some(47));
+    }
+
+    #[test]
+    fn a_model_without_published_settings_gets_its_weight_from_its_keys() {
+        let model = ModelSize { layers: 8, ..xl() };
+        let weight = |text: &str| Settings::over_preset(text, &model).map(|s| s.mom2_update_weight);
+        assert_eq!(weight("").unwrap(), Weight::Auto);
+        assert_eq!(weight("mom2_update_weight = 3").unwrap(), Weight::Same(3.0));
+        // What was found is a setting too.
+        let found = "layers = [1, 2]\nmom2_update_weight = [42.4, 90.0]\n";
+        let settings = Settings::over_preset(found, &model).unwrap();
+        assert!(canonical(&settings).contains(found.lines().nth(1).unwrap()));
+        for wrong in ["'automatic'", "0", "-1.0", "inf", "[1.0]", "[1.0, 'x']", "true"] {
+            let error = weight(&format!("layers = [1, 2]\nmom2_update_weight = {wrong}"));
+            let error = error.unwrap_err().to_string();
+            assert!(error.starts_with("mom2_update_weight must be \"auto\", a number"), "{error}");
+        }
+    }
+
+    #[test]
+    fn faithful_settings_are_the_references_and_may_be_changed() {
+        let settings = Settings::over_preset("faithful = true\nridge = 1e-3", &xl()).unwrap();
+        assert!(
+            !settings.solving.carry && !settings.solving.every_context && !settings.search.rephrase
+        );
+        assert!(!settings.search.join_subjects);
+        assert_eq!((settings.search.z_on, settings.search.early_stop_loss), (ZOn::Current, 0.05));
+        assert_eq!((settings.solving.ridge, settings.search.v_num_grad_steps), (0.001, 20));
+        assert!(!canonical(&settings).contains("faithful"), "what it stands for is recorded");
+        let plain = Settings::preset(&xl()).unwrap();
+        assert_eq!(Settings::over_preset("faithful = false", &xl()).unwrap(), plain);
+        let mistake = Settings::over_preset("faithful = 1", &xl()).unwrap_err().to_string();
+        assert_eq!(mistake, "faithful must be true or false, found 1");
+    }
+
+    #[test]
+    fn canonical_form_is_sorted_complete_and_stable() {
+        let settings = Settings::over_preset("v_lr = 1e-1\nkl_factor = 0", &xl());
+        // An integer where a float is wanted is a float.
+        let text = canonical(&settings.unwrap());
+        assert!(text.contains("v_lr = 0.1\n") && text.contains("kl_factor = 0.0\n"));
+        let keys: Vec<&str> = text.lines().map(|l| l.split(' ').next().unwrap()).collect();
+        assert!(keys.is_sorted(), "{keys:?}");
+        assert_eq!(keys, Settings::known().iter().map(|setting| setting.key).collect::<Vec<_>>());
+        assert_eq!(canonical(&Settings::over_preset(&text, &xl()).unwrap()), text);
+    }
+
+    #[test]
+    fn a_z_depends_on_what_its_search_reads() {
+        let of = |text: &str| canonical(&Settings::over_preset(text, &xl()).unwrap().search.of_z());
+        let preset = of("");
+        assert_eq!(
+            of("carry = false\nmom2_update_weight = 1\nsolve_factor = 'f32'\nlayers = [3, 17]"),
+            preset
+        );
+        for other in ["layers = [13, 14]", "v_lr = 0.1", "rephrase = false", "prefix_count = 4"] {
+            assert_ne!(of(other), preset, "{other}");
+        }
+        assert_ne!(of("z_on = 'current'"), preset);
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let message = |text: &str| Settings::over_preset(text, &xl()).unwrap_err().to_string();
+        assert!(message("v_lrr = 1.0").contains("v_lrr"));
+        assert_eq!(
+            message("layers = [3, 48]"),
+            "layers must be ascending and below 48, found [3, 48]"
+        );
+        assert!(message("layers = []").starts_with("layers must be"));
+        assert!(message("layers = [4, 4]").starts_with("layers must be"));
+        assert_eq!(message("v_lr = nan"), "v_lr must be above zero, found NaN");
+        assert!(message("z_on = 'there'").contains("there"));
+        assert_eq!(message("z_matmul = 16"), "z_matmul must be a value like \"f32\", found 16");
+        assert_eq!(message("v_lr = 'x'"), "v_lr must be a value like 0.5, found \"x\"");
+    }
 }

@@ -1,111 +1,59 @@
-//! MEMIT as one of the methods.
+//! Closed-form methods as editors.
 
-#[cfg(feature = "torch")]
 use super::{
-    memit,
+    layers::{self, ClosedForm},
     statistics::{sample_documents, second_moments},
 };
-#[cfg(feature = "torch")]
 use crate::{
     editor::{
         error::EditError,
-        locate::prefixes::sample_prefixes,
+        locate::{prefixes::sample_prefixes, settings::ZOn},
         method::{Bench, Editor},
-        settings::ZOn,
+        settings::canonical,
     },
-    engine::{Description, EditJob, EditOutcome, Progress, Search, Statistics, StatisticsText},
-    model::{Model, ModelError, Spec},
-};
-use crate::{
-    editor::{
-        method::Method,
-        settings::{NAME, SETTINGS, Setting, Settings, SettingsError},
+    engine::{
+        Description, EditJob, EditOutcome, Grain, Needs, Progress, Search, Statistics,
+        StatisticsText,
     },
-    engine::{Grain, Needs},
+    model::{Model, ModelError},
 };
 
-/// Raised when the same input would give another output, by more than rounding does on another machine.
-pub const VERSION: u32 = 3;
+/// The search that MEMIT came with, which other methods share.
+const SEARCH: (&str, u32) = (super::memit::NAME, super::memit::VERSION);
 
-/// Mass-editing memory in a transformer.
-#[derive(Debug, Clone, Copy)]
-pub struct Memit;
+/// A closed-form method and what it is set to.
+pub(super) struct Settled<M>(pub(super) M);
 
-impl Method for Memit {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn version(&self) -> u32 {
-        VERSION
-    }
-
-    fn about(&self) -> &'static str {
-        "Mass-editing memory in a transformer (Meng et al., 2023): many facts at once, by least squares over some \
-         blocks' MLPs"
-    }
-
-    fn grain(&self) -> Grain {
-        Grain::Fact
-    }
-
-    fn needs(&self) -> Needs {
-        Needs { prefixes: true, moments: true }
-    }
-
-    fn settings(&self) -> &'static [Setting] {
-        SETTINGS
-    }
-
-    fn defaults(&self) -> toml::Table {
-        Settings::defaults()
-    }
-
-    fn fit_some_model(&self, settings: &str) -> Result<(), SettingsError> {
-        Settings::fit_some_model(settings)
-    }
-
-    #[cfg(feature = "torch")]
-    fn read(&self, settings: &str, model: &Spec) -> Result<Box<dyn Editor>, SettingsError> {
-        Ok(Box::new(Settled(Settings::over_preset(settings, &model.into())?)))
-    }
-}
-
-/// MEMIT and what it is set to.
-#[cfg(feature = "torch")]
-struct Settled(Settings);
-
-#[cfg(feature = "torch")]
-impl Editor for Settled {
+impl<M: ClosedForm> Editor for Settled<M> {
     fn canonical(&self) -> String {
-        self.0.canonical()
+        self.0.canonical(&[])
     }
 
     fn describe(&self, model: &Model) -> Result<Description, EditError> {
-        let Self(settings) = self;
+        let search = self.0.search();
         let site = |&layer: &usize| {
             let site = model.edit_site(layer)?;
             Ok((site.tensor, site.orientation))
         };
-        let search = Search {
-            method: NAME.to_owned(),
-            version: VERSION,
-            settings: settings.of_z(),
-            on_version: settings.z_on == ZOn::Current,
-        };
+        let (method, version) = SEARCH;
         Ok(Description {
-            grain: Memit.grain(),
-            tensors: settings.layers.iter().map(site).collect::<Result<_, ModelError>>()?,
-            needs: Memit.needs(),
-            search: Some(search),
-            joins_subjects: settings.join_subjects,
-            prefix_settings: settings.of_prefixes(),
+            grain: Grain::Fact,
+            tensors: search.layers.iter().map(site).collect::<Result<_, ModelError>>()?,
+            needs: Needs { prefixes: true, moments: true },
+            search: Some(Search {
+                method: method.to_owned(),
+                version,
+                settings: canonical(&search.of_z()),
+                on_version: search.z_on == ZOn::Current,
+            }),
+            joins_subjects: search.join_subjects,
+            prefix_settings: search.of_prefixes(),
         })
     }
 
     fn prefixes(&self, model: &mut Model, seed: u64) -> Result<Vec<String>, EditError> {
         model.load()?;
-        sample_prefixes(model, &self.0, seed)
+        sample_prefixes(model, self.0.search(), seed)
     }
 
     fn moments(
@@ -116,7 +64,7 @@ impl Editor for Settled {
     ) -> Result<Statistics, EditError> {
         let documents = match text {
             StatisticsText::Corpus(texts) => {
-                model.load_blocks(self.0.z_layer())?;
+                model.load_blocks(self.0.search().z_layer())?;
                 let tokens = |text: &String| Ok(model.tokens().encode(text)?.ids);
                 texts.iter().map(tokens).collect::<Result<_, ModelError>>()?
             }
@@ -125,7 +73,7 @@ impl Editor for Settled {
                 sample_documents(model, *tokens, *seed, progress)?
             }
         };
-        second_moments(model, &self.0.layers, &documents, progress)
+        second_moments(model, &self.0.search().layers, &documents, progress)
     }
 
     fn edit(
@@ -135,6 +83,6 @@ impl Editor for Settled {
         progress: &mut dyn Progress,
     ) -> Result<EditOutcome, EditError> {
         bench.model.load()?;
-        memit::edit(bench.model, bench.solver, &self.0, job, progress)
+        layers::edit(bench.model, bench.solver, &self.0, job, progress)
     }
 }

@@ -4,17 +4,18 @@
 //! box of the paper; `statistics` is what else the model knows, and `solve` finds the change.
 
 #[cfg(feature = "torch")]
-mod memit;
+mod layers;
+pub mod memit;
+#[cfg(feature = "torch")]
 mod method;
+pub(super) mod settings;
 #[cfg(feature = "torch")]
 mod solve;
 #[cfg(feature = "torch")]
 mod statistics;
-pub(super) mod weight;
+mod weight;
 
-#[cfg(feature = "torch")]
-pub use memit::edit;
-pub use method::{Memit, VERSION};
+pub use settings::SolveFactor;
 #[cfg(feature = "torch")]
 pub use solve::{Prior, Singular, Solver, System};
 #[cfg(feature = "torch")]

@@ -7,13 +7,11 @@ use tch::{Kind, Tensor};
 use super::{
     lookup::{Asked, Lookup},
     openings::{Openings, int},
+    settings::Search,
     tails::{Tails, stack},
     term::Term,
 };
-use crate::{
-    editor::settings::Settings,
-    model::{Decoder, Padding},
-};
+use crate::model::{Decoder, Padding};
 
 /// Rows of one bucket; row i belongs to group `groups[i]` of a batch.
 #[derive(Debug)]
@@ -67,7 +65,7 @@ impl Bucket {
         decoder: &Decoder,
         openings: &Openings,
         rows: &[Row<'_>],
-        settings: &Settings,
+        settings: &Search,
     ) -> Self {
         let end = settings.loss_layer(decoder.spec().layers) + 1;
         let longest = rows.iter().map(|row| row.asked.target.len()).max().unwrap_or(0);
@@ -96,7 +94,7 @@ impl Bucket {
         decoder: &Decoder,
         openings: &Openings,
         rows: &[Row<'_>],
-        settings: &Settings,
+        settings: &Search,
     ) -> Self {
         let end = decoder.spec().layers;
         let last: Vec<usize> = rows.iter().map(|row| row.text.tail().len() - 1).collect();
@@ -112,7 +110,7 @@ impl Bucket {
         decoder: &Decoder,
         openings: &Openings,
         rows: &[Row<'_>],
-        settings: &Settings,
+        settings: &Search,
         (end, reads): (usize, Tensor),
         term: Term,
     ) -> Self {

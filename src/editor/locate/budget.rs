@@ -5,11 +5,9 @@ use tch::Device;
 use super::{
     bucket::{Bucket, Row, Shape},
     lookup::{Asked, Group},
+    settings::Search,
 };
-use crate::{
-    editor::settings::Settings,
-    model::{Decoder, free_memory},
-};
+use crate::model::{Decoder, free_memory};
 
 /// Limits, and what they are compared with; memory in bytes.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +34,7 @@ pub(super) struct Budget {
 impl Budget {
     /// A share of what is free. On a CPU it is no more than makes it faster: about what the weights
     /// take that a pass reads.
-    pub(super) fn new(decoder: &Decoder, settings: &Settings) -> Self {
+    pub(super) fn new(decoder: &Decoder, settings: &Search) -> Self {
         const F32: usize = 4;
         let spec = decoder.spec();
         let blocks = spec.layers - settings.z_layer();

@@ -5,14 +5,26 @@
 //! looked up, `z` what each should look like there. All of it lives on causality: nothing in a stream depends on
 //! what comes later in its text.
 
+#[cfg(feature = "torch")]
 mod adam;
+#[cfg(feature = "torch")]
 mod bucket;
+#[cfg(feature = "torch")]
 mod budget;
+#[cfg(feature = "torch")]
 pub(super) mod keys;
+#[cfg(feature = "torch")]
 pub(super) mod lookup;
+#[cfg(feature = "torch")]
 mod openings;
+#[cfg(feature = "torch")]
 pub(super) mod prefixes;
+#[cfg(feature = "torch")]
 mod search;
+pub(super) mod settings;
+#[cfg(feature = "torch")]
 mod tails;
+#[cfg(feature = "torch")]
 mod term;
+#[cfg(feature = "torch")]
 pub(super) mod z;

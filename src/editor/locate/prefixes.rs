@@ -1,7 +1,8 @@
 //! Context prefixes: what may stand before a prompt.
 
+use super::settings::Search;
 use crate::{
-    editor::{error::EditError, settings::Settings},
+    editor::error::EditError,
     model::{Choice, Model},
 };
 
@@ -18,7 +19,7 @@ const TOP: usize = 5;
 /// When the model cannot be run.
 pub fn sample_prefixes(
     model: &Model,
-    settings: &Settings,
+    settings: &Search,
     seed: u64,
 ) -> Result<Vec<String>, EditError> {
     let tokens = model.tokens();

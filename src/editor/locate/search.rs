@@ -10,12 +10,10 @@ use super::{
     budget::Budget,
     lookup::{Group, Lookup},
     openings::{Openings, int},
+    settings::Search as Settings,
 };
 use crate::{
-    editor::{
-        matrix::{floats, matrix},
-        settings::Settings,
-    },
+    editor::matrix::{floats, matrix},
     engine::ZTrace,
     model::Decoder,
     tensor::Matrix,

@@ -27,9 +27,10 @@ use super::{
     lookup::Group,
     openings::Openings,
     search::{Found, Search},
+    settings::Search as Settings,
 };
 use crate::{
-    editor::{error::EditError, settings::Settings},
+    editor::error::EditError,
     engine::{Found as FoundZ, Progress},
     model::Decoder,
 };

@@ -1,0 +1,173 @@
+//! What the search for a z can be told, and what is looked up for it.
+
+use serde::{Deserialize, Serialize};
+#[cfg(feature = "torch")]
+use tch::Kind;
+
+use crate::editor::{
+    presets::ModelSize,
+    settings::{Setting, SettingsError, above_zero, blocks, not_below_zero, require},
+};
+
+/// All of [`Search`], by key.
+pub(in crate::editor) const SETTINGS: &[Setting] = &[
+    Setting::new(
+        "clamp_norm_factor",
+        "above 0",
+        "longest vector, as a multiple of the state it is added to",
+    ),
+    Setting::new("early_stop_loss", "0 or more", "loss at which the search for a fact ends"),
+    Setting::new(
+        "join_subjects",
+        "true or false",
+        "search for facts of one subject together, earlier ones too",
+    ),
+    Setting::new("kl_factor", "0 or more", "weight of keeping what follows \"{subject} is a\""),
+    Setting::new(
+        "layers",
+        "blocks of the model, ascending",
+        "blocks whose MLP is edited; z is at the last",
+    )
+    .by_model(),
+    Setting::new(
+        "locality_factor",
+        "0 or more",
+        "weight of keeping what follows prompts of the subject's other facts",
+    ),
+    Setting::new("prefix_count", "0 or more", "context prefixes that are sampled"),
+    Setting::new("prefix_tokens", "1 or more", "tokens of a context prefix"),
+    Setting::new("rephrase", "true or false", "use a fact's other prompts as contexts too"),
+    Setting::new("v_loss_layer", "a block of the model", "block after which the loss is read")
+        .by_model(),
+    Setting::new("v_lr", "above 0", "step size of the search"),
+    Setting::new("v_num_grad_steps", "1 or more", "steps of the search, at most"),
+    Setting::new("v_weight_decay", "0 or more", "weight of the vector's length in the loss"),
+    Setting::new("z_matmul", "\"f32\" or \"bf16\"", "precision of products while z is sought"),
+    Setting::new(
+        "z_on",
+        "\"base\" or \"current\"",
+        "weights on which z is sought: the base's or the edited version's",
+    ),
+];
+
+/// How a z is sought. Names are those of the reference implementation of MEMIT where it has one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Search {
+    /// The optimised vector stays within this many times the norm of the state it is added to.
+    pub clamp_norm_factor: f64,
+    /// Optimisation of a fact ends when its loss is below this.
+    pub early_stop_loss: f64,
+    /// Whether facts of one subject are sought together, as one change of the state at it, and with them
+    /// those edited earlier. The reference implementation seeks each by itself.
+    pub join_subjects: bool,
+    /// Weight of the divergence of "{subject} is a" from what the model said before.
+    pub kl_factor: f64,
+    /// The blocks whose MLP is edited, ascending; z lives at the output of the last.
+    pub layers: Vec<usize>,
+    /// Weight of the divergence of prompts about the subject's other facts, where some are known, from
+    /// what the model said before. The reference implementation knows no other facts.
+    pub locality_factor: f64,
+    /// How many context prefixes are sampled.
+    pub prefix_count: usize,
+    /// How long each is, in tokens, its first word included.
+    pub prefix_tokens: usize,
+    /// Whether the fact's other prompts are contexts too, bare and in turns behind the prefixes, where
+    /// it has any. The reference implementation knows one prompt for a fact.
+    pub rephrase: bool,
+    /// The block after which the loss is read; the last one if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub v_loss_layer: Option<usize>,
+    /// Step size of Adam.
+    pub v_lr: f64,
+    /// Forward passes at most; the last makes no step.
+    pub v_num_grad_steps: u32,
+    /// Weight of the vector's norm in the loss.
+    pub v_weight_decay: f64,
+    /// What linear maps multiply in while z is sought.
+    pub z_matmul: Matmul,
+    /// The weights on which z is sought.
+    pub z_on: ZOn,
+}
+
+/// What attention, MLPs and the head compute in while z is sought. The stream, its norms and all that is
+/// kept of a search stay in what the model computes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Matmul {
+    /// 32 bits.
+    F32,
+    /// 16 bits with the exponents of 32: fast where the processor has it, such as AVX-512 BF16.
+    Bf16,
+}
+
+#[cfg(feature = "torch")]
+impl Matmul {
+    /// As the kind of what a stream of kind `stream` enters: a model in 16 bits stays as it is.
+    pub(super) fn within(self, stream: Kind) -> Kind {
+        match self {
+            Self::Bf16 if stream == Kind::Float => Kind::BFloat16,
+            Self::Bf16 | Self::F32 => stream,
+        }
+    }
+}
+
+/// The weights on which z is sought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ZOn {
+    /// The base, with the changes that were taken in as a whole: a z never depends on earlier edits, so it
+    /// can be kept for ever.
+    Base,
+    /// The version that is edited.
+    Current,
+}
+
+impl Search {
+    /// What a z depends on: of `layers` the last.
+    #[must_use]
+    pub fn of_z(&self) -> Self {
+        Self { layers: vec![self.z_layer()], ..self.clone() }
+    }
+
+    /// What context prefixes depend on, in canonical form.
+    #[must_use]
+    pub fn of_prefixes(&self) -> String {
+        format!("{} of {} tokens", self.prefix_count, self.prefix_tokens)
+    }
+
+    /// The block at whose output z lives.
+    #[must_use]
+    pub fn z_layer(&self) -> usize {
+        *self.layers.last().expect("because settings without layers are refused")
+    }
+
+    /// The block of `layers` after which the loss is read: never below the one where z lives.
+    #[must_use]
+    pub fn loss_layer(&self, layers: usize) -> usize {
+        self.v_loss_layer.unwrap_or(layers - 1).max(self.z_layer())
+    }
+
+    /// Blocks are there below `layers`, if it is known.
+    pub(in crate::editor) fn check(&self, layers: Option<usize>) -> Result<(), SettingsError> {
+        blocks("layers", &self.layers, layers)?;
+        if let (Some(layer), Some(layers)) = (self.v_loss_layer, layers) {
+            let below = format!("below {layers}");
+            require(layer < layers, "v_loss_layer", &below, || layer.to_string())?;
+        }
+        above_zero(&[("clamp_norm_factor", self.clamp_norm_factor), ("v_lr", self.v_lr)])?;
+        not_below_zero(&[
+            ("early_stop_loss", self.early_stop_loss),
+            ("kl_factor", self.kl_factor),
+            ("locality_factor", self.locality_factor),
+            ("v_weight_decay", self.v_weight_decay),
+        ])?;
+        require(self.v_num_grad_steps > 0, "v_num_grad_steps", "at least 1", || "0".to_owned())?;
+        require(self.prefix_tokens > 0, "prefix_tokens", "at least 1", || "0".to_owned())
+    }
+}
+
+/// The loss is read after the last block where nothing else is known.
+pub(in crate::editor) fn add_loss_layer(preset: &mut toml::Table, model: &ModelSize) {
+    let last = i64::try_from(model.layers - 1).unwrap_or(i64::MAX);
+    preset.entry("v_loss_layer").or_insert_with(|| last.into());
+}
