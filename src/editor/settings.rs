@@ -8,7 +8,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::presets::ModelSize;
+use super::{closed::Weight, presets::ModelSize};
 
 /// What a setting means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,8 +80,8 @@ pub(super) struct Defaults {
 
 /// The settings of a method.
 pub(super) trait MethodSettings: DeserializeOwned {
-    /// Keys whose values are of several types.
-    const FREE: &'static [&'static str] = &[];
+    /// Keys whose values are weights (see [`Weight`]).
+    const WEIGHTS: &'static [&'static str] = &[];
 
     /// All that there are, by key.
     fn known() -> Vec<&'static Setting>;
@@ -103,7 +103,7 @@ pub(super) trait MethodSettings: DeserializeOwned {
     /// # Errors
     /// When a key is unknown, a value is out of range or a layer does not exist.
     fn read(text: &str, model: &ModelSize) -> Result<Self, SettingsError> {
-        let settings: Self = over(Self::defaults(model)?, text, &Self::known(), Self::FREE)?;
+        let settings: Self = over(Self::defaults(model)?, text, &Self::known(), Self::WEIGHTS)?;
         settings.check(Some(model.layers))?;
         Ok(settings)
     }
@@ -115,18 +115,17 @@ pub(super) trait MethodSettings: DeserializeOwned {
     /// When a key is unknown or no model takes a value.
     fn fit_some_model(text: &str) -> Result<(), SettingsError> {
         let defaults = Self::defaults(&ModelSize::any())?;
-        let settings: Self = over(defaults, text, &Self::known(), Self::FREE)?;
+        let settings: Self = over(defaults, text, &Self::known(), Self::WEIGHTS)?;
         settings.check(None)
     }
 }
 
-/// Lays `text` over `defaults`. Only keys of `known` may be there; those that are `free` can be of another type than
-/// their default.
+/// Lays `text` over `defaults`. Only keys of `known` may be there, and those of `weights` are weights.
 fn over<S: DeserializeOwned>(
     defaults: Defaults,
     text: &str,
     known: &[&Setting],
-    free: &[&str],
+    weights: &[&str],
 ) -> Result<S, SettingsError> {
     let mut table = defaults.preset;
     let mut text = parse(text)?;
@@ -140,7 +139,9 @@ fn over<S: DeserializeOwned>(
             let known: Vec<&str> = known.iter().map(|setting| setting.key).collect();
             return Err(SettingsError::Key { key: key.clone(), known: known.join(", ") });
         }
-        if let Some(preset) = table.get(key).filter(|_| !free.contains(&key.as_str())) {
+        if weights.contains(&key.as_str()) {
+            Weight::read(key, value)?;
+        } else if let Some(preset) = table.get(key) {
             let alike = preset.same_type(value) || preset.is_float() && value.is_integer();
             require(alike, key, &format!("a value like {preset}"), || value.to_string())?;
         }

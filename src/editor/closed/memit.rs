@@ -13,7 +13,7 @@ use super::{
 };
 use super::{
     settings::{self as solving, Solving},
-    weight::{WEIGHT, WEIGHTS, Weight},
+    weight::{WEIGHTS, Weight},
 };
 #[cfg(feature = "torch")]
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
         locate::settings::{self as locate, Search},
         method::Method,
         presets::{ModelSize, Presets, blocks_by_depth, blocks_value},
-        settings::{Defaults, MethodSettings, Setting, SettingsError, listed, parse, require},
+        settings::{Defaults, MethodSettings, Setting, SettingsError, listed, parse},
     },
     engine::{Grain, Needs},
 };
@@ -70,6 +70,9 @@ pub(super) const PRESETS: Presets = Presets {
     ],
 };
 
+/// The setting λ.
+pub(super) const WEIGHT: &str = "mom2_update_weight";
+
 /// What only this method is told.
 const OWN: &[Setting] =
     &[Setting::new(WEIGHT, WEIGHTS, "how much what the model knows besides outweighs an edit")];
@@ -108,7 +111,7 @@ impl Settings {
 }
 
 impl MethodSettings for Settings {
-    const FREE: &'static [&'static str] = &[WEIGHT];
+    const WEIGHTS: &'static [&'static str] = &[WEIGHT];
 
     fn known() -> Vec<&'static Setting> {
         listed(&[locate::SETTINGS, solving::SETTINGS, OWN])
@@ -125,10 +128,7 @@ impl MethodSettings for Settings {
     fn check(&self, layers: Option<usize>) -> Result<(), SettingsError> {
         self.search.check(layers)?;
         self.solving.check()?;
-        let weight = &self.mom2_update_weight;
-        require(weight.fits(self.search.layers.len()), WEIGHT, WEIGHTS, || {
-            toml::Value::from(weight.clone()).to_string()
-        })
+        self.mom2_update_weight.check(WEIGHT, self.search.layers.len())
     }
 }
 

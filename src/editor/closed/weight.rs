@@ -1,10 +1,10 @@
-//! The setting λ, which can be left to be found.
+//! Settings that can be left to be found for each layer, such as λ.
 
 use serde::{Deserialize, Serialize};
 
 use crate::editor::settings::SettingsError;
 
-/// λ of the edited layers.
+/// A weight of the edited layers, such as λ.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "toml::Value", into = "toml::Value")]
 pub enum Weight {
@@ -26,7 +26,7 @@ impl Weight {
         }
     }
 
-    /// λ of the edited layer number `i`; `None` where it is still to be found.
+    /// That of the edited layer number `i`; `None` where it is still to be found.
     #[must_use]
     pub fn of(&self, i: usize) -> Option<f64> {
         match self {
@@ -35,22 +35,11 @@ impl Weight {
             Self::Each(weights) => weights.get(i).copied(),
         }
     }
-
-    /// Whether it can be the setting where so many layers are edited.
-    pub(in crate::editor) fn fits(&self, layers: usize) -> bool {
-        let positive = |weight: &f64| *weight > 0.0 && weight.is_finite();
-        match self {
-            Self::Auto => true,
-            Self::Same(weight) => positive(weight),
-            Self::Each(weights) => weights.len() == layers && weights.iter().all(positive),
-        }
-    }
 }
 
-impl TryFrom<toml::Value> for Weight {
-    type Error = SettingsError;
-
-    fn try_from(value: toml::Value) -> Result<Self, SettingsError> {
+impl Weight {
+    /// The value of the setting `key`.
+    pub(in crate::editor) fn read(key: &str, value: &toml::Value) -> Result<Self, SettingsError> {
         let number = |value: &toml::Value| match value {
             #[expect(
                 clippy::cast_precision_loss,
@@ -60,18 +49,38 @@ impl TryFrom<toml::Value> for Weight {
             toml::Value::Float(number) => Some(*number),
             _ => None,
         };
-        let weight = match &value {
+        let weight = match value {
             toml::Value::String(text) if text == "auto" => Some(Self::Auto),
             toml::Value::Array(each) => {
                 each.iter().map(number).collect::<Option<_>>().map(Self::Each)
             }
             one => number(one).map(Self::Same),
         };
-        weight.ok_or_else(|| SettingsError::Value {
-            key: WEIGHT.to_owned(),
-            wanted: WEIGHTS.to_owned(),
-            found: value.to_string(),
-        })
+        weight.ok_or_else(|| Self::refused(key, value))
+    }
+
+    /// Makes sure that it can be the setting `key` where so many layers are edited.
+    pub(super) fn check(&self, key: &str, layers: usize) -> Result<(), SettingsError> {
+        let positive = |weight: &f64| *weight > 0.0 && weight.is_finite();
+        let fits = match self {
+            Self::Auto => true,
+            Self::Same(weight) => positive(weight),
+            Self::Each(weights) => weights.len() == layers && weights.iter().all(positive),
+        };
+        if fits { Ok(()) } else { Err(Self::refused(key, &self.clone().into())) }
+    }
+
+    fn refused(key: &str, value: &toml::Value) -> SettingsError {
+        let (key, wanted) = (key.to_owned(), WEIGHTS.to_owned());
+        SettingsError::Value { key, wanted, found: value.to_string() }
+    }
+}
+
+impl TryFrom<toml::Value> for Weight {
+    type Error = SettingsError;
+
+    fn try_from(value: toml::Value) -> Result<Self, SettingsError> {
+        Self::read("a weight", &value)
     }
 }
 
@@ -85,9 +94,12 @@ impl From<Weight> for toml::Value {
     }
 }
 
-/// The setting that is a [`Weight`].
-pub(in crate::editor) const WEIGHT: &str = "mom2_update_weight";
-
-/// What it may be.
+/// What a weight may be.
 pub(in crate::editor) const WEIGHTS: &str =
     "\"auto\", a number above zero, or such a number for each of layers";
+
+/// A number as it is recorded where it was found: three digits, so that rounding elsewhere does not show in it.
+#[cfg(feature = "torch")]
+pub(super) fn rounded(found: f64) -> f64 {
+    format!("{found:.2e}").parse().expect("because it was printed as a number")
+}
