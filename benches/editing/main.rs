@@ -20,8 +20,8 @@ use kledger::{
     checkpoint::Checkpoint,
     delta::Version,
     editor::{
-        self, Matmul, ModelSize, Prior, Solver, System,
-        memit::{self, Settings},
+        self, ClosedForm as _, Matmul, MethodSettings as _, ModelSize, Prior, Solver, System,
+        memit::Settings,
     },
     engine::{EditJob, Engine, Prompt, Silent},
     fact::Request,
@@ -79,7 +79,7 @@ impl Bench {
             width: spec.width,
             inner: spec.inner,
         };
-        let mut settings = Settings::preset(&size).unwrap();
+        let mut settings = Settings::read("", &size).unwrap();
         settings.search.early_stop_loss = 0.0;
         settings.search.v_num_grad_steps = STEPS;
         let site = |&layer: &usize| model.edit_site(layer).unwrap();
@@ -108,7 +108,7 @@ impl Bench {
             found: &mut |_| {},
         };
         let (model, solver) = (&mut self.model, &mut self.solver);
-        memit::edit(model, solver, &self.settings, &mut job, &mut Silent).unwrap().z
+        self.settings.edit(model, solver, &mut job, &mut Silent).unwrap().z
     }
 }
 
@@ -137,7 +137,7 @@ fn solve(c: &mut Criterion) {
     let width = usize::try_from(WIDTH).unwrap();
     let mut second_moment = Matrix::zeros(width, width);
     moment.copy_data(&mut second_moment.data, width * width);
-    let prior = Prior { second_moment: &second_moment, weight: 100.0, ridge: 1e-3 };
+    let prior = Prior::Moment { second_moment: &second_moment, weight: 100.0, ridge: 1e-3 };
     let mut group = c.benchmark_group("solve for 1536 inputs");
     group.sample_size(10);
     for count in [64, 128, 192, 256, 384, 768, 1536] {

@@ -60,6 +60,16 @@ pub enum EditError {
         /// Why.
         source: Singular,
     },
+    /// No direction is small enough to be one for edits.
+    #[error(
+        "no direction of the keys of {tensor} is in its null space: C's smallest eigenvalue is {smallest:.2e}"
+    )]
+    NoNullSpace {
+        /// The tensor.
+        tensor: String,
+        /// The smallest eigenvalue of C.
+        smallest: f64,
+    },
     /// The edit would give weights that are not numbers.
     #[error("the edit of {tensor} overflows")]
     NotFinite {
@@ -85,6 +95,10 @@ impl EditError {
             Self::Singular { .. } => Some(
                 "--set ridge=0.001 adds that part of the mean of C's diagonal to it, which faithful = true \
                  leaves out; or take statistics on more text: kledger stats --corpus FILE",
+            ),
+            Self::NoNullSpace { .. } => Some(
+                "--set nullspace_threshold=... takes directions up to a larger eigenvalue, and without a threshold \
+                 --set nullspace_energy=0.02 those that hold this part of C's trace",
             ),
             Self::NoText => Some("give a text with words in it"),
             Self::NoStart => {

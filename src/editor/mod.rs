@@ -26,8 +26,8 @@ mod workbench;
 #[cfg(feature = "torch")]
 pub use approximate::approximate;
 #[cfg(feature = "torch")]
-pub use closed::{Prior, Singular, Solver, System, sample_documents, second_moments};
-pub use closed::{SolveFactor, Weight, memit};
+pub use closed::{ClosedForm, Prior, Singular, Solver, System, sample_documents, second_moments};
+pub use closed::{SolveFactor, Solving, Weight, alphaedit, emmet, memit, rome};
 #[cfg(feature = "torch")]
 pub use error::EditError;
 #[cfg(feature = "torch")]
@@ -39,10 +39,11 @@ pub use method::Method;
 #[cfg(feature = "torch")]
 pub use method::{Bench, Editor};
 pub use presets::ModelSize;
-pub use settings::{Setting, SettingsError};
+pub use settings::{Defaults, MethodSettings, Setting, SettingsError};
 
 /// All methods.
-pub const METHODS: &[&dyn Method] = &[&memit::Memit];
+pub const METHODS: &[&dyn Method] =
+    &[&memit::MEMIT, &alphaedit::ALPHAEDIT, &emmet::EMMET, &rome::ROME, &rome::R_ROME];
 
 /// The method that commits and configurations call so.
 ///

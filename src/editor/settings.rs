@@ -70,16 +70,16 @@ pub enum SettingsError {
 
 /// What is set where nothing is said.
 #[derive(Debug, Clone)]
-pub(super) struct Defaults {
+pub struct Defaults {
     /// What suits the model.
-    pub(super) preset: toml::Table,
+    pub preset: toml::Table,
     /// What `faithful = true` lays over it: the choices of the original implementation. The key is not a setting
     /// itself; what it stands for is recorded.
-    pub(super) faithful: toml::Table,
+    pub faithful: toml::Table,
 }
 
 /// The settings of a method.
-pub(super) trait MethodSettings: DeserializeOwned {
+pub trait MethodSettings: DeserializeOwned {
     /// Keys whose values are weights (see [`Weight`]).
     const WEIGHTS: &'static [&'static str] = &[];
 

@@ -12,8 +12,8 @@ use kledger::{
     checkpoint::Checkpoint,
     delta::{Change, ChangeForm, LoadedDelta, Version},
     editor::{
-        EditError, Matmul, ModelSize, Prior, Solver, System, ZOn,
-        memit::{self, Settings},
+        ClosedForm as _, EditError, Matmul, MethodSettings as _, ModelSize, Prior, Solver, System,
+        ZOn, memit::Settings,
     },
     engine::{EditJob, EditOutcome, EngineError, Found, Progress, Silent},
     fact::Request,
@@ -104,7 +104,7 @@ impl Case {
             found,
         };
         let (model, settings) = (&mut self.model, &self.settings);
-        memit::edit(model, &mut Solver::default(), settings, &mut job, progress)
+        settings.edit(model, &mut Solver::default(), &mut job, progress)
     }
 
     /// What comes after `text`, `[vocabulary]`.
@@ -147,7 +147,7 @@ fn settings(value: &Value, model: &Model) -> Settings {
         width: spec.width,
         inner: spec.inner,
     };
-    Settings::over_preset(&toml::to_string(value).unwrap(), &size).unwrap()
+    Settings::read(&toml::to_string(value).unwrap(), &size).unwrap()
 }
 
 fn tensor_name(layer: usize) -> String {
@@ -478,7 +478,7 @@ fn statistics_that_do_not_fit_are_refused() {
 fn both_ways_to_solve_agree() {
     let mut case = Case::open();
     let moment = case.second_moments.remove(&tensor_name(1)).unwrap();
-    let prior = Prior { second_moment: &moment, weight: 20.0, ridge: 1e-3 };
+    let prior = Prior::Moment { second_moment: &moment, weight: 20.0, ridge: 1e-3 };
     tch::manual_seed(5);
     let past = Tensor::randn([96, 40], (Kind::Double, Device::Cpu));
     let keys = Tensor::randn([96, 8], (Kind::Double, Device::Cpu));

@@ -12,5 +12,6 @@ mod evaluation;
 mod family;
 #[cfg(feature = "cli")]
 mod merge;
+mod originals;
 mod refusal;
 mod tokens;

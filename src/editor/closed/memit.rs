@@ -7,28 +7,25 @@ use tch::Tensor;
 
 #[cfg(feature = "torch")]
 use super::{
-    layers::{self, ClosedForm, Hold, Layer},
-    method::Settled,
-    solve::{Singular, Solver, System},
+    layers::{self, ClosedForm, Hold, Layer, LeastSquares, balanced},
+    solve::Solver,
+    weight::rounded,
 };
 use super::{
-    settings::{self as solving, Solving},
+    method::Closed,
+    settings::{self as solving, EVERY_CONTEXT, RIDGE, Solving},
     weight::{WEIGHTS, Weight},
+};
+use crate::editor::{
+    locate::settings::{self as locate, Search},
+    presets::{ModelSize, Presets, blocks_by_depth, blocks_value},
+    settings::{Defaults, MethodSettings, Setting, SettingsError, listed, not_below_zero, parse},
 };
 #[cfg(feature = "torch")]
 use crate::{
-    editor::{error::EditError, method::Editor, settings::canonical},
+    editor::{error::EditError, settings::canonical},
     engine::{EditJob, EditOutcome, Progress},
-    model::{Model, Spec},
-};
-use crate::{
-    editor::{
-        locate::settings::{self as locate, Search},
-        method::Method,
-        presets::{ModelSize, Presets, blocks_by_depth, blocks_value},
-        settings::{Defaults, MethodSettings, Setting, SettingsError, listed, parse},
-    },
-    engine::{Grain, Needs},
+    model::Model,
 };
 
 /// What commits and configurations call it.
@@ -36,11 +33,6 @@ pub const NAME: &str = "memit";
 
 /// Raised when the same input would give another output, by more than rounding does on another machine.
 pub const VERSION: u32 = 3;
-
-/// What an edit outweighs the model's other knowledge by where λ is "auto". Between 20 and 200 edits of two bases,
-/// of a hundred and of sixty facts, were about equally good.
-#[cfg(feature = "torch")]
-const SHARE: f64 = 50.0;
 
 /// What all presets and all models without one are laid over.
 const COMMON: &str = include_str!("../presets/common.toml");
@@ -73,13 +65,20 @@ pub(super) const PRESETS: Presets = Presets {
 /// The setting λ.
 pub(super) const WEIGHT: &str = "mom2_update_weight";
 
+/// What it means.
+pub(super) const LAMBDA: Setting =
+    Setting::new(WEIGHT, WEIGHTS, "how much what the model knows besides outweighs an edit");
+
 /// What only this method is told.
-const OWN: &[Setting] =
-    &[Setting::new(WEIGHT, WEIGHTS, "how much what the model knows besides outweighs an edit")];
+const OWN: &[Setting] = &[LAMBDA, EVERY_CONTEXT, RIDGE];
 
 /// Everything MEMIT can be told. Names are those of the reference implementation where it has one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
+    /// Whether the system holds the key of every context, or only their mean as in the paper.
+    pub every_context: bool,
+    /// Added to the diagonal of C, as a fraction of the diagonal's mean.
+    pub ridge: f64,
     /// λ: how much the model's other knowledge weighs against the edit.
     pub mom2_update_weight: Weight,
     /// How z is sought.
@@ -88,26 +87,6 @@ pub struct Settings {
     /// How the change is solved for.
     #[serde(flatten)]
     pub solving: Solving,
-}
-
-impl Settings {
-    /// The settings recommended for a model of this size: its preset, or for a model without one
-    /// what its family has and a fifth of its blocks, five at most, a little below the middle.
-    ///
-    /// # Errors
-    /// When the model has no blocks.
-    pub fn preset(model: &ModelSize) -> Result<Self, SettingsError> {
-        Self::over_preset("", model)
-    }
-
-    /// Reads settings, taking what they leave out from the model's preset, and checks them. With
-    /// `faithful = true` among them the preset does as the reference implementation does.
-    ///
-    /// # Errors
-    /// When a key is unknown, a value is out of range or a layer does not exist.
-    pub fn over_preset(text: &str, model: &ModelSize) -> Result<Self, SettingsError> {
-        Self::read(text, model)
-    }
 }
 
 impl MethodSettings for Settings {
@@ -127,54 +106,23 @@ impl MethodSettings for Settings {
 
     fn check(&self, layers: Option<usize>) -> Result<(), SettingsError> {
         self.search.check(layers)?;
-        self.solving.check()?;
+        not_below_zero(&[("ridge", self.ridge)])?;
         self.mom2_update_weight.check(WEIGHT, self.search.layers.len())
     }
 }
 
-/// Mass-editing memory in a transformer.
-#[derive(Debug, Clone, Copy)]
-pub struct Memit;
-
-impl Method for Memit {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn version(&self) -> u32 {
-        VERSION
-    }
-
-    fn about(&self) -> &'static str {
-        "Mass-editing memory in a transformer (Meng et al., 2023): many facts at once, by least squares over some \
-         blocks' MLPs"
-    }
-
-    fn grain(&self) -> Grain {
-        Grain::Fact
-    }
-
-    fn needs(&self) -> Needs {
-        Needs { prefixes: true, moments: true }
-    }
-
-    fn settings(&self) -> Vec<&'static Setting> {
-        Settings::known()
-    }
-
-    fn defaults(&self) -> toml::Table {
-        parse(COMMON).expect("because the table for all models is TOML")
-    }
-
-    fn fit_some_model(&self, settings: &str) -> Result<(), SettingsError> {
-        Settings::fit_some_model(settings)
-    }
-
-    #[cfg(feature = "torch")]
-    fn read(&self, settings: &str, model: &Spec) -> Result<Box<dyn Editor>, SettingsError> {
-        Ok(Box::new(Settled(Settings::read(settings, &model.into())?)))
-    }
+/// The blocks of a preset.
+pub(super) fn blocks_of(preset: &toml::Table) -> &[toml::Value] {
+    preset.get("layers").and_then(toml::Value::as_array).map_or(&[], Vec::as_slice)
 }
+
+/// Mass-editing memory in a transformer.
+pub const MEMIT: Closed<Settings> = Closed::new(
+    NAME,
+    VERSION,
+    "Mass-editing memory in a transformer (Meng et al., 2023): many facts at once, by least squares over some blocks' \
+     MLPs",
+);
 
 #[cfg(feature = "torch")]
 impl ClosedForm for Settings {
@@ -182,59 +130,44 @@ impl ClosedForm for Settings {
         &self.search
     }
 
+    fn canonical(&self, weights: &[f64]) -> String {
+        let mom2_update_weight = self.mom2_update_weight.or_found(weights);
+        canonical(&Self { mom2_update_weight, ..self.clone() })
+    }
+
+    fn edit(
+        &self,
+        model: &mut Model,
+        solver: &mut Solver,
+        job: &mut EditJob<'_>,
+        progress: &mut dyn Progress,
+    ) -> Result<EditOutcome, EditError> {
+        layers::edit(model, solver, self, job, progress)
+    }
+}
+
+#[cfg(feature = "torch")]
+impl LeastSquares for Settings {
     fn solving(&self) -> &Solving {
         &self.solving
+    }
+
+    fn every_context(&self) -> bool {
+        self.every_context
     }
 
     fn hold<'a>(
         &self,
         layer: &Layer<'a>,
         keys: &mut dyn FnMut() -> Tensor,
-    ) -> Result<Hold<'a>, Singular> {
-        let prior = |weight| layer.prior(weight, self.solving.ridge);
+    ) -> Result<Hold<'a>, EditError> {
+        let prior = |weight| layer.prior(weight, self.ridge);
         let weight = match self.mom2_update_weight.of(layer.number) {
             Some(weight) => weight,
-            None => balanced(&layer.system(prior(1.0)), &keys())?,
+            None => rounded(balanced(layer, prior(1.0), &keys())?),
         };
-        Ok(Hold { prior: prior(weight), weight })
+        Ok(Hold { prior: prior(weight), weight, space: None })
     }
-
-    fn canonical(&self, weights: &[f64]) -> String {
-        let mut used = self.clone();
-        if used.mom2_update_weight == Weight::Auto && !weights.is_empty() {
-            used.mom2_update_weight = Weight::found(weights.to_vec());
-        }
-        canonical(&used)
-    }
-}
-
-/// λ for the keys `[n, in]` of a layer whose `system` has a λ of 1 and holds nothing else: a fact with the median
-/// of kᵀ C⁻¹ k would by itself be given [`SHARE`] / (1 + [`SHARE`]) of what it misses.
-///
-/// For one key the change at it is R kᵀC⁻¹k / (λ + kᵀC⁻¹k), so what suits a model depends on how long its keys
-/// are and what C is, and not on its size. Three digits, so that rounding elsewhere does not show in it.
-#[cfg(feature = "torch")]
-fn balanced(system: &System<'_>, keys: &Tensor) -> Result<f64, Singular> {
-    let by_fact = Solver::energies(system, &keys.tr())?;
-    let median = by_fact.median().double_value(&[]);
-    Ok(format!("{:.2e}", median / SHARE).parse().expect("because it was printed as a number"))
-}
-
-/// Finds the change of weights that makes `job.requests` true in `job.version`, with the base's
-/// weights in `model` before and after.
-///
-/// # Errors
-/// When a request has no tokens, statistics are missing or degenerate, the model fails, or
-/// `progress` asks to stop.
-#[cfg(feature = "torch")]
-pub fn edit(
-    model: &mut Model,
-    solver: &mut Solver,
-    settings: &Settings,
-    job: &mut EditJob<'_>,
-    progress: &mut dyn Progress,
-) -> Result<EditOutcome, EditError> {
-    layers::edit(model, solver, settings, job, progress)
 }
 
 #[cfg(test)]
@@ -250,12 +183,12 @@ mod tests {
     fn every_preset_fits_its_model() {
         for &(family, layers, width, inner, _) in PRESETS.models {
             let model = ModelSize { family: family.to_owned(), layers, width, inner };
-            Settings::preset(&model).unwrap();
+            Settings::read("", &model).unwrap();
         }
         for family in ["gpt2", "gptj", "gpt_neox", "llama", "mistral", "qwen2", "qwen3"] {
             for layers in 1..90 {
                 let model = ModelSize { family: family.to_owned(), layers, width: 64, inner: 99 };
-                let settings = Settings::preset(&model).unwrap();
+                let settings = Settings::read("", &model).unwrap();
                 assert_eq!(settings.search.layers.len(), layers.div_ceil(5).min(5));
             }
         }
@@ -265,7 +198,7 @@ mod tests {
     fn the_published_settings_of_the_other_families() {
         let of = |family: &str, layers, width, inner| {
             let model = ModelSize { family: family.to_owned(), layers, width, inner };
-            let s = Settings::preset(&model).unwrap();
+            let s = Settings::read("", &model).unwrap();
             let (first, last) = (s.search.layers[0], s.search.z_layer());
             assert_eq!(
                 (s.search.kl_factor, s.search.v_loss_layer),
@@ -289,7 +222,7 @@ mod tests {
 
     #[test]
     fn the_published_settings_of_gpt2_xl() {
-        let settings = Settings::preset(&xl()).unwrap();
+        let settings = Settings::read("", &xl()).unwrap();
         assert_eq!(settings.search.layers, [13, 14, 15, 16, 17]);
         assert_eq!(
             (
@@ -307,12 +240,13 @@ mod tests {
     #[test]
     fn a_model_without_published_settings_gets_its_weight_from_its_keys() {
         let model = ModelSize { layers: 8, ..xl() };
-        let weight = |text: &str| Settings::over_preset(text, &model).map(|s| s.mom2_update_weight);
+        let weight =
+            |text: &str| Settings::read(text, &model).map(|s: Settings| s.mom2_update_weight);
         assert_eq!(weight("").unwrap(), Weight::Auto);
         assert_eq!(weight("mom2_update_weight = 3").unwrap(), Weight::Same(3.0));
         // What was found is a setting too.
         let found = "layers = [1, 2]\nmom2_update_weight = [42.4, 90.0]\n";
-        let settings = Settings::over_preset(found, &model).unwrap();
+        let settings = Settings::read(found, &model).unwrap();
         assert!(canonical(&settings).contains(found.lines().nth(1).unwrap()));
         for wrong in ["'automatic'", "0", "-1.0", "inf", "[1.0]", "[1.0, 'x']", "true"] {
             let error = weight(&format!("layers = [1, 2]\nmom2_update_weight = {wrong}"));
@@ -323,35 +257,33 @@ mod tests {
 
     #[test]
     fn faithful_settings_are_the_references_and_may_be_changed() {
-        let settings = Settings::over_preset("faithful = true\nridge = 1e-3", &xl()).unwrap();
-        assert!(
-            !settings.solving.carry && !settings.solving.every_context && !settings.search.rephrase
-        );
+        let settings = Settings::read("faithful = true\nridge = 1e-3", &xl()).unwrap();
+        assert!(!settings.solving.carry && !settings.every_context && !settings.search.rephrase);
         assert!(!settings.search.join_subjects);
         assert_eq!((settings.search.z_on, settings.search.early_stop_loss), (ZOn::Current, 0.05));
-        assert_eq!((settings.solving.ridge, settings.search.v_num_grad_steps), (0.001, 20));
+        assert_eq!((settings.ridge, settings.search.v_num_grad_steps), (0.001, 20));
         assert!(!canonical(&settings).contains("faithful"), "what it stands for is recorded");
-        let plain = Settings::preset(&xl()).unwrap();
-        assert_eq!(Settings::over_preset("faithful = false", &xl()).unwrap(), plain);
-        let mistake = Settings::over_preset("faithful = 1", &xl()).unwrap_err().to_string();
+        let plain = Settings::read("", &xl()).unwrap();
+        assert_eq!(Settings::read("faithful = false", &xl()).unwrap(), plain);
+        let mistake = Settings::read("faithful = 1", &xl()).unwrap_err().to_string();
         assert_eq!(mistake, "faithful must be true or false, found 1");
     }
 
     #[test]
     fn canonical_form_is_sorted_complete_and_stable() {
-        let settings = Settings::over_preset("v_lr = 1e-1\nkl_factor = 0", &xl());
+        let settings = Settings::read("v_lr = 1e-1\nkl_factor = 0", &xl());
         // An integer where a float is wanted is a float.
         let text = canonical(&settings.unwrap());
         assert!(text.contains("v_lr = 0.1\n") && text.contains("kl_factor = 0.0\n"));
         let keys: Vec<&str> = text.lines().map(|l| l.split(' ').next().unwrap()).collect();
         assert!(keys.is_sorted(), "{keys:?}");
         assert_eq!(keys, Settings::known().iter().map(|setting| setting.key).collect::<Vec<_>>());
-        assert_eq!(canonical(&Settings::over_preset(&text, &xl()).unwrap()), text);
+        assert_eq!(canonical(&Settings::read(&text, &xl()).unwrap()), text);
     }
 
     #[test]
     fn a_z_depends_on_what_its_search_reads() {
-        let of = |text: &str| canonical(&Settings::over_preset(text, &xl()).unwrap().search.of_z());
+        let of = |text: &str| canonical(&Settings::read(text, &xl()).unwrap().search.of_z());
         let preset = of("");
         assert_eq!(
             of("carry = false\nmom2_update_weight = 1\nsolve_factor = 'f32'\nlayers = [3, 17]"),
@@ -365,7 +297,7 @@ mod tests {
 
     #[test]
     fn mistakes_are_named() {
-        let message = |text: &str| Settings::over_preset(text, &xl()).unwrap_err().to_string();
+        let message = |text: &str| Settings::read(text, &xl()).unwrap_err().to_string();
         assert!(message("v_lrr = 1.0").contains("v_lrr"));
         assert_eq!(
             message("layers = [3, 48]"),

@@ -1,9 +1,13 @@
 //! Closed-form methods as editors.
 
+use std::marker::PhantomData;
+
+#[cfg(feature = "torch")]
 use super::{
-    layers::{self, ClosedForm},
+    layers::ClosedForm,
     statistics::{sample_documents, second_moments},
 };
+#[cfg(feature = "torch")]
 use crate::{
     editor::{
         error::EditError,
@@ -11,20 +15,95 @@ use crate::{
         method::{Bench, Editor},
         settings::canonical,
     },
-    engine::{
-        Description, EditJob, EditOutcome, Grain, Needs, Progress, Search, Statistics,
-        StatisticsText,
+    engine::{Description, EditJob, EditOutcome, Progress, Search, Statistics, StatisticsText},
+    model::{Model, ModelError, Spec},
+};
+use crate::{
+    editor::{
+        method::Method,
+        presets::ModelSize,
+        settings::{MethodSettings, Setting, SettingsError},
     },
-    model::{Model, ModelError},
+    engine::{Grain, Needs},
 };
 
-/// The search that MEMIT came with, which other methods share.
-const SEARCH: (&str, u32) = (super::memit::NAME, super::memit::VERSION);
+/// What every closed-form method has to be given.
+const NEEDS: Needs = Needs { prefixes: true, moments: true };
+
+/// A closed-form method, whose settings are an `S`.
+#[derive(Debug)]
+pub struct Closed<S> {
+    name: &'static str,
+    version: u32,
+    about: &'static str,
+    settings: PhantomData<fn() -> S>,
+}
+
+impl<S> Closed<S> {
+    pub(super) const fn new(name: &'static str, version: u32, about: &'static str) -> Self {
+        Self { name, version, about, settings: PhantomData }
+    }
+}
+
+/// Settings that say how to edit.
+#[cfg(feature = "torch")]
+pub trait Settled: MethodSettings + ClosedForm + 'static {}
+#[cfg(feature = "torch")]
+impl<S: MethodSettings + ClosedForm + 'static> Settled for S {}
+
+/// Settings that can be checked.
+#[cfg(not(feature = "torch"))]
+pub trait Settled: MethodSettings + 'static {}
+#[cfg(not(feature = "torch"))]
+impl<S: MethodSettings + 'static> Settled for S {}
+
+impl<S: Settled> Method for Closed<S> {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn version(&self) -> u32 {
+        self.version
+    }
+
+    fn about(&self) -> &'static str {
+        self.about
+    }
+
+    fn grain(&self) -> Grain {
+        Grain::Fact
+    }
+
+    fn needs(&self) -> Needs {
+        NEEDS
+    }
+
+    fn settings(&self) -> Vec<&'static Setting> {
+        S::known()
+    }
+
+    fn defaults(&self) -> toml::Table {
+        let defaults = S::defaults(&ModelSize::any()).expect("because that model has blocks");
+        let by_model = |key: &str| S::known().iter().any(|one| one.key == key && one.by_model);
+        defaults.preset.into_iter().filter(|(key, _)| !by_model(key)).collect()
+    }
+
+    fn fit_some_model(&self, settings: &str) -> Result<(), SettingsError> {
+        S::fit_some_model(settings)
+    }
+
+    #[cfg(feature = "torch")]
+    fn read(&self, settings: &str, model: &Spec) -> Result<Box<dyn Editor>, SettingsError> {
+        Ok(Box::new(ClosedEditor(S::read(settings, &model.into())?)))
+    }
+}
 
 /// A closed-form method and what it is set to.
-pub(super) struct Settled<M>(pub(super) M);
+#[cfg(feature = "torch")]
+struct ClosedEditor<S>(S);
 
-impl<M: ClosedForm> Editor for Settled<M> {
+#[cfg(feature = "torch")]
+impl<S: ClosedForm> Editor for ClosedEditor<S> {
     fn canonical(&self) -> String {
         self.0.canonical(&[])
     }
@@ -35,11 +114,11 @@ impl<M: ClosedForm> Editor for Settled<M> {
             let site = model.edit_site(layer)?;
             Ok((site.tensor, site.orientation))
         };
-        let (method, version) = SEARCH;
+        let (method, version) = self.0.place().search();
         Ok(Description {
             grain: Grain::Fact,
             tensors: search.layers.iter().map(site).collect::<Result<_, ModelError>>()?,
-            needs: Needs { prefixes: true, moments: true },
+            needs: NEEDS,
             search: Some(Search {
                 method: method.to_owned(),
                 version,
@@ -83,6 +162,6 @@ impl<M: ClosedForm> Editor for Settled<M> {
         progress: &mut dyn Progress,
     ) -> Result<EditOutcome, EditError> {
         bench.model.load()?;
-        layers::edit(bench.model, bench.solver, &self.0, job, progress)
+        self.0.edit(bench.model, bench.solver, job, progress)
     }
 }

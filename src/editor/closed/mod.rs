@@ -3,11 +3,13 @@
 //! There is one, MEMIT (Meng et al., "Mass-Editing Memory in a Transformer", 2023). `memit` reads like the algorithm
 //! box of the paper; `statistics` is what else the model knows, and `solve` finds the change.
 
+pub mod alphaedit;
+pub mod emmet;
 #[cfg(feature = "torch")]
 mod layers;
 pub mod memit;
-#[cfg(feature = "torch")]
 mod method;
+pub mod rome;
 pub(super) mod settings;
 #[cfg(feature = "torch")]
 mod solve;
@@ -15,7 +17,9 @@ mod solve;
 mod statistics;
 mod weight;
 
-pub use settings::SolveFactor;
+#[cfg(feature = "torch")]
+pub use layers::ClosedForm;
+pub use settings::{SolveFactor, Solving};
 #[cfg(feature = "torch")]
 pub use solve::{Prior, Singular, Solver, System};
 #[cfg(feature = "torch")]

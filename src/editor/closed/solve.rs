@@ -45,13 +45,23 @@ struct Known {
 
 /// What a layer holds besides the edit.
 #[derive(Debug, Clone, Copy)]
-pub struct Prior<'a> {
-    /// C, `[in, in]`.
-    pub second_moment: &'a Matrix,
-    /// λ.
-    pub weight: f64,
-    /// Added to C's diagonal, as a fraction of the diagonal's mean.
-    pub ridge: f64,
+pub enum Prior<'a> {
+    /// λ (C + ridge · mean(diag C) · 1): what the model knows.
+    Moment {
+        /// C, `[in, in]`.
+        second_moment: &'a Matrix,
+        /// λ.
+        weight: f64,
+        /// Added to C's diagonal, as a fraction of the diagonal's mean.
+        ridge: f64,
+    },
+    /// λ · 1, in a space of its own.
+    Identity {
+        /// Dimensions of the space.
+        size: i64,
+        /// λ.
+        weight: f64,
+    },
 }
 
 /// A system that has no unique solution.
@@ -98,13 +108,20 @@ impl<'a> System<'a> {
 
     /// Of everything that the factor of C₀ depends on.
     fn hash(&self) -> [u8; 32] {
-        let Prior { second_moment, weight, ridge } = self.prior;
         let mut hasher = blake3::Hasher::new();
-        let rest = (self.device, self.factors_in, weight, ridge);
-        hasher.update(format!("{rest:?}").as_bytes());
-        for values in second_moment.data.chunks(1 << 14) {
-            let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-            hasher.update(&bytes);
+        match self.prior {
+            Prior::Moment { second_moment, weight, ridge } => {
+                let rest = (self.device, self.factors_in, weight, ridge);
+                hasher.update(format!("{rest:?}").as_bytes());
+                for values in second_moment.data.chunks(1 << 14) {
+                    let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+                    hasher.update(&bytes);
+                }
+            }
+            Prior::Identity { size, weight } => {
+                let rest = (self.device, self.factors_in, size, weight);
+                hasher.update(format!("{rest:?}").as_bytes());
+            }
         }
         *hasher.finalize().as_bytes()
     }
@@ -202,13 +219,23 @@ impl Factor {
 }
 
 impl Prior<'_> {
-    /// C₀ = λ (C + ridge · mean(diag C) · 1).
+    /// C₀.
     fn weighted(&self, device: Device) -> Tensor {
-        let c = tensor(self.second_moment, device).to_kind(Kind::Double);
-        let ridge = self.ridge * c.diagonal(0, 0, 1).mean(Kind::Double);
-        let identity = Tensor::eye(c.size()[0], (Kind::Double, device));
-        (c + identity * ridge) * self.weight
+        match *self {
+            Self::Moment { second_moment, weight, ridge } => {
+                let c = tensor(second_moment, device).to_kind(Kind::Double);
+                let ridge = ridge * c.diagonal(0, 0, 1).mean(Kind::Double);
+                let identity = Tensor::eye(c.size()[0], (Kind::Double, device));
+                (c + identity * ridge) * weight
+            }
+            Self::Identity { size, weight } => Tensor::eye(size, (Kind::Double, device)) * weight,
+        }
     }
+}
+
+/// X D⁻¹ for a positive definite D.
+pub(super) fn divided(x: &Tensor, d: &Tensor) -> Result<Tensor, Singular> {
+    Ok(x.tr().cholesky_solve(&cholesky(d)?, false).tr())
 }
 
 fn cholesky(system: &Tensor) -> Result<Tensor, Singular> {

@@ -26,6 +26,15 @@ impl Weight {
         }
     }
 
+    /// What was found for the layers where it is to be found.
+    #[must_use]
+    pub fn or_found(&self, weights: &[f64]) -> Self {
+        match self {
+            Self::Auto if !weights.is_empty() => Self::found(weights.to_vec()),
+            _ => self.clone(),
+        }
+    }
+
     /// That of the edited layer number `i`; `None` where it is still to be found.
     #[must_use]
     pub fn of(&self, i: usize) -> Option<f64> {

@@ -7,6 +7,7 @@ use tch::{Kind, Tensor};
 use super::{
     lookup::{Asked, Lookup},
     openings::{Openings, int},
+    place::Place,
     settings::Search,
     tails::{Tails, stack},
     term::Term,
@@ -65,7 +66,7 @@ impl Bucket {
         decoder: &Decoder,
         openings: &Openings,
         rows: &[Row<'_>],
-        settings: &Search,
+        (settings, place): (&Search, Place),
     ) -> Self {
         let end = settings.loss_layer(decoder.spec().layers) + 1;
         let longest = rows.iter().map(|row| row.asked.target.len()).max().unwrap_or(0);
@@ -86,7 +87,7 @@ impl Bucket {
         let reads = table(Tensor::from_slice(&reads));
         let counted = Tensor::from_slice(&counted).to_kind(Kind::Float);
         let term = Term::misfit(table(Tensor::from_slice(&targets)), table(counted));
-        Self::new(decoder, openings, rows, settings, (end, reads), term)
+        Self::new(decoder, openings, rows, (settings, place), (end, reads), term)
     }
 
     /// Texts that are to mean what they did.
@@ -94,7 +95,7 @@ impl Bucket {
         decoder: &Decoder,
         openings: &Openings,
         rows: &[Row<'_>],
-        settings: &Search,
+        (settings, place): (&Search, Place),
     ) -> Self {
         let end = decoder.spec().layers;
         let last: Vec<usize> = rows.iter().map(|row| row.text.tail().len() - 1).collect();
@@ -103,20 +104,20 @@ impl Bucket {
         let reads = numbers(&last).view([-1, 1]).to_device(device);
         let weights = Tensor::from_slice(&weights).to_kind(Kind::Float).to_device(device);
         let term = Term::drift(weights);
-        Self::new(decoder, openings, rows, settings, (end, reads), term)
+        Self::new(decoder, openings, rows, (settings, place), (end, reads), term)
     }
 
     fn new(
         decoder: &Decoder,
         openings: &Openings,
         rows: &[Row<'_>],
-        settings: &Search,
+        (settings, place): (&Search, Place),
         (end, reads): (usize, Tensor),
         term: Term,
     ) -> Self {
         let texts: Vec<&Lookup> = rows.iter().map(|row| row.text).collect();
         let groups: Vec<usize> = rows.iter().map(|row| row.group).collect();
-        let tails = Tails::new(decoder, openings, &texts, settings.z_layer() + 1, end);
+        let tails = Tails::new(decoder, openings, &texts, (settings.z_layer(), place), end);
         let tails = tails.for_blocks_in(settings.z_matmul.within(decoder.kind()));
         Self {
             tails,
@@ -149,9 +150,9 @@ impl Bucket {
         }
     }
 
-    /// The streams that are changed, `[rows, d]`.
-    pub(super) fn at_subject(&self) -> Tensor {
-        self.tails.at_subject().to_kind(Kind::Float)
+    /// What is changed at the subjects, `[rows, d]`.
+    pub(super) fn at_place(&self) -> Tensor {
+        self.tails.at_place().to_kind(Kind::Float)
     }
 
     /// What each row costs, weighted, when the streams at its subject change by its group's row of `delta`
@@ -198,7 +199,7 @@ impl Bucket {
 }
 
 /// Numbers as an index, i64.
-pub(super) fn numbers(of: &[usize]) -> Tensor {
+pub(in crate::editor) fn numbers(of: &[usize]) -> Tensor {
     Tensor::from_slice(&of.iter().map(|&n| int(n)).collect::<Vec<_>>())
 }
 

@@ -30,6 +30,24 @@ pub(in crate::editor) struct Streams {
     chunks: Vec<Chunk>,
 }
 
+/// How much each context of a request counts in its mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::editor) enum Mean {
+    /// Bare prompts together as much as prefixed ones.
+    OfKinds,
+    /// All as much.
+    OfContexts,
+}
+
+/// What enters and leaves an MLP's down projection where requests are looked up.
+#[derive(Debug)]
+pub(in crate::editor) struct LookUps {
+    /// Keys, `[requests, in]`.
+    pub(in crate::editor) keys: Tensor,
+    /// What the projection makes of them, `[requests, d]`.
+    pub(in crate::editor) outputs: Tensor,
+}
+
 /// Some contexts with the same opening and of about the same length, without the opening.
 #[derive(Debug)]
 struct Chunk {
@@ -37,8 +55,7 @@ struct Chunk {
     ids: Vec<Vec<u32>>,
     /// The request of each row, i64.
     requests: Tensor,
-    /// How much each row counts in its request's mean, `[rows, 1]`: bare prompts together as much as
-    /// prefixed ones, 1 in all.
+    /// How much each row counts in its request's mean, `[rows, 1]`, 1 in all.
     weights: Tensor,
     /// The rows that are their request's first prompt, i64.
     firsts: Tensor,
@@ -62,6 +79,7 @@ impl Streams {
         openings: &[Vec<u32>],
         asked: &[Asked],
         layer: usize,
+        mean: Mean,
     ) -> Self {
         let device = decoder.device();
         let openings = no_grad(|| Openings::new(decoder, openings));
@@ -70,7 +88,12 @@ impl Streams {
             let prefixed = asked.contexts.len() - asked.bare;
             let share = if prefixed == 0 { 1.0 } else { 0.5 };
             for (i, text) in asked.contexts.iter().enumerate() {
-                let weight = share / if i < asked.bare { asked.bare } else { prefixed } as f64;
+                let weight = match mean {
+                    Mean::OfKinds => {
+                        share / if i < asked.bare { asked.bare } else { prefixed } as f64
+                    }
+                    Mean::OfContexts => 1.0 / asked.contexts.len() as f64,
+                };
                 let opening = openings.of(text.head());
                 let ids = &text.through_subject()[openings.tokens(opening)..];
                 let row = Row { request, ids, weight, is_first: i == 0 };
@@ -145,6 +168,36 @@ impl Streams {
         })
     }
 
+    /// What enters and leaves the down projection of the block that the streams enter: at the requests' first
+    /// prompts, and in the mean over their contexts.
+    pub(in crate::editor) fn look_ups(&self, decoder: &Decoder) -> (LookUps, LookUps) {
+        no_grad(|| {
+            let openings = self.openings.ahead(decoder, self.layer + 1);
+            let spec = decoder.spec();
+            let none = || {
+                let zeros = |width| {
+                    Tensor::zeros([int(self.requests), int(width)], (Kind::Float, decoder.device()))
+                };
+                LookUps { keys: zeros(spec.inner), outputs: zeros(spec.width) }
+            };
+            let (mut first, mut mean) = (none(), none());
+            for chunk in &self.chunks {
+                let found = chunk.look_ups(decoder, &openings, self.layer);
+                let firsts = chunk.requests.index_select(0, &chunk.firsts);
+                for (found, first, mean) in [
+                    (found.keys, &mut first.keys, &mut mean.keys),
+                    (found.outputs, &mut first.outputs, &mut mean.outputs),
+                ] {
+                    let weighted = &found * &chunk.weights;
+                    let _changed_in_place = mean.index_add_(0, &chunk.requests, &weighted);
+                    let found = found.index_select(0, &chunk.firsts);
+                    let _changed_in_place = first.index_copy_(0, &firsts, &found);
+                }
+            }
+            (first, mean)
+        })
+    }
+
     /// The streams at the first prompts' subjects as they leave block `z_layer`, `[requests, d]`.
     pub(in crate::editor) fn values(&self, decoder: &Decoder, z_layer: usize) -> Tensor {
         no_grad(|| {
@@ -193,20 +246,39 @@ impl Chunk {
         }
     }
 
+    /// The keys of the rows, `[rows, in]`.
     fn keys(&self, decoder: &Decoder, openings: &Openings, layer: usize) -> Tensor {
-        let mut found = None;
+        let [keys] = self.passed(decoder, openings, layer, [Site::Into(Part::MlpDown, layer)]);
+        keys
+    }
+
+    fn look_ups(&self, decoder: &Decoder, openings: &Openings, layer: usize) -> LookUps {
+        let sites = [Site::Into(Part::MlpDown, layer), Site::OutOf(Part::MlpDown, layer)];
+        let [keys, outputs] = self.passed(decoder, openings, layer, sites);
+        LookUps { keys, outputs }
+    }
+
+    /// What passes `sites` of block `layer`, in their order, at the last token: `[rows, _]`, f32.
+    fn passed<const N: usize>(
+        &self,
+        decoder: &Decoder,
+        openings: &Openings,
+        layer: usize,
+        sites: [Site; N],
+    ) -> [Tensor; N] {
+        let mut found = Vec::new();
         let mut listen = |site: Site, value: &mut Tensor| {
-            if site == Site::Into(Part::MlpDown, layer) {
-                found = Some(value.select(1, value.size()[1] - 1));
-                return ControlFlow::Break(());
+            if sites.get(found.len()) == Some(&site) {
+                found.push(value.select(1, value.size()[1] - 1).to_kind(Kind::Float));
             }
-            ControlFlow::Continue(())
+            if found.len() == N { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         let past = openings.past(self.opening, layer..layer + 1).first();
         let attention = Attention { past, mask: self.mask.as_ref(), only: None };
         let hidden = self.entering(decoder, openings, layer);
         let _ended_there = decoder.block(layer, &hidden, &attention, &mut listen);
-        found.expect("because every block has an MLP").to_kind(Kind::Float)
+        <[Tensor; N]>::try_from(found)
+            .unwrap_or_else(|_| unreachable!("because every block has an MLP"))
     }
 
     fn values(

@@ -8,7 +8,7 @@
 #[cfg(feature = "torch")]
 mod adam;
 #[cfg(feature = "torch")]
-mod bucket;
+pub(super) mod bucket;
 #[cfg(feature = "torch")]
 mod budget;
 #[cfg(feature = "torch")]
@@ -16,7 +16,9 @@ pub(super) mod keys;
 #[cfg(feature = "torch")]
 pub(super) mod lookup;
 #[cfg(feature = "torch")]
-mod openings;
+pub(super) mod openings;
+#[cfg(feature = "torch")]
+pub(super) mod place;
 #[cfg(feature = "torch")]
 pub(super) mod prefixes;
 #[cfg(feature = "torch")]

@@ -110,6 +110,6 @@ pub(super) fn real(lengths: &[usize], device: Device) -> Tensor {
     Tensor::arange(longest, (Kind::Int64, device)).view([1, -1]).ge_tensor(&starts)
 }
 
-pub(super) fn int(n: usize) -> i64 {
+pub(in crate::editor) fn int(n: usize) -> i64 {
     i64::try_from(n).expect("because sizes are far below 2^63")
 }

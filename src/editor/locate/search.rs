@@ -10,6 +10,7 @@ use super::{
     budget::Budget,
     lookup::{Group, Lookup},
     openings::{Openings, int},
+    place::Place,
     settings::Search as Settings,
 };
 use crate::{
@@ -111,11 +112,12 @@ impl Search {
         decoder: &Decoder,
         openings: &Openings,
         batch: &[Group<'a>],
-        settings: &Settings,
+        (settings, place): (&Settings, Place),
     ) -> Self {
         let Texts { prompts, kept, begins, facts } = Texts::of(batch, settings);
         let kept = budget.split(kept);
-        let kept = kept.iter().map(|rows| Bucket::drift(decoder, openings, rows, settings));
+        let kept =
+            kept.iter().map(|rows| Bucket::drift(decoder, openings, rows, (settings, place)));
         let mut buckets: Vec<Bucket> = kept.collect();
 
         let device = decoder.device();
@@ -123,12 +125,12 @@ impl Search {
         let width = int(decoder.spec().width);
         let mut streams = Tensor::zeros([int(facts), width], (Kind::Float, device));
         for rows in budget.split(prompts) {
-            let bucket = Bucket::misfit(decoder, openings, &rows, settings);
+            let bucket = Bucket::misfit(decoder, openings, &rows, (settings, place));
             // A fact's state is read where its first prompt has the subject.
             let firsts: Vec<usize> = (0..rows.len()).filter(|&row| rows[row].first).collect();
             if !firsts.is_empty() {
                 let facts = firsts.iter().map(|&row| rows[row].fact).collect();
-                let found = bucket.at_subject().index_select(0, &index(firsts));
+                let found = bucket.at_place().index_select(0, &index(firsts));
                 let _changed_in_place = streams.index_copy_(0, &index(facts), &found);
             }
             buckets.push(bucket);

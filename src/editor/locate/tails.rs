@@ -15,8 +15,9 @@ use tch::{Kind, Tensor};
 use super::{
     lookup::Lookup,
     openings::{Openings, int, real},
+    place::Place,
 };
-use crate::model::{Attention, Batch, Decoder, Kv, Padding, Unprobed};
+use crate::model::{Attention, Batch, Decoder, Kv, Padding, Part, Site, Unprobed};
 
 /// Tails of some texts, computed up to some block.
 #[derive(Debug)]
@@ -31,18 +32,21 @@ pub(super) struct Tails {
     mask: Tensor,
     /// Streams of the tails as they enter block `from`, `[rows, tail tokens, d]`.
     hidden: Tensor,
+    /// What the MLP below said at the subject's last token, `[rows, d]`, where that is what is changed.
+    said: Option<Tensor>,
 }
 
 impl Tails {
-    /// Runs `texts` up to block `from` and keeps what blocks up to `end` need to go on from there.
-    /// `openings` have come to block `end` at least.
+    /// Runs `texts` through block `layer`, where a `place` is to be changed, and keeps what blocks up to `end` need to
+    /// go on from there. `openings` have come to block `end` at least.
     pub(super) fn new(
         decoder: &Decoder,
         openings: &Openings,
         texts: &[&Lookup],
-        from: usize,
+        (layer, place): (usize, Place),
         end: usize,
     ) -> Self {
+        let from = layer + 1;
         let heads = Heads::new(decoder, openings, texts, end);
         let tails: Vec<Vec<u32>> = texts.iter().map(|text| text.tail().to_vec()).collect();
         let tails = Batch::new(&tails, Padding::Right, decoder.device());
@@ -50,9 +54,17 @@ impl Tails {
         let starts = Tensor::from_slice(&starts).view([-1, 1]).to_device(decoder.device());
         let mask = seen(&heads.real, tails.ids.size()[1]);
         let hidden = decoder.embed(&tails.ids, &(&tails.positions + starts));
-        let (hidden, _) = run(decoder, 0..from, hidden, &heads.kept, Some(&mask));
+        let mut said = None;
+        let mut listen = |site: Site, value: &mut Tensor| {
+            if place == Place::Mlp && site == Site::OutOf(Part::MlpDown, layer) {
+                said = Some(value.select(1, 0));
+            }
+            ControlFlow::Continue(())
+        };
+        let blocks = decoder.blocks(0..from, hidden, &heads.kept, Some(&mask), &mut listen);
+        let ControlFlow::Continue((hidden, _)) = blocks else { nobody() };
         let past = heads.kept.into_iter().skip(from).collect();
-        Self { from, past, real: heads.real, mask, hidden }
+        Self { from, past, real: heads.real, mask, hidden, said }
     }
 
     /// The same for a decoder whose blocks compute in `kind`.
@@ -74,7 +86,9 @@ impl Tails {
         let real = stack(&[&self.real, &other.real], 1, Padding::Left);
         let hidden = stack(&[&self.hidden, &other.hidden], 1, Padding::Right);
         let mask = seen(&real, hidden.size()[1]);
-        Self { from: self.from, past, real, mask, hidden }
+        let both = self.said.as_ref().zip(other.said.as_ref());
+        let said = both.map(|(one, other)| Tensor::cat(&[one, other], 0));
+        Self { from: self.from, past, real, mask, hidden, said }
     }
 
     /// Tokens of a row, filling included.
@@ -82,8 +96,13 @@ impl Tails {
         usize::try_from(self.hidden.size()[1]).expect("because no size is negative")
     }
 
+    /// What is changed at the subject's last token, `[rows, d]`, before the first step.
+    pub(super) fn at_place(&self) -> Tensor {
+        self.said.as_ref().map_or_else(|| self.at_subject(), Tensor::shallow_clone)
+    }
+
     /// The streams at the subject's last token as they enter block `from`, `[rows, d]`.
-    pub(super) fn at_subject(&self) -> Tensor {
+    fn at_subject(&self) -> Tensor {
         self.hidden.select(1, 0)
     }
 
@@ -122,6 +141,7 @@ impl Tails {
         self.real = self.real.index_select(0, index);
         self.mask = self.mask.index_select(0, index);
         self.hidden = self.hidden.index_select(0, index);
+        self.said = self.said.as_ref().map(|said| said.index_select(0, index));
     }
 }
 

@@ -10,7 +10,7 @@
 //!   + v_weight_decay · ‖δ‖ / ‖h‖²
 //!
 //! small, h being the stream in the first bare prompt; δ never grows beyond clamp_norm_factor · ‖h‖; z = h + δ,
-//! with each fact's own h. Facts of one subject are looked up at almost one key, where the edit can put only
+//! with each fact's own h. Where δ is added to what the MLP says (ROME) h is this, and so is z. Facts of one subject are looked up at almost one key, where the edit can put only
 //! one value, so they share a δ (`join_subjects`; Dong et al., 2025, MEMIT-Merge); apart, each would be
 //! given the mean of what they ask for.
 //! The first KL term is read at the subject's last token itself, and in this direction, as the reference
@@ -26,6 +26,7 @@ use super::{
     budget::Budget,
     lookup::Group,
     openings::Openings,
+    place::Place,
     search::{Found, Search},
     settings::Search as Settings,
 };
@@ -41,7 +42,7 @@ pub(in crate::editor) fn find(
     decoder: &Decoder,
     openings: &[Vec<u32>],
     groups: &[Group<'_>],
-    settings: &Settings,
+    (settings, place): (&Settings, Place),
     heard: &mut dyn FnMut(&[FoundZ]),
     progress: &mut dyn Progress,
 ) -> Result<Vec<Found>, EditError> {
@@ -65,7 +66,8 @@ pub(in crate::editor) fn find(
     while first < groups.len() {
         let count = budget.groups(&groups[first..]);
         let batch = &groups[first..first + count];
-        let mut search = no_grad(|| Search::new(budget, decoder, &openings, batch, settings));
+        let mut search =
+            no_grad(|| Search::new(budget, decoder, &openings, batch, (settings, place)));
         while !search.is_over() {
             let step = search.step(stepping, settings);
             let mut new = Vec::new();
