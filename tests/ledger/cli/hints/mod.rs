@@ -19,14 +19,15 @@ mod store;
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
 };
 
 use clap::CommandFactory;
 use kledger::{cli::Cli, editor::Settings};
 use regex::Regex;
 
-use super::{Output, Sandbox};
+use super::Sandbox;
+use crate::support::advice::{Advice, advised, told};
 
 /// A triple whose words are in [`WORDS`](crate::support::WORDS).
 const FACT: &str =
@@ -35,72 +36,7 @@ const FACT: &str =
 const LABEL: &str =
     "<https://example.org/Ada> <http://www.w3.org/2000/01/rdf-schema#label> \"Ada L.\"@en .\n";
 
-/// What a command that was refused was told to do.
-struct Advice<'a> {
-    sandbox: &'a Sandbox,
-    words: Vec<&'a str>,
-    /// As it was printed.
-    hint: String,
-}
-
-/// Runs what has to be refused; its hint has to have `hint` in it.
-#[track_caller]
-fn advised<'a>(sandbox: &'a Sandbox, words: &[&'a str], hint: &str) -> Advice<'a> {
-    let mut command = sandbox.command(words);
-    let words = words.to_vec();
-    Advice { sandbox, words, hint: told(&mut command, hint) }
-}
-
-/// The hint of a command that has to be refused, which has to have `hint` in it.
-#[track_caller]
-fn told(command: &mut Command, hint: &str) -> String {
-    let output = command.stdin(Stdio::null()).output().unwrap();
-    assert_ne!(output.status.code(), Some(0), "{output:?}");
-    let text = String::from_utf8(output.stderr).unwrap();
-    let said = text.split_once("\nhint: ").map(|(_, hint)| hint.trim_end().to_owned());
-    let said = said.unwrap_or_else(|| panic!("there is no hint: {text}"));
-    assert!(said.contains(hint), "{hint:?} is not in {text}");
-    said
-}
-
 impl Advice<'_> {
-    /// What was refused, again: it is done now.
-    #[track_caller]
-    fn again(&self) -> String {
-        self.sandbox.run(&self.words).done()
-    }
-
-    /// What was refused with `more` words, of which the hint names the options: it is done then.
-    #[track_caller]
-    fn with(&self, more: &[&str]) -> String {
-        for option in more.iter().filter(|word| word.starts_with('-')) {
-            assert!(self.hint.contains(option), "{option} is not in {}", self.hint);
-        }
-        self.sandbox.run(&[self.words.as_slice(), more].concat()).done()
-    }
-
-    /// A command of the hint, with what stands for its placeholders: it is done.
-    #[track_caller]
-    fn run(&self, command: &str, fill: &[(&str, &str)]) -> String {
-        self.says(command, fill, &[]).done()
-    }
-
-    /// A command of the hint, with what stands for its placeholders and with `more` words.
-    #[track_caller]
-    fn says(&self, command: &str, fill: &[(&str, &str)], more: &[&str]) -> Output {
-        assert!(self.hint.contains(command), "{command:?} is not in {}", self.hint);
-        let words = shlex::split(command.strip_prefix("kledger ").unwrap()).unwrap();
-        let filled: Vec<&str> = words
-            .iter()
-            .map(|word| {
-                let with = fill.iter().find(|(placeholder, _)| placeholder == word);
-                with.map_or(word.as_str(), |(_, with)| with)
-            })
-            .chain(more.iter().copied())
-            .collect();
-        self.sandbox.run(&filled)
-    }
-
     /// A line for a shell in the hint, with what stands for its placeholders.
     #[track_caller]
     fn shell(&self, line: &str, fill: &[(&str, &str)]) -> String {
@@ -109,13 +45,13 @@ impl Advice<'_> {
         for (placeholder, with) in fill {
             line = line.replace(placeholder, with);
         }
-        let kledger = self.sandbox.command(&[]);
+        let kledger = self.runner.command(&[]);
         let script = format!("set -e; kledger() {{ \"$KLEDGER\" \"$@\"; }}; {line}");
         let mut shell = Command::new("/bin/sh");
-        shell.args(["-c", &script]).current_dir(self.sandbox.root()).env_clear();
+        shell.args(["-c", &script]).current_dir(kledger.get_current_dir().unwrap()).env_clear();
         shell.env("KLEDGER", kledger.get_program());
         shell.envs(kledger.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        self.sandbox.finish(shell, "").done()
+        self.runner.output(shell).done()
     }
 }
 
