@@ -1,9 +1,9 @@
 //! Hints lead somewhere: commands in them exist, with these options, and settings are settings; and each hint is
 //! followed once, to where its user wanted to get.
 //!
-//! A test that follows a hint quotes how it begins. What no test here can follow is in [`ELSEWHERE`], with the test
-//! that does or the reason why none does. A hint that is in neither is found by
-//! [`every_hint_is_followed_or_accounted_for`].
+//! A test that follows a hint quotes how it begins. What needs libtorch is followed in `tests/torch/hints.rs`. What no
+//! test of the two follows is in [`ELSEWHERE`], with the test that does or the reason why none does. A hint that is in
+//! none of these is found by [`every_hint_is_followed_or_accounted_for`].
 
 mod exchange;
 mod facts;
@@ -182,50 +182,12 @@ fn settings_in_hints_and_examples_are_settings() {
 const STOPPED: &str =
     "tests/ledger/statistics.rs: a_run_that_was_stopped_goes_on_after_its_last_whole_part";
 
-/// Hints that no test here follows: how each begins, and the test that does (`file: name`) or the reason why none
-/// does.
+/// Where tests follow hints, and quote how each begins.
+const FOLLOWED: [&str; 2] = ["tests/ledger/cli/hints", "tests/torch/hints.rs"];
+
+/// Hints that no test of [`FOLLOWED`] follows: how each begins, and the test that does (`file: name`) or the reason why
+/// none does.
 const ELSEWHERE: &[(&str, &str)] = &[
-    // They need libtorch.
-    (
-        "use --device cpu, or set LD",
-        "tests/torch/family.rs: a_device_is_named_and_one_that_is_not_there_is_refused",
-    ),
-    ("config.json and the weights may belong", "tests/torch/refusal.rs: tensors_that_do_not_fit"),
-    (
-        "tokenizer.json and the model may not",
-        "tests/torch/refusal.rs: a_tokenizer_of_another_model",
-    ),
-    (
-        "the checkpoint is broken, or too large",
-        "tests/torch/refusal.rs: weights_that_are_no_numbers",
-    ),
-    ("use a shorter text", "tests/torch/cli.rs: what_cannot_be_asked"),
-    ("give a text with words in it", "tests/torch/cli.rs: what_cannot_be_asked"),
-    (
-        "kledger init --anyway makes a repository",
-        "tests/torch/cli.rs: init_says_at_once_what_is_wrong_with_a_model",
-    ),
-    (
-        "with --anyway the repository is made for history alone",
-        "tests/torch/cli.rs: init_says_at_once_what_is_wrong_with_a_model",
-    ),
-    (
-        "--set ridge=0.001 adds that part",
-        "tests/torch/cli.rs: statistics_that_leave_no_unique_solution",
-    ),
-    (
-        "kledger stats --corpus FILE takes statistics",
-        "no model of the tests is without an end-of-text token",
-    ),
-    (
-        "--set v_lr=0.1 takes smaller steps",
-        "tests/torch/editor.rs: an_optimisation_that_runs_away_is_named_and_kept_nowhere",
-    ),
-    (
-        "take them anew: kledger stats",
-        "tests/torch/editor.rs: statistics_that_do_not_fit_are_refused",
-    ),
-    // The machine has to be a strange one.
     (
         "set the machine's clock",
         "the clock of the machine would have to be set to a time before 1970",
@@ -235,10 +197,6 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("it is a pipe, and nobody wrote to it", "tests/ledger/cli/hostile.rs: pipes"),
     ("nothing was kept: no whole part", STOPPED),
     ("parts of the text are counted and kept", STOPPED),
-    (
-        "no edit of a fact was found yet",
-        "tests/torch/cli.rs: ctrl_c_ends_an_edit_between_two_steps",
-    ),
 ];
 
 /// Hints outside of functions of that name: in which file, and what comes before each or around them.
@@ -247,7 +205,7 @@ const OUTSIDE: &[(&str, &str)] = &[
         "src/fact/read/start.rs",
         r#"(?:remedy = |UTF_16: &str = |, "[a-zA-Z0-9 -]+",\s*)("(?:[^"\\]|\\.)*")"#,
     ),
-    ("src/cli/cmd/init.rs", r#"hint: Some\(\s*("(?:[^"\\]|\\.)*")"#),
+    ("src/cli/cmd/init.rs", r#"const ANYWAY: &str =\s*("(?:[^"\\]|\\.)*")"#),
     ("src/input.rs", r#"(?:refuse\(|format!\(|text =)\s*("(?:[^"\\]|\\.)*")"#),
     ("src/ledger/edit/attempt.rs", r"(?s)with_kept\(error, \|\| (.*?)\n +\}\)"),
     ("src/ledger/edit/partial_statistics.rs", r"(?s)with_kept\(error, \|\| (.*?)\n +\}\)"),
@@ -287,8 +245,8 @@ fn beginning(text: &str) -> String {
 
 #[test]
 fn every_hint_is_followed_or_accounted_for() {
-    let quoted: Vec<String> =
-        sources("tests/ledger/cli/hints").iter().flat_map(|(_, code)| strings(code)).collect();
+    let tests = FOLLOWED.into_iter().flat_map(sources);
+    let quoted: Vec<String> = tests.flat_map(|(_, code)| strings(&code)).collect();
     let hints = hints();
     assert!(hints.len() > 130, "hints are found: {}", hints.len());
     let is_quoted = |text: &str| {
@@ -306,8 +264,11 @@ fn what_is_said_of_hints_that_are_not_followed_here_is_true() {
     for (text, why) in ELSEWHERE {
         assert!(hints.iter().any(|(hint, _)| hint.contains(text)), "there is no hint {text:?}");
         let Some((file, test)) = why.split_once(".rs: ") else { continue };
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("{file}.rs"));
-        let code = fs::read_to_string(path).unwrap();
-        assert!(code.contains(&format!("fn {test}(")), "{file}.rs has no test {test}");
+        let (_, code) = sources(&format!("{file}.rs")).remove(0);
+        let body =
+            code.split_once(&format!("fn {test}(")).map(|(_, rest)| rest.split("\n}").next());
+        let body = body.flatten().unwrap_or_else(|| panic!("{file}.rs has no test {test}"));
+        let is_quoted = strings(body).iter().any(|quote| quote.contains(text));
+        assert!(is_quoted, "{file}.rs: {test} does not quote {text:?}");
     }
 }
