@@ -44,7 +44,9 @@ fn open_pipe(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
         match file.read(&mut first) {
             Ok(0) if asked.elapsed() > PATIENCE => {
                 let seconds = PATIENCE.as_secs();
-                let text = format!("it is a pipe, and nobody wrote to it for {seconds} seconds");
+                let text = format!(
+                    "it is a pipe, and nobody wrote to it for {seconds} seconds: start what writes to it first"
+                );
                 return Err(io::Error::new(io::ErrorKind::TimedOut, text));
             }
             Ok(0) => thread::sleep(Duration::from_millis(20)),

@@ -25,7 +25,10 @@ use std::{
     time::Duration,
 };
 
-use rustix::{fs::OFlags, io::Errno};
+use rustix::{
+    fs::{Mode, OFlags, openat},
+    io::Errno,
+};
 
 pub use dir::{FilledDir, fill_dir, sweep};
 pub use files::{NewFiles, Plan, SetAside, Swap, fill_files, is_begun, is_plain, lock, resume};
@@ -140,6 +143,19 @@ pub fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)
 }
 
+/// Opens the file at `path`, which is below `folder`, for reading. Neither `folder` nor what is below it is followed
+/// where it is a link, be it put there meanwhile: each is opened in the one above it. What leads to `folder` is.
+///
+/// # Errors
+/// When it is not below `folder`, as [`open`] otherwise.
+pub fn open_below(folder: &Path, path: &Path) -> io::Result<File> {
+    let below = path.strip_prefix(folder).map_err(io::Error::other)?;
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    below.iter().try_fold(open(folder)?, |above, name| {
+        Ok(File::from(openat(&above, name, flags, Mode::empty())?))
+    })
+}
+
 /// The bytes of a file, opened as by [`open`].
 ///
 /// # Errors
@@ -150,7 +166,7 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Whether [`open`] or [`read`] failed because the file is a link.
+/// Whether [`open`], [`open_below`] or [`read`] failed because of a link.
 #[must_use]
 pub fn is_link(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::LOOP.raw_os_error())

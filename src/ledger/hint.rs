@@ -260,6 +260,9 @@ impl LedgerError {
                 "build with the default features to have one; checkout, diff and revert --no-check \
                  work without"
             }
+            Self::Engine(EngineError::Unusable { hint: None, .. }) => {
+                "import, merge and revert do without the model under --no-check, diff under --no-behaviour"
+            }
             Self::Engine(EngineError::Interrupted) => "nothing was changed",
             Self::Interrupted { kept } => return Some(kept.clone()),
             Self::Engine(

@@ -141,17 +141,14 @@ impl ModelError {
                 Some("tokenizer.json and the model may not belong together".to_owned())
             }
             Self::NotFinite { .. } => Some(
-                "the checkpoint is broken, or too large for f16: try --dtype f32 or bf16"
+                "the checkpoint is broken, or was stored in a format that is too small for its numbers: get it \
+                 again, in bf16 or f32"
                     .to_owned(),
             ),
             Self::TooLong { .. } => Some("use a shorter text".to_owned()),
             Self::NoToken { .. } => Some("give a text with words in it".to_owned()),
-            Self::Family { .. } => Some(
-                "kledger init --anyway makes a repository that keeps versions of such a model and edits \
-                 none"
-                    .to_owned(),
-            ),
-            Self::Config { .. }
+            Self::Family { .. }
+            | Self::Config { .. }
             | Self::NoTensor { .. }
             | Self::NoLayer { .. }
             | Self::Tokenizer { .. }

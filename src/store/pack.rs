@@ -6,7 +6,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     fs::File,
-    io::{self, BufWriter, Write},
+    io::{self, BufWriter, Read as _, Write},
     ops::Range,
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
@@ -101,8 +101,13 @@ impl Packs {
     /// Reads the pack `id` and checks that it is what was written.
     pub(super) fn read(&self, id: Id<Pack>) -> Result<Contents, StoreError> {
         let path = self.path(id);
-        let bytes = durable::call("pack: read", || durable::read(&path))
-            .map_err(|error| StoreError::read(&path, error))?;
+        let read = || {
+            let mut bytes = Vec::new();
+            durable::open_below(&self.dir, &path)?.read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        let bytes =
+            durable::call("pack: read", read).map_err(|error| StoreError::read(&path, error))?;
         if Id::of(&bytes) != id {
             let why = "its bytes do not have the hash that is its name";
             return Err(StoreError::damaged(&path, why));
@@ -178,7 +183,7 @@ impl Packs {
         if let Some(pack) = open.get(&id) {
             return Ok(Arc::clone(pack));
         }
-        let file = durable::call("pack: open", || durable::open(&self.path(id)))?;
+        let file = durable::call("pack: open", || durable::open_below(&self.dir, &self.path(id)))?;
         let length = file.metadata()?.len();
         let pack = Arc::new(Open { file, length });
         if open.len() == KEPT {

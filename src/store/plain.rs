@@ -3,7 +3,8 @@
 //! A store can come from somebody else. A link in it would have kledger read, write or remove its target, which
 //! is none of the store's, and a pipe would have it wait for ever. So opening a store first checks whether
 //! there is anything of that kind in it. Packs and tensor files, which can be many, are only looked at as
-//! far as their folders; each is opened with [`durable::open`], which follows no link either.
+//! far as their folders; each is opened with [`durable::open_below`], which follows no link either, nor one that came in
+//! since.
 
 use std::{
     fs::{self, FileType},

@@ -84,7 +84,7 @@ impl TensorFiles {
     /// When it is missing, cut short, or not what its name says.
     pub fn open(&self, id: Id<TensorFile>) -> Result<OpenTensorFile, StoreError> {
         let path = self.path(id);
-        let file = durable::call("tensors: open", || durable::open(&path))
+        let file = durable::call("tensors: open", || durable::open_below(&self.root, &path))
             .map_err(|error| StoreError::read(&path, error))?;
         let map = map(&file).map_err(|error| StoreError::read(&path, error))?;
         let tensors = SafeTensors::deserialize(&map)

@@ -1,5 +1,6 @@
 use std::{
     fs,
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
 };
 
@@ -98,6 +99,40 @@ fn what_moved_meanwhile_is_not_overwritten() {
     assert!(matches!(session.transact(staging(None)), Err(StoreError::RootMoved { .. })));
     assert_eq!(session.root("stage").unwrap(), Some([1; 32]));
     assert_eq!(session.reference("heads/main").unwrap(), Some(tip));
+}
+
+/// Opening a store looks for links; one that is put there afterwards is not followed either.
+#[test]
+fn a_link_that_comes_in_later_is_not_followed() {
+    let (dir, store) = store();
+    let tip = history(&store, &["one"]);
+    let tensor = crate::tensor::Tensor::from(&crate::tensor::Matrix::zeros(1, 1));
+    let (file, _) = store.tensors().write(&[("a".to_owned(), tensor)].into()).unwrap();
+    let outside = tempfile::tempdir().unwrap();
+    let inside = |folder: &str| {
+        let entry = fs::read_dir(dir.path().join(folder)).unwrap().next().unwrap().unwrap();
+        Path::new(folder).join(entry.file_name())
+    };
+    let note = |session: &Session| codec::get(session, Id::<Note>::from_bytes(*tip.as_bytes()));
+    let names = ["packs", "tensors"].map(|folder| [folder.into(), inside(folder)]);
+    for (number, name) in names.iter().flatten().enumerate() {
+        let session = store.session().unwrap();
+        let (at, target) = (dir.path().join(name), outside.path().join(number.to_string()));
+        fs::rename(&at, &target).unwrap();
+        symlink(&target, &at).unwrap();
+        let refused = if name.starts_with("packs") {
+            let Err(codec::ObjectError::Read(error)) = note(&session) else {
+                panic!("{name:?} is followed")
+            };
+            *error.downcast::<StoreError>().unwrap()
+        } else {
+            store.tensors().open(file).unwrap_err()
+        };
+        assert!(matches!(refused, StoreError::NotPlain { what: "a link", .. }), "{refused}");
+        fs::remove_file(&at).unwrap();
+        fs::rename(&target, &at).unwrap();
+        assert!(note(&session).is_ok() && store.tensors().open(file).is_ok(), "{name:?} is back");
+    }
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! What needs a model.
 
-#![expect(clippy::unwrap_used, reason = "tests may panic")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests may panic")]
 
+#[cfg(feature = "cli")]
+#[path = "../ledger/support/advice.rs"]
+mod advice;
 #[cfg(feature = "cli")]
 mod cli;
 #[cfg(feature = "cli")]
@@ -10,6 +13,8 @@ mod editor;
 mod engine;
 mod evaluation;
 mod family;
+#[cfg(feature = "cli")]
+mod hints;
 #[cfg(feature = "cli")]
 mod merge;
 mod originals;

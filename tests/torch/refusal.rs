@@ -287,7 +287,11 @@ fn weights_that_are_no_numbers() {
 }
 
 /// A fixture with the tensor whose name ends in `end` changed.
-fn changed(name: &str, end: &str, change: impl Fn(&Tensor) -> Tensor) -> tempfile::TempDir {
+pub(crate) fn changed(
+    name: &str,
+    end: &str,
+    change: impl Fn(&Tensor) -> Tensor,
+) -> tempfile::TempDir {
     altered(
         name,
         |_| {},

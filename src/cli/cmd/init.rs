@@ -53,20 +53,20 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
         })
 }
 
+/// What a repository around a model that cannot be run is for.
+const ANYWAY: &str = "with --anyway the repository is made for history alone: it imports (with --no-check) and exports \
+                      versions, and none is edited or asked";
+
 /// What the user should know of the model.
 fn examine(args: &Args, model: &Path) -> Result<Vec<String>, EngineError> {
     match Runtime::doubts(model) {
         Err(EngineError::Unusable { source, .. }) if args.anyway => Ok(vec![format!(
             "for history alone: no edit can be made in this model, and nothing asked of it: {source}"
         )]),
-        Err(EngineError::Unusable { source, .. }) => Err(EngineError::Unusable {
-            source,
-            hint: Some(
-                "with --anyway the repository is made for history alone: it imports and exports versions, \
-                 and none is edited or asked"
-                    .to_owned(),
-            ),
-        }),
+        Err(EngineError::Unusable { source, hint }) => {
+            let hint = hint.map(|hint| hint + "; ").unwrap_or_default() + ANYWAY;
+            Err(EngineError::Unusable { source, hint: Some(hint) })
+        }
         doubts => doubts,
     }
 }

@@ -79,19 +79,15 @@ use kledger::{
 };
 use serde_json::Value;
 
-use crate::support::{Place, WORDS, stand_in};
+use crate::support::{
+    Place, WORDS,
+    advice::{Output, Runner},
+    stand_in,
+};
 
 /// A directory with a model in `base` and, when wanted, a repository in `repo`.
 struct Sandbox {
     dir: tempfile::TempDir,
-}
-
-/// What a command printed.
-#[derive(Debug)]
-struct Output {
-    code: i32,
-    stdout: String,
-    stderr: String,
 }
 
 /// A sandbox as an archive in memory. It is made once, and unpacked for every test that begins with it.
@@ -441,14 +437,17 @@ fn without_ids(text: &str) -> String {
     redacted
 }
 
-impl Output {
-    /// Standard output of a command that has to succeed.
-    #[track_caller]
-    fn done(self) -> String {
-        assert_eq!(self.code, 0, "{self:#?}");
-        self.stdout
+impl Runner for Sandbox {
+    fn command(&self, words: &[&str]) -> Command {
+        Self::command(self, words)
     }
 
+    fn printed(&self, bytes: &[u8]) -> String {
+        self.redact(bytes)
+    }
+}
+
+impl Output {
     /// Standard error of a command that has to fail with `code`.
     #[track_caller]
     fn failed(self, code: i32) -> String {

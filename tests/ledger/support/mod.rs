@@ -1,5 +1,7 @@
 //! What the tests share: a repository around a model that can be computed by hand.
 
+#[cfg(feature = "cli")]
+pub(crate) mod advice;
 pub(crate) mod stand_in;
 
 use std::{

@@ -1,9 +1,9 @@
 //! Hints lead somewhere: commands in them exist, with these options, and settings are settings; and each hint is
 //! followed once, to where its user wanted to get.
 //!
-//! A test that follows a hint quotes how it begins. What no test here can follow is in [`ELSEWHERE`], with the test
-//! that does or the reason why none does. A hint that is in neither is found by
-//! [`every_hint_is_followed_or_accounted_for`].
+//! A test that follows a hint quotes how it begins. What needs libtorch is followed in `tests/torch/hints.rs`. What no
+//! test of the two follows is in [`ELSEWHERE`], with the test that does or the reason why none does. A hint that is in
+//! none of these is found by [`every_hint_is_followed_or_accounted_for`].
 
 mod exchange;
 mod facts;
@@ -19,14 +19,15 @@ mod store;
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
 };
 
 use clap::CommandFactory;
 use kledger::{cli::Cli, editor::METHODS};
 use regex::Regex;
 
-use super::{Output, Sandbox};
+use super::Sandbox;
+use crate::support::advice::{Advice, advised, told};
 
 /// A triple whose words are in [`WORDS`](crate::support::WORDS).
 const FACT: &str =
@@ -35,72 +36,7 @@ const FACT: &str =
 const LABEL: &str =
     "<https://example.org/Ada> <http://www.w3.org/2000/01/rdf-schema#label> \"Ada L.\"@en .\n";
 
-/// What a command that was refused was told to do.
-struct Advice<'a> {
-    sandbox: &'a Sandbox,
-    words: Vec<&'a str>,
-    /// As it was printed.
-    hint: String,
-}
-
-/// Runs what has to be refused; its hint has to have `hint` in it.
-#[track_caller]
-fn advised<'a>(sandbox: &'a Sandbox, words: &[&'a str], hint: &str) -> Advice<'a> {
-    let mut command = sandbox.command(words);
-    let words = words.to_vec();
-    Advice { sandbox, words, hint: told(&mut command, hint) }
-}
-
-/// The hint of a command that has to be refused, which has to have `hint` in it.
-#[track_caller]
-fn told(command: &mut Command, hint: &str) -> String {
-    let output = command.stdin(Stdio::null()).output().unwrap();
-    assert_ne!(output.status.code(), Some(0), "{output:?}");
-    let text = String::from_utf8(output.stderr).unwrap();
-    let said = text.split_once("\nhint: ").map(|(_, hint)| hint.trim_end().to_owned());
-    let said = said.unwrap_or_else(|| panic!("there is no hint: {text}"));
-    assert!(said.contains(hint), "{hint:?} is not in {text}");
-    said
-}
-
 impl Advice<'_> {
-    /// What was refused, again: it is done now.
-    #[track_caller]
-    fn again(&self) -> String {
-        self.sandbox.run(&self.words).done()
-    }
-
-    /// What was refused with `more` words, of which the hint names the options: it is done then.
-    #[track_caller]
-    fn with(&self, more: &[&str]) -> String {
-        for option in more.iter().filter(|word| word.starts_with('-')) {
-            assert!(self.hint.contains(option), "{option} is not in {}", self.hint);
-        }
-        self.sandbox.run(&[self.words.as_slice(), more].concat()).done()
-    }
-
-    /// A command of the hint, with what stands for its placeholders: it is done.
-    #[track_caller]
-    fn run(&self, command: &str, fill: &[(&str, &str)]) -> String {
-        self.says(command, fill, &[]).done()
-    }
-
-    /// A command of the hint, with what stands for its placeholders and with `more` words.
-    #[track_caller]
-    fn says(&self, command: &str, fill: &[(&str, &str)], more: &[&str]) -> Output {
-        assert!(self.hint.contains(command), "{command:?} is not in {}", self.hint);
-        let words = shlex::split(command.strip_prefix("kledger ").unwrap()).unwrap();
-        let filled: Vec<&str> = words
-            .iter()
-            .map(|word| {
-                let with = fill.iter().find(|(placeholder, _)| placeholder == word);
-                with.map_or(word.as_str(), |(_, with)| with)
-            })
-            .chain(more.iter().copied())
-            .collect();
-        self.sandbox.run(&filled)
-    }
-
     /// A line for a shell in the hint, with what stands for its placeholders.
     #[track_caller]
     fn shell(&self, line: &str, fill: &[(&str, &str)]) -> String {
@@ -109,13 +45,13 @@ impl Advice<'_> {
         for (placeholder, with) in fill {
             line = line.replace(placeholder, with);
         }
-        let kledger = self.sandbox.command(&[]);
+        let kledger = self.runner.command(&[]);
         let script = format!("set -e; kledger() {{ \"$KLEDGER\" \"$@\"; }}; {line}");
         let mut shell = Command::new("/bin/sh");
-        shell.args(["-c", &script]).current_dir(self.sandbox.root()).env_clear();
+        shell.args(["-c", &script]).current_dir(kledger.get_current_dir().unwrap()).env_clear();
         shell.env("KLEDGER", kledger.get_program());
         shell.envs(kledger.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        self.sandbox.finish(shell, "").done()
+        self.runner.output(shell).done()
     }
 }
 
@@ -248,50 +184,12 @@ fn settings_in_hints_and_examples_are_settings() {
 const STOPPED: &str =
     "tests/ledger/statistics.rs: a_run_that_was_stopped_goes_on_after_its_last_whole_part";
 
-/// Hints that no test here follows: how each begins, and the test that does (`file: name`) or the reason why none
-/// does.
+/// Where tests follow hints, and quote how each begins.
+const FOLLOWED: [&str; 2] = ["tests/ledger/cli/hints", "tests/torch/hints.rs"];
+
+/// Hints that no test of [`FOLLOWED`] follows: how each begins, and the test that does (`file: name`) or the reason why
+/// none does.
 const ELSEWHERE: &[(&str, &str)] = &[
-    // They need libtorch.
-    (
-        "use --device cpu, or set LD",
-        "tests/torch/family.rs: a_device_is_named_and_one_that_is_not_there_is_refused",
-    ),
-    ("config.json and the weights may belong", "tests/torch/refusal.rs: tensors_that_do_not_fit"),
-    (
-        "tokenizer.json and the model may not",
-        "tests/torch/refusal.rs: a_tokenizer_of_another_model",
-    ),
-    (
-        "the checkpoint is broken, or too large",
-        "tests/torch/refusal.rs: weights_that_are_no_numbers",
-    ),
-    ("use a shorter text", "tests/torch/cli.rs: what_cannot_be_asked"),
-    ("give a text with words in it", "tests/torch/cli.rs: what_cannot_be_asked"),
-    (
-        "kledger init --anyway makes a repository",
-        "tests/torch/cli.rs: init_says_at_once_what_is_wrong_with_a_model",
-    ),
-    (
-        "with --anyway the repository is made for history alone",
-        "tests/torch/cli.rs: init_says_at_once_what_is_wrong_with_a_model",
-    ),
-    (
-        "--set ridge=0.001 adds that part",
-        "tests/torch/cli.rs: statistics_that_leave_no_unique_solution",
-    ),
-    (
-        "kledger stats --corpus FILE takes statistics",
-        "no model of the tests is without an end-of-text token",
-    ),
-    (
-        "--set v_lr=0.1 takes smaller steps",
-        "tests/torch/editor.rs: an_optimisation_that_runs_away_is_named_and_kept_nowhere",
-    ),
-    (
-        "take them anew: kledger stats",
-        "tests/torch/editor.rs: statistics_that_do_not_fit_are_refused",
-    ),
-    // The machine has to be a strange one.
     (
         "set the machine's clock",
         "the clock of the machine would have to be set to a time before 1970",
@@ -301,10 +199,6 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("it is a pipe, and nobody wrote to it", "tests/ledger/cli/hostile.rs: pipes"),
     ("nothing was kept: no whole part", STOPPED),
     ("parts of the text are counted and kept", STOPPED),
-    (
-        "no edit of a fact was found yet",
-        "tests/torch/cli.rs: ctrl_c_ends_an_edit_between_two_steps",
-    ),
 ];
 
 /// Hints outside of functions of that name: in which file, and what comes before each or around them.
@@ -313,7 +207,7 @@ const OUTSIDE: &[(&str, &str)] = &[
         "src/fact/read/start.rs",
         r#"(?:remedy = |UTF_16: &str = |, "[a-zA-Z0-9 -]+",\s*)("(?:[^"\\]|\\.)*")"#,
     ),
-    ("src/cli/cmd/init.rs", r#"hint: Some\(\s*("(?:[^"\\]|\\.)*")"#),
+    ("src/cli/cmd/init.rs", r#"const ANYWAY: &str =\s*("(?:[^"\\]|\\.)*")"#),
     ("src/input.rs", r#"(?:refuse\(|format!\(|text =)\s*("(?:[^"\\]|\\.)*")"#),
     ("src/ledger/edit/attempt.rs", r"(?s)with_kept\(error, \|\| (.*?)\n +\}\)"),
     ("src/ledger/edit/partial_statistics.rs", r"(?s)with_kept\(error, \|\| (.*?)\n +\}\)"),
@@ -353,8 +247,8 @@ fn beginning(text: &str) -> String {
 
 #[test]
 fn every_hint_is_followed_or_accounted_for() {
-    let quoted: Vec<String> =
-        sources("tests/ledger/cli/hints").iter().flat_map(|(_, code)| strings(code)).collect();
+    let tests = FOLLOWED.into_iter().flat_map(sources);
+    let quoted: Vec<String> = tests.flat_map(|(_, code)| strings(&code)).collect();
     let hints = hints();
     assert!(hints.len() > 130, "hints are found: {}", hints.len());
     let is_quoted = |text: &str| {
@@ -372,8 +266,11 @@ fn what_is_said_of_hints_that_are_not_followed_here_is_true() {
     for (text, why) in ELSEWHERE {
         assert!(hints.iter().any(|(hint, _)| hint.contains(text)), "there is no hint {text:?}");
         let Some((file, test)) = why.split_once(".rs: ") else { continue };
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("{file}.rs"));
-        let code = fs::read_to_string(path).unwrap();
-        assert!(code.contains(&format!("fn {test}(")), "{file}.rs has no test {test}");
+        let (_, code) = sources(&format!("{file}.rs")).remove(0);
+        let body =
+            code.split_once(&format!("fn {test}(")).map(|(_, rest)| rest.split("\n}").next());
+        let body = body.flatten().unwrap_or_else(|| panic!("{file}.rs has no test {test}"));
+        let is_quoted = strings(body).iter().any(|quote| quote.contains(text));
+        assert!(is_quoted, "{file}.rs: {test} does not quote {text:?}");
     }
 }
