@@ -229,6 +229,16 @@ fn statistics_are_taken_on_a_text_where_the_model_cannot_begin_one() {
 }
 
 #[test]
+fn a_null_space_is_made_larger() {
+    let dir = staged();
+    let commit = ["commit", "-m", "x", "--editor", "alphaedit"];
+    let none = [&commit[..], &["--set", "nullspace_threshold=1e-30"]].concat();
+    let hint = "--set nullspace_threshold=... takes directions up to a larger eigenvalue";
+    let advice = advised(&dir, &none, hint);
+    assert!(advice.with(&["--set", "nullspace_threshold=1"]).contains(COMMITTED));
+}
+
+#[test]
 fn smaller_steps_find_what_ran_away() {
     let dir = staged();
     let far = ["commit", "-m", "x", "--set", "clamp_norm_factor=1e300", "--set", "v_lr=1e300"];

@@ -255,3 +255,39 @@ fn pmet_agrees_with_its_original() {
         }
     }
 }
+
+/// With a weight that lets nothing through an editor says so, and with one that holds nothing it says that all is there.
+#[test]
+fn what_holds_an_edit_back_is_told() {
+    let mut case = Case::of("emmet");
+    case.editor = "memit";
+    case.settings.remove("emmet_lambda");
+    let requests = case.requests.clone();
+    for (weight, least, most) in [(1e10, -0.1, 0.1), (1e-3, 0.5, 1.5)] {
+        case.set("mom2_update_weight", weight);
+        let reached = case.edit(&requests).reached;
+        assert_eq!(reached.len(), requests.len());
+        for reached in reached {
+            assert!((least..most).contains(&reached.part), "λ = {weight}: {}", reached.part);
+        }
+    }
+}
+
+/// Two objects cannot be the answer to one prompt: each fact names the other as what draws it away.
+#[test]
+fn facts_that_pull_at_one_key_name_each_other() {
+    for editor in ["memit", "rome"] {
+        let mut case = Case::of("rome");
+        case.editor = editor;
+        if editor == "memit" {
+            case.settings.remove("mom2_adjustment");
+            case.set("mom2_update_weight", 1e-3);
+        }
+        let one = case.requests[0].clone();
+        let other = Request { target: "Danish".to_owned(), ..one.clone() };
+        let reached = case.edit(&[one, other]).reached;
+        // ROME writes the second over the first.
+        let rivals: Vec<_> = reached.iter().map(|reached| reached.rival).collect();
+        assert!(matches!(rivals[0], Some((1, pull)) if pull > 0.1), "{editor}: {rivals:?}");
+    }
+}

@@ -405,19 +405,19 @@ pub(super) fn how_far(
     while start < count {
         let rows = ROWS.min(count - start);
         let some = |of: &Tensor| of.narrow(0, start, rows).to_kind(Kind::Float);
+        // What a key takes of another's column is lost to its own, but for what goes its way.
         let along = some(missing).matmul(&columns) / some(&lengths).unsqueeze(1);
-        let moved = along * some(shares);
-        // What a request does itself is not against it.
-        let itself = Tensor::zeros([rows], (Kind::Float, moved.device()));
-        let (pull, rival) = moved.diagonal_scatter(&itself, start, 0, 1).min_dim(1, false);
+        let pulls_of = some(shares) * (along.ones_like() - along);
+        let itself = Tensor::zeros([rows], (Kind::Float, pulls_of.device()));
+        let (pull, rival) = pulls_of.diagonal_scatter(&itself, start, 0, 1).max_dim(1, false);
         pulls.extend(floats(&pull));
         rivals.extend(Vec::<i64>::try_from(rival).expect("because it is a vector of i64"));
         start += rows;
     }
     let each = floats(&part).into_iter().zip(pulls.into_iter().zip(rivals));
     let reached = each.map(|(part, (pull, rival))| {
-        let rival = usize::try_from(rival).ok().filter(|_| pull < 0.0);
-        Reached { part, rival: rival.map(|rival| (rival, -pull)) }
+        let rival = usize::try_from(rival).ok().filter(|_| pull > 0.0);
+        Reached { part, rival: rival.map(|rival| (rival, pull)) }
     });
     reached.collect()
 }

@@ -51,6 +51,18 @@ pub(super) struct Step {
     pub(super) ended: Vec<(usize, Found)>,
 }
 
+/// What a pass found, by group.
+struct Costs {
+    /// −log p of the target.
+    misfit: Tensor,
+    /// How far what is to stay moved.
+    drift: Tensor,
+    /// Targets that are not the likeliest tokens, where that matters.
+    unsaid: Option<Tensor>,
+    /// Where the costs grow, `[groups, d]`.
+    gradient: Tensor,
+}
+
 /// The texts of a batch of groups.
 struct Texts<'a> {
     /// Those whose continuation is sought.
@@ -172,43 +184,12 @@ impl Search {
     /// One forward pass; groups that are good enough or out of steps end, the others make a step.
     pub(super) fn step(&mut self, decoder: &Decoder, settings: &Settings) -> Step {
         let last = self.steps + 1 == settings.v_num_grad_steps;
-        let mut gradient = self.delta.zeros_like();
-        let mut misfit = Tensor::zeros([int(self.live.len())], (Kind::Float, gradient.device()));
-        let mut drift = misfit.zeros_like();
-        // Targets that are not the likeliest tokens.
-        let mut unsaid = settings.asks_what_is_said().then(|| misfit.zeros_like());
-        for bucket in &mut self.buckets {
-            let is_drift = bucket.is_drift();
-            let weights = (!is_drift && unsaid.is_some())
-                .then(|| self.misfit_weights.index_select(0, bucket.groups()));
-            let mut wrong = Tensor::new();
-            let (cost, slope) = slope(&self.delta, last, weights.as_ref(), |delta| {
-                bucket.cost(decoder, delta, weights.is_some().then_some(&mut wrong))
-            });
-            let total = if is_drift { &mut drift } else { &mut misfit };
-            let _changed_in_place = total.index_add_(0, bucket.groups(), &cost);
-            if let Some(unsaid) = unsaid.as_mut().filter(|_| !is_drift) {
-                let _changed_in_place = unsaid.index_add_(0, bucket.groups(), &wrong);
-            }
-            if let Some(slope) = slope {
-                gradient += slope;
-            }
-        }
-        let (decay, slope) = slope(&self.delta, last, None, |delta| {
-            let lengths = vector_norms(&self.before, self.place);
-            let lengths = match settings.v_scale {
-                Scale::Absolute => lengths.square(),
-                Scale::State => lengths,
-            };
-            let relative = vector_norms(delta, self.place) / lengths;
-            relative.sum_dim_intlist([1i64].as_slice(), false, Kind::Float)
-        });
+        let Costs { misfit, drift, unsaid, mut gradient } = self.costs(decoder, settings, last);
+        let (decay, slope) = self.decay(settings, last);
         if let Some(slope) = slope {
             gradient += slope * settings.v_weight_decay;
         }
-        let weighted =
-            if unsaid.is_some() { &misfit * &self.misfit_weights } else { misfit.shallow_clone() };
-        let loss = weighted + &drift + decay * settings.v_weight_decay;
+        let loss = &misfit * &self.misfit_weights + &drift + decay * settings.v_weight_decay;
 
         let losses = floats(&loss);
         let said: Vec<bool> = match &unsaid {
@@ -216,20 +197,16 @@ impl Search {
             None => vec![false; losses.len()],
         };
         let drifts = floats(&drift);
-        let calm = |row: usize| {
-            settings.early_stop_drift.is_some_and(|most| f64::from(drifts[row]) <= most)
-        };
         let good = |row: usize| {
-            f64::from(losses[row]) < settings.early_stop_loss || said[row] && calm(row)
+            let calm = |most| f64::from(drifts[row]) <= most;
+            f64::from(losses[row]) < settings.early_stop_loss
+                || said[row] && settings.early_stop_drift.is_some_and(calm)
         };
         let (ended, live): (Vec<usize>, Vec<usize>) =
             (0..losses.len()).partition(|&row| last || good(row));
-        if unsaid.is_some() {
-            let weights =
-                said.iter().map(|&said| if said { settings.nll_factor_said } else { 1.0 });
-            let weights = Tensor::from_slice(&weights.collect::<Vec<_>>()).to_kind(Kind::Float);
-            self.misfit_weights = weights.to_device(gradient.device());
-        }
+        let weight = |&said: &bool| if said { settings.nll_factor_said } else { 1.0 };
+        let weights = Tensor::from_slice(&said.iter().map(weight).collect::<Vec<f64>>());
+        self.misfit_weights = weights.to_kind(Kind::Float).to_device(gradient.device());
         let step = Step {
             loss: losses.iter().map(|&l| f64::from(l)).sum::<f64>() / losses.len() as f64,
             ended: self.end(&ended, &losses, &misfit),
@@ -248,6 +225,46 @@ impl Search {
         }
         self.steps += 1;
         step
+    }
+
+    /// What the texts cost, and where that grows unless this step is the `last`.
+    fn costs(&mut self, decoder: &Decoder, settings: &Settings, last: bool) -> Costs {
+        let mut gradient = self.delta.zeros_like();
+        let mut misfit = Tensor::zeros([int(self.live.len())], (Kind::Float, gradient.device()));
+        let mut drift = misfit.zeros_like();
+        let mut unsaid = settings.asks_what_is_said().then(|| misfit.zeros_like());
+        for bucket in &mut self.buckets {
+            let is_drift = bucket.is_drift();
+            let asked = unsaid.as_mut().filter(|_| !is_drift);
+            let weights =
+                asked.is_some().then(|| self.misfit_weights.index_select(0, bucket.groups()));
+            let mut wrong = Tensor::new();
+            let (cost, slope) = slope(&self.delta, last, weights.as_ref(), |delta| {
+                bucket.cost(decoder, delta, weights.is_some().then_some(&mut wrong))
+            });
+            let total = if is_drift { &mut drift } else { &mut misfit };
+            let _changed_in_place = total.index_add_(0, bucket.groups(), &cost);
+            if let Some(unsaid) = asked {
+                let _changed_in_place = unsaid.index_add_(0, bucket.groups(), &wrong);
+            }
+            if let Some(slope) = slope {
+                gradient += slope;
+            }
+        }
+        Costs { misfit, drift, unsaid, gradient }
+    }
+
+    /// How long δ is beside h, `[groups]`, and where that grows unless this step is the `last`.
+    fn decay(&self, settings: &Settings, last: bool) -> (Tensor, Option<Tensor>) {
+        slope(&self.delta, last, None, |delta| {
+            let lengths = vector_norms(&self.before, self.place);
+            let lengths = match settings.v_scale {
+                Scale::Absolute => lengths.square(),
+                Scale::State => lengths,
+            };
+            let relative = vector_norms(delta, self.place) / lengths;
+            relative.sum_dim_intlist([1i64].as_slice(), false, Kind::Float)
+        })
     }
 
     fn end(&self, rows: &[usize], losses: &[f32], misfit: &Tensor) -> Vec<(usize, Found)> {

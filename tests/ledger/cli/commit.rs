@@ -43,17 +43,33 @@ fn an_edit_is_shown_with_its_check() {
 pub(super) fn weak_edit(place: &Place, turtle: &str) -> CommitReport {
     place.add(turtle).unwrap();
     let settings = [("strength".to_owned(), 0.5.into())].into_iter().collect();
-    let weak = CommitOptions {
-        edit: EditOptions { settings, ..EditOptions::default() },
-        ..options("weak")
-    };
+    let require = Requirements::nothing_of_an_edit();
+    let edit = EditOptions { settings, require, ..EditOptions::default() };
+    place.commit_with(&CommitOptions { edit, ..options("weak") }, &mut Silent).unwrap()
+}
+
+#[test]
+fn an_edit_of_which_fewer_than_half_hold_is_refused_with_the_causes() {
+    let place = Place::new();
+    place.add(":Anna :likes :Rome .").unwrap();
+    let settings = [("strength".to_owned(), 0.5.into())].into_iter().collect();
+    let edit = EditOptions { settings, ..EditOptions::default() };
+    let weak = CommitOptions { edit, ..options("weak") };
     let refused = place.commit_with(&weak, &mut Silent).unwrap_err();
     let LedgerError::Unmet { unmet, failures, .. } = refused else { panic!("{refused}") };
     assert_eq!(unmet, ["efficacy is 0.000 (0 of 1), required 0.5"]);
-    assert_eq!(failures.len(), 1);
+    let causes: Vec<String> = failures.iter().map(|failure| failure.cause.to_string()).collect();
+    assert_eq!(
+        causes,
+        [
+            "its vector was found (p 100 %), the weights take 50 % of it: a smaller strength lets more through"
+        ]
+    );
+    // What was staged still is, and what was found is known.
     let require = Requirements::nothing_of_an_edit();
-    let weak = CommitOptions { edit: EditOptions { require, ..weak.edit }, ..weak };
-    place.commit_with(&weak, &mut Silent).unwrap()
+    let edit = EditOptions { require, ..weak.edit.clone() };
+    let made = place.commit_with(&CommitOptions { edit, ..weak }, &mut Silent).unwrap();
+    assert_eq!(made.edit.unwrap().known, 1);
 }
 
 #[test]
