@@ -41,12 +41,13 @@ pub(super) struct Presets {
 }
 
 impl Presets {
-    /// Lays what is known of the model over `table`.
+    /// Lays what is known of the model over `table`. Returns whether something is known of this very model, and not of
+    /// its family alone.
     pub(super) fn lay_over(
         &self,
         table: &mut toml::Table,
         model: &ModelSize,
-    ) -> Result<(), SettingsError> {
+    ) -> Result<bool, SettingsError> {
         let family = self.families.iter().find(|(names, _)| names.contains(&model.family.as_str()));
         let size = (model.family.as_str(), model.layers, model.width, model.inner);
         let known = self
@@ -56,7 +57,7 @@ impl Presets {
         for preset in family.map(|(_, text)| text).into_iter().chain(known.map(|row| &row.4)) {
             table.extend(parse(preset)?);
         }
-        Ok(())
+        Ok(known.is_some())
     }
 }
 

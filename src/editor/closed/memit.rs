@@ -37,6 +37,9 @@ pub const VERSION: u32 = 3;
 /// What all presets and all models without one are laid over.
 const COMMON: &str = include_str!("../presets/common.toml");
 
+/// What is set for a model of which nobody has published anything.
+const UNKNOWN: &str = include_str!("../presets/unknown.toml");
+
 /// What `faithful = true` lays over the preset.
 const FAITHFUL: &str = include_str!("../presets/faithful.toml");
 
@@ -97,11 +100,17 @@ impl MethodSettings for Settings {
     }
 
     fn defaults(model: &ModelSize) -> Result<Defaults, SettingsError> {
-        let mut preset = parse(COMMON)?;
+        let (mut preset, mut faithful) = (parse(COMMON)?, parse(FAITHFUL)?);
         preset.insert("layers".to_owned(), blocks_value(&blocks_by_depth(model)?));
-        PRESETS.lay_over(&mut preset, model)?;
+        if !PRESETS.lay_over(&mut preset, model)? {
+            let unknown = parse(UNKNOWN)?;
+            // The reference implementation has one set of numbers for all.
+            let published = unknown.keys().filter_map(|key| preset.get_key_value(key));
+            faithful.extend(published.map(|(key, value)| (key.clone(), value.clone())));
+            preset.extend(unknown);
+        }
         locate::add_loss_layer(&mut preset, model);
-        Ok(Defaults { preset, faithful: parse(FAITHFUL)? })
+        Ok(Defaults { preset, faithful })
     }
 
     fn check(&self, layers: Option<usize>) -> Result<(), SettingsError> {
