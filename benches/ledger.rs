@@ -22,7 +22,7 @@ use kledger::{
     engine::{Engine, EngineError, Silent},
     fact::{
         Fact, FactKey, Intake, Iri, Role, Term,
-        read::{Choice, Format, read_triples},
+        read::{Choice, Format, Table, TableKind, read_triples},
         tree,
     },
     ledger::{
@@ -199,32 +199,42 @@ fn verbs(c: &mut Criterion) {
     group.finish();
 }
 
+/// The same facts as lines and as rows.
 fn add(c: &mut Criterion) {
-    let mut text = String::new();
+    let (mut lines, mut rows) = (String::new(), "subject,predicate,object\n".to_owned());
     for number in 0..FACTS {
-        writeln!(text, "{}", fact(number, number % 977)).unwrap();
+        let fact = fact(number, number % 977);
+        writeln!(lines, "{fact}").unwrap();
+        let Term::Iri(object) = &fact.object else { unreachable!() };
+        let cells = [&fact.subject, &fact.predicate, object].map(Iri::as_str);
+        writeln!(rows, "{}", cells.join(",")).unwrap();
     }
-    let mut group = c.benchmark_group("N-Triples");
-    group.sample_size(10).throughput(Throughput::Elements(u64::from(FACTS)));
-    let triples = || read_triples(text.as_bytes(), Format::NTriples, "facts.nt");
-    group.bench_function("read 1,000,000", |b| b.iter(|| black_box(triples().count())));
-    group.bench_function("add 1,000,000", |b| {
-        let fresh = || {
-            let dir = tempfile::tempdir().unwrap();
-            let repo = init(dir.path());
-            (dir, repo)
-        };
-        let add = |(dir, repo): (tempfile::TempDir, Repo)| {
-            let input =
-                Intake::read(text.as_bytes(), Format::NTriples, "facts.nt", &Choice::default())
-                    .unwrap();
-            let report = repo.add(&actor(1), input, Role::Edit, false).unwrap();
-            assert_eq!(report.outcome.added, u64::from(FACTS));
-            dir
-        };
-        b.iter_batched(fresh, add, BatchSize::PerIteration);
-    });
-    group.finish();
+    let choice = Choice::default();
+    let of_lines =
+        || Intake::read(lines.as_bytes(), Format::NTriples, "facts.nt", &choice).unwrap();
+    let table = Table::new(TableKind::Csv);
+    let of_rows = || Intake::read_table(rows.as_bytes(), &table, "facts.csv", &choice).unwrap();
+    let read = |c: &mut Criterion, name: &str, read: &dyn Fn() -> Intake| {
+        let mut group = c.benchmark_group(name);
+        group.sample_size(10).throughput(Throughput::Elements(u64::from(FACTS)));
+        group.bench_function("read 1,000,000", |b| b.iter(|| black_box(read())));
+        group.bench_function("add 1,000,000", |b| {
+            let fresh = || {
+                let dir = tempfile::tempdir().unwrap();
+                let repo = init(dir.path());
+                (dir, repo)
+            };
+            let add = |(dir, repo): (tempfile::TempDir, Repo)| {
+                let report = repo.add(&actor(1), read(), Role::Edit, false).unwrap();
+                assert_eq!(report.outcome.added, u64::from(FACTS));
+                dir
+            };
+            b.iter_batched(fresh, add, BatchSize::PerIteration);
+        });
+        group.finish();
+    };
+    read(c, "N-Triples", &of_lines);
+    read(c, "CSV", &of_rows);
 }
 
 /// Checkouts of the first and the last of a thousand commits that the stand-in edited.

@@ -1,4 +1,6 @@
-//! Files that the user names, to be read as text: opened without waiting for ever, and read up to a limit.
+//! Files that the user names, to be read as text: opened without waiting for ever, unpacked, and read up to a limit.
+
+mod packed;
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -10,6 +12,8 @@ use std::{
 };
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+
+pub use packed::unpacked;
 
 /// Bytes of a text that is held as a whole. The corpus on which MEMIT takes its statistics has a quarter of it, the
 /// largest benchmark a tenth.
@@ -62,13 +66,13 @@ fn open_pipe(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
     Ok(Box::new(Cursor::new(first).chain(BufReader::new(file))))
 }
 
-/// The text in the file at `path`, without a byte order mark.
+/// The text in the file at `path`, unpacked, without a byte order mark.
 ///
 /// # Errors
 /// When it cannot be read, is no text in UTF-8, or is longer than [`WHOLE`].
 pub fn text(path: &Path) -> io::Result<String> {
     let refuse = |text: &str| Err(io::Error::new(io::ErrorKind::InvalidData, text));
-    let mut reader = open(path)?;
+    let mut reader = unpacked(open(path)?);
     let mut bytes = Vec::new();
     reader.by_ref().take(LOOKED_AT as u64).read_to_end(&mut bytes)?;
     if bytes.contains(&0) {

@@ -55,10 +55,12 @@ pub enum CliError {
         source: io::Error,
     },
     /// A file's name does not say what format it is in.
-    #[error("cannot tell the format of {}", path.display())]
+    #[error("cannot tell the format of {}{}", path.display(), if table.is_some() { ": it looks like a table" } else { "" })]
     NoFormat {
         /// The file.
         path: PathBuf,
+        /// As what it is read if it is the table that it looks like.
+        table: Option<&'static str>,
     },
     /// What is to hold a file is no directory.
     #[error("cannot write {}: {} is no directory", path.display(), dir.display())]
@@ -255,7 +257,12 @@ impl CliError {
             }
             Self::Verb { tip, .. } => return Some(tip.clone()),
             Self::Dataset(error) => error.hint(),
-            Self::NoFormat { .. } => "name it: --format nt|ttl|nq|trig|rdf|jsonld",
+            Self::NoFormat { table: None, .. } => {
+                "name it: --format nt|ttl|nq|trig|rdf|jsonld; tables are read by kledger add --from csv|tsv|jsonl"
+            }
+            Self::NoFormat { table: Some(from), .. } => {
+                return Some(format!("a table is read by kledger add --from {from} FILE"));
+            }
             Self::Setting { .. } => {
                 "for example: --set mom2_update_weight=3000 or --set 'layers=[2, 3, 4]'"
             }

@@ -10,6 +10,7 @@ use percent_encoding::percent_decode_str;
 
 use super::{
     read::{Format, read_triples},
+    spoken::spoken,
     term::{Iri, Term},
     tree::{self, LexiconTree, Seen},
     triple::Fact,
@@ -74,6 +75,16 @@ pub enum LexiconError {
         /// The fact.
         fact: Box<Fact>,
     },
+    /// The object is a value of a type that no rule puts into words.
+    #[error(
+        "the object of {fact} is a value that no rule puts into words in the language {language:?}"
+    )]
+    NoRule {
+        /// The fact.
+        fact: Box<Fact>,
+        /// The language, by its tag.
+        language: String,
+    },
     /// The words could not be read.
     #[error(transparent)]
     Object(#[from] ObjectError),
@@ -93,6 +104,11 @@ impl LexiconError {
                 "add one:\n  {iri} <http://www.w3.org/2000/01/rdf-schema#label> \"...\"@en ."
             )),
             Self::NoWords { .. } => Some("give the object a text".to_owned()),
+            Self::NoRule { fact, .. } => Some(format!(
+                "add the object as a text, in the words that are to be learnt, or take the fact from the stage: \
+                 kledger rm --about '{}' --predicate '{}'; add --skip-unknown leaves such facts out",
+                fact.subject, fact.predicate
+            )),
             Self::Object(_) => None,
         }
     }
@@ -170,6 +186,20 @@ impl<'a> Lexicon<'a> {
         }
     }
 
+    /// Whether `iri` is called so, by its [name](Self::name) or by a further one in any language; capitals do not
+    /// matter.
+    ///
+    /// # Errors
+    /// When the tree cannot be read.
+    pub fn is_called(&self, iri: &Iri, name: &str) -> Result<bool, ObjectError> {
+        let wanted = name.to_lowercase();
+        if self.show(&Term::Iri(iri.clone()))?.to_lowercase() == wanted {
+            return Ok(true);
+        }
+        let further = self.words(&Words::names_iri(iri))?.labels;
+        Ok(further.iter().any(|label| label.text.to_lowercase() == wanted))
+    }
+
     /// What to show for `term`: its name, else the IRI itself; a literal's value.
     ///
     /// # Errors
@@ -211,7 +241,12 @@ impl<'a> Lexicon<'a> {
         }
         let target = match &fact.object {
             Term::Iri(iri) => self.name(iri)?,
-            Term::Literal(literal) => literal.lexical.trim().to_owned(),
+            Term::Literal(literal) => {
+                spoken(literal, self.language).ok_or_else(|| LexiconError::NoRule {
+                    fact: Box::new(fact.clone()),
+                    language: self.language.to_owned(),
+                })?
+            }
         };
         if !target.contains(char::is_alphanumeric) {
             return Err(LexiconError::NoWords { fact: Box::new(fact.clone()) });
@@ -255,9 +290,9 @@ pub fn builtin() -> BTreeMap<Id<Words>, Words> {
     for (name, text) in FILES {
         for triple in read_triples(text.as_bytes(), Format::Turtle, name) {
             let (triple, _) = triple.expect("because the shipped files are parsed in a test");
-            vocabulary::take(&mut all, &triple)
-                .expect("because the shipped files are parsed in a test")
-                .expect("because the shipped files hold nothing but words");
+            let saying = vocabulary::saying(&triple);
+            all.say(saying.expect("because the shipped files hold nothing but words"))
+                .expect("because the shipped files say nothing twice");
         }
     }
     all.into_words()

@@ -9,6 +9,7 @@
 
 mod lexicon;
 pub mod read;
+mod spoken;
 mod stage;
 mod stored;
 mod term;

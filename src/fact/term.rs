@@ -13,6 +13,7 @@ use bincode::{
     enc::Encoder,
     error::{DecodeError, EncodeError},
 };
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 /// The datatype of literals with a language.
@@ -52,6 +53,17 @@ impl Iri {
             Ok(_) => Ok(Self(text)),
             Err(error) => Err(IriError { why: error.to_string(), text }),
         }
+    }
+
+    /// The IRI under `base` of what is only known by a name: each name has one, whatever its spaces are.
+    ///
+    /// # Panics
+    /// Never.
+    #[must_use]
+    pub fn of_name(base: &Self, name: &str) -> Self {
+        let name = normalised(name).split_whitespace().collect::<Vec<_>>().join(" ");
+        let encoded = utf8_percent_encode(&name, NON_ALPHANUMERIC).to_string();
+        Self(format!("{}{}", base.0, encoded.replace("%20", "_")))
     }
 
     /// `text`, if it is of the form that most IRIs have; of any other text this says nothing.

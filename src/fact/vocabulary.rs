@@ -1,12 +1,16 @@
 //! Words for IRIs, and the vocabulary in which they arrive.
 //!
-//! Triples whose predicate is `rdfs:label`, `skos:prefLabel` or in the namespace of
+//! Triples whose predicate is `rdfs:label`, `skos:prefLabel`, `skos:altLabel` or in the namespace of
 //! `schema/kledger.ttl` are not facts to be edited but words for other triples.
 
-use std::{collections::BTreeMap, mem};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+};
 
 use bincode::{Decode, Encode};
 use indexmap::IndexSet;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::{
     term::{Iri, Literal, Term},
@@ -16,8 +20,12 @@ use crate::id::{Id, Kind};
 
 /// The namespace of the vocabulary.
 pub(super) const NAMESPACE: &str = "https://kledger.dev/ns#";
-const LABEL: &str = "http://www.w3.org/2000/01/rdf-schema#label";
+pub(super) const LABEL: &str = "http://www.w3.org/2000/01/rdf-schema#label";
 const PREFERRED_LABEL: &str = "http://www.w3.org/2004/02/skos/core#prefLabel";
+const FURTHER_NAME: &str = "http://www.w3.org/2004/02/skos/core#altLabel";
+
+/// What the IRI begins with under which the further names of another one are kept.
+const NAMES: &str = "https://kledger.dev/names?of=";
 
 /// Bytes of a label or a template: no model reads more at a time, and all words for an IRI are kept together.
 const LONGEST: usize = 64 << 10;
@@ -30,7 +38,8 @@ pub(super) const SUBJECT: &str = "{subject}";
 pub struct Words {
     /// What the words are for.
     pub iri: Iri,
-    /// Its names, one for each language, sorted by language.
+    /// Its names, one for each language, sorted by language. Under the IRI of [further
+    /// names](Words::names_iri) there may be several for each, sorted too.
     pub labels: Vec<Label>,
     /// For a predicate: beginnings of sentences that end in the object, with one `{subject}`. The
     /// first is what an edit is made with.
@@ -58,6 +67,8 @@ pub struct Label {
 pub enum Addition {
     /// A label.
     Label,
+    /// A further name.
+    Name,
     /// A prompt or a paraphrase.
     Template,
     /// That a predicate has many values.
@@ -107,7 +118,8 @@ impl WordsError {
             }
             Self::Value { term, expected, .. } => format!("write {term} with {expected}"),
             Self::Unknown(_) => {
-                "the terms are kl:prompt, kl:paraphrase and kl:multiValued; names go to rdfs:label"
+                "the terms are kl:prompt, kl:paraphrase and kl:multiValued; names go to rdfs:label, \
+                 further ones to skos:altLabel"
                     .to_owned()
             }
         }
@@ -138,6 +150,23 @@ impl Words {
         Id::of(iri.as_str().as_bytes())
     }
 
+    /// The IRI under which further names of `iri` are kept as labels: what it is called besides its label.
+    ///
+    /// # Panics
+    /// Never.
+    #[must_use]
+    pub fn names_iri(iri: &Iri) -> Iri {
+        let of = utf8_percent_encode(iri.as_str(), NON_ALPHANUMERIC);
+        Iri::new(&format!("{NAMES}{of}"))
+            .expect("because an absolute IRI that goes on in ASCII is one")
+    }
+
+    /// Of what these are the further names, if they are.
+    fn named(&self) -> Option<Iri> {
+        let of = self.iri.as_str().strip_prefix(NAMES)?;
+        Iri::new(&percent_decode_str(of).decode_utf8().ok()?).ok()
+    }
+
     /// How that key begins.
     pub(crate) fn key_start(iri: &Iri) -> [u8; 4] {
         *Self::key(iri).as_bytes().first_chunk().expect("because a hash has 32 bytes")
@@ -156,15 +185,17 @@ impl Words {
     /// every copy of the program has them.
     #[must_use]
     pub fn triples(&self) -> Vec<Fact> {
+        let named = self.named();
+        let name = if named.is_some() { FURTHER_NAME } else { LABEL };
         let say = |predicate: &str, object| Fact {
-            subject: self.iri.clone(),
+            subject: named.as_ref().unwrap_or(&self.iri).clone(),
             predicate: Iri::new(predicate).expect("because the vocabulary's names are IRIs"),
             object: Term::Literal(object),
         };
         let term = |name: &str| format!("{NAMESPACE}{name}");
         let labels = self.labels.iter().map(|label| match &label.language {
-            Some(language) => say(LABEL, Literal::in_language(&label.text, language)),
-            None => say(LABEL, Literal::text(&label.text)),
+            Some(language) => say(name, Literal::in_language(&label.text, language)),
+            None => say(name, Literal::text(&label.text)),
         });
         let templates = [("prompt", &self.prompts), ("paraphrase", &self.paraphrases)];
         let templates =
@@ -175,8 +206,8 @@ impl Words {
         labels.chain(templates).chain(many).collect()
     }
 
-    /// Takes in `more` words for the same IRI. A label replaces the one in its language; templates
-    /// come after those that are there, or replace them where those are only the shipped ones.
+    /// Takes in `more` words for the same IRI. A label replaces the one in its language, and further names join
+    /// those that are there; templates come after those that are there, or replace them where those are only the shipped ones.
     pub fn extend(&mut self, more: &Self) {
         let mut said = Said::from(mem::replace(self, Self::none(self.iri.clone())));
         said.label_all(&more.labels);
@@ -225,7 +256,9 @@ impl Words {
 
 /// [`Words`] of which what was said already is found at once, however much that is.
 struct Said {
-    labels: BTreeMap<Option<String>, String>,
+    labels: BTreeMap<Option<String>, BTreeSet<String>>,
+    /// Whether there may be several labels in a language.
+    several: bool,
     prompts: IndexSet<String>,
     paraphrases: IndexSet<String>,
     multi_valued: bool,
@@ -234,28 +267,45 @@ struct Said {
 
 impl From<Words> for Said {
     fn from(words: Words) -> Self {
-        let labels = words.labels.into_iter();
-        Self {
-            labels: labels.map(|Label { language, text }| (language, text)).collect(),
+        let mut said = Self {
+            labels: BTreeMap::new(),
+            several: words.named().is_some(),
             prompts: words.prompts.into_iter().collect(),
             paraphrases: words.paraphrases.into_iter().collect(),
             multi_valued: words.multi_valued,
             shipped: words.shipped,
-        }
+        };
+        said.label_all(&words.labels);
+        said
     }
 }
 
 impl Said {
     fn label_all(&mut self, labels: &[Label]) {
-        let labels = labels.iter().cloned();
-        self.labels.extend(labels.map(|Label { language, text }| (language, text)));
+        for label in labels {
+            self.label(label.clone());
+        }
+    }
+
+    /// Takes in a label: whether it is new.
+    fn label(&mut self, Label { language, text }: Label) -> bool {
+        let labels = self.labels.entry(language).or_default();
+        if labels.contains(&text) {
+            return false;
+        }
+        if !self.several {
+            labels.clear();
+        }
+        labels.insert(text)
     }
 
     fn into_words(self, iri: Iri) -> Words {
-        let labels = self.labels.into_iter();
+        let labels = self.labels.into_iter().flat_map(|(language, texts)| {
+            texts.into_iter().map(move |text| Label { language: language.clone(), text })
+        });
         Words {
             iri,
-            labels: labels.map(|(language, text)| Label { language, text }).collect(),
+            labels: labels.collect(),
             prompts: self.prompts.into_iter().collect(),
             paraphrases: self.paraphrases.into_iter().collect(),
             multi_valued: self.multi_valued,
@@ -280,47 +330,60 @@ impl Gathered {
         words.map(|(iri, said)| (iri.clone(), said.into_words(iri))).collect()
     }
 
-    fn entry(&mut self, triple: &Fact) -> &mut Said {
-        let iri = &triple.subject;
-        self.0.entry(iri.clone()).or_insert_with(|| Words::none(iri.clone()).into())
+    /// Takes in what is said: what it added, which is nothing where it was there already.
+    pub(super) fn say(&mut self, Saying { iri, word }: Saying) -> Option<Addition> {
+        let iri = if matches!(word, Word::Name(_)) { Words::names_iri(&iri) } else { iri };
+        let said = self.0.entry(iri).or_insert_with_key(|iri| Words::none(iri.clone()).into());
+        let (new, addition) = match word {
+            Word::Label(label) => (said.label(label), Addition::Label),
+            Word::Name(name) => (said.label(name), Addition::Name),
+            Word::Prompt(text) => (said.prompts.insert(text), Addition::Template),
+            Word::Paraphrase(text) => (said.paraphrases.insert(text), Addition::Template),
+            Word::MultiValued(many) => {
+                (many && !mem::replace(&mut said.multi_valued, true), Addition::Setting)
+            }
+        };
+        new.then_some(addition)
     }
+}
+
+/// What a triple of the vocabulary says.
+#[derive(Debug, Clone)]
+pub(super) struct Saying {
+    /// Of what.
+    iri: Iri,
+    word: Word,
+}
+
+#[derive(Debug, Clone)]
+enum Word {
+    Label(Label),
+    Name(Label),
+    Prompt(String),
+    Paraphrase(String),
+    MultiValued(bool),
 }
 
 /// Whether triples with this predicate are words and not facts.
 pub(super) fn is_term(predicate: &Iri) -> bool {
     let predicate = predicate.as_str();
-    predicate == LABEL || predicate == PREFERRED_LABEL || predicate.starts_with(NAMESPACE)
+    [LABEL, PREFERRED_LABEL, FURTHER_NAME].contains(&predicate) || predicate.starts_with(NAMESPACE)
 }
 
-/// Puts what `triple`, which [is words](is_term), says into `words`: what it added, which is nothing where it
-/// was there already.
+/// What `triple`, which [is words](is_term), says.
 ///
 /// # Errors
 /// When it makes no sense.
-pub(super) fn take(words: &mut Gathered, triple: &Fact) -> Result<Option<Addition>, WordsError> {
-    let name = triple.predicate.as_str().strip_prefix(NAMESPACE);
-    let addition = match name {
-        None => {
-            let Label { language, text } = label_of(triple)?;
-            let before = words.entry(triple).labels.insert(language, text.clone());
-            (before != Some(text)).then_some(Addition::Label)
-        }
-        Some("prompt") => {
-            let text = template(triple, "kl:prompt")?;
-            words.entry(triple).prompts.insert(text).then_some(Addition::Template)
-        }
-        Some("paraphrase") => {
-            let text = template(triple, "kl:paraphrase")?;
-            words.entry(triple).paraphrases.insert(text).then_some(Addition::Template)
-        }
-        Some("multiValued") => {
-            let new =
-                is_true(triple)? && !mem::replace(&mut words.entry(triple).multi_valued, true);
-            new.then_some(Addition::Setting)
-        }
+pub(super) fn saying(triple: &Fact) -> Result<Saying, WordsError> {
+    let word = match triple.predicate.as_str().strip_prefix(NAMESPACE) {
+        None if triple.predicate.as_str() == FURTHER_NAME => Word::Name(label_of(triple)?),
+        None => Word::Label(label_of(triple)?),
+        Some("prompt") => Word::Prompt(template(triple, "kl:prompt")?),
+        Some("paraphrase") => Word::Paraphrase(template(triple, "kl:paraphrase")?),
+        Some("multiValued") => Word::MultiValued(is_true(triple)?),
         Some(_) => return Err(WordsError::Unknown(triple.predicate.clone())),
     };
-    Ok(addition)
+    Ok(Saying { iri: triple.subject.clone(), word })
 }
 
 fn text<'a>(triple: &'a Fact, term: &'static str) -> Result<&'a Literal, WordsError> {
@@ -405,6 +468,34 @@ mod tests {
     fn prompt(text: &str) -> Result<Option<Addition>, WordsError> {
         let term = format!("{NAMESPACE}prompt");
         take(&mut Gathered::default(), &said(&term, Literal::text(text)))
+    }
+
+    fn take(words: &mut Gathered, triple: &Fact) -> Result<Option<Addition>, WordsError> {
+        Ok(words.say(saying(triple)?))
+    }
+
+    #[test]
+    fn further_names_are_kept_beside_labels_and_told_as_they_came() {
+        let mut all = Gathered::default();
+        let names = ["New York City", "NYC", "The Big Apple", "NYC"];
+        let new = names.map(|name| {
+            take(&mut all, &said(FURTHER_NAME, Literal::in_language(name, "en"))).unwrap().is_some()
+        });
+        assert_eq!(new, [true, true, true, false]);
+        take(&mut all, &said(LABEL, Literal::in_language("New York", "en"))).unwrap();
+        let of = iri("http://example.org/p");
+        let all = all.into_words();
+        assert_eq!(all[&of].label("en"), Some("New York"));
+        let names = &all[&Words::names_iri(&of)];
+        let mut both = names.clone();
+        both.extend(names);
+        assert_eq!(&both, names);
+        let mut again = Gathered::default();
+        for triple in all.values().flat_map(Words::triples) {
+            assert_eq!(triple.subject, of);
+            take(&mut again, &triple).unwrap().unwrap();
+        }
+        assert_eq!(again.into_words(), all);
     }
 
     #[test]

@@ -280,6 +280,9 @@ impl LedgerError {
             }
             Self::Revision(error) => return error.hint(),
             Self::Stage(StageError::Read(error)) => return Some(reading(error)),
+            Self::Stage(StageError::Mistakes(mistakes)) => {
+                return mistakes.first.first().map(reading);
+            }
             Self::Stage(error) => return error.hint(),
             Self::Lexicon(error) => return error.hint(),
             Self::Checkpoint(error) => return error.hint(),
@@ -300,17 +303,24 @@ impl LedgerError {
     }
 }
 
-/// What the user can do about a file that cannot be read as triples. A benchmark is told by its fields.
+/// What the user can do about a file that cannot be read as triples. A benchmark is told by its fields, and so is a
+/// table.
 fn reading(error: &ReadError) -> String {
-    let layout = match &error.problem {
-        Problem::NoJsonLd(fields) | Problem::JsonLines(fields) => Layout::of(fields),
-        _ => None,
+    let (Problem::NoJsonLd(fields) | Problem::JsonLines(fields)) = &error.problem else {
+        return error.hint();
     };
-    let from = match layout {
-        None => return error.hint().to_owned(),
+    let is_row = ["subject", "object"].iter().all(|part| fields.iter().any(|field| field == part));
+    let from = match Layout::of(fields) {
+        None if is_row => {
+            return "these look like rows of a table: kledger add --from jsonl FILE reads an object in each line, \
+                    as jq -c '.[]' FILE > NEW makes them of an array"
+                .to_owned();
+        }
+        None => return error.hint(),
         Some(Layout::CounterFact) => "kledger add --from counterfact FILE",
         Some(Layout::Zsre) => "kledger add --from zsre FILE",
-        Some(layout @ (Layout::EasyEdit | Layout::Fever)) => {
+        Some(Layout::EasyEdit) => "kledger add --from easyedit FILE",
+        Some(layout @ Layout::Fever) => {
             return format!(
                 "these look like {layout}, which are asked: kledger eval HEAD --dataset FILE"
             );

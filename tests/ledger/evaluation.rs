@@ -15,6 +15,7 @@ use kledger::{
     ledger::{
         About, Evaluation, LedgerError, Texts,
         verb::{
+            add::AddOptions,
             eval::{EvalOptions, EvalReport, Material},
             fsck::FsckOptions,
         },
@@ -289,7 +290,7 @@ fn a_benchmark_runs_through_the_ledger() {
     let place = Place::new();
     let mut dataset = read("counterfact.json", &Reading::default());
     let staged = requests(&dataset).unwrap();
-    let refused = place.repo.add_requests(&place.actor("add"), staged, false);
+    let refused = place.repo.add_requests(&place.actor("add"), staged, AddOptions::new(Role::Edit));
     let refused = refused.unwrap_err().to_string();
     // Records 3 and 6 are about the capital of France.
     assert!(refused.starts_with("1 conflict"), "{refused}");
@@ -297,7 +298,8 @@ fn a_benchmark_runs_through_the_ledger() {
     dataset.skip_conflicts();
     let staged = requests(&dataset).unwrap();
     assert_eq!((staged.skipped, staged.unusable), (1, 0));
-    let report = place.repo.add_requests(&place.actor("add"), staged, false).unwrap();
+    let report =
+        place.repo.add_requests(&place.actor("add"), staged, AddOptions::new(Role::Edit)).unwrap();
     assert_eq!((report.role, report.outcome.added, report.staged), (Role::Edit, 5, 5));
     assert_eq!(report.notes, ["1 record skipped: an earlier one answers the same question"]);
     place.commit("CounterFact").unwrap();
@@ -336,7 +338,7 @@ fn words_for_one_question_go_when_their_subject_is_forgotten() {
     let place = Place::new();
     let alternative = Reading { answer: Answer::Alternative, ..Reading::default() };
     let staged = requests(&read("zsre.json", &alternative)).unwrap();
-    place.repo.add_requests(&place.actor("add"), staged, false).unwrap();
+    place.repo.add_requests(&place.actor("add"), staged, AddOptions::new(Role::Edit)).unwrap();
     place.commit("zsRE").unwrap();
     let named = || files_with(place.repo.store().dir(), "Hamlet");
     assert!(!named().is_empty());

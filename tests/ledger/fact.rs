@@ -231,7 +231,7 @@ fn many_lines_keep_their_order_and_their_numbers() {
     assert_eq!(found.len(), numbers.len());
     let error =
         Intake::read(text.as_bytes(), Format::NQuads, "in.nq", &Choice::default()).unwrap_err();
-    assert_eq!(error.position.line, 12_001);
+    assert_eq!(error.first[0].position.line, 12_001);
 }
 
 #[test]

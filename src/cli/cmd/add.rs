@@ -16,24 +16,33 @@ use crate::{
     },
     eval::dataset::{Answer, Dataset, Layout, Reading, Requests, requests},
     fact::{
-        Fact, Intake, Role, StageError,
-        read::{Choice, Format, Graphs, LeftOut, Position, ReadError, read_triples},
+        Fact, Intake, Iri, Role, StageError,
+        read::{
+            Base, Choice, Column, Format, Graphs, LeftOut, Mistakes, Position, ReadError, Table,
+            TableKind, predicate, read_triples,
+        },
     },
     input,
-    ledger::{LedgerError, verb::add::AddReport},
+    ledger::{
+        LedgerError,
+        verb::add::{AddOptions, AddReport, PredicateCount},
+    },
 };
 
 /// Stage facts, labels and templates for the next commit
 ///
-/// Reads N-Triples, Turtle, N-Quads, TriG, RDF/XML or JSON-LD. Triples of the kledger vocabulary and
-/// rdfs:label give words to IRIs; all others are facts to be edited in. A new object for a subject and
-/// predicate replaces the committed one. Either all of the input is staged or nothing.
+/// Reads N-Triples, Turtle, N-Quads, TriG, RDF/XML or JSON-LD, tables, and records of benchmarks, packed by gzip, bzip2
+/// or zstd or not. Triples of the kledger vocabulary, rdfs:label and skos:altLabel give words to IRIs; all others are
+/// facts to be edited in. A new object for a subject and predicate replaces the committed one. Either all of the input
+/// is staged or nothing, and what is wrong with a file is said at once.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   kledger add facts.nt labels.ttl
   kledger add --neighbourhood known.ttl
-  kledger add --graph all --skip-blank export.nq
+  kledger add --graph all --skip-blank export.nq.gz
+  kledger add --predicate P36 --predicate dbo:location --skip-blank --dry-run slice.nt.bz2
+  kledger add --from csv --base https://example.org/ --column subject=City --column dbo:country=Country cities.csv
   kledger add --from counterfact counterfact.json --limit 100 --skip-conflicts
   grep capital dump.nt | kledger add --format nt -")]
 pub struct Args {
@@ -45,44 +54,166 @@ pub struct Args {
     /// Take these facts in place of the ones staged for the same subject and predicate
     #[arg(long)]
     replace: bool,
+    /// Say what would be staged, and stage nothing
+    #[arg(long)]
+    dry_run: bool,
     /// Take the triples of this graph of N-Quads, TriG or JSON-LD, by IRI, or of all graphs
     ///
     /// Without it a triple in a named graph is an error.
     #[arg(long, value_name = "IRI|all", conflicts_with = "from")]
     graph: Option<Graphs>,
+    /// Take facts with this predicate, and with others that are given so; words are taken all the same
+    ///
+    /// An IRI, one with a prefix that everybody knows (dbo:location), or a property of Wikidata by its number.
+    #[arg(long, value_name = "IRI|P..", value_parser = wanted)]
+    predicate: Vec<Wanted>,
     /// Leave triples with blank nodes out, and say how many they were
     #[arg(long, conflicts_with = "from")]
     skip_blank: bool,
-    /// Read the files as a benchmark's records: stage their edits, with their own prompts and paraphrases
+    /// Leave facts out whose predicate has no template, or whose value no rule puts into words, and say how many they
+    /// were
+    #[arg(long)]
+    skip_unknown: bool,
+    /// Read the files as tables, or as a benchmark's records
     ///
-    /// zsre takes the first true answer as ROME and MEMIT do, zsre-alt the alternative one as MEND and
-    /// EasyEdit do.
-    #[arg(long, value_name = "DATASET", conflicts_with_all = ["format", "neighbourhood"])]
+    /// Of a table each row says a fact in the columns subject, predicate and object, or one for each column that holds
+    /// the objects of a predicate. Of a benchmark the edits are staged, with their own prompts and paraphrases: zsre
+    /// takes the first true answer as ROME and MEMIT do, zsre-alt the alternative one as MEND and EasyEdit do.
+    #[arg(long, value_name = "KIND", conflicts_with = "format")]
     from: Option<From>,
-    /// Records to take of each file at most
+    /// What a column of a table holds: PART=NAME, where NAME is in the first row, or a number
+    ///
+    /// PART is subject, predicate, object, subject_label, predicate_label, object_label, language or datatype; or the
+    /// IRI of a predicate, whose objects the column holds. Columns that are called so themselves need no option.
+    #[arg(long, value_name = "PART=NAME", requires = "from")]
+    column: Vec<Column>,
+    /// Where names in a table belong: IRI under which an IRI is made of each, with the name as its label
+    #[arg(long, value_name = "IRI", requires = "from")]
+    base: Option<Base>,
+    /// The first row of a CSV or TSV is no header: columns have numbers
+    #[arg(long, requires = "from")]
+    no_header: bool,
+    /// What stands between the cells of a CSV or TSV: a character, or tab
+    #[arg(long, value_name = "CHAR", value_parser = delimiter, requires = "from")]
+    delimiter: Option<u8>,
+    /// Records of a benchmark to take of each file at most
     #[arg(long, value_name = "N", value_parser = at_least_one, requires = "from")]
     limit: Option<usize>,
-    /// Of several records for one subject and predicate, take the first
+    /// Of several records of a benchmark for one subject and predicate, take the first
     #[arg(long, requires = "from")]
     skip_conflicts: bool,
 }
 
-/// A benchmark whose edits can be staged.
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+/// What is no file of triples and can be staged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum From {
+    Csv,
+    Tsv,
+    Jsonl,
     Counterfact,
     Zsre,
     ZsreAlt,
+    Easyedit,
+}
+
+/// How a [`From`] is read.
+enum Kind {
+    Table(TableKind),
+    Benchmark(Layout, Answer),
+}
+
+impl From {
+    const fn kind(self) -> Kind {
+        match self {
+            Self::Csv => Kind::Table(TableKind::Csv),
+            Self::Tsv => Kind::Table(TableKind::Tsv),
+            Self::Jsonl => Kind::Table(TableKind::JsonLines),
+            Self::Counterfact => Kind::Benchmark(Layout::CounterFact, Answer::True),
+            Self::Zsre => Kind::Benchmark(Layout::Zsre, Answer::True),
+            Self::ZsreAlt => Kind::Benchmark(Layout::Zsre, Answer::Alternative),
+            Self::Easyedit => Kind::Benchmark(Layout::EasyEdit, Answer::True),
+        }
+    }
+}
+
+/// The predicates that a user means by one name.
+#[derive(Debug, Clone)]
+struct Wanted(Vec<Iri>);
+
+/// Of Wikidata's properties both IRIs that there are templates for.
+fn wanted(text: &str) -> Result<Wanted, String> {
+    let iri = predicate(text).map_err(|error| {
+        format!("{error}; expected an IRI, or a property of Wikidata such as P36")
+    })?;
+    let entity = iri.as_str().strip_prefix("http://www.wikidata.org/prop/direct/");
+    let entity = entity.map(|number| Iri::new(&format!("http://www.wikidata.org/entity/{number}")));
+    let entity = entity.transpose().map_err(|error| error.to_string())?;
+    Ok(Wanted([iri].into_iter().chain(entity).collect()))
+}
+
+fn delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        _ if text == "tab" => Ok(b'\t'),
+        [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\r' | b'\n' | 0) => Ok(*byte),
+        _ => Err("expected one character of ASCII that is no quote, or tab".to_owned()),
+    }
 }
 
 impl Args {
-    /// What the datasets ask to be edited in.
-    fn requests(&self, cx: &Context, from: From) -> Result<Requests, CliError> {
-        let (layout, answer) = match from {
-            From::Counterfact => (Layout::CounterFact, Answer::True),
-            From::Zsre => (Layout::Zsre, Answer::True),
-            From::ZsreAlt => (Layout::Zsre, Answer::Alternative),
+    fn options(&self) -> AddOptions {
+        AddOptions {
+            role: role(self.neighbourhood),
+            replace: self.replace,
+            skip_unknown: self.skip_unknown,
+            dry_run: self.dry_run,
+        }
+    }
+
+    fn choice(&self) -> Choice {
+        let predicates = self.predicate.iter().flat_map(|wanted| wanted.0.clone());
+        Choice {
+            graphs: self.graph.clone().unwrap_or_default(),
+            skip_blank: self.skip_blank,
+            predicates: predicates.collect(),
+        }
+    }
+
+    /// Reads tables, whose options these are.
+    fn tables(&self, cx: &Context, kind: TableKind) -> Result<Intake, CliError> {
+        let lines = kind == TableKind::JsonLines;
+        let others = [
+            ("--limit", self.limit.is_some(), "records of a benchmark"),
+            ("--skip-conflicts", self.skip_conflicts, "records of a benchmark"),
+            ("--no-header", self.no_header && lines, "CSV and TSV"),
+            ("--delimiter", self.delimiter.is_some() && lines, "CSV and TSV"),
+        ];
+        not_for(&others)?;
+        let table = Table {
+            columns: self.column.clone(),
+            base: self.base.clone(),
+            header: !self.no_header,
+            delimiter: self.delimiter,
+            ..Table::new(kind)
         };
+        let choice = self.choice();
+        self.input.gather(|file| {
+            let (reader, name) = self.input.open(cx, file)?;
+            Ok(Intake::read_table(reader, &table, &name, &choice))
+        })
+    }
+
+    /// What the datasets ask to be edited in.
+    fn requests(&self, cx: &Context, layout: Layout, answer: Answer) -> Result<Requests, CliError> {
+        let others = [
+            ("--neighbourhood", self.neighbourhood, "triples and tables"),
+            ("--predicate", !self.predicate.is_empty(), "triples and tables"),
+            ("--skip-unknown", self.skip_unknown, "triples and tables"),
+            ("--column", !self.column.is_empty(), "tables"),
+            ("--base", self.base.is_some(), "tables"),
+            ("--no-header", self.no_header, "tables"),
+            ("--delimiter", self.delimiter.is_some(), "tables"),
+        ];
+        not_for(&others)?;
         let reading = Reading { limit: self.limit, answer, ..Reading::default() };
         let mut all = Requests::default();
         for file in &self.input.files {
@@ -94,6 +225,14 @@ impl Args {
             all.extend(requests(&dataset)?);
         }
         Ok(all)
+    }
+}
+
+/// Refuses the first option that is given and is for something else.
+fn not_for(options: &[(&'static str, bool, &'static str)]) -> Result<(), CliError> {
+    match options.iter().find(|(_, given, _)| *given) {
+        Some((option, _, what)) => Err(CliError::NotFor { option, what }),
+        None => Ok(()),
     }
 }
 
@@ -113,50 +252,88 @@ type Triple = Result<(Fact, Position), ReadError>;
 impl Input {
     /// Reads all files, up to the first error.
     pub(super) fn read(&self, cx: &Context) -> Result<Vec<Triple>, CliError> {
+        let named = self.named_format()?;
         let mut triples = Vec::new();
-        self.each(cx, |reader, format, name| {
+        for file in &self.files {
+            let format = format(file, named)?;
+            let (reader, name) = self.open(cx, file)?;
             let before = triples.len();
-            triples.extend(read_triples(reader, format, name));
+            triples.extend(read_triples(reader, format, &name));
             if triples.len() == before {
-                triples.push(Err(ReadError::no_triples(name, LeftOut::default())));
+                triples.push(Err(ReadError::no_triples(&name, LeftOut::default())));
             }
-            Ok(())
-        })?;
+        }
         Ok(triples)
     }
 
     /// Reads of all files what is in `choice`, for the stage.
     pub(super) fn intake(&self, cx: &Context, choice: &Choice) -> Result<Intake, CliError> {
+        let named = self.named_format()?;
+        self.gather(|file| {
+            let format = format(file, named)?;
+            let (reader, name) = self.open(cx, file)?;
+            Ok(Intake::read(reader, format, &name, choice))
+        })
+    }
+
+    /// What is read of all files, up to the first in which something is wrong.
+    fn gather(
+        &self,
+        mut read: impl FnMut(&Path) -> Result<Result<Intake, Mistakes>, CliError>,
+    ) -> Result<Intake, CliError> {
         let mut all = Intake::default();
-        self.each(cx, |reader, format, name| {
-            let read = Intake::read(reader, format, name, choice);
-            all.append(read.map_err(|error| LedgerError::from(StageError::Read(error)))?);
-            Ok(())
-        })?;
+        for file in &self.files {
+            let read = read(file)?;
+            all.append(read.map_err(|mistakes| LedgerError::from(StageError::from(mistakes)))?);
+        }
+        if let (true, Some(last)) = (all.is_empty(), self.files.last()) {
+            let none = ReadError::no_triples(&last.to_string_lossy(), all.left_out().clone());
+            return Err(LedgerError::from(StageError::from(none)).into());
+        }
         Ok(all)
     }
 
-    /// Opens file after file, with its format and its name.
-    fn each(
+    /// The format that is named for all files.
+    fn named_format(&self) -> Result<Option<Format>, CliError> {
+        Ok(self.format.as_deref().map(str::parse).transpose()?)
+    }
+
+    /// Opens a file, and what is packed in it; and its name.
+    fn open(
         &self,
         cx: &Context,
-        mut act: impl FnMut(Box<dyn BufRead + Send>, Format, &str) -> Result<(), CliError>,
-    ) -> Result<(), CliError> {
-        let format = self.format.as_deref().map(str::parse::<Format>).transpose()?;
-        for file in &self.files {
-            let from_stdin = file == Path::new("-");
-            let by_name = || Format::from_path(file).filter(|_| !from_stdin);
-            let format =
-                format.or_else(by_name).ok_or_else(|| CliError::NoFormat { path: file.clone() })?;
-            let reader: Box<dyn BufRead + Send> = if from_stdin {
-                Box::new(BufReader::new(io::stdin()))
-            } else {
-                let opened = input::open(&cx.path(file));
-                opened.map_err(|source| CliError::Read { path: file.clone(), source })?
-            };
-            act(reader, format, &file.to_string_lossy())?;
-        }
-        Ok(())
+        file: &Path,
+    ) -> Result<(Box<dyn BufRead + Send>, String), CliError> {
+        let wrong = |source| CliError::Read { path: file.to_owned(), source };
+        let reader: Box<dyn BufRead + Send> = if is_stdin(file) {
+            Box::new(BufReader::new(io::stdin()))
+        } else {
+            input::open(&cx.path(file)).map_err(wrong)?
+        };
+        Ok((input::unpacked(reader), file.to_string_lossy().into_owned()))
+    }
+}
+
+fn is_stdin(file: &Path) -> bool {
+    file == Path::new("-")
+}
+
+/// The format of a file: what is named for all, or what its name says.
+fn format(file: &Path, named: Option<Format>) -> Result<Format, CliError> {
+    let by_name = || Format::from_path(file).filter(|_| !is_stdin(file));
+    let format = named.or_else(by_name);
+    format.ok_or_else(|| CliError::NoFormat { path: file.to_owned(), table: table(file) })
+}
+
+/// As what a table is read, by its name.
+fn table(file: &Path) -> Option<&'static str> {
+    let name = file.file_name()?.to_str()?.to_ascii_lowercase();
+    let bare = [".gz", ".bz2", ".zst"].iter().find_map(|packed| name.strip_suffix(packed));
+    match Path::new(bare.unwrap_or(&name)).extension()?.to_str()? {
+        "csv" => Some("csv"),
+        "tsv" | "tab" => Some("tsv"),
+        "jsonl" | "ndjson" => Some("jsonl"),
+        _ => None,
     }
 }
 
@@ -176,14 +353,13 @@ pub(super) const fn noun(role: Role) -> &'static str {
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let repo = cx.repo()?;
     let actor = cx.actor(Some(&repo))?;
-    if let Some(from) = args.from {
-        let requests = args.requests(cx, from)?;
-        return Ok(Report::done("add", repo.add_requests(&actor, requests, args.replace)?));
-    }
-    let choice =
-        Choice { graphs: args.graph.clone().unwrap_or_default(), skip_blank: args.skip_blank };
-    let input = args.input.intake(cx, &choice)?;
-    let report = repo.add(&actor, input, role(args.neighbourhood), args.replace)?;
+    let report = match args.from.map(From::kind) {
+        Some(Kind::Benchmark(layout, answer)) => {
+            repo.add_requests(&actor, args.requests(cx, layout, answer)?, args.options())?
+        }
+        Some(Kind::Table(kind)) => repo.add_with(&actor, args.tables(cx, kind)?, args.options())?,
+        None => repo.add_with(&actor, args.input.intake(cx, &args.choice())?, args.options())?,
+    };
     Ok(Report::done("add", report))
 }
 
@@ -200,6 +376,7 @@ impl Render for AddReport {
         }
         for (count, noun) in [
             (outcome.labels, "label"),
+            (outcome.names, "further name"),
             (outcome.templates, "template"),
             (outcome.settings, "predicate setting"),
         ] {
@@ -209,7 +386,13 @@ impl Render for AddReport {
         }
         match parts.as_slice() {
             [] => writeln!(page, "Nothing new")?,
+            parts if self.dry_run => writeln!(page, "Would stage {}", parts.join(", "))?,
             parts => writeln!(page, "Staged {}", parts.join(", "))?,
+        }
+        page.changes(&self.changes)?;
+        let more = (outcome.added + outcome.replaced).saturating_sub(self.changes.len() as u64);
+        if self.dry_run && more > 0 {
+            page.note(format_args!("and {more} more"))?;
         }
         if outcome.unchanged > 0 {
             page.note(format_args!("{} committed already", outcome.unchanged))?;
@@ -217,12 +400,38 @@ impl Render for AddReport {
         if outcome.duplicates > 0 {
             page.note(format_args!("{} staged already", outcome.duplicates))?;
         }
+        if (self.dry_run || !self.left_out.is_empty()) && !self.predicates.is_empty() {
+            page.note("facts read, by predicate")?;
+            by_predicate(page, &self.predicates)?;
+        }
         for note in &self.notes {
             page.note(note)?;
+            let left = self.left_out.iter().find(|left| note.ends_with(left.why.in_words()));
+            by_predicate(page, left.map_or(&[], |left| &left.predicates))?;
+        }
+        if self.dry_run {
+            return page.note("nothing was staged");
         }
         match self.staged {
             0 => Ok(()),
             staged => page.note(format_args!("{} staged in all", many(staged, "fact"))),
         }
     }
+}
+
+/// Predicates that are listed.
+const LISTED: usize = 10;
+
+/// How many facts each of the first predicates has.
+fn by_predicate(page: &mut Page, counts: &[PredicateCount]) -> fmt::Result {
+    if page.quiet {
+        return Ok(());
+    }
+    let row = |row: &PredicateCount| [String::new(), row.count.to_string(), row.predicate.clone()];
+    let mut rows: Vec<[String; 3]> = counts.iter().take(LISTED).map(row).collect();
+    if let Some(others) = counts.get(LISTED..).filter(|others| !others.is_empty()) {
+        let facts: u64 = others.iter().map(|row| row.count).sum();
+        rows.push([String::new(), facts.to_string(), many(others.len() as u64, "other predicate")]);
+    }
+    page.table(&rows)
 }

@@ -35,7 +35,7 @@ pub struct Args {
 }
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
-    let about = About::new(args.subject.as_deref(), args.predicate.as_deref());
+    let about = About::new(args.subject.as_deref(), args.predicate.as_deref()).by_any_name();
     Ok(Report::done("blame", cx.repo()?.blame(&args.at, &about)?))
 }
 

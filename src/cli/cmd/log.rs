@@ -90,7 +90,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let options = LogOptions {
         range: Range::parse(revisions.iter().map(String::as_str)).map_err(LedgerError::from)?,
         all: args.all,
-        about: About::new(args.subject.as_deref(), args.predicate.as_deref()),
+        about: About::new(args.subject.as_deref(), args.predicate.as_deref()).by_any_name(),
         author: cx.named_author().map(pattern).transpose()?,
         limit: number,
         first_parent: args.first_parent,

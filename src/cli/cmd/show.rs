@@ -50,7 +50,7 @@ pub struct Args {
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let repo = cx.repo()?;
     if args.fact.is_some() {
-        let about = About::new(args.fact.as_deref(), args.predicate.as_deref());
+        let about = About::new(args.fact.as_deref(), args.predicate.as_deref()).by_any_name();
         return Ok(Report::done("show", repo.show_facts(&args.revision, &about)?));
     }
     if args.stat {

@@ -1,4 +1,5 @@
-//! EasyEdit's flat records, and those of KnowEdit, which name what is asked by kinds.
+//! EasyEdit's flat records, and those of KnowEdit, which name what is asked by kinds. Those of its WikiBio call the
+//! same otherwise.
 
 use std::collections::BTreeMap;
 
@@ -12,9 +13,11 @@ use crate::eval::{Case, PromptTarget};
 struct Fields {
     #[serde(alias = "id")]
     case_id: Option<Value>,
-    #[serde(default)]
+    #[serde(default, alias = "concept")]
     subject: String,
+    #[serde(alias = "text")]
     prompt: String,
+    #[serde(alias = "labels")]
     target_new: String,
     ground_truth: Option<Texts>,
     #[serde(default, alias = "rephrase")]
@@ -30,11 +33,11 @@ struct Fields {
 }
 
 /// What is asked, by kind, such as `Relation_Specificity`.
-type Kinds = BTreeMap<String, Vec<Item>>;
+type Kinds = BTreeMap<String, Option<Vec<Item>>>;
 
 #[derive(Deserialize)]
 struct Item {
-    prompt: String,
+    prompt: Texts,
     ground_truth: Texts,
 }
 
@@ -87,8 +90,8 @@ pub(super) fn case(record: &Record<'_>) -> Result<Case, DatasetError> {
 
 /// Each prompt with the first of its answers; those without one are not asked.
 fn asked(kinds: Kinds) -> impl Iterator<Item = PromptTarget> {
-    let items = kinds.into_values().flatten();
+    let items = kinds.into_values().flatten().flatten();
     items.filter_map(|item| {
-        Some(PromptTarget { prompt: item.prompt, target: item.ground_truth.first()? })
+        Some(PromptTarget { prompt: item.prompt.first()?, target: item.ground_truth.first()? })
     })
 }

@@ -74,7 +74,8 @@ impl DatasetError {
             Self::Other { found, .. } => match found {
                 Layout::CounterFact => "say --from counterfact",
                 Layout::Zsre => "say --from zsre, or --from zsre-alt for its other answers",
-                Layout::EasyEdit | Layout::Fever => {
+                Layout::EasyEdit => "say --from easyedit",
+                Layout::Fever => {
                     "its records cannot be staged; kledger eval --dataset FILE asks them"
                 }
             },

@@ -97,6 +97,7 @@ impl Layout {
             (Self::Zsre, "src"),
             (Self::Fever, "claim"),
             (Self::EasyEdit, "target_new"),
+            (Self::EasyEdit, "concept"),
         ]
         .into_iter()
         .find_map(|(layout, field)| has(field).then_some(layout))

@@ -1,11 +1,9 @@
 //! A dataset's edits as triples: facts, labels, and each record's own words.
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-
 use super::{Dataset, DatasetError};
 use crate::{
     eval::Case,
-    fact::{Fact, Iri, Label, Literal, Term, Words, read::Position},
+    fact::{Fact, Iri, Label, Term, Words, read::Position},
 };
 
 /// Things that a dataset has no id for are named after what it calls them.
@@ -83,9 +81,7 @@ fn fact(case: &Case, prompt: &str) -> Fact {
 
 /// The IRI of what is only known by a name.
 fn named(name: &str) -> Iri {
-    let name = words_of(&Literal::text(name).lexical);
-    let encoded = utf8_percent_encode(&name, NON_ALPHANUMERIC).to_string();
-    iri(&format!("{NAMED}{}", encoded.replace("%20", "_")))
+    Iri::of_name(&iri(NAMED), name)
 }
 
 fn iri(text: &str) -> Iri {

@@ -1,4 +1,4 @@
-//! Formats of a triple a line, read by many threads.
+//! Formats of lines that can be read by themselves, read by many threads.
 
 use std::{
     io::{BufRead, Read as _},
@@ -7,7 +7,13 @@ use std::{
 
 use rayon::prelude::*;
 
-use super::{Format, Item, Problem, ReadError, chosen::Source, limits::TOKEN, lines::Lines};
+use super::{
+    Format, Item, Problem, ReadError,
+    chosen::Source,
+    limits::TOKEN,
+    lines::Lines,
+    table::{Layout, Objects},
+};
 
 /// Bytes that are read before they are parsed.
 const BATCH: u64 = 4 << 20;
@@ -17,9 +23,16 @@ const PART: usize = 256 << 10;
 /// The triples of a reader, a batch of lines at a time.
 pub(super) struct Batches<R> {
     lines: Reader<R>,
-    format: Format,
+    kind: Kind,
     source: Source,
     ready: std::vec::IntoIter<Item>,
+}
+
+/// What the lines are.
+enum Kind {
+    Triples(Format),
+    /// JSON objects that are rows of a table.
+    Objects(Layout),
 }
 
 /// Lines on their way to the parser.
@@ -78,15 +91,24 @@ impl<R: BufRead> Reader<R> {
 
 impl<R: BufRead> Batches<R> {
     pub(super) fn new(reader: R, format: Format, source: Source) -> Self {
+        Self::of(reader, Kind::Triples(format), source)
+    }
+
+    /// The rows of a table.
+    pub(super) fn rows(reader: R, layout: Layout, source: Source) -> Self {
+        Self::of(reader, Kind::Objects(layout), source)
+    }
+
+    fn of(reader: R, kind: Kind, source: Source) -> Self {
         let lines = Reader { reader, before: 0, at_end: false };
-        Self { lines, format, source, ready: Vec::new().into_iter() }
+        Self { lines, kind, source, ready: Vec::new().into_iter() }
     }
 }
 
 /// What `gather` makes of the parts of `batch`, in their order, each by one of many threads.
 fn gathered<T: Send>(
     batch: Batch,
-    format: Format,
+    kind: &Kind,
     source: &Source,
     gather: &(impl Fn(&mut dyn Iterator<Item = Item>) -> T + Sync),
 ) -> Vec<T> {
@@ -94,7 +116,10 @@ fn gathered<T: Send>(
     let starts = iter::once(0).chain(parts.iter().map(|(end, _)| *end));
     let parts: Vec<_> =
         starts.zip(&parts).map(|(start, (end, before))| (&text[start..*end], *before)).collect();
-    let lines = |(part, before)| gather(&mut Lines::new(part, format, source.apart(), before));
+    let lines = |(part, before)| match kind {
+        Kind::Triples(format) => gather(&mut Lines::new(part, *format, source.apart(), before)),
+        Kind::Objects(layout) => gather(&mut Objects::new(part, layout, source.apart(), before)),
+    };
     let mut gathered: Vec<T> = parts.into_par_iter().map(lines).collect();
     if let Some((problem, line)) = failed {
         let error = ReadError { position: source.at(line), problem };
@@ -104,27 +129,39 @@ fn gathered<T: Send>(
 }
 
 impl<R: BufRead + Send> Batches<R> {
-    /// Has `take` take what `gather` makes of all parts, in their order. While a batch is gathered the next one is
-    /// read, and what came of the one before is taken.
+    /// Has `take` take what `gather` makes of all parts, in their order.
     ///
     /// # Errors
     /// The first of `take`.
     pub(super) fn each<T: Send, E: Send>(
-        mut self,
+        self,
         gather: &(impl Fn(&mut dyn Iterator<Item = Item>) -> T + Sync),
-        mut take: impl FnMut(T) -> Result<(), E> + Send,
+        take: impl FnMut(T) -> Result<(), E> + Send,
     ) -> Result<(), E> {
-        let (mut next, mut done) = (self.lines.batch(), Vec::new());
-        while let Some(batch) = next {
-            let gathered = || gathered(batch, self.format, &self.source, gather);
-            let others =
-                || (mem::take(&mut done).into_iter().try_for_each(&mut take), self.lines.batch());
-            let (gathered, (taken, read)) = rayon::join(gathered, others);
-            taken?;
-            (next, done) = (read, gathered);
-        }
-        done.into_iter().try_for_each(take)
+        let Self { mut lines, kind, source, .. } = self;
+        in_turn(|| lines.batch(), |batch| gathered(batch, &kind, &source, gather), take)
     }
+}
+
+/// Has `take` take what `gathered` makes of each batch. While one is gathered the `next` is read, and what came of the
+/// one before is taken.
+///
+/// # Errors
+/// The first of `take`.
+pub(super) fn in_turn<B: Send, T: Send, E: Send>(
+    mut next: impl FnMut() -> Option<B> + Send,
+    gathered: impl Fn(B) -> Vec<T> + Sync,
+    mut take: impl FnMut(T) -> Result<(), E> + Send,
+) -> Result<(), E> {
+    let (mut ahead, mut done) = (next(), Vec::new());
+    while let Some(batch) = ahead {
+        let gathered = || gathered(batch);
+        let others = || (mem::take(&mut done).into_iter().try_for_each(&mut take), next());
+        let (gathered, (taken, read)) = rayon::join(gathered, others);
+        taken?;
+        (ahead, done) = (read, gathered);
+    }
+    done.into_iter().try_for_each(take)
 }
 
 impl<R: BufRead> Iterator for Batches<R> {
@@ -133,14 +170,11 @@ impl<R: BufRead> Iterator for Batches<R> {
     fn next(&mut self) -> Option<Item> {
         loop {
             if let Some(item) = self.ready.next() {
-                if item.is_err() {
-                    (self.ready, self.lines.at_end) = (Vec::new().into_iter(), true);
-                }
                 return Some(item);
             }
             let batch = self.lines.batch()?;
             let items =
-                gathered(batch, self.format, &self.source, &|items| items.collect::<Vec<Item>>());
+                gathered(batch, &self.kind, &self.source, &|items| items.collect::<Vec<Item>>());
             self.ready = items.into_iter().flatten().collect::<Vec<Item>>().into_iter();
         }
     }

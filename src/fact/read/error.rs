@@ -3,7 +3,7 @@
 use std::{fmt, io, sync::Arc};
 
 use super::chosen::LeftOut;
-use crate::fact::triple::Fact;
+use crate::fact::{triple::Fact, vocabulary::WordsError};
 
 /// Where something stands in the input. `Display` is `file:line` or `file:line:column`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +24,7 @@ impl fmt::Display for Position {
     }
 }
 
-/// Why a triple could not be read. Nothing after it is read either.
+/// Why a triple could not be read.
 #[derive(Debug, thiserror::Error)]
 #[error("{position}: {problem}")]
 pub struct ReadError {
@@ -79,8 +79,8 @@ pub enum Problem {
     #[error("the file is empty")]
     Empty,
     /// A file that follows its grammar and says nothing.
-    #[error("the file holds no triple{}", left_out(*.0))]
-    NoTriples(LeftOut),
+    #[error("the file holds no triple{}", left_out(.0))]
+    NoTriples(Box<LeftOut>),
     /// JSON without a triple.
     #[error("the file is JSON, but no JSON-LD with a triple: {}", fields(.0))]
     NoJsonLd(
@@ -145,18 +145,114 @@ pub enum Problem {
         /// How much may be.
         limit: u64,
     },
+    /// Columns of a table that do not say what is in them.
+    #[error("the table has the columns {}, of which {why}", some(names))]
+    Columns {
+        /// What is wrong.
+        why: String,
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// A cell of a table that makes no sense.
+    #[error("{place} {why}")]
+    Cell {
+        /// Which it is.
+        place: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// A name in a table where there is nothing to make its IRI under.
+    #[error("{place} has {name:?}, which is no IRI, and there is no base to make one under")]
+    NoBase {
+        /// Which cell it is in.
+        place: String,
+        /// The name.
+        name: String,
+    },
+    /// A row of a table with more or fewer cells than the first.
+    #[error("the row has {found} cells, and the first one {wanted}")]
+    Width {
+        /// How many it has.
+        found: u64,
+        /// How many the first one has.
+        wanted: u64,
+    },
+    /// A quote in a table that goes on to the end of the file.
+    #[error("a quote that opens in this row is never closed")]
+    OpenQuote,
+    /// A line that is no JSON object of cells.
+    #[error("{0}")]
+    Row(String),
+    /// A triple of the vocabulary makes no sense.
+    #[error(transparent)]
+    Words(Box<WordsError>),
     /// The input could not be read.
     #[error("cannot read the input: {0}")]
     Read(io::Error),
 }
 
-fn left_out(left: LeftOut) -> String {
-    let LeftOut { blank, other_graph } = left;
-    match (blank, other_graph) {
+/// What is wrong with a file, all of it as far as the parser could go on.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", listed(first, *total))]
+pub struct Mistakes {
+    /// The first of them, [`Mistakes::LISTED`] at most; one at least.
+    pub first: Vec<ReadError>,
+    /// How many there are.
+    pub total: u64,
+}
+
+impl Mistakes {
+    /// How many are listed.
+    pub const LISTED: usize = 20;
+    /// Characters of each in a list.
+    const SHOWN: usize = 300;
+
+    /// These and `others`, which come after them.
+    pub(in crate::fact) fn append(&mut self, others: Self) {
+        let more = Self::LISTED.saturating_sub(self.first.len());
+        self.first.extend(others.first.into_iter().take(more));
+        self.total += others.total;
+    }
+}
+
+impl From<ReadError> for Mistakes {
+    fn from(error: ReadError) -> Self {
+        Self { first: vec![error], total: 1 }
+    }
+}
+
+fn listed(first: &[ReadError], total: u64) -> String {
+    if let ([one], 1) = (first, total) {
+        return one.to_string();
+    }
+    let mut text = format!("{total} mistakes, and nothing was staged");
+    for error in first {
+        let whole = error.to_string();
+        let end = whole.char_indices().nth(Mistakes::SHOWN).map(|(end, _)| end);
+        let cut = if end.is_some() { "..." } else { "" };
+        text.push_str("\n  ");
+        text.push_str(&whole[..end.unwrap_or(whole.len())]);
+        text.push_str(cut);
+    }
+    match total - first.len() as u64 {
+        0 => text,
+        more => format!("{text}\n  and {more} more"),
+    }
+}
+
+fn left_out(left: &LeftOut) -> String {
+    let LeftOut { blank, other_graph, other_predicate, .. } = left;
+    match (blank.total, other_graph) {
+        _ if other_predicate.total > 0 => {
+            format!(
+                " with a predicate that was asked for, and {} with others",
+                other_predicate.total
+            )
+        }
         (0, 0) => String::new(),
-        (_, 0) => format!(" without a blank node, and {blank} with one"),
+        (blank, 0) => format!(" without a blank node, and {blank} with one"),
         (0, _) => format!(" of that graph, and {other_graph} of others"),
-        _ => format!(
+        (blank, _) => format!(
             " of that graph without a blank node, {blank} with one and {other_graph} of others"
         ),
     }
@@ -170,6 +266,14 @@ fn fields(fields: &[String]) -> String {
             format!("its fields are {}{more}", fields[..fields.len().min(8)].join(", "))
         }
     }
+}
+
+/// The first of some names.
+fn some(names: &[String]) -> String {
+    let short = |name: &String| name.chars().take(100).collect::<String>();
+    let first: Vec<String> = names.iter().take(10).map(short).collect();
+    let more = if names.len() > first.len() { ", ..." } else { "" };
+    format!("{}{more}", first.join(", "))
 }
 
 fn size(bytes: u64) -> String {
@@ -213,16 +317,16 @@ impl ReadError {
     #[must_use]
     pub fn no_triples(source: &str, left: LeftOut) -> Self {
         let position = Position { source: source.into(), line: 1, column: None };
-        Self { position, problem: Problem::NoTriples(left) }
+        Self { position, problem: Problem::NoTriples(Box::new(left)) }
     }
 
     /// How to put it right.
     #[must_use]
-    pub const fn hint(&self) -> &'static str {
-        match self.problem {
+    pub fn hint(&self) -> String {
+        let text = match &self.problem {
             Problem::Syntax(_) => {
-                "if the file is in another format, name it: --format nt|ttl|nq|trig|rdf|jsonld; tables \
-                 have to be made triples first"
+                "if the file is in another format, name it: --format nt|ttl|nq|trig|rdf|jsonld, or \
+                 for tables --from csv|tsv|jsonl"
             }
             Problem::RelativeIri(_) => {
                 "write the IRI in full, or give the file a base (@base in Turtle and TriG, xml:base \
@@ -249,12 +353,17 @@ impl ReadError {
                 "put the context itself in the place of its address, or convert the file to N-Quads \
                  with a tool that loads it, such as jsonld or riot"
             }
-            Problem::NotText { remedy, .. } => remedy,
+            Problem::NotText { remedy, .. } => *remedy,
             Problem::Empty => "if a command was to write it, see what that said",
-            Problem::NoTriples(LeftOut { other_graph: 0, .. }) => {
+            Problem::NoTriples(left) if left.other_predicate.total > 0 => {
+                "name a predicate as the file writes it, in full: --predicate IRI"
+            }
+            Problem::NoTriples(left) if left.other_graph > 0 => {
+                "--graph all takes the triples of all graphs"
+            }
+            Problem::NoTriples(_) => {
                 "prefixes, comments and empty elements say nothing: name a file with triples"
             }
-            Problem::NoTriples(_) => "--graph all takes the triples of all graphs",
             Problem::NoJsonLd(_) => {
                 "JSON-LD has keys that are IRIs, or a @context that makes IRIs of them"
             }
@@ -277,10 +386,33 @@ impl ReadError {
                 "convert it to N-Quads, which are read line by line, with a tool such as jsonld or riot; \
                  or divide it"
             }
-            Problem::Read(_) => "check that the file exists and can be read",
-        }
+            Problem::Read(error) => match error.kind() {
+                io::ErrorKind::InvalidData => "get the file again: it did not arrive whole",
+                io::ErrorKind::FileTooLarge => {
+                    "if it is to be so, unpack it first and name the unpacked file"
+                }
+                _ => "check that the file exists and can be read",
+            },
+            Problem::Columns { .. } => {
+                "say what is in which: --column subject=NAME --column predicate=NAME --column object=NAME, or \
+                 --column IRI=NAME for objects of a predicate; or name the columns so in the first row"
+            }
+            Problem::Cell { .. } => "correct the row, or take it out",
+            Problem::NoBase { .. } => "say where names belong: --base https://example.org/",
+            Problem::Width { .. } => {
+                "see whether a quote is missing, or around a cell with a comma in it; --delimiter says what \
+                 stands between cells"
+            }
+            Problem::OpenQuote => "close it; a quote within quotes is written twice",
+            Problem::Row(_) => {
+                "a line is one object, with a text or a number in each field: jq -c '.[]' FILE > NEW writes the \
+                 elements of an array so"
+            }
+            Problem::Words(problem) => return problem.hint(),
+        };
+        text.to_owned()
     }
 }
 
 /// A triple and where it stands.
-pub(super) type Item = Result<(Fact, Position), ReadError>;
+pub(in crate::fact) type Item = Result<(Fact, Position), ReadError>;

@@ -30,6 +30,9 @@ const NAMES: [(Format, &[&str]); 6] = [
     (Format::JsonLd, &["jsonld", "json", "json-ld"]),
 ];
 
+/// Extensions of packed files.
+const PACKED: [&str; 3] = ["gz", "bz2", "zst"];
+
 /// A name that is no format's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no format; expected one of nt, ttl, nq, trig, rdf, jsonld")]
@@ -39,10 +42,14 @@ pub struct FormatError(
 );
 
 impl Format {
-    /// The format that the extension of `path` stands for.
+    /// The format that the extension of `path` stands for, which that of a packed file comes behind.
     #[must_use]
     pub fn from_path(path: &Path) -> Option<Self> {
-        path.extension()?.to_str()?.parse().ok()
+        let extension = path.extension()?.to_str()?;
+        if PACKED.iter().any(|packed| packed.eq_ignore_ascii_case(extension)) {
+            return Path::new(path.file_stem()?).extension()?.to_str()?.parse().ok();
+        }
+        extension.parse().ok()
     }
 }
 

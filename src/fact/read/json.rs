@@ -126,6 +126,7 @@ fn wrong(error: JsonLdParseError, line: u64) -> Wrong {
                 problem: Problem::of_syntax(&error.to_string()),
                 line: at.map_or(line, |at| at.line + 1),
                 column: at.map(|at| at.column + 1),
+                goes_on: false,
             }
         }
     }
@@ -156,7 +157,7 @@ fn weigh(text: &[u8]) -> Result<Vec<String>, Wrong> {
     let end = weighed.and_then(|_| json.end());
     let failed = |error: &serde_json::Error, problem| {
         let column = (error.column() > 0).then_some(error.column() as u64);
-        Wrong { problem, line: error.line().max(1) as u64, column }
+        Wrong { column, ..Wrong::at(error.line().max(1) as u64, problem) }
     };
     match (end, weight.exceeded.take()) {
         (Ok(()), _) => {

@@ -43,6 +43,12 @@ pub(super) const ENTITY: usize = 4 << 10;
 /// Bytes of RDF/XML out of which no triple comes.
 pub(super) const SILENCE: u64 = 32 << 20;
 
+/// Bytes of a row of a table, which is held as a whole: a literal, and what else there is.
+pub(super) const ROW: usize = 20 << 20;
+
+/// Columns of a table.
+pub(super) const COLUMNS: usize = 1000;
+
 /// Bytes of a JSON-LD file, which is read as a whole because its context may come last.
 pub(super) const JSON: u64 = 256 << 20;
 

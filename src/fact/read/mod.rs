@@ -19,22 +19,25 @@ mod pieces;
 mod plain;
 mod start;
 mod streamed;
+mod table;
 mod terse;
 mod xml;
 
 use std::io::BufRead;
 
+pub(super) use self::error::Item;
 use self::{
     batches::Batches,
     chosen::Source,
-    error::Item,
     start::{Begun, begun},
     streamed::Streamed,
+    table::{Layout, Records},
 };
 pub use self::{
-    chosen::{Choice, Graphs, LeftOut},
-    error::{Position, Problem, ReadError},
+    chosen::{Choice, Graphs, LeftOut, Tally},
+    error::{Mistakes, Position, Problem, ReadError},
     format::{Format, FormatError},
+    table::{Base, BaseError, Column, ColumnError, Table, TableKind, predicate},
 };
 
 /// The triples of `reader`, which is `format`, in order; `source` names it in positions. The first
@@ -61,6 +64,7 @@ pub fn read_triples<R: BufRead>(reader: R, format: Format, source: &str) -> Trip
 }
 
 /// Has `take` take what `gather` makes of the triples of `reader` that are in `choice`, part by part, in their order.
+/// Behind what is wrong more may come: what could be read after it, and what else is wrong.
 /// Several threads gather parts of formats of a triple a line; another format is one part. Returns how many
 /// triples were left out. As for [`read_triples`] there may be none, but not an empty file.
 ///
@@ -81,6 +85,32 @@ pub(super) fn read_parts<R: BufRead + Send, T: Send, E: Send + From<ReadError>>(
     Ok(source.left.so_far())
 }
 
+/// [`read_parts`] of the rows of a table.
+///
+/// # Errors
+/// The first of `take`, and those of how the file begins.
+pub(super) fn read_rows<R: BufRead + Send, T: Send, E: Send + From<ReadError>>(
+    reader: R,
+    table: &Table,
+    (source, choice): (&str, &Choice),
+    gather: impl Fn(&mut dyn Iterator<Item = Item>) -> T + Sync,
+    take: impl FnMut(T) -> Result<(), E> + Send,
+) -> Result<LeftOut, E> {
+    let source = Source::new(source, choice);
+    let wrong = |problem| ReadError { position: source.at(1), problem };
+    let reader = begun(reader).map_err(wrong)?;
+    match table.kind {
+        TableKind::JsonLines => {
+            let layout = Layout::of_objects(table, &source).map_err(wrong)?;
+            Batches::rows(reader, layout, source.clone()).each(&gather, take)?;
+        }
+        TableKind::Csv | TableKind::Tsv => {
+            Records::new(reader, table, &source)?.each(&gather, take)?;
+        }
+    }
+    Ok(source.left.so_far())
+}
+
 /// See [`read_triples`].
 pub struct Triples<R: BufRead>(
     /// None after the end.
@@ -88,7 +118,7 @@ pub struct Triples<R: BufRead>(
 );
 
 enum Way<R: BufRead> {
-    Batches(Batches<Begun<R>>),
+    Batches(Box<Batches<Begun<R>>>),
     Streamed(Box<Streamed<Begun<R>>>),
 }
 
@@ -99,7 +129,7 @@ impl<R: BufRead> Way<R> {
         let source = source.clone();
         Ok(match format {
             Format::NTriples | Format::NQuads => {
-                Self::Batches(Batches::new(reader, format, source))
+                Self::Batches(Box::new(Batches::new(reader, format, source)))
             }
             _ => Self::Streamed(Box::new(Streamed::new(reader, format, source, 0))),
         })
@@ -111,8 +141,16 @@ impl<R: BufRead> Iterator for Triples<R> {
 
     fn next(&mut self) -> Option<Self::Item> {
         match self.0.as_mut()? {
-            Ok(Way::Batches(triples)) => triples.next(),
-            Ok(Way::Streamed(triples)) => triples.next(),
+            Ok(way) => {
+                let item = match way {
+                    Way::Batches(triples) => triples.next(),
+                    Way::Streamed(triples) => triples.next(),
+                };
+                if matches!(item, Some(Err(_))) {
+                    self.0 = None;
+                }
+                item
+            }
             Err(_) => self.0.take()?.err().map(|error| Err(*error)),
         }
     }

@@ -15,10 +15,12 @@ pub(super) struct Wrong {
     pub(super) problem: Problem,
     pub(super) line: u64,
     pub(super) column: Option<u64>,
+    /// Whether the parser goes on behind it.
+    pub(super) goes_on: bool,
 }
 
 impl Wrong {
     pub(super) const fn at(line: u64, problem: Problem) -> Self {
-        Self { problem, line, column: None }
+        Self { problem, line, column: None, goes_on: false }
     }
 }

@@ -29,7 +29,9 @@ fn iri(text: &str) -> Option<(Iri, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Choice, Format, Item, chosen::Source, read_triples, streamed::Streamed};
+    use super::super::{
+        Choice, Format, Item, chosen::Source, lines::Lines, read_triples, streamed::Streamed,
+    };
     use super::*;
 
     fn source(name: &str) -> Source {
@@ -75,7 +77,40 @@ mod tests {
         let read = read_triples(text.as_bytes(), Format::NTriples, "in").map(told);
         let read: Vec<_> = read.collect();
         let parsed = Streamed::new(text.as_bytes(), Format::NTriples, source("in"), 0).map(told);
-        assert_eq!(read, parsed.collect::<Vec<_>>());
-        assert!(read.len() == 102 && read[100].is_ok() && read[101].is_err());
+        assert_eq!(read[..101], parsed.take(101).collect::<Vec<_>>());
+        let wrong = read[101].as_ref().unwrap_err();
+        assert!(read.len() == 102 && wrong.starts_with("in:104:"), "{wrong}");
+    }
+
+    /// Whatever is wrong with a line, the others are read as if they were alone.
+    #[test]
+    fn lines_that_are_wrong_change_nothing_of_others() {
+        let kinds = [
+            "<http://a.b/s> <http://a.b/p> <http://a.b/o> .",
+            "<http://a.b/s> <http://a.b/p> \"o\"@en .",
+            "<http://a.b/s> <http://a.b/p> \"open .",
+            "<http://a.b/s> <http://a.b/p> <open",
+            "<http://a.b/s> <http://a.b/p>",
+            "<http://a.b/s> <http://a.b/p> \"o\" . junk",
+            "nonsense",
+            "_:b <http://a.b/p> \"o\" .",
+            "# nothing",
+        ];
+        let told = |item: Item| match item {
+            Ok((fact, position)) => format!("{position} {fact}"),
+            Err(error) => error.to_string(),
+        };
+        for number in 0..kinds.len().pow(3) {
+            let lines = (0..3_u32).map(|at| kinds[number / kinds.len().pow(at) % kinds.len()]);
+            let lines: Vec<String> = lines.map(|line| format!("{line}\n")).collect();
+            let text = lines.concat();
+            let all = Lines::new(text.as_bytes(), Format::NTriples, source("in"), 0);
+            let alone = lines.iter().zip(0..).flat_map(|(line, before)| {
+                Lines::new(line.as_bytes(), Format::NTriples, source("in"), before)
+            });
+            let (all, alone): (Vec<_>, Vec<_>) =
+                (all.map(told).collect(), alone.map(told).collect());
+            assert_eq!(all, alone, "{text}");
+        }
     }
 }

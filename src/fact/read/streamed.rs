@@ -6,7 +6,7 @@ use oxrdf::Quad;
 
 use super::{
     Format, Graphs, Item, Position, Problem, ReadError,
-    chosen::{Left, Source},
+    chosen::Source,
     json::Json,
     limits::{EXPANDED, EXPANSION, IRI, LITERAL},
     terse::Terse,
@@ -18,7 +18,7 @@ use crate::fact::{
     triple::Fact,
 };
 
-/// The triples of a reader, one by one.
+/// The triples of a reader, one by one, and what is wrong with others, as far as the parser goes on.
 pub(super) struct Streamed<R: BufRead> {
     parser: Option<Parser<R>>,
     source: Source,
@@ -90,12 +90,14 @@ impl<R: BufRead> Iterator for Streamed<R> {
                         Ok(()) => return Some(Ok((fact, self.source.at(line)))),
                         Err(problem) => Wrong::at(line, problem),
                     },
-                    Err(problem) => Wrong::at(line, problem),
+                    Err(problem) => Wrong { goes_on: true, ..Wrong::at(line, problem) },
                 },
                 Err(wrong) => wrong,
             };
-            self.parser = None;
-            let Wrong { problem, line, column } = wrong;
+            let Wrong { problem, line, column, goes_on } = wrong;
+            if !goes_on {
+                self.parser = None;
+            }
             let position = Position { column, ..self.source.at(line) };
             return Some(Err(ReadError { position, problem }));
         }
@@ -110,7 +112,9 @@ fn fact(quad: Quad, source: &Source) -> Result<Option<Fact>, Problem> {
     }
     let subject = match subject {
         oxrdf::NamedOrBlankNode::NamedNode(node) => iri(node)?,
-        oxrdf::NamedOrBlankNode::BlankNode(node) => return source.blank("subject", &node),
+        oxrdf::NamedOrBlankNode::BlankNode(node) => {
+            return source.blank("subject", &node, &predicate);
+        }
     };
     let object = match object {
         oxrdf::Term::NamedNode(node) => Term::Iri(iri(node)?),
@@ -118,7 +122,7 @@ fn fact(quad: Quad, source: &Source) -> Result<Option<Fact>, Problem> {
             return Err(Problem::too_long("a literal", LITERAL));
         }
         oxrdf::Term::Literal(literal) => Term::Literal(Literal::parsed(literal)),
-        oxrdf::Term::BlankNode(node) => return source.blank("object", &node),
+        oxrdf::Term::BlankNode(node) => return source.blank("object", &node, &predicate),
     };
     Ok(Some(Fact { subject, predicate: iri(predicate)?, object }))
 }
@@ -145,15 +149,20 @@ impl Source {
             (Graphs::Named(_), _) => false,
         };
         if !takes {
-            self.left.count(Left::OtherGraph);
+            self.left_in_graph();
         }
         Ok(takes)
     }
 
     /// What becomes of a triple with a blank node.
-    fn blank(&self, role: &'static str, node: &oxrdf::BlankNode) -> Result<Option<Fact>, Problem> {
+    fn blank(
+        &self,
+        role: &'static str,
+        node: &oxrdf::BlankNode,
+        predicate: &oxrdf::NamedNode,
+    ) -> Result<Option<Fact>, Problem> {
         if self.choice.skip_blank {
-            self.left.count(Left::Blank);
+            self.left_blank(predicate.as_str());
             return Ok(None);
         }
         Err(Problem::BlankNode { role, node: node.to_string() })

@@ -96,6 +96,7 @@ impl<R: BufRead> Terse<R> {
                         problem,
                         line: self.lines_before + start.line + 1,
                         column: Some(start.column + 1),
+                        goes_on: true,
                     }));
                 }
                 None if self.ended => return None,

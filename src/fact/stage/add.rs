@@ -15,7 +15,7 @@ use crate::{
         stored::{StagedTree, StoredStage, fact_key, load_words, staged_key, store_words},
         tree,
         triple::FactKey,
-        vocabulary::{self, Addition, Gathered},
+        vocabulary::{Addition, Gathered},
     },
     id::Id,
 };
@@ -29,7 +29,7 @@ impl StoredStage {
     /// change of it back where `replace` is set.
     ///
     /// # Errors
-    /// When words make no sense, or facts exclude one another; every conflict of the call is counted.
+    /// When facts exclude one another; every conflict of the call is counted.
     pub fn add(
         draft: &mut Draft<'_>,
         before: Option<Id<Self>>,
@@ -38,25 +38,23 @@ impl StoredStage {
         role: Role,
         replace: bool,
     ) -> Result<(Id<Self>, AddOutcome), StageError> {
-        let Intake { bytes, facts, predicates, words: triples, .. } = intake;
+        let Intake { bytes, facts, predicates, words: sayings, .. } = intake;
         let before = before.map(|id| codec::get(draft, id)).transpose()?;
         let mut outcome = AddOutcome::default();
         let mut words = match before {
-            Some(before) if !triples.is_empty() => Gathered::from(load_words(draft, before.words)?),
+            Some(before) if !sayings.is_empty() => Gathered::from(load_words(draft, before.words)?),
             _ => Gathered::default(),
         };
-        for (triple, position) in triples {
-            match vocabulary::take(&mut words, &triple) {
-                Ok(Some(Addition::Label)) => outcome.labels += 1,
-                Ok(Some(Addition::Template)) => outcome.templates += 1,
-                Ok(Some(Addition::Setting)) => outcome.settings += 1,
-                Ok(None) => {}
-                Err(problem) => {
-                    return Err(StageError::Words { position, problem: Box::new(problem) });
-                }
+        for (saying, _) in sayings {
+            match words.say(saying) {
+                Some(Addition::Label) => outcome.labels += 1,
+                Some(Addition::Name) => outcome.names += 1,
+                Some(Addition::Template) => outcome.templates += 1,
+                Some(Addition::Setting) => outcome.settings += 1,
+                None => {}
             }
         }
-        let said = outcome.labels + outcome.templates + outcome.settings > 0;
+        let said = outcome.labels + outcome.names + outcome.templates + outcome.settings > 0;
         let words = match before {
             Some(before) if !said => before.words,
             _ => store_words(draft, &words.into_words()),

@@ -59,11 +59,11 @@ pub(super) struct Many(BTreeSet<String>);
 impl Many {
     /// Those of `predicates` of which `lexicon` says it.
     pub(super) fn among(
-        predicates: &BTreeSet<Iri>,
+        predicates: &BTreeMap<Iri, u64>,
         lexicon: &Lexicon<'_>,
     ) -> Result<Self, ObjectError> {
         let mut many = BTreeSet::new();
-        for predicate in predicates {
+        for predicate in predicates.keys() {
             if lexicon.multi_valued(predicate)? {
                 many.insert(predicate.as_str().to_owned());
             }

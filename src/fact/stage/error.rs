@@ -3,9 +3,8 @@
 use crate::{
     codec::ObjectError,
     fact::{
-        read::{Position, ReadError},
+        read::{Mistakes, Position, ReadError},
         triple::Fact,
-        vocabulary::WordsError,
     },
 };
 
@@ -31,14 +30,9 @@ pub enum StageError {
     /// The input could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// A triple of the vocabulary makes no sense.
-    #[error("{position}: {problem}")]
-    Words {
-        /// Where it stands.
-        position: Position,
-        /// What is wrong with it.
-        problem: Box<WordsError>,
-    },
+    /// The input could not be read for several reasons.
+    #[error(transparent)]
+    Mistakes(Mistakes),
     /// Facts exclude one another.
     #[error("{total} {}{}", if *total == 1 { "conflict" } else { "conflicts" }, list(conflicts, *total))]
     Conflicts {
@@ -91,13 +85,27 @@ fn list(conflicts: &[Conflict], total: u64) -> String {
     text
 }
 
+impl From<Mistakes> for StageError {
+    fn from(mut mistakes: Mistakes) -> Self {
+        match mistakes.first.pop() {
+            Some(only) if mistakes.total == 1 => Self::Read(only),
+            last => {
+                mistakes.first.extend(last);
+                Self::Mistakes(mistakes)
+            }
+        }
+    }
+}
+
 impl StageError {
     /// How to put it right.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Read(error) => Some(error.hint().to_owned()),
-            Self::Words { problem, .. } => Some(problem.hint()),
+            Self::Read(error) => Some(error.hint()),
+            Self::Mistakes(mistakes) => {
+                mistakes.first.first().map(ReadError::hint)
+            }
             Self::Conflicts { conflicts, .. } => Some(
                 if conflicts.iter().all(|conflict| conflict.earlier) {
                     "--replace takes the new facts in place of the staged ones"

@@ -1,15 +1,18 @@
 //! Triples that were read and wait to be staged.
 
-use std::{collections::BTreeSet, io::BufRead};
+use std::{collections::BTreeMap, io::BufRead, mem};
 
 use super::{Staged, StagedChange};
 use crate::{
     codec,
     fact::{
-        read::{Choice, Format, LeftOut, Position, ReadError, read_parts},
+        read::{
+            Choice, Format, Item, LeftOut, Mistakes, Position, Problem, ReadError, Table,
+            read_parts, read_rows,
+        },
         term::Iri,
         triple::{Fact, FactKey},
-        vocabulary,
+        vocabulary::{self, Saying},
     },
 };
 
@@ -22,12 +25,12 @@ pub struct Intake {
     /// Of each fact, its question, that is the key it has where it is the only answer, and where it
     /// begins and ends.
     pub(super) facts: Vec<(FactKey, usize, usize)>,
-    /// The predicates of the facts.
-    pub(super) predicates: BTreeSet<Iri>,
-    /// Triples of the vocabulary.
-    pub(super) words: Vec<(Fact, Position)>,
+    /// The predicates of the facts, and how many facts each has.
+    pub(super) predicates: BTreeMap<Iri, u64>,
+    /// What triples of the vocabulary say.
+    pub(super) words: Vec<(Saying, Position)>,
     /// Triples that were left out.
-    left_out: LeftOut,
+    pub(super) left_out: LeftOut,
 }
 
 impl Intake {
@@ -38,10 +41,10 @@ impl Intake {
     pub fn of(
         triples: impl IntoIterator<Item = Result<(Fact, Position), ReadError>>,
     ) -> Result<Self, ReadError> {
-        let mut intake = Self::default();
+        let (mut intake, choice) = (Self::default(), Choice::default());
         for triple in triples {
             let (fact, position) = triple?;
-            intake.take(fact, position);
+            intake.take(fact, position, &choice)?;
         }
         Ok(intake)
     }
@@ -49,61 +52,162 @@ impl Intake {
     /// Takes in all triples of `reader`, which is `format`, that are in `choice`; `source` names it in positions.
     ///
     /// # Errors
-    /// When a triple cannot be read, or there is none.
+    /// When triples cannot be read, all of them as far as the parser can go on after the first, or there is none that
+    /// could have been in `choice`.
     pub fn read<R: BufRead + Send>(
         reader: R,
         format: Format,
         source: &str,
         choice: &Choice,
-    ) -> Result<Self, ReadError> {
-        let mut all = Self::default();
-        let gather = |triples: &mut dyn Iterator<Item = _>| Self::of(triples);
-        all.left_out = read_parts(reader, format, (source, choice), gather, |part| {
-            all.append(part?);
+    ) -> Result<Self, Mistakes> {
+        let mut gathered = Gathered::default();
+        let gather = |triples: &mut dyn Iterator<Item = _>| Gathered::of(triples, choice);
+        let take = |part| {
+            gathered.append(part);
             Ok::<_, ReadError>(())
-        })?;
-        if all.facts.is_empty() && all.words.is_empty() {
-            return Err(ReadError::no_triples(source, all.left_out));
-        }
-        Ok(all)
+        };
+        let left_out = read_parts(reader, format, (source, choice), gather, take)?;
+        gathered.whole(source, left_out)
+    }
+
+    /// [`Intake::read`] of the rows of a table.
+    ///
+    /// # Errors
+    /// When rows make no sense, all of them as far as the parser can go on after the first, or there is none.
+    pub fn read_table<R: BufRead + Send>(
+        reader: R,
+        table: &Table,
+        source: &str,
+        choice: &Choice,
+    ) -> Result<Self, Mistakes> {
+        let mut gathered = Gathered::default();
+        let gather = |triples: &mut dyn Iterator<Item = _>| Gathered::of(triples, choice);
+        let take = |part| {
+            gathered.append(part);
+            Ok::<_, ReadError>(())
+        };
+        let left_out = read_rows(reader, table, (source, choice), gather, take)?;
+        gathered.whole(source, left_out)
     }
 
     /// How many triples were left out by choice.
     #[must_use]
-    pub const fn left_out(&self) -> LeftOut {
-        self.left_out
+    pub const fn left_out(&self) -> &LeftOut {
+        &self.left_out
     }
 
-    fn take(&mut self, fact: Fact, position: Position) {
+    /// Whether nothing is to be staged.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.facts.is_empty() && self.words.is_empty()
+    }
+
+    /// How many facts there are of each predicate.
+    pub fn predicates(&self) -> impl Iterator<Item = (&Iri, u64)> {
+        self.predicates.iter().map(|(predicate, count)| (predicate, *count))
+    }
+
+    fn take(&mut self, fact: Fact, position: Position, choice: &Choice) -> Result<(), ReadError> {
         if vocabulary::is_term(&fact.predicate) {
-            self.words.push((fact, position));
-            return;
+            return match vocabulary::saying(&fact) {
+                Ok(saying) => {
+                    self.words.push((saying, position));
+                    Ok(())
+                }
+                Err(problem) => {
+                    Err(ReadError { position, problem: Problem::Words(Box::new(problem)) })
+                }
+            };
         }
-        if !self.predicates.contains(&fact.predicate) {
-            self.predicates.insert(fact.predicate.clone());
+        if !choice.takes(&fact.predicate) {
+            self.left_out.other_predicate.count(fact.predicate.as_str());
+            return Ok(());
+        }
+        match self.predicates.get_mut(&fact.predicate) {
+            Some(count) => *count += 1,
+            None => {
+                self.predicates.insert(fact.predicate.clone(), 1);
+            }
         }
         let question = fact.key(false);
         let start = self.bytes.len();
         let staged = Staged { change: StagedChange::Set(fact), source: position.to_string() };
         codec::append(&staged, &mut self.bytes);
         self.facts.push((question, start, self.bytes.len()));
+        Ok(())
     }
 
     /// Takes in `others` after these.
     pub fn append(&mut self, others: Self) {
-        let mut left_out = self.left_out;
-        left_out.add(others.left_out);
+        let mut left_out = mem::take(&mut self.left_out);
         if self.bytes.is_empty() && self.words.is_empty() {
             // The first file's triples are most often all there are: they are not copied.
-            *self = Self { left_out, ..others };
+            *self = others;
+            left_out.add(mem::take(&mut self.left_out));
+            self.left_out = left_out;
             return;
         }
+        left_out.add(others.left_out);
         self.left_out = left_out;
         let before = self.bytes.len();
         self.bytes.extend(others.bytes);
         let facts = others.facts.into_iter();
         self.facts.extend(facts.map(|(key, start, end)| (key, before + start, before + end)));
-        self.predicates.extend(others.predicates);
+        for (predicate, count) in others.predicates {
+            *self.predicates.entry(predicate).or_default() += count;
+        }
         self.words.extend(others.words);
+    }
+}
+
+/// What was read of a file, and what is wrong with it.
+#[derive(Default)]
+struct Gathered {
+    intake: Intake,
+    mistakes: Option<Mistakes>,
+}
+
+impl Gathered {
+    fn of(triples: &mut dyn Iterator<Item = Item>, choice: &Choice) -> Self {
+        let mut gathered = Self::default();
+        for triple in triples {
+            let taken =
+                triple.and_then(|(fact, position)| gathered.intake.take(fact, position, choice));
+            if let Err(error) = taken {
+                gathered.mistake(error.into());
+            }
+        }
+        gathered
+    }
+
+    fn mistake(&mut self, more: Mistakes) {
+        match &mut self.mistakes {
+            Some(mistakes) => mistakes.append(more),
+            None => self.mistakes = Some(more),
+        }
+    }
+
+    /// Takes in what comes after it.
+    fn append(&mut self, others: Self) {
+        if let Some(more) = others.mistakes {
+            self.mistake(more);
+        }
+        if self.mistakes.is_none() {
+            self.intake.append(others.intake);
+        }
+    }
+
+    /// What was read, if nothing is wrong with it and it is something.
+    fn whole(self, source: &str, left_out: LeftOut) -> Result<Intake, Mistakes> {
+        let Self { mut intake, mistakes } = self;
+        if let Some(mistakes) = mistakes {
+            return Err(mistakes);
+        }
+        intake.left_out.add(left_out);
+        // Another file may have the predicates that are asked for.
+        if intake.is_empty() && intake.left_out.other_predicate.total == 0 {
+            return Err(ReadError::no_triples(source, intake.left_out).into());
+        }
+        Ok(intake)
     }
 }

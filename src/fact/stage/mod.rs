@@ -16,6 +16,7 @@ mod apply;
 mod call;
 mod error;
 mod intake;
+mod known;
 mod remove;
 
 use bincode::{Decode, Encode};
@@ -94,6 +95,8 @@ pub struct AddOutcome {
     pub duplicates: u64,
     /// Labels that were new.
     pub labels: u64,
+    /// Further names that were new.
+    pub names: u64,
     /// Prompts and paraphrases that were new.
     pub templates: u64,
     /// Predicates newly said to have many values.

@@ -153,7 +153,8 @@ impl Scope {
     }
 
     fn find_words(&mut self) {
-        let names = self.subjects.difference(&self.objects).map(Words::key);
+        let names = self.subjects.difference(&self.objects);
+        let names = names.flat_map(|iri| [Words::key(iri), Words::key(&Words::names_iri(iri))]);
         let questions = self.facts.values().map(|fact| Words::key(&fact.question()));
         self.words = names.chain(questions).collect();
     }

@@ -20,6 +20,8 @@ const MANY: usize = 4096;
 pub struct About {
     subject: Option<Name>,
     predicate: Option<Name>,
+    /// Whether further names count too.
+    by_any_name: bool,
 }
 
 /// A thing by its IRI or by what it is called.
@@ -35,9 +37,15 @@ impl Name {
         Iri::new(bare).map_or_else(|_| Self::Words(text.to_owned()), Self::Iri)
     }
 
-    fn matches(&self, lexicon: &Lexicon<'_>, iri: &Iri) -> Result<bool, ObjectError> {
+    fn matches(
+        &self,
+        lexicon: &Lexicon<'_>,
+        iri: &Iri,
+        by_any_name: bool,
+    ) -> Result<bool, ObjectError> {
         match self {
             Self::Iri(wanted) => Ok(wanted == iri),
+            Self::Words(wanted) if by_any_name => lexicon.is_called(iri, wanted),
             Self::Words(wanted) => {
                 Ok(lexicon.show(&Term::Iri(iri.clone()))?.to_lowercase() == wanted.to_lowercase())
             }
@@ -50,7 +58,15 @@ impl About {
     /// name that reports give it; capitals do not matter in names.
     #[must_use]
     pub fn new(subject: Option<&str>, predicate: Option<&str>) -> Self {
-        Self { subject: subject.map(Name::parse), predicate: predicate.map(Name::parse) }
+        let [subject, predicate] = [subject, predicate].map(|name| name.map(Name::parse));
+        Self { subject, predicate, by_any_name: false }
+    }
+
+    /// The same, where names may be further ones, by which several things can be called. It is for questions: what
+    /// takes facts away must not take more than is seen.
+    #[must_use]
+    pub fn by_any_name(self) -> Self {
+        Self { by_any_name: true, ..self }
     }
 
     /// Whether all facts are meant.
@@ -85,7 +101,7 @@ impl About {
     pub(crate) fn matches(&self, lexicon: &Lexicon<'_>, fact: &Fact) -> Result<bool, ObjectError> {
         for (name, iri) in [(&self.subject, &fact.subject), (&self.predicate, &fact.predicate)] {
             if let Some(name) = name
-                && !name.matches(lexicon, iri)?
+                && !name.matches(lexicon, iri, self.by_any_name)?
             {
                 return Ok(false);
             }

@@ -3,25 +3,116 @@
 use serde::Serialize;
 
 use crate::{
-    codec::Draft,
+    codec::{self, Draft},
     eval::dataset::Requests,
-    fact::{AddOutcome, Intake, Role, StageError, StoredStage, read::LeftOut},
+    fact::{
+        AddOutcome, Intake, Role, StageError, StagedChange, StoredStage, fact_key,
+        read::{LeftOut, Tally},
+        tree,
+    },
     id::Id,
-    ledger::{LedgerError, Repo, actor::Actor, state::roots::STAGE},
+    ledger::{
+        LedgerError, Repo,
+        actor::Actor,
+        report::{view::FactChange, wording},
+        state::{open::Ledger, roots::STAGE},
+    },
 };
+
+/// Changes that a dry run lists.
+const LISTED: usize = 20;
+
+/// How facts are added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AddOptions {
+    /// What they are added as.
+    pub role: Role,
+    /// Whether facts staged earlier give way.
+    pub replace: bool,
+    /// Whether facts are left out for which there is no template, or no rule that puts their object into words.
+    pub skip_unknown: bool,
+    /// Whether it is only said what would be staged.
+    pub dry_run: bool,
+}
+
+impl AddOptions {
+    /// All facts are staged as this, unless others stand in their way.
+    #[must_use]
+    pub const fn new(role: Role) -> Self {
+        Self { role, replace: false, skip_unknown: false, dry_run: false }
+    }
+}
 
 /// What `add` staged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AddReport {
     /// What the facts were added as.
     pub role: Role,
+    /// Whether nothing was staged, and all this is what would be.
+    pub dry_run: bool,
     /// What became of the triples.
     #[serde(flatten)]
     pub outcome: AddOutcome,
     /// Facts on the stage now, retractions among them.
     pub staged: u64,
+    /// The first of the changes that would be staged; none where it was done.
+    pub changes: Vec<FactChange>,
+    /// Facts of the input by predicate, most first; of very many predicates some.
+    pub predicates: Vec<PredicateCount>,
+    /// What of the input was left out.
+    pub left_out: Vec<LeftOutView>,
     /// What of the input was left out and why, in words.
     pub notes: Vec<String>,
+}
+
+/// Facts of one predicate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PredicateCount {
+    /// Its IRI.
+    pub predicate: String,
+    /// How many.
+    pub count: u64,
+}
+
+/// Triples that were left out for one reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeftOutView {
+    /// Why.
+    pub why: Why,
+    /// How many.
+    pub count: u64,
+    /// By predicate, most first, where they were counted so; of very many predicates some.
+    pub predicates: Vec<PredicateCount>,
+}
+
+/// Why triples are left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Why {
+    /// They have a blank node.
+    BlankNode,
+    /// They are in another graph.
+    Graph,
+    /// They have another predicate.
+    Predicate,
+    /// Their predicate has no template.
+    NoTemplate,
+    /// No rule puts their object into words.
+    NoRule,
+}
+
+impl Why {
+    /// In words, behind "triples skipped".
+    #[must_use]
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::BlankNode => "with a blank node",
+            Self::Graph => "in another graph",
+            Self::Predicate => "with another predicate",
+            Self::NoTemplate => "with a predicate that has no template",
+            Self::NoRule => "with a value that no rule puts into words",
+        }
+    }
 }
 
 impl Repo {
@@ -37,21 +128,46 @@ impl Repo {
         role: Role,
         replace: bool,
     ) -> Result<AddReport, LedgerError> {
-        let ledger = self.read()?;
-        let (_, commit) = ledger.head_commit()?;
-        let before = ledger.session.root(STAGE)?.map(Id::from_bytes);
-        let mut draft = Draft::new(&ledger);
-        let LeftOut { blank, other_graph } = input.left_out();
-        let left_out =
-            [(blank, "triple", "with a blank node"), (other_graph, "triple", "in another graph")];
-        let (after, outcome) =
-            StoredStage::add(&mut draft, before, commit.roots(), input, role, replace)?;
-        let staged = ledger.restage(actor, draft, before, after)?;
-        Ok(AddReport { role, outcome, staged, notes: skipped(left_out) })
+        self.add_with(actor, input, AddOptions { replace, ..AddOptions::new(role) })
     }
 
-    /// Stages what a dataset asks to be edited in, with the words for it, all of it or nothing. With
-    /// `replace`, facts staged earlier give way.
+    /// [`Repo::add`] with all that can be said of how.
+    ///
+    /// # Errors
+    /// As for [`Repo::add`].
+    pub fn add_with(
+        &self,
+        actor: &Actor,
+        mut input: Intake,
+        options: AddOptions,
+    ) -> Result<AddReport, LedgerError> {
+        let AddOptions { role, replace, skip_unknown, dry_run } = options;
+        let ledger = self.read()?;
+        let (_, commit) = ledger.head_commit()?;
+        let roots = commit.roots();
+        let before = ledger.session.root(STAGE)?.map(Id::from_bytes);
+        let mut draft = Draft::new(&ledger);
+        if skip_unknown {
+            input.leave_out_unknown(&mut draft, before, roots, &ledger.config.language)?;
+        }
+        let (left_out, notes) = (left_out(input.left_out()), notes(input.left_out()));
+        let predicates = input.predicates().map(|(iri, count)| counted((iri.as_str(), count)));
+        let mut predicates: Vec<_> = predicates.collect();
+        most_first(&mut predicates);
+        let (after, outcome) = StoredStage::add(&mut draft, before, roots, input, role, replace)?;
+        let (staged, changes) = if dry_run {
+            let staged = match before {
+                Some(before) => codec::get(&draft, before)?.changes(&draft)?,
+                None => 0,
+            };
+            (staged, changes(&ledger, draft, (before, after), role)?)
+        } else {
+            (ledger.restage(actor, draft, before, after)?, Vec::new())
+        };
+        Ok(AddReport { role, dry_run, outcome, staged, changes, predicates, left_out, notes })
+    }
+
+    /// Stages what a dataset asks to be edited in, with the words for it, all of it or nothing.
     ///
     /// # Errors
     /// When words make no sense, or facts exclude one another or what is staged.
@@ -59,25 +175,103 @@ impl Repo {
         &self,
         actor: &Actor,
         requests: Requests,
-        replace: bool,
+        options: AddOptions,
     ) -> Result<AddReport, LedgerError> {
         let Requests { triples, skipped: records, unusable } = requests;
         let input = Intake::of(triples.into_iter().map(Ok)).map_err(StageError::Read)?;
-        let report = self.add(actor, input, Role::Edit, replace)?;
+        let report = self.add_with(actor, input, options)?;
         let left_out = [
             (records, "record", "an earlier one answers the same question"),
             (unusable, "paraphrase", "without its subject, or with braces"),
         ];
-        Ok(AddReport { notes: skipped(left_out), ..report })
+        let notes = left_out.into_iter().filter(|(count, ..)| *count > 0);
+        let notes = notes.map(|(count, what, why)| skipped(count, what, why)).collect();
+        Ok(AddReport { notes, ..report })
     }
 }
 
-/// Says how many of what were left out, and why.
-fn skipped(left_out: [(u64, &str, &str); 2]) -> Vec<String> {
-    let some = left_out.into_iter().filter(|(count, ..)| *count > 0);
-    let note = |(count, what, why)| {
-        let plural = if count == 1 { "" } else { "s" };
-        format!("{count} {what}{plural} skipped: {why}")
+/// The first of what the stage `after` would change that the one `before` does not.
+fn changes(
+    ledger: &Ledger<'_>,
+    mut draft: Draft<'_>,
+    (before, after): (Option<Id<StoredStage>>, Id<StoredStage>),
+    role: Role,
+) -> Result<Vec<FactChange>, LedgerError> {
+    let (_, commit) = ledger.head_commit()?;
+    let before = match before {
+        Some(before) => codec::get(&draft, before)?,
+        None => StoredStage::empty(&mut draft),
     };
-    some.map(note).collect()
+    let after = codec::get(&draft, after)?;
+    let (before, staged, held) = match role {
+        Role::Edit => (before.changes, after.changes, commit.facts),
+        Role::Neighbourhood => (before.neighbourhood, after.neighbourhood, commit.neighbourhood),
+    };
+    let lexicon = ledger.lexicon_at(&draft, commit.lexicon).with(after.words);
+    let mut changes = Vec::new();
+    for difference in tree::diff(&draft, before, staged) {
+        let (key, _, after) = difference?;
+        let held = tree::get(&draft, held, fact_key(key))?;
+        let after = match after.map(|staged| staged.change) {
+            Some(StagedChange::Set(fact)) => Some(fact),
+            Some(StagedChange::Retract(_)) => None,
+            None => held.clone(),
+        };
+        changes.extend(wording::fact_change(&lexicon, held.as_ref(), after.as_ref())?);
+        if changes.len() == LISTED {
+            break;
+        }
+    }
+    Ok(changes)
+}
+
+fn counted((predicate, count): (impl ToString, u64)) -> PredicateCount {
+    PredicateCount { predicate: predicate.to_string(), count }
+}
+
+/// Sorts counts, and keeps as many as are kept apart.
+fn most_first(counts: &mut Vec<PredicateCount>) {
+    counts.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.predicate.cmp(&b.predicate)));
+    counts.truncate(Tally::APART);
+}
+
+/// What was left out, by why.
+fn left_out(left: &LeftOut) -> Vec<LeftOutView> {
+    let graph = Tally { total: left.other_graph, ..Tally::default() };
+    let all = [
+        (Why::BlankNode, &left.blank),
+        (Why::Graph, &graph),
+        (Why::Predicate, &left.other_predicate),
+        (Why::NoTemplate, &left.no_template),
+        (Why::NoRule, &left.no_rule),
+    ];
+    let some = all.into_iter().filter(|(_, tally)| tally.total > 0);
+    let view = |(why, tally): (Why, &Tally)| {
+        let mut predicates: Vec<_> = tally
+            .by_predicate
+            .iter()
+            .map(|(predicate, count)| counted((predicate, *count)))
+            .collect();
+        most_first(&mut predicates);
+        LeftOutView { why, count: tally.total, predicates }
+    };
+    some.map(view).collect()
+}
+
+/// What was left out, in words.
+fn notes(left: &LeftOut) -> Vec<String> {
+    let mut notes: Vec<String> = left_out(left)
+        .iter()
+        .map(|left| skipped(left.count, "triple", left.why.in_words()))
+        .collect();
+    if !left.columns.is_empty() {
+        let columns: Vec<&str> = left.columns.iter().map(String::as_str).collect();
+        notes.push(format!("columns from which nothing was taken: {}", columns.join(", ")));
+    }
+    notes
+}
+
+fn skipped(count: u64, what: &str, why: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural} skipped: {why}")
 }

@@ -1,7 +1,7 @@
 //! Files that a parser could choke on, made to or by mistake: refused in words, in bounded memory and time, and
 //! nothing is staged; or staged, where they are only large.
 
-use std::{fmt::Write as _, fs, process::Command};
+use std::{fmt::Write as _, fs, io::Write as _, process::Command};
 
 use super::{Output, Sandbox, make_a_pipe};
 
@@ -255,9 +255,10 @@ fn utf_16() -> Vec<u8> {
 fn files_that_are_no_text() {
     let sandbox = Sandbox::new();
     for (name, text, what) in [
-        ("a.nt", &b"\x1f\x8b\x08\x00"[..], "compressed by gzip"),
-        ("a.ttl", b"BZh91AY", "compressed by bzip2"),
-        ("a.nq", b"\x28\xb5\x2f\xfd\x00", "compressed by zstd"),
+        ("a.nt", &b"\x1f\x8b\x08\x00"[..], "what gzip packed is damaged or cut off"),
+        ("a.ttl", b"BZh91AY", "what bzip2 packed is damaged or cut off"),
+        ("a.nq", b"\x28\xb5\x2f\xfd\x00", "what zstd packed is damaged or cut off"),
+        ("a.trig", b"\xfd7zXZ\0", "compressed by xz"),
         ("a.jsonld", b"PK\x03\x04", "a zip archive"),
         ("b.nt", &utf_16(), "in UTF-16"),
         ("c.ttl", &[&b"\xff\xfe"[..], &utf_16()].concat(), "in UTF-16"),
@@ -295,7 +296,7 @@ fn text_that_is_no_rdf_1_1() {
     for (name, text, what) in [
         ("e.rdf", "\n<!DOCTYPE HTML>\n<html><body>", "a page in HTML"),
         ("e.ttl", "<html><body>", "a page in HTML"),
-        ("h.nt", "a,b,c\n1,2,3\n", "tables have to be made triples first"),
+        ("h.nt", "a,b,c\n1,2,3\n", "for tables --from csv|tsv|jsonl"),
         ("j.jsonld", "{\"@context\": \"https://schema.org/\", \"name\": \"x\"}", "place of its"),
         ("k.ttl", "VERSION \"1.2\"\n<a:a> <a:b> <a:c> .", "as in RDF 1.1"),
         ("k.nt", "<a:a> <a:b> \"x\"@en--ltr .", "as in RDF 1.1"),
@@ -329,7 +330,12 @@ fn json_that_is_no_json_ld() {
     let zsre = r#"[{"src": "x", "alt": "y", "answers": ["z"], "subject": "a"}]"#;
     refused(&sandbox, "zsre.json", zsre, &["kledger add --from zsre"]);
     let easyedit = r#"[{"prompt": "x", "target_new": "y", "subject": "z"}]"#;
-    refused(&sandbox, "easyedit.json", easyedit, &["EasyEdit's records", "kledger eval"]);
+    refused(
+        &sandbox,
+        "easyedit.json",
+        easyedit,
+        &["its fields are", "kledger add --from easyedit"],
+    );
     let lines = "{\"claim\": \"x\", \"label\": \"SUPPORTS\"}\n{\"claim\": \"y\"}\n";
     refused(&sandbox, "fever.json", lines, &["fever.json:2", "several JSON values", "FEVER"]);
     refused(&sandbox, "lines.json", "{\"a\": 1}\n{\"a\": 2}\n", &["lines.json:2", "jq -s"]);
@@ -418,4 +424,69 @@ fn pipes() {
     let output = run(&sandbox, &["add", "pipe.nt"]).done();
     assert!(output.contains("9999 staged already"), "{output}");
     writer.join().unwrap();
+}
+
+#[test]
+fn shapes_of_tables() {
+    let sandbox = Sandbox::new();
+    let header = "subject,predicate,object\n";
+    let table = |from: &str, text: Vec<u8>, parts: &[&str]| {
+        fs::write(sandbox.root().join("table"), text).unwrap();
+        let words = ["add", "--from", from, "--base", "http://e.org/", "table"];
+        refused_words(&sandbox, &words, &[parts, &["table:", "hint: "]].concat());
+    };
+    let row = |cell: &str| format!("{header}Q1,P36,{cell}\n").into_bytes();
+    table("csv", row(&"x".repeat(30 << 20)), &["table:2: a row is longer than 20 MiB"]);
+    table("csv", row(&format!("\"{}", "x\n".repeat(15 << 20))), &["a row is longer than 20 MiB"]);
+    table(
+        "csv",
+        row("\"open\nQ1,P36,Q2"),
+        &["table:2: a quote that opens in this row is never closed"],
+    );
+    table("csv", row(&",".repeat(19 << 20)), &["table:2: the row has", "and the first one 3"]);
+    table("csv", ",".repeat(5 << 20).into_bytes(), &["more than 1000 columns"]);
+    table("csv", row(&"x".repeat(70_000)), &["an IRI is longer than 64 KiB"]);
+    table("csv", [header.as_bytes(), &utf_16()].concat(), &["binary"]);
+    table("csv", [&b"\xff\xfe"[..], &utf_16()].concat(), &["in UTF-16"]);
+    table("tsv", vec![b'x'; 30 << 20], &["a row is longer than 20 MiB"]);
+    let mut late = format!("{header}{}", "Q1,P36,Q2\n".repeat(400)).into_bytes();
+    late.extend(b"Q1,P36,a\0b\n");
+    table("csv", late, &["table:402: column 3 (object) has a NUL byte in it"]);
+    let deep = format!("{{\"subject\": {}", "[".repeat(100_000));
+    table("jsonl", deep.into_bytes(), &["table:1", "expected a text"]);
+    let deep = format!("{{\"other\": {}", "[".repeat(100_000));
+    table("jsonl", deep.into_bytes(), &["table:1", "EOF while parsing a list"]);
+    table("jsonl", vec![b'x'; 50 << 20], &["table:1: a line is longer than 40 MiB"]);
+    for from in ["csv", "tsv", "jsonl"] {
+        refused_words(&sandbox, &["add", "--from", from, "/dev/zero"], &["the file is binary"]);
+        let dir = ["add", "--from", from, "."];
+        refused_words(&sandbox, &dir, &["cannot read .", "it is a directory"]);
+    }
+    let pipe = sandbox.root().join("pipe.csv");
+    make_a_pipe(&pipe);
+    refused_words(&sandbox, &["add", "--from", "csv", "pipe.csv"], &["nobody wrote to it"]);
+}
+
+/// A packed file that becomes very long ends where a plain one would, or when it is far too long for what it is.
+#[test]
+fn packed_bombs() {
+    let sandbox = Sandbox::new();
+    let gzip = |bytes: &[u8], times: usize| {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        (0..times).for_each(|_| packed.write_all(bytes).unwrap());
+        packed.finish().unwrap()
+    };
+    let million = vec![b'a'; 1 << 20];
+    refused(
+        &sandbox,
+        "line.nt.gz",
+        gzip(&million, 200),
+        &["line.nt.gz:1: a line is longer than 40 MiB"],
+    );
+    refused(&sandbox, "zeros.nt.gz", gzip(&vec![0; 1 << 20], 200), &["the file is binary"]);
+    let facts = FACT.repeat(20_000);
+    refused(&sandbox, "facts.nt.gz", gzip(facts.as_bytes(), 150), &["more than 100 times as long"]);
+    refused(&sandbox, "json.jsonld.gz", gzip(&million, 200), &["more than 100 times as long"]);
+    let zsre = ["add", "--from", "zsre", "line.nt.gz"];
+    refused_words(&sandbox, &zsre, &["more than 100 times as long"]);
 }

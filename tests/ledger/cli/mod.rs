@@ -4,6 +4,10 @@
 //! A verb's tests are in the file of its name, and what crosses verbs in files named after what is tried.
 
 mod add;
+mod add_dumps;
+mod add_mistakes;
+mod add_packed;
+mod add_tables;
 mod alias;
 mod ask;
 mod author;

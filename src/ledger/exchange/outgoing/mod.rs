@@ -22,7 +22,7 @@ use crate::{
     checkpoint::Checkpoint,
     commit::{Check, Commit, FactView},
     delta::Version,
-    fact::{Fact, tree},
+    fact::{Fact, Words, tree},
     id::Id,
     ledger::{
         edit::{examine::WordedFact, sample::Sample},
@@ -120,7 +120,8 @@ impl Told {
         for entry in tree::iter(ledger, commit.facts) {
             let (_, fact) = entry?;
             facts.push(wording::fact_view(&lexicon, &fact)?);
-            named.extend(fact.iris().cloned().chain([fact.question()]));
+            named.extend(fact.iris().flat_map(|iri| [iri.clone(), Words::names_iri(iri)]));
+            named.insert(fact.question());
             triples.push(fact);
         }
         facts.sort_by(|a, b| a.triple.cmp(&b.triple));

@@ -57,7 +57,7 @@ impl Advice<'_> {
 
 /// A command gets as far as to the model, which these tests have not: all that it was given is in order.
 #[track_caller]
-fn reaches_the_model(sandbox: &Sandbox, words: &[&str]) {
+pub(super) fn reaches_the_model(sandbox: &Sandbox, words: &[&str]) {
     assert_eq!(sandbox.run(words).code, 4, "{words:?}");
 }
 
