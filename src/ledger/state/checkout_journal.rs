@@ -123,7 +123,7 @@ pub(crate) fn is_begun(dir: &Path) -> bool {
 /// When it cannot be completed; it then waits for the next command.
 pub(crate) fn complete(ledger: &Ledger<'_>) -> Result<(), LedgerError> {
     let note = ledger.session.dir().join(FILE);
-    let bytes = match fs::read(&note) {
+    let bytes = match durable::read(&note) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(source) => return Err(LedgerError::Read { path: note, source }),
