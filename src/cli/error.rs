@@ -7,6 +7,7 @@ use std::{
     process::{ExitCode, ExitStatus},
 };
 
+use super::hint::hint;
 use crate::{
     engine::EngineError,
     eval::dataset::DatasetError,
@@ -248,7 +249,7 @@ impl CliError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let text = match self {
-            Self::Ledger(error) => return error.hint(),
+            Self::Ledger(error) => return hint(error),
             Self::Topic { known, .. } => {
                 return Some(format!("there is help on: {}", known.join(", ")));
             }
