@@ -32,7 +32,10 @@ pub mod verb;
 pub use actor::Actor;
 pub use class::Class;
 pub use config::{Config, MOST_SAMPLED_TOKENS};
-pub use edit::options::EditOptions;
+pub use edit::{
+    failure::{Cause, Failure},
+    options::EditOptions,
+};
 pub use error::LedgerError;
 pub use evaluate::measuring::{EvalAnswer, EvalRecord, Texts};
 pub use exchange::outgoing::factors::Fidelity;

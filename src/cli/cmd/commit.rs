@@ -14,7 +14,10 @@ use crate::{
         report::{Render, Report},
     },
     commit::{Check, Rate},
-    ledger::verb::commit::{AmendOptions, CommitOptions, CommitReport, EditView},
+    ledger::{
+        Cause, Failure,
+        verb::commit::{AmendOptions, CommitOptions, CommitReport, EditView},
+    },
 };
 
 /// Edit the staged facts into the model and record the version
@@ -112,7 +115,7 @@ impl Render for EditView {
             let all = self.facts + self.again;
             page.note(format_args!("{} of {all} z were known", self.known))?;
         }
-        check(&self.check, page)
+        check(&self.check, &self.failures, page)
     }
 }
 
@@ -152,7 +155,7 @@ pub(super) const fn has_rates(check: &Check) -> bool {
 }
 
 /// What a check found wrong, and with `--verbose` all it found.
-pub(super) fn check(check: &Check, page: &mut Page) -> fmt::Result {
+pub(super) fn check(check: &Check, failures: &[Failure], page: &mut Page) -> fmt::Result {
     if let Some(kept) = check.kept {
         page.note(format_args!("earlier facts that still hold: {} of {}", kept.passed, kept.of))?;
     }
@@ -164,6 +167,10 @@ pub(super) fn check(check: &Check, page: &mut Page) -> fmt::Result {
             [row.after.confidence, row.after.probability].map(|p| share(f64::from(p)));
         page.note(format_args!("{found}: {}", words(&row.fact)))?;
         page.note(format_args!("  {prompt} ... {text} (p {sure}, wanted p {wanted})"))?;
+        let failure = failures.iter().find(|failure| failure.fact == row.fact);
+        if let Some(failure) = failure.filter(|failure| failure.cause != Cause::Unknown) {
+            page.note(format_args!("  {}", failure.cause))?;
+        }
     }
     for row in &check.lost {
         page.note(format_args!("no longer holds: {}", words(&row.fact)))?;
