@@ -147,7 +147,8 @@ impl Object for Delta {
     fn decode_fields(_: u8, bytes: &[u8]) -> Result<(Self, usize), FieldsError> {
         let (delta, read): (Self, _) = codec::fields(bytes)?;
         let held = &delta.together;
-        if !held.is_empty() && !(delta.columns.is_empty() && held.is_sorted_by(|a, b| a < b)) {
+        let fits = delta.columns.is_empty() && held.is_sorted_by(|a, b| a < b);
+        if !(held.is_empty() || fits) {
             return Err(FieldsError::Other(
                 "facts that hold a delta together ascend, without columns",
             ));
