@@ -86,7 +86,8 @@ fn commit(session: &Session, number: u32, branch: &str, facts: &BTreeMap<FactKey
     commit.facts = tree::update(&mut draft, commit.facts, facts).unwrap();
     let file = draft.put(&TensorFile { tensors: Vec::new() });
     let columns = facts.keys().copied().collect();
-    let delta = draft.put(&Delta { tensors: Vec::new(), columns, file, together: Vec::new() });
+    let delta =
+        draft.put(&Delta { tensors: Vec::new(), columns, file, together: Vec::new().into() });
     let before = commit.lineage;
     let lineage = Lineage { before, delta, dropped: Vec::new(), length: u64::from(number) };
     commit.lineage = Some(draft.put(&lineage));

@@ -7,7 +7,7 @@ use std::{
     process::{ExitCode, ExitStatus},
 };
 
-use super::page::words;
+use super::{hint::hint, page::words};
 use crate::{
     engine::EngineError,
     eval::dataset::DatasetError,
@@ -251,7 +251,7 @@ impl CliError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let text = match self {
-            Self::Ledger(error) => return error.hint(),
+            Self::Ledger(error) => return hint(error),
             Self::Topic { known, .. } => {
                 return Some(format!("there is help on: {}", known.join(", ")));
             }

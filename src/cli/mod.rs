@@ -14,6 +14,7 @@ mod edit_args;
 pub mod error;
 mod git;
 pub mod graph;
+mod hint;
 mod interrupt;
 pub mod page;
 mod plot;

@@ -9,6 +9,7 @@
 //! This module knows nothing of where objects are kept.
 
 mod draft;
+mod later;
 
 use bincode::{
     BorrowDecode, Decode, Encode, config,
@@ -19,7 +20,10 @@ use bincode::{
     error::EncodeError,
 };
 
-pub use self::draft::{Draft, NewObjects, TooLong};
+pub use self::{
+    draft::{Draft, NewObjects, TooLong},
+    later::Later,
+};
 use crate::id::{Id, Kind};
 
 /// The most bytes of fields that are read back: a guard against hostile lengths. What grows with the number of
@@ -30,6 +34,8 @@ pub const OBJECT_LIMIT: usize = 64 << 20;
 const HEAD: usize = 2;
 
 /// A value that is stored under the hash of its canonical bytes.
+///
+/// A field that came later goes to the end as a [`Later`], which older values do not have.
 ///
 /// Tags are never reused and a stored version is never rewritten; they are listed in
 /// `docs/format.md`.
@@ -325,64 +331,6 @@ mod tests {
             let longer = [bytes.as_slice(), &[extra]].concat();
             assert!(matches!(decode::<Sample>(&longer), Err(DecodeError::NotCanonical { .. })));
         }
-    }
-
-    /// A kind whose second version has a colour.
-    #[derive(Debug, PartialEq)]
-    struct Grown {
-        name: String,
-        colour: Option<u8>,
-    }
-    impl Encode for Grown {
-        fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
-            self.name.encode(encoder)?;
-            self.colour.map_or(Ok(()), |colour| colour.encode(encoder))
-        }
-    }
-    impl Kind for Grown {
-        const NAME: &'static str = "grown";
-    }
-    impl Object for Grown {
-        const TAG: u8 = 0xef;
-        const VERSION: u8 = 2;
-        const OLDEST: u8 = 1;
-
-        fn version(&self) -> u8 {
-            if self.colour.is_some() { 2 } else { 1 }
-        }
-
-        fn decode_fields(version: u8, bytes: &[u8]) -> Result<(Self, usize), FieldsError> {
-            if version == 1 {
-                let (name, read) = fields(bytes)?;
-                return Ok((Self { name, colour: None }, read));
-            }
-            let ((name, colour), read) = fields(bytes)?;
-            Ok((Self { name, colour: Some(colour) }, read))
-        }
-    }
-    impl Decode<()> for Grown {
-        fn decode<D: bincode::de::Decoder>(_: &mut D) -> Result<Self, FieldsError> {
-            Err(FieldsError::Other("because fields are read by version"))
-        }
-    }
-
-    #[test]
-    fn a_value_is_written_in_the_oldest_version_that_can_say_it() {
-        let name = [2, 0, 0, 0, 0, 0, 0, 0, b'a', b'b'];
-        let old = Grown { name: "ab".to_owned(), colour: None };
-        let new = Grown { name: "ab".to_owned(), colour: Some(7) };
-        let (first, second) =
-            ([&[0xef, 1][..], &name].concat(), [&[0xef, 2][..], &name, &[7]].concat());
-        assert_eq!((encode(&old), encode(&new)), (first.clone(), second.clone()));
-        assert_eq!(
-            (decode::<Grown>(&first).unwrap(), decode::<Grown>(&second).unwrap()),
-            (old, new)
-        );
-        for version in [0, 3] {
-            let other = [&[0xef, version][..], &name].concat();
-            assert!(matches!(decode::<Grown>(&other), Err(DecodeError::Version { .. })));
-        }
-        assert!(decode::<Grown>(&[&first[..], &[7]].concat()).is_err(), "more than version 1 has");
     }
 
     #[test]

@@ -5,17 +5,12 @@
 
 use std::io;
 
-use bincode::{
-    Decode, Encode,
-    de::Decoder,
-    enc::Encoder,
-    error::{DecodeError, EncodeError},
-};
+use bincode::{Decode, Encode};
 use serde::Serialize;
 
 use super::check::{Check, FactRow};
 use crate::{
-    codec::{self, Draft, FieldsError, Object, ObjectError, Objects},
+    codec::{self, Draft, Later, Object, ObjectError, Objects},
     id::{Id, Kind},
 };
 
@@ -23,16 +18,16 @@ use crate::{
 const PART: usize = 1 << 20;
 
 /// A check made after an edit, or an evaluation, as JSON (see `schema/report.schema.json`).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Report {
     /// One JSON object; without the rows that are stored apart.
     pub json: String,
-    /// Where they are.
-    rows: Option<Rows>,
+    /// Where they are; version 1 has none.
+    rows: Later<Rows>,
 }
 
 /// Where the rows of a check are, list by list.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
 struct Rows {
     facts: Vec<Id<ReportRows>>,
     drift: Vec<Id<ReportRows>>,
@@ -49,8 +44,8 @@ pub(crate) struct ReportRows {
 impl Report {
     /// What is one JSON object.
     #[must_use]
-    pub const fn whole(json: String) -> Self {
-        Self { json, rows: None }
+    pub fn whole(json: String) -> Self {
+        Self { json, rows: Later::default() }
     }
 
     /// Adds a check to `draft`, as one JSON object unless its fields would be longer than `limit`, in bytes.
@@ -73,22 +68,20 @@ impl Report {
             drift: put_rows(&check.drift, draft, part),
             lost: put_rows(&check.lost, draft, part),
         };
-        draft.put(&Self { json: json(&figures), rows: Some(rows) })
+        draft.put(&Self { json: json(&figures), rows: rows.into() })
     }
 
     /// The check; `None` when a newer program wrote what this one does not know.
     pub(crate) fn check(&self, objects: &dyn Objects) -> Result<Option<Check>, ObjectError> {
         let Some(mut check) = self.figures() else { return Ok(None) };
-        if let Some(rows) = &self.rows {
-            for (ids, list) in [
-                (&rows.facts, &mut check.facts),
-                (&rows.drift, &mut check.drift),
-                (&rows.lost, &mut check.lost),
-            ] {
-                for id in ids {
-                    let Some(part) = codec::get(objects, *id)?.read() else { return Ok(None) };
-                    list.extend(part);
-                }
+        for (ids, list) in [
+            (&self.rows.facts, &mut check.facts),
+            (&self.rows.drift, &mut check.drift),
+            (&self.rows.lost, &mut check.lost),
+        ] {
+            for id in ids {
+                let Some(part) = codec::get(objects, *id)?.read() else { return Ok(None) };
+                list.extend(part);
             }
         }
         Ok(Some(check))
@@ -109,7 +102,7 @@ impl Report {
         if let Some(found) = own.into_iter().find(&wanted) {
             return Ok(Some(found));
         }
-        for id in self.rows.iter().flat_map(|rows| &rows.facts) {
+        for id in &self.rows.facts {
             let part = codec::get(objects, *id)?.read().unwrap_or_default();
             if let Some(found) = part.into_iter().find(&wanted) {
                 return Ok(Some(found));
@@ -120,8 +113,7 @@ impl Report {
 
     /// The objects that rows are in.
     pub(crate) fn parts(&self) -> impl Iterator<Item = Id<ReportRows>> {
-        let rows = self.rows.iter();
-        rows.flat_map(|rows| rows.facts.iter().chain(&rows.drift).chain(&rows.lost)).copied()
+        self.rows.facts.iter().chain(&self.rows.drift).chain(&self.rows.lost).copied()
     }
 }
 
@@ -189,29 +181,7 @@ impl Object for Report {
     const OLDEST: u8 = 1;
 
     fn version(&self) -> u8 {
-        if self.rows.is_some() { 2 } else { 1 }
-    }
-
-    fn decode_fields(version: u8, bytes: &[u8]) -> Result<(Self, usize), FieldsError> {
-        if version == 1 {
-            let (json, read) = codec::fields(bytes)?;
-            return Ok((Self::whole(json), read));
-        }
-        codec::fields(bytes)
-    }
-}
-
-impl Encode for Report {
-    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
-        self.json.encode(encoder)?;
-        self.rows.as_ref().map_or(Ok(()), |rows| rows.encode(encoder))
-    }
-}
-
-/// The fields of the newest version.
-impl Decode<()> for Report {
-    fn decode<D: Decoder<Context = ()>>(decoder: &mut D) -> Result<Self, DecodeError> {
-        Ok(Self { json: Decode::decode(decoder)?, rows: Some(Decode::decode(decoder)?) })
+        self.rows.version(2)
     }
 }
 
@@ -270,7 +240,7 @@ mod tests {
         let first = [&[0x13, 1][..], &text].concat();
         let id = |n| Id::from_bytes([n; 32]);
         let rows = Rows { facts: vec![id(7), id(8)], drift: vec![], lost: vec![id(9)] };
-        let new = Report { json: "{}".to_owned(), rows: Some(rows) };
+        let new = Report { json: "{}".to_owned(), rows: rows.into() };
         let second = [
             &[0x13, 2][..],
             &text,

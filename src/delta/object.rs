@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bincode::{Decode, Encode, de::Decoder, enc::Encoder, error::EncodeError};
+use bincode::{Decode, Encode};
 
 use crate::{
-    codec::{self, FieldsError, Object},
+    codec::{self, FieldsError, Later, Object},
     fact::FactKey,
     id::{Id, Kind},
     tensor::{Dtype, Orientation, Tensor, TensorId},
@@ -37,7 +37,7 @@ pub struct TensorEntry {
 /// Its factors are in one tensor file, per tensor `<name>.left` and `<name>.right`, or
 /// `<name>.dense`, or `<name>.tuned`, with `<name>.keys` beside them where the editor left keys for
 /// later edits.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Delta {
     /// What is changed, sorted by name.
     pub tensors: Vec<DeltaTensor>,
@@ -47,8 +47,8 @@ pub struct Delta {
     /// Where the numbers are.
     pub file: Id<TensorFile>,
     /// Facts that hold the change together, ascending: none of it belongs to one of them. Only where there are no
-    /// columns.
-    pub together: Vec<FactKey>,
+    /// columns, and not in version 1.
+    pub together: Later<Vec<FactKey>>,
 }
 
 /// The change of one tensor, in `[out, in]` orientation.
@@ -102,29 +102,13 @@ impl Delta {
     /// The facts that it holds, each once.
     #[must_use]
     pub fn facts(&self) -> BTreeSet<FactKey> {
-        self.columns.iter().chain(&self.together).copied().collect()
+        self.columns.iter().chain(self.together.iter()).copied().collect()
     }
 
     /// Whether it holds no facts: it was not made of any.
     #[must_use]
-    pub const fn is_whole(&self) -> bool {
+    pub fn is_whole(&self) -> bool {
         self.columns.is_empty() && self.together.is_empty()
-    }
-}
-
-/// Its fields in the oldest version that can say them.
-impl Encode for Delta {
-    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
-        self.tensors.encode(encoder)?;
-        self.columns.encode(encoder)?;
-        self.file.encode(encoder)?;
-        if self.together.is_empty() { Ok(()) } else { self.together.encode(encoder) }
-    }
-}
-
-impl Decode<()> for Delta {
-    fn decode<D: Decoder<Context = ()>>(_: &mut D) -> Result<Self, FieldsError> {
-        Err(FieldsError::Other("a delta is read by its version"))
     }
 }
 
@@ -157,17 +141,14 @@ impl Object for Delta {
     const OLDEST: u8 = 1;
 
     fn version(&self) -> u8 {
-        if self.together.is_empty() { 1 } else { 2 }
+        self.together.version(2)
     }
 
-    fn decode_fields(version: u8, bytes: &[u8]) -> Result<(Self, usize), FieldsError> {
-        if version == 1 {
-            let ((tensors, columns, file), read) = codec::fields(bytes)?;
-            return Ok((Self { tensors, columns, file, together: Vec::new() }, read));
-        }
-        let ((tensors, columns, file, together), read) = codec::fields(bytes)?;
-        let delta = Self { tensors, columns, file, together };
-        if !delta.columns.is_empty() || !delta.together.is_sorted_by(|a, b| a < b) {
+    fn decode_fields(_: u8, bytes: &[u8]) -> Result<(Self, usize), FieldsError> {
+        let (delta, read): (Self, _) = codec::fields(bytes)?;
+        let held = &delta.together;
+        let fits = delta.columns.is_empty() && held.is_sorted_by(|a, b| a < b);
+        if !(held.is_empty() || fits) {
             return Err(FieldsError::Other(
                 "facts that hold a delta together ascend, without columns",
             ));
@@ -192,23 +173,24 @@ mod tests {
         let mut together = vec![key(1), key(2)];
         together.sort();
         let file = Id::of(b"file");
-        let plain = Delta { tensors: vec![], columns: vec![key(1)], file, together: vec![] };
-        let held = Delta { columns: vec![], together, ..plain.clone() };
+        let plain = Delta { tensors: vec![], columns: vec![key(1)], file, together: vec![].into() };
+        let held = Delta { columns: vec![], together: together.into(), ..plain.clone() };
         for (delta, version) in [(&plain, 1), (&held, 2)] {
             let bytes = codec::encode(delta);
             assert_eq!(bytes[..2], [0x21, version]);
             assert_eq!(codec::decode::<Delta>(&bytes).unwrap(), *delta);
         }
         assert!(!held.is_whole() && !plain.is_whole());
-        assert_eq!(held.facts().into_iter().collect::<Vec<_>>(), held.together);
+        assert_eq!(held.facts().into_iter().collect::<Vec<_>>(), *held.together);
         // Each value has one spelling.
-        let mut turned = held.clone();
-        turned.together.reverse();
+        let mut backwards = held.together.to_vec();
+        backwards.reverse();
+        let turned = Delta { together: backwards.into(), ..held.clone() };
         let both = Delta { columns: plain.columns.clone(), ..held.clone() };
         for wrong in [turned, both] {
             assert!(codec::decode::<Delta>(&codec::encode(&wrong)).is_err());
         }
-        let mut bytes = codec::encode(&Delta { together: vec![], ..held });
+        let mut bytes = codec::encode(&Delta { together: vec![].into(), ..held });
         bytes[1] = 2;
         bytes.extend([0; 8]);
         assert!(codec::decode::<Delta>(&bytes).is_err(), "version 2 without facts");

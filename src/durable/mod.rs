@@ -18,7 +18,7 @@ mod workplace;
 use std::{
     ffi::OsString,
     fs::{self, File, OpenOptions},
-    io::{self, Read as _},
+    io::{self, Read as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     process,
@@ -139,8 +139,29 @@ fn is_shared(path: &Path) -> io::Result<bool> {
 /// # Errors
 /// When it is not there, is a link, or cannot be read.
 pub fn open(path: &Path) -> io::Result<File> {
+    unfollowed(OpenOptions::new().read(true), path)
+}
+
+/// Opens the file at `path` for reading and writing, and makes an empty one where there is none. Links and pipes as in
+/// [`open`].
+///
+/// # Errors
+/// When it is a link, or cannot be made or written.
+pub fn open_or_create(path: &Path) -> io::Result<File> {
+    unfollowed(OpenOptions::new().read(true).write(true).create(true).truncate(false), path)
+}
+
+/// Opens the file at `path`, which is there, for writing. Links and pipes as in [`open`].
+///
+/// # Errors
+/// When it is not there, is a link, or cannot be written.
+pub fn open_to_write(path: &Path) -> io::Result<File> {
+    unfollowed(OpenOptions::new().write(true), path)
+}
+
+fn unfollowed(how: &mut OpenOptions, path: &Path) -> io::Result<File> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)
+    how.custom_flags(flags.bits().cast_signed()).open(path)
 }
 
 /// Opens the file at `path`, which is below `folder`, for reading. Neither `folder` nor what is below it is followed
@@ -149,11 +170,39 @@ pub fn open(path: &Path) -> io::Result<File> {
 /// # Errors
 /// When it is not below `folder`, as [`open`] otherwise.
 pub fn open_below(folder: &Path, path: &Path) -> io::Result<File> {
-    let below = path.strip_prefix(folder).map_err(io::Error::other)?;
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    below.iter().try_fold(open(folder)?, |above, name| {
-        Ok(File::from(openat(&above, name, flags, Mode::empty())?))
-    })
+    below(folder, path, OFlags::RDONLY)
+}
+
+/// The bytes of a file, opened as by [`open_below`].
+///
+/// # Errors
+/// As [`open_below`].
+pub fn read_below(folder: &Path, path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open_below(folder, path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Makes `bytes` those of the file at `path`, opened as by [`open_below`], which need not be there yet. After a crash it
+/// may have some of them.
+///
+/// # Errors
+/// When it cannot be opened so, or not written.
+pub fn write_below(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    below(folder, path, OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC)?.write_all(bytes)
+}
+
+fn below(folder: &Path, path: &Path, last: OFlags) -> io::Result<File> {
+    let names = path.strip_prefix(folder).map_err(io::Error::other)?;
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let mut above = open(folder)?;
+    let mut names = names.iter().peekable();
+    while let Some(name) = names.next() {
+        let how = if names.peek().is_some() { OFlags::RDONLY } else { last };
+        // As a new file of `File::create` has them; the user's mask takes from these.
+        above = File::from(openat(&above, name, flags | how, Mode::from_raw_mode(0o666))?);
+    }
+    Ok(above)
 }
 
 /// The bytes of a file, opened as by [`open`].
@@ -166,7 +215,7 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Whether [`open`], [`open_below`] or [`read`] failed because of a link.
+/// Whether opening a file failed because of a link that is not followed.
 #[must_use]
 pub fn is_link(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::LOOP.raw_os_error())

@@ -2,14 +2,14 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    io::{self, ErrorKind},
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
 
 use super::error::LedgerError;
-use crate::ledger::requirements::Requirements;
+use crate::{durable, ledger::requirements::Requirements, store::StoreError};
 
 /// What a user can set for one repository. Every key may be left out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -79,15 +79,24 @@ impl Config {
     /// # Errors
     /// When it cannot be read, is not TOML, or has a key or value that means nothing.
     pub fn read(path: &Path) -> Result<Self, LedgerError> {
-        let text = match fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(source) => return Err(LedgerError::Read { path: path.to_owned(), source }),
-        };
+        let text = Self::text(path)?;
         toml::from_str(&text).map_err(|error| LedgerError::Config {
             path: path.to_owned(),
             why: place(&text, &error),
         })
+    }
+
+    /// The file's text; one that is not there has none.
+    pub(crate) fn text(path: &Path) -> Result<String, LedgerError> {
+        let text = |bytes| {
+            String::from_utf8(bytes).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
+        };
+        match durable::read(path).and_then(text) {
+            Ok(text) => Ok(text),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
+            Err(error) if durable::is_link(&error) => Err(StoreError::read(path, error).into()),
+            Err(source) => Err(LedgerError::Read { path: path.to_owned(), source }),
+        }
     }
 }
 

@@ -304,7 +304,7 @@ pub enum LedgerError {
     },
     /// A merge, cherry-pick, rebase or revert is in progress.
     #[error("a {task} is in progress")]
-    Unfinished {
+    InProgress {
         /// Which.
         task: Task,
     },

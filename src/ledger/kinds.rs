@@ -1,7 +1,7 @@
 //! All kinds of objects that a ledger stores, and what each refers to.
 
 use super::state::{
-    bisection::Bisection, checkout_journal::Landing, evaluations::Evaluations,
+    bisection::Bisection, checkout_journal::PendingCheckout, evaluations::Evaluations,
     provenance::Provenance, stash::Stash, undone::Undone,
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
         edit::found::ZInputs,
         forget::note::Forgetting,
         history::cache::{by_subject::Contents, changed_facts::Changes},
-        merge::task::Unfinished,
+        merge::task::TaskInProgress,
     },
     store::{Head, Kinds, References},
 };
@@ -44,12 +44,12 @@ pub const KINDS: &[Rewrite] = &[
     rewrite::<Report>,
     rewrite::<ReportRows>,
     rewrite::<Evaluations>,
-    rewrite::<Unfinished>,
+    rewrite::<TaskInProgress>,
     rewrite::<Stash>,
     rewrite::<Bisection>,
     rewrite::<Undone>,
     rewrite::<ZInputs>,
-    rewrite::<Landing>,
+    rewrite::<PendingCheckout>,
     rewrite::<Forgetting>,
     rewrite::<Changes>,
     rewrite::<Contents>,
@@ -89,7 +89,7 @@ pub(crate) fn kinds() -> Kinds {
             References::default().object(lineage.delta).objects(lineage.before)
         })
         .with(commit)
-        .with(|unfinished: &Unfinished| {
+        .with(|unfinished: &TaskInProgress| {
             References::default()
                 .objects([unfinished.from, unfinished.at])
                 .objects(unfinished.left.iter().copied())

@@ -11,13 +11,13 @@
 //! caller.
 
 mod actor;
+mod class;
 mod config;
 mod edit;
 mod error;
 mod evaluate;
 mod exchange;
 mod forget;
-mod hint;
 pub mod history;
 mod kinds;
 pub mod lineage;
@@ -30,6 +30,7 @@ mod state;
 pub mod verb;
 
 pub use actor::Actor;
+pub use class::Class;
 pub use config::{Config, MOST_SAMPLED_TOKENS};
 pub use edit::{
     failure::{Cause, Failure},
@@ -38,12 +39,11 @@ pub use edit::{
 pub use error::LedgerError;
 pub use evaluate::measuring::{EvalAnswer, EvalRecord, Texts};
 pub use exchange::outgoing::factors::Fidelity;
-pub use hint::Class;
 pub use history::{candidates::Candidates, revision, select::About};
 pub use merge::{
     how::{Anew, Favour, How, Strategy, Task},
     outcome::{Made, MadeDelta, Outcome, ProceedReport},
-    task::{ConflictView, Unfinished, UnfinishedView},
+    task::{ConflictView, TaskInProgress, TaskView},
 };
 pub use repo::{OpenEngine, Repo};
 pub use report::{

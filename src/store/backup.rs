@@ -5,7 +5,8 @@
 //! that is whole, at the end. A copy that is broken off is the one of before with files that nothing names yet.
 
 use std::{
-    fs,
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -91,7 +92,7 @@ fn is_backup(dir: &Path, to: &Path, journal: &Journal, end: Position) -> Result<
     if fs::symlink_metadata(to).is_err() {
         return Ok(());
     }
-    let Ok(found) = fs::read(to.join("journal")) else {
+    let Ok(found) = durable::read(&to.join("journal")) else {
         // A first copy that was broken off has files, and no journal yet.
         let is_ours = |path: &PathBuf| {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -120,7 +121,8 @@ fn copy(from: &Path, dir: &Path, to: &Path, done: &mut Backup) -> Result<(), Sto
 /// # Errors
 /// When it cannot be written.
 pub fn share(from: &Path, to: &Path, done: &mut Backup) -> Result<(), StoreError> {
-    let length = fs::metadata(from).map_err(|error| StoreError::read(from, error))?.len();
+    let length = durable::open(from).and_then(|file| file.metadata());
+    let length = length.map_err(|error| StoreError::read(from, error))?.len();
     if fs::symlink_metadata(to).is_ok_and(|there| there.is_file() && there.len() == length) {
         return Ok(());
     }
@@ -135,7 +137,7 @@ pub fn share(from: &Path, to: &Path, done: &mut Backup) -> Result<(), StoreError
             .or_else(|_| durable::call("backup: clone", || reflink_copy::reflink(from, temporary)))
             .or_else(|_| {
                 is_shared = false;
-                durable::call("backup: copy", || fs::copy(from, temporary).map(drop))
+                durable::call("backup: copy", || copied(from, temporary))
             })
     })?;
     done.files += 1;
@@ -145,4 +147,12 @@ pub fn share(from: &Path, to: &Path, done: &mut Backup) -> Result<(), StoreError
         done.bytes += length;
     }
     Ok(())
+}
+
+/// Copies bytes and permissions; where `from` has become a link it is not followed.
+fn copied(from: &Path, to: &Path) -> io::Result<()> {
+    let mut source = durable::open(from)?;
+    let mut target = File::create_new(to)?;
+    io::copy(&mut source, &mut target)?;
+    target.set_permissions(source.metadata()?.permissions())
 }

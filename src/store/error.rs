@@ -137,9 +137,14 @@ impl StoreError {
         WriteError { path: path.to_owned(), source }.into()
     }
 
+    /// What it means that `path` cannot be opened for writing.
+    pub(super) fn opened(path: &Path, source: io::Error) -> Self {
+        if durable::is_link(&source) { Self::read(path, source) } else { Self::write(path, source) }
+    }
+
     /// What it means that `path` cannot be read: a file that is not there, or not all of it, is damage; what
     /// the system could not do just now (too many open files, a disk that fails, no permission) is not.
-    pub(super) fn read(path: &Path, source: io::Error) -> Self {
+    pub(crate) fn read(path: &Path, source: io::Error) -> Self {
         match source.kind() {
             _ if durable::is_link(&source) => {
                 Self::NotPlain { what: "a link", path: path.to_owned() }

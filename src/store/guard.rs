@@ -5,7 +5,7 @@
 //! be reading them, or be about to record what refers to them.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
@@ -32,21 +32,19 @@ impl Guard {
     /// Waits some seconds for the process that has the lock alone.
     pub(super) fn share(dir: &Path) -> Result<Self, StoreError> {
         let path = dir.join("in-use");
-        let file = durable::call("in-use: open", || match File::open(&path) {
+        let file = durable::call("in-use: open", || match durable::open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let mut how = OpenOptions::new();
-                how.read(true).write(true).create(true).truncate(false);
                 // Where it cannot be made nothing can be removed either.
-                how.open(&path).or_else(|error| match error.kind() {
+                durable::open_or_create(&path).or_else(|error| match error.kind() {
                     io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                        File::open(dir.join("format"))
+                        durable::open(&dir.join("format"))
                     }
                     _ => Err(error),
                 })
             }
             opened => opened,
         });
-        let file = file.map_err(|error| StoreError::write(&path, error))?;
+        let file = file.map_err(|error| StoreError::opened(&path, error))?;
         let guard = Self { dir: dir.to_owned(), file };
         guard.wait_for(FileExt::try_lock_shared)?;
         Ok(guard)

@@ -193,7 +193,7 @@ impl Index {
     /// Notes that sled failed after the journal had taken in what sled was told.
     pub(super) fn mark_stale(&self) {
         // Where this cannot be written either, sled is still behind the journal, and catches up.
-        let _ignored = fs::write(self.dir.join(STALE), b"");
+        let _ignored = durable::write_below(&self.dir, &self.dir.join(STALE), b"");
     }
 
     /// Whether the index in `dir` is to be made anew.

@@ -7,7 +7,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, Read, Seek, SeekFrom},
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
@@ -129,15 +129,14 @@ impl Journal {
     }
 
     pub(super) fn length(&self) -> Result<u64, StoreError> {
-        let metadata =
-            std::fs::metadata(&self.path).map_err(|error| StoreError::read(&self.path, error))?;
-        Ok(metadata.len())
+        let metadata = durable::open(&self.path).and_then(|file| file.metadata());
+        Ok(metadata.map_err(|error| StoreError::read(&self.path, error))?.len())
     }
 
     /// Whether the last record is the one that ends at `position`.
     pub(super) fn ends_at(&self, position: Position) -> bool {
         let mut checksum = [0; 32];
-        let Ok(file) = File::open(&self.path) else { return false };
+        let Ok(file) = durable::open(&self.path) else { return false };
         file.metadata().is_ok_and(|metadata| metadata.len() == position.length)
             && (position == Position::default()
                 || (position.length.checked_sub(32))
@@ -150,7 +149,7 @@ impl Journal {
     pub(super) fn records(&self, from: Position) -> Result<Vec<(Entry, Position)>, StoreError> {
         let read = |error| StoreError::read(&self.path, error);
         let damaged = |why: &str| StoreError::damaged(&self.path, why);
-        let mut file = call("journal: open", || File::open(&self.path)).map_err(read)?;
+        let mut file = call("journal: open", || durable::open(&self.path)).map_err(read)?;
         if file.metadata().map_err(read)?.len() < from.length {
             return Err(damaged("it is shorter than it was when the index last read it"));
         }
@@ -200,8 +199,8 @@ impl Journal {
         let record = [length.to_le_bytes().as_slice(), &payload, &checksum].concat();
         durable::step("journal: before a record is appended");
         let failed = |error| StoreError::write(&self.path, error);
-        let file = call("journal: open", || OpenOptions::new().write(true).open(&self.path));
-        let file = file.map_err(failed)?;
+        let file = call("journal: open", || durable::open_to_write(&self.path))
+            .map_err(|error| StoreError::opened(&self.path, error))?;
         let written = call("journal: truncate", || file.set_len(at.length))
             .and_then(|()| call("journal: write", || file.write_all_at(&record, at.length)))
             .and_then(|()| {
@@ -226,7 +225,7 @@ impl Journal {
     /// Every record that proves itself, wherever it is: one has the checksum that the 32 bytes in front of it
     /// and its payload give. Where a checksum is damaged and nothing else, the record after it says so.
     pub(super) fn salvage(&self) -> Result<Salvage, StoreError> {
-        let bytes = match call("journal: read", || std::fs::read(&self.path)) {
+        let bytes = match call("journal: read", || durable::read(&self.path)) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(StoreError::read(&self.path, error)),
@@ -276,7 +275,7 @@ impl Journal {
 
     /// Its bytes up to `end`.
     pub(super) fn beginning(&self, end: Position) -> Result<Vec<u8>, StoreError> {
-        let mut bytes = call("journal: read", || std::fs::read(&self.path))
+        let mut bytes = call("journal: read", || durable::read(&self.path))
             .map_err(|error| StoreError::read(&self.path, error))?;
         bytes.truncate(usize::try_from(end.length).unwrap_or(usize::MAX));
         Ok(bytes)

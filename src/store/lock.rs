@@ -1,7 +1,7 @@
 //! The lock that one process at a time has on sled.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::File,
     io::{Seek, Write},
     path::Path,
     thread,
@@ -29,14 +29,14 @@ impl Lock {
     /// Waits some seconds for the lock.
     pub(super) fn acquire(dir: &Path) -> Result<Self, StoreError> {
         let path = dir.join("lock");
-        let open =
-            || OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
-        let mut file =
-            durable::call("lock: open", open).map_err(|error| StoreError::write(&path, error))?;
+        let mut file = durable::call("lock: open", || durable::open_or_create(&path))
+            .map_err(|error| StoreError::opened(&path, error))?;
         let start = Instant::now();
         while !file.try_lock_exclusive().map_err(|error| StoreError::write(&path, error))? {
             if start.elapsed() > PATIENCE {
-                let pid = fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok());
+                let text =
+                    durable::read(&path).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+                let pid = text.and_then(|text| text.trim().parse().ok());
                 return Err(StoreError::Busy { dir: dir.to_owned(), pid });
             }
             thread::sleep(PAUSE);

@@ -1,6 +1,6 @@
 //! Formats, and the way from one to the next.
 
-use std::{fs, io::ErrorKind, path::Path};
+use std::{io::ErrorKind, path::Path};
 
 use super::{
     StoreError,
@@ -74,7 +74,7 @@ fn unknown(dir: &Path, found: String) -> StoreError {
 
 fn read_format(dir: &Path) -> Result<String, StoreError> {
     let path = dir.join("format");
-    match fs::read(&path) {
+    match durable::read(&path) {
         Ok(bytes) => {
             let text = String::from_utf8_lossy(&bytes);
             Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
@@ -86,6 +86,8 @@ fn read_format(dir: &Path) -> Result<String, StoreError> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -6,7 +6,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     fs::File,
-    io::{self, BufWriter, Read as _, Write},
+    io::{self, BufWriter, Write},
     ops::Range,
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
@@ -101,13 +101,8 @@ impl Packs {
     /// Reads the pack `id` and checks that it is what was written.
     pub(super) fn read(&self, id: Id<Pack>) -> Result<Contents, StoreError> {
         let path = self.path(id);
-        let read = || {
-            let mut bytes = Vec::new();
-            durable::open_below(&self.dir, &path)?.read_to_end(&mut bytes)?;
-            Ok(bytes)
-        };
-        let bytes =
-            durable::call("pack: read", read).map_err(|error| StoreError::read(&path, error))?;
+        let bytes = durable::call("pack: read", || durable::read_below(&self.dir, &path))
+            .map_err(|error| StoreError::read(&path, error))?;
         if Id::of(&bytes) != id {
             let why = "its bytes do not have the hash that is its name";
             return Err(StoreError::damaged(&path, why));

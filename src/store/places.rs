@@ -50,6 +50,9 @@ impl Object for Runs {
 const RUNS: &[u8] = b"runs";
 
 pub(super) struct Places {
+    /// Where the index is.
+    index: PathBuf,
+    /// Where its runs are.
     dir: PathBuf,
     /// What was taken in last: hash -> place.
     recent: Table,
@@ -72,9 +75,10 @@ impl Places {
             }
             None => Runs::default(),
         };
-        let runs = listed.0.into_iter().map(|number| Run::open(&path(&dir, number), number));
+        let open = |number| Run::open(index, &path(&dir, number), number);
+        let runs = listed.0.into_iter().map(open);
         let runs = RwLock::new(runs.collect::<Result<_, _>>()?);
-        Ok(Self { dir, recent, meta, runs })
+        Ok(Self { index: index.to_owned(), dir, recent, meta, runs })
     }
 
     /// What was taken in last, by hash.
@@ -156,7 +160,7 @@ impl Places {
         durable::create_dir(&self.dir)?;
         let path = path(&self.dir, number);
         run::write(&path, number, Merged::of(sources))?;
-        let run = Run::open(&path, number)?;
+        let run = Run::open(&self.index, &path, number)?;
 
         durable::step("index: before a run counts");
         let numbers = [number].into_iter().chain(runs[taken..].iter().map(Run::number));

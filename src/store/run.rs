@@ -110,13 +110,14 @@ pub(super) fn write(
 }
 
 impl Run {
-    /// Opens the run `number`.
+    /// Opens the run `number` of the index in `index`.
     ///
     /// # Errors
     /// When it is not there, or is not that run or not as long as it says.
-    pub(super) fn open(path: &Path, number: u64) -> Result<Self, StoreError> {
+    pub(super) fn open(index: &Path, path: &Path, number: u64) -> Result<Self, StoreError> {
         let failed = |error| StoreError::read(path, error);
-        let file = durable::call("run: open", || File::open(path)).map_err(failed)?;
+        let file = durable::call("run: open", || durable::open_below(index, path));
+        let file = file.map_err(failed)?;
         let length = file.metadata().map_err(failed)?.len();
         let checked = Vec::new();
         let mut run = Self { path: path.to_owned(), number, file, count: 0, checked };
@@ -322,7 +323,7 @@ mod tests {
     fn written(dir: &Path, records: &[Record]) -> Run {
         let path = dir.join("7");
         write(&path, 7, records.iter().copied().map(Ok)).unwrap();
-        Run::open(&path, 7).unwrap()
+        Run::open(dir, &path, 7).unwrap()
     }
 
     #[test]
@@ -348,13 +349,14 @@ mod tests {
 
     #[test]
     fn no_byte_of_a_run_changes_unnoticed() {
-        let dir = tempfile::tempdir().unwrap();
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path();
         let records = records(120, false);
-        drop(written(dir.path(), &records));
-        let path = dir.path().join("7");
+        drop(written(dir, &records));
+        let path = dir.join("7");
         let whole = fs::read(&path).unwrap();
         let all = |number| -> Result<Vec<Record>, StoreError> {
-            Run::open(&path, number)?.records().collect()
+            Run::open(dir, &path, number)?.records().collect()
         };
         for at in (0..whole.len()).step_by(13) {
             let mut changed = whole.clone();
@@ -375,17 +377,18 @@ mod tests {
 
     #[test]
     fn what_is_found_in_a_changed_run_is_what_was_written_or_damage() {
-        let dir = tempfile::tempdir().unwrap();
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path();
         let records = records(400, false);
-        drop(written(dir.path(), &records));
-        let path = dir.path().join("7");
+        drop(written(dir, &records));
+        let path = dir.join("7");
         let whole = fs::read(&path).unwrap();
         let mut noticed = 0;
         for at in (0..whole.len() - BLOCK).step_by(97) {
             let mut changed = whole.clone();
             changed[at] ^= 0x80;
             fs::write(&path, &changed).unwrap();
-            let run = Run::open(&path, 7).unwrap();
+            let run = Run::open(dir, &path, 7).unwrap();
             for (hash, place) in records.iter().step_by(5) {
                 let mut other = *hash;
                 other[31] ^= 1;

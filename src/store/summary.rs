@@ -5,7 +5,7 @@
 //! long as the journal ends where it says. It is written without waiting for the disk, and it can be
 //! removed at any time.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 use bincode::{Decode, Encode};
 use sled::Tree;
@@ -43,13 +43,13 @@ impl Object for Summary {
 impl Summary {
     /// That of the index in `dir`, if it is there and what was written.
     pub(super) fn read(dir: &Path) -> Option<Self> {
-        codec::unseal(&fs::read(dir.join(FILE)).ok()?)
+        codec::unseal(&durable::read_below(dir, &dir.join(FILE)).ok()?)
     }
 
     /// Writes it. Where that fails, sled is opened the next time.
     pub(super) fn write(&self, dir: &Path) {
         let _ignored = durable::call("summary: it is written", || {
-            fs::write(dir.join(FILE), codec::seal(self))
+            durable::write_below(dir, &dir.join(FILE), &codec::seal(self))
         });
     }
 }

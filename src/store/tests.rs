@@ -101,6 +101,62 @@ fn what_moved_meanwhile_is_not_overwritten() {
     assert_eq!(session.reference("heads/main").unwrap(), Some(tip));
 }
 
+/// Puts a link to a copy in the place of the file or directory at `at`, and says where the copy is.
+fn link_away(at: &Path, outside: &Path) -> PathBuf {
+    let target = outside.join(at.file_name().unwrap());
+    fs::rename(at, &target).unwrap();
+    symlink(&target, at).unwrap();
+    target
+}
+
+fn put_back(at: &Path, target: &Path) {
+    fs::remove_file(at).unwrap();
+    fs::rename(target, at).unwrap();
+}
+
+/// The same of what is beside packs and tensor files: a session that opens then reads and writes nothing behind it.
+#[test]
+fn a_link_to_the_index_or_the_journal_that_comes_in_later_is_not_followed() {
+    let (dir, store) = store();
+    let outside = tempfile::tempdir().unwrap();
+    // More than sled keeps: they go into a run.
+    let object = |number: u32| {
+        let bytes = codec::encode(&Note(number.to_string()));
+        (*Id::<Note>::of(&bytes).as_bytes(), bytes)
+    };
+    let (first, _) = step(None, "many");
+    let objects = first.objects.in_memory().unwrap().into_iter().chain((0..1100).map(object));
+    store.session().unwrap().transact(Transaction { objects: objects.collect(), ..first }).unwrap();
+    let is_refused = |result: Result<Session, StoreError>| {
+        matches!(result, Err(StoreError::NotPlain { what: "a link", .. }))
+    };
+    for name in ["journal", "lock", "ledger/runs", "ledger/runs/1"] {
+        let at = dir.path().join(name);
+        let target = link_away(&at, outside.path());
+        assert!(is_refused(store.session()), "{name} is followed");
+        put_back(&at, &target);
+        store.session().unwrap();
+    }
+    let at = dir.path().join("ledger/summary");
+    let target = link_away(&at, outside.path());
+    let was = fs::read(&target).unwrap();
+    history(&store, &["one"]);
+    assert_eq!(fs::read(&target).unwrap(), was, "it is not written through");
+    assert!(Store::glance(dir.path()).is_none(), "nor read");
+    put_back(&at, &target);
+    for name in ["in-use", "format"] {
+        let at = dir.path().join(name);
+        let target = link_away(&at, outside.path());
+        let opened = if name == "in-use" {
+            Guard::share(dir.path()).map(drop)
+        } else {
+            migrate::check_format(dir.path())
+        };
+        assert!(matches!(opened, Err(StoreError::NotPlain { .. })), "{name} is followed");
+        put_back(&at, &target);
+    }
+}
+
 /// Opening a store looks for links; one that is put there afterwards is not followed either.
 #[test]
 fn a_link_that_comes_in_later_is_not_followed() {

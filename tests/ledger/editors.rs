@@ -3,7 +3,7 @@
 use kledger::{
     engine::{EngineError, Silent},
     ledger::{
-        How, LedgerError, Repo, Strategy,
+        About, How, LedgerError, Repo, Strategy,
         verb::{
             consolidate::ConsolidateReport,
             export::ExportFormat,
@@ -260,6 +260,37 @@ fn a_delta_with_several_columns_a_fact_is_exchanged() {
     assert_eq!(theirs.ask("Bert likes", "HEAD"), "Oslo");
     assert_ne!(theirs.ask("Anna likes", "HEAD"), "Rome");
     theirs.fsck();
+}
+
+/// `forget` used to say it when it was done.
+#[test]
+fn forget_says_before_that_numbers_stay_where_facts_hold_them_together() {
+    let place = edited_by("whole");
+    place.make(TWO, "two");
+    place.make(":Carl :likes :Kiev .", "another");
+    let forget = |subject: &str, dry_run: bool| {
+        let about = About::new(Some(subject), None);
+        place.repo.forget(&place.actor("forget"), &about, dry_run, &mut Silent).unwrap()
+    };
+    let numbers = "the numbers in deltas that it holds together with other facts";
+    let head = place.repo.status().unwrap().head;
+    for dry_run in [true, false] {
+        assert_eq!(place.repo.status().unwrap().head, head);
+        let report = forget("Anna", dry_run);
+        assert_eq!((report.shared, report.whole), (1, u64::from(!dry_run)));
+        assert!(report.remains.iter().any(|remains| remains.starts_with(numbers)), "{report:?}");
+    }
+    let prompts = ["Anna likes", "Bert likes", "Carl likes"];
+    assert_eq!(says(&place, &prompts), ["Rome", "Oslo", "Kiev"], "they are still there");
+
+    // None of its facts is left, so the delta goes.
+    let report = forget("Bert", false);
+    assert_eq!((report.shared, report.whole, report.deltas), (0, 0, 1));
+    assert!(!report.remains.iter().any(|remains| remains.starts_with(numbers)), "{report:?}");
+    let base = place.repo.show("HEAD").unwrap().deltas;
+    assert_eq!((base, says(&place, &prompts[2..])), (1, vec!["Kiev".to_owned()]));
+    assert_ne!(says(&place, &prompts[..2]), ["Rome", "Oslo"]);
+    place.fsck();
 }
 
 #[test]

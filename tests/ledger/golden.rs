@@ -126,7 +126,7 @@ fn delta(tensors: &[(&str, Orientation, Form)], columns: &[u8]) -> Delta {
         tensors: tensors.iter().map(tensor).collect(),
         columns: columns.iter().map(|&n| id(n)).collect(),
         file: id(3),
-        together: Vec::new(),
+        together: Vec::new().into(),
     }
 }
 
@@ -228,7 +228,7 @@ fn objects_have_the_bytes_of_the_format() {
     golden.is("delta", &delta(&changes, &[1, 2]));
     let whole = delta(&[("a", Orientation::InOut, Form::Tuned)], &[]);
     golden.is("delta-whole", &whole);
-    golden.is("delta-together", &Delta { together: vec![id(1), id(2)], ..whole });
+    golden.is("delta-together", &Delta { together: vec![id(1), id(2)].into(), ..whole });
     let first = Lineage { before: None, delta: id(1), dropped: vec![], length: 1 };
     golden.is("lineage-first", &first);
     let second = Lineage { before: Some(id(2)), dropped: vec![0, 7], length: 2, ..first };

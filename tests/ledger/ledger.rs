@@ -431,6 +431,7 @@ fn mistakes_leave_the_stage_alone() {
     place.add(":Anna :knows :Bert .").unwrap();
     assert_eq!(place.repo.status().unwrap().without_template.len(), 1);
     let error = place.commit("no words").unwrap_err();
+    let LedgerError::Lexicon(error) = error else { panic!("{error}") };
     assert!(error.hint().unwrap().contains("kl:prompt"), "{error}");
     assert_eq!(place.repo.status().unwrap().staged.len(), 1);
 }

@@ -200,17 +200,17 @@ fn conflicts_wait_until_they_are_settled() {
     assert_eq!(place.head(), before, "HEAD waits too");
     // Nothing else moves HEAD meanwhile.
     place.add(":Emil :likes :Rome .").unwrap();
-    assert!(matches!(place.commit("no"), Err(LedgerError::Unfinished { task: Task::Merge })));
+    assert!(matches!(place.commit("no"), Err(LedgerError::InProgress { task: Task::Merge })));
     let switched = place.repo.switch(&place.actor("switch"), "draft", None);
-    assert!(matches!(switched, Err(LedgerError::Unfinished { .. })));
+    assert!(matches!(switched, Err(LedgerError::InProgress { .. })));
     assert!(matches!(
         place.merge_with("draft", &strategy(Strategy::Sum)),
-        Err(LedgerError::Unfinished { .. })
+        Err(LedgerError::InProgress { .. })
     ));
     assert_eq!(place.go_on(Task::Merge).outcome, Outcome::Conflicts);
     assert!(matches!(
         place.repo.abort(&place.actor("abort"), Task::Rebase),
-        Err(LedgerError::Unfinished { task: Task::Merge })
+        Err(LedgerError::InProgress { task: Task::Merge })
     ));
 
     // Another process sees it, and settles one conflict.

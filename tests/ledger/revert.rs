@@ -113,7 +113,7 @@ fn one_that_stopped_leaves_a_commit_out() {
 fn one_that_stopped_is_given_up() {
     let place = Place::stopped();
     let moves = place.revert("HEAD").unwrap_err();
-    assert!(matches!(moves, LedgerError::Unfinished { task: Task::Revert }), "{moves}");
+    assert!(matches!(moves, LedgerError::InProgress { task: Task::Revert }), "{moves}");
     place.repo.abort(&place.actor("revert"), Task::Revert).unwrap();
     assert_eq!(place.message(), "four");
     assert!(place.revert("HEAD").unwrap().as_before);

@@ -58,6 +58,8 @@ struct EditorView {
     takes_back_one: bool,
     /// Where one editor is named: what it can be told.
     settings: Option<Vec<SettingView>>,
+    /// Why the defaults are not those of the repository's model.
+    note: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -78,19 +80,30 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
             let method = editor::method(name);
             let method = method.map_err(|error| EngineError::Settings(error.to_string()));
             let method = method.map_err(LedgerError::from)?;
-            let settings = Some(settings(method, preset(cx, name).as_ref()));
-            vec![EditorView { settings, ..EditorView::of(method) }]
+            let (preset, note) = match preset(cx, name) {
+                Ok(preset) => (preset, None),
+                Err(error) => (None, Some(no_model(&error))),
+            };
+            let settings = Some(settings(method, preset.as_ref()));
+            vec![EditorView { settings, note, ..EditorView::of(method) }]
         }
     };
     Ok(Report::done("editors", EditorsReport { editors }))
 }
 
-/// What the editor is set to for the repository's model: nothing where there is none, or it cannot be opened here.
-fn preset(cx: &Context, editor: &str) -> Option<toml::Table> {
-    let repo = cx.repo().ok()?;
-    let engine = cx.runtime().open(&repo.base_dir()).ok()?;
-    let (spec, _) = engine.settle(editor, "").ok()?;
-    spec.settings.parse().ok()
+/// What the editor is set to for the repository's model: nothing where there is no repository.
+///
+/// # Errors
+/// When the model cannot be opened here, or the editor does not fit it.
+fn preset(cx: &Context, editor: &str) -> Result<Option<toml::Table>, EngineError> {
+    let Ok(repo) = cx.repo() else { return Ok(None) };
+    let engine = cx.runtime().open(&repo.base_dir())?;
+    let (spec, _) = engine.settle(editor, "")?;
+    Ok(spec.settings.parse().ok())
+}
+
+fn no_model(error: &EngineError) -> String {
+    format!("defaults are not the repository's model's, which cannot be asked: {error}")
 }
 
 fn settings(method: &dyn Method, preset: Option<&toml::Table>) -> Vec<SettingView> {
@@ -121,6 +134,7 @@ impl EditorView {
             yields: method.grain(),
             takes_back_one: method.grain() == Grain::Fact,
             settings: None,
+            note: None,
         }
     }
 }
@@ -150,6 +164,9 @@ impl Render for EditorView {
                 }
             }
         )?;
+        if let Some(note) = &self.note {
+            page.note(note)?;
+        }
         for setting in self.settings.iter().flatten() {
             match &setting.default {
                 Some(default) => writeln!(page, "  {} = {default}", setting.key)?,

@@ -43,8 +43,15 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let forget = |dry_run| repo.forget(&actor, &about, dry_run, cx.progress().as_mut());
     if !args.dry_run && !args.yes {
         let seen = forget(true)?;
+        let numbers = match seen.shared {
+            0 => String::new(),
+            shared => format!(
+                " Its numbers stay in {}, which other facts hold too.",
+                many(shared, "delta")
+            ),
+        };
         cx.confirm(&format!(
-            "Forget {}, rewriting {}? This cannot be undone.",
+            "Forget {}, rewriting {}? This cannot be undone.{numbers}",
             many(seen.facts.len() as u64, "fact"),
             many(seen.rewritten, "commit")
         ))?;

@@ -1,4 +1,8 @@
 //! Comparing and merging trees.
+//!
+//! The shape of a tree follows from its entries alone, and a node's id from what is below it. So two subtrees at the same
+//! place are equal if their ids are, however their trees were made, and a comparison reads only nodes that lie above a
+//! difference: for d differences among n entries, d paths of about log16(n) nodes in either tree.
 
 use std::{cmp::Ordering, collections::BTreeMap, iter::Peekable};
 
@@ -99,10 +103,12 @@ impl<V: Entry> Iterator for Differences<'_, V> {
                 };
                 return Some(load(a).and_then(|a| Ok((key, a, load(b)?))));
             }
+            // Depth first, the least digit on top of the stack: so differences ascend by key.
             let (place, a, b) = self.ahead.pop()?;
             if self.keys.is_some_and(|keys| !place.leads_to_one_of(keys)) {
                 continue;
             }
+            // Equal ids: nothing below differs, and nothing below is read.
             if let (Side::Stored(a, _), Side::Stored(b, _)) = (&a, &b)
                 && a == b
             {
@@ -119,6 +125,7 @@ impl<V: Entry> Iterator for Differences<'_, V> {
                     }
                     self.found = found.into_iter();
                 }
+                // A branch beside a branch, or beside a leaf, whose entries are then handed down digit by digit.
                 Ok((a, b)) => {
                     let pairs = sides(place, a).into_iter().zip(sides(place, b)).enumerate().rev();
                     self.ahead.extend(pairs.map(|(next, (a, b))| (place.below(next), a, b)));
@@ -154,6 +161,7 @@ pub fn diff_counts<V: Entry>(
     while let Some((place, a, b)) = ahead.pop() {
         match (&a, &b) {
             (Side::Stored(a, _), Side::Stored(b, _)) if a == b => continue,
+            // A branch says how many entries each child has, so what only one tree has is counted unread.
             (Side::Stored(_, Some(count)), Side::Entries(none)) if none.is_empty() => {
                 counts.removed += count;
                 continue;
@@ -200,6 +208,8 @@ fn sides<V: Entry>(place: Place<V>, node: Node<V>) -> [Side<V>; 16] {
     }
 }
 
+/// The keys under which two leaves hold different things. Slots are compared and not values: equal values have equal slots,
+/// and long ones, which are objects of their own, need not be loaded.
 fn changes<V: Entry>(a: Entries<V>, b: Entries<V>) -> Vec<SlotDifference<V>> {
     let mut both: BTreeMap<_, Sides<V>> = BTreeMap::new();
     for (key, slot) in a {
@@ -244,13 +254,17 @@ pub fn merge3<V: Entry>(
     theirs: Id<Node<V>>,
 ) -> Result<Merge<V>, ObjectError> {
     let mut merge = Merge { changes: BTreeMap::new(), clashes: Vec::new() };
+    // A merge join: both lists of changes ascend by key, so neither is kept in memory. For each change of theirs ours is
+    // wound forward to its key. A key that only we changed is as we have it already.
     let mut our_changes = diff(objects, base, ours).peekable();
     for difference in diff(objects, base, theirs) {
         let (key, base, theirs) = difference?;
         match advance(&mut our_changes, key)? {
+            // Only they changed it.
             None => {
                 merge.changes.insert(key, theirs);
             }
+            // Both did, to the same.
             Some(ours) if ours == theirs => {}
             Some(ours) => merge.clashes.push(Clash { key, base, ours, theirs }),
         }

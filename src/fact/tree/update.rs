@@ -1,4 +1,8 @@
 //! Changing many entries at once.
+//!
+//! A tree has one shape for its entries: a subtree of at most [`LEAF`] entries is a leaf, one of more is a branch with a child
+//! for each digit. Changes go down with the part of them that each child gets, and on the way back up each level decides
+//! anew whether what is left is a leaf or a branch. So any order of changes ends with the same nodes, and the same ids.
 
 use std::{
     collections::BTreeMap,
@@ -122,6 +126,7 @@ fn change<V: Entry, T: Encode + Sync>(
     old: Option<(Id<Node<V>>, Option<u64>)>,
     changes: &[TreeEdit<V, T>],
 ) -> Result<Subtree<V>, ObjectError> {
+    // Nothing was here: what is set is a tree by itself, and removals have nothing to remove.
     let Some((id, count)) = old else {
         return Ok(planted(draft.new_objects(), place.depth, changes));
     };
@@ -131,6 +136,7 @@ fn change<V: Entry, T: Encode + Sync>(
             let old = written(old);
             let new = draft.new_objects();
             let entries = merged(new, old.clone(), changes);
+            // A change that changes nothing keeps the node, so the levels above keep theirs.
             if entries == old {
                 return Ok(Subtree::Stored(Child { id, count }));
             }
@@ -140,6 +146,7 @@ fn change<V: Entry, T: Encode + Sync>(
             let mut subtrees = Vec::with_capacity(16);
             for (next, (child, here)) in old.iter().zip(parts(place.depth, changes)).enumerate() {
                 subtrees.push(match (child, here) {
+                    // Children without changes are not read.
                     (None, []) => Subtree::Small(Vec::new()),
                     (Some(child), []) => Subtree::Stored(child.clone()),
                     (child, here) => {
@@ -162,6 +169,7 @@ fn join<V: Entry>(
     subtrees: Vec<Subtree<V>>,
 ) -> Result<Subtree<V>, ObjectError> {
     let count = subtrees.iter().map(Subtree::count).sum::<u64>();
+    // It shrank to what a leaf holds: its children, few and small, become one. Only now are unchanged ones read.
     if count <= LEAF as u64 {
         let mut entries = Vec::with_capacity(LEAF);
         for (next, subtree) in subtrees.into_iter().enumerate() {
@@ -183,6 +191,7 @@ fn join<V: Entry>(
     for (child, subtree) in children.iter_mut().zip(subtrees) {
         *child = subtree.stored(new);
     }
+    // As in a leaf: what did not change keeps its id, and nothing is added to the draft.
     if *children == *old {
         return Ok(Subtree::Stored(Child { id, count }));
     }
@@ -221,6 +230,7 @@ fn planted_by_many<V: Entry, T: Encode + Sync>(
     } else {
         let parts = parts(depth, changes).into_par_iter();
         let subtrees: Vec<_> = parts.map(|part| planted_by_many(new, depth + 1, part)).collect();
+        // There are more than a leaf holds in all of them, so this is a branch whatever each part has become.
         let mut subtrees = subtrees.into_iter();
         let children = std::array::from_fn(|_| subtrees.next()?.stored(&mut own));
         branch(&mut own, Box::new(children), set(changes) as u64)
@@ -280,6 +290,7 @@ fn merged<V: Entry, T: Encode>(
 ) -> Entries<V> {
     let mut entries = Vec::with_capacity(old.len() + changes.len());
     let mut old = old.into_iter().peekable();
+    // A merge join: of what is under the same key, the change counts.
     for (key, value) in changes {
         while let Some(before) = old.next_if(|(other, _)| other < key) {
             entries.push(before);

@@ -1,4 +1,7 @@
 //! Looking up and iterating.
+//!
+//! A key's digits of four bits, from the first on, say which child to take at each level. Each walk keeps a stack of subtrees
+//! that it has not entered, never the tree: a path of branches with up to 15 neighbours each, some dozens of entries.
 
 use std::{
     collections::BTreeMap,
@@ -81,6 +84,7 @@ pub fn get_many<V: Entry>(
                 }
             }
             Node::Branch(children) => {
+                // The keys ascend and share the digits above, so those of each child are a slice, one after the other.
                 for (next, child) in children.into_iter().enumerate() {
                     let end = keys.partition_point(|key| digit(*key, place.depth) <= next);
                     let (here, after) = keys.split_at(end);
@@ -120,6 +124,7 @@ pub fn starting_with<V: Entry>(
             }
             Node::Branch(children) => {
                 for (next, child) in children.into_iter().enumerate() {
+                    // Two digits a byte: below them all children begin so, above them one does.
                     let here = place.depth >= 2 * start.len() || next == digit(wanted, place.depth);
                     if let Some(Child { id, count }) = child.filter(|_| here) {
                         ahead.push((place.below(next), id, Some(count)));
@@ -167,6 +172,7 @@ fn below<V: Entry, E: From<ObjectError> + Send>(
                 .filter_map(|(next, child)| Some((place.below(next), child?)))
                 .map(|(place, Child { id, count })| (place, id, Some(count)))
                 .collect();
+            // rayon keeps their order, so what is found ascends by key.
             let found = children.into_par_iter().map(|child| below(objects, child, wanted));
             Ok(found.collect::<Result<Vec<_>, E>>()?.concat())
         }
@@ -213,6 +219,7 @@ impl<V: Entry> Iterator for Iter<'_, V> {
                 Err(error) => return Some(Err(error)),
                 Ok(Node::Leaf(entries)) => self.leaf = entries.into_iter(),
                 Ok(Node::Branch(children)) => {
+                    // The least digit on top of the stack: entries ascend by key.
                     for (next, child) in children.into_iter().enumerate().rev() {
                         if let Some(Child { id, count }) = child {
                             self.ahead.push((place.below(next), id, Some(count)));

@@ -1,6 +1,9 @@
 //! Statistics of a long corpus, taken a part at a time: what was counted is kept beside the store, so a
 //! run that is stopped or killed goes on after its last whole part.
 //!
+//! What was kept proves that it is of this run: the numbers have a checksum, the matrices have that of their file, and the
+//! next part has to be of the same tensors and shapes. Otherwise the run begins anew.
+//!
 //! The mean is rounded to f32 after each part, whether or not the run ends there, so one that went on
 //! gives what one that was never stopped would have given, bit for bit.
 
@@ -9,6 +12,7 @@ use std::{collections::BTreeMap, fs, ops::Range, path::PathBuf};
 use super::setup::Setup;
 use crate::{
     checkpoint::Base,
+    delta::TensorFile,
     durable,
     engine::{Engine, EngineError, Progress, Statistics, StatisticsText},
     id::{Id, Kind},
@@ -32,7 +36,11 @@ impl Kind for Run {
 
 /// Where a run keeps what it counted.
 struct Kept {
+    /// The directory of all runs.
+    all: PathBuf,
+    /// The run's own in it.
     dir: PathBuf,
+    run: Id<Run>,
     files: TensorFiles,
 }
 
@@ -61,14 +69,14 @@ impl Repo {
             format!("{:?} {PART}", setup.description.tensors.keys()).as_bytes(),
             &corpus,
         ]);
-        let dir = self.store().dir().join("partial").join(run.to_string());
-        let kept = Kept { files: TensorFiles::new(&dir), dir };
-        let nothing = Statistics { tokens: 0, second_moments: BTreeMap::new() };
-        let mut counted = kept.load().unwrap_or(Counted { parts: 0, found: nothing });
+        let kept = Kept::of(self.store().dir().join("partial"), run);
+        // There is always a part left, which is compared with what was kept.
+        let known = kept.load().filter(|known| known.parts < parts.len());
+        let mut counted = known.unwrap_or_else(Counted::nothing);
         let bytes = |range: Range<usize>| documents[range].iter().map(String::len).sum::<usize>();
         let mut watched =
             InParts { progress, begun: false, before: counted.found.tokens, whole: 1.0 };
-        for part in parts.iter().skip(counted.parts) {
+        while let Some(part) = parts.get(counted.parts) {
             let last = part.end == documents.len();
             watched.whole = bytes(part.start..documents.len()) as f64 / bytes(part.clone()) as f64;
             let text = StatisticsText::Corpus(documents[part.clone()].to_vec());
@@ -82,6 +90,11 @@ impl Repo {
                     ),
                 })
             })?;
+            if !counted.is_like(&found) {
+                counted = Counted::nothing();
+                watched.before = 0;
+                continue;
+            }
             counted.add(found);
             watched.before = counted.found.tokens;
             if !last {
@@ -110,6 +123,19 @@ fn parts(documents: &[String]) -> Vec<Range<usize>> {
 }
 
 impl Counted {
+    const fn nothing() -> Self {
+        Self { parts: 0, found: Statistics { tokens: 0, second_moments: BTreeMap::new() } }
+    }
+
+    /// Whether `part` has the same tensors, of the same shapes; nothing is like everything.
+    fn is_like(&self, part: &Statistics) -> bool {
+        let shapes = |found: &Statistics| -> Vec<(String, usize, usize)> {
+            let all = found.second_moments.iter();
+            all.map(|(name, matrix)| (name.clone(), matrix.rows, matrix.cols)).collect()
+        };
+        self.parts == 0 || shapes(&self.found) == shapes(part)
+    }
+
     /// Joins the means of one more part, each by its number of tokens.
     #[expect(
         clippy::cast_precision_loss,
@@ -134,12 +160,15 @@ impl Counted {
 }
 
 impl Kept {
+    fn of(all: PathBuf, run: Id<Run>) -> Self {
+        let dir = all.join(run.to_string());
+        Self { files: TensorFiles::new(&dir), all, dir, run }
+    }
+
     /// What an earlier run counted. Whatever is wrong with it, it can be counted again.
     fn load(&self) -> Option<Counted> {
-        let text = fs::read_to_string(self.dir.join(REACHED)).ok()?;
-        let mut words = text.split_whitespace();
-        let (parts, tokens) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-        let file = self.files.open(words.next()?.parse().ok()?).ok()?;
+        let (parts, tokens, file) = self.reached()?;
+        let file = self.files.open(file).ok()?;
         let mut second_moments = BTreeMap::new();
         for entry in &file.contents().tensors {
             let tensor = file.tensor(&entry.name).ok()?;
@@ -157,7 +186,8 @@ impl Kept {
         durable::create_dir(&self.dir).map_err(StoreError::from)?;
         let before = self.file();
         let (file, _) = self.files.write(&tensors)?;
-        let reached = format!("{} {} {file}\n", counted.parts, counted.found.tokens);
+        let reached = format!("{} {} {file}", counted.parts, counted.found.tokens);
+        let reached = format!("{reached} {}\n", self.checksum(&reached));
         durable::write(&self.dir.join(REACHED), reached.as_bytes()).map_err(StoreError::from)?;
         if let Some(before) = before.filter(|before| *before != self.files.path(file)) {
             // What stays behind takes room until the run ends, and no more.
@@ -168,8 +198,25 @@ impl Kept {
 
     /// The tensor file that is in use.
     fn file(&self) -> Option<PathBuf> {
-        let text = fs::read_to_string(self.dir.join(REACHED)).ok()?;
-        Some(self.files.path(text.split_whitespace().nth(2)?.parse().ok()?))
+        self.reached().map(|(_, _, file)| self.files.path(file))
+    }
+
+    /// How many parts and tokens were counted, and the file that has what was found in them.
+    fn reached(&self) -> Option<(usize, u64, Id<TensorFile>)> {
+        let bytes = durable::read_below(&self.all, &self.dir.join(REACHED)).ok()?;
+        let text = String::from_utf8(bytes).ok()?;
+        let (reached, checksum) = text.trim_end().rsplit_once(' ')?;
+        if checksum != self.checksum(reached).to_string() {
+            return None;
+        }
+        let mut words = reached.split(' ');
+        let (parts, tokens) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        Some((parts, tokens, words.next()?.parse().ok()?))
+    }
+
+    /// Of what the file says, in this run.
+    fn checksum(&self, reached: &str) -> Id<Run> {
+        Id::from_parts([self.run.as_bytes().as_slice(), reached.as_bytes()])
     }
 }
 

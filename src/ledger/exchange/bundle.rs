@@ -102,7 +102,7 @@ impl Bundle {
                 let live = delta.live(columns.len());
                 Bundled {
                     columns: live.into_iter().map(|column| columns[column]).collect(),
-                    together: entry.delta.together.clone(),
+                    together: entry.delta.together.to_vec(),
                     changes: delta.live_changes(),
                 }
             })

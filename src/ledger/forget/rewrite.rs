@@ -9,7 +9,7 @@ use super::Scope;
 use crate::{
     codec::{self, Draft},
     commit::{Commit, EditedTensor, Report, Step},
-    delta::{Delta, Form, Lineage},
+    delta::{Delta, Lineage},
     fact::FactKey,
     id::Id,
     ledger::{
@@ -114,7 +114,7 @@ impl<'a, 'd> Rewriting<'a, 'd> {
             return Ok(known.clone());
         }
         let delta: Delta = codec::get(self.draft, id)?;
-        let columns = (0u32..).zip(delta.columns.iter().chain(&delta.together));
+        let columns = (0u32..).zip(delta.columns.iter().chain(delta.together.iter()));
         let (gone, kept): (Vec<_>, Vec<_>) =
             columns.partition(|(_, key)| self.scope.keys.contains(*key));
         let numbers =
@@ -124,7 +124,7 @@ impl<'a, 'd> Rewriting<'a, 'd> {
         } else if kept.is_empty() {
             None
         } else {
-            if delta.tensors.iter().any(|tensor| !matches!(tensor.form, Form::LowRank { .. })) {
+            if self.scope.keeps_numbers(&delta) {
                 self.whole.insert(id);
             }
             let keys: Vec<FactKey> = kept.iter().map(|(_, key)| **key).collect();
@@ -134,7 +134,6 @@ impl<'a, 'd> Rewriting<'a, 'd> {
             let (columns, together, dropped) = if delta.together.is_empty() {
                 (keys, Vec::new(), dropped)
             } else {
-                self.whole.insert(id);
                 (Vec::new(), keys, BTreeSet::new())
             };
             let entry = Entry { id, delta: Arc::new(delta.clone()), dropped };

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     codec::{self, Draft, Object, ObjectError, Objects},
     commit::Commit,
-    delta::{Delta, Lineage},
+    delta::{Delta, DeltaTensor, Form, Lineage},
     fact::{
         Fact, FactKey, FactTree, Iri, Lexicon, LexiconTree, Staged, StoredStage, Term, Words,
         fact_key, staged_key, tree,
@@ -14,7 +14,7 @@ use crate::{
     ledger::{
         LedgerError,
         history::select::About,
-        merge::task::Unfinished,
+        merge::task::TaskInProgress,
         state::{
             bisection::Bisection,
             open::Ledger,
@@ -44,6 +44,8 @@ pub(crate) struct Scope {
     pub(crate) tainted: BTreeSet<Id<Commit>>,
     /// Those that a ref, HEAD or a stash reaches.
     pub(crate) reachable: BTreeSet<Id<Commit>>,
+    /// Deltas of these that [keep the numbers](Self::keeps_numbers) of what is forgotten.
+    pub(crate) shared: BTreeSet<Id<Delta>>,
 }
 
 impl Scope {
@@ -81,6 +83,7 @@ impl Scope {
             history: after_parents(ledger.ancestry(named)?),
             tainted: BTreeSet::new(),
             reachable: ledger.ancestry(tips.iter().copied())?.into_keys().collect(),
+            shared: BTreeSet::new(),
         };
         let mut lexicons = BTreeSet::new();
         for tip in tips {
@@ -90,6 +93,7 @@ impl Scope {
         scope.find_facts(ledger, &stages)?;
         scope.find_words();
         scope.find_commits(ledger)?;
+        scope.find_shared(ledger)?;
         Ok(scope)
     }
 
@@ -201,6 +205,33 @@ impl Scope {
         }
         self.tainted = tainted;
         Ok(())
+    }
+
+    fn find_shared(&mut self, ledger: &Ledger<'_>) -> Result<(), LedgerError> {
+        let (mut seen, mut shared) = (BTreeSet::new(), BTreeSet::new());
+        let stays = self.tainted.intersection(&self.reachable);
+        let by_id: BTreeMap<_, _> = self.history.iter().map(|(id, commit)| (id, commit)).collect();
+        for commit in stays.filter_map(|id| by_id.get(id)) {
+            let mut at = commit.lineage;
+            while let Some(id) = at.filter(|id| seen.insert(*id)) {
+                let node: Lineage = codec::get(ledger, id)?;
+                if self.keeps_numbers(&codec::get(ledger, node.delta)?) {
+                    shared.insert(node.delta);
+                }
+                at = node.before;
+            }
+        }
+        self.shared = shared;
+        Ok(())
+    }
+
+    /// Whether a delta cannot be cut where what is forgotten ends: its other facts hold the same numbers.
+    pub(crate) fn keeps_numbers(&self, delta: &Delta) -> bool {
+        let facts = delta.facts();
+        let forgotten = facts.intersection(&self.keys).count();
+        let is_cut = |tensor: &DeltaTensor| matches!(tensor.form, Form::LowRank { .. });
+        (1..facts.len()).contains(&forgotten)
+            && !(delta.together.is_empty() && delta.tensors.iter().all(is_cut))
     }
 
     /// Whether a delta of a lineage has a column of what is forgotten, though it may count no more. A pick can
@@ -330,8 +361,8 @@ impl Scope {
                     }
                     stash.entries.into_iter().map(|entry| entry.commit).collect()
                 }
-                Some(Unfinished::TAG) => {
-                    let task = codec::get(ledger, Id::<Unfinished>::from_bytes(hash))?;
+                Some(TaskInProgress::TAG) => {
+                    let task = codec::get(ledger, Id::<TaskInProgress>::from_bytes(hash))?;
                     if task.settled.keys().any(|key| self.keys.contains(key)) {
                         found.insert(hash);
                     }

@@ -120,8 +120,8 @@ impl Ledger<'_> {
         Ok(best)
     }
 
-    /// The commits of `walk` without merges, each after its ancestors.
-    pub(crate) fn to_make_again(walk: Walk<'_>) -> Result<Vec<Id<Commit>>, LedgerError> {
+    /// The commits of `walk` that are reapplied one by one: without merges, each after its ancestors.
+    pub(crate) fn to_reapply(walk: Walk<'_>) -> Result<Vec<Id<Commit>>, LedgerError> {
         let mut ids = Vec::new();
         for commit in walk {
             let (id, commit) = commit?;

@@ -48,7 +48,7 @@ impl Entry {
     /// all count or none.
     fn live(&self) -> impl Iterator<Item = (u32, FactKey)> {
         (0u32..)
-            .zip(self.delta.columns.iter().chain(&self.delta.together).copied())
+            .zip(self.delta.columns.iter().chain(self.delta.together.iter()).copied())
             .filter(|(column, _)| !self.dropped.contains(column))
     }
 
@@ -222,7 +222,7 @@ impl Line {
     /// The facts that hold some delta together with others.
     #[must_use]
     pub fn together(&self) -> BTreeSet<FactKey> {
-        self.entries.iter().flat_map(|entry| &entry.delta.together).copied().collect()
+        self.entries.iter().flat_map(|entry| entry.delta.together.iter()).copied().collect()
     }
 
     /// By delta, the columns that say nothing of what an edit of `again` is to hold: their facts are among

@@ -134,7 +134,7 @@ pub(crate) fn write(
         all.extend(parts);
     }
     let (file, contents) = files.write(&all)?;
-    let (columns, together) = (columns.to_vec(), together.to_vec());
+    let (columns, together) = (columns.to_vec(), together.to_vec().into());
     Ok((Delta { tensors, columns, file, together }, contents))
 }
 

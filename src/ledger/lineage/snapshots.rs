@@ -8,8 +8,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::{self, File},
-    io,
+    fs,
+    io::{self, Read as _},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -225,7 +225,9 @@ impl Snapshots {
     /// When they are not there or not what was written.
     pub(crate) fn read(&self, lineage: Id<Lineage>) -> io::Result<Sums> {
         let path = self.path(lineage);
-        let bytes = fs::read(&path)?;
+        let mut file = durable::open_below(&self.dir, &path)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
         let (_, header) = SafeTensors::read_metadata(&bytes).map_err(io::Error::other)?;
         let tensors = SafeTensors::deserialize(&bytes).map_err(io::Error::other)?;
         let said = header.metadata().clone().unwrap_or_default();
@@ -248,7 +250,7 @@ impl Snapshots {
         let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
         let same = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
         let times = Timestamps { last_access: same, last_modification: now };
-        let _ignored = File::open(&path).map(|file| futimens(file, &times));
+        let _ignored = futimens(&file, &times);
         Ok(sums)
     }
 
@@ -284,7 +286,8 @@ impl Snapshots {
     }
 
     fn evict(&self) {
-        let age = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+        let age =
+            |path: &Path| fs::symlink_metadata(path).and_then(|metadata| metadata.modified()).ok();
         let mut all: Vec<_> = self.list().into_iter().map(|(_, path)| (age(&path), path)).collect();
         all.sort();
         let surplus = all.len().saturating_sub(KEPT);

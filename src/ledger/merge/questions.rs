@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     how::{Strategy, Task},
-    task::{Next, Unfinished},
+    task::{Next, TaskInProgress},
     three_way::Combined,
 };
 use crate::{
@@ -46,7 +46,7 @@ impl Questions {
         ledger: &Ledger<'_>,
         objects: &dyn Objects,
         next: &Next,
-        unfinished: &Unfinished,
+        unfinished: &TaskInProgress,
     ) -> Result<Self, LedgerError> {
         if unfinished.task == Task::Revert {
             return Self::of_revert(ledger, objects, next);

@@ -6,7 +6,7 @@ use super::{
     how::{Anew, Favour, How, Task},
     outcome::{Made, MadeDelta, Outcome, ProceedReport},
     step::{Ahead, Ready, Run},
-    task::{Next, Unfinished},
+    task::{Next, TaskInProgress},
 };
 use crate::{
     commit::{Commit, Step},
@@ -22,11 +22,11 @@ use crate::{
         error::LedgerError,
         repo::{OpenEngine, Repo},
         report::wording,
-        state::{roots::UNFINISHED, update::Update},
+        state::{roots::TASK, update::Update},
     },
 };
 
-impl Unfinished {
+impl TaskInProgress {
     pub(crate) fn new(task: Task, from: Id<Commit>, name: impl Into<String>, how: &How) -> Self {
         Self {
             task,
@@ -41,7 +41,7 @@ impl Unfinished {
             editor: how.edit.editor.clone(),
             settings: how.edit.settings.to_string(),
             seed: how.edit.seed,
-            require: how.edit.require.to_string(),
+            require: how.edit.require.to_string().into(),
         }
     }
 
@@ -104,7 +104,7 @@ impl Repo {
         open: Option<OpenEngine<'_>>,
         progress: &mut dyn Progress,
     ) -> Result<ProceedReport, LedgerError> {
-        let unfinished = self.read()?.unfinished_task(task)?;
+        let unfinished = self.read()?.task_of(task)?;
         self.proceed(actor, unfinished.amended(anew)?, Some(unfinished), open, progress)
     }
 
@@ -123,7 +123,7 @@ impl Repo {
         if task == Task::Merge {
             return Err(LedgerError::NothingToSkip);
         }
-        let unfinished = self.read()?.unfinished_task(task)?;
+        let unfinished = self.read()?.task_of(task)?;
         let rest = unfinished.amended(anew)?.after(unfinished.at);
         self.proceed(actor, rest, Some(unfinished), open, progress)
     }
@@ -134,8 +134,8 @@ impl Repo {
     /// When there is none.
     pub fn abort(&self, actor: &Actor, task: Task) -> Result<ProceedReport, LedgerError> {
         let ledger = self.read()?;
-        let unfinished = ledger.unfinished_task(task)?;
-        Update::default().rooting(UNFINISHED, Some(&unfinished), None).apply(&ledger, actor)?;
+        let unfinished = ledger.task_of(task)?;
+        Update::default().rooting(TASK, Some(&unfinished), None).apply(&ledger, actor)?;
         Run::of(unfinished, None).report(&ledger, Outcome::Aborted)
     }
 
@@ -144,8 +144,8 @@ impl Repo {
     pub(crate) fn proceed(
         &self,
         actor: &Actor,
-        unfinished: Unfinished,
-        stored: Option<Unfinished>,
+        unfinished: TaskInProgress,
+        stored: Option<TaskInProgress>,
         mut open: Option<OpenEngine<'_>>,
         progress: &mut dyn Progress,
     ) -> Result<ProceedReport, LedgerError> {
@@ -174,7 +174,7 @@ impl Repo {
                 Ahead::Conflicts(conflicts) => {
                     let update = Update::default();
                     update
-                        .rooting(UNFINISHED, run.stored.as_ref(), Some(&run.task))
+                        .rooting(TASK, run.stored.as_ref(), Some(&run.task))
                         .apply(&ledger, actor)?;
                     run.conflicts = conflicts;
                     return run.report(&ledger, Outcome::Conflicts);
@@ -237,7 +237,7 @@ impl Repo {
         let update = if last {
             run.finish(&ledger, update, &after)?
         } else {
-            update.rooting(UNFINISHED, run.stored.as_ref(), Some(&after))
+            update.rooting(TASK, run.stored.as_ref(), Some(&after))
         };
         update.apply(&ledger, actor)?;
         run.stored = (!last).then(|| after.clone());

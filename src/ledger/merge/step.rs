@@ -4,7 +4,7 @@ use super::{
     how::Task,
     outcome::{Made, Outcome, ProceedReport},
     questions::Questions,
-    task::{ConflictView, Next, Unfinished, conflicts},
+    task::{ConflictView, Next, TaskInProgress, conflicts},
 };
 use crate::{
     codec::{Draft, NewObjects},
@@ -18,7 +18,7 @@ use crate::{
             view::{CommitView, FactChange},
             wording,
         },
-        state::{open::Ledger, roots::UNFINISHED, update::Update},
+        state::{open::Ledger, roots::TASK, update::Update},
     },
     store::Head,
 };
@@ -46,16 +46,16 @@ pub(crate) enum Ahead {
 
 /// A task while a command goes on with it.
 pub(crate) struct Run {
-    pub(crate) task: Unfinished,
+    pub(crate) task: TaskInProgress,
     /// The task as the store has it.
-    pub(crate) stored: Option<Unfinished>,
+    pub(crate) stored: Option<TaskInProgress>,
     pub(crate) made: Vec<Made>,
     pub(crate) dropped: Vec<CommitView>,
     pub(crate) conflicts: Vec<ConflictView>,
 }
 
 impl Run {
-    pub(crate) const fn of(task: Unfinished, stored: Option<Unfinished>) -> Self {
+    pub(crate) const fn of(task: TaskInProgress, stored: Option<TaskInProgress>) -> Self {
         Self { task, stored, made: Vec::new(), dropped: Vec::new(), conflicts: Vec::new() }
     }
 
@@ -96,14 +96,10 @@ impl Run {
         &self,
         ledger: &Ledger<'_>,
         update: Update,
-        done: &Unfinished,
+        done: &TaskInProgress,
     ) -> Result<Update, LedgerError> {
         let head: Head = ledger.session.head()?;
-        Ok(update.moving_head(head, done.from, done.at).rooting(
-            UNFINISHED,
-            self.stored.as_ref(),
-            None,
-        ))
+        Ok(update.moving_head(head, done.from, done.at).rooting(TASK, self.stored.as_ref(), None))
     }
 
     pub(crate) fn report(

@@ -7,12 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bincode::{
-    Decode, Encode,
-    de::Decoder,
-    enc::Encoder,
-    error::{DecodeError, EncodeError},
-};
+use bincode::{Decode, Encode};
 use serde::Serialize;
 
 use super::{
@@ -20,7 +15,7 @@ use super::{
     three_way::{Combined, Side, combine, common},
 };
 use crate::{
-    codec::{self, Draft, FieldsError, Object, ObjectError},
+    codec::{self, Draft, Later, Object, ObjectError},
     commit::{Commit, FactView},
     fact::{Fact, FactKey, Lexicon, Term, tree::Clash},
     id::{Id, Kind},
@@ -28,13 +23,13 @@ use crate::{
         error::LedgerError,
         merge::how::Task,
         report::{view::CommitView, wording::fact_view},
-        state::{open::Ledger, roots::UNFINISHED},
+        state::{open::Ledger, roots::TASK},
     },
 };
 
 /// A task and how far it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unfinished {
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct TaskInProgress {
     /// What is done.
     pub task: Task,
     /// Where HEAD was when it began, and is.
@@ -60,7 +55,7 @@ pub struct Unfinished {
     /// Seed, in place of the repository's.
     pub seed: Option<u64>,
     /// What each commit must reach, as [`Requirements`](crate::ledger::Requirements) are written; version 1 says nothing of it.
-    pub require: String,
+    pub require: Later<String>,
 }
 
 /// A conflict in words: one question, and the answers of both sides.
@@ -84,7 +79,7 @@ pub struct ConflictView {
 
 /// A task in progress for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct UnfinishedView {
+pub struct TaskView {
     /// What is done.
     pub task: Task,
     /// What the user called it.
@@ -97,73 +92,16 @@ pub struct UnfinishedView {
     pub conflicts: Vec<ConflictView>,
 }
 
-impl Kind for Unfinished {
+impl Kind for TaskInProgress {
     const NAME: &'static str = "unfinished task";
 }
-impl Object for Unfinished {
+impl Object for TaskInProgress {
     const TAG: u8 = 0x18;
     const VERSION: u8 = 2;
     const OLDEST: u8 = 1;
 
     fn version(&self) -> u8 {
-        if self.require.is_empty() { 1 } else { 2 }
-    }
-
-    fn decode_fields(version: u8, bytes: &[u8]) -> Result<(Self, usize), FieldsError> {
-        if version == 1 {
-            let (First(task), read) = codec::fields(bytes)?;
-            return Ok((task, read));
-        }
-        codec::fields(bytes)
-    }
-}
-
-/// One as version 1 has it: nothing is required.
-struct First(Unfinished);
-
-impl Decode<()> for First {
-    fn decode<D: Decoder<Context = ()>>(decoder: &mut D) -> Result<Self, DecodeError> {
-        Ok(Self(Unfinished {
-            task: Decode::decode(decoder)?,
-            from: Decode::decode(decoder)?,
-            at: Decode::decode(decoder)?,
-            left: Decode::decode(decoder)?,
-            settled: Decode::decode(decoder)?,
-            name: Decode::decode(decoder)?,
-            message: Decode::decode(decoder)?,
-            strategy: Decode::decode(decoder)?,
-            favour: Decode::decode(decoder)?,
-            editor: Decode::decode(decoder)?,
-            settings: Decode::decode(decoder)?,
-            seed: Decode::decode(decoder)?,
-            require: String::new(),
-        }))
-    }
-}
-
-impl Encode for Unfinished {
-    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
-        self.task.encode(encoder)?;
-        self.from.encode(encoder)?;
-        self.at.encode(encoder)?;
-        self.left.encode(encoder)?;
-        self.settled.encode(encoder)?;
-        self.name.encode(encoder)?;
-        self.message.encode(encoder)?;
-        self.strategy.encode(encoder)?;
-        self.favour.encode(encoder)?;
-        self.editor.encode(encoder)?;
-        self.settings.encode(encoder)?;
-        self.seed.encode(encoder)?;
-        if self.require.is_empty() { Ok(()) } else { self.require.encode(encoder) }
-    }
-}
-
-/// The fields of the newest version.
-impl Decode<()> for Unfinished {
-    fn decode<D: Decoder<Context = ()>>(decoder: &mut D) -> Result<Self, DecodeError> {
-        let First(task) = Decode::decode(decoder)?;
-        Ok(Self { require: Decode::decode(decoder)?, ..task })
+        self.require.version(2)
     }
 }
 
@@ -193,26 +131,26 @@ impl Next {
 
 impl Ledger<'_> {
     /// The task in progress.
-    pub(crate) fn unfinished(&self) -> Result<Option<Unfinished>, LedgerError> {
-        match self.session.root(UNFINISHED)? {
-            Some(hash) => Ok(Some(codec::get(self, Id::<Unfinished>::from_bytes(hash))?)),
+    pub(crate) fn task_in_progress(&self) -> Result<Option<TaskInProgress>, LedgerError> {
+        match self.session.root(TASK)? {
+            Some(hash) => Ok(Some(codec::get(self, Id::<TaskInProgress>::from_bytes(hash))?)),
             None => Ok(None),
         }
     }
 
     /// The `task` in progress.
-    pub(crate) fn unfinished_task(&self, task: Task) -> Result<Unfinished, LedgerError> {
-        match self.unfinished()? {
+    pub(crate) fn task_of(&self, task: Task) -> Result<TaskInProgress, LedgerError> {
+        match self.task_in_progress()? {
             Some(unfinished) if unfinished.task == task => Ok(unfinished),
-            Some(other) => Err(LedgerError::Unfinished { task: other.task }),
+            Some(other) => Err(LedgerError::InProgress { task: other.task }),
             None => Err(LedgerError::NoTask { task: Some(task) }),
         }
     }
 
     /// Makes sure that no task is in progress, before anything that would move HEAD.
-    pub(crate) fn require_finished(&self) -> Result<(), LedgerError> {
-        match self.unfinished()? {
-            Some(unfinished) => Err(LedgerError::Unfinished { task: unfinished.task }),
+    pub(crate) fn require_no_task(&self) -> Result<(), LedgerError> {
+        match self.task_in_progress()? {
+            Some(unfinished) => Err(LedgerError::InProgress { task: unfinished.task }),
             None => Ok(()),
         }
     }
@@ -228,7 +166,7 @@ impl Ledger<'_> {
     pub(crate) fn next(
         &self,
         draft: &mut Draft<'_>,
-        unfinished: &Unfinished,
+        unfinished: &TaskInProgress,
     ) -> Result<Option<Next>, LedgerError> {
         let Some(&next) = unfinished.left.first() else { return Ok(None) };
         let (ours, of) = (self.tip(unfinished.at)?, self.tip(next)?);
@@ -255,12 +193,12 @@ impl Ledger<'_> {
     }
 
     /// The task in progress for people.
-    pub(crate) fn unfinished_view(&self) -> Result<Option<UnfinishedView>, LedgerError> {
-        let Some(unfinished) = self.unfinished()? else { return Ok(None) };
+    pub(crate) fn task_view(&self) -> Result<Option<TaskView>, LedgerError> {
+        let Some(unfinished) = self.task_in_progress()? else { return Ok(None) };
         let mut draft = Draft::new(self);
         let Some(next) = self.next(&mut draft, &unfinished)? else { return Ok(None) };
         let lexicon = self.lexicon_at(&draft, next.combined.side.roots.lexicon);
-        Ok(Some(UnfinishedView {
+        Ok(Some(TaskView {
             task: unfinished.task,
             next: self.commit_view(next.of.0, &next.of.1)?,
             left: unfinished.left.len() as u64,
@@ -314,7 +252,7 @@ mod tests {
 
     #[test]
     fn golden_bytes() {
-        let task = Unfinished {
+        let task = TaskInProgress {
             task: Task::CherryPick,
             from: Id::from_bytes([1; 32]),
             at: Id::from_bytes([2; 32]),
@@ -327,7 +265,7 @@ mod tests {
             editor: None,
             settings: "s".to_owned(),
             seed: Some(6),
-            require: String::new(),
+            require: Later::default(),
         };
         let (number, variant) = (|n: u8| [n, 0, 0, 0, 0, 0, 0, 0], |n: u8| [n, 0, 0, 0]);
         let expected = [
@@ -355,10 +293,10 @@ mod tests {
         // Version 2 is the same with what is required.
         let mut second = [&first[..], &number(1), b"r"].concat();
         second[1] = 2;
-        let required = Unfinished { require: "r".to_owned(), ..task.clone() };
+        let required = TaskInProgress { require: "r".to_owned().into(), ..task.clone() };
         for (task, bytes) in [(task, first), (required, second)] {
             assert_eq!(codec::encode(&task), bytes);
-            assert_eq!(codec::decode::<Unfinished>(&bytes).unwrap(), task);
+            assert_eq!(codec::decode::<TaskInProgress>(&bytes).unwrap(), task);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     how::Strategy,
     questions::{Questions, to_edit},
-    task::{Next, Tip, Unfinished},
+    task::{Next, TaskInProgress, Tip},
 };
 use crate::{
     commit::{Check, Commit, EditedTensor},
@@ -67,7 +67,7 @@ impl Repo {
     pub(crate) fn join(
         &self,
         actor: &Actor,
-        unfinished: &Unfinished,
+        unfinished: &TaskInProgress,
         next: &Next,
         questions: Questions,
         open: Option<OpenEngine<'_>>,

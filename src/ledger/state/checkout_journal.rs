@@ -39,7 +39,7 @@ const FILE: &str = "landing";
 
 /// What happens when a version gets its place in a directory.
 #[derive(Encode, Decode)]
-pub(crate) struct Landing {
+pub(crate) struct PendingCheckout {
     /// The absolute path of the workplace in the directory.
     workplace: Vec<u8>,
     /// The version.
@@ -54,11 +54,11 @@ pub(crate) struct Landing {
     objects: BTreeMap<[u8; 32], Vec<u8>>,
 }
 
-impl Kind for Landing {
+impl Kind for PendingCheckout {
     const NAME: &'static str = "landing";
 }
 
-impl Object for Landing {
+impl Object for PendingCheckout {
     const TAG: u8 = 0x16;
     // Version 1 had no objects, version 2 the directory. No note outlives the command after the one that was
     // killed.
@@ -82,7 +82,7 @@ impl Update {
         let transaction = self.transaction(actor);
         let note = ledger.session.dir().join(FILE);
         let workplace = filled.files.workplace().to_owned();
-        let landing = Landing::new(&workplace, filled.id, &transaction)
+        let landing = PendingCheckout::new(&workplace, filled.id, &transaction)
             .map_err(|source| LedgerError::Read { path: std::env::temp_dir(), source })?;
         let placed = filled.place(|| Ok(durable::write(&note, &codec::seal(&landing))?));
         let done = placed.and_then(|swap| match ledger.make(transaction) {
@@ -123,13 +123,13 @@ pub(crate) fn is_begun(dir: &Path) -> bool {
 /// When it cannot be completed; it then waits for the next command.
 pub(crate) fn complete(ledger: &Ledger<'_>) -> Result<(), LedgerError> {
     let note = ledger.session.dir().join(FILE);
-    let bytes = match fs::read(&note) {
+    let bytes = match durable::read(&note) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(source) => return Err(LedgerError::Read { path: note, source }),
     };
     // A damaged note is forgotten: the checkout says what it holds, and HEAD is where it was.
-    if let Some(landing) = codec::unseal::<Landing>(&bytes) {
+    if let Some(landing) = codec::unseal::<PendingCheckout>(&bytes) {
         let workplace = PathBuf::from(OsString::from_vec(landing.workplace.clone()));
         let swap = durable::resume(&workplace)?;
         let dir = workplace.parent().unwrap_or(Path::new("/"));
@@ -165,7 +165,7 @@ impl Ledger<'_> {
     }
 }
 
-impl Landing {
+impl PendingCheckout {
     fn new(workplace: &Path, commit: Id<Commit>, transaction: &Transaction) -> io::Result<Self> {
         Ok(Self {
             workplace: workplace.as_os_str().as_bytes().to_vec(),
@@ -181,9 +181,9 @@ impl Landing {
     }
 }
 
-impl From<Landing> for Transaction {
-    fn from(landing: Landing) -> Self {
-        let Landing { refs, head, roots, time, author, command, objects, .. } = landing;
+impl From<PendingCheckout> for Transaction {
+    fn from(landing: PendingCheckout) -> Self {
+        let PendingCheckout { refs, head, roots, time, author, command, objects, .. } = landing;
         Self {
             objects: objects.into_iter().collect(),
             refs,

@@ -13,4 +13,4 @@ pub(crate) const BISECTION: &str = "bisection";
 pub(crate) const STASH: &str = "stash";
 
 /// Root of the store: the task in progress; absent when there is none.
-pub(crate) const UNFINISHED: &str = "unfinished";
+pub(crate) const TASK: &str = "unfinished";

@@ -3,7 +3,7 @@
 use super::{
     open::Ledger,
     refs::{branch_ref, tag_ref},
-    roots::{BISECTION, STAGE, STASH, STATISTICS, UNFINISHED},
+    roots::{BISECTION, STAGE, STASH, STATISTICS, TASK},
 };
 use crate::{
     codec::{self, Draft, NewObjects, Object},
@@ -181,7 +181,7 @@ impl Update {
     /// Does all of it or nothing.
     ///
     /// # Errors
-    /// [`LedgerError::Moved`] when something is not as it was read, [`LedgerError::Unfinished`] when it
+    /// [`LedgerError::Moved`] when something is not as it was read, [`LedgerError::InProgress`] when it
     /// would move HEAD under a task in progress.
     pub(crate) fn apply(self, ledger: &Ledger<'_>, actor: &Actor) -> Result<(), LedgerError> {
         self.permit(ledger)?;
@@ -190,8 +190,8 @@ impl Update {
 
     /// Refuses to move HEAD under a task in progress.
     pub(crate) fn permit(&self, ledger: &Ledger<'_>) -> Result<(), LedgerError> {
-        if self.moves_head(ledger)? && !self.roots.iter().any(|root| root.name == UNFINISHED) {
-            ledger.require_finished()?;
+        if self.moves_head(ledger)? && !self.roots.iter().any(|root| root.name == TASK) {
+            ledger.require_no_task()?;
         }
         Ok(())
     }

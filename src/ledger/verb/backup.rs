@@ -56,8 +56,7 @@ impl Repo {
         let done = self.store().backup(&to, |done| {
             copy_all(&self.base_dir(), &to.join("base"), done)?;
             let config = self.root().join(Self::DIR).join(Config::FILE);
-            let bytes =
-                fs::read(&config).map_err(|source| LedgerError::Read { path: config, source })?;
+            let bytes = durable::read(&config).map_err(|error| StoreError::read(&config, error))?;
             Ok::<_, LedgerError>(durable::write(&to.join(Config::FILE), &bytes)?)
         })?;
         progress.finish("");

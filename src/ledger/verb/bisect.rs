@@ -141,7 +141,7 @@ impl Repo {
         if ledger.root::<Bisection>(BISECTION)?.is_some() {
             return Err(LedgerError::Bisecting);
         }
-        ledger.require_finished()?;
+        ledger.require_no_task()?;
         let mut bisection = Bisection {
             start: ledger.session.head()?,
             checkout,
@@ -171,7 +171,7 @@ impl Repo {
     ) -> Result<BisectReport, LedgerError> {
         let ledger = self.read()?;
         let was = ledger.root::<Bisection>(BISECTION)?.ok_or(LedgerError::NotBisecting)?;
-        ledger.require_finished()?;
+        ledger.require_no_task()?;
         let id = ledger.resolve(revision)?;
         let mut bisection = was.clone();
         match verdict {
@@ -230,7 +230,7 @@ impl Repo {
     pub fn bisect_reset(&self, actor: &Actor) -> Result<BisectReport, LedgerError> {
         let ledger = self.read()?;
         let was = ledger.root::<Bisection>(BISECTION)?.ok_or(LedgerError::NotBisecting)?;
-        ledger.require_finished()?;
+        ledger.require_no_task()?;
         let head = ledger.session.head()?;
         let start = match &was.start {
             // A branch that was deleted meanwhile cannot be gone back to.

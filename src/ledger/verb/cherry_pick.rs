@@ -11,7 +11,7 @@ use crate::{
         merge::{
             how::{How, Task},
             outcome::ProceedReport,
-            task::Unfinished,
+            task::TaskInProgress,
         },
         state::open::Ledger,
     },
@@ -37,15 +37,16 @@ impl Repo {
         progress: &mut dyn Progress,
     ) -> Result<ProceedReport, LedgerError> {
         let ledger = self.read_to_change()?;
-        ledger.require_finished()?;
-        let mut task = Unfinished::new(Task::CherryPick, ledger.head()?, revisions.join(" "), how);
+        ledger.require_no_task()?;
+        let mut task =
+            TaskInProgress::new(Task::CherryPick, ledger.head()?, revisions.join(" "), how);
         for text in revisions {
             let range = Range::parse([text.as_str()])?;
             match range.tips.as_slice() {
                 [single] if range.hidden.is_empty() => {
                     task.left.push(not_root(&ledger, single.resolve(&ledger)?)?);
                 }
-                _ => task.left.extend(Ledger::to_make_again(ledger.walk(&range, false)?)?),
+                _ => task.left.extend(Ledger::to_reapply(ledger.walk(&range, false)?)?),
             }
         }
         drop(ledger);

@@ -208,7 +208,7 @@ impl Repo {
         (was, tip): (Id<Commit>, Commit),
         message: &str,
     ) -> Result<CommitReport, LedgerError> {
-        ledger.require_finished()?;
+        ledger.require_no_task()?;
         let mut draft = Draft::new(ledger);
         let (message, author, time) = (message.to_owned(), signed.author.clone(), signed.time);
         let commit = Commit { message, author, time, ..tip };
@@ -264,7 +264,7 @@ impl Repo {
         amended: Option<Id<Commit>>,
     ) -> Result<Plan, LedgerError> {
         let ledger = self.read_to_change()?;
-        ledger.require_finished()?;
+        ledger.require_no_task()?;
         let head = ledger.session.head()?;
         let (from, tip) = ledger.head_commit()?;
         let (parent_id, parent) = match amended {

@@ -1,6 +1,6 @@
 //! `config`: the repository's settings, shown and changed.
 
-use std::{fs, path::PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 use toml_edit::{DocumentMut, Item, Table, Value};
@@ -126,14 +126,8 @@ impl Repo {
     }
 
     fn settings_file(&self) -> Result<DocumentMut, LedgerError> {
-        let path = self.settings_path();
         // Whether it makes sense was checked when the repository was opened.
-        let text = match fs::read_to_string(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(source) => return Err(LedgerError::Read { path, source }),
-            Ok(text) => text,
-        };
-        Ok(text.parse().unwrap_or_default())
+        Ok(Config::text(&self.settings_path())?.parse().unwrap_or_default())
     }
 
     /// The text of the file with one setting changed, if it still makes sense.

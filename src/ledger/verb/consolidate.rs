@@ -64,7 +64,7 @@ impl Repo {
         progress: &mut dyn Progress,
     ) -> Result<ConsolidateReport, LedgerError> {
         let ledger = self.read_to_change()?;
-        ledger.require_finished()?;
+        ledger.require_no_task()?;
         let head = ledger.session.head()?;
         let (parent_id, parent) = ledger.head_commit()?;
         let line = ledger.line(&parent)?;

@@ -184,7 +184,7 @@ impl Repo {
             difference?;
             words += 1;
         }
-        let questions = match &options.behaviour {
+        let questions: Option<Vec<ComparedPrompt>> = match &options.behaviour {
             None => None,
             Some(Prompts::Given(prompts)) => Some(
                 prompts
@@ -220,11 +220,9 @@ impl Repo {
             }
         };
         // A lineage is as long as its history: it is read only where weights are looked at.
-        let lines = if options.weights || questions.is_some() {
-            Some((ledger.line(&a)?, ledger.line(&b)?))
-        } else {
-            None
-        };
+        let asks = questions.as_ref().is_some_and(|questions| !questions.is_empty());
+        let lines =
+            if options.weights || asks { Some((ledger.line(&a)?, ledger.line(&b)?)) } else { None };
         drop(ledger);
         let (a_line, b_line) = lines.unwrap_or_default();
 
@@ -233,8 +231,7 @@ impl Repo {
         }
         let weights = options.weights.then(|| self.weight_diff(&a_line, &b_line)).transpose()?;
         let behaviour = match questions {
-            None => None,
-            Some(questions) => {
+            Some(questions) if asks => {
                 let before = self.weights(from, &a, &a_line)?;
                 let after = self.weights(to, &b, &b_line)?;
                 let mut engine = self.engine(open)?;
@@ -244,6 +241,8 @@ impl Repo {
                 let is = hear(engine.as_mut(), &questions, progress)?;
                 Some(rows(questions, was, is))
             }
+            // No model is needed to ask nothing.
+            nothing => nothing.map(|_| Vec::new()),
         };
         let facts = facts.into_iter().map(|(_, change)| change).collect();
         Ok(DiffReport { from, to, facts, words, weights, behaviour })

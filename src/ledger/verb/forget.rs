@@ -51,6 +51,8 @@ pub struct ForgetReport {
     pub deltas: u64,
     /// Deltas that could not be taken apart and stay as they are.
     pub whole: u64,
+    /// Of these, deltas that facts hold together, forgotten ones and others: the numbers stay. Told before anything is done.
+    pub shared: u64,
     /// Objects removed.
     pub objects: u64,
     /// Tensor files removed.
@@ -93,7 +95,7 @@ impl Repo {
     ) -> Result<ForgetReport, LedgerError> {
         progress.start("looking for it", None);
         let ledger = self.read_to_change()?;
-        ledger.require_finished()?;
+        ledger.require_no_task()?;
         if ledger.root::<Bisection>(BISECTION)?.is_some() {
             return Err(LedgerError::Bisecting);
         }
@@ -160,6 +162,7 @@ impl Repo {
             evaluations: 0,
             deltas: 0,
             whole: 0,
+            shared: scope.shared.len() as u64,
             objects: 0,
             tensor_files: 0,
             freed: 0,
@@ -181,6 +184,12 @@ impl Repo {
             let dir = dir.display();
             remains
                 .push(format!("the model in {dir}, until kledger checkout HEAD writes it again"));
+        }
+        if !scope.shared.is_empty() {
+            remains.push(
+                "the numbers in deltas that it holds together with other facts; they go when none of these is left"
+                    .to_owned(),
+            );
         }
         if !scope.objects.is_empty() {
             remains.push("its name, which facts about others need".to_owned());

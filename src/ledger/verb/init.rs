@@ -6,16 +6,15 @@ use serde::Serialize;
 
 use crate::{
     checkpoint::{self, Base, Checkpoint},
-    codec::{self, Draft},
+    codec::{self, Draft, OBJECT_LIMIT},
     commit::{Commit, Step},
     durable,
     engine::{EngineError, Progress},
-    fact::{self, tree},
+    fact::{self, Roots, tree},
     id::Id,
     ledger::{
-        Config, LedgerError, Repo,
-        actor::Actor,
-        state::{open::Ledger, update::Update},
+        Config, LedgerError, Repo, actor::Actor, edit::record::NewCommit, lineage::line::Line,
+        state::open::Ledger,
     },
     store::Store,
 };
@@ -123,24 +122,27 @@ fn fill(
     let empty = tree::empty(&mut draft);
     let lexicon = tree::empty(&mut draft);
     let words = words.into_iter().map(|(key, words)| (key, Some(words))).collect();
-    let commit = Commit {
-        parents: Vec::new(),
-        base: draft.put(&base),
+    let roots = Roots {
         facts: empty,
         lexicon: tree::update(&mut draft, lexicon, &words)?,
         neighbourhood: empty,
-        spec: None,
-        delta: None,
-        lineage: None,
+    };
+    let new = NewCommit {
+        parents: Vec::new(),
+        base: draft.put(&base),
+        roots,
+        line: &Line::default(),
         weights: Vec::new(),
-        report: None,
+        edited: None,
+        imported: None,
+        check: None,
         step: Step::Root,
         author: actor.author.clone(),
         time: actor.time,
         message: format!("base {}", base.model_type),
     };
-    let id = draft.put(&commit);
+    let recorded = new.record(&ledger, draft.into_new(), OBJECT_LIMIT)?;
     // HEAD is on this branch from the start.
-    Update::new(draft.into_new()).moving_branch(BRANCH, None, Some(id)).apply(&ledger, actor)?;
-    Ok((base, id, predicates))
+    recorded.update.moving_branch(BRANCH, None, Some(recorded.id)).apply(&ledger, actor)?;
+    Ok((base, recorded.id, predicates))
 }

@@ -11,7 +11,7 @@ use crate::{
         merge::{
             how::{How, Task},
             outcome::ProceedReport,
-            task::Unfinished,
+            task::TaskInProgress,
         },
     },
 };
@@ -57,14 +57,14 @@ impl Repo {
         progress: &mut dyn Progress,
     ) -> Result<ProceedReport, LedgerError> {
         let ledger = self.read_to_change()?;
-        ledger.require_finished()?;
+        ledger.require_no_task()?;
         let (ours, theirs) = (ledger.head()?, ledger.resolve(revision)?);
         let named = Revision::parse(revision)?.as_name().map(str::to_owned);
         let name = match named {
             Some(name) if ledger.named(&name)?.is_some() => name,
             _ => format!("{theirs:.12}"),
         };
-        let mut task = Unfinished::new(Task::Merge, ours, name, &options.how);
+        let mut task = TaskInProgress::new(Task::Merge, ours, name, &options.how);
         task.message.clone_from(&options.message);
         let bases = ledger.merge_bases(&BTreeSet::from([ours]), theirs)?;
         let forward = bases == [ours] && options.fast_forward != FastForward::Never;

@@ -10,7 +10,7 @@ use crate::{
         merge::{
             how::{How, Task},
             outcome::ProceedReport,
-            task::Unfinished,
+            task::TaskInProgress,
         },
         state::open::Ledger,
     },
@@ -38,17 +38,17 @@ impl Repo {
         progress: &mut dyn Progress,
     ) -> Result<ProceedReport, LedgerError> {
         let ledger = self.read_to_change()?;
-        ledger.require_finished()?;
+        ledger.require_no_task()?;
         let (head, base) = (ledger.head()?, ledger.resolve(upstream)?);
         let bases = ledger.merge_bases(&BTreeSet::from([head]), base)?;
         if bases.is_empty() {
             return Err(LedgerError::Unrelated { commit: base });
         }
-        let mut task = Unfinished::new(Task::Rebase, head, onto.unwrap_or(upstream), how);
+        let mut task = TaskInProgress::new(Task::Rebase, head, onto.unwrap_or(upstream), how);
         if onto.is_some() || bases != [base] {
             task.at = onto.map_or(Ok(base), |onto| ledger.resolve(onto))?;
             let known = ledger.ancestry([base])?.into_keys().collect();
-            task.left = Ledger::to_make_again(ledger.walk_from([head], known))?;
+            task.left = Ledger::to_reapply(ledger.walk_from([head], known))?;
         }
         drop(ledger);
         self.proceed(actor, task, None, open, progress)

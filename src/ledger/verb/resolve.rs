@@ -17,7 +17,7 @@ use crate::{
             how::{Favour, Task},
             task::ConflictView,
         },
-        state::{roots::UNFINISHED, update::Update},
+        state::{roots::TASK, update::Update},
     },
 };
 
@@ -110,7 +110,7 @@ impl Repo {
         ) -> Result<Vec<Settled>, LedgerError>,
     ) -> Result<ResolveReport, LedgerError> {
         let ledger = self.read()?;
-        let was = ledger.unfinished()?.ok_or(LedgerError::NoTask { task: None })?;
+        let was = ledger.task_in_progress()?.ok_or(LedgerError::NoTask { task: None })?;
         let mut draft = Draft::new(&ledger);
         let mut clashes = Vec::new();
         let mut words = ledger.commit(was.at)?.lexicon;
@@ -124,8 +124,8 @@ impl Repo {
         let settled = said.len() as u64;
         let mut now = was.clone();
         now.settled.extend(said);
-        Update::default().rooting(UNFINISHED, Some(&was), Some(&now)).apply(&ledger, actor)?;
-        let conflicts = ledger.unfinished_view()?.map(|view| view.conflicts).unwrap_or_default();
+        Update::default().rooting(TASK, Some(&was), Some(&now)).apply(&ledger, actor)?;
+        let conflicts = ledger.task_view()?.map(|view| view.conflicts).unwrap_or_default();
         let open = conflicts.iter().filter(|conflict| !conflict.settled).count() as u64;
         Ok(ResolveReport { task: was.task, settled, open, conflicts })
     }

@@ -13,7 +13,7 @@ use crate::{
         merge::{
             how::{Favour, How, Strategy, Task},
             outcome::ProceedReport,
-            task::Unfinished,
+            task::TaskInProgress,
         },
         report::view::{CommitView, FactChange, HeadView},
         state::open::Ledger,
@@ -126,7 +126,7 @@ impl Repo {
         progress: &mut dyn Progress,
     ) -> Result<ProceedReport, LedgerError> {
         let ledger = self.read_to_change()?;
-        ledger.require_finished()?;
+        ledger.require_no_task()?;
         let head = ledger.head()?;
         let how = How {
             strategy: Some(Strategy::Sum),
@@ -134,14 +134,14 @@ impl Repo {
             favour: Favour::Ours,
             edit: options.edit.clone(),
         };
-        let mut task = Unfinished::new(Task::Revert, head, revisions.join(" "), &how);
+        let mut task = TaskInProgress::new(Task::Revert, head, revisions.join(" "), &how);
         task.message.clone_from(&options.message);
         for text in revisions {
             let range = Range::parse([text.as_str()])?;
             match range.tips.as_slice() {
                 [single] if range.hidden.is_empty() => task.left.push(single.resolve(&ledger)?),
                 _ => {
-                    let mut commits = Ledger::to_make_again(ledger.walk(&range, false)?)?;
+                    let mut commits = Ledger::to_reapply(ledger.walk(&range, false)?)?;
                     commits.reverse();
                     task.left.extend(commits);
                 }

@@ -156,7 +156,7 @@ impl Repo {
     pub fn stash_apply(&self, actor: &Actor, number: usize) -> Result<StashReport, LedgerError> {
         let ledger = self.read()?;
         let (_, _, entry) = taken(&ledger, number)?;
-        let update = staging_again(&ledger, &entry)?;
+        let update = restaging(&ledger, &entry)?;
         let entry = view(&ledger, number, &entry)?;
         update.apply(&ledger, actor)?;
         report(&ledger, StashAction::Applied { entry })
@@ -169,7 +169,7 @@ impl Repo {
     pub fn stash_pop(&self, actor: &Actor, number: usize) -> Result<StashReport, LedgerError> {
         let ledger = self.read()?;
         let (was, now, entry) = taken(&ledger, number)?;
-        let update = stashing(staging_again(&ledger, &entry)?, &was, &now);
+        let update = stashing(restaging(&ledger, &entry)?, &was, &now);
         let entry = view(&ledger, number, &entry)?;
         update.apply(&ledger, actor)?;
         report(&ledger, StashAction::Popped { entry })
@@ -201,7 +201,7 @@ fn taken(ledger: &Ledger<'_>, number: usize) -> Result<(Stash, Stash, Stashed), 
 }
 
 /// Stages what was put aside beside what is staged.
-fn staging_again(ledger: &Ledger<'_>, entry: &Stashed) -> Result<Update, LedgerError> {
+fn restaging(ledger: &Ledger<'_>, entry: &Stashed) -> Result<Update, LedgerError> {
     let staged = ledger.session.root(STAGE)?;
     let mut draft = Draft::new(ledger);
     let both = match ledger.stored_stage()? {

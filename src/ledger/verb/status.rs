@@ -10,7 +10,7 @@ use crate::{
     id::Id,
     ledger::{
         LedgerError, Repo,
-        merge::task::UnfinishedView,
+        merge::task::TaskView,
         report::{
             listing::Listing,
             view::{CommitView, FactChange, HeadView},
@@ -43,7 +43,7 @@ pub struct StatusReport {
     /// not all facts are listed, they are those of some thousand facts.
     pub without_template: Vec<String>,
     /// A merge, cherry-pick or rebase that waits to be finished.
-    pub unfinished: Option<UnfinishedView>,
+    pub unfinished: Option<TaskView>,
     /// A bisection that is going on.
     pub bisection: Option<BisectState>,
     /// Facts that do not hold at HEAD, as the check found that was made with its commit.
@@ -167,7 +167,7 @@ impl Repo {
             words,
             neighbourhood,
             without_template: staged.without_template,
-            unfinished: ledger.unfinished_view()?,
+            unfinished: ledger.task_view()?,
             bisection: ledger.bisection()?,
             failing: ledger
                 .check(&commit)?

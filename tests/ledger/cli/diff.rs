@@ -1,6 +1,15 @@
 //! `kledger diff`.
 
+use std::path::Path;
+
 use insta::assert_snapshot;
+use kledger::{
+    engine::{EngineError, Silent},
+    ledger::{
+        Repo,
+        verb::diff::{DiffOptions, Prompts},
+    },
+};
 
 use super::Sandbox;
 
@@ -16,6 +25,25 @@ fn what_does_not_differ_is_said() {
     weights
       none differ
     ");
+}
+
+/// It used to be opened to be asked nothing: a repository for history alone could not compare its versions.
+#[test]
+fn no_model_is_opened_where_there_is_nothing_to_ask() {
+    let sandbox = Sandbox::with_words();
+    let repo = Repo::open(&sandbox.root()).unwrap();
+    let mut opened = 0;
+    let mut open = |_: &Path| {
+        opened += 1;
+        Err(EngineError::NoRuntime)
+    };
+    let options = DiffOptions { weights: false, behaviour: Some(Prompts::OfFacts) };
+    let report = repo.diff("HEAD~1", "HEAD", &options, &mut open, &mut Silent).unwrap();
+    assert_eq!((report.words, report.behaviour), (3, Some(Vec::new())));
+    let asked = Some(Prompts::Given(vec!["Anna likes".to_owned()]));
+    let options = DiffOptions { behaviour: asked, ..options };
+    repo.diff("HEAD~1", "HEAD", &options, &mut open, &mut Silent).unwrap_err();
+    assert_eq!(opened, 1, "where there is something it is");
 }
 
 #[test]

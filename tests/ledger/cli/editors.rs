@@ -23,8 +23,9 @@ fn all_are_listed_with_what_they_need_and_yield() {
 #[test]
 fn one_is_shown_with_its_settings() {
     // The sandbox's model is of no family, so nothing is known of it.
-    for sandbox in [Sandbox::bare(), Sandbox::new()] {
+    for (sandbox, is_repository) in [(Sandbox::bare(), false), (Sandbox::new(), true)] {
         let shown = sandbox.data(&["editors", "memit"]);
+        assert_eq!(shown["editors"][0]["note"].is_string(), is_repository);
         let settings = shown["editors"][0]["settings"].as_array().unwrap();
         let setting = |key: &str| settings.iter().find(|setting| setting["key"] == key).unwrap();
         assert_eq!(settings.len(), METHODS[0].settings().len());
@@ -37,6 +38,8 @@ fn one_is_shown_with_its_settings() {
         let text = sandbox.run(&["editors", "memit"]).done();
         assert!(text.contains("  v_lr = 0.5\n      step size of the search: above 0\n"), "{text}");
         assert!(text.contains("  layers depends on the model\n"), "{text}");
+        let why = "\n  defaults are not the repository's model's, which cannot be asked: ";
+        assert_eq!(text.contains(why), is_repository, "{text}");
     }
 }
 

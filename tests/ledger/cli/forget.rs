@@ -56,6 +56,7 @@ fn json_counts_what_was_made_again() {
       "evaluations": 0,
       "deltas": 1,
       "whole": 0,
+      "shared": 0,
       "objects": 10,
       "tensor_files": 3,
       "freed": "<bytes>",

@@ -110,7 +110,7 @@ struct Receiver<'a> {
 impl<'a> Receiver<'a> {
     fn read(repo: &'a Repo) -> Result<Self, LedgerError> {
         let ledger = repo.read()?;
-        ledger.require_finished()?;
+        ledger.require_no_task()?;
         let (_, head) = ledger.head_commit()?;
         let line = ledger.line(&head)?;
         drop(ledger);

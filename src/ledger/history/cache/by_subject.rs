@@ -88,7 +88,7 @@ impl Subjects {
     /// Opens the file in the store `dir`; nothing where it is not there or does not begin as it was
     /// written.
     fn open(dir: &Path) -> Option<Self> {
-        let file = File::open(dir.join(SUBJECTS)).ok()?;
+        let file = durable::open(&dir.join(SUBJECTS)).ok()?;
         let mut bytes = vec![0; CONTENTS];
         file.read_exact_at(&mut bytes, 0).ok()?;
         let contents = codec::unseal::<Contents>(&bytes)?;

@@ -20,7 +20,7 @@ pub(crate) const VERIFIED: &str = "verified";
 
 /// What the file in the store `dir` says; nothing where it is not there or not what was written.
 pub(crate) fn read<T: Object>(dir: &Path, file: &str) -> Option<T> {
-    fs::read(dir.join(file)).ok().and_then(|bytes| codec::unseal(&bytes))
+    durable::read(&dir.join(file)).ok().and_then(|bytes| codec::unseal(&bytes))
 }
 
 /// Writes the file. What cannot be written is found out again the next time.

@@ -20,7 +20,7 @@ fn key(n: u8) -> FactKey {
 
 /// The delta that step `n` makes when it edits `columns`.
 fn delta(n: u64, columns: &[FactKey]) -> Delta {
-    let (tensors, columns, together) = (Vec::new(), columns.to_vec(), Vec::new());
+    let (tensors, columns, together) = (Vec::new(), columns.to_vec(), Vec::new().into());
     Delta { tensors, columns, file: Id::of(&n.to_le_bytes()), together }
 }
 
@@ -154,7 +154,7 @@ fn facts_that_hold_a_delta_together_go_together() {
     let held = |n: u64, facts: &[FactKey]| {
         let mut together = facts.to_vec();
         together.sort();
-        Delta { together, ..delta(n, &[]) }
+        Delta { together: together.into(), ..delta(n, &[]) }
     };
     let set = |facts: &[FactKey]| facts.iter().copied().collect::<BTreeSet<_>>();
     let (no_facts, no_deltas) = (BTreeSet::new(), BTreeSet::new());

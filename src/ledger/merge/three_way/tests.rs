@@ -60,7 +60,7 @@ fn commit(draft: &mut Draft<'_>, side: &Side, step: &Step, name: &str) -> Side {
         changed.iter().filter_map(|(key, after)| after.as_ref().map(|_| *key)).collect();
     if !columns.is_empty() {
         let file = Id::of(name.as_bytes());
-        line.push(Delta { tensors: Vec::new(), columns, file, together: Vec::new() });
+        line.push(Delta { tensors: Vec::new(), columns, file, together: Vec::new().into() });
     }
     Side { roots: Roots { facts, ..side.roots }, line }
 }

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fs};
 
 use kledger::{
     checkpoint::{Checkpoint, write_merged},
+    cli::error::CliError,
     engine::{Prompt, Silent},
     ledger::{
         LedgerError, Repo, Task,
@@ -28,6 +29,7 @@ use crate::{
 #[track_caller]
 fn told<T>(result: Result<T, LedgerError>, hint: &str) -> String {
     let Err(error) = result else { panic!("it was done") };
+    let error = CliError::from(error);
     let said = error.hint().unwrap_or_else(|| panic!("there is no hint: {error:.300}"));
     assert!(said.contains(hint), "{hint:?} is not in {said}");
     said

@@ -215,7 +215,8 @@ const OUTSIDE: &[(&str, &str)] = &[
 
 /// All hints in the sources, each with its file.
 fn hints() -> Vec<(String, String)> {
-    let bodies = Regex::new(r"\n( *)(?:pub )?(?:const )?fn (?:hint|reading)\(").unwrap();
+    let bodies =
+        Regex::new(r"\n( *)(?:pub(?:\([a-z]+\))? )?(?:const )?fn (?:hint|reading)\(").unwrap();
     let mut found = Vec::new();
     for (path, code) in sources("src") {
         let name = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap().display().to_string();
