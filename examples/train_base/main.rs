@@ -150,12 +150,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Ok(fs::write(path, lines.concat())?);
     }
     if !args.measure {
-        fs::create_dir_all(&args.out)?;
         let tokenizer = corpus::train_tokenizer(&world, args.vocab)?;
         world.entities = world.entities.into_iter().step_by(args.every.get()).collect();
         let end = tokenizer.token_to_id(corpus::END).ok_or("the tokenizer has no end of text")?;
         let config = architecture::config(&args, tokenizer.get_vocab_size(true), end)?;
         let spec = architecture::spec(&config)?;
+        fs::create_dir_all(&args.out)?;
         output::write_companions(&args.out, &config, &spec, &tokenizer)?;
         let decoder = train::train(&args, &world, &tokenizer, spec, device)?;
         output::write_weights(&args.out, decoder.weights())?;
