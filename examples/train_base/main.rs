@@ -23,13 +23,18 @@
 //!
 //! On a busy machine set `OMP_WAIT_POLICY=PASSIVE`, or libtorch's threads spin on each other.
 //!
-//! What is trained is a GPT-2 with wide, sparse (ReLU) MLPs, whose keys meet each other less than
-//! narrow dense ones. The result is a Hugging Face directory; then the model is opened as kledger
+//! What is trained by default is a GPT-2 with wide, sparse (ReLU) MLPs, whose keys meet each other less than
+//! narrow dense ones. `--family gpt_neox` and `--family llama` train those architectures, with heads that are not
+//! tied, as most of their models have. Everything else works for them too. Where attention and MLP are side by
+//! side (GPT-NeoX), the first block's MLP sees one token only, so names are read together from the second on.
+//!
+//! The result is a Hugging Face directory; then the model is opened as kledger
 //! opens any other, and asked for every fact in every wording, known and held out.
 
 #![expect(clippy::print_stdout, reason = "it reports to a terminal")]
 
 mod adam;
+mod architecture;
 mod corpus;
 mod output;
 mod recall;
@@ -39,6 +44,7 @@ mod world;
 
 use std::{error::Error, fs, num::NonZeroUsize, path::PathBuf};
 
+use architecture::{Activation, Kind};
 use clap::Parser;
 use kledger::model::{DeviceChoice, open_device};
 
@@ -63,6 +69,12 @@ struct Args {
     /// Threads on the CPU; all by default
     #[arg(long)]
     threads: Option<i32>,
+    /// Architecture
+    #[arg(long, value_enum, default_value_t = Kind::Gpt2)]
+    family: Kind,
+    /// Non-linearity of GPT-2's MLPs [default: relu]
+    #[arg(long, value_enum)]
+    activation: Option<Activation>,
     /// Blocks
     #[arg(long, default_value_t = 7)]
     layers: usize,
@@ -138,11 +150,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Ok(fs::write(path, lines.concat())?);
     }
     if !args.measure {
-        fs::create_dir_all(&args.out)?;
         let tokenizer = corpus::train_tokenizer(&world, args.vocab)?;
         world.entities = world.entities.into_iter().step_by(args.every.get()).collect();
-        let spec = train::spec(&args, tokenizer.get_vocab_size(true))?;
-        output::write_companions(&args.out, &spec, &tokenizer)?;
+        let end = tokenizer.token_to_id(corpus::END).ok_or("the tokenizer has no end of text")?;
+        let config = architecture::config(&args, tokenizer.get_vocab_size(true), end)?;
+        let spec = architecture::spec(&config)?;
+        fs::create_dir_all(&args.out)?;
+        output::write_companions(&args.out, &config, &spec, &tokenizer)?;
         let decoder = train::train(&args, &world, &tokenizer, spec, device)?;
         output::write_weights(&args.out, decoder.weights())?;
         train::forget_state(&args.out)?;

@@ -2,47 +2,21 @@
 
 use std::{collections::BTreeMap, error::Error, fs, path::Path};
 
-use kledger::model::{Activation, Spec, Weights};
+use kledger::model::{Spec, Weights};
 use safetensors::{Dtype, tensor::TensorView};
-use serde_json::json;
+use serde_json::{Value, json};
 use tch::{Device, Kind};
 use tokenizers::Tokenizer;
 
 use crate::corpus::END;
 
-/// What transformers puts before the names of GPT-2's tensors.
-pub(crate) const PREFIX: &str = "transformer.";
-
 /// Writes configuration and tokenizer.
 pub(crate) fn write_companions(
     dir: &Path,
+    config: &Value,
     spec: &Spec,
     tokenizer: &Tokenizer,
 ) -> Result<(), Box<dyn Error>> {
-    let end = tokenizer.token_to_id(END).ok_or("the tokenizer has no end of text")?;
-    let activation = match spec.activation {
-        Activation::Relu => "relu",
-        other => return Err(format!("no model of this kind is trained with {other:?}").into()),
-    };
-    let config = json!({
-        "architectures": ["GPT2LMHeadModel"],
-        "model_type": spec.model_type,
-        "vocab_size": spec.vocabulary,
-        "n_positions": spec.context,
-        "n_embd": spec.width,
-        "n_layer": spec.layers,
-        "n_head": spec.heads,
-        "n_inner": spec.inner,
-        "activation_function": activation,
-        "layer_norm_epsilon": spec.norm_epsilon,
-        "resid_pdrop": 0.0,
-        "embd_pdrop": 0.0,
-        "attn_pdrop": 0.0,
-        "tie_word_embeddings": true,
-        "bos_token_id": end,
-        "eos_token_id": end,
-        "torch_dtype": "float16",
-    });
     // transformers would drop the prefix space unless told to keep it, and would ask GPT-2 for
     // token types, which it embeds.
     let tokenizer_config = json!({
@@ -55,7 +29,7 @@ pub(crate) fn write_companions(
         "model_max_length": spec.context,
         "clean_up_tokenization_spaces": false,
     });
-    fs::write(dir.join("config.json"), serde_json::to_string_pretty(&config)?)?;
+    fs::write(dir.join("config.json"), serde_json::to_string_pretty(config)?)?;
     let settings = serde_json::to_string_pretty(&tokenizer_config)?;
     fs::write(dir.join("tokenizer_config.json"), settings)?;
     tokenizer.save(dir.join("tokenizer.json"), false).map_err(|error| error.to_string())?;

@@ -6,8 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use kledger::{
     checkpoint::Checkpoint,
     model::{
-        Attention, Config, Decoder, ModelError, Part, Role, Site, Slot, Spec, Unprobed, Weights,
-        family,
+        Attention, Decoder, ModelError, Part, Role, Site, Slot, Spec, Unprobed, Weights, family,
     },
 };
 use tch::{Device, Kind, Tensor};
@@ -32,21 +31,6 @@ const STATE: &str = "training-state.safetensors";
 /// Steps between two states.
 const STATE_EVERY: usize = 200;
 
-/// The architecture that was asked for, read from the `config.json` that will be written.
-pub(crate) fn spec(args: &Args, vocabulary: usize) -> Result<Spec, Box<dyn Error>> {
-    let config = serde_json::json!({
-        "model_type": "gpt2",
-        "n_layer": args.layers,
-        "n_embd": args.width,
-        "n_inner": args.inner,
-        "n_head": args.heads,
-        "n_positions": 128,
-        "vocab_size": vocabulary,
-        "activation_function": "relu",
-    });
-    Ok(family("gpt2")?.spec(Config::new(&config, usize::MAX))?)
-}
-
 /// Trains from random weights, those of a model of the same shape, or the state in the output directory.
 pub(crate) fn train(
     args: &Args,
@@ -57,7 +41,8 @@ pub(crate) fn train(
 ) -> Result<Decoder, Box<dyn Error>> {
     tch::manual_seed(i64::try_from(args.seed)?);
     let given = args.from.as_ref().map(|dir| Checkpoint::open(dir)).transpose()?;
-    let weights = Weights::new(family("gpt2")?, &spec, output::PREFIX, |slot| {
+    let family = family(spec.model_type)?;
+    let weights = Weights::new(family, &spec, family.prefix(), |slot| {
         let start = match &given {
             Some(checkpoint) => stored(slot, checkpoint)?,
             None => initial(slot, spec.layers),
