@@ -15,6 +15,7 @@ mod term;
 pub mod tree;
 mod triple;
 mod vocabulary;
+pub mod write;
 
 pub use lexicon::{Lexicon, LexiconError, Request, builtin};
 pub use stage::{

@@ -55,6 +55,8 @@ impl LedgerError {
             | Self::TooManyTokens { .. }
             | Self::Requirement(_)
             | Self::Read { .. }
+            | Self::Taken { .. }
+            | Self::Output(_)
             | Self::Revision(_)
             | Self::Stage(_)
             | Self::Lexicon(_)
@@ -218,6 +220,7 @@ impl LedgerError {
             Self::StashClash { .. } => "commit or reset the stage first",
             Self::NothingLeft { .. } => "later commits have changed all of it: see kledger log",
             Self::Occupied { .. } | Self::NotEmpty { .. } => "name an empty or new directory",
+            Self::Taken { .. } => "name a file that is not there yet",
             Self::InTheWay { .. } => {
                 "move them away, or give kledger checkout (or reset --hard) --force, which keeps each as \
                  NAME.orig"
@@ -283,6 +286,7 @@ impl LedgerError {
             Self::Write(error) => return error.hint().map(str::to_owned),
             // These say all there is to be said.
             Self::Read { .. }
+            | Self::Output(_)
             | Self::NoFact { .. }
             | Self::NothingToImport { .. }
             | Self::Shape { .. }

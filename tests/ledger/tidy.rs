@@ -22,6 +22,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("indicatif::", &["cli"]),
     ("anstream::", &["cli"]),
     ("anstyle::", &["cli"]),
+    ("csv::", &["cli"]),
     ("ctrlc::", &["cli"]),
     ("println!", &["cli"]),
     ("eprintln!", &["cli"]),

@@ -16,6 +16,7 @@ pub mod diff;
 pub mod editors;
 pub mod eval;
 pub mod export;
+pub mod facts;
 pub mod forget;
 pub mod fsck;
 pub mod gc;
@@ -58,6 +59,7 @@ pub enum Command {
     Commit(commit::Args),
     Log(log::Args),
     Show(show::Args),
+    Facts(facts::Args),
     Blame(blame::Args),
     Bisect(bisect::Args),
     Diff(diff::Args),
@@ -107,6 +109,7 @@ impl Command {
             Self::Editors(args) => args.may_run_the_model(),
             Self::Bisect(args) => args.may_run_the_model(),
             Self::Diff(args) => args.may_run_the_model(),
+            Self::Facts(args) => args.may_run_the_model(),
             Self::Merge(args) => args.may_run_the_model(),
             Self::CherryPick(args) => args.may_run_the_model(),
             Self::Rebase(args) => args.may_run_the_model(),
@@ -132,6 +135,7 @@ pub fn run(cx: &Context, command: &Command) -> Result<Report, CliError> {
         Command::Commit(args) => commit::run(cx, args),
         Command::Log(args) => log::run(cx, args),
         Command::Show(args) => show::run(cx, args),
+        Command::Facts(args) => facts::run(cx, args),
         Command::Blame(args) => blame::run(cx, args),
         Command::Bisect(args) => bisect::run(cx, args),
         Command::Diff(args) => diff::run(cx, args),

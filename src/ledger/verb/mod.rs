@@ -17,6 +17,7 @@ pub mod consolidate;
 pub mod diff;
 pub mod eval;
 pub mod export;
+pub mod facts;
 pub mod forget;
 pub mod fsck;
 pub mod gc;

@@ -26,6 +26,7 @@ mod escapes;
 mod eval;
 mod exit;
 mod export;
+mod facts;
 #[cfg(debug_assertions)]
 mod faults;
 mod files;
