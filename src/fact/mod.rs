@@ -27,3 +27,5 @@ pub use term::{Iri, IriError, Literal, Term};
 pub use tree::{FactTree, LexiconTree};
 pub use triple::{Fact, FactKey};
 pub use vocabulary::{Addition, Label, Words, WordsError};
+#[cfg(feature = "query")]
+pub(crate) use vocabulary::{LABEL, NAMESPACE};

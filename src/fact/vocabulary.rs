@@ -15,8 +15,9 @@ use super::{
 use crate::id::{Id, Kind};
 
 /// The namespace of the vocabulary.
-pub(super) const NAMESPACE: &str = "https://kledger.dev/ns#";
-const LABEL: &str = "http://www.w3.org/2000/01/rdf-schema#label";
+pub(crate) const NAMESPACE: &str = "https://kledger.dev/ns#";
+/// The predicate of names.
+pub(crate) const LABEL: &str = "http://www.w3.org/2000/01/rdf-schema#label";
 const PREFERRED_LABEL: &str = "http://www.w3.org/2004/02/skos/core#prefLabel";
 
 /// Bytes of a label or a template: no model reads more at a time, and all words for an IRI are kept together.

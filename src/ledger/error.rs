@@ -532,6 +532,10 @@ pub enum LedgerError {
         /// The file.
         path: PathBuf,
     },
+    /// A query has no answer.
+    #[cfg(feature = "query")]
+    #[error(transparent)]
+    Query(#[from] crate::query::QueryError),
     /// What was found cannot be written to where it goes.
     #[error("cannot write the result")]
     Output(#[source] io::Error),

@@ -1,6 +1,8 @@
 //! What kind of failure an error is, and what the user can do about it.
 
 use super::LedgerError;
+#[cfg(feature = "query")]
+use crate::query::QueryError;
 use crate::{
     engine::EngineError,
     eval::dataset::Layout,
@@ -35,6 +37,10 @@ impl LedgerError {
                 Class::Damage
             }
             Self::Store(error) if error.is_damage() => Class::Damage,
+            #[cfg(feature = "query")]
+            Self::Query(QueryError::Damaged) => Class::Damage,
+            #[cfg(feature = "query")]
+            Self::Query(_) => Class::Refused,
             Self::Engine(
                 EngineError::Interrupted
                 | EngineError::NoRuntime
@@ -278,6 +284,8 @@ impl LedgerError {
                 return Some(format!("did you mean {}?", near.join(" or ")));
             }
             Self::Revision(error) => return error.hint(),
+            #[cfg(feature = "query")]
+            Self::Query(error) => return error.hint(),
             Self::Stage(StageError::Read(error)) => return Some(reading(error)),
             Self::Stage(error) => return error.hint(),
             Self::Lexicon(error) => return error.hint(),

@@ -29,6 +29,7 @@ pub mod merge;
 pub mod migrate;
 pub mod op;
 mod proceed;
+pub mod query;
 pub mod rebase;
 pub mod redo;
 pub mod reset;
@@ -60,6 +61,7 @@ pub enum Command {
     Log(log::Args),
     Show(show::Args),
     Facts(facts::Args),
+    Query(query::Args),
     Blame(blame::Args),
     Bisect(bisect::Args),
     Diff(diff::Args),
@@ -110,6 +112,7 @@ impl Command {
             Self::Bisect(args) => args.may_run_the_model(),
             Self::Diff(args) => args.may_run_the_model(),
             Self::Facts(args) => args.may_run_the_model(),
+            Self::Query(args) => args.may_run_the_model(),
             Self::Merge(args) => args.may_run_the_model(),
             Self::CherryPick(args) => args.may_run_the_model(),
             Self::Rebase(args) => args.may_run_the_model(),
@@ -136,6 +139,7 @@ pub fn run(cx: &Context, command: &Command) -> Result<Report, CliError> {
         Command::Log(args) => log::run(cx, args),
         Command::Show(args) => show::run(cx, args),
         Command::Facts(args) => facts::run(cx, args),
+        Command::Query(args) => query::run(cx, args),
         Command::Blame(args) => blame::run(cx, args),
         Command::Bisect(args) => bisect::run(cx, args),
         Command::Diff(args) => diff::run(cx, args),

@@ -27,6 +27,8 @@ pub mod log;
 pub mod merge;
 pub mod migrate;
 pub mod op;
+#[cfg(feature = "query")]
+pub mod query;
 pub mod rebase;
 pub mod reset;
 pub mod resolve;

@@ -46,6 +46,7 @@ mod merge;
 mod migrate;
 mod op;
 mod processes;
+mod query;
 mod rebase;
 mod redo;
 mod reset;

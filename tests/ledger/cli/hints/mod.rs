@@ -13,6 +13,8 @@ mod formats;
 mod git;
 mod history;
 mod library;
+#[cfg(feature = "query")]
+mod queries;
 mod settings;
 mod store;
 
@@ -289,6 +291,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "take them anew: kledger stats",
         "tests/torch/editor.rs: statistics_that_do_not_fit_are_refused",
     ),
+    ("build it with the feature query", "a program would have to be built without it, and again"),
     // The machine has to be a strange one.
     (
         "set the machine's clock",
