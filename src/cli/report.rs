@@ -73,6 +73,7 @@ impl Report {
     }
 
     /// Ends the process as a verb that says no.
+    #[cfg(feature = "query")]
     #[must_use]
     pub(super) fn denied_if(self, no: bool) -> Self {
         Self { exit: if no { Exit::Refused } else { self.exit }, ..self }

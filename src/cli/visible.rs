@@ -213,7 +213,8 @@ mod tests {
             let triples = read_triples(text.as_bytes(), read, "written");
             let mut found: Vec<Fact> = triples.map(|triple| triple.unwrap().0).collect();
             let mut wanted = facts.clone();
-            (found.sort(), wanted.sort());
+            found.sort();
+            wanted.sort();
             assert_eq!(found, wanted);
         }
     }

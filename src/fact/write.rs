@@ -200,7 +200,8 @@ mod tests {
             let triples = read_triples(text.as_slice(), read, "written");
             let mut read: Vec<Fact> = triples.map(|triple| triple.unwrap().0).collect();
             let mut wanted = facts();
-            (read.sort(), wanted.sort());
+            read.sort();
+            wanted.sort();
             assert_eq!(read, wanted, "{}", String::from_utf8_lossy(&text));
         }
     }

@@ -477,7 +477,8 @@ mod tests {
                 pattern.iter().zip(*triple).all(|(wanted, part)| wanted.is_none_or(|w| w == *part))
             };
             let mut wanted: Vec<Triple> = all.iter().filter(meant).copied().collect();
-            (found.sort_unstable(), wanted.sort_unstable());
+            found.sort_unstable();
+            wanted.sort_unstable();
             assert_eq!(found, wanted, "{pattern:?}");
             assert!(!found.is_empty(), "{pattern:?}");
         }

@@ -188,14 +188,14 @@ pub(super) fn boolean(
 
 /// Where triples go.
 pub(super) enum TripleSink<W: Write> {
-    Format(RdfWriter<W>),
+    Format(Box<RdfWriter<W>>),
     Plain(Vec<String>),
 }
 
 impl<W: Write> TripleSink<W> {
     pub(super) fn begin(format: Option<AnswerFormat>, out: W) -> Self {
         match format {
-            Some(AnswerFormat::Rdf(format)) => Self::Format(RdfWriter::new(format, out)),
+            Some(AnswerFormat::Rdf(format)) => Self::Format(Box::new(RdfWriter::new(format, out))),
             _ => Self::Plain(Vec::new()),
         }
     }

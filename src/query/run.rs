@@ -177,7 +177,7 @@ fn watch<E: From<QueryError>>(
 }
 
 fn evaluate(
-    text: Text,
+    mut text: Text,
     dataset: &Dataset,
     how: How,
     token: &CancellationToken,
@@ -199,13 +199,15 @@ fn evaluate(
     }
     let mut rows = Counted { count: 0, most: how.limits.rows };
     let out = Pieces { sender, piece: Vec::new() };
-    let query = text.query;
+    let query =
+        text.take().ok_or(QueryError::Syntax { why: "it is evaluated already".to_owned() })?;
     let answer = match evaluator.prepare(&query).execute(dataset).map_err(failed)? {
         QueryResults::Solutions(solutions) => {
-            let mut sink = RowSink::begin(how.format, out, solutions.variables()).map_err(gone)?;
+            let mut sink = RowSink::begin(how.format, out, solutions.variables())
+                .map_err(|error| gone(&error))?;
             for solution in solutions {
                 rows.count()?;
-                sink.row(&solution.map_err(failed)?).map_err(gone)?;
+                sink.row(&solution.map_err(failed)?).map_err(|error| gone(&error))?;
             }
             sink.finish()
         }
@@ -217,12 +219,12 @@ fn evaluate(
             let mut sink = TripleSink::begin(how.format, out);
             for triple in triples {
                 rows.count()?;
-                sink.triple(&triple.map_err(failed)?).map_err(gone)?;
+                sink.triple(&triple.map_err(failed)?).map_err(|error| gone(&error))?;
             }
             sink.finish()
         }
     };
-    let answer = answer.map_err(gone)?;
+    let answer = answer.map_err(|error| gone(&error))?;
     Ok(Summary { answer, rows: rows.count, is_empty: rows.count == 0 })
 }
 
@@ -253,7 +255,7 @@ fn failed(error: QueryEvaluationError) -> QueryError {
 }
 
 /// Nobody takes the answer any more.
-fn gone(error: io::Error) -> QueryError {
+fn gone(error: &io::Error) -> QueryError {
     QueryError::Evaluation { why: error.to_string() }
 }
 

@@ -44,7 +44,8 @@ impl Form {
 
 /// A query that parses and would fetch nothing.
 pub struct Text {
-    pub(super) query: Query,
+    /// There until it is taken to be evaluated.
+    query: Option<Query>,
     /// What it asks for.
     pub form: Form,
     /// The graphs whose triples it asks for by name.
@@ -72,6 +73,11 @@ impl Text {
         Self::parsed(text, Some(base))
     }
 
+    /// The query, to be evaluated on a large stack.
+    pub(super) const fn take(&mut self) -> Option<Query> {
+        self.query.take()
+    }
+
     fn parsed(text: &str, base: Option<&str>) -> Result<Self, QueryError> {
         let text = bounded(text)?;
         let mut parser = parser();
@@ -89,8 +95,18 @@ impl Text {
                 Query::Describe { .. } => Form::Describe,
             };
             let walk::Found { graphs, sources, functions } = found;
-            Ok(Self { query, form, graphs, sources, functions })
+            Ok(Self { query: Some(query), form, graphs, sources, functions })
         })?
+    }
+}
+
+impl Drop for Text {
+    /// What is deep is dropped as it was parsed.
+    fn drop(&mut self) {
+        if let Some(query) = self.query.take() {
+            // Where no thread can be started, the query is dropped here.
+            let _dropped = large_stack(move || drop(query));
+        }
     }
 }
 
@@ -255,7 +271,7 @@ mod tests {
             fill("ASK { ?s ?p ?o", ". ?s ?p ?o", " }"),
         ] {
             match Text::parse(&text) {
-                Ok(parsed) => large_stack(move || drop(parsed)).unwrap(),
+                Ok(parsed) => drop(parsed),
                 Err(error) => assert!(matches!(error, QueryError::Syntax { .. }), "{error}"),
             }
         }
@@ -264,7 +280,7 @@ mod tests {
     #[test]
     fn prefixes_are_known_and_may_be_others() {
         let text = Text::parse("SELECT * { GRAPH kl:log { ?s dbo:location ?o } }").unwrap();
-        assert_eq!(text.graphs.into_iter().collect::<Vec<_>>(), ["https://kledger.dev/ns#log"]);
+        assert_eq!(text.graphs.iter().collect::<Vec<_>>(), ["https://kledger.dev/ns#log"]);
         let own = "PREFIX kl: <http://a.b/> ASK { GRAPH kl:log { ?s ?p ?o } }";
         assert!(Text::parse(own).unwrap().graphs.contains("http://a.b/log"));
     }

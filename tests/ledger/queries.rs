@@ -178,7 +178,6 @@ fn commit_a_million(repo: &Repo) {
 /// repository for the program.
 #[test]
 #[ignore = "takes minutes and gigabytes"]
-#[expect(clippy::print_stderr, reason = "it says how long that takes to who asks for it")]
 fn a_million_facts_are_asked() {
     let place = Place::of(2);
     commit_a_million(&place.repo);

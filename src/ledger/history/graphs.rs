@@ -84,9 +84,9 @@ impl<'a> Graphs<'a> {
                 let Some(fact) = fact else { continue };
                 let triple = self.dataset.intern_fact(&fact)?;
                 if is_new {
-                    change.add(triple)
+                    change.add(triple);
                 } else {
-                    change.remove(triple)
+                    change.remove(triple);
                 }
                 touched.extend(fact.iris().cloned());
             }
