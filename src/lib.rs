@@ -71,6 +71,8 @@ pub mod input;
 pub mod ledger;
 #[cfg(feature = "torch")]
 pub mod model;
+#[cfg(feature = "query")]
+pub mod query;
 #[cfg(feature = "torch")]
 pub mod runtime;
 pub mod store;

@@ -182,6 +182,9 @@ pub enum CliError {
         /// Why it is none.
         why: String,
     },
+    /// The program was built without queries.
+    #[error("this build answers no queries")]
+    NoQueries,
     /// Nobody knows who the author is.
     #[error("no author is set")]
     NoAuthor,
@@ -237,6 +240,7 @@ impl CliError {
             | Self::Dataset(_)
             | Self::Dir { .. }
             | Self::NoAuthor
+            | Self::NoQueries
             | Self::Command { .. }
             | Self::GaveUp { .. }
             | Self::AliasLoop { .. }
@@ -271,6 +275,7 @@ impl CliError {
             Self::NoPlace { .. } => "make the directory first, or give another name",
             Self::Unconfirmed => "--dry-run shows what would be done, --yes does it without asking",
             Self::Start { .. } => "install both programs of one build of kledger",
+            Self::NoQueries => "build it with the feature query, which is among the default ones",
             Self::NoAuthor => {
                 "set KLEDGER_AUTHOR, or author in .kledger/config.toml, or git's user.name, or say \
                  --author NAME"

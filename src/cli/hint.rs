@@ -112,6 +112,7 @@ pub(super) fn hint(error: &LedgerError) -> Option<String> {
         LedgerError::NoStash { .. } => "kledger stash list shows what is kept",
         LedgerError::StashClash { .. } => "commit or reset the stage first",
         LedgerError::NothingLeft { .. } => "later commits have changed all of it: see kledger log",
+        LedgerError::Taken { .. } => "name a file that is not there yet",
         LedgerError::Occupied { .. } | LedgerError::NotEmpty { .. } => {
             "name an empty or new directory"
         }
@@ -177,6 +178,8 @@ pub(super) fn hint(error: &LedgerError) -> Option<String> {
             return Some(format!("did you mean {}?", near.join(" or ")));
         }
         LedgerError::Revision(error) => return error.hint(),
+        #[cfg(feature = "query")]
+        LedgerError::Query(error) => return error.hint(),
         LedgerError::Stage(StageError::Read(error)) => return Some(reading(error)),
         LedgerError::Stage(StageError::Mistakes(mistakes)) => {
             return mistakes.first.first().map(reading);
@@ -188,6 +191,7 @@ pub(super) fn hint(error: &LedgerError) -> Option<String> {
         LedgerError::Write(error) => return error.hint().map(str::to_owned),
         // These say all there is to be said.
         LedgerError::Read { .. }
+        | LedgerError::Output(_)
         | LedgerError::NoFact { .. }
         | LedgerError::NothingToImport { .. }
         | LedgerError::Shape { .. }

@@ -36,6 +36,8 @@ use error::{CliError, Exit};
 pub use report::Report;
 use ui::Ui;
 
+use crate::ledger::LedgerError;
+
 /// Runs the command line that the process was started with.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -64,6 +66,11 @@ fn answer() -> Exit {
         Err(Unread::Refused(error, ui)) => (ui, Err(*error)),
         Err(Unread::Usage(error, words)) => return ui::usage(&error, &words),
     };
+    if let Err(CliError::Ledger(LedgerError::Output(error)) | CliError::Print(error)) = &result
+        && error.kind() == std::io::ErrorKind::BrokenPipe
+    {
+        return Exit::Done;
+    }
     let printed = match &result {
         Ok(report) => ui.report(report),
         Err(error) => ui.error(error),

@@ -110,15 +110,16 @@ impl Page {
     ///
     /// # Errors
     /// Never.
-    pub fn table<const N: usize>(&mut self, rows: &[[String; N]]) -> fmt::Result {
-        let mut widths = [0; N];
+    pub fn table<R: AsRef<[String]>>(&mut self, rows: &[R]) -> fmt::Result {
+        let columns = rows.first().map_or(0, |row| row.as_ref().len());
+        let mut widths = vec![0; columns];
         for row in rows {
-            for (widest, cell) in widths.iter_mut().zip(row) {
+            for (widest, cell) in widths.iter_mut().zip(row.as_ref()) {
                 *widest = width(cell).max(*widest);
             }
         }
         for row in rows {
-            let cells = row.iter().zip(widths);
+            let cells = row.as_ref().iter().zip(&widths);
             let cells =
                 cells.map(|(cell, widest)| format!("{cell}{:1$}", "", widest - width(cell)));
             let line = cells.collect::<Vec<_>>().join("  ");

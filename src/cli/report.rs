@@ -27,7 +27,8 @@ pub struct Report {
     pub kind: &'static str,
     /// How the process ends.
     pub exit: Exit,
-    body: Box<dyn Body>,
+    /// `None` where all of it is printed.
+    body: Option<Box<dyn Body>>,
     spent: Vec<Spent>,
 }
 
@@ -50,19 +51,37 @@ impl Report {
     /// The report of a verb that did what was asked.
     #[must_use]
     pub fn done(kind: &'static str, body: impl Render + Serialize + Debug + 'static) -> Self {
-        Self { kind, exit: Exit::Done, body: Box::new(body), spent: Vec::new() }
+        Self { kind, exit: Exit::Done, body: Some(Box::new(body)), spent: Vec::new() }
     }
 
     /// The report of a verb that waits for its user.
     #[must_use]
     pub fn refused(kind: &'static str, body: impl Render + Serialize + Debug + 'static) -> Self {
-        Self { kind, exit: Exit::Refused, body: Box::new(body), spent: Vec::new() }
+        Self { kind, exit: Exit::Refused, body: Some(Box::new(body)), spent: Vec::new() }
     }
 
     /// The report of a verb that found damage.
     #[must_use]
     pub fn damage(kind: &'static str, body: impl Render + Serialize + Debug + 'static) -> Self {
-        Self { kind, exit: Exit::Damage, body: Box::new(body), spent: Vec::new() }
+        Self { kind, exit: Exit::Damage, body: Some(Box::new(body)), spent: Vec::new() }
+    }
+
+    /// The report of a verb that has printed all it has to say.
+    #[must_use]
+    pub(super) const fn printed(kind: &'static str) -> Self {
+        Self { kind, exit: Exit::Done, body: None, spent: Vec::new() }
+    }
+
+    /// Ends the process as a verb that says no.
+    #[cfg(feature = "query")]
+    #[must_use]
+    pub(super) fn denied_if(self, no: bool) -> Self {
+        Self { exit: if no { Exit::Refused } else { self.exit }, ..self }
+    }
+
+    /// Whether nothing is left to be printed.
+    pub(super) const fn is_printed(&self) -> bool {
+        self.body.is_none()
     }
 
     /// Says what the time was spent on.
@@ -74,7 +93,8 @@ impl Report {
     /// One line of JSON Lines.
     #[must_use]
     pub fn json(&self) -> Value {
-        let mut line = serde_json::json!({ "type": self.kind, "data": self.body.json() });
+        let data = self.body.as_ref().map(|body| body.json());
+        let mut line = serde_json::json!({ "type": self.kind, "data": data });
         if !self.spent.is_empty() {
             line["spent"] = serde_json::json!(self.spent);
         }
@@ -82,7 +102,9 @@ impl Report {
     }
 
     pub(super) fn text(&self, page: &mut Page) -> fmt::Result {
-        self.body.text(page)?;
+        if let Some(body) = &self.body {
+            body.text(page)?;
+        }
         if page.verbose && !self.spent.is_empty() {
             page.note(stopwatch::line(&self.spent))?;
         }

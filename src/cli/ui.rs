@@ -5,7 +5,7 @@
 
 use std::{
     ffi::OsString,
-    io::{self, Write},
+    io::{self, IsTerminal as _, Write},
 };
 
 use anstream::AutoStream;
@@ -18,7 +18,8 @@ use super::{
     error::{CliError, Exit},
     page::Page,
     report::Report,
-    verbs, visible,
+    verbs,
+    visible::{self, Spelled, Spelling},
 };
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -50,6 +51,9 @@ impl Ui {
     /// # Errors
     /// When standard output cannot be written.
     pub fn report(&self, report: &Report) -> io::Result<()> {
+        if report.is_printed() {
+            return Ok(());
+        }
         if self.json {
             return line(&report.json());
         }
@@ -102,6 +106,17 @@ pub(super) fn usage(error: &clap::Error, words: &[OsString]) -> Exit {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Exit::Refused,
         _ => exit,
     }
+}
+
+/// Standard output for data that other programs read, written as it comes. Nothing in it makes a terminal obey: see
+/// [`Spelled`].
+pub(super) fn data(spelling: Spelling) -> impl Write {
+    let out = io::stdout();
+    let spelling = match spelling {
+        Spelling::None if out.is_terminal() => Spelling::NTriples,
+        spelling => spelling,
+    };
+    Spelled::new(io::BufWriter::new(out), spelling)
 }
 
 /// Prints a line about the work going on.

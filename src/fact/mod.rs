@@ -16,6 +16,7 @@ mod term;
 pub mod tree;
 mod triple;
 mod vocabulary;
+pub mod write;
 
 pub use lexicon::{Lexicon, LexiconError, Request, builtin};
 pub use stage::{
@@ -27,3 +28,5 @@ pub use term::{Iri, IriError, Literal, Term};
 pub use tree::{FactTree, LexiconTree};
 pub use triple::{Fact, FactKey};
 pub use vocabulary::{Addition, Label, Words, WordsError};
+#[cfg(feature = "query")]
+pub(crate) use vocabulary::{LABEL, NAMESPACE};

@@ -19,8 +19,9 @@ use super::{
 use crate::id::{Id, Kind};
 
 /// The namespace of the vocabulary.
-pub(super) const NAMESPACE: &str = "https://kledger.dev/ns#";
-pub(super) const LABEL: &str = "http://www.w3.org/2000/01/rdf-schema#label";
+pub(crate) const NAMESPACE: &str = "https://kledger.dev/ns#";
+/// The predicate of names.
+pub(crate) const LABEL: &str = "http://www.w3.org/2000/01/rdf-schema#label";
 const PREFERRED_LABEL: &str = "http://www.w3.org/2004/02/skos/core#prefLabel";
 const FURTHER_NAME: &str = "http://www.w3.org/2004/02/skos/core#altLabel";
 

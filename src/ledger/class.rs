@@ -1,6 +1,8 @@
 //! What kind of failure an error is.
 
 use super::LedgerError;
+#[cfg(feature = "query")]
+use crate::query::QueryError;
 use crate::{
     engine::EngineError,
     fact::{LexiconError, StageError},
@@ -31,6 +33,10 @@ impl LedgerError {
                 Class::Damage
             }
             Self::Store(error) if error.is_damage() => Class::Damage,
+            #[cfg(feature = "query")]
+            Self::Query(QueryError::Damaged) => Class::Damage,
+            #[cfg(feature = "query")]
+            Self::Query(_) => Class::Refused,
             Self::Engine(
                 EngineError::Interrupted
                 | EngineError::NoRuntime
@@ -51,6 +57,8 @@ impl LedgerError {
             | Self::TooManyTokens { .. }
             | Self::Requirement(_)
             | Self::Read { .. }
+            | Self::Taken { .. }
+            | Self::Output(_)
             | Self::Revision(_)
             | Self::Stage(_)
             | Self::Lexicon(_)

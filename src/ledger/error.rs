@@ -528,6 +528,19 @@ pub enum LedgerError {
     /// A file or directory cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// A file is to be written where something is.
+    #[error("{} is there already", path.display())]
+    Taken {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A query has no answer.
+    #[cfg(feature = "query")]
+    #[error(transparent)]
+    Query(#[from] crate::query::QueryError),
+    /// What was found cannot be written to where it goes.
+    #[error("cannot write the result")]
+    Output(#[source] io::Error),
     /// The work was asked to stop.
     #[error("interrupted")]
     Interrupted {

@@ -36,6 +36,8 @@ mod large;
 mod large_stages;
 mod ledger;
 mod merge;
+#[cfg(feature = "query")]
+mod queries;
 mod rendered;
 mod revert;
 mod snapshots;

@@ -14,27 +14,33 @@ use crate::{
         page::{Page, bytes, many, short},
         report::{Render, Report},
     },
-    ledger::verb::export::{ExportFormat, ExportOptions, ExportReport},
+    fact::write::RdfFormat,
+    ledger::verb::{
+        export::{ExportFormat, ExportOptions, ExportReport},
+        facts::FactsExportReport,
+    },
 };
 
-/// Write a version, or its changes alone, to a directory
+/// Write a version, or its changes or facts alone, to a directory or file
 ///
-/// With every export comes a model card that lists the facts. An adapter is the factors of all deltas
-/// side by side: its rank is the number of facts. With --max-rank a larger one is cut down by singular
-/// values, and the facts are asked to see what that did.
+/// With every export of weights comes a model card that lists the facts. An adapter is the factors of all
+/// deltas side by side: its rank is the number of facts. With --max-rank a larger one is cut down by singular
+/// values, and the facts are asked to see what that did. As RDF the facts go to one file, with their labels
+/// and templates: kledger add stages them in another repository.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   kledger export v1 gpt2-v1
   kledger export --format peft HEAD landmarks-adapter
   kledger export --format peft --max-rank 16 main small-adapter
-  kledger export --format delta HEAD landmarks")]
+  kledger export --format delta HEAD landmarks
+  kledger export --format ttl v1 facts.ttl")]
 pub struct Args {
     /// The version
     #[arg(value_name = "REV")]
     revision: String,
-    /// A directory that is new or empty
-    #[arg(value_name = "DIR")]
+    /// A directory that is new or empty; for RDF a new file
+    #[arg(value_name = "DIR|FILE")]
     dir: PathBuf,
     /// What to write
     #[arg(long, value_name = "FORMAT", default_value = "merged")]
@@ -59,6 +65,24 @@ enum Format {
     PeftPatterns,
     /// The deltas with their facts, for `kledger import` in another repository
     Delta,
+    /// The facts and their words as N-Triples
+    Nt,
+    /// The facts and their words as Turtle
+    Ttl,
+    /// The facts and their words as JSON-LD
+    Jsonld,
+}
+
+impl Format {
+    /// How it is written, where it is a format of facts.
+    const fn as_rdf(self) -> Option<RdfFormat> {
+        match self {
+            Self::Nt => Some(RdfFormat::NTriples),
+            Self::Ttl => Some(RdfFormat::Turtle),
+            Self::Jsonld => Some(RdfFormat::JsonLd),
+            Self::Merged | Self::Peft | Self::PeftPatterns | Self::Delta => None,
+        }
+    }
 }
 
 impl Args {
@@ -68,17 +92,25 @@ impl Args {
 }
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
-    let format = match args.format {
-        Format::Merged => ExportFormat::Merged,
-        Format::Peft => ExportFormat::Peft,
-        Format::PeftPatterns => ExportFormat::PeftPatterns,
-        Format::Delta => ExportFormat::Delta,
-    };
     let adapter = matches!(args.format, Format::Peft | Format::PeftPatterns);
     if args.max_rank.is_some() && !adapter {
         let what = "--format peft and peft-patterns: other formats have no rank";
         return Err(CliError::NotFor { option: "--max-rank", what });
     }
+    if let Some(format) = args.format.as_rdf() {
+        if args.base_model.is_some() {
+            let what = "exports of weights: facts name no base";
+            return Err(CliError::NotFor { option: "--base-model", what });
+        }
+        let report = cx.repo()?.export_facts(&args.revision, &cx.path(&args.dir), format)?;
+        return Ok(Report::done("export", report));
+    }
+    let format = match args.format {
+        Format::Peft => ExportFormat::Peft,
+        Format::PeftPatterns => ExportFormat::PeftPatterns,
+        Format::Delta => ExportFormat::Delta,
+        _ => ExportFormat::Merged,
+    };
     let options = ExportOptions {
         format,
         max_rank: args.max_rank.and_then(|rank| usize::try_from(rank).ok()),
@@ -88,6 +120,18 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let (dir, mut progress) = (cx.path(&args.dir), cx.stoppable());
     let report = cx.repo()?.export(&args.revision, &dir, &options, &mut open, progress.as_mut())?;
     Ok(Report::done("export", report))
+}
+
+impl Render for FactsExportReport {
+    fn render(&self, page: &mut Page) -> fmt::Result {
+        writeln!(page, "Exported {} to {}", short(self.written.commit), self.file.display())?;
+        let facts = many(self.written.facts, "fact");
+        let words = match self.written.words {
+            0 => String::new(),
+            words => format!(", words for {}", many(words, "IRI")),
+        };
+        page.note(format_args!("{facts}{words}, {}", bytes(self.bytes)))
+    }
 }
 
 impl Render for ExportReport {

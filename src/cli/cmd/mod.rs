@@ -16,6 +16,7 @@ pub mod diff;
 pub mod editors;
 pub mod eval;
 pub mod export;
+pub mod facts;
 pub mod forget;
 pub mod fsck;
 pub mod gc;
@@ -28,6 +29,7 @@ pub mod merge;
 pub mod migrate;
 pub mod op;
 mod proceed;
+pub mod query;
 pub mod rebase;
 pub mod redo;
 pub mod reset;
@@ -58,6 +60,8 @@ pub enum Command {
     Commit(commit::Args),
     Log(log::Args),
     Show(show::Args),
+    Facts(facts::Args),
+    Query(query::Args),
     Blame(blame::Args),
     Bisect(bisect::Args),
     Diff(diff::Args),
@@ -107,6 +111,8 @@ impl Command {
             Self::Editors(args) => args.may_run_the_model(),
             Self::Bisect(args) => args.may_run_the_model(),
             Self::Diff(args) => args.may_run_the_model(),
+            Self::Facts(args) => args.may_run_the_model(),
+            Self::Query(args) => args.may_run_the_model(),
             Self::Merge(args) => args.may_run_the_model(),
             Self::CherryPick(args) => args.may_run_the_model(),
             Self::Rebase(args) => args.may_run_the_model(),
@@ -132,6 +138,8 @@ pub fn run(cx: &Context, command: &Command) -> Result<Report, CliError> {
         Command::Commit(args) => commit::run(cx, args),
         Command::Log(args) => log::run(cx, args),
         Command::Show(args) => show::run(cx, args),
+        Command::Facts(args) => facts::run(cx, args),
+        Command::Query(args) => query::run(cx, args),
         Command::Blame(args) => blame::run(cx, args),
         Command::Bisect(args) => bisect::run(cx, args),
         Command::Diff(args) => diff::run(cx, args),

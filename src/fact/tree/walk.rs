@@ -145,26 +145,36 @@ pub fn select<V: Entry, E: From<ObjectError> + Send>(
     root: Id<Node<V>>,
     wanted: &(impl Fn(Id<V>, &V) -> Result<bool, E> + Sync),
 ) -> Result<BTreeMap<Id<V>, V>, E> {
-    let found = below(objects, (Place::ROOT, root, None), wanted)?;
-    Ok(found.into_iter().collect())
+    let take = |key, value| Ok::<_, E>(wanted(key, &value)?.then_some((key, value)));
+    Ok(filter_map(objects, root, &take)?.into_iter().collect())
 }
 
-/// As [`select`], for a subtree.
-fn below<V: Entry, E: From<ObjectError> + Send>(
+/// What `make` makes of the entries of the tree `root`, where it makes something of them, in their order. All of the
+/// tree is read, by several threads.
+///
+/// # Errors
+/// As [`get`], and those of `make`.
+pub fn filter_map<V: Entry, T: Send, E: From<ObjectError> + Send>(
+    objects: &dyn Objects,
+    root: Id<Node<V>>,
+    make: &(impl Fn(Id<V>, V) -> Result<Option<T>, E> + Sync),
+) -> Result<Vec<T>, E> {
+    below(objects, (Place::ROOT, root, None), make)
+}
+
+/// As [`filter_map`], for a subtree.
+fn below<V: Entry, T: Send, E: From<ObjectError> + Send>(
     objects: &dyn Objects,
     (place, id, count): Subtree<V>,
-    wanted: &(impl Fn(Id<V>, &V) -> Result<bool, E> + Sync),
-) -> Result<Vec<(Id<V>, V)>, E> {
+    make: &(impl Fn(Id<V>, V) -> Result<Option<T>, E> + Sync),
+) -> Result<Vec<T>, E> {
     match place.read(objects, id, count)? {
         Node::Leaf(entries) => {
-            let mut found = Vec::new();
+            let mut made = Vec::new();
             for (key, slot) in entries {
-                let value = slot.load(objects, key)?;
-                if wanted(key, &value)? {
-                    found.push((key, value));
-                }
+                made.extend(make(key, slot.load(objects, key)?)?);
             }
-            Ok(found)
+            Ok(made)
         }
         Node::Branch(children) => {
             let children = children.into_iter().enumerate();
@@ -173,8 +183,8 @@ fn below<V: Entry, E: From<ObjectError> + Send>(
                 .map(|(place, Child { id, count })| (place, id, Some(count)))
                 .collect();
             // rayon keeps their order, so what is found ascends by key.
-            let found = children.into_par_iter().map(|child| below(objects, child, wanted));
-            Ok(found.collect::<Result<Vec<_>, E>>()?.concat())
+            let made = children.into_par_iter().map(|child| below(objects, child, make));
+            Ok(made.collect::<Result<Vec<_>, E>>()?.into_iter().flatten().collect())
         }
     }
 }

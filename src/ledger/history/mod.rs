@@ -4,6 +4,8 @@ pub(super) mod bisect;
 pub(super) mod blame;
 pub(super) mod cache;
 pub(super) mod candidates;
+#[cfg(feature = "query")]
+pub(super) mod graphs;
 pub(super) mod resolve;
 pub mod revision;
 pub(super) mod select;

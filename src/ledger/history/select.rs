@@ -1,4 +1,4 @@
-//! Which facts a user means: by subject, by predicate, by both, as IRIs or in words.
+//! Which facts a user means: by subject, by predicate, by object, as IRIs or in words.
 
 use std::collections::BTreeMap;
 
@@ -15,11 +15,12 @@ use crate::{
 /// More differences between trees are many.
 const MANY: usize = 4096;
 
-/// Facts by what they are about; everything, unless subject or predicate is given.
+/// Facts by what they are about; everything, unless subject, predicate or object is given.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct About {
     subject: Option<Name>,
     predicate: Option<Name>,
+    object: Option<Name>,
     /// Whether further names count too.
     by_any_name: bool,
 }
@@ -45,9 +46,22 @@ impl Name {
     ) -> Result<bool, ObjectError> {
         match self {
             Self::Iri(wanted) => Ok(wanted == iri),
-            Self::Words(wanted) if by_any_name => lexicon.is_called(iri, wanted),
-            Self::Words(wanted) => {
-                Ok(lexicon.show(&Term::Iri(iri.clone()))?.to_lowercase() == wanted.to_lowercase())
+            Self::Words(_) => self.matches_object(lexicon, &Term::Iri(iri.clone()), by_any_name),
+        }
+    }
+
+    fn matches_object(
+        &self,
+        lexicon: &Lexicon<'_>,
+        object: &Term,
+        by_any_name: bool,
+    ) -> Result<bool, ObjectError> {
+        match (self, object) {
+            (Self::Iri(wanted), Term::Iri(iri)) => Ok(wanted == iri),
+            (Self::Iri(wanted), Term::Literal(literal)) => Ok(wanted.as_str() == literal.lexical),
+            (Self::Words(wanted), Term::Iri(iri)) if by_any_name => lexicon.is_called(iri, wanted),
+            (Self::Words(wanted), object) => {
+                Ok(lexicon.show(object)?.to_lowercase() == wanted.to_lowercase())
             }
         }
     }
@@ -59,7 +73,7 @@ impl About {
     #[must_use]
     pub fn new(subject: Option<&str>, predicate: Option<&str>) -> Self {
         let [subject, predicate] = [subject, predicate].map(|name| name.map(Name::parse));
-        Self { subject, predicate, by_any_name: false }
+        Self { subject, predicate, object: None, by_any_name: false }
     }
 
     /// The same, where names may be further ones, by which several things can be called. It is for questions: what
@@ -69,10 +83,16 @@ impl About {
         Self { by_any_name: true, ..self }
     }
 
+    /// Of these, the facts with this object: an absolute IRI, or the name or value that reports give it.
+    #[must_use]
+    pub fn with_object(self, object: Option<&str>) -> Self {
+        Self { object: object.map(Name::parse), ..self }
+    }
+
     /// Whether all facts are meant.
     #[must_use]
     pub const fn is_everything(&self) -> bool {
-        self.subject.is_none() && self.predicate.is_none()
+        self.subject.is_none() && self.predicate.is_none() && self.object.is_none()
     }
 
     /// Subject and predicate, where they are given as IRIs.
@@ -83,10 +103,10 @@ impl About {
         })
     }
 
-    /// The only key that such a fact can have, if it is known without looking at facts.
+    /// The only key that such a fact can have, if it is known without looking at facts; a fact under it is meant.
     fn key(&self, lexicon: &Lexicon<'_>) -> Result<Option<FactKey>, ObjectError> {
-        let (Some(Name::Iri(subject)), Some(Name::Iri(predicate))) =
-            (&self.subject, &self.predicate)
+        let (Some(Name::Iri(subject)), Some(Name::Iri(predicate)), None) =
+            (&self.subject, &self.predicate, &self.object)
         else {
             return Ok(None);
         };
@@ -106,7 +126,8 @@ impl About {
                 return Ok(false);
             }
         }
-        Ok(true)
+        let object = self.object.as_ref();
+        object.map_or(Ok(true), |name| name.matches_object(lexicon, &fact.object, self.by_any_name))
     }
 
     /// Those of the edited facts of a version that are meant; `root` is their tree.
@@ -204,9 +225,13 @@ impl std::fmt::Display for About {
             Some(Name::Words(words)) => format!("{words:?}"),
             None => "anything".to_owned(),
         };
-        match &self.predicate {
-            None => f.write_str(&name(&self.subject)),
-            Some(_) => write!(f, "{} / {}", name(&self.subject), name(&self.predicate)),
+        f.write_str(&name(&self.subject))?;
+        if self.predicate.is_some() || self.object.is_some() {
+            write!(f, " / {}", name(&self.predicate))?;
+        }
+        match &self.object {
+            None => Ok(()),
+            object => write!(f, " / {}", name(object)),
         }
     }
 }

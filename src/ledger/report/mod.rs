@@ -2,6 +2,8 @@
 
 pub(super) mod counts;
 pub(super) mod listing;
+#[cfg(feature = "query")]
+pub(super) mod prov;
 pub(super) mod stat;
 pub(super) mod view;
 pub(super) mod wording;

@@ -17,6 +17,7 @@ pub mod consolidate;
 pub mod diff;
 pub mod eval;
 pub mod export;
+pub mod facts;
 pub mod forget;
 pub mod fsck;
 pub mod gc;
@@ -26,6 +27,8 @@ pub mod log;
 pub mod merge;
 pub mod migrate;
 pub mod op;
+#[cfg(feature = "query")]
+pub mod query;
 pub mod rebase;
 pub mod reset;
 pub mod resolve;

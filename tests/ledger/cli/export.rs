@@ -79,3 +79,33 @@ fn it_writes_over_nothing() {
     sandbox.refused(&["export", "HEAD", "mine"], 1, &full);
     assert_eq!(fs::read_to_string(sandbox.root().join("mine/letter.txt")).unwrap(), "Dear");
 }
+
+#[test]
+fn facts_are_a_file_that_another_repository_adds() {
+    let sandbox = Sandbox::with_history();
+    for format in ["nt", "ttl", "jsonld"] {
+        let file = format!("facts.{format}");
+        let told = sandbox.data(&["export", "--format", format, "HEAD", &file]);
+        assert_eq!((&told["facts"], &told["words"]), (&3.into(), &3.into()), "{told}");
+        let elsewhere = Sandbox::new();
+        fs::copy(sandbox.root().join(&file), elsewhere.root().join(&file)).unwrap();
+        let added = elsewhere.data(&["add", &file]);
+        assert_eq!((&added["added"], &added["templates"]), (&3.into(), &4.into()), "{added}");
+    }
+    assert_snapshot!(sandbox.run(&["export", "--format", "nt", "HEAD~1", "old.nt"]).done(), @"
+    Exported <id> to <dir>/repo/old.nt
+      2 facts, words for 2 IRIs, 415 B
+    ");
+}
+
+#[test]
+fn facts_are_written_over_no_file() {
+    let sandbox = Sandbox::with_history();
+    sandbox.write("mine.nt", "mine");
+    let taken = ["export", "--format", "nt", "HEAD", "mine.nt"];
+    sandbox.refused(&taken, 1, &["mine.nt is there already", "hint: "]);
+    assert_eq!(fs::read_to_string(sandbox.root().join("mine.nt")).unwrap(), "mine");
+    sandbox.refused(&["export", "--format", "nt", "nosuch", "new.nt"], 1, &["nosuch"]);
+    assert!(!sandbox.root().join("new.nt").exists());
+    sandbox.misused(&[&["export", "--format", "nt", "--base-model", "x", "HEAD", "new.nt"]]);
+}

@@ -30,6 +30,7 @@ mod escapes;
 mod eval;
 mod exit;
 mod export;
+mod facts;
 #[cfg(debug_assertions)]
 mod faults;
 mod files;
@@ -49,6 +50,7 @@ mod merge;
 mod migrate;
 mod op;
 mod processes;
+mod query;
 mod rebase;
 mod redo;
 mod reset;

@@ -3,6 +3,8 @@
 
 pub(in crate::ledger) mod by_subject;
 pub(in crate::ledger) mod changed_facts;
+#[cfg(feature = "query")]
+pub(in crate::ledger) mod queried;
 
 use std::{fs, io, path::Path};
 
@@ -15,6 +17,8 @@ use crate::{
 pub(crate) const CHANGES: &str = "changes";
 /// Which facts each subject has.
 pub(crate) const SUBJECTS: &str = "subjects";
+/// An index of facts and names, for queries. A build without queries only removes it.
+pub(crate) const QUERIED: &str = "queried";
 /// Which files of the base are what they were.
 pub(crate) const VERIFIED: &str = "verified";
 
@@ -33,7 +37,7 @@ pub(crate) fn write<T: Object>(dir: &Path, file: &str, what: &T) {
 /// # Errors
 /// When a file cannot be removed.
 pub(crate) fn remove(dir: &Path) -> Result<(), WriteError> {
-    for file in [CHANGES, SUBJECTS] {
+    for file in [CHANGES, SUBJECTS, QUERIED] {
         let path = dir.join(file);
         match fs::remove_file(&path) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {

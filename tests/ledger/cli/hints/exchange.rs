@@ -77,6 +77,9 @@ fn another_directory_is_named() {
     sandbox.write("mine/letter.txt", "Dear");
     let hint = "name an empty or new directory";
     advised(&sandbox, &["checkout", "--to", "mine"], hint);
+    let facts = ["export", "--format", "nt", "HEAD", "mine/letter.txt"];
+    advised(&sandbox, &facts, "name a file that is not there yet");
+    sandbox.run(&["export", "--format", "nt", "HEAD", "mine/new.nt"]).done();
     sandbox.run(&["checkout", "--to", "new"]).done();
     advised(&sandbox, &["export", "HEAD", "mine"], hint);
     fs::create_dir(sandbox.root().join("empty")).unwrap();

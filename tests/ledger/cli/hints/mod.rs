@@ -13,6 +13,8 @@ mod formats;
 mod git;
 mod history;
 mod library;
+#[cfg(feature = "query")]
+mod queries;
 mod settings;
 mod store;
 
@@ -190,6 +192,8 @@ const FOLLOWED: [&str; 2] = ["tests/ledger/cli/hints", "tests/torch/hints.rs"];
 /// Hints that no test of [`FOLLOWED`] follows: how each begins, and the test that does (`file: name`) or the reason why
 /// none does.
 const ELSEWHERE: &[(&str, &str)] = &[
+    ("build it with the feature query", "a program would have to be built without it, and again"),
+    // The machine has to be a strange one.
     (
         "set the machine's clock",
         "the clock of the machine would have to be set to a time before 1970",
