@@ -30,7 +30,7 @@ mod state;
 pub mod verb;
 
 pub use actor::Actor;
-pub use config::{Config, MOST_SAMPLED_TOKENS};
+pub use config::{Config, MEANINGS, MOST_SAMPLED_TOKENS, Meaning};
 pub use edit::options::EditOptions;
 pub use error::LedgerError;
 pub use evaluate::measuring::{EvalAnswer, EvalRecord, Texts};

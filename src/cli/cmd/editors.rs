@@ -86,7 +86,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
 }
 
 /// What the editor is set to for the repository's model: nothing where there is none, or it cannot be opened here.
-fn preset(cx: &Context, editor: &str) -> Option<toml::Table> {
+pub(super) fn preset(cx: &Context, editor: &str) -> Option<toml::Table> {
     let repo = cx.repo().ok()?;
     let engine = cx.runtime().open(&repo.base_dir()).ok()?;
     let (spec, _) = engine.settle(editor, "").ok()?;
