@@ -337,6 +337,19 @@ pub enum LedgerError {
         /// Facts that hold.
         facts: u64,
     },
+    /// A repair would not have more facts hold than before.
+    #[error(
+        "the repair gains nothing: {repaired} of {failing} facts that do not hold would, and {lost} others no \
+         longer"
+    )]
+    NothingGained {
+        /// Facts that did not hold.
+        failing: u64,
+        /// Of them, those that would.
+        repaired: u64,
+        /// Facts that held and would not.
+        lost: u64,
+    },
     /// There are not that many stashed stages.
     #[error("there is no stash {number}: {count} are kept")]
     NoStash {

@@ -96,6 +96,7 @@ impl LedgerError {
             | Self::NothingOpen { .. }
             | Self::NothingToSkip
             | Self::NothingToConsolidate { .. }
+            | Self::NothingGained { .. }
             | Self::NoStash { .. }
             | Self::StashClash { .. }
             | Self::NothingLeft { .. }
@@ -212,6 +213,10 @@ impl LedgerError {
             Self::NothingToSkip => "kledger merge --abort gives it up",
             Self::NothingToConsolidate { .. } => {
                 "it is for a version of several edits; kledger log lists its commits"
+            }
+            Self::NothingGained { .. } => {
+                "nothing was changed; edit with other settings (kledger help settings), all facts at once (kledger \
+                 consolidate), or take back what does not hold (kledger rm)"
             }
             Self::Setting { .. } => "kledger config shows the value of each",
             Self::NoStash { .. } => "kledger stash list shows what is kept",

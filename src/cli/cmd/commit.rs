@@ -14,6 +14,7 @@ use crate::{
         report::{Render, Report},
     },
     commit::{Check, Rate},
+    engine::Answer,
     ledger::verb::commit::{AmendOptions, CommitOptions, CommitReport, EditView},
 };
 
@@ -55,7 +56,7 @@ pub struct Args {
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let repo = cx.repo()?;
     let actor = cx.actor(Some(&repo))?;
-    let mut edit = args.edit.options()?;
+    let mut edit = args.edit.options(cx)?;
     if args.faithful {
         edit.settings.insert("faithful".to_owned(), true.into());
     }
@@ -98,7 +99,7 @@ impl Render for CommitReport {
         for note in &self.notes {
             page.note(note)?;
         }
-        Ok(())
+        self.edit.as_ref().map_or(Ok(()), |edit| remedy(&edit.check, page))
     }
 }
 
@@ -114,6 +115,23 @@ impl Render for EditView {
         }
         check(&self.check, page)
     }
+}
+
+/// What can be done about facts that do not hold at HEAD.
+pub(super) const REMEDY: &str = "kledger repair edits again what does not hold";
+
+/// Says it where `check` found that some facts do not.
+pub(super) fn remedy(check: &Check, page: &mut Page) -> fmt::Result {
+    if check.lost.is_empty() && check.facts.iter().all(|row| row.after.matches) {
+        return Ok(());
+    }
+    page.note(REMEDY)
+}
+
+/// What is answered to a prompt, and how sure it is.
+pub(super) fn answered(prompt: &str, answer: &Answer, page: &mut Page) -> fmt::Result {
+    let [sure, wanted] = [answer.confidence, answer.probability].map(|p| share(f64::from(p)));
+    page.note(format_args!("  {prompt} ... {} (p {sure}, wanted p {wanted})", answer.text))
 }
 
 /// How many facts of earlier commits were edited again, if any were.
@@ -159,11 +177,8 @@ pub(super) fn check(check: &Check, page: &mut Page) -> fmt::Result {
     let verbose = page.verbose;
     for row in check.facts.iter().filter(|row| verbose || !row.after.matches) {
         let found = if row.after.matches { "holds" } else { "does not hold" };
-        let (prompt, text) = (&row.prompt, &row.after.text);
-        let [sure, wanted] =
-            [row.after.confidence, row.after.probability].map(|p| share(f64::from(p)));
         page.note(format_args!("{found}: {}", words(&row.fact)))?;
-        page.note(format_args!("  {prompt} ... {text} (p {sure}, wanted p {wanted})"))?;
+        answered(&row.prompt, &row.after, page)?;
     }
     for row in &check.lost {
         page.note(format_args!("no longer holds: {}", words(&row.fact)))?;

@@ -237,3 +237,27 @@ fn both_programs_of_a_build_are_installed() {
     let crate::cli::Output { stdout, .. } = sandbox.finish(commit(), "");
     assert!(stdout.starts_with("[main <id>] Labels"), "{stdout}");
 }
+
+/// A repair that gains nothing says what else there is.
+#[test]
+fn what_is_not_repaired_is_edited_otherwise_or_taken_back() {
+    let place = super::super::check::weak();
+    let mut engine = crate::support::open;
+    let refused = place.repo.repair(
+        &place.actor("repair"),
+        &crate::support::options(""),
+        &mut engine,
+        &mut kledger::engine::Silent,
+    );
+    let hint = refused.unwrap_err().hint().unwrap();
+    let said = "nothing was changed; edit with other settings (kledger help settings), all facts at once (kledger \
+                consolidate), or take back what does not hold (kledger rm)";
+    assert_eq!(hint, said);
+    let sandbox = Sandbox { dir: place.dir };
+    let topic = sandbox.run(&["help", "settings"]).done();
+    assert!(topic.contains("kledger config list --all"), "{topic}");
+    reaches_the_model(&sandbox, &["repair", "--set", "v_num_grad_steps=40"]);
+    reaches_the_model(&sandbox, &["consolidate"]);
+    sandbox.run(&["rm", "--about", "Anna"]).done();
+    assert!(sandbox.run(&["status"]).done().contains("- Anna / likes / Rome"));
+}
