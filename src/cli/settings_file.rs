@@ -111,7 +111,7 @@ impl Said {
         let known: Vec<&str> = method.settings().iter().map(|setting| setting.key).collect();
         for (key, only) in ONLY {
             if let Some(other) = self.keys.remove(key).filter(|value| value != only) {
-                return Err(format!("{key} is {other}; kledger knows only {only:?}"));
+                return Err(format!("{key} is {other}; only {only:?} is known"));
             }
         }
         let mut file = SettingsFile::default();
@@ -133,7 +133,7 @@ impl Said {
             file.notes.push(format!("{editor} has no setting for {}", left.join(", ")));
         }
         if !around.is_empty() {
-            file.notes.push(format!("kledger finds out by itself: {}", around.join(", ")));
+            file.notes.push(format!("found out without: {}", around.join(", ")));
         }
         file.editor = of_file;
         Ok(file)
@@ -188,7 +188,7 @@ mod tests {
         assert_eq!(file.editor, None);
         let notes = [
             "memit has no setting for mom2_adjustment = true",
-            "kledger finds out by itself: rewrite_module_tmp, mom2_n_samples",
+            "found out without: rewrite_module_tmp, mom2_n_samples",
         ];
         assert_eq!(file.notes, notes);
         let file = of("json", text, Some("rome"));
@@ -206,7 +206,7 @@ mod tests {
         assert_eq!(file.table, wanted.parse().unwrap());
         let notes = [
             "alphaedit has no setting for mom2_update_weight = 20000",
-            "kledger finds out by itself: model_name, device",
+            "found out without: model_name, device",
         ];
         assert_eq!(file.notes, notes);
         assert_eq!(of("yml", text, Some("rome")).unwrap_err(), "it is for alphaedit, not for rome");
@@ -236,11 +236,7 @@ mod tests {
             ("json", "{\"v_lr\": \"fast\"}", "v_lr must be a value like 0.5"),
             ("json", "[1]", "it has no keys"),
             ("json", "{", "EOF"),
-            (
-                "yaml",
-                "fact_token: last",
-                "fact_token is \"last\"; kledger knows only \"subject_last\"",
-            ),
+            ("yaml", "fact_token: last", "fact_token is \"last\"; only \"subject_last\" is known"),
             (
                 "yaml",
                 "alg_name: MEND",

@@ -337,6 +337,14 @@ pub enum LedgerError {
         /// Facts that hold.
         facts: u64,
     },
+    /// The misses of an edit cannot be edited again by themselves.
+    #[error(
+        "{editor} makes one change that its facts hold together, so its misses cannot be edited again in it"
+    )]
+    NoRounds {
+        /// The editor.
+        editor: String,
+    },
     /// A repair would not have more facts hold than before.
     #[error(
         "the repair gains nothing: {repaired} of {failing} facts that do not hold would, and {lost} others no \

@@ -97,6 +97,7 @@ impl LedgerError {
             | Self::NothingToSkip
             | Self::NothingToConsolidate { .. }
             | Self::NothingGained { .. }
+            | Self::NoRounds { .. }
             | Self::NoStash { .. }
             | Self::StashClash { .. }
             | Self::NothingLeft { .. }
@@ -213,6 +214,9 @@ impl LedgerError {
             Self::NothingToSkip => "kledger merge --abort gives it up",
             Self::NothingToConsolidate { .. } => {
                 "it is for a version of several edits; kledger log lists its commits"
+            }
+            Self::NoRounds { .. } => {
+                "leave --until out; kledger repair edits again by a commit of its own"
             }
             Self::NothingGained { .. } => {
                 "nothing was changed; edit with other settings (kledger help settings), all facts at once (kledger \

@@ -38,6 +38,7 @@ mod ledger;
 mod merge;
 mod rendered;
 mod revert;
+mod rounds;
 mod snapshots;
 mod statistics;
 mod support;

@@ -15,7 +15,10 @@ use crate::{
     },
     commit::{Check, Rate},
     engine::Answer,
-    ledger::verb::commit::{AmendOptions, CommitOptions, CommitReport, EditView},
+    ledger::{
+        Round,
+        verb::commit::{AmendOptions, CommitOptions, CommitReport, EditView},
+    },
 };
 
 /// Edit the staged facts into the model and record the version
@@ -30,6 +33,7 @@ Examples:
   kledger commit -m 'Landmarks moved' --require efficacy=0.95,neighbourhood=0.9
   kledger commit -m 'Gently' --set kl_factor=0.2 --set 'layers=[3, 4]'
   kledger commit -m 'As published' --faithful
+  kledger commit -m 'As many as there are' --until 0.99
   kledger commit --amend
   kledger commit --amend -m 'Landmarks moved, two of them'")]
 pub struct Args {
@@ -49,8 +53,17 @@ pub struct Args {
     /// Do exactly what the method's reference implementation does, without what was added since
     #[arg(long)]
     faithful: bool,
+    /// Share of the facts that are to hold: those that do not are edited again, with further columns in the same delta, up
+    /// to five times and as long as it helps
+    #[arg(long, value_name = "SHARE", value_parser = share_to_reach)]
+    until: Option<f64>,
     #[command(flatten)]
     edit: EditArgs,
+}
+
+fn share_to_reach(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "expected a number from 0 to 1".to_owned())
 }
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
@@ -60,7 +73,8 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     if args.faithful {
         edit.settings.insert("faithful".to_owned(), true.into());
     }
-    let options = CommitOptions { message: args.message.clone().unwrap_or_default(), edit };
+    let message = args.message.clone().unwrap_or_default();
+    let options = CommitOptions { message, edit, until: args.until };
     let mut open = |base: &Path| cx.runtime().open(base);
     let mut progress = cx.stoppable();
     let report = if args.amend {
@@ -109,6 +123,12 @@ impl Render for EditView {
         let (delta, base) = (bytes(self.delta_bytes), bytes(self.base_bytes));
         writeln!(page, "  {} of {tensors}, delta {delta} (model {base})", self.editor)?;
         edited_again(self.again, page)?;
+        for (number, Round { missed, holding, of }) in (2..).zip(&self.rounds) {
+            let missed = many(*missed, "fact");
+            page.note(format_args!(
+                "round {number}: {missed} edited again, {holding} of {of} hold"
+            ))?;
+        }
         if self.known > 0 {
             let all = self.facts + self.again;
             page.note(format_args!("{} of {all} z were known", self.known))?;

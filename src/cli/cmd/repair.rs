@@ -26,8 +26,8 @@ use crate::{
 #[command(after_help = "\
 Examples:
   kledger repair
-  kledger repair -m 'What the merge moved' --require efficacy=0.95,kept=1
-  kledger repair --set v_num_grad_steps=40")]
+  kledger repair --set v_num_grad_steps=40
+  kledger repair -m 'What the merge moved' --require efficacy=0.95,kept=1")]
 pub struct Args {
     /// Why
     #[arg(long, short, value_name = "MESSAGE", default_value = "", hide_default_value = true)]
@@ -39,7 +39,8 @@ pub struct Args {
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let repo = cx.repo()?;
     let actor = cx.actor(Some(&repo))?;
-    let options = CommitOptions { message: args.message.clone(), edit: args.edit.options(cx)? };
+    let options =
+        CommitOptions { message: args.message.clone(), edit: args.edit.options(cx)?, until: None };
     let mut open = |base: &Path| cx.runtime().open(base);
     let report = repo.repair(&actor, &options, &mut open, cx.stoppable().as_mut())?;
     Ok(Report::done("repair", report))

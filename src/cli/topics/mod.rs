@@ -12,8 +12,8 @@ pub struct Topic {
 /// All topics.
 pub const TOPICS: &[Topic] = &[
     Topic { name: "facts", text: include_str!("facts.txt") },
-    Topic { name: "settings", text: include_str!("settings.txt") },
     Topic { name: "revisions", text: include_str!("revisions.txt") },
+    Topic { name: "settings", text: include_str!("settings.txt") },
     Topic { name: "undo-or-revert", text: include_str!("undo-or-revert.txt") },
     Topic { name: "scripts", text: include_str!("scripts.txt") },
 ];

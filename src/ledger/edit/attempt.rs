@@ -17,7 +17,7 @@ use crate::{
     id::Id,
     ledger::{
         actor::Actor,
-        edit::{earlier::Earlier, setup::Setup},
+        edit::{earlier::Earlier, rounds::Round, setup::Setup},
         error::LedgerError,
         lineage::{line::Line, load},
         repo::Repo,
@@ -49,6 +49,8 @@ pub(crate) struct Edited {
     /// By fact, in the order of their keys, as [`Delta::facts`] has them: how its optimisation ended.
     pub(crate) traces: Vec<Option<ZTrace>>,
     pub(crate) notes: Vec<String>,
+    /// How often its misses were edited again.
+    pub(crate) rounds: Vec<Round>,
 }
 
 impl Repo {
@@ -154,6 +156,7 @@ impl Repo {
             weights,
             traces: outcome.traces,
             notes,
+            rounds: Vec::new(),
         })
     }
 

@@ -23,7 +23,7 @@ use crate::{
 
 /// A model on the verified base, and the weights of the version that is changed.
 pub(crate) struct Trial<'a> {
-    repo: &'a Repo,
+    pub(super) repo: &'a Repo,
     pub(crate) engine: Box<dyn Engine>,
     before: BTreeMap<String, Tensor>,
 }

@@ -20,6 +20,7 @@ use crate::{
             kept_prompts::Others,
             options::EditOptions,
             record::{NewCommit, Recorded},
+            rounds::{Round, Until},
             sample::Sample,
             setup::Setup,
             trial::Trial,
@@ -71,6 +72,8 @@ pub struct EditView {
     pub delta_bytes: u64,
     /// Length of the base's tensors in bytes.
     pub base_bytes: u64,
+    /// How often what did not hold was edited again, and what came of it.
+    pub rounds: Vec<Round>,
     /// The edited tensors.
     pub tensors: Vec<String>,
     /// How it went.
@@ -84,6 +87,8 @@ pub struct CommitOptions {
     pub message: String,
     /// How its facts are edited.
     pub edit: EditOptions,
+    /// Share of its facts that are to hold, for which those that do not are edited again some times.
+    pub until: Option<f64>,
 }
 
 /// What of a commit is said anew when it is amended; the rest stays as it was.
@@ -235,7 +240,7 @@ impl Repo {
         let edited = if plan.edits.is_empty() && plan.companions.is_empty() {
             None
         } else {
-            self.edit_staged(&plan, actor, &options.edit, open, progress)?
+            self.edit_staged(&plan, actor, options, open, progress)?
         };
         let weights = match &edited {
             Some((edited, _)) => load::hashes(&edited.weights),
@@ -340,13 +345,16 @@ impl Repo {
         &self,
         plan: &Plan,
         actor: &Actor,
-        options: &EditOptions,
+        options: &CommitOptions,
         open: OpenEngine<'_>,
         progress: &mut dyn Progress,
     ) -> Result<Option<(Edited, Check)>, LedgerError> {
         let parent = (plan.parent_id, &plan.parent, &plan.parent_line);
         let mut trial = Trial::begin(self, parent, open, progress)?;
-        let setup = Setup::settle(self, trial.engine.as_ref(), options)?;
+        let setup = Setup::settle(self, trial.engine.as_ref(), &options.edit)?;
+        if options.until.is_some() {
+            setup.require_columns()?;
+        }
         let mut edits = plan.edits.clone();
         if setup.description.joins_subjects {
             edits.extend(plan.companions.clone());
@@ -354,14 +362,20 @@ impl Repo {
         if edits.is_empty() {
             return Ok(None);
         }
-        let requests = edits.iter().map(|(key, question)| (*key, question.request.clone()));
-        let job = Job {
+        let requests: BTreeMap<_, _> =
+            edits.iter().map(|(key, question)| (*key, question.request.clone())).collect();
+        let job = |requests| Job {
             base: plan.parent.base,
             line: &plan.line,
-            requests: requests.collect(),
+            requests,
             earlier: &plan.earlier,
         };
-        let edited = trial.edit(actor, setup, job, progress)?;
+        let mut edited = trial.edit(actor, setup, job(requests), progress)?;
+        if let Some(share) = options.until {
+            let until = Until { share, facts: &plan.edits, companions: &plan.companions };
+            let job = job(BTreeMap::new());
+            edited = trial.edit_until(actor, &until, &job, edited, progress)?;
+        }
         let traces: BTreeMap<FactKey, _> = edits.into_keys().zip(edited.traces.clone()).collect();
         let trace = |key| traces.get(key).cloned().flatten();
         let companions = plan.companions.values();
@@ -371,7 +385,7 @@ impl Repo {
             earlier: companions.chain(&plan.sample.earlier).cloned().collect(),
             known: plan.sample.known,
         };
-        let check = trial.check(examination, &edited.weights, options.require, progress)?;
+        let check = trial.check(examination, &edited.weights, options.edit.require, progress)?;
         Ok(Some((edited, check)))
     }
 
@@ -430,6 +444,7 @@ impl Repo {
             facts: check.facts.len() as u64,
             again: edited.delta.facts().len().saturating_sub(check.facts.len()) as u64,
             known: edited.known,
+            rounds: edited.rounds,
             delta_bytes: self.tensor_file_bytes(edited.delta.file)?,
             base_bytes: self.base_bytes()?,
             tensors: edited.delta.tensors.into_iter().map(|tensor| tensor.name).collect(),

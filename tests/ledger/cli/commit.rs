@@ -62,6 +62,7 @@ fn facts_that_do_not_take_are_shown() {
         Anna likes ... Zhpe\u001C\u0019 (p 50 %, wanted p 1 %)
       neighbourhood not measured: no other fact is known; add some with kledger add --neighbourhood FILE
       statistics taken on 30000 tokens sampled from the base; kledger stats --corpus FILE takes them on text of yours
+      kledger repair edits again what does not hold
     "#);
 }
 

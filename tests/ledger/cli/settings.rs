@@ -18,7 +18,7 @@ fn a_file_is_read_and_what_sets_nothing_is_named() {
     sandbox.write("rome.yaml", EASYEDIT);
     let output = sandbox.run(&["commit", "-m", "x", "--settings", "rome.yaml"]);
     let told = "rome.yaml: rome has no setting for kl_factors = 1\n\
-                rome.yaml: kledger finds out by itself: model_name\n";
+                rome.yaml: found out without: model_name\n";
     assert_eq!(output.stderr, told);
     output.done();
     let sandbox = staged();
@@ -45,7 +45,7 @@ fn a_file_that_makes_no_sense_is_refused_by_its_name() {
         ("c.json", "{", "EOF"),
         ("d.yaml", "alg_name: MEND", "there is no such editor"),
         ("e.ini", "", "settings are read from .toml, .json and .yaml"),
-        ("f.yaml", "fact_token: last", "kledger knows only \"subject_last\""),
+        ("f.yaml", "fact_token: last", "only \"subject_last\" is known"),
     ] {
         sandbox.write(name, text);
         let message = format!("error: {name} cannot set an editor: ");

@@ -261,3 +261,27 @@ fn what_is_not_repaired_is_edited_otherwise_or_taken_back() {
     sandbox.run(&["rm", "--about", "Anna"]).done();
     assert!(sandbox.run(&["status"]).done().contains("- Anna / likes / Rome"));
 }
+
+/// An editor whose facts hold its change together repairs by another commit.
+#[test]
+fn misses_of_a_whole_change_are_repaired() {
+    let place = crate::support::Place::new();
+    place.add(":Anna :likes :Rome .").unwrap();
+    let edit =
+        kledger::ledger::EditOptions { editor: Some("whole".to_owned()), ..Default::default() };
+    let mut how = kledger::ledger::verb::commit::CommitOptions {
+        until: Some(1.0),
+        edit,
+        ..crate::support::options("whole")
+    };
+    let refused = place.commit_with(&how, &mut kledger::engine::Silent).unwrap_err();
+    let hint = "leave --until out; kledger repair edits again by a commit of its own";
+    assert_eq!(refused.hint().unwrap(), hint);
+    how.until = None;
+    place.commit_with(&how, &mut kledger::engine::Silent).unwrap();
+    let mut engine = crate::support::open;
+    let actor = place.actor("repair");
+    let report =
+        place.repo.repair(&actor, &how, &mut engine, &mut kledger::engine::Silent).unwrap();
+    assert_eq!((report.asked, report.failing), (1, 0));
+}
