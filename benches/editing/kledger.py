@@ -40,9 +40,9 @@ class Kledger:
         spent = {part["part"]: part["seconds"] for part in report.get("spent", [])}
         return report["data"], spent, usage
 
-    def copy(self):
-        """The same repository once more, in place of the copy made before."""
-        copy = Kledger(self.binary, self.directory.with_name("copy"), self.settings, self.device)
+    def copy(self, name="copy"):
+        """The same repository once more, in place of the copy of that name made before."""
+        copy = Kledger(self.binary, self.directory.with_name(name), self.settings, self.device)
         shutil.rmtree(copy.directory, ignore_errors=True)
 
         def take(source, target):

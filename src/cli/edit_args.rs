@@ -15,6 +15,9 @@ use crate::ledger::{EditOptions, LedgerError, Requirements};
 pub(super) struct EditArgs {
     #[command(flatten)]
     require: RequireArgs,
+    /// Record the edit even if fewer than half of the edited facts hold
+    #[arg(long)]
+    allow_weak: bool,
     /// Seed of what is sampled
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -25,8 +28,12 @@ pub(super) struct EditArgs {
 impl EditArgs {
     /// What is said, to be put over what the repository is set to.
     pub(super) fn options(&self, cx: &Context) -> Result<EditOptions, CliError> {
+        let mut require = self.require.requirements()?;
+        if self.allow_weak {
+            require = require.or(Requirements::nothing_of_an_edit());
+        }
         let (editor, settings) = self.settings.read(cx)?;
-        Ok(EditOptions { editor, settings, seed: self.seed, require: self.require.requirements()? })
+        Ok(EditOptions { editor, settings, seed: self.seed, require })
     }
 }
 

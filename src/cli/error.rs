@@ -7,11 +7,12 @@ use std::{
     process::{ExitCode, ExitStatus},
 };
 
+use super::page::words;
 use crate::{
     engine::EngineError,
     eval::dataset::DatasetError,
     fact::read::FormatError,
-    ledger::{Class, LedgerError},
+    ledger::{Class, Failure, LedgerError},
     store::StoreError,
 };
 
@@ -303,6 +304,9 @@ impl CliError {
     /// What it comes from, outermost first, without what says the same again.
     #[must_use]
     pub fn causes(&self) -> Vec<String> {
+        if let Self::Ledger(LedgerError::Unmet { failures, .. }) = self {
+            return unheld(failures);
+        }
         let mut causes = Vec::new();
         let mut last = self.to_string();
         let mut source = self.source();
@@ -316,4 +320,17 @@ impl CliError {
         }
         causes
     }
+}
+
+/// Facts that do not hold are named up to this many.
+const NAMED: usize = 5;
+
+/// Edited facts that do not hold, and why.
+fn unheld(failures: &[Failure]) -> Vec<String> {
+    let named = failures.iter().take(NAMED);
+    let named =
+        named.map(|failure| format!("{} does not hold: {}", words(&failure.fact), failure.cause));
+    let rest = failures.len().saturating_sub(NAMED);
+    let more = (rest > 0).then(|| format!("{rest} more do not hold"));
+    named.chain(more).collect()
 }

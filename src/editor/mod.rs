@@ -27,14 +27,14 @@ mod workbench;
 pub use approximate::approximate;
 #[cfg(feature = "torch")]
 pub use closed::{ClosedForm, Prior, Singular, Solver, System, sample_documents, second_moments};
-pub use closed::{SolveFactor, Solving, Weight, alphaedit, emmet, memit, rome};
+pub use closed::{SolveFactor, Solving, Weight, alphaedit, emmet, memit, pmet, rome};
 #[cfg(feature = "torch")]
 pub use error::EditError;
 #[cfg(feature = "torch")]
 pub(crate) use locate::lookup::continuation;
 #[cfg(feature = "torch")]
 pub use locate::prefixes::sample_prefixes;
-pub use locate::settings::{Matmul, Search, ZOn};
+pub use locate::settings::{Matmul, Scale, Search, ZOn};
 pub use method::Method;
 #[cfg(feature = "torch")]
 pub use method::{Bench, Editor};
@@ -43,7 +43,7 @@ pub use settings::{Defaults, MethodSettings, Setting, SettingsError};
 
 /// All methods.
 pub const METHODS: &[&dyn Method] =
-    &[&memit::MEMIT, &alphaedit::ALPHAEDIT, &emmet::EMMET, &rome::ROME, &rome::R_ROME];
+    &[&memit::MEMIT, &alphaedit::ALPHAEDIT, &emmet::EMMET, &pmet::PMET, &rome::ROME, &rome::R_ROME];
 
 /// The method that commits and configurations call so.
 ///
@@ -107,6 +107,9 @@ mod tests {
             assert_eq!(super::method(method.name()).unwrap().version(), method.version());
         }
         let error = method("nobody").err().unwrap().to_string();
-        assert_eq!(error, "there is no editor \"nobody\"; there is memit");
+        assert_eq!(
+            error,
+            "there is no editor \"nobody\"; there is memit, alphaedit, emmet, pmet, rome, r-rome"
+        );
     }
 }

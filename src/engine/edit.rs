@@ -38,6 +38,8 @@ pub struct Description {
     pub joins_subjects: bool,
     /// What context prefixes depend on.
     pub prefix_settings: String,
+    /// The setting that says how much what the model knows besides outweighs an edit, if there is one.
+    pub weight_setting: Option<&'static str>,
 }
 
 /// What of a change belongs to one fact.
@@ -147,12 +149,23 @@ pub struct EditOutcome {
     pub z: Matrix,
     /// Per request: how its optimisation ended; `None` where z was known or none was sought.
     pub traces: Vec<Option<ZTrace>>,
+    /// Per request: how much of what was sought is in the weights; empty where the editor does not say.
+    pub reached: Vec<Reached>,
     /// The settings with the numbers that were found in place of those that they leave to be found, in canonical
     /// form.
     pub settings: String,
     /// What the user should know, such as facts that compete for one key. Whole sentences without a
     /// full stop.
     pub notes: Vec<String>,
+}
+
+/// How much of what was sought for a request is in the weights, where it is looked up.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reached {
+    /// How far from what was there to what was sought, from 0 to 1.
+    pub part: f32,
+    /// The request that draws it farthest the other way, and how far, as the same part; none where none does.
+    pub rival: Option<(usize, f32)>,
 }
 
 /// How the optimisation of one z ended.

@@ -18,7 +18,7 @@ use crate::{
 pub use ask::{Answer, Continuations, Drawing, Prompt, Sampling};
 pub use edit::{
     Approximation, Description, EditJob, EditOutcome, EditorSpec, Found, FoundWith, Grain, Needs,
-    Search, Statistics, StatisticsText, ZTrace,
+    Reached, Search, Statistics, StatisticsText, ZTrace,
 };
 pub use error::EngineError;
 pub use progress::{Progress, Silent};

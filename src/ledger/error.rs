@@ -184,6 +184,8 @@ pub enum LedgerError {
         unmet: Vec<String>,
         /// How the edit went.
         check: Box<crate::commit::Check>,
+        /// Edited facts that do not hold, and why.
+        failures: Vec<crate::ledger::Failure>,
     },
     /// Another command moved a branch or changed the stage while this one ran.
     #[error("{what} changed while the command ran")]

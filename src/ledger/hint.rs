@@ -167,7 +167,8 @@ impl LedgerError {
             }
             Self::Unmet { .. } => {
                 "nothing was changed: the stage and any pending merge are intact; adjust the settings, the facts or \
-                 --require and retry; vectors already found are reused"
+                 --require and retry; vectors already found are reused; --allow-weak records what fewer than half of \
+                 the facts hold in"
             }
             Self::Moved { .. } => {
                 "another command got in first: look at kledger status and run this one again; vectors \

@@ -31,7 +31,11 @@ pub mod verb;
 
 pub use actor::Actor;
 pub use config::{Config, MEANINGS, MOST_SAMPLED_TOKENS, Meaning};
-pub use edit::{options::EditOptions, rounds::Round};
+pub use edit::{
+    failure::{Cause, Failure},
+    options::EditOptions,
+    rounds::Round,
+};
 pub use error::LedgerError;
 pub use evaluate::measuring::{EvalAnswer, EvalRecord, Texts};
 pub use exchange::outgoing::factors::Fidelity;

@@ -50,6 +50,17 @@ impl Requirements {
         }
     }
 
+    /// That an edit is recorded however few of its facts hold.
+    #[must_use]
+    pub fn nothing_of_an_edit() -> Self {
+        Self { efficacy: Some(0.0), ..Self::default() }
+    }
+
+    /// What every edit must reach unless something else is said: it does what it is for at least as often as not.
+    pub(crate) fn of_an_edit() -> Self {
+        Self { efficacy: Some(0.5), ..Self::default() }
+    }
+
     pub(crate) const fn named(&self) -> [(&'static str, Option<f64>); 4] {
         [
             ("efficacy", self.efficacy),

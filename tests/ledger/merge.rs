@@ -414,7 +414,7 @@ fn a_merge_that_does_not_reach_what_is_required_is_refused() {
         with(How { strategy, favour, edit: EditOptions { require, ..EditOptions::default() } })
     };
     let unmet = |merged: Result<ProceedReport, LedgerError>| match merged {
-        Err(LedgerError::Unmet { unmet, check }) => {
+        Err(LedgerError::Unmet { unmet, check, .. }) => {
             assert_eq!(unmet.len(), 1);
             assert!(check.efficacy.unwrap().rate < 0.9);
         }

@@ -3,7 +3,7 @@
 use kledger::{
     engine::Silent,
     ledger::{
-        About, EditOptions, LedgerError, Round,
+        About, EditOptions, LedgerError, Requirements, Round,
         verb::commit::{CommitOptions, CommitReport},
     },
 };
@@ -20,7 +20,8 @@ fn made(
     place.add(":Anna :likes :Rome . :Bert :lives :Oslo .").unwrap();
     let settings = [("strength".to_owned(), strength.into())].into_iter().collect();
     let editor = Some(editor.to_owned());
-    let edit = EditOptions { editor, settings, ..EditOptions::default() };
+    let require = Requirements::nothing_of_an_edit();
+    let edit = EditOptions { editor, settings, require, ..EditOptions::default() };
     place.commit_with(&CommitOptions { edit, until: Some(share), ..options("made") }, &mut Silent)
 }
 

@@ -22,7 +22,7 @@ use tempfile::TempDir;
 
 use crate::editor::fixture;
 
-const CONFIG: &str = "statistics-tokens = 500\n";
+const CONFIG: &str = "statistics-tokens = 500\nrequire = \"efficacy=0\"\n";
 
 const WORDS: &str = r#"
 @prefix : <https://example.org/> .

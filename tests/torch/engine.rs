@@ -483,7 +483,7 @@ fn settings_are_checked_against_the_model() {
     let (preset, described) = engine.settle("memit", "").unwrap();
     assert_eq!(engine.settle("memit", &preset.settings).unwrap(), (preset, described));
     for (editor, settings, named) in
-        [("rome", "", "rome"), ("memit", "layers = [4]", "below 4"), ("memit", "lr = 1", "lr")]
+        [("nobody", "", "nobody"), ("memit", "layers = [4]", "below 4"), ("memit", "lr = 1", "lr")]
     {
         let error = engine.settle(editor, settings).unwrap_err();
         assert!(matches!(error, EngineError::Settings(_)));

@@ -242,3 +242,16 @@ fn columns_belong_to_their_facts() {
         }
     }
 }
+
+#[test]
+fn pmet_agrees_with_its_original() {
+    let mut case = Case::of("pmet");
+    let requests = case.requests.clone();
+    for (name, requests) in [("first", &requests[..1]), ("delta", &requests[..])] {
+        let edit = case.edit(requests);
+        for layer in [1, 2] {
+            let difference = error(&added(&edit, layer), case.golden(&format!("{name}.{layer}")));
+            assert!(difference < 1e-2, "{name}: block {layer} differs by {difference}");
+        }
+    }
+}

@@ -16,7 +16,7 @@ use crate::{
     commit::{Check, Rate},
     engine::Answer,
     ledger::{
-        Round,
+        Cause, Failure, Round,
         verb::commit::{AmendOptions, CommitOptions, CommitReport, EditView},
     },
 };
@@ -133,7 +133,7 @@ impl Render for EditView {
             let all = self.facts + self.again;
             page.note(format_args!("{} of {all} z were known", self.known))?;
         }
-        check(&self.check, page)
+        check(&self.check, &self.failures, page)
     }
 }
 
@@ -190,7 +190,7 @@ pub(super) const fn has_rates(check: &Check) -> bool {
 }
 
 /// What a check found wrong, and with `--verbose` all it found.
-pub(super) fn check(check: &Check, page: &mut Page) -> fmt::Result {
+pub(super) fn check(check: &Check, failures: &[Failure], page: &mut Page) -> fmt::Result {
     if let Some(kept) = check.kept {
         page.note(format_args!("earlier facts that still hold: {} of {}", kept.passed, kept.of))?;
     }
@@ -199,6 +199,10 @@ pub(super) fn check(check: &Check, page: &mut Page) -> fmt::Result {
         let found = if row.after.matches { "holds" } else { "does not hold" };
         page.note(format_args!("{found}: {}", words(&row.fact)))?;
         answered(&row.prompt, &row.after, page)?;
+        let failure = failures.iter().find(|failure| failure.fact == row.fact);
+        if let Some(failure) = failure.filter(|failure| failure.cause != Cause::Unknown) {
+            page.note(format_args!("  {}", failure.cause))?;
+        }
     }
     for row in &check.lost {
         page.note(format_args!("no longer holds: {}", words(&row.fact)))?;

@@ -125,7 +125,7 @@ impl Render for ImportReport {
             if !check.facts.is_empty() {
                 page.note(commit::check_rates(check))?;
             }
-            commit::check(check, page)?;
+            commit::check(check, &[], page)?;
         }
         for note in &self.notes {
             page.note(note)?;

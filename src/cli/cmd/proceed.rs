@@ -208,7 +208,7 @@ impl Render for Made {
             writeln!(page, "  weights are those of {version:.12}, bit for bit")?;
         }
         if let Some(check) = &self.check {
-            commit::check(check, page)?;
+            commit::check(check, &[], page)?;
         }
         for note in &self.notes {
             page.note(note)?;

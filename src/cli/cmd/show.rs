@@ -164,7 +164,7 @@ impl Render for ShowReport {
             delta.render(page)?;
         }
         if let Some(check) = &self.check {
-            commit::check(check, page)?;
+            commit::check(check, &[], page)?;
         }
         for evaluation in &self.evaluations {
             evaluation.render(page)?;

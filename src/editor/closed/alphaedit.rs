@@ -13,7 +13,7 @@ use tch::{Kind, Tensor};
 
 #[cfg(feature = "torch")]
 use super::{
-    layers::{self, ClosedForm, Hold, Layer, LeastSquares, SHARE},
+    layers::{self, ClosedForm, Hold, Layer, LeastSquares},
     solve::{Prior, Solver},
     weight::rounded,
 };
@@ -48,8 +48,13 @@ const PRESETS: Presets = Presets {
 
 const L2: &str = "L2";
 
-/// Of the model's other knowledge, as the trace of C measures it, this much may lie where edits go. TODO
-const ENERGY: f64 = 0.02;
+/// Of the model's other knowledge, as the trace of C measures it, this much may lie where edits go. With half of it
+/// the edits of the base that is shipped have less room, with more they move its other facts.
+const ENERGY: f64 = 0.2;
+
+/// What an edit outweighs a small change by where L2 is "auto". Nothing else holds the layer in this space.
+#[cfg(feature = "torch")]
+const SHARE: f64 = 20.0;
 
 const OWN: &[Setting] = &[
     EVERY_CONTEXT,
@@ -128,6 +133,10 @@ impl MethodSettings for Settings {
 impl ClosedForm for Settings {
     fn search(&self) -> &Search {
         &self.search
+    }
+
+    fn weight_setting(&self) -> Option<&'static str> {
+        Some(L2)
     }
 
     fn canonical(&self, weights: &[f64]) -> String {

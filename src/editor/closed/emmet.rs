@@ -115,6 +115,10 @@ impl ClosedForm for Settings {
         &self.search
     }
 
+    fn weight_setting(&self) -> Option<&'static str> {
+        Some(WEIGHT)
+    }
+
     fn canonical(&self, weights: &[f64]) -> String {
         let mom2_update_weight = self.mom2_update_weight.or_found(weights);
         canonical(&Self { mom2_update_weight, ..self.clone() })

@@ -22,7 +22,7 @@ use crate::{
         matrix::{floats, matrix, tensor},
         workbench::Workbench,
     },
-    engine::{EditJob, EditOutcome, Progress, ZTrace},
+    engine::{EditJob, EditOutcome, Progress, Reached, ZTrace},
     model::{EditSite, Model},
     tensor::Matrix,
 };
@@ -41,6 +41,11 @@ pub trait ClosedForm {
     /// Where z lives.
     fn place(&self) -> Place {
         Place::Block
+    }
+
+    /// The setting that says how much what the model knows besides outweighs an edit, if there is one.
+    fn weight_setting(&self) -> Option<&'static str> {
+        None
     }
 
     /// The settings with the weights that were found for the layers, in canonical form.
@@ -211,6 +216,8 @@ pub(super) fn edit(
     let mut changes = BTreeMap::new();
     let mut notes = Vec::new();
     let mut weights_of_prior = Vec::new(); // λ
+    let mut start = None; // What was there, [n, d].
+    let mut reached = Vec::new();
     for (i, (layer, site)) in sites.iter().enumerate() {
         progress.part("keys");
         let decoder = workbench.model.decoder();
@@ -249,13 +256,15 @@ pub(super) fn edit(
         if i == 0 {
             notes.extend(crowded(&keys, search, job));
         }
-        let missing = &wanted - streams.values(decoder, search.z_layer()); // [n, d]
+        let there = streams.values(decoder, search.z_layer(), method.place());
+        let missing = &wanted - &there; // [n, d]
+        let start = start.get_or_insert(there);
         let share = missing * method.share(sites.len() - i); // R
         progress.part("solve");
-        let adjusted = method.solve(solver, &site.tensor, &system, &within(&keys));
-        let adjusted = adjusted.map_err(|source| problem.singular(source))?;
+        let solved = method.solve(solver, &site.tensor, &system, &within(&keys));
+        let solved = solved.map_err(|source| problem.singular(source))?;
         let adjusted =
-            space.map_or_else(|| adjusted.shallow_clone(), |space| space.matmul(&adjusted));
+            space.as_ref().map_or_else(|| solved.shallow_clone(), |space| space.matmul(&solved));
         let (left, right) = (matrix(&share.tr()), matrix(&adjusted.tr()));
 
         progress.part("weights");
@@ -263,6 +272,12 @@ pub(super) fn edit(
         let sum = weights.get_mut(&site.tensor).expect("because every site was loaded");
         sum.add_low_rank(&left, &right, &[]);
         workbench.set(&site.tensor, sum)?;
+        if i + 1 == sites.len() {
+            let moved = streams.values(workbench.model.decoder(), search.z_layer(), method.place())
+                - &*start;
+            let shares = within(&keys).to_kind(Kind::Double).tr().matmul(&solved);
+            reached = how_far(&(&wanted - &*start), &moved, &share, &shares);
+        }
         let form = ChangeForm::LowRank { left, right };
         let (orientation, keys) = (site.orientation, Some(matrix(&keys)));
         changes.insert(site.tensor.clone(), Change { orientation, form, keys });
@@ -272,7 +287,7 @@ pub(super) fn edit(
     // A column for each request, in their order.
     let columns = (0u32..).take(asked.len()).collect();
     let settings = method.canonical(&weights_of_prior);
-    Ok(EditOutcome { columns, changes, z, traces, notes, settings })
+    Ok(EditOutcome { columns, changes, z, traces, reached, notes, settings })
 }
 
 /// C of a layer.
@@ -370,6 +385,41 @@ pub(super) fn groups(asked: &[Asked], join: bool) -> Vec<Group<'_>> {
 fn past_keys(solving: &Solving, version: &Version, site: &EditSite) -> Option<Tensor> {
     let past = solving.carry.then(|| version.past_keys(&site.tensor, site.inputs))?;
     (past.rows > 0).then(|| tensor(&past, Device::Cpu))
+}
+
+/// How far each request came that was `missing` `[n, d]`, where the change moved it by `moved` `[n, d]`: of `columns`
+/// `[n, d]` its key takes `shares`, `[keys, columns]`.
+pub(super) fn how_far(
+    missing: &Tensor,
+    moved: &Tensor,
+    columns: &Tensor,
+    shares: &Tensor,
+) -> Vec<Reached> {
+    let sums = |of: Tensor| of.sum_dim_intlist([1i64].as_slice(), false, Kind::Float);
+    let lengths = sums(missing.square()).clamp_min(f64::from(f32::MIN_POSITIVE));
+    let part = sums(missing * moved) / &lengths;
+    let columns = columns.to_kind(Kind::Float).tr();
+    let count = missing.size()[0];
+    let (mut pulls, mut rivals) = (Vec::new(), Vec::new());
+    let mut start = 0;
+    while start < count {
+        let rows = ROWS.min(count - start);
+        let some = |of: &Tensor| of.narrow(0, start, rows).to_kind(Kind::Float);
+        let along = some(missing).matmul(&columns) / some(&lengths).unsqueeze(1);
+        let moved = along * some(shares);
+        // What a request does itself is not against it.
+        let itself = Tensor::zeros([rows], (Kind::Float, moved.device()));
+        let (pull, rival) = moved.diagonal_scatter(&itself, start, 0, 1).min_dim(1, false);
+        pulls.extend(floats(&pull));
+        rivals.extend(Vec::<i64>::try_from(rival).expect("because it is a vector of i64"));
+        start += rows;
+    }
+    let each = floats(&part).into_iter().zip(pulls.into_iter().zip(rivals));
+    let reached = each.map(|(part, (pull, rival))| {
+        let rival = usize::try_from(rival).ok().filter(|_| pull < 0.0);
+        Reached { part, rival: rival.map(|rival| (rival, -pull)) }
+    });
+    reached.collect()
 }
 
 /// Requests that are looked up at almost the same key and do not share a δ pull it two ways, as names do

@@ -84,8 +84,8 @@ impl<S: Settled> Method for Closed<S> {
 
     fn defaults(&self) -> toml::Table {
         let defaults = S::defaults(&ModelSize::any()).expect("because that model has blocks");
-        let by_model = |key: &str| S::known().iter().any(|one| one.key == key && one.by_model);
-        defaults.preset.into_iter().filter(|(key, _)| !by_model(key)).collect()
+        let of_all = |key: &str| S::known().iter().any(|one| one.key == key && !one.by_model);
+        defaults.preset.into_iter().filter(|(key, _)| of_all(key)).collect()
     }
 
     fn faithful(&self) -> toml::Table {
@@ -134,6 +134,7 @@ impl<S: ClosedForm> Editor for ClosedEditor<S> {
             }),
             joins_subjects: search.join_subjects,
             prefix_settings: search.of_prefixes(),
+            weight_setting: self.0.weight_setting(),
         })
     }
 

@@ -9,6 +9,7 @@ pub mod emmet;
 mod layers;
 pub mod memit;
 mod method;
+pub mod pmet;
 pub mod rome;
 pub(super) mod settings;
 #[cfg(feature = "torch")]

@@ -13,7 +13,7 @@ use tch::{Kind, Tensor};
 
 #[cfg(feature = "torch")]
 use super::{
-    layers::{ClosedForm, Layer, Sought, ask, groups, second_moment},
+    layers::{ClosedForm, Layer, Sought, ask, groups, how_far, second_moment},
     solve::{Solver, System},
 };
 use super::{memit, method::Closed, settings::RIDGE};
@@ -278,6 +278,17 @@ fn edit(
     progress.finish("");
     workbench.set(&site.tensor, sum)?;
     let order: Vec<usize> = columns.iter().map(|&column| column as usize).collect();
+    // By request, what the MLP says at its key in the end, and what that has of each column.
+    let shares = keys.matmul(&right.tr()); // [requests, columns]
+    let moved = shares.matmul(&left);
+    let by_request = numbers(&inverse(&order)).to_device(device);
+    let wanted = tensor(&sought.z, device).to_kind(Kind::Double);
+    let reached = how_far(
+        &(wanted - outputs),
+        &moved,
+        &left.index_select(0, &by_request),
+        &shares.index_select(1, &by_request),
+    );
     let keys = keys.index_select(0, &numbers(&order).to_device(device));
     let form = ChangeForm::LowRank { left: matrix(&left.tr()), right: matrix(&right) };
     let change = Change { orientation: site.orientation, form, keys: Some(matrix(&keys)) };
@@ -287,7 +298,18 @@ fn edit(
         changes: [(site.tensor, change)].into(),
         z,
         traces,
+        reached,
         notes: Vec::new(),
         settings: method.canonical(&[]),
     })
+}
+
+/// Where each of the numbers below their count stands among them.
+#[cfg(feature = "torch")]
+fn inverse(order: &[usize]) -> Vec<usize> {
+    let mut places = vec![0; order.len()];
+    for (place, &number) in order.iter().enumerate() {
+        places[number] = place;
+    }
+    places
 }

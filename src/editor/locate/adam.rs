@@ -10,15 +10,17 @@ const EPSILON: f64 = 1e-8;
 #[derive(Debug)]
 pub(super) struct Adam {
     rate: f64,
+    /// What the rate is a multiple of in each row, `[facts, 1]`, if not of 1.
+    unit: Option<Tensor>,
     steps: i32,
     mean: Tensor,
     square: Tensor,
 }
 
 impl Adam {
-    /// For values shaped like `values`, with step size `rate`.
-    pub(super) fn new(values: &Tensor, rate: f64) -> Self {
-        Self { rate, steps: 0, mean: values.zeros_like(), square: values.zeros_like() }
+    /// For values shaped like `values`, with step size `rate`, in each row in its `unit` `[facts, 1]`.
+    pub(super) fn new(values: &Tensor, rate: f64, unit: Option<Tensor>) -> Self {
+        Self { rate, unit, steps: 0, mean: values.zeros_like(), square: values.zeros_like() }
     }
 
     /// What `values` are after one more step down `gradient`.
@@ -29,13 +31,18 @@ impl Adam {
         let mean_bias = 1.0 - BETA1.powi(self.steps);
         let square_bias = 1.0 - BETA2.powi(self.steps);
         let scale = self.square.sqrt() / square_bias.sqrt() + EPSILON;
-        values - (&self.mean / scale) * (self.rate / mean_bias)
+        let step = (&self.mean / scale) * (self.rate / mean_bias);
+        match &self.unit {
+            Some(unit) => values - step * unit,
+            None => values - step,
+        }
     }
 
     /// Only the rows at `index` go on.
     pub(super) fn keep(&mut self, index: &Tensor) {
         self.mean = self.mean.index_select(0, index);
         self.square = self.square.index_select(0, index);
+        self.unit = self.unit.as_ref().map(|unit| unit.index_select(0, index));
     }
 }
 
@@ -63,11 +70,24 @@ mod tests {
     fn steps_are_those_of_torch() {
         // torch.optim.Adam([x], lr=0.1) on x = [1, -2], gradients [0.5, -3] then [-0.25, -1].
         let mut values = row(&[1.0, -2.0]);
-        let mut adam = Adam::new(&values, 0.1);
+        let mut adam = Adam::new(&values, 0.1, None);
         values = adam.step(&values, &row(&[0.5, -3.0]));
         values = adam.step(&values, &row(&[-0.25, -1.0]));
         let want = row(&[0.873_366_36, -1.812_893_6]);
         assert!((&values - &want).abs().max().double_value(&[]) < 1e-6, "{values:?}");
+    }
+
+    #[test]
+    fn each_row_steps_in_its_unit() {
+        let values = Tensor::from_slice(&[1.0f32, -2.0, 1.0, -2.0]).view([2, 2]);
+        let unit = Tensor::from_slice(&[1.0f32, 3.0]).view([2, 1]);
+        let gradient = Tensor::from_slice(&[0.5f32, -3.0, 0.5, -3.0]).view([2, 2]);
+        let moved = Adam::new(&values, 0.1, Some(unit)).step(&values, &gradient) - values;
+        let plain =
+            Adam::new(&row(&[1.0, -2.0]), 0.1, None).step(&row(&[1.0, -2.0]), &row(&[0.5, -3.0]));
+        let plain = plain - row(&[1.0, -2.0]);
+        let want = Tensor::cat(&[plain.shallow_clone(), plain * 3.0], 0);
+        assert!((moved - want).abs().max().double_value(&[]) < 1e-6);
     }
 
     #[test]

@@ -156,12 +156,17 @@ impl Bucket {
     }
 
     /// What each row costs, weighted, when the streams at its subject change by its group's row of `delta`
-    /// `[groups, d]`: `[rows]`.
-    pub(super) fn cost(&mut self, decoder: &Decoder, delta: &Tensor) -> Tensor {
+    /// `[groups, d]`: `[rows]`. `unsaid` is told how many of a row's targets are not the likeliest tokens.
+    pub(super) fn cost(
+        &mut self,
+        decoder: &Decoder,
+        delta: &Tensor,
+        unsaid: Option<&mut Tensor>,
+    ) -> Tensor {
         let change = delta.index_select(0, &self.index);
         let streams = self.tails.with(decoder, &change, self.end, &self.reads); // [rows, n, d]
         let log_p = |streams: &Tensor| decoder.head(streams).log_softmax(1, Kind::Float);
-        self.term.costs(&streams, log_p)
+        self.term.costs(&streams, log_p, unsaid)
     }
 
     /// Both as one; their terms are of one kind.

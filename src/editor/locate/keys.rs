@@ -13,6 +13,7 @@ use super::{
     bucket::numbers,
     lookup::Asked,
     openings::{Openings, int},
+    place::Place,
     tails::run,
 };
 use crate::model::{Attention, Decoder, Part, Site, free_memory};
@@ -198,14 +199,19 @@ impl Streams {
         })
     }
 
-    /// The streams at the first prompts' subjects as they leave block `z_layer`, `[requests, d]`.
-    pub(in crate::editor) fn values(&self, decoder: &Decoder, z_layer: usize) -> Tensor {
+    /// What is at the first prompts' subjects where z lives, of block `z_layer`: `[requests, d]`.
+    pub(in crate::editor) fn values(
+        &self,
+        decoder: &Decoder,
+        z_layer: usize,
+        place: Place,
+    ) -> Tensor {
         no_grad(|| {
             let openings = self.openings.ahead(decoder, z_layer + 1);
             let shape = [int(self.requests), int(decoder.spec().width)];
             let mut values = Tensor::zeros(shape, (Kind::Float, decoder.device()));
             for chunk in self.chunks.iter().filter(|chunk| chunk.firsts.numel() > 0) {
-                let found = chunk.values(decoder, &openings, self.layer, z_layer);
+                let found = chunk.values(decoder, &openings, self.layer, (z_layer, place));
                 let requests = chunk.requests.index_select(0, &chunk.firsts);
                 let _changed_in_place = values.index_copy_(0, &requests, &found);
             }
@@ -286,12 +292,24 @@ impl Chunk {
         decoder: &Decoder,
         openings: &Openings,
         layer: usize,
-        z_layer: usize,
+        (z_layer, place): (usize, Place),
     ) -> Tensor {
         let mask = self.mask.as_ref().map(|mask| mask.index_select(0, &self.firsts));
         let hidden = self.entering(decoder, openings, layer).index_select(0, &self.firsts);
         let past = openings.past(self.opening, layer..z_layer + 1);
-        let (hidden, _) = run(decoder, layer..z_layer + 1, hidden, past, mask.as_ref());
-        hidden.select(1, hidden.size()[1] - 1).to_kind(Kind::Float)
+        let mut said = None;
+        let mut listen = |site: Site, value: &mut Tensor| {
+            if place != Place::Block && site == Site::OutOf(Part::MlpDown, z_layer) {
+                said = Some(value.shallow_clone());
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        };
+        let blocks = layer..z_layer + 1;
+        let values = match decoder.blocks(blocks, hidden, past, mask.as_ref(), &mut listen) {
+            ControlFlow::Continue((hidden, _)) => hidden,
+            ControlFlow::Break(()) => said.expect("because it ended there"),
+        };
+        values.select(1, values.size()[1] - 1).to_kind(Kind::Float)
     }
 }

@@ -11,7 +11,7 @@ use super::{
     lookup::{Group, Lookup},
     openings::{Openings, int},
     place::Place,
-    settings::Search as Settings,
+    settings::{Scale, Search as Settings},
 };
 use crate::{
     editor::matrix::{floats, matrix},
@@ -29,7 +29,9 @@ pub(super) struct Search {
     budget: Budget,
     /// Of what is to stay, then of what is to follow.
     buckets: Vec<Bucket>,
-    /// h of every fact of the batch, group after group, `[facts, d]`.
+    place: Place,
+    /// h of every fact of the batch, group after group, `[facts, d]`; all that follows has a d for each vector that
+    /// is sought.
     streams: Tensor,
     /// Where among them each group begins.
     begins: Vec<usize>,
@@ -37,6 +39,8 @@ pub(super) struct Search {
     before: Tensor,
     delta: Tensor,
     adam: Adam,
+    /// Weight of each group's misfit in its gradient, `[groups]`.
+    misfit_weights: Tensor,
 }
 
 /// What a step brought.
@@ -122,7 +126,7 @@ impl Search {
 
         let device = decoder.device();
         let index = |of: Vec<usize>| numbers(&of).to_device(device);
-        let width = int(decoder.spec().width);
+        let width = place.vectors() * int(decoder.spec().width);
         let mut streams = Tensor::zeros([int(facts), width], (Kind::Float, device));
         for rows in budget.split(prompts) {
             let bucket = Bucket::misfit(decoder, openings, &rows, (settings, place));
@@ -137,9 +141,27 @@ impl Search {
         }
         let before = streams.index_select(0, &index(begins.clone()));
         let delta = before.zeros_like();
-        let adam = Adam::new(&delta, settings.v_lr);
+        // A coordinate's share of the length of h.
+        let unit = (settings.v_scale == Scale::State).then(|| {
+            let lengths = vector_norms(&before, place) / (decoder.spec().width as f64).sqrt();
+            lengths.unsqueeze(2).expand([-1, -1, int(decoder.spec().width)], false).flatten(1, 2)
+        });
+        let adam = Adam::new(&delta, settings.v_lr, unit);
+        let misfit_weights = Tensor::ones([int(batch.len())], (Kind::Float, device));
         let live = (0..batch.len()).collect();
-        Self { live, steps: 0, budget, buckets, streams, begins, before, delta, adam }
+        Self {
+            live,
+            steps: 0,
+            budget,
+            buckets,
+            place,
+            streams,
+            begins,
+            before,
+            delta,
+            adam,
+            misfit_weights,
+        }
     }
 
     /// Whether all have ended.
@@ -153,25 +175,61 @@ impl Search {
         let mut gradient = self.delta.zeros_like();
         let mut misfit = Tensor::zeros([int(self.live.len())], (Kind::Float, gradient.device()));
         let mut drift = misfit.zeros_like();
+        // Targets that are not the likeliest tokens.
+        let mut unsaid = settings.asks_what_is_said().then(|| misfit.zeros_like());
         for bucket in &mut self.buckets {
-            let (cost, slope) = slope(&self.delta, last, |delta| bucket.cost(decoder, delta));
-            let total = if bucket.is_drift() { &mut drift } else { &mut misfit };
+            let is_drift = bucket.is_drift();
+            let weights = (!is_drift && unsaid.is_some())
+                .then(|| self.misfit_weights.index_select(0, bucket.groups()));
+            let mut wrong = Tensor::new();
+            let (cost, slope) = slope(&self.delta, last, weights.as_ref(), |delta| {
+                bucket.cost(decoder, delta, weights.is_some().then_some(&mut wrong))
+            });
+            let total = if is_drift { &mut drift } else { &mut misfit };
             let _changed_in_place = total.index_add_(0, bucket.groups(), &cost);
+            if let Some(unsaid) = unsaid.as_mut().filter(|_| !is_drift) {
+                let _changed_in_place = unsaid.index_add_(0, bucket.groups(), &wrong);
+            }
             if let Some(slope) = slope {
                 gradient += slope;
             }
         }
-        let (decay, slope) = slope(&self.delta, last, |delta| {
-            row_norms(delta).squeeze_dim(1) / row_norms(&self.before).squeeze_dim(1).square()
+        let (decay, slope) = slope(&self.delta, last, None, |delta| {
+            let lengths = vector_norms(&self.before, self.place);
+            let lengths = match settings.v_scale {
+                Scale::Absolute => lengths.square(),
+                Scale::State => lengths,
+            };
+            let relative = vector_norms(delta, self.place) / lengths;
+            relative.sum_dim_intlist([1i64].as_slice(), false, Kind::Float)
         });
         if let Some(slope) = slope {
             gradient += slope * settings.v_weight_decay;
         }
-        let loss = &misfit + drift + decay * settings.v_weight_decay;
+        let weighted =
+            if unsaid.is_some() { &misfit * &self.misfit_weights } else { misfit.shallow_clone() };
+        let loss = weighted + &drift + decay * settings.v_weight_decay;
 
         let losses = floats(&loss);
-        let (ended, live): (Vec<usize>, Vec<usize>) = (0..losses.len())
-            .partition(|&row| last || f64::from(losses[row]) < settings.early_stop_loss);
+        let said: Vec<bool> = match &unsaid {
+            Some(unsaid) => floats(unsaid).into_iter().map(|count| count < 0.5).collect(),
+            None => vec![false; losses.len()],
+        };
+        let drifts = floats(&drift);
+        let calm = |row: usize| {
+            settings.early_stop_drift.is_some_and(|most| f64::from(drifts[row]) <= most)
+        };
+        let good = |row: usize| {
+            f64::from(losses[row]) < settings.early_stop_loss || said[row] && calm(row)
+        };
+        let (ended, live): (Vec<usize>, Vec<usize>) =
+            (0..losses.len()).partition(|&row| last || good(row));
+        if unsaid.is_some() {
+            let weights =
+                said.iter().map(|&said| if said { settings.nll_factor_said } else { 1.0 });
+            let weights = Tensor::from_slice(&weights.collect::<Vec<_>>()).to_kind(Kind::Float);
+            self.misfit_weights = weights.to_device(gradient.device());
+        }
         let step = Step {
             loss: losses.iter().map(|&l| f64::from(l)).sum::<f64>() / losses.len() as f64,
             ended: self.end(&ended, &losses, &misfit),
@@ -179,8 +237,10 @@ impl Search {
         if !live.is_empty() {
             no_grad(|| {
                 let moved = self.adam.step(&self.delta, &gradient);
-                let limits = row_norms(&self.before) * settings.clamp_norm_factor;
-                self.delta = clamp_rows(&moved, &limits);
+                let limits = vector_norms(&self.before, self.place) * settings.clamp_norm_factor;
+                let vectors = moved.unflatten(1, [self.place.vectors(), -1]).flatten(0, 1);
+                let vectors = clamp_rows(&vectors, &limits.view([-1, 1]));
+                self.delta = vectors.view_as(&moved);
             });
         }
         if !ended.is_empty() {
@@ -200,7 +260,8 @@ impl Search {
             let begin = self.begins[group];
             let end = self.begins.get(group + 1).map_or(self.streams.size()[0], |&end| int(end));
             let streams = self.streams.narrow(0, int(begin), end - int(begin));
-            let z = matrix(&(streams + self.delta.get(int(row))));
+            let found = streams + self.delta.get(int(row));
+            let z = matrix(&found.narrow(1, 0, found.size()[1] / self.place.vectors()));
             let trace =
                 ZTrace { steps: self.steps, loss: losses[row], probability: (-misfits[row]).exp() };
             (group, Found { z, trace })
@@ -221,16 +282,23 @@ impl Search {
         }
         let rows = numbers(rows).to_device(self.delta.device());
         self.adam.keep(&rows);
-        for tensor in [&mut self.before, &mut self.delta] {
+        for tensor in [&mut self.before, &mut self.delta, &mut self.misfit_weights] {
             *tensor = tensor.index_select(0, &rows);
         }
     }
 }
 
-/// Values `of` a δ and, unless this step is the `last`, where their sum grows.
+/// Length of each vector of each row, `[rows, vectors]`.
+fn vector_norms(rows: &Tensor, place: Place) -> Tensor {
+    let vectors = place.vectors();
+    row_norms(&rows.unflatten(1, [vectors, -1]).flatten(0, 1)).view([-1, vectors])
+}
+
+/// Values `of` a δ and, unless this step is the `last`, where their sum grows, each counting as its weight says.
 fn slope(
     delta: &Tensor,
     last: bool,
+    weights: Option<&Tensor>,
     of: impl FnOnce(&Tensor) -> Tensor,
 ) -> (Tensor, Option<Tensor>) {
     if last {
@@ -238,7 +306,11 @@ fn slope(
     }
     let delta = delta.detach().set_requires_grad(true);
     let values = of(&delta);
-    let slope = Tensor::run_backward(&[values.sum(Kind::Float)], &[&delta], false, false).remove(0);
+    let sum = match weights {
+        Some(weights) => (&values * weights).sum(Kind::Float),
+        None => values.sum(Kind::Float),
+    };
+    let slope = Tensor::run_backward(&[sum], &[&delta], false, false).remove(0);
     (values.detach(), Some(slope))
 }
 

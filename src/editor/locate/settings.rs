@@ -16,6 +16,12 @@ pub(in crate::editor) const SETTINGS: &[Setting] = &[
         "above 0",
         "longest vector, as a multiple of the state it is added to",
     ),
+    Setting::new(
+        "early_stop_drift",
+        "0 or more",
+        "drift at which the search for a fact ends, once all contexts say the target",
+    )
+    .by_model(),
     Setting::new("early_stop_loss", "0 or more", "loss at which the search for a fact ends"),
     Setting::new(
         "join_subjects",
@@ -34,6 +40,12 @@ pub(in crate::editor) const SETTINGS: &[Setting] = &[
         "0 or more",
         "weight of keeping what follows prompts of the subject's other facts",
     ),
+    Setting::new(
+        "nll_factor_said",
+        "0 or more",
+        "weight of the target once all contexts say it, where it is not 1",
+    )
+    .by_model(),
     Setting::new("prefix_count", "0 or more", "context prefixes that are sampled"),
     Setting::new("prefix_tokens", "1 or more", "tokens of a context prefix"),
     Setting::new("rephrase", "true or false", "use a fact's other prompts as contexts too"),
@@ -41,6 +53,12 @@ pub(in crate::editor) const SETTINGS: &[Setting] = &[
         .by_model(),
     Setting::new("v_lr", "above 0", "step size of the search"),
     Setting::new("v_num_grad_steps", "1 or more", "steps of the search, at most"),
+    Setting::new(
+        "v_scale",
+        "\"absolute\" or \"state\"",
+        "what v_lr and v_weight_decay are relative to: nothing, or the length of the state",
+    )
+    .by_model(),
     Setting::new("v_weight_decay", "0 or more", "weight of the vector's length in the loss"),
     Setting::new("z_matmul", "\"f32\" or \"bf16\"", "precision of products while z is sought"),
     Setting::new(
@@ -55,6 +73,10 @@ pub(in crate::editor) const SETTINGS: &[Setting] = &[
 pub struct Search {
     /// The optimised vector stays within this many times the norm of the state it is added to.
     pub clamp_norm_factor: f64,
+    /// Optimisation of a fact ends when the target is the likeliest continuation in all contexts and the terms of
+    /// what is to stay add up to no more than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early_stop_drift: Option<f64>,
     /// Optimisation of a fact ends when its loss is below this.
     pub early_stop_loss: f64,
     /// Whether facts of one subject are sought together, as one change of the state at it, and with them
@@ -67,6 +89,10 @@ pub struct Search {
     /// Weight of the divergence of prompts about the subject's other facts, where some are known, from
     /// what the model said before. The reference implementation knows no other facts.
     pub locality_factor: f64,
+    /// Weight of the target's misfit in the step after one at which it was the likeliest continuation in all
+    /// contexts.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub nll_factor_said: f64,
     /// How many context prefixes are sampled.
     pub prefix_count: usize,
     /// How long each is, in tokens, its first word included.
@@ -83,6 +109,9 @@ pub struct Search {
     pub v_num_grad_steps: u32,
     /// Weight of the vector's norm in the loss.
     pub v_weight_decay: f64,
+    /// What step size and decay are relative to.
+    #[serde(default, skip_serializing_if = "Scale::is_absolute")]
+    pub v_scale: Scale,
     /// What linear maps multiply in while z is sought.
     pub z_matmul: Matmul,
     /// The weights on which z is sought.
@@ -111,6 +140,26 @@ impl Matmul {
     }
 }
 
+/// What the step size and the decay of a search are relative to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scale {
+    /// Nothing, as published: a step is v_lr long in each coordinate, and the decay is the length of δ over the squared
+    /// length of h. What is right for one model is not for one with longer streams.
+    #[default]
+    Absolute,
+    /// The length of h: a step is v_lr times it over √d long in each coordinate, and the decay is the length of δ over
+    /// that of h.
+    State,
+}
+
+impl Scale {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+    fn is_absolute(&self) -> bool {
+        *self == Self::Absolute
+    }
+}
+
 /// The weights on which z is sought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -122,7 +171,26 @@ pub enum ZOn {
     Current,
 }
 
+const fn one() -> f64 {
+    1.0
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    clippy::float_cmp,
+    reason = "serde gives a reference; what is written as 1 is 1"
+)]
+fn is_one(weight: &f64) -> bool {
+    *weight == 1.0
+}
+
 impl Search {
+    /// Whether it matters which targets are said.
+    #[cfg(feature = "torch")]
+    pub(super) fn asks_what_is_said(&self) -> bool {
+        self.early_stop_drift.is_some() || !is_one(&self.nll_factor_said)
+    }
+
     /// What a z depends on: of `layers` the last.
     #[must_use]
     pub fn of_z(&self) -> Self {
@@ -156,9 +224,11 @@ impl Search {
         }
         above_zero(&[("clamp_norm_factor", self.clamp_norm_factor), ("v_lr", self.v_lr)])?;
         not_below_zero(&[
+            ("early_stop_drift", self.early_stop_drift.unwrap_or(0.0)),
             ("early_stop_loss", self.early_stop_loss),
             ("kl_factor", self.kl_factor),
             ("locality_factor", self.locality_factor),
+            ("nll_factor_said", self.nll_factor_said),
             ("v_weight_decay", self.v_weight_decay),
         ])?;
         require(self.v_num_grad_steps > 0, "v_num_grad_steps", "at least 1", || "0".to_owned())?;

@@ -17,12 +17,13 @@ use super::{
     openings::{Openings, int, real},
     place::Place,
 };
-use crate::model::{Attention, Batch, Decoder, Kv, Padding, Part, Site, Unprobed};
+use crate::model::{Attention, Batch, Decoder, Kv, Padding, Part, Probe, Site, Unprobed};
 
 /// Tails of some texts, computed up to some block.
 #[derive(Debug)]
 pub(super) struct Tails {
-    /// First block that is still to be run.
+    /// What is changed, and the first block that is still to be run.
+    place: Place,
     from: usize,
     /// Kept by blocks `from..` for the heads, `[rows, heads, head tokens, w]`.
     past: Vec<Kv>,
@@ -46,7 +47,7 @@ impl Tails {
         (layer, place): (usize, Place),
         end: usize,
     ) -> Self {
-        let from = layer + 1;
+        let from = place.first_block(layer);
         let heads = Heads::new(decoder, openings, texts, end);
         let tails: Vec<Vec<u32>> = texts.iter().map(|text| text.tail().to_vec()).collect();
         let tails = Batch::new(&tails, Padding::Right, decoder.device());
@@ -54,17 +55,37 @@ impl Tails {
         let starts = Tensor::from_slice(&starts).view([-1, 1]).to_device(decoder.device());
         let mask = seen(&heads.real, tails.ids.size()[1]);
         let hidden = decoder.embed(&tails.ids, &(&tails.positions + starts));
-        let mut said = None;
+        let (mut mlp, mut attention) = (None, None);
         let mut listen = |site: Site, value: &mut Tensor| {
-            if place == Place::Mlp && site == Site::OutOf(Part::MlpDown, layer) {
-                said = Some(value.select(1, 0));
+            match site {
+                Site::OutOf(Part::MlpDown, at) if at == layer => mlp = Some(value.select(1, 0)),
+                Site::OutOf(Part::AttentionOut, at) if at == layer => {
+                    attention = Some(value.select(1, 0));
+                }
+                _ => {}
             }
             ControlFlow::Continue(())
         };
-        let blocks = decoder.blocks(0..from, hidden, &heads.kept, Some(&mask), &mut listen);
-        let ControlFlow::Continue((hidden, _)) = blocks else { nobody() };
+        let through =
+            |blocks: Range<usize>, hidden, past: &[Kv], listen: &mut dyn Probe| match decoder
+                .blocks(blocks, hidden, past, Some(&mask), listen)
+            {
+                ControlFlow::Continue((hidden, _)) => hidden,
+                ControlFlow::Break(()) => nobody(),
+            };
+        let hidden = through(0..from, hidden, &heads.kept, &mut listen);
+        if from == layer {
+            let past = heads.kept.get(layer..).unwrap_or_default();
+            let _only_listened_to =
+                through(layer..layer + 1, hidden.shallow_clone(), past, &mut listen);
+        }
+        let said = match place {
+            Place::Block => None,
+            Place::Mlp => mlp,
+            Place::Both => mlp.zip(attention).map(|(one, other)| Tensor::cat(&[one, other], 1)),
+        };
         let past = heads.kept.into_iter().skip(from).collect();
-        Self { from, past, real: heads.real, mask, hidden, said }
+        Self { place, from, past, real: heads.real, mask, hidden, said }
     }
 
     /// The same for a decoder whose blocks compute in `kind`.
@@ -88,7 +109,7 @@ impl Tails {
         let mask = seen(&real, hidden.size()[1]);
         let both = self.said.as_ref().zip(other.said.as_ref());
         let said = both.map(|(one, other)| Tensor::cat(&[one, other], 0));
-        Self { from: self.from, past, real, mask, hidden, said }
+        Self { place: self.place, from: self.from, past, real, mask, hidden, said }
     }
 
     /// Tokens of a row, filling included.
@@ -116,17 +137,33 @@ impl Tails {
         reads: &Tensor,
     ) -> Tensor {
         let change = change.to_kind(self.hidden.kind());
-        let subject = (self.at_subject() + change).unsqueeze(1);
-        let rest = self.hidden.narrow(1, 1, self.hidden.size()[1] - 1);
-        let hidden = Tensor::cat(&[subject, rest], 1);
-        let seen = |past| Attention { past, mask: Some(&self.mask), only: Some(reads) };
+        let seen = |past, only| Attention { past, mask: Some(&self.mask), only };
+        let (from, hidden) = match self.place {
+            Place::Block | Place::Mlp => (self.from, added(&self.hidden, &change)),
+            Place::Both => {
+                let parts = change.chunk(2, 1); // of the MLP, of the attention
+                let mut add = |site: Site, value: &mut Tensor| {
+                    match site {
+                        Site::OutOf(Part::MlpDown, _) => *value = added(value, &parts[0]),
+                        Site::OutOf(Part::AttentionOut, _) => *value = added(value, &parts[1]),
+                        _ => {}
+                    }
+                    ControlFlow::Continue(())
+                };
+                let seen = seen(self.past.first(), None);
+                match decoder.block(self.from, &self.hidden, &seen, &mut add) {
+                    ControlFlow::Continue((hidden, _)) => (self.from + 1, hidden),
+                    ControlFlow::Break(()) => nobody(),
+                }
+            }
+        };
+        let past = &self.past[from - self.from..];
         // Behind the last block nothing else is read, so in it nothing else is run.
-        match end.checked_sub(1).filter(|&last| last >= self.from) {
-            None => seen(None).looking(&hidden),
+        match end.checked_sub(1).filter(|&last| last >= from) {
+            None => seen(None, Some(reads)).looking(&hidden),
             Some(last) => {
-                let before = self.from..last;
-                let (hidden, _) = run(decoder, before, hidden, &self.past, Some(&self.mask));
-                let seen = seen(self.past.get(last - self.from));
+                let (hidden, _) = run(decoder, from..last, hidden, past, Some(&self.mask));
+                let seen = seen(past.get(last - from), Some(reads));
                 match decoder.block(last, &hidden, &seen, &mut Unprobed) {
                     ControlFlow::Continue((hidden, _)) => hidden,
                     ControlFlow::Break(()) => nobody(),
@@ -143,6 +180,13 @@ impl Tails {
         self.hidden = self.hidden.index_select(0, index);
         self.said = self.said.as_ref().map(|said| said.index_select(0, index));
     }
+}
+
+/// Streams `[rows, tokens, d]` with `change` `[rows, d]` at their first tokens.
+fn added(streams: &Tensor, change: &Tensor) -> Tensor {
+    let first = streams.narrow(1, 0, 1) + change.unsqueeze(1);
+    let rest = streams.narrow(1, 1, streams.size()[1] - 1);
+    Tensor::cat(&[first, rest], 1)
 }
 
 /// Everything before the tails of some texts.

@@ -73,17 +73,30 @@ impl Term {
     }
 
     /// What each row costs, weighted, `[rows]`, where its streams are `[rows, n, d]`; `log_p` says of
-    /// streams `[k, d]` what follows, `[k, vocabulary]`.
-    pub(super) fn costs(&mut self, streams: &Tensor, log_p: impl Fn(&Tensor) -> Tensor) -> Tensor {
+    /// streams `[k, d]` what follows, `[k, vocabulary]`. `unsaid` is told how many of a row's targets are not the
+    /// likeliest tokens, `[rows]`.
+    pub(super) fn costs(
+        &mut self,
+        streams: &Tensor,
+        log_p: impl Fn(&Tensor) -> Tensor,
+        unsaid: Option<&mut Tensor>,
+    ) -> Tensor {
         let all = streams.flatten(0, 1);
         match self {
             Self::Misfit { targets, counted, real } => {
                 let of_real = |table: &Tensor| table.flatten(0, 1).index_select(0, real);
+                let by_row = |real_ones: &Tensor| {
+                    let table = counted.zeros_like().flatten(0, 1).index_add(0, real, real_ones);
+                    table.view_as(counted).sum_dim_intlist([1i64].as_slice(), false, Kind::Float)
+                };
                 let log_p = log_p(&all.index_select(0, real));
-                let log_p = log_p.gather(1, &of_real(targets).unsqueeze(1), false).squeeze_dim(1);
-                let costs = -(log_p * of_real(counted));
-                let table = counted.zeros_like().flatten(0, 1).index_add(0, real, &costs);
-                table.view_as(counted).sum_dim_intlist([1i64].as_slice(), false, Kind::Float)
+                let targets = of_real(targets);
+                if let Some(unsaid) = unsaid {
+                    let likeliest = log_p.argmax(1, false);
+                    *unsaid = by_row(&likeliest.ne_tensor(&targets).to_kind(Kind::Float));
+                }
+                let log_p = log_p.gather(1, &targets.unsqueeze(1), false).squeeze_dim(1);
+                by_row(&-(log_p * of_real(counted)))
             }
             Self::Drift { weights, before } => {
                 let now = log_p(&all);

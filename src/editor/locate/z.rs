@@ -9,8 +9,9 @@
 //!   + locality_factor · mean over the other facts of KL(what their prompts mean now ‖ meant before)
 //!   + v_weight_decay · ‖δ‖ / ‖h‖²
 //!
-//! small, h being the stream in the first bare prompt; δ never grows beyond clamp_norm_factor · ‖h‖; z = h + δ,
-//! with each fact's own h. Where δ is added to what the MLP says (ROME) h is this, and so is z. Facts of one subject are looked up at almost one key, where the edit can put only
+//! small, h being the stream in the first bare prompt, or ‖h‖ in place of its square where `v_scale` says so; δ never grows beyond clamp_norm_factor · ‖h‖; z = h + δ,
+//! with each fact's own h. Where δ is added to what the MLP says (ROME) h is this, and so is z. Where another is added
+//! to what the attention says (PMET) both are sought together, each against its own h. Facts of one subject are looked up at almost one key, where the edit can put only
 //! one value, so they share a δ (`join_subjects`; Dong et al., 2025, MEMIT-Merge); apart, each would be
 //! given the mean of what they ask for.
 //! The first KL term is read at the subject's last token itself, and in this direction, as the reference
@@ -57,8 +58,8 @@ pub(in crate::editor) fn find(
         openings
     });
     let within = settings.z_matmul.within(decoder.kind());
-    let rounded =
-        (within != decoder.kind()).then(|| decoder.computing_in(within, settings.z_layer() + 1));
+    let rounded = (within != decoder.kind())
+        .then(|| decoder.computing_in(within, place.first_block(settings.z_layer())));
     let stepping = rounded.as_ref().unwrap_or(decoder);
     let budget = Budget::new(decoder, settings);
     let mut done = 0;

@@ -12,12 +12,17 @@ use crate::{
     checkpoint::Base,
     commit::Spec,
     delta::{Delta, TensorFile, Version},
-    engine::{Description, EditJob, EditOutcome, Engine, Found, FoundWith, Progress, ZTrace},
+    engine::{Description, EditJob, EditOutcome, Engine, Found, FoundWith, Progress},
     fact::{FactKey, Request},
     id::Id,
     ledger::{
         actor::Actor,
-        edit::{earlier::Earlier, rounds::Round, setup::Setup},
+        edit::{
+            earlier::Earlier,
+            failure::{Finding, Rival},
+            rounds::Round,
+            setup::Setup,
+        },
         error::LedgerError,
         lineage::{line::Line, load},
         repo::Repo,
@@ -46,8 +51,8 @@ pub(crate) struct Edited {
     /// The lineage with the delta at its end.
     pub(crate) line: Line,
     pub(crate) weights: BTreeMap<String, Tensor>,
-    /// By fact, in the order of their keys, as [`Delta::facts`] has them: how its optimisation ended.
-    pub(crate) traces: Vec<Option<ZTrace>>,
+    /// By fact, in the order of their keys, as [`Delta::facts`] has them: how its edit went.
+    pub(crate) findings: Vec<Finding>,
     pub(crate) notes: Vec<String>,
     /// How often its misses were edited again.
     pub(crate) rounds: Vec<Round>,
@@ -129,6 +134,18 @@ impl Repo {
             *trace = trace.take().or(known.flatten());
         }
         notes.append(&mut outcome.notes);
+        let rival = |(request, pull): (usize, f32)| Rival { of: requests[request].text(), pull };
+        let mut reached = outcome.reached.iter();
+        let findings = outcome.traces.iter().map(|trace| {
+            let reached = reached.next();
+            Finding {
+                trace: trace.clone(),
+                reached: reached.map(|reached| reached.part),
+                rival: reached.and_then(|reached| reached.rival.map(rival)),
+                weight_setting: setup.description.weight_setting,
+            }
+        });
+        let findings = findings.collect();
         progress.part("record");
 
         let (delta, contents) = load::write_outcome(&files, &outcome, &setup.description, &facts)?;
@@ -154,7 +171,7 @@ impl Repo {
             },
             line,
             weights,
-            traces: outcome.traces,
+            findings,
             notes,
             rounds: Vec::new(),
         })
@@ -262,6 +279,7 @@ impl<'a> Sink<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::ZTrace;
 
     #[test]
     fn what_was_found_is_kept_while_more_is_sought() {

@@ -7,9 +7,13 @@ use std::collections::BTreeMap;
 
 use crate::{
     commit::{Check, FactRow, FactView, PromptRow, Rate},
-    engine::{Engine, EngineError, Progress, Prompt, ZTrace},
+    engine::{Engine, EngineError, Progress, Prompt},
     fact::Request,
-    ledger::{error::LedgerError, requirements::Requirements},
+    ledger::{
+        edit::failure::{Failure, Finding},
+        error::LedgerError,
+        requirements::Requirements,
+    },
     tensor::Tensor,
 };
 
@@ -25,8 +29,8 @@ pub(crate) struct WordedFact {
 /// What an edit is examined in.
 #[derive(Debug, Default)]
 pub(crate) struct Examination {
-    /// Facts that were edited, and how their optimisation ended.
-    pub edited: Vec<(WordedFact, Option<ZTrace>)>,
+    /// Facts that were edited, and how their edit went.
+    pub edited: Vec<(WordedFact, Finding)>,
     /// Facts that nobody edited and whose answers must not move.
     pub neighbours: Vec<WordedFact>,
     /// Facts of earlier commits, which must still hold.
@@ -75,8 +79,8 @@ impl Examination {
         before: &BTreeMap<String, Tensor>,
         after: &BTreeMap<String, Tensor>,
         progress: &mut dyn Progress,
-    ) -> Result<Check, EngineError> {
-        let (questions, traces): (Vec<WordedFact>, Vec<_>) = self.edited.into_iter().unzip();
+    ) -> Result<(Check, Vec<Failure>), EngineError> {
+        let (questions, findings): (Vec<WordedFact>, Vec<_>) = self.edited.into_iter().unzip();
         let (edited, neighbours) = (questions.len(), self.neighbours.len());
         let known = self.known;
         let asked: Vec<WordedFact> =
@@ -91,7 +95,7 @@ impl Examination {
         let mut after = engine.answer(&prompts, progress)?;
         let mut paraphrased = after.split_off(asked.len()).into_iter();
 
-        let mut traces = traces.into_iter();
+        let mut traces = findings.iter().map(|finding| finding.trace.clone());
         let mut rows =
             asked.into_iter().zip(before).zip(after).map(|((question, before), after)| {
                 let prompts: Vec<String> = question.request.paraphrase_texts().collect();
@@ -125,7 +129,11 @@ impl Examination {
         if !facts.is_empty() && neighbours.is_empty() {
             notes.push(format!("neighbourhood not measured: {}", known.why_none()));
         }
-        Ok(Check {
+        let failures = facts.iter().zip(&findings).filter(|(row, _)| !held(row));
+        let failures = failures
+            .map(|(row, finding)| Failure { fact: row.fact.clone(), cause: finding.cause() });
+        let failures = failures.collect();
+        let check = Check {
             efficacy: Rate::of(facts.iter().map(|row| (held(row), &row.after))),
             paraphrase: Rate::of(
                 facts
@@ -139,7 +147,8 @@ impl Examination {
             drift: neighbours.into_iter().filter(|row| !unmoved(row)).collect(),
             lost: earlier.into_iter().filter(|row| row.before.matches && !held(row)).collect(),
             notes,
-        })
+        };
+        Ok((check, failures))
     }
 }
 
@@ -161,7 +170,7 @@ impl Requirements {
     ///
     /// # Errors
     /// [`LedgerError::Unmet`] says what it does not reach.
-    pub(crate) fn met_by(&self, check: &Check) -> Result<(), LedgerError> {
+    pub(crate) fn met_by(&self, check: &Check, failures: &[Failure]) -> Result<(), LedgerError> {
         let measured = [check.efficacy, check.paraphrase, check.neighbourhood, check.kept];
         let unmet: Vec<String> = self
             .named()
@@ -178,6 +187,7 @@ impl Requirements {
         if unmet.is_empty() {
             return Ok(());
         }
-        Err(LedgerError::Unmet { unmet, check: Box::new(check.clone()) })
+        let (check, failures) = (Box::new(check.clone()), failures.to_vec());
+        Err(LedgerError::Unmet { unmet, check, failures })
     }
 }

@@ -3,6 +3,7 @@
 pub(super) mod attempt;
 pub(super) mod earlier;
 pub(super) mod examine;
+pub(super) mod failure;
 pub(super) mod found;
 pub(super) mod kept_prompts;
 pub(super) mod options;

@@ -9,6 +9,7 @@ use super::{
     attempt::{Edited, Job},
     earlier::Earlier,
     examine::WordedFact,
+    failure::Finding,
     options::EditOptions,
     setup::Setup,
     trial::Trial,
@@ -142,6 +143,14 @@ impl Trial<'_> {
         line.push(delta.clone());
         progress.part("weights");
         let weights = self.repo.build(&line)?;
+        // How the search for a z ended is known from where it was sought.
+        let mut findings: BTreeMap<FactKey, Finding> =
+            edited.delta.facts().into_iter().zip(edited.findings.iter().cloned()).collect();
+        for (key, new) in further.delta.facts().into_iter().zip(&further.findings) {
+            let was = findings.entry(key).or_default();
+            let trace = new.trace.clone().or(was.trace.take());
+            *was = Finding { trace, ..new.clone() };
+        }
         let notes = edited.notes.iter().chain(&further.notes);
         Ok(Edited {
             spec: edited.spec.clone(),
@@ -151,7 +160,7 @@ impl Trial<'_> {
             found_with: edited.found_with.clone(),
             line,
             weights,
-            traces: edited.traces.clone(),
+            findings: findings.into_values().collect(),
             notes: notes.cloned().collect::<BTreeSet<_>>().into_iter().collect(),
             rounds: Vec::new(),
         })

@@ -5,7 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::examine::{Examination, Known, WordedFact};
+use super::{
+    examine::{Examination, Known, WordedFact},
+    failure::Finding,
+};
 use crate::{
     codec::{ObjectError, Objects},
     fact::{Fact, FactKey, Iri, Lexicon, LexiconError, Roots, tree},
@@ -132,7 +135,8 @@ impl Sample {
         lexicon: &Lexicon<'_>,
         edited: impl IntoIterator<Item = &'a Fact>,
     ) -> Result<Examination, LexiconError> {
-        let asked = edited.into_iter().map(|fact| Ok((question(lexicon, fact)?, None)));
+        let asked =
+            edited.into_iter().map(|fact| Ok((question(lexicon, fact)?, Finding::default())));
         Ok(Examination {
             edited: asked.collect::<Result<_, LexiconError>>()?,
             neighbours: self.neighbours,

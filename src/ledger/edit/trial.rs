@@ -11,6 +11,7 @@ use crate::{
         edit::{
             attempt::{Edited, Job},
             examine::{Examination, WordedFact},
+            failure::Failure,
             setup::Setup,
         },
         error::LedgerError,
@@ -98,9 +99,29 @@ impl<'a> Trial<'a> {
         require: Requirements,
         progress: &mut dyn Progress,
     ) -> Result<Check, LedgerError> {
-        let check = examination.run(self.engine.as_mut(), &self.before, after, progress)?;
-        require.or(self.repo.config().require).met_by(&check)?;
+        let require = require.or(self.repo.config().require);
+        let (check, failures) =
+            examination.run(self.engine.as_mut(), &self.before, after, progress)?;
+        require.met_by(&check, &failures)?;
         Ok(check)
+    }
+
+    /// The same for what was edited here. Unless it is required otherwise, half of the edited facts have to hold.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub(crate) fn check_edit(
+        &mut self,
+        examination: Examination,
+        edited: &Edited,
+        require: Requirements,
+        progress: &mut dyn Progress,
+    ) -> Result<(Check, Vec<Failure>), LedgerError> {
+        let require = require.or(self.repo.config().require).or(Requirements::of_an_edit());
+        let (engine, after) = (self.engine.as_mut(), &edited.weights);
+        let (check, failures) = examination.run(engine, &self.before, after, progress)?;
+        require.met_by(&check, &failures)?;
+        Ok((check, failures))
     }
 }
 

@@ -9,13 +9,13 @@ use super::{
 };
 use crate::{
     codec::Objects,
-    engine::ZTrace,
     fact::{Fact, FactKey, Iri, tree},
     ledger::{
         edit::{
             attempt::Edited,
             earlier::Earlier,
             examine::{Examination, Known, WordedFact},
+            failure::Finding,
             kept_prompts::Others,
             sample::{Sample, if_worded},
         },
@@ -141,10 +141,10 @@ impl Questions {
         taken: &BTreeSet<FactKey>,
         edited: Option<&Edited>,
     ) -> Examination {
-        let traces = edited
-            .into_iter()
-            .flat_map(|edited| edited.delta.facts().into_iter().zip(edited.traces.iter().cloned()));
-        let mut traces: BTreeMap<FactKey, Option<ZTrace>> = traces.collect();
+        let findings = edited.into_iter().flat_map(|edited| {
+            edited.delta.facts().into_iter().zip(edited.findings.iter().cloned())
+        });
+        let mut findings: BTreeMap<FactKey, Finding> = findings.collect();
         let mut examination = Examination {
             edited: Vec::new(),
             neighbours: self.neighbours,
@@ -154,7 +154,7 @@ impl Questions {
         for (key, question) in self.all {
             // What is new on our side is asked as an edit is, whether the sum held it or an edit had to.
             if edits.contains(&key) || taken.contains(&key) {
-                examination.edited.push((question, traces.remove(&key).flatten()));
+                examination.edited.push((question, findings.remove(&key).unwrap_or_default()));
             } else if !self.companions.contains(&key) {
                 examination.earlier.push(question);
             }

@@ -114,7 +114,10 @@ impl Repo {
         }
 
         let examination = questions.examining(&edits, &next.combined.taken, edited.as_ref());
-        let check = trial.check(examination, &weights, options.require, progress)?;
+        let check = match &edited {
+            Some(edited) => trial.check_edit(examination, edited, options.require, progress)?.0,
+            None => trial.check(examination, &weights, options.require, progress)?,
+        };
         Ok(Joined {
             line,
             weights: load::hashes(&weights),

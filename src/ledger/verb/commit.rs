@@ -17,6 +17,7 @@ use crate::{
             attempt::{Edited, Job},
             earlier::Earlier,
             examine::{Examination, WordedFact},
+            failure::Failure,
             kept_prompts::Others,
             options::EditOptions,
             record::{NewCommit, Recorded},
@@ -78,6 +79,8 @@ pub struct EditView {
     pub tensors: Vec<String>,
     /// How it went.
     pub check: Check,
+    /// Facts that do not hold, and why.
+    pub failures: Vec<Failure>,
 }
 
 /// How a commit is made.
@@ -101,6 +104,13 @@ pub struct AmendOptions {
     pub author: bool,
     /// Whether the time is to be now.
     pub time: bool,
+}
+
+/// An edit and how it went.
+pub(super) struct Made {
+    pub(super) edited: Edited,
+    pub(super) check: Check,
+    pub(super) failures: Vec<Failure>,
 }
 
 /// What a commit is to do, as read from the store.
@@ -243,7 +253,7 @@ impl Repo {
             self.edit_staged(&plan, actor, options, open, progress)?
         };
         let weights = match &edited {
-            Some((edited, _)) => load::hashes(&edited.weights),
+            Some(made) => load::hashes(&made.edited.weights),
             None if plan.line == plan.parent_line => plan.parent.weights.clone(),
             None => load::hashes(&self.build(&plan.line)?),
         };
@@ -348,7 +358,7 @@ impl Repo {
         options: &CommitOptions,
         open: OpenEngine<'_>,
         progress: &mut dyn Progress,
-    ) -> Result<Option<(Edited, Check)>, LedgerError> {
+    ) -> Result<Option<Made>, LedgerError> {
         let parent = (plan.parent_id, &plan.parent, &plan.parent_line);
         let mut trial = Trial::begin(self, parent, open, progress)?;
         let setup = Setup::settle(self, trial.engine.as_ref(), &options.edit)?;
@@ -376,39 +386,40 @@ impl Repo {
             let job = job(BTreeMap::new());
             edited = trial.edit_until(actor, &until, &job, edited, progress)?;
         }
-        let traces: BTreeMap<FactKey, _> = edits.into_keys().zip(edited.traces.clone()).collect();
-        let trace = |key| traces.get(key).cloned().flatten();
+        let findings: BTreeMap<FactKey, _> =
+            edits.into_keys().zip(edited.findings.clone()).collect();
+        let finding = |key| findings.get(key).cloned().unwrap_or_default();
         let companions = plan.companions.values();
         let examination = Examination {
-            edited: plan.edits.iter().map(|(key, q)| (q.clone(), trace(key))).collect(),
+            edited: plan.edits.iter().map(|(key, q)| (q.clone(), finding(key))).collect(),
             neighbours: plan.sample.neighbours.clone(),
             earlier: companions.chain(&plan.sample.earlier).cloned().collect(),
             known: plan.sample.known,
         };
-        let check = trial.check(examination, &edited.weights, options.edit.require, progress)?;
-        Ok(Some((edited, check)))
+        let (check, failures) =
+            trial.check_edit(examination, &edited, options.edit.require, progress)?;
+        Ok(Some(Made { edited, check, failures }))
     }
 
     /// Writes the commit and moves the branch.
     fn record(
         &self,
         plan: Plan,
-        edited: Option<(Edited, Check)>,
+        made: Option<Made>,
         weights: Vec<EditedTensor>,
         (actor, signed): (&Actor, &Actor),
         message: &str,
     ) -> Result<CommitReport, LedgerError> {
         let ledger = self.read()?;
-        let made = edited.as_ref();
         let new = NewCommit {
             parents: vec![plan.parent_id],
             base: plan.parent.base,
             roots: plan.roots,
-            line: made.map_or(&plan.line, |(edited, _)| &edited.line),
+            line: made.as_ref().map_or(&plan.line, |made| &made.edited.line),
             weights,
-            edited: made.map(|(edited, _)| edited),
+            edited: made.as_ref().map(|made| &made.edited),
             imported: None,
-            check: made.map(|(_, check)| check),
+            check: made.as_ref().map(|made| &made.check),
             step: Step::Edit,
             author: signed.author.clone(),
             time: signed.time,
@@ -421,11 +432,8 @@ impl Repo {
             .restaging(plan.stage, None)
             .apply(&ledger, actor)?;
 
-        let notes = made.map(|(edited, _)| edited.notes.clone()).unwrap_or_default();
-        let edit = match edited {
-            None => None,
-            Some((edited, check)) => Some(self.edit_view(edited, check)?),
-        };
+        let notes = made.as_ref().map(|made| made.edited.notes.clone()).unwrap_or_default();
+        let edit = made.map(|made| self.edit_view(made)).transpose()?;
         Ok(CommitReport {
             commit: ledger.commit_view(id, &commit)?,
             head: ledger.head_view()?,
@@ -439,7 +447,8 @@ impl Repo {
     }
 
     /// What a report says of an edit.
-    pub(super) fn edit_view(&self, edited: Edited, check: Check) -> Result<EditView, LedgerError> {
+    pub(super) fn edit_view(&self, made: Made) -> Result<EditView, LedgerError> {
+        let Made { edited, check, failures } = made;
         Ok(EditView {
             facts: check.facts.len() as u64,
             again: edited.delta.facts().len().saturating_sub(check.facts.len()) as u64,
@@ -450,6 +459,7 @@ impl Repo {
             tensors: edited.delta.tensors.into_iter().map(|tensor| tensor.name).collect(),
             editor: edited.spec.editor,
             check,
+            failures,
         })
     }
 }

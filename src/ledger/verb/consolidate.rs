@@ -24,6 +24,7 @@ use crate::{
         },
         lineage::load,
         report::view::{CommitView, HeadView},
+        verb::commit::Made,
     },
 };
 
@@ -101,12 +102,13 @@ impl Repo {
         };
         let edited = trial.edit(actor, setup, job, progress)?;
         let examination = Examination {
-            edited: questions.into_values().zip(edited.traces.clone()).collect(),
+            edited: questions.into_values().zip(edited.findings.clone()).collect(),
             neighbours: sample.neighbours,
             earlier: Vec::new(),
             known: sample.known,
         };
-        let check = trial.check(examination, &edited.weights, options.edit.require, progress)?;
+        let (check, failures) =
+            trial.check_edit(examination, &edited, options.edit.require, progress)?;
 
         let ledger = self.read()?;
         let mut message = options.message.trim().to_owned();
@@ -138,7 +140,7 @@ impl Repo {
             deltas_before,
             bytes_before,
             held_before: check.facts.iter().filter(|row| row.before.matches).count() as u64,
-            edit: self.edit_view(edited, check)?,
+            edit: self.edit_view(Made { edited, check, failures })?,
             notes,
         })
     }

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::commit::{CommitOptions, EditView};
+use super::commit::{CommitOptions, EditView, Made};
 use crate::{
     codec::NewObjects,
-    commit::{Check, Commit, Step},
+    commit::{Commit, Step},
     engine::Progress,
     fact::{Fact, FactKey, tree},
     id::Id,
@@ -15,7 +15,7 @@ use crate::{
         LedgerError, OpenEngine, Repo,
         actor::Actor,
         edit::{
-            attempt::{Edited, Job},
+            attempt::Job,
             earlier::Earlier,
             examine::{Examination, WordedFact},
             kept_prompts::Others,
@@ -87,11 +87,10 @@ impl Repo {
         if failing.is_empty() {
             return self.repaired(plan, failing, None);
         }
-        let (edited, check) =
-            self.edit_again(&mut trial, &plan, &failing, actor, &options.edit, progress)?;
+        let made = self.edit_again(&mut trial, &plan, &failing, actor, &options.edit, progress)?;
         progress.part("record");
-        let id = self.record_repair(&plan, (&edited, &check), actor, options.message.trim())?;
-        self.repaired(plan, failing, Some((id, edited, check)))
+        let id = self.record_repair(&plan, &made, actor, options.message.trim())?;
+        self.repaired(plan, failing, Some((id, made)))
     }
 
     fn plan_repair(&self) -> Result<Plan, LedgerError> {
@@ -123,7 +122,7 @@ impl Repo {
         actor: &Actor,
         options: &EditOptions,
         progress: &mut dyn Progress,
-    ) -> Result<(Edited, Check), LedgerError> {
+    ) -> Result<Made, LedgerError> {
         let made = plan.earlier.spec_of(&plan.line, failing);
         let setup = Setup::settle(self, trial.engine.as_ref(), &options.as_made_with(made)?)?;
         let seed = setup.seed;
@@ -141,8 +140,8 @@ impl Repo {
             Job { base: plan.parent.base, line: &plan.line, requests, earlier: &plan.earlier };
         let edited = trial.edit(actor, setup, job, progress)?;
 
-        let mut traces: BTreeMap<FactKey, _> =
-            keys.into_iter().zip(edited.traces.clone()).collect();
+        let mut findings: BTreeMap<FactKey, _> =
+            keys.into_iter().zip(edited.findings.clone()).collect();
         let sample = self.sample_beside(plan, failing, seed)?;
         let mut examination = Examination {
             edited: Vec::new(),
@@ -152,19 +151,20 @@ impl Repo {
         };
         for (key, question) in &plan.questions {
             if failing.contains(key) {
-                let trace = traces.remove(key).flatten();
-                examination.edited.push((question.clone(), trace));
+                let finding = findings.remove(key).unwrap_or_default();
+                examination.edited.push((question.clone(), finding));
             } else {
                 examination.earlier.push(question.clone());
             }
         }
-        let check = trial.check(examination, &edited.weights, options.require, progress)?;
+        let (check, failures) =
+            trial.check_edit(examination, &edited, options.require, progress)?;
         let repaired = check.efficacy.map_or(0, |rate| rate.passed);
         let (failing, lost) = (failing.len() as u64, check.lost.len() as u64);
         if repaired <= lost {
             return Err(LedgerError::NothingGained { failing, repaired, lost });
         }
-        Ok((edited, check))
+        Ok(Made { edited, check, failures })
     }
 
     /// What must not move when `failing` are edited.
@@ -185,7 +185,7 @@ impl Repo {
     fn record_repair(
         &self,
         plan: &Plan,
-        (edited, check): (&Edited, &Check),
+        Made { edited, check, .. }: &Made,
         actor: &Actor,
         message: &str,
     ) -> Result<Id<Commit>, LedgerError> {
@@ -220,20 +220,20 @@ impl Repo {
         &self,
         plan: Plan,
         failing: BTreeSet<FactKey>,
-        made: Option<(Id<Commit>, Edited, Check)>,
+        made: Option<(Id<Commit>, Made)>,
     ) -> Result<RepairReport, LedgerError> {
         let ledger = self.read()?;
-        let id = made.as_ref().map_or(plan.parent_id, |(id, ..)| *id);
+        let id = made.as_ref().map_or(plan.parent_id, |(id, _)| *id);
         let commit = ledger.commit_view(id, &ledger.commit(id)?)?;
         let head = ledger.head_view()?;
         drop(ledger);
-        let notes = made.as_ref().map(|(_, edited, _)| edited.notes.clone()).unwrap_or_default();
+        let notes = made.as_ref().map(|(_, made)| made.edited.notes.clone()).unwrap_or_default();
         Ok(RepairReport {
             commit,
             head,
             asked: plan.questions.len() as u64,
             failing: failing.len() as u64,
-            edit: made.map(|(_, edited, check)| self.edit_view(edited, check)).transpose()?,
+            edit: made.map(|(_, made)| self.edit_view(made)).transpose()?,
             notes,
         })
     }

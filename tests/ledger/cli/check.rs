@@ -1,10 +1,16 @@
 //! `kledger check`. The binary has no model here: what asks one comes from the library.
 
 use insta::assert_snapshot;
-use kledger::{engine::Silent, ledger::verb::check::CheckReport};
+use kledger::{
+    engine::Silent,
+    ledger::{
+        EditOptions, Requirements,
+        verb::{check::CheckReport, commit::CommitOptions},
+    },
+};
 
-use super::{Sandbox, commit::weak_edit, shown};
-use crate::support::{Place, open};
+use super::{Sandbox, shown};
+use crate::support::{Place, open, options};
 
 /// What the version at `revision` says of its facts.
 pub(super) fn asked(place: &Place, revision: &str, listed: usize) -> CheckReport {
@@ -15,7 +21,11 @@ pub(super) fn asked(place: &Place, revision: &str, listed: usize) -> CheckReport
 pub(super) fn weak() -> Place {
     let place = Place::new();
     place.make(":Carl :lives :Bern .", "strong");
-    weak_edit(&place, ":Anna :likes :Rome . :Bert :lives :Oslo .");
+    place.add(":Anna :likes :Rome . :Bert :lives :Oslo .").unwrap();
+    let settings = [("strength".to_owned(), 0.5.into())].into_iter().collect();
+    let require = Requirements::nothing_of_an_edit();
+    let edit = EditOptions { settings, require, ..EditOptions::default() };
+    place.commit_with(&CommitOptions { edit, ..options("weak") }, &mut Silent).unwrap();
     place
 }
 

@@ -6,7 +6,7 @@ use insta::assert_snapshot;
 use kledger::{
     engine::Silent,
     ledger::{
-        EditOptions,
+        EditOptions, LedgerError, Requirements,
         verb::commit::{CommitOptions, CommitReport},
     },
 };
@@ -47,6 +47,12 @@ pub(super) fn weak_edit(place: &Place, turtle: &str) -> CommitReport {
         edit: EditOptions { settings, ..EditOptions::default() },
         ..options("weak")
     };
+    let refused = place.commit_with(&weak, &mut Silent).unwrap_err();
+    let LedgerError::Unmet { unmet, failures, .. } = refused else { panic!("{refused}") };
+    assert_eq!(unmet, ["efficacy is 0.000 (0 of 1), required 0.5"]);
+    assert_eq!(failures.len(), 1);
+    let require = Requirements::nothing_of_an_edit();
+    let weak = CommitOptions { edit: EditOptions { require, ..weak.edit }, ..weak };
     place.commit_with(&weak, &mut Silent).unwrap()
 }
 
@@ -58,10 +64,11 @@ fn facts_that_do_not_take_are_shown() {
       1 fact added, efficacy 0 %, paraphrase 0 %
       words for 3 IRIs
       memit of 2 tensors, delta 4.6 KiB (model 32 KiB)
+      1 of 1 z were known
       does not hold: Anna / likes / Rome
         Anna likes ... Zhpe\u001C\u0019 (p 50 %, wanted p 1 %)
+        its vector was found (p 100 %), the weights take 50 % of it: a smaller strength lets more through
       neighbourhood not measured: no other fact is known; add some with kledger add --neighbourhood FILE
-      statistics taken on 30000 tokens sampled from the base; kledger stats --corpus FILE takes them on text of yours
       kledger repair edits again what does not hold
     "#);
 }

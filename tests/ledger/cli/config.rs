@@ -115,8 +115,8 @@ fn settings_of_an_editor_are_checked_when_they_are_set() {
         ("settings.memit.v_lr", "0", "v_lr must be above zero, found 0"),
         ("settings.memit.carry", "perhaps", "carry must be a value like"),
         ("settings.memit.z_on", "moon", "z_on"),
-        ("settings.rome.v_lr", "1", "there is no editor \"rome\"; there is memit"),
-        ("editor", "rome", "there is no editor \"rome\"; there is memit"),
+        ("settings.nobody.v_lr", "1", "there is no editor \"nobody\"; there is memit"),
+        ("editor", "nobody", "there is no editor \"nobody\"; there is memit"),
     ] {
         let refused = sandbox.run(&["config", "set", key, value]).failed(1);
         assert!(refused.starts_with(&format!("error: {key} cannot be set to that: ")), "{refused}");

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use kledger::{
     engine::Silent,
     ledger::{
-        EditOptions, LedgerError,
+        EditOptions, LedgerError, Requirements,
         verb::{commit::CommitOptions, repair::RepairReport},
     },
 };
@@ -149,7 +149,11 @@ fn a_repaired_fact_is_taken_back_whole() {
 #[test]
 fn facts_are_edited_as_they_were_made() {
     let place = weak();
-    let refused = repair(&place, &options("as made")).unwrap_err();
+    let mut as_made = options("as made");
+    let refused = repair(&place, &as_made).unwrap_err().to_string();
+    assert!(refused.contains("efficacy is 0.000 (0 of 2), required 0.5"), "{refused}");
+    as_made.edit.require = Requirements::nothing_of_an_edit();
+    let refused = repair(&place, &as_made).unwrap_err();
     // Half of what is missing is not enough.
     let gained =
         "the repair gains nothing: 0 of 2 facts that do not hold would, and 0 others no longer";

@@ -14,7 +14,7 @@ use kledger::{
     delta::{Change, ChangeForm},
     engine::{
         Answer, Approximation, Continuations, Description, Drawing, EditJob, EditOutcome,
-        EditorSpec, Engine, EngineError, Found, FoundWith, Grain, Needs, Progress, Prompt,
+        EditorSpec, Engine, EngineError, Found, FoundWith, Grain, Needs, Progress, Prompt, Reached,
         Sampling, Search, Statistics, StatisticsText, ZTrace,
     },
     eval::{Reading, Score},
@@ -237,6 +237,7 @@ impl Engine for StandIn {
             search: Some(search),
             joins_subjects: settings.join_subjects,
             prefix_settings: String::new(),
+            weight_setting: Some("strength"),
         };
         Ok((spec, description))
     }
@@ -286,6 +287,7 @@ impl Engine for StandIn {
             changes: BTreeMap::new(),
             z: Matrix { rows: requests, cols: OUTPUTS, data: Vec::new() },
             traces: Vec::new(),
+            reached: Vec::new(),
             settings: editor.settings.clone(),
             notes: Vec::new(),
         };
@@ -313,6 +315,7 @@ impl Engine for StandIn {
                 .collect();
             outcome.z.data.extend(&z);
             outcome.traces.push(known.is_none().then_some(trace));
+            outcome.reached.push(Reached { part: settings.strength as f32, rival: None });
             changes.push(change);
             columns.push(column(&prompt) % self.inputs);
         }

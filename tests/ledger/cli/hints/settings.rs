@@ -243,12 +243,10 @@ fn both_programs_of_a_build_are_installed() {
 fn what_is_not_repaired_is_edited_otherwise_or_taken_back() {
     let place = super::super::check::weak();
     let mut engine = crate::support::open;
-    let refused = place.repo.repair(
-        &place.actor("repair"),
-        &crate::support::options(""),
-        &mut engine,
-        &mut kledger::engine::Silent,
-    );
+    let mut weak = crate::support::options("");
+    weak.edit.require = kledger::ledger::Requirements::nothing_of_an_edit();
+    let refused =
+        place.repo.repair(&place.actor("repair"), &weak, &mut engine, &mut kledger::engine::Silent);
     let hint = refused.unwrap_err().hint().unwrap();
     let said = "nothing was changed; edit with other settings (kledger help settings), all facts at once (kledger \
                 consolidate), or take back what does not hold (kledger rm)";

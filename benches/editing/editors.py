@@ -1,0 +1,113 @@
+"""Every editor on the same facts, at once and in many commits.
+
+    python editors.py --kledger target/release/kledger --model examples/base --world examples/world
+
+Needs rdflib. The facts are those of facts.py, one for each thing, in as many choices as there are seeds; each row is
+the mean over the choices, with the half of its range where there are several. Of the facts that hold after the last
+commit it measures:
+
+    S, ES, PS, NS    CounterFact's scores: the facts, in other words, and their neighbours
+    EA, PA, NA       facts and paraphrases whose greedy answer is the new object, neighbours' the true one
+    PPL              perplexity on text that the base was trained on, of things that no edit is about
+    stored           size of what the commits keep
+
+Editors that search alike share what was found. So the time of each is that of a commit of a hundred facts in a
+repository of its own, where nothing was found before. An editor can be followed by settings: `--editors memit 'memit
+mom2_update_weight=640'`. Weak edits are recorded too.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from facts import facts
+from histories import untouched
+from kledger import START, add_arguments, neighbourhood, repository
+from results import Column, Results
+
+SCORES = ["S", "ES", "PS", "NS", "EA", "PA", "NA"]
+EDITORS = ["memit", "alphaedit", "emmet", "rome", "r-rome"]
+# Facts, and in how many commits.
+SIZES = [(1, 1), (10, 1), (100, 1), (200, 1), (200, 20)]
+# Facts of the commit that is timed.
+TIMED = 100
+QUESTION = "What each editor does to a model: the same facts, at once and in many commits."
+
+
+class Choice:
+    """A choice of facts, and text that none of them is about."""
+
+    def __init__(self, args, work: Path, seed: int):
+        most = max(count for count, _ in SIZES)
+        self.lines = facts(args.world, most, seed)
+        self.text = work / f"read-{seed}.txt"
+        self.text.write_text("\n".join(untouched(args.world, self.lines)[: args.read]))
+        self.seed = seed
+
+    def edit(self, kledger, count, commits, editor):
+        """Edits some of the facts; seconds of processors, and bytes of what is stored."""
+        name, *settings = editor.split()
+        settings = [word for setting in settings for word in ("--set", setting)]
+        kledger("reset", "--hard", START)
+        size, seconds, stored = count // commits, 0.0, 0
+        for part in range(commits):
+            file = kledger.directory / "facts.nt"
+            file.write_text("\n".join(self.lines[part * size : (part + 1) * size]))
+            kledger("add", file)
+            words = ["-m", f"Part {part + 1} of {commits}", "--editor", name, "--allow-weak", *settings]
+            report, _, usage = kledger.timed("commit", *words)
+            seconds += usage["cpu"]
+            stored += report["edit"]["delta_bytes"]
+        return seconds, stored
+
+    def measure(self, kledger):
+        """The scores of HEAD."""
+        evaluated = kledger("eval", "--facts", "--protocol", "counterfact")["versions"][0]
+        mean = {metric["name"]: metric["mean"] for metric in evaluated["metrics"]}
+        read = kledger("eval", "--text", self.text)["versions"][0]["metrics"][0]["mean"]
+        return [*(mean[score] for score in SCORES), read]
+
+
+def middle(values):
+    """Their mean, with the half of their range where they differ."""
+    mean = sum(values) / len(values)
+    return mean if len(values) == 1 else {"mean": mean, "interval": (max(values) - min(values)) / 2}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_arguments(parser)
+    parser.add_argument("--editors", nargs="+", default=EDITORS, help="editors, each with its settings")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="choices of facts")
+    parser.add_argument("--sizes", nargs="+", default=[f"{n}x{c}" for n, c in SIZES], metavar="FACTSxCOMMITS")
+    parser.add_argument("--read", type=int, default=100, help="lines of the text to read")
+    args = parser.parse_args()
+    sizes = [tuple(map(int, size.split("x"))) for size in args.sizes]
+    columns = [
+        "editor",
+        "facts",
+        "commits",
+        *(Column(score, digits=1) for score in SCORES),
+        Column("PPL", digits=1),
+        Column("stored", "KiB", 0),
+    ]
+    with tempfile.TemporaryDirectory() as work:
+        kledger = repository(args, Path(work))
+        neighbourhood(kledger, args.world)
+        fresh = kledger.copy("fresh")
+        choices = [Choice(args, Path(work), seed) for seed in args.seeds]
+        results = Results(args, QUESTION, columns, runs=len(choices))
+        for editor in args.editors:
+            seconds, _ = choices[0].edit(fresh.copy(), TIMED, 1, editor)
+            results.note(f"{editor}: {seconds / TIMED:.2f} s of processors for a fact")
+            for count, commits in sizes:
+                found = []
+                for choice in choices:
+                    _, stored = choice.edit(kledger, count, commits, editor)
+                    found.append([*choice.measure(kledger), stored / 1024])
+                results.add(editor, count, commits, *map(middle, zip(*found)))
+        results.write()
+
+
+if __name__ == "__main__":
+    main()
