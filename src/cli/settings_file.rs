@@ -29,7 +29,7 @@ const PREFIXES: &str = "context_template_length_params";
 /// What kledger does in one way only. Files that want another one are refused.
 const ONLY: [(&str, &str); 2] = [("fact_token", "subject_last"), ("layer_selection", "all")];
 /// What says where things are and how to run them.
-const SURROUNDINGS: [&str; 18] = [
+const SURROUNDINGS: [&str; 19] = [
     "P_loc",
     "attn_module_tmp",
     "batch_size",
@@ -47,6 +47,7 @@ const SURROUNDINGS: [&str; 18] = [
     "mom2_n_samples",
     "results_dir",
     "rewrite_module_tmp",
+    "rewrite_module_tmps",
     "stats_dir",
 ];
 
@@ -118,7 +119,7 @@ impl Said {
         let (mut left, mut around) = (Vec::new(), Vec::new());
         for (key, value) in &self.keys {
             if key == PREFIXES && known.contains(&"prefix_count") {
-                left.extend(prefixes(value, &mut file.table)?);
+                file.notes.extend(prefixes(value, &mut file.table)?);
             } else if self.foreign && SURROUNDINGS.contains(&key.as_str()) {
                 around.push(key.as_str());
             } else if self.foreign && !known.contains(&key.as_str()) || value.is_null() {
@@ -159,12 +160,14 @@ fn prefixes(value: &Value, table: &mut toml::Table) -> Result<Option<String>, St
     let pairs: Vec<(i64, i64)> = serde_json::from_value(value.clone())
         .map_err(|_| format!("{PREFIXES} is {value}, not pairs of a length and a number"))?;
     let longest = pairs.iter().map(|(length, _)| *length).max().unwrap_or(1);
-    let count: i64 = pairs.iter().map(|(_, count)| *count).sum();
+    let count = pairs.iter().map(|(_, count)| *count).fold(0, i64::saturating_add);
     table.insert("prefix_count".to_owned(), count.into());
     table.insert("prefix_tokens".to_owned(), longest.into());
     let alike = pairs.iter().all(|(length, _)| *length == longest);
-    let left = format!("{PREFIXES} = {value} but as {count} prefixes of {longest} tokens");
-    Ok((!alike).then_some(left))
+    let note = format!(
+        "{PREFIXES} = {value}: prefixes are of one length here, {count} of {longest} tokens"
+    );
+    Ok((!alike).then_some(note))
 }
 
 #[cfg(test)]
@@ -222,7 +225,7 @@ mod tests {
         let wanted = "layers = [3]\nprefix_count = 20\nprefix_tokens = 10";
         assert_eq!(file.table, wanted.parse().unwrap());
         assert_eq!(file.editor.as_deref(), Some("r-rome"));
-        assert!(file.notes[0].ends_with("but as 20 prefixes of 10 tokens"), "{:?}", file.notes);
+        assert!(file.notes[0].ends_with("of one length here, 20 of 10 tokens"), "{:?}", file.notes);
         assert_eq!(pairs("[[5, 10]]").unwrap().notes, Vec::<String>::new());
         assert!(pairs("many").unwrap_err().contains("not pairs"));
     }
@@ -242,7 +245,7 @@ mod tests {
                 "alg_name: MEND",
                 "alg_name is \"MEND\": there is no such editor; there is memit",
             ),
-            ("yaml", "layers: [1", "layers"),
+            ("yaml", "layers: [1", "did not find expected ',' or ']'"),
             ("ini", "v_lr = 1", "settings are read from .toml, .json and .yaml"),
         ] {
             let found = of(kind, text, None).unwrap_err();

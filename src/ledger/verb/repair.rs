@@ -77,7 +77,7 @@ impl Repo {
         let plan = self.plan_repair()?;
         let mut failing = BTreeSet::new();
         if plan.questions.is_empty() {
-            return self.repaired(plan, failing, None);
+            return self.repaired(&plan, &failing, None);
         }
         let parent = (plan.parent_id, &plan.parent, &plan.line);
         let mut trial = Trial::begin(self, parent, open, progress)?;
@@ -85,12 +85,12 @@ impl Repo {
         let answered = trial.answers_before(asked, progress)?;
         failing.extend(answered.iter().filter(|asked| !asked.2.matches).map(|asked| asked.0));
         if failing.is_empty() {
-            return self.repaired(plan, failing, None);
+            return self.repaired(&plan, &failing, None);
         }
         let made = self.edit_again(&mut trial, &plan, &failing, actor, &options.edit, progress)?;
         progress.part("record");
         let id = self.record_repair(&plan, &made, actor, options.message.trim())?;
-        self.repaired(plan, failing, Some((id, made)))
+        self.repaired(&plan, &failing, Some((id, made)))
     }
 
     fn plan_repair(&self) -> Result<Plan, LedgerError> {
@@ -218,8 +218,8 @@ impl Repo {
 
     fn repaired(
         &self,
-        plan: Plan,
-        failing: BTreeSet<FactKey>,
+        plan: &Plan,
+        failing: &BTreeSet<FactKey>,
         made: Option<(Id<Commit>, Made)>,
     ) -> Result<RepairReport, LedgerError> {
         let ledger = self.read()?;

@@ -43,7 +43,7 @@ fn an_edit_that_is_not_good_enough_is_made_with_other_settings() {
     let hint =
         "nothing was changed: the stage and any pending merge are intact; adjust the settings";
     told(place.commit_with(&how, &mut Silent), hint);
-    how.edit.require.efficacy = None;
+    how.edit.require.efficacy = Some(0.0);
     let edit = place.commit_with(&how, &mut Silent).unwrap().edit.unwrap();
     assert_eq!(edit.known, 1, "what was found is not looked for again");
     place.add(":Bert :likes :Oslo .").unwrap();
