@@ -202,7 +202,7 @@ fn an_edit_below_what_is_required_is_refused_and_its_z_kept() {
     assert!(matches!(&error, LedgerError::Unmet { unmet, .. } if unmet.len() == 1), "{error}");
     assert_eq!(error.class(), Class::Refused);
     assert_eq!(place.repo.status().unwrap().staged.len(), 1);
-    weak.edit.require.efficacy = None;
+    weak.edit.require.efficacy = Some(0.0);
     let edit = place.commit_with(&weak, &mut Silent).unwrap().edit.unwrap();
     assert_eq!(edit.known, 1);
     assert_eq!(edit.check.efficacy.unwrap().rate, 0.0);
