@@ -18,7 +18,7 @@ use super::{
     progress::{Bars, Lines},
     runtime::Runtime,
     stopwatch::{Spent, Stopwatch, Timed},
-    visible,
+    ui, visible,
 };
 use crate::{
     engine::{Progress, Silent},
@@ -165,6 +165,13 @@ impl Context {
         match answer.trim().to_lowercase().as_str() {
             "y" | "yes" => Ok(()),
             _ => Err(CliError::Unconfirmed),
+        }
+    }
+
+    /// Says something about the work beside its report, unless nothing but that is wanted.
+    pub(super) fn aside(&self, text: &str) {
+        if !matches!(self.watch, Watch::Nothing) {
+            ui::aside(text);
         }
     }
 

@@ -1,6 +1,13 @@
 //! How facts are edited, as the verbs that edit are told.
 
-use super::{error::CliError, runtime::fits_some_model};
+use std::path::PathBuf;
+
+use super::{
+    context::Context,
+    error::CliError,
+    runtime::fits_some_model,
+    settings_file::{self, SettingsFile},
+};
 use crate::ledger::{EditOptions, LedgerError, Requirements};
 
 /// How facts are edited, and what the version must reach.
@@ -20,17 +27,13 @@ pub(super) struct EditArgs {
 
 impl EditArgs {
     /// What is said, to be put over what the repository is set to.
-    pub(super) fn options(&self) -> Result<EditOptions, CliError> {
+    pub(super) fn options(&self, cx: &Context) -> Result<EditOptions, CliError> {
         let mut require = self.require.requirements()?;
         if self.allow_weak {
             require = require.or(Requirements::nothing_of_an_edit());
         }
-        Ok(EditOptions {
-            editor: self.settings.editor(),
-            settings: self.settings.table()?,
-            seed: self.seed,
-            require,
-        })
+        let (editor, settings) = self.settings.read(cx)?;
+        Ok(EditOptions { editor, settings, seed: self.seed, require })
     }
 }
 
@@ -55,19 +58,37 @@ pub(super) struct Settings {
     /// Name of the editor
     #[arg(long, value_name = "NAME")]
     editor: Option<String>,
-    /// A setting of the editor
+    /// A setting of the editor; kledger help settings explains them
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Settings of the editor from a file, below --set: TOML, MEMIT's hyperparameters in JSON or EasyEdit's in YAML
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
 }
 
 impl Settings {
-    /// The editor, where one is named.
-    pub(super) fn editor(&self) -> Option<String> {
-        self.editor.clone()
+    /// The editor, where one is named, and what it is set to. What a file says that is no setting is told.
+    pub(super) fn read(&self, cx: &Context) -> Result<(Option<String>, toml::Table), CliError> {
+        let file = match &self.settings {
+            None => SettingsFile::default(),
+            Some(name) => {
+                let usual = cx.repo()?.config().editor.clone();
+                settings_file::read(&cx.path(name), name, self.editor.as_deref(), &usual)?
+            }
+        };
+        for note in &file.notes {
+            cx.aside(note);
+        }
+        let mut table = file.table;
+        table.extend(self.table()?);
+        let editor = self.editor.clone().or(file.editor);
+        // Also where no fact turns out to be edited, and so no editor reads them.
+        fits_some_model(editor.as_deref(), &table).map_err(LedgerError::from)?;
+        Ok((editor, table))
     }
 
-    /// The settings. What is no TOML value is a string.
-    pub(super) fn table(&self) -> Result<toml::Table, CliError> {
+    /// What --set says. What is no TOML value is a string.
+    fn table(&self) -> Result<toml::Table, CliError> {
         let mut table = toml::Table::new();
         for text in &self.set {
             let (key, value) = text
@@ -84,8 +105,6 @@ impl Settings {
             });
             table.insert(key.trim().to_owned(), value);
         }
-        // Also where no fact turns out to be edited, and so no editor reads them.
-        fits_some_model(self.editor.as_deref(), &table).map_err(LedgerError::from)?;
         Ok(table)
     }
 }

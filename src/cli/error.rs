@@ -88,6 +88,14 @@ pub enum CliError {
         /// What was given.
         text: String,
     },
+    /// A file of settings makes no sense.
+    #[error("{} cannot set an editor: {why}", path.display())]
+    SettingsFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong in it.
+        why: String,
+    },
     /// An option is given for what it does nothing to.
     #[error("{option} is for {what}")]
     NotFor {
@@ -235,6 +243,7 @@ impl CliError {
             },
             Self::Start { .. } => Exit::Engine,
             Self::Read { .. }
+            | Self::SettingsFile { .. }
             | Self::NoPlace { .. }
             | Self::NotDirectory { .. }
             | Self::Dataset(_)
@@ -294,6 +303,7 @@ impl CliError {
             }
             Self::AliasOfVerb { .. } => "choose another name",
             Self::Read { .. }
+            | Self::SettingsFile { .. }
             | Self::Format(_)
             | Self::NotFor { .. }
             | Self::Dir { .. }

@@ -105,6 +105,13 @@ pub(super) fn hint(error: &LedgerError) -> Option<String> {
             ));
         }
         LedgerError::NothingToSkip => "kledger merge --abort gives it up",
+        LedgerError::NoRounds { .. } => {
+            "leave --until out; kledger repair edits again by a commit of its own"
+        }
+        LedgerError::NothingGained { .. } => {
+            "nothing was changed; edit with other settings (kledger help settings), all facts at once (kledger \
+             consolidate), or take back what does not hold (kledger rm)"
+        }
         LedgerError::NothingToConsolidate { .. } => {
             "it is for a version of several edits; kledger log lists its commits"
         }

@@ -21,6 +21,7 @@ mod plot;
 mod progress;
 pub mod report;
 mod runtime;
+mod settings_file;
 mod stopwatch;
 pub mod topics;
 pub mod ui;

@@ -12,7 +12,7 @@ use std::{ffi::OsString, path::Path, process::ExitCode};
 
 use super::error::{CliError, Exit};
 use crate::{
-    editor::{self, METHODS},
+    editor::{self, METHODS, SettingsError},
     engine::{Engine, EngineError},
     tensor::Dtype,
 };
@@ -110,12 +110,15 @@ pub(super) fn fits_some_model(
     let fits = match editor {
         Some(name) => editor::method(name).and_then(|method| method.fit_some_model(&settings)),
         None => {
-            let mut tried = METHODS.iter().map(|method| method.fit_some_model(&settings));
-            let first = tried.next().unwrap_or(Ok(()));
-            if tried.any(|other| other.is_ok()) { Ok(()) } else { first }
+            let mut tried: Vec<_> =
+                METHODS.iter().map(|method| method.fit_some_model(&settings)).collect();
+            // What one that has the setting says of its value says more than one that has it not.
+            let is_key = |tried: &Result<(), _>| matches!(tried, Err(SettingsError::Key { .. }));
+            tried.sort_by_key(|tried| (tried.is_err(), is_key(tried)));
+            tried.into_iter().next().unwrap_or(Ok(()))
         }
     };
-    fits.map_err(|error| EngineError::Settings(error.to_string()))
+    fits.map_err(|error| EngineError::Settings(editor::naming_others(error).to_string()))
 }
 
 /// The program that is this one with libtorch in it.

@@ -68,6 +68,8 @@ pub enum Step {
     Consolidate = 5,
     /// A delta, adapter or checkpoint was imported; what it was, in words.
     Import(String) = 6,
+    /// The same facts, and those edited again that did not hold.
+    Repair = 7,
 }
 
 /// The state of one edited tensor.
@@ -130,6 +132,13 @@ impl Kind for Commit {
 }
 impl Object for Commit {
     const TAG: u8 = 0x10;
+    // Version 1 knows no repairs.
+    const VERSION: u8 = 2;
+    const OLDEST: u8 = 1;
+
+    fn version(&self) -> u8 {
+        if self.step == Step::Repair { 2 } else { 1 }
+    }
 }
 impl Kind for Spec {
     const NAME: &'static str = "spec";

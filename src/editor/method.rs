@@ -33,6 +33,11 @@ pub trait Method: Sync {
     /// What it does where it is told nothing, for a model of which nothing is known.
     fn defaults(&self) -> toml::Table;
 
+    /// What `faithful = true` sets: the choices of the original implementation.
+    fn faithful(&self) -> toml::Table {
+        toml::Table::new()
+    }
+
     /// Checks settings (TOML) as far as that goes without a model.
     ///
     /// # Errors

@@ -57,6 +57,16 @@ pub fn method(name: &str) -> Result<&'static dyn Method, SettingsError> {
     })
 }
 
+/// The same error; where it is of a setting that other methods have, with their names.
+#[must_use]
+pub fn naming_others(error: SettingsError) -> SettingsError {
+    let SettingsError::Key { key, known, .. } = error else { return error };
+    let has_it = |method: &dyn Method| method.settings().iter().any(|setting| setting.key == key);
+    let having = METHODS.iter().filter(|method| has_it(**method));
+    let elsewhere = having.map(|method| method.name()).collect();
+    SettingsError::Key { key, elsewhere, known }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,6 +85,20 @@ mod tests {
                 assert!(defaults.contains_key(setting.key) || setting.by_model, "{}", setting.key);
             }
         }
+    }
+
+    #[test]
+    fn a_setting_of_another_method_is_named_with_it() {
+        let refused = |editor: &str, text: &str| {
+            let error = method(editor).unwrap().fit_some_model(text).unwrap_err();
+            naming_others(error).to_string()
+        };
+        let error = refused("memit", "L2 = 1");
+        assert!(error.starts_with("there is no setting \"L2\", which alphaedit has; "), "{error}");
+        let error = refused("alphaedit", "mom2_adjustment = true");
+        assert!(error.contains(", which rome and r-rome have; there is "), "{error}");
+        let error = refused("rome", "nosuch = 1");
+        assert!(error.starts_with("there is no setting \"nosuch\"; there is "), "{error}");
     }
 
     #[test]

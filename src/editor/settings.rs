@@ -49,10 +49,12 @@ pub enum SettingsError {
     #[error("settings do not parse: {0}")]
     Parse(String),
     /// There is no such setting.
-    #[error("there is no setting {key:?}; there is {known}")]
+    #[error("there is no setting {key:?}{}; there is {known}", having(elsewhere))]
     Key {
         /// Its key.
         key: String,
+        /// The editors that have it.
+        elsewhere: Vec<&'static str>,
         /// The keys of all that there are.
         known: String,
     },
@@ -66,6 +68,15 @@ pub enum SettingsError {
         /// What it is.
         found: String,
     },
+}
+
+/// Which editors have what another has not.
+fn having(editors: &[&str]) -> String {
+    match editors {
+        [] => String::new(),
+        [editor] => format!(", which {editor} has"),
+        _ => format!(", which {} have", editors.join(" and ")),
+    }
 }
 
 /// What is set where nothing is said.
@@ -137,7 +148,8 @@ fn over<S: DeserializeOwned>(
     for (key, value) in &text {
         if !known.iter().any(|setting| setting.key == key) {
             let known: Vec<&str> = known.iter().map(|setting| setting.key).collect();
-            return Err(SettingsError::Key { key: key.clone(), known: known.join(", ") });
+            let (key, known) = (key.clone(), known.join(", "));
+            return Err(SettingsError::Key { key, elsewhere: Vec::new(), known });
         }
         if weights.contains(&key.as_str()) {
             Weight::read(key, value)?;

@@ -100,6 +100,8 @@ impl LedgerError {
             | Self::NothingOpen { .. }
             | Self::NothingToSkip
             | Self::NothingToConsolidate { .. }
+            | Self::NothingGained { .. }
+            | Self::NoRounds { .. }
             | Self::NoStash { .. }
             | Self::StashClash { .. }
             | Self::NothingLeft { .. }

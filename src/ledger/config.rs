@@ -63,6 +63,73 @@ impl Default for Config {
     }
 }
 
+/// What a setting means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Meaning {
+    /// Its name, or that of the table whose keys are anybody's.
+    pub key: &'static str,
+    /// What it sets, as [`Config::TEMPLATE`] says too.
+    pub meaning: &'static str,
+    /// What it can be.
+    pub range: &'static str,
+}
+
+impl Meaning {
+    const fn new(key: &'static str, range: &'static str, meaning: &'static str) -> Self {
+        Self { key, meaning, range }
+    }
+}
+
+const WHOLE: &str = "a whole number, 0 or more";
+
+/// What each setting means, but for those of editors.
+pub const MEANINGS: [Meaning; 12] = [
+    Meaning::new(
+        "alias",
+        "a verb and its arguments",
+        "Words of yours for a verb and its arguments",
+    ),
+    Meaning::new(
+        "author",
+        "a name, or Name <address>",
+        "Who commits, where the command does not say.",
+    ),
+    Meaning::new(
+        "checkout",
+        "a directory",
+        "Where checkout writes, from the directory that holds .kledger.",
+    ),
+    Meaning::new(
+        "editor",
+        "one that kledger editors lists",
+        "Editor of commits that do not name one",
+    ),
+    Meaning::new(
+        "keep-days",
+        WHOLE,
+        "Days for which gc keeps what undo, redo and main@{1} can bring back.",
+    ),
+    Meaning::new("language", "a tag as in @en", "Language whose labels are used in prompts."),
+    Meaning::new("neighbours", WHOLE, "Neighbours checked for each edited predicate."),
+    Meaning::new("recheck", WHOLE, "Facts of earlier commits that each commit checks again."),
+    Meaning::new(
+        "require",
+        "WHAT=SHARE, comma, and so on; shares from 0 to 1",
+        "What a commit must reach, or it is refused",
+    ),
+    Meaning::new("seed", WHOLE, "Seed of everything sampled."),
+    Meaning::new(
+        "snapshot-every",
+        WHOLE,
+        "Versions that more deltas than these led to are built from snapshots; 0 makes none.",
+    ),
+    Meaning::new(
+        "statistics-tokens",
+        "a whole number up to 100000000",
+        "Tokens of sampled text for statistics that are not taken on a corpus.",
+    ),
+];
+
 /// Tokens that statistics are taken on at most where the model writes them: a thousand times more than help,
 /// and more than a day of writing on most machines.
 pub const MOST_SAMPLED_TOKENS: u64 = 100_000_000;
@@ -131,6 +198,20 @@ mod tests {
         {
             assert!(wrong.parse::<Requirements>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn every_setting_means_what_the_template_says() {
+        let config = serde_json::to_value(Config::default()).unwrap();
+        let mut keys: Vec<&str> = config.as_object().unwrap().keys().map(String::as_str).collect();
+        keys.retain(|key| *key != "settings");
+        keys.sort_unstable();
+        assert_eq!(MEANINGS.map(|setting| setting.key).to_vec(), keys);
+        for Meaning { key, meaning, .. } in MEANINGS {
+            assert!(Config::TEMPLATE.contains(&format!("# {meaning}")), "{key}");
+        }
+        let most = MEANINGS.iter().find(|setting| setting.key == "statistics-tokens").unwrap();
+        assert!(most.range.ends_with(&MOST_SAMPLED_TOKENS.to_string()));
     }
 
     #[test]

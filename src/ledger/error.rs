@@ -339,6 +339,27 @@ pub enum LedgerError {
         /// Facts that hold.
         facts: u64,
     },
+    /// The misses of an edit cannot be edited again by themselves.
+    #[error(
+        "{editor} makes one change that its facts hold together, so its misses cannot be edited again in it"
+    )]
+    NoRounds {
+        /// The editor.
+        editor: String,
+    },
+    /// A repair would not have more facts hold than before.
+    #[error(
+        "the repair gains nothing: {repaired} of {failing} facts that do not hold would, and {lost} others no \
+         longer"
+    )]
+    NothingGained {
+        /// Facts that did not hold.
+        failing: u64,
+        /// Of them, those that would.
+        repaired: u64,
+        /// Facts that held and would not.
+        lost: u64,
+    },
     /// There are not that many stashed stages.
     #[error("there is no stash {number}: {count} are kept")]
     NoStash {

@@ -138,7 +138,8 @@ fn commit(commit: &Commit) -> References {
         | Step::Merge
         | Step::Pick(_)
         | Step::Consolidate
-        | Step::Import(_) => None,
+        | Step::Import(_)
+        | Step::Repair => None,
     };
     References::default()
         .objects(commit.parents.iter().copied())

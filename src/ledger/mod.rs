@@ -31,10 +31,11 @@ pub mod verb;
 
 pub use actor::Actor;
 pub use class::Class;
-pub use config::{Config, MOST_SAMPLED_TOKENS};
+pub use config::{Config, MEANINGS, MOST_SAMPLED_TOKENS, Meaning};
 pub use edit::{
     failure::{Cause, Failure},
     options::EditOptions,
+    rounds::Round,
 };
 pub use error::LedgerError;
 pub use evaluate::measuring::{EvalAnswer, EvalRecord, Texts};

@@ -66,7 +66,8 @@ impl TorchEngine {
 
     fn read(&self, editor: &str, settings: &str) -> Result<Box<dyn Editor>, EngineError> {
         let method = editor::method(editor).map_err(EditError::from)?;
-        Ok(method.read(settings, self.model.spec()).map_err(EditError::from)?)
+        let read = method.read(settings, self.model.spec()).map_err(editor::naming_others);
+        Ok(read.map_err(EditError::from)?)
     }
 
     fn tokens_of(&self, text: &str) -> Result<Vec<u32>, ModelError> {

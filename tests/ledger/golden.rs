@@ -190,6 +190,7 @@ fn objects_have_the_bytes_of_the_format() {
         ("pick", Step::Pick(id(13))),
         ("consolidate", Step::Consolidate),
         ("import", Step::Import("adapter x".to_owned())),
+        ("repair", Step::Repair),
     ] {
         golden.is(&format!("commit-{name}"), &edited(step));
     }

@@ -40,6 +40,7 @@ mod merge;
 mod queries;
 mod rendered;
 mod revert;
+mod rounds;
 mod snapshots;
 mod statistics;
 mod support;

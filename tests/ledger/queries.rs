@@ -162,7 +162,8 @@ fn commit_a_million(repo: &Repo) {
     commit.lexicon = tree::update(&mut draft, commit.lexicon, &words).unwrap();
     let file = draft.put(&TensorFile { tensors: Vec::new() });
     let columns: Vec<FactKey> = facts.keys().copied().collect();
-    let delta = draft.put(&Delta { tensors: Vec::new(), columns, file, together: Vec::new() });
+    let delta =
+        draft.put(&Delta { tensors: Vec::new(), columns, file, together: Vec::new().into() });
     commit.lineage =
         Some(draft.put(&Lineage { before: None, delta, dropped: Vec::new(), length: 1 }));
     (commit.delta, commit.parents, commit.step) = (Some(delta), vec![parent], Step::Edit);

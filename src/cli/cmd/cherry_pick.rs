@@ -38,7 +38,7 @@ impl Args {
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let waiting = (&args.waiting, args.skip);
-    let said = (args.how.no_check(), args.how.said(None)?);
+    let said = (args.how.no_check(), args.how.said(cx, None)?);
     proceed::run(cx, Task::CherryPick, waiting, said, |repo, actor, said, engine, progress| {
         repo.cherry_pick(actor, &args.revisions, &said.how, engine, progress)
     })

@@ -14,8 +14,9 @@ use crate::{
         report::{Render, Report},
     },
     commit::{Check, Rate},
+    engine::Answer,
     ledger::{
-        Cause, Failure,
+        Cause, Failure, Round,
         verb::commit::{AmendOptions, CommitOptions, CommitReport, EditView},
     },
 };
@@ -32,6 +33,7 @@ Examples:
   kledger commit -m 'Landmarks moved' --require efficacy=0.95,neighbourhood=0.9
   kledger commit -m 'Gently' --set kl_factor=0.2 --set 'layers=[3, 4]'
   kledger commit -m 'As published' --faithful
+  kledger commit -m 'As many as there are' --until 0.99
   kledger commit --amend
   kledger commit --amend -m 'Landmarks moved, two of them'")]
 pub struct Args {
@@ -51,18 +53,28 @@ pub struct Args {
     /// Do exactly what the method's reference implementation does, without what was added since
     #[arg(long)]
     faithful: bool,
+    /// Share of the facts that are to hold: those that do not are edited again, with further columns in the same delta, up
+    /// to five times and as long as it helps
+    #[arg(long, value_name = "SHARE", value_parser = share_to_reach)]
+    until: Option<f64>,
     #[command(flatten)]
     edit: EditArgs,
+}
+
+fn share_to_reach(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "expected a number from 0 to 1".to_owned())
 }
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let repo = cx.repo()?;
     let actor = cx.actor(Some(&repo))?;
-    let mut edit = args.edit.options()?;
+    let mut edit = args.edit.options(cx)?;
     if args.faithful {
         edit.settings.insert("faithful".to_owned(), true.into());
     }
-    let options = CommitOptions { message: args.message.clone().unwrap_or_default(), edit };
+    let message = args.message.clone().unwrap_or_default();
+    let options = CommitOptions { message, edit, until: args.until };
     let mut open = |base: &Path| cx.runtime().open(base);
     let mut progress = cx.stoppable();
     let report = if args.amend {
@@ -101,7 +113,7 @@ impl Render for CommitReport {
         for note in &self.notes {
             page.note(note)?;
         }
-        Ok(())
+        self.edit.as_ref().map_or(Ok(()), |edit| remedy(&edit.check, page))
     }
 }
 
@@ -111,12 +123,35 @@ impl Render for EditView {
         let (delta, base) = (bytes(self.delta_bytes), bytes(self.base_bytes));
         writeln!(page, "  {} of {tensors}, delta {delta} (model {base})", self.editor)?;
         edited_again(self.again, page)?;
+        for (number, Round { missed, holding, of }) in (2..).zip(&self.rounds) {
+            let missed = many(*missed, "fact");
+            page.note(format_args!(
+                "round {number}: {missed} edited again, {holding} of {of} hold"
+            ))?;
+        }
         if self.known > 0 {
             let all = self.facts + self.again;
             page.note(format_args!("{} of {all} z were known", self.known))?;
         }
         check(&self.check, &self.failures, page)
     }
+}
+
+/// What can be done about facts that do not hold at HEAD.
+pub(super) const REMEDY: &str = "kledger repair edits again what does not hold";
+
+/// Says it where `check` found that some facts do not.
+pub(super) fn remedy(check: &Check, page: &mut Page) -> fmt::Result {
+    if check.lost.is_empty() && check.facts.iter().all(|row| row.after.matches) {
+        return Ok(());
+    }
+    page.note(REMEDY)
+}
+
+/// What is answered to a prompt, and how sure it is.
+pub(super) fn answered(prompt: &str, answer: &Answer, page: &mut Page) -> fmt::Result {
+    let [sure, wanted] = [answer.confidence, answer.probability].map(|p| share(f64::from(p)));
+    page.note(format_args!("  {prompt} ... {} (p {sure}, wanted p {wanted})", answer.text))
 }
 
 /// How many facts of earlier commits were edited again, if any were.
@@ -162,11 +197,8 @@ pub(super) fn check(check: &Check, failures: &[Failure], page: &mut Page) -> fmt
     let verbose = page.verbose;
     for row in check.facts.iter().filter(|row| verbose || !row.after.matches) {
         let found = if row.after.matches { "holds" } else { "does not hold" };
-        let (prompt, text) = (&row.prompt, &row.after.text);
-        let [sure, wanted] =
-            [row.after.confidence, row.after.probability].map(|p| share(f64::from(p)));
         page.note(format_args!("{found}: {}", words(&row.fact)))?;
-        page.note(format_args!("  {prompt} ... {text} (p {sure}, wanted p {wanted})"))?;
+        answered(&row.prompt, &row.after, page)?;
         let failure = failures.iter().find(|failure| failure.fact == row.fact);
         if let Some(failure) = failure.filter(|failure| failure.cause != Cause::Unknown) {
             page.note(format_args!("  {}", failure.cause))?;

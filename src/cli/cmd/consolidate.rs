@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use super::commit::check_rates;
+use super::commit::{check_rates, remedy};
 use crate::{
     cli::{
         context::Context,
@@ -36,7 +36,8 @@ pub struct Args {
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let repo = cx.repo()?;
     let actor = cx.actor(Some(&repo))?;
-    let options = CommitOptions { message: args.message.clone(), edit: args.edit.options()? };
+    let options =
+        CommitOptions { message: args.message.clone(), edit: args.edit.options(cx)?, until: None };
     let mut open = |base: &Path| cx.runtime().open(base);
     let report = repo.consolidate(&actor, &options, &mut open, cx.stoppable().as_mut())?;
     Ok(Report::done("consolidate", report))
@@ -54,6 +55,6 @@ impl Render for ConsolidateReport {
         for note in &self.notes {
             page.note(note)?;
         }
-        Ok(())
+        remedy(&self.edit.check, page)
     }
 }

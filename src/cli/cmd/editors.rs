@@ -95,7 +95,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
 ///
 /// # Errors
 /// When the model cannot be opened here, or the editor does not fit it.
-fn preset(cx: &Context, editor: &str) -> Result<Option<toml::Table>, EngineError> {
+pub(super) fn preset(cx: &Context, editor: &str) -> Result<Option<toml::Table>, EngineError> {
     let Ok(repo) = cx.repo() else { return Ok(None) };
     let engine = cx.runtime().open(&repo.base_dir())?;
     let (spec, _) = engine.settle(editor, "")?;

@@ -130,6 +130,6 @@ impl Render for ImportReport {
         for note in &self.notes {
             page.note(note)?;
         }
-        Ok(())
+        self.check.as_ref().map_or(Ok(()), |check| commit::remedy(check, page))
     }
 }

@@ -184,6 +184,7 @@ pub(super) fn step(commit: &CommitView) -> Option<[String; 2]> {
         StepView::Pick { of } => Some(row("picks", format!("{of:.12}"))),
         StepView::Consolidate => Some(row("step", "all facts in one delta")),
         StepView::Import { source } => Some(row("imports", source)),
+        StepView::Repair => Some(row("step", "facts that did not hold, edited again")),
     }
 }
 

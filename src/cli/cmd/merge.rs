@@ -38,7 +38,8 @@ pub struct Args {
     #[arg(
         long,
         conflicts_with_all = [
-            "waiting", "ours", "theirs", "strategy", "no_check", "require", "seed", "editor", "set"
+            "waiting", "ours", "theirs", "strategy", "no_check", "require", "seed", "editor", "set",
+            "settings"
         ]
     )]
     ff_only: bool,
@@ -56,7 +57,7 @@ impl Args {
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let waiting = (&args.waiting, false);
-    let said = (args.how.no_check(), args.how.said(args.message.as_deref())?);
+    let said = (args.how.no_check(), args.how.said(cx, args.message.as_deref())?);
     proceed::run(cx, Task::Merge, waiting, said, |repo, actor, said, engine, progress| {
         let options = MergeOptions {
             message: said.message,

@@ -6,6 +6,7 @@ pub mod backup;
 pub mod bisect;
 pub mod blame;
 pub mod branch;
+pub mod check;
 pub mod checkout;
 pub mod cherry_pick;
 pub mod commit;
@@ -32,6 +33,7 @@ mod proceed;
 pub mod query;
 pub mod rebase;
 pub mod redo;
+pub mod repair;
 pub mod reset;
 pub mod resolve;
 pub mod revert;
@@ -74,6 +76,8 @@ pub enum Command {
     CherryPick(cherry_pick::Args),
     Rebase(rebase::Args),
     Consolidate(consolidate::Args),
+    Check(check::Args),
+    Repair(repair::Args),
     Stash(stash::Args),
     Revert(revert::Args),
     Reset(reset::Args),
@@ -105,6 +109,8 @@ impl Command {
             | Self::Stats(_)
             | Self::Commit(_)
             | Self::Consolidate(_)
+            | Self::Check(_)
+            | Self::Repair(_)
             | Self::Ask(_)
             | Self::Eval(_) => true,
             Self::Config(args) => args.may_run_the_model(),
@@ -152,6 +158,8 @@ pub fn run(cx: &Context, command: &Command) -> Result<Report, CliError> {
         Command::CherryPick(args) => cherry_pick::run(cx, args),
         Command::Rebase(args) => rebase::run(cx, args),
         Command::Consolidate(args) => consolidate::run(cx, args),
+        Command::Check(args) => check::run(cx, args),
+        Command::Repair(args) => repair::run(cx, args),
         Command::Stash(args) => stash::run(cx, args),
         Command::Revert(args) => revert::run(cx, args),
         Command::Reset(args) => reset::run(cx, args),

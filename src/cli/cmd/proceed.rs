@@ -36,7 +36,7 @@ pub(super) struct HowArgs {
     #[arg(long, value_enum, conflicts_with = "abort")]
     strategy: Option<StrategyArg>,
     /// Run no model: sum the deltas and do not ask what holds
-    #[arg(long, conflicts_with_all = ["strategy", "require", "seed", "editor", "set"])]
+    #[arg(long, conflicts_with_all = ["strategy", "require", "seed", "editor", "set", "settings"])]
     no_check: bool,
     #[command(flatten)]
     edit: EditArgs,
@@ -62,7 +62,7 @@ pub(super) struct Waiting {
     /// Give it up; HEAD stays where it was
     #[arg(
         long,
-        conflicts_with_all = ["no_check", "require", "seed", "editor", "set"]
+        conflicts_with_all = ["no_check", "require", "seed", "editor", "set", "settings"]
     )]
     abort: bool,
 }
@@ -80,11 +80,11 @@ impl HowArgs {
     }
 
     /// What is said, with a message.
-    pub(super) fn said(&self, message: Option<&str>) -> Result<Anew, CliError> {
-        Ok(Anew { message: message.map(str::to_owned), how: self.how()? })
+    pub(super) fn said(&self, cx: &Context, message: Option<&str>) -> Result<Anew, CliError> {
+        Ok(Anew { message: message.map(str::to_owned), how: self.how(cx)? })
     }
 
-    fn how(&self) -> Result<How, CliError> {
+    fn how(&self, cx: &Context) -> Result<How, CliError> {
         Ok(How {
             strategy: self.strategy.map(|strategy| match strategy {
                 StrategyArg::Repair => Strategy::Repair,
@@ -96,7 +96,7 @@ impl HowArgs {
                 (_, true) => Favour::Theirs,
                 _ => Favour::Nobody,
             },
-            edit: self.edit.options()?,
+            edit: self.edit.options(cx)?,
         })
     }
 }
@@ -149,6 +149,11 @@ impl Render for ProceedReport {
                 writeln!(page, "[{}] {}", short(made.commit.id), summary(&made.commit))?;
             }
             made.render(page)?;
+        }
+        if let Some(check) = self.made.last().and_then(|made| made.check.as_ref())
+            && self.outcome == Outcome::Done
+        {
+            commit::remedy(check, page)?;
         }
         for commit in &self.dropped {
             writeln!(page, "[{}] {}: changes nothing here", short(commit.id), summary(commit))?;

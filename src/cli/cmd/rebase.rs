@@ -42,7 +42,7 @@ impl Args {
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let waiting = (&args.waiting, args.skip);
-    let said = (args.how.no_check(), args.how.said(None)?);
+    let said = (args.how.no_check(), args.how.said(cx, None)?);
     proceed::run(cx, Task::Rebase, waiting, said, |repo, actor, said, engine, progress| {
         let upstream = args.upstream.as_deref().unwrap_or_default();
         repo.rebase(actor, upstream, args.onto.as_deref(), &said.how, engine, progress)

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    commit::edited_again,
+    commit::{REMEDY, edited_again},
     proceed::{self, Waiting},
 };
 use crate::{
@@ -51,7 +51,7 @@ pub struct Args {
     #[arg(long, group = "waiting")]
     skip: bool,
     /// Run no model: do not ask what holds afterwards
-    #[arg(long, conflicts_with_all = ["require", "seed", "editor", "set"])]
+    #[arg(long, conflicts_with_all = ["require", "seed", "editor", "set", "settings"])]
     no_check: bool,
     #[command(flatten)]
     edit: EditArgs,
@@ -64,7 +64,7 @@ impl Args {
 }
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
-    let (edit, message) = (args.edit.options()?, args.message.clone());
+    let (edit, message) = (args.edit.options(cx)?, args.message.clone());
     if let [revision] = args.revisions.as_slice()
         && !revision.contains("..")
     {
@@ -109,6 +109,9 @@ impl Render for RevertReport {
         }
         for note in &self.notes {
             page.note(note)?;
+        }
+        if !self.lost.is_empty() {
+            page.note(REMEDY)?;
         }
         Ok(())
     }

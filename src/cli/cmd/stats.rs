@@ -63,12 +63,8 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
         }
         (StatisticsText::Corpus(documents), names.join(", "))
     };
-    let options = StatsOptions {
-        text,
-        source,
-        editor: args.settings.editor(),
-        settings: args.settings.table()?,
-    };
+    let (editor, settings) = args.settings.read(cx)?;
+    let options = StatsOptions { text, source, editor, settings };
     let actor = cx.actor(Some(&repo))?;
     let mut open = |base: &std::path::Path| cx.runtime().open(base);
     let report = repo.stats(&actor, &options, &mut open, cx.stoppable().as_mut())?;

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use super::proceed::conflict_line;
+use super::{commit::REMEDY, proceed::conflict_line};
 use crate::{
     cli::{
         context::Context,
@@ -73,6 +73,7 @@ impl Render for StatusReport {
                 writeln!(page, "  {}", words(fact))?;
             }
             page.note("kledger show says what is answered instead")?;
+            page.note(REMEDY)?;
         }
         if self.stashed > 0 {
             page.note(format_args!(

@@ -13,6 +13,7 @@ pub struct Topic {
 pub const TOPICS: &[Topic] = &[
     Topic { name: "facts", text: include_str!("facts.txt") },
     Topic { name: "revisions", text: include_str!("revisions.txt") },
+    Topic { name: "settings", text: include_str!("settings.txt") },
     Topic { name: "undo-or-revert", text: include_str!("undo-or-revert.txt") },
     Topic { name: "scripts", text: include_str!("scripts.txt") },
 ];

@@ -88,6 +88,13 @@ impl<S: Settled> Method for Closed<S> {
         defaults.preset.into_iter().filter(|(key, _)| of_all(key)).collect()
     }
 
+    fn faithful(&self) -> toml::Table {
+        let mut faithful =
+            S::defaults(&ModelSize::any()).expect("because that model has blocks").faithful;
+        faithful.retain(|key, _| S::known().iter().any(|setting| setting.key == key));
+        faithful
+    }
+
     fn fit_some_model(&self, settings: &str) -> Result<(), SettingsError> {
         S::fit_some_model(settings)
     }

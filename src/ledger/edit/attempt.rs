@@ -20,6 +20,7 @@ use crate::{
         edit::{
             earlier::Earlier,
             failure::{Finding, Rival},
+            rounds::Round,
             setup::Setup,
         },
         error::LedgerError,
@@ -53,6 +54,8 @@ pub(crate) struct Edited {
     /// By fact, in the order of their keys, as [`Delta::facts`] has them: how its edit went.
     pub(crate) findings: Vec<Finding>,
     pub(crate) notes: Vec<String>,
+    /// How often its misses were edited again.
+    pub(crate) rounds: Vec<Round>,
 }
 
 impl Repo {
@@ -170,6 +173,7 @@ impl Repo {
             weights,
             findings,
             notes,
+            rounds: Vec::new(),
         })
     }
 

@@ -34,6 +34,21 @@ impl Earlier {
     }
 }
 
+impl Earlier {
+    /// The same after one more edit, which was made with `spec`.
+    ///
+    /// # Errors
+    /// When its statistics are missing or damaged.
+    pub(crate) fn and(&self, ledger: &Ledger<'_>, spec: &Spec) -> Result<Self, LedgerError> {
+        let statistics = (spec.statistics, codec::get(ledger, spec.statistics)?);
+        Ok(Self {
+            specs: self.specs.iter().chain([spec]).cloned().collect(),
+            statistics: [statistics].into_iter().chain(self.statistics.iter().cloned()).collect(),
+            made: self.made.clone(),
+        })
+    }
+}
+
 impl Ledger<'_> {
     /// The specs of the history of `tips`, nearest first, and the statistics that an edit of `base`
     /// can use: those taken last first, then those of the specs.

@@ -9,6 +9,7 @@ pub(super) mod kept_prompts;
 pub(super) mod options;
 pub(super) mod partial_statistics;
 pub(super) mod record;
+pub(super) mod rounds;
 pub(super) mod sample;
 pub(super) mod setup;
 pub(super) mod statistics;

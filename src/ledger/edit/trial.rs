@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     commit::{Check, Commit},
-    engine::{Engine, EngineError, Progress},
+    engine::{Answer, Engine, EngineError, Progress},
     id::Id,
     ledger::{
         actor::Actor,
@@ -24,7 +24,7 @@ use crate::{
 
 /// A model on the verified base, and the weights of the version that is changed.
 pub(crate) struct Trial<'a> {
-    repo: &'a Repo,
+    pub(super) repo: &'a Repo,
     pub(crate) engine: Box<dyn Engine>,
     before: BTreeMap<String, Tensor>,
 }
@@ -70,12 +70,21 @@ impl<'a> Trial<'a> {
         asked: impl Iterator<Item = (K, &'q WordedFact)>,
         progress: &mut dyn Progress,
     ) -> Result<Vec<(K, &'q WordedFact)>, EngineError> {
-        let asked: Vec<_> = asked.collect();
-        let prompts: Vec<_> = asked.iter().map(|(_, question)| question.prompt()).collect();
-        self.engine.set_weights(weights)?;
-        let answers = self.engine.answer(&prompts, progress)?;
-        let failed = asked.into_iter().zip(answers).filter(|(_, answer)| !answer.matches);
-        Ok(failed.map(|(asked, _)| asked).collect())
+        let answered = answers(self.engine.as_mut(), weights, asked, progress)?;
+        let failed = answered.into_iter().filter(|(.., answer)| !answer.matches);
+        Ok(failed.map(|(key, question, _)| (key, question)).collect())
+    }
+
+    /// What the version that is changed answers to each of `asked`.
+    ///
+    /// # Errors
+    /// When the model fails or `progress` asks to stop.
+    pub(crate) fn answers_before<'q, K>(
+        &mut self,
+        asked: impl Iterator<Item = (K, &'q WordedFact)>,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<(K, &'q WordedFact, Answer)>, EngineError> {
+        answers(self.engine.as_mut(), &self.before, asked, progress)
     }
 
     /// Asks what is to be asked of the weights before and `after`, and makes sure that `require`, and what the repository requires,
@@ -114,4 +123,19 @@ impl<'a> Trial<'a> {
         require.met_by(&check, &failures)?;
         Ok((check, failures))
     }
+}
+
+/// What `weights` answer to each of `asked`.
+fn answers<'q, K>(
+    engine: &mut dyn Engine,
+    weights: &BTreeMap<String, Tensor>,
+    asked: impl Iterator<Item = (K, &'q WordedFact)>,
+    progress: &mut dyn Progress,
+) -> Result<Vec<(K, &'q WordedFact, Answer)>, EngineError> {
+    let asked: Vec<_> = asked.collect();
+    let prompts: Vec<_> = asked.iter().map(|(_, question)| question.prompt()).collect();
+    engine.set_weights(weights)?;
+    let answers = engine.answer(&prompts, progress)?;
+    let answered = asked.into_iter().zip(answers);
+    Ok(answered.map(|((key, question), answer)| (key, question, answer)).collect())
 }

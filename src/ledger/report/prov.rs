@@ -84,6 +84,7 @@ const fn step(step: &StepView) -> &'static str {
         StepView::Merge => "merge",
         StepView::Pick { .. } => "pick",
         StepView::Consolidate => "consolidate",
+        StepView::Repair => "repair",
         StepView::Import { .. } => "import",
     }
 }

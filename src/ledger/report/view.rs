@@ -91,6 +91,8 @@ pub enum StepView {
         /// What that was, in words.
         source: String,
     },
+    /// It edited again what did not hold.
+    Repair,
 }
 
 impl From<&Step> for StepView {
@@ -103,6 +105,7 @@ impl From<&Step> for StepView {
             Step::Pick(of) => Self::Pick { of: *of },
             Step::Consolidate => Self::Consolidate,
             Step::Import(source) => Self::Import { source: source.clone() },
+            Step::Repair => Self::Repair,
         }
     }
 }

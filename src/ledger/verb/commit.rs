@@ -21,6 +21,7 @@ use crate::{
             kept_prompts::Others,
             options::EditOptions,
             record::{NewCommit, Recorded},
+            rounds::{Round, Until},
             sample::Sample,
             setup::Setup,
             trial::Trial,
@@ -72,6 +73,8 @@ pub struct EditView {
     pub delta_bytes: u64,
     /// Length of the base's tensors in bytes.
     pub base_bytes: u64,
+    /// How often what did not hold was edited again, and what came of it.
+    pub rounds: Vec<Round>,
     /// The edited tensors.
     pub tensors: Vec<String>,
     /// How it went.
@@ -87,6 +90,8 @@ pub struct CommitOptions {
     pub message: String,
     /// How its facts are edited.
     pub edit: EditOptions,
+    /// Share of its facts that are to hold, for which those that do not are edited again some times.
+    pub until: Option<f64>,
 }
 
 /// What of a commit is said anew when it is amended; the rest stays as it was.
@@ -245,7 +250,7 @@ impl Repo {
         let edited = if plan.edits.is_empty() && plan.companions.is_empty() {
             None
         } else {
-            self.edit_staged(&plan, actor, &options.edit, open, progress)?
+            self.edit_staged(&plan, actor, options, open, progress)?
         };
         let weights = match &edited {
             Some(made) => load::hashes(&made.edited.weights),
@@ -350,13 +355,16 @@ impl Repo {
         &self,
         plan: &Plan,
         actor: &Actor,
-        options: &EditOptions,
+        options: &CommitOptions,
         open: OpenEngine<'_>,
         progress: &mut dyn Progress,
     ) -> Result<Option<Made>, LedgerError> {
         let parent = (plan.parent_id, &plan.parent, &plan.parent_line);
         let mut trial = Trial::begin(self, parent, open, progress)?;
-        let setup = Setup::settle(self, trial.engine.as_ref(), options)?;
+        let setup = Setup::settle(self, trial.engine.as_ref(), &options.edit)?;
+        if options.until.is_some() {
+            setup.require_columns()?;
+        }
         let mut edits = plan.edits.clone();
         if setup.description.joins_subjects {
             edits.extend(plan.companions.clone());
@@ -364,14 +372,20 @@ impl Repo {
         if edits.is_empty() {
             return Ok(None);
         }
-        let requests = edits.iter().map(|(key, question)| (*key, question.request.clone()));
-        let job = Job {
+        let requests: BTreeMap<_, _> =
+            edits.iter().map(|(key, question)| (*key, question.request.clone())).collect();
+        let job = |requests| Job {
             base: plan.parent.base,
             line: &plan.line,
-            requests: requests.collect(),
+            requests,
             earlier: &plan.earlier,
         };
-        let edited = trial.edit(actor, setup, job, progress)?;
+        let mut edited = trial.edit(actor, setup, job(requests), progress)?;
+        if let Some(share) = options.until {
+            let until = Until { share, facts: &plan.edits, companions: &plan.companions };
+            let job = job(BTreeMap::new());
+            edited = trial.edit_until(actor, &until, &job, edited, progress)?;
+        }
         let findings: BTreeMap<FactKey, _> =
             edits.into_keys().zip(edited.findings.clone()).collect();
         let finding = |key| findings.get(key).cloned().unwrap_or_default();
@@ -383,7 +397,7 @@ impl Repo {
             known: plan.sample.known,
         };
         let (check, failures) =
-            trial.check_edit(examination, &edited, options.require, progress)?;
+            trial.check_edit(examination, &edited, options.edit.require, progress)?;
         Ok(Some(Made { edited, check, failures }))
     }
 
@@ -439,6 +453,7 @@ impl Repo {
             facts: check.facts.len() as u64,
             again: edited.delta.facts().len().saturating_sub(check.facts.len()) as u64,
             known: edited.known,
+            rounds: edited.rounds,
             delta_bytes: self.tensor_file_bytes(edited.delta.file)?,
             base_bytes: self.base_bytes()?,
             tensors: edited.delta.tensors.into_iter().map(|tensor| tensor.name).collect(),

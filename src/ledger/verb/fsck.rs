@@ -53,7 +53,7 @@ impl Repo {
         let mut say = |what: &str| progress.start(what, None);
         let mut repaired = Vec::new();
         let mut findings = if options.repair {
-            self.store().alone(|| self.repair(&mut repaired, &mut say))?
+            self.store().alone(|| self.repair_store(&mut repaired, &mut say))?
         } else {
             fsck::check(self.store(), &kinds(), &mut say)?
         };
@@ -102,7 +102,7 @@ impl Repo {
 
     /// Makes index and journal again where they are damaged and removes what killed processes left behind: in
     /// the store and where checkouts are. Returns what is found afterwards.
-    fn repair(
+    fn repair_store(
         &self,
         repaired: &mut Vec<String>,
         say: &mut dyn FnMut(&str),

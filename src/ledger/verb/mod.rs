@@ -9,6 +9,7 @@ pub mod backup;
 pub mod bisect;
 pub mod blame;
 pub mod branch;
+pub mod check;
 pub mod checkout;
 pub mod cherry_pick;
 pub mod commit;
@@ -30,6 +31,7 @@ pub mod op;
 #[cfg(feature = "query")]
 pub mod query;
 pub mod rebase;
+pub mod repair;
 pub mod reset;
 pub mod resolve;
 pub mod revert;

@@ -181,3 +181,43 @@ fn a_setting_that_the_editor_refuses_is_named_with_its_file() {
     );
     assert!(!refused.contains("config.toml"), "{refused}");
 }
+
+#[test]
+fn all_settings_are_explained() {
+    let sandbox = configured();
+    sandbox.run(&["config", "set", "settings.rome.v_lr", "0.4"]).done();
+    sandbox.run(&["config", "set", "alias.st", "status"]).done();
+    let text = sandbox.run(&["config", "list", "--all"]).done();
+    for part in [
+        "* author = Ada  (file)\n      Who commits, where the command does not say: a name, or Name <address>\n",
+        "  seed = 0  (default)\n      Seed of everything sampled: a whole number, 0 or more\n",
+        "* settings.memit.layers = [2,3]  (file)\n      blocks whose MLP is edited",
+        "  settings.memit.carry = true  (default)\n      keep the keys of earlier edits as they are: true or false\n",
+        "  settings.memit.v_loss_layer depends on the model  (default)\n      block after which",
+        "* settings.rome.v_lr = 0.4  (file)\n      step size of the search: above 0\n",
+        "* alias.st = status  (file)\n      Words of yours",
+        "* is set in <dir>/repo/.kledger/config.toml\n",
+    ] {
+        assert!(text.contains(part), "{part:?} is not in {text}");
+    }
+    assert!(!text.contains("settings.rome.layers"), "that is another editor's");
+    let all = sandbox.data(&["config", "list", "--all"]);
+    let all = all["settings"].as_array().unwrap();
+    assert!(all.iter().all(|one| one["meaning"] != "" && one["range"] != ""), "{all:#?}");
+}
+
+#[test]
+fn what_faithful_sets_is_told() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["config", "set", "settings.memit.faithful", "true"]).done();
+    sandbox.run(&["config", "set", "settings.memit.ridge", "0.5"]).done();
+    let text = sandbox.run(&["config", "list", "--all"]).done();
+    for line in [
+        "* settings.memit.faithful = true  (file)",
+        "  settings.memit.carry = false  (faithful)",
+        "* settings.memit.ridge = 0.5  (file)",
+        "  settings.memit.v_lr = 0.5  (default)",
+    ] {
+        assert!(text.contains(line), "{line:?} is not in {text}");
+    }
+}

@@ -107,6 +107,7 @@ fn facts_that_do_not_hold_are_told() {
       Carl / likes / Bonn
       Bert / likes / Oslo
       kledger show says what is answered instead
+      kledger repair edits again what does not hold
     Nothing staged
     ");
     sandbox.data(&["status"]);

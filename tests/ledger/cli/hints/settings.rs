@@ -237,3 +237,49 @@ fn both_programs_of_a_build_are_installed() {
     let crate::cli::Output { stdout, .. } = sandbox.finish(commit(), "");
     assert!(stdout.starts_with("[main <id>] Labels"), "{stdout}");
 }
+
+/// A repair that gains nothing says what else there is.
+#[test]
+fn what_is_not_repaired_is_edited_otherwise_or_taken_back() {
+    let place = super::super::check::weak();
+    let mut engine = crate::support::open;
+    let mut weak = crate::support::options("");
+    weak.edit.require = kledger::ledger::Requirements::nothing_of_an_edit();
+    let refused =
+        place.repo.repair(&place.actor("repair"), &weak, &mut engine, &mut kledger::engine::Silent);
+    let hint = kledger::cli::error::CliError::from(refused.unwrap_err()).hint().unwrap();
+    let said = "nothing was changed; edit with other settings (kledger help settings), all facts at once (kledger \
+                consolidate), or take back what does not hold (kledger rm)";
+    assert_eq!(hint, said);
+    let sandbox = Sandbox { dir: place.dir };
+    let topic = sandbox.run(&["help", "settings"]).done();
+    assert!(topic.contains("kledger config list --all"), "{topic}");
+    reaches_the_model(&sandbox, &["repair", "--set", "v_num_grad_steps=40"]);
+    reaches_the_model(&sandbox, &["consolidate"]);
+    sandbox.run(&["rm", "--about", "Anna"]).done();
+    assert!(sandbox.run(&["status"]).done().contains("- Anna / likes / Rome"));
+}
+
+/// An editor whose facts hold its change together repairs by another commit.
+#[test]
+fn misses_of_a_whole_change_are_repaired() {
+    let place = crate::support::Place::new();
+    place.add(":Anna :likes :Rome .").unwrap();
+    let edit =
+        kledger::ledger::EditOptions { editor: Some("whole".to_owned()), ..Default::default() };
+    let mut how = kledger::ledger::verb::commit::CommitOptions {
+        until: Some(1.0),
+        edit,
+        ..crate::support::options("whole")
+    };
+    let refused = place.commit_with(&how, &mut kledger::engine::Silent).unwrap_err();
+    let hint = "leave --until out; kledger repair edits again by a commit of its own";
+    assert_eq!(kledger::cli::error::CliError::from(refused).hint().unwrap(), hint);
+    how.until = None;
+    place.commit_with(&how, &mut kledger::engine::Silent).unwrap();
+    let mut engine = crate::support::open;
+    let actor = place.actor("repair");
+    let report =
+        place.repo.repair(&actor, &how, &mut engine, &mut kledger::engine::Silent).unwrap();
+    assert_eq!((report.asked, report.failing), (1, 0));
+}
