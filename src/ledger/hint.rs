@@ -111,6 +111,7 @@ impl LedgerError {
             | Self::TrainedFrom { .. }
             | Self::Bundle { .. }
             | Self::NothingToImport { .. }
+            | Self::NoStatistics { .. }
             | Self::Twice { .. }
             | Self::TooManyFacts { .. }
             | Self::Object(_)
@@ -285,6 +286,7 @@ impl LedgerError {
             Self::Read { .. }
             | Self::NoFact { .. }
             | Self::NothingToImport { .. }
+            | Self::NoStatistics { .. }
             | Self::Shape { .. }
             | Self::Object(_)
             | Self::Version(_)

@@ -57,7 +57,7 @@ impl Ledger<'_> {
         }
         let mut statistics = Vec::new();
         let mut seen = BTreeSet::new();
-        let used = specs.iter().map(|spec| spec.statistics);
+        let used = specs.iter().filter_map(|spec| spec.statistics);
         for id in self.statistics()?.into_iter().chain(used) {
             if seen.insert(id) {
                 let record = codec::get(self, id)?;
