@@ -1,7 +1,7 @@
 //! Editors: requests in, a change of weights out.
 //!
 //! [`METHODS`] lists them. Those of `closed` solve for the change; they stand on `locate`, which finds where facts are
-//! looked up and what should be there.
+//! looked up and what should be there. Those of `tune` go down the gradient of a loss.
 //!
 //! Letters are those of the MEMIT paper: k is a key, `[in]`; z a value, `[d]`; C = E[k kᵀ]; R what is missing; λ the
 //! weight of C. The model is the same before and after an edit, also when it fails.
@@ -20,6 +20,7 @@ mod matrix;
 mod method;
 mod presets;
 mod settings;
+mod tune;
 #[cfg(feature = "torch")]
 mod workbench;
 
@@ -42,7 +43,10 @@ pub use presets::ModelSize;
 pub use settings::{Setting, SettingsError};
 
 /// All methods.
-pub const METHODS: &[&dyn Method] = &[&memit::Memit];
+pub const METHODS: &[&dyn Method] = &{
+    let [ft, ft_l, ft_m, ft_c, locft_bf, lora] = tune::METHODS;
+    [&memit::Memit as &dyn Method, ft, ft_l, ft_m, ft_c, locft_bf, lora]
+};
 
 /// The method that commits and configurations call so.
 ///
@@ -82,6 +86,9 @@ mod tests {
             assert_eq!(super::method(method.name()).unwrap().version(), method.version());
         }
         let error = method("nobody").err().unwrap().to_string();
-        assert_eq!(error, "there is no editor \"nobody\"; there is memit");
+        assert_eq!(
+            error,
+            "there is no editor \"nobody\"; there is memit, ft, ft-l, ft-m, ft-c, locft-bf, lora"
+        );
     }
 }

@@ -45,7 +45,7 @@ fn command(dir: &TempDir, words: &[&str]) -> Command {
     command
 }
 
-fn run(dir: &TempDir, words: &[&str]) -> Output {
+pub(crate) fn run(dir: &TempDir, words: &[&str]) -> Output {
     command(dir, words).output().unwrap()
 }
 

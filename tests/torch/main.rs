@@ -14,3 +14,5 @@ mod family;
 mod merge;
 mod refusal;
 mod tokens;
+#[cfg(feature = "cli")]
+mod tune;

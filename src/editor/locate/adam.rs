@@ -8,7 +8,7 @@ const EPSILON: f64 = 1e-8;
 
 /// First and second moments of gradients, `[facts, d]`. All rows have made the same number of steps.
 #[derive(Debug)]
-pub(super) struct Adam {
+pub(in crate::editor) struct Adam {
     rate: f64,
     steps: i32,
     mean: Tensor,
@@ -17,12 +17,12 @@ pub(super) struct Adam {
 
 impl Adam {
     /// For values shaped like `values`, with step size `rate`.
-    pub(super) fn new(values: &Tensor, rate: f64) -> Self {
+    pub(in crate::editor) fn new(values: &Tensor, rate: f64) -> Self {
         Self { rate, steps: 0, mean: values.zeros_like(), square: values.zeros_like() }
     }
 
     /// What `values` are after one more step down `gradient`.
-    pub(super) fn step(&mut self, values: &Tensor, gradient: &Tensor) -> Tensor {
+    pub(in crate::editor) fn step(&mut self, values: &Tensor, gradient: &Tensor) -> Tensor {
         self.steps += 1;
         self.mean = &self.mean * BETA1 + gradient * (1.0 - BETA1);
         self.square = &self.square * BETA2 + gradient.square() * (1.0 - BETA2);
