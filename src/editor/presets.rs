@@ -41,6 +41,17 @@ pub(super) struct Presets {
 }
 
 impl Presets {
+    /// Whether the model is one of those by size.
+    pub(super) fn knows(&self, model: &ModelSize) -> bool {
+        self.of_size(model).is_some()
+    }
+
+    fn of_size(&self, model: &ModelSize) -> Option<&'static str> {
+        let size = (model.family.as_str(), model.layers, model.width, model.inner);
+        let alike = |row: &&(&str, usize, usize, usize, _)| (row.0, row.1, row.2, row.3) == size;
+        self.models.iter().find(alike).map(|row| row.4)
+    }
+
     /// Lays what is known of the model over `table`.
     pub(super) fn lay_over(
         &self,
@@ -48,12 +59,7 @@ impl Presets {
         model: &ModelSize,
     ) -> Result<(), SettingsError> {
         let family = self.families.iter().find(|(names, _)| names.contains(&model.family.as_str()));
-        let size = (model.family.as_str(), model.layers, model.width, model.inner);
-        let known = self
-            .models
-            .iter()
-            .find(|&&(family, layers, width, inner, _)| (family, layers, width, inner) == size);
-        for preset in family.map(|(_, text)| text).into_iter().chain(known.map(|row| &row.4)) {
+        for preset in family.map(|(_, text)| *text).into_iter().chain(self.of_size(model)) {
             table.extend(parse(preset)?);
         }
         Ok(())

@@ -29,21 +29,13 @@ pub(super) fn defaults(
     let mut preset = parse(common)?;
     preset.insert("layers".to_owned(), blocks_value(&[block_at(model, at)?]));
     presets.lay_over(&mut preset, model)?;
-    Ok(Defaults { preset, faithful: parse(faithful)? })
+    // What the original has for the model goes before what it has for all.
+    let mut faithful = parse(faithful)?;
+    presets.lay_over(&mut faithful, model)?;
+    Ok(Defaults { preset, faithful })
 }
 
-/// The same with all blocks.
-///
-/// # Errors
-/// When the model has no blocks.
-pub(super) fn defaults_of_all(
-    model: &ModelSize,
-    common: &str,
-    presets: &Presets,
-    faithful: &str,
-) -> Result<Defaults, SettingsError> {
-    let mut defaults = defaults(model, common, (0, 1), presets, faithful)?;
-    let all: Vec<usize> = (0..model.layers).collect();
-    defaults.preset.insert("layers".to_owned(), blocks_value(&all));
-    Ok(defaults)
+/// All blocks, as TOML has them.
+pub(super) fn all(model: &ModelSize) -> toml::Value {
+    blocks_value(&(0..model.layers).collect::<Vec<_>>())
 }

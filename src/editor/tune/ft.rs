@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     blocks,
-    plan::{Bound, Misfit, Moves, Plan},
+    plan::{Auto, Bound, Misfit, Moves, Plan},
     recipe::Recipe,
     settings::{Scale, TRAINING, Training, WHOLE},
 };
@@ -64,7 +64,12 @@ impl Recipe for Settings {
     }
 
     fn plan(&self) -> Plan {
-        Plan { misfit: Misfit::Bag, moves: Moves::Whole { bias: self.bias }, within: Bound::Free }
+        Plan {
+            misfit: Misfit::Bag,
+            moves: Moves::Whole { bias: self.bias },
+            within: Bound::Free,
+            auto: Auto::MATRIX,
+        }
     }
 
     fn with(mut self, lr: Scale, _: Scale) -> Self {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     blocks,
-    plan::{Bound, Misfit, Moves, Plan},
+    plan::{Auto, Bound, Misfit, Moves, Plan},
     recipe::Recipe,
     settings::{EPS, SCALES, Scale, TRAINING, Training, WHOLE},
 };
@@ -32,9 +32,9 @@ const OWN: &[Setting] = &[
         "how far the weights may move at most; \"auto\" goes by the size of the weights",
     ),
     Setting::new(
-        "norm",
-        "\"inf\" or \"2\"",
-        "what eps is a length of: each weight's move, or all of them together",
+        "within",
+        "\"box\" or \"ball\"",
+        "what eps is for: each weight by itself (L∞), or the length of the whole move (L2)",
     ),
 ];
 
@@ -45,16 +45,17 @@ pub(super) struct Settings {
     training: Training,
     bias: bool,
     eps: Scale,
-    norm: Norm,
+    within: Within,
 }
 
-/// A norm of a change.
+/// Where weights stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-enum Norm {
-    #[serde(rename = "inf")]
-    Max,
-    #[serde(rename = "2")]
-    Euclid,
+#[serde(rename_all = "lowercase")]
+enum Within {
+    /// ‖θ − θ₀‖∞ ≤ ε.
+    Box,
+    /// ‖θ − θ₀‖₂ ≤ ε.
+    Ball,
 }
 
 impl MethodSettings for Settings {
@@ -90,10 +91,11 @@ impl Recipe for Settings {
         Plan {
             misfit: Misfit::Forced { end: false },
             moves: Moves::Whole { bias: self.bias },
-            within: match self.norm {
-                Norm::Max => Bound::Box(self.eps),
-                Norm::Euclid => Bound::Ball(self.eps),
+            within: match self.within {
+                Within::Box => Bound::Box(self.eps),
+                Within::Ball => Bound::Ball(self.eps),
             },
+            auto: Auto::BLOCK,
         }
     }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     blocks,
-    plan::{Bound, Misfit, Moves, Plan},
+    plan::{Auto, Bound, Misfit, Moves, Plan},
     recipe::Recipe,
     settings::{EPS, SCALES, Scale, TRAINING, Training, WHOLE},
 };
@@ -78,6 +78,7 @@ impl Recipe for Settings {
             misfit: Misfit::Bag,
             moves: Moves::Whole { bias: self.bias },
             within: Bound::Box(self.eps),
+            auto: Auto::MATRIX,
         }
     }
 

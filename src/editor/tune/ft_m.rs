@@ -1,14 +1,15 @@
 //! FT-M: fine-tuning on the target as a text (Zhang et al., 2024, EasyEdit with objective "target_new").
 //!
-//! For each fact, one after the other, with an optimiser of its own, for each epoch:
+//! As published, for each fact, one after the other, with an optimiser of its own, for each epoch:
 //!   1. L = −1/n Σ log p(tᵢ | prompt, t₁ … tᵢ₋₁);
 //!   2. unless L is below 0.01, when the fact is learned, θ ← Adam(θ, ∇L).
+//! Where no numbers are published, in batches of all facts: those that were learned first are forgotten otherwise.
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     blocks,
-    plan::{Bound, Misfit, Moves, Plan},
+    plan::{Auto, Bound, Misfit, Moves, Plan},
     recipe::Recipe,
     settings::{END, Scale, TRAINING, Training, WHOLE},
 };
@@ -66,8 +67,8 @@ impl MethodSettings for Settings {
 impl Recipe for Settings {
     const NAME: &'static str = "ft-m";
     const VERSION: u32 = 1;
-    const ABOUT: &'static str = "Fine-tuning of a block's MLP on the targets as texts, fact after fact (Zhang et al., 2024, \
-                                 EasyEdit)";
+    const ABOUT: &'static str =
+        "Fine-tuning of a block's MLP on the targets as texts (Zhang et al., 2024, EasyEdit)";
     const COMMON: &'static str = include_str!("../presets/ft-m.toml");
 
     fn training(&self) -> &Training {
@@ -79,6 +80,7 @@ impl Recipe for Settings {
             misfit: Misfit::Forced { end: self.end_of_text },
             moves: Moves::Whole { bias: self.bias },
             within: Bound::Free,
+            auto: Auto::MATRIX,
         }
     }
 

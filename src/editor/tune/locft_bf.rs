@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     blocks,
-    plan::{Bound, Misfit, Moves, Plan},
+    plan::{Auto, Bound, Misfit, Moves, Plan},
     recipe::Recipe,
     settings::{END, Scale, TRAINING, Training, WHOLE},
 };
@@ -70,6 +70,7 @@ impl Recipe for Settings {
             misfit: Misfit::Forced { end: self.end_of_text },
             moves: Moves::Whole { bias: self.bias },
             within: Bound::Free,
+            auto: Auto::MATRIX,
         }
     }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     blocks,
-    plan::{Bound, Misfit, Moves, Plan},
+    plan::{Auto, Bound, Misfit, Moves, Plan},
     recipe::Recipe,
     settings::{END, Scale, TRAINING, Training},
 };
@@ -59,7 +59,14 @@ impl MethodSettings for Settings {
 
     fn defaults(model: &ModelSize) -> Result<Defaults, SettingsError> {
         const FAITHFUL: &str = include_str!("../presets/lora-faithful.toml");
-        blocks::defaults_of_all(model, Self::COMMON, &PRESETS, FAITHFUL)
+        let mut defaults = blocks::defaults(model, Self::COMMON, (0, 1), &PRESETS, FAITHFUL)?;
+        // What is published is of all blocks.
+        let published = blocks::all(model);
+        if PRESETS.knows(model) {
+            defaults.preset.insert("layers".to_owned(), published.clone());
+        }
+        defaults.faithful.insert("layers".to_owned(), published);
+        Ok(defaults)
     }
 
     fn check(&self, layers: Option<usize>) -> Result<(), SettingsError> {
@@ -86,6 +93,7 @@ impl Recipe for Settings {
             misfit: Misfit::Forced { end: self.end_of_text },
             moves: Moves::LowRank { rank: self.rank, scale: self.alpha / self.rank as f64 },
             within: Bound::Free,
+            auto: Auto::MATRIX,
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tch::{Kind, Tensor};
 
 use super::{
-    plan::{Bound, Moves},
+    plan::{Bound, Moves, Plan},
     settings::{Module, Training},
 };
 use crate::{
@@ -19,12 +19,6 @@ use crate::{
     model::{EditSite, Model, Role, Slot, SplitMix},
     tensor::{Matrix, Orientation, Tensor as Stored, widths},
 };
-
-/// Adam's step where it is "auto", over the root mean square of the weights.
-pub(super) const STEP: f64 = 0.01;
-
-/// How far weights may move where it is "auto", over their own size.
-pub(super) const ROOM: f64 = 0.05;
 
 /// Lengths in the ball are so much below ε that rounding does not lead out of it.
 const WITHIN: f64 = 1.0 - 1e-6;
@@ -95,7 +89,7 @@ impl Parameters {
     pub(super) fn new(
         (sites, weights): (&[(usize, EditSite)], &BTreeMap<String, Accumulator>),
         training: &Training,
-        (moves, within): (Moves, Bound),
+        Plan { moves, within, auto, .. }: Plan,
         model: &Model,
         seed: u64,
     ) -> Self {
@@ -117,16 +111,16 @@ impl Parameters {
             tuned.push(Tuned { name, before, limits: None, value, adam: Vec::new() });
         }
         let (size, length) = sizes(&tuned);
-        let mut all = Self { tuned, lr: training.lr.or(STEP, size), eps: 0.0, ball: false };
+        let mut all = Self { tuned, lr: training.lr.or(auto.step, size), eps: 0.0, ball: false };
         match within {
             Bound::Free => {}
             Bound::Box(eps) => {
-                all.eps = eps.or(ROOM, size);
+                all.eps = eps.or(auto.room, size);
                 for tuned in &mut all.tuned {
                     tuned.limits = Some(limits(&tuned.before, all.eps));
                 }
             }
-            Bound::Ball(eps) => (all.eps, all.ball) = (eps.or(ROOM, length), true),
+            Bound::Ball(eps) => (all.eps, all.ball) = (eps.or(auto.room, length), true),
         }
         all.restart();
         all

@@ -12,13 +12,18 @@ use tch::{Device, Kind, Tensor};
 use super::{
     METHODS, ft, ft_c, ft_l, ft_m, locft_bf, lora,
     parameters::Parameters,
+    plan::Auto,
     recipe::Recipe,
     train::{self, Tuned},
 };
 use crate::{
     checkpoint::Checkpoint,
     delta::{Accumulator, Change, ChangeForm, LoadedDelta, Version},
-    editor::{error::EditError, settings::SettingsError},
+    editor::{
+        error::EditError,
+        presets::ModelSize,
+        settings::{MethodSettings, SettingsError, canonical},
+    },
     engine::{EditJob, EngineError, Progress, Silent},
     fact::Request,
     model::Model,
@@ -157,7 +162,42 @@ fn every_step_is_that_of_the_originals() {
     }
 }
 
+/// What is published for a model is what it is set to, and what `faithful` leaves.
+#[test]
+fn published_settings_are_those_of_the_originals() {
+    let of = |name: &str, family: &str, layers, width, inner, text: &str| {
+        let model = ModelSize { family: family.to_owned(), layers, width, inner };
+        let settings = match name {
+            "ft" => ft::Settings::read(text, &model).map(|s| canonical(&s)),
+            "ft-l" => ft_l::Settings::read(text, &model).map(|s| canonical(&s)),
+            "ft-m" => ft_m::Settings::read(text, &model).map(|s| canonical(&s)),
+            "locft-bf" => locft_bf::Settings::read(text, &model).map(|s| canonical(&s)),
+            _ => lora::Settings::read(text, &model).map(|s| canonical(&s)),
+        };
+        let settings: toml::Table = settings.unwrap().parse().unwrap();
+        let shown = ["layers", "lr", "modules", "order"].map(|key| settings[key].to_string());
+        shown.join(" ")
+    };
+    for text in ["", "faithful = true"] {
+        let xl = |name| of(name, "gpt2", 48, 1600, 6400, text);
+        assert_eq!(xl("ft"), "[1] 0.0005 [\"mlp-down\"] \"breadth-first\"");
+        assert_eq!(xl("ft-l"), "[0] 0.0005 [\"mlp-down\"] \"breadth-first\"");
+        assert_eq!(xl("ft-m"), "[0] 0.0005 [\"mlp-down\"] \"depth-first\"");
+        assert!(xl("lora").ends_with("47] 0.005 [\"attention-in\"] \"breadth-first\""));
+        let mistral = of("locft-bf", "mistral", 32, 4096, 14336, text);
+        assert!(mistral.starts_with("[23] ") && mistral.contains('5') && mistral.contains("block"));
+        let llama = of("ft-m", "llama", 32, 4096, 14336, text);
+        assert_eq!(llama, "[21] 0.0005 [\"mlp-down\"] \"depth-first\"");
+    }
+    let unknown = of("ft-m", "gpt2", 9, 64, 256, "");
+    assert_eq!(unknown, "[0] \"auto\" [\"mlp-down\"] \"breadth-first\"");
+}
+
 const QUICK: &str = "layers = [1]\nnum_steps = 4\nlr = 0.01\n";
+
+/// One fact after the other.
+const DEPTH: &str =
+    "layers = [1]\nnum_steps = 4\nlr = 0.01\nbatch_size = 1\norder = 'depth-first'\n";
 
 /// What a checkout has is what was tuned: bit for bit on the base, and on top of another change as far as an f32 holds
 /// the difference.
@@ -167,7 +207,7 @@ fn a_dense_change_is_exact() {
     for deltas in 1..=3 {
         let mut last = BTreeMap::new();
         let mut seen = |parameters: &Parameters, _| last = parameters.now();
-        let tuned = bench.watched::<ft_m::Settings>(QUICK, &mut seen, &mut Silent).unwrap();
+        let tuned = bench.watched::<ft_m::Settings>(DEPTH, &mut seen, &mut Silent).unwrap();
         for (name, change) in &tuned.outcome.changes {
             let whole = matches!(change.form, ChangeForm::Tuned(_));
             assert_eq!(whole, deltas == 1, "only the base's tensor can be replaced: {name}");
@@ -228,7 +268,7 @@ fn weights_stay_in_their_box_exactly() {
 #[test]
 fn weights_stay_in_their_ball() {
     let mut bench = Bench::open();
-    let settings = "layers = [3]\nnum_steps = 12\nlr = 0.01\neps = 0.25\nnorm = '2'\n";
+    let settings = "layers = [3]\nnum_steps = 12\nlr = 0.01\neps = 0.25\nwithin = 'ball'\n";
     let tuned = bench.tune::<ft_c::Settings>(settings).unwrap();
     // A block: two norms, four maps, with a bias each.
     assert_eq!(tuned.outcome.changes.len(), 12);
@@ -318,7 +358,7 @@ fn a_tuning_can_be_stopped_between_two_steps() {
     let before = bench.weights();
     let mut steps = 0;
     let mut seen = |_: &Parameters, _| steps += 1;
-    let stopped = bench.watched::<ft_m::Settings>(QUICK, &mut seen, &mut StopAfter(3));
+    let stopped = bench.watched::<ft_m::Settings>(DEPTH, &mut seen, &mut StopAfter(3));
     assert!(matches!(stopped, Err(EditError::Watcher(EngineError::Interrupted))));
     assert_eq!(steps, 3);
     assert!(bench.weights() == before);
@@ -369,8 +409,8 @@ fn what_is_left_to_be_found_goes_by_the_size_of_the_weights() {
     let weight = bench.model.weight("transformer.h.1.mlp.c_proj.weight").unwrap().data;
     let square = weight.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>();
     let size = (square / weight.len() as f64).sqrt();
-    assert!((found.lr / size - super::parameters::STEP).abs() < 1e-4);
-    assert!((found.eps / size - super::parameters::ROOM).abs() < 1e-3);
+    assert!((found.lr / size - Auto::MATRIX.step).abs() < 1e-4);
+    assert!((found.eps / size - Auto::MATRIX.room).abs() < 1e-3);
     let told = format!("{settings}lr = {}\neps = {}\n", found.lr, found.eps);
     let told = bench.tune::<ft_l::Settings>(&told).unwrap();
     let (found, told) = (bench.with(found.outcome.changes), bench.with(told.outcome.changes));
@@ -406,6 +446,6 @@ fn mistakes_are_named() {
         assert!(error(name, "num_steps = 0").contains("num_steps must be at least 1"));
     }
     assert!(error("ft", "eps = 0.1").contains("there is no setting \"eps\""));
-    assert!(error("ft-c", "norm = '1'").contains('1'));
+    assert!(error("ft-c", "within = 'sight'").contains("sight"));
     assert!(error("lora", "rank = 0").contains("rank must be at least 1"));
 }

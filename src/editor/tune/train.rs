@@ -52,8 +52,8 @@ pub(super) fn edit(
         Texts::new(&asked, misfit, locality, with, lowest)
     };
     let trained_on = texts(&workbench, plan.misfit, training.locality_factor);
-    let how = (plan.moves, plan.within);
-    let mut parameters = Parameters::new((&sites, &sums), training, how, workbench.model, job.seed);
+    let mut parameters =
+        Parameters::new((&sites, &sums), training, plan, workbench.model, job.seed);
 
     let steps = train(&mut workbench, &mut parameters, &trained_on, training, job, seen, progress)?;
 
