@@ -76,7 +76,7 @@ pub(super) fn edit(
         probability: single((-forced.misfit(decoder, fact)).exp()),
     };
     let traces: Vec<_> = (0..asked.len()).map(|fact| Some(trace(fact))).collect();
-    progress.finish(&format!("change of {}", megabytes(&changes)));
+    progress.finish(&format!("change of {}", stored(&changes)));
     let outcome = EditOutcome {
         columns: Vec::new(),
         changes,
@@ -180,13 +180,16 @@ fn add(
 }
 
 /// How much is stored, `1.2 MB`.
-fn megabytes(changes: &BTreeMap<String, Change>) -> String {
+fn stored(changes: &BTreeMap<String, Change>) -> String {
     let bytes = changes.values().map(|change| match &change.form {
         ChangeForm::LowRank { left, right } => 4 * (left.data.len() + right.data.len()),
         ChangeForm::Dense(dense) => 4 * dense.data.len(),
         ChangeForm::Tuned(tuned) => tuned.bytes.len(),
     });
-    format!("{:.1} MB", bytes.sum::<usize>() as f64 / 1e6)
+    match bytes.sum::<usize>() as f64 {
+        bytes if bytes < 1e6 => format!("{:.1} kB", bytes / 1e3),
+        bytes => format!("{:.1} MB", bytes / 1e6),
+    }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a figure for people")]
