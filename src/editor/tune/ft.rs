@@ -3,15 +3,21 @@
 //! For each epoch, for each batch of facts:
 //!   1. L = mean over the facts of −1/n Σ log p(tᵢ | prompt), all target tokens right after the prompt;
 //!   2. unless L is below 0.01, θ ← Adam(θ, ∇L).
+//!
 //! Until the mean of an epoch's L is below 0.01.
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     blocks,
-    plan::{Auto, Bound, Misfit, Moves, Plan},
     recipe::Recipe,
-    settings::{Scale, TRAINING, Training, WHOLE},
+    settings::{TRAINING, Training, WHOLE},
+};
+#[cfg(feature = "torch")]
+use super::{
+    plan::{Auto, Bound, Misfit, Moves, Plan},
+    recipe::Trains,
+    settings::Scale,
 };
 use crate::editor::{
     presets::{ModelSize, Presets},
@@ -58,7 +64,10 @@ impl Recipe for Settings {
     const ABOUT: &'static str = "Fine-tuning of a block's MLP on the words of the targets, as the baseline of ROME does it \
                                  (Meng et al., 2022)";
     const COMMON: &'static str = include_str!("../presets/ft.toml");
+}
 
+#[cfg(feature = "torch")]
+impl Trains for Settings {
     fn training(&self) -> &Training {
         &self.training
     }

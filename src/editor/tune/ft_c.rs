@@ -6,15 +6,20 @@
 //!        + locality_factor · mean over the kept prompts of KL(said before ‖ says now): 0 is the paper's FTM, else FTA;
 //!   2. θ ← Adam(θ, ∇L);
 //!   3. θ ← the nearest θ with ‖θ − θ₀‖ ≤ ε.
+//!
 //! The paper's unmodified facts have objects. Here their prompts are known, and what the version says is taken for them.
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     blocks,
-    plan::{Auto, Bound, Misfit, Moves, Plan},
     recipe::Recipe,
     settings::{EPS, SCALES, Scale, TRAINING, Training, WHOLE},
+};
+#[cfg(feature = "torch")]
+use super::{
+    plan::{Auto, Bound, Misfit, Moves, Plan},
+    recipe::Trains,
 };
 use crate::editor::{
     presets::{ModelSize, Presets},
@@ -82,7 +87,10 @@ impl Recipe for Settings {
     const ABOUT: &'static str = "Fine-tuning of a block within a box or a ball around its weights, on new facts or mixed with \
                                  kept ones (Zhu et al., 2020)";
     const COMMON: &'static str = include_str!("../presets/ft-c.toml");
+}
 
+#[cfg(feature = "torch")]
+impl Trains for Settings {
     fn training(&self) -> &Training {
         &self.training
     }

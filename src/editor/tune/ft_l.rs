@@ -7,9 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     blocks,
-    plan::{Auto, Bound, Misfit, Moves, Plan},
     recipe::Recipe,
     settings::{EPS, SCALES, Scale, TRAINING, Training, WHOLE},
+};
+#[cfg(feature = "torch")]
+use super::{
+    plan::{Auto, Bound, Misfit, Moves, Plan},
+    recipe::Trains,
 };
 use crate::editor::{
     presets::{ModelSize, Presets},
@@ -68,7 +72,10 @@ impl Recipe for Settings {
     const ABOUT: &'static str = "Fine-tuning as ft, each weight staying near where it was (Meng et al., 2022, after Zhu \
                                  et al., 2020)";
     const COMMON: &'static str = include_str!("../presets/ft-l.toml");
+}
 
+#[cfg(feature = "torch")]
+impl Trains for Settings {
     fn training(&self) -> &Training {
         &self.training
     }

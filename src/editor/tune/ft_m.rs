@@ -3,15 +3,21 @@
 //! As published, for each fact, one after the other, with an optimiser of its own, for each epoch:
 //!   1. L = −1/n Σ log p(tᵢ | prompt, t₁ … tᵢ₋₁);
 //!   2. unless L is below 0.01, when the fact is learned, θ ← Adam(θ, ∇L).
+//!
 //! Where no numbers are published, in batches of all facts: those that were learned first are forgotten otherwise.
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     blocks,
-    plan::{Auto, Bound, Misfit, Moves, Plan},
     recipe::Recipe,
-    settings::{END, Scale, TRAINING, Training, WHOLE},
+    settings::{END, TRAINING, Training, WHOLE},
+};
+#[cfg(feature = "torch")]
+use super::{
+    plan::{Auto, Bound, Misfit, Moves, Plan},
+    recipe::Trains,
+    settings::Scale,
 };
 use crate::editor::{
     presets::{ModelSize, Presets},
@@ -70,7 +76,10 @@ impl Recipe for Settings {
     const ABOUT: &'static str =
         "Fine-tuning of a block's MLP on the targets as texts (Zhang et al., 2024, EasyEdit)";
     const COMMON: &'static str = include_str!("../presets/ft-m.toml");
+}
 
+#[cfg(feature = "torch")]
+impl Trains for Settings {
     fn training(&self) -> &Training {
         &self.training
     }

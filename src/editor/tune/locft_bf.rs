@@ -3,15 +3,21 @@
 //! For each epoch, for each batch of facts in a new order:
 //!   1. L = mean over the facts of −1/n Σ log p(tᵢ | prompt, t₁ … tᵢ₋₁), the last token being the end of the text;
 //!   2. unless L is below 0.01, θ ← Adam(θ, ∇L), θ being one matrix.
+//!
 //! Until the mean of an epoch's L is below 0.01.
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     blocks,
-    plan::{Auto, Bound, Misfit, Moves, Plan},
     recipe::Recipe,
-    settings::{END, Scale, TRAINING, Training, WHOLE},
+    settings::{END, TRAINING, Training, WHOLE},
+};
+#[cfg(feature = "torch")]
+use super::{
+    plan::{Auto, Bound, Misfit, Moves, Plan},
+    recipe::Trains,
+    settings::Scale,
 };
 use crate::editor::{
     presets::{ModelSize, Presets},
@@ -60,7 +66,10 @@ impl Recipe for Settings {
     const ABOUT: &'static str =
         "Fine-tuning of one matrix on all facts side by side, in shuffled batches (LocFT-BF, 2025)";
     const COMMON: &'static str = include_str!("../presets/locft-bf.toml");
+}
 
+#[cfg(feature = "torch")]
+impl Trains for Settings {
     fn training(&self) -> &Training {
         &self.training
     }

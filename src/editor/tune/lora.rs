@@ -3,15 +3,21 @@
 //! W = W₀ + α/r · B A with B `[out, r]` from zero and A `[r, in]` uniform in ±1/√in. For each epoch, for each batch of facts:
 //!   1. L = mean over the facts of −1/n Σ log p(tᵢ | prompt, t₁ … tᵢ₋₁);
 //!   2. (A, B) ← Adam((A, B), ∇L).
+//!
 //! EasyEdit's presets ask for AdaLoRA, whose rank shrinks by a schedule, with dropout; this is LoRA, without.
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     blocks,
-    plan::{Auto, Bound, Misfit, Moves, Plan},
     recipe::Recipe,
-    settings::{END, Scale, TRAINING, Training},
+    settings::{END, TRAINING, Training},
+};
+#[cfg(feature = "torch")]
+use super::{
+    plan::{Auto, Bound, Misfit, Moves, Plan},
+    recipe::Trains,
+    settings::Scale,
 };
 use crate::editor::{
     presets::{ModelSize, Presets},
@@ -82,7 +88,10 @@ impl Recipe for Settings {
     const ABOUT: &'static str =
         "Fine-tuning of factors of low rank that are added to matrices (Hu et al., 2022)";
     const COMMON: &'static str = include_str!("../presets/lora.toml");
+}
 
+#[cfg(feature = "torch")]
+impl Trains for Settings {
     fn training(&self) -> &Training {
         &self.training
     }

@@ -1,6 +1,6 @@
 //! Editors that fine-tune: steps down the gradient of a loss over the facts.
 //!
-//! A method says what it is told in its settings and what it does in a [`Plan`](plan::Plan): the loss, what of the
+//! A method says what it is told in its settings and what it does in a plan: the loss, what of the
 //! weights moves, how far it may, and what the change is written down as. The files `ft` to `lora` read like the papers'
 //! algorithms; `train` is the loop that they share, `texts` the loss, `parameters` the weights.
 //!
@@ -16,6 +16,7 @@ mod locft_bf;
 mod lora;
 #[cfg(feature = "torch")]
 mod parameters;
+#[cfg(feature = "torch")]
 mod plan;
 mod recipe;
 mod settings;

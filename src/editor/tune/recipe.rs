@@ -5,10 +5,11 @@ use std::marker::PhantomData;
 use serde::Serialize;
 
 #[cfg(feature = "torch")]
-use super::{parameters, plan::Misfit, train};
 use super::{
-    plan::Plan,
+    parameters,
+    plan::{Misfit, Plan},
     settings::{Scale, Training},
+    train,
 };
 #[cfg(feature = "torch")]
 use crate::{
@@ -29,7 +30,7 @@ use crate::{
 };
 
 /// What tells fine-tuning methods apart.
-pub(super) trait Recipe: MethodSettings + Serialize + Clone + 'static {
+pub(super) trait Recipe: MethodSettings + Serialize + Clone + Trains + 'static {
     /// What commits and configurations call it.
     const NAME: &'static str;
 
@@ -41,7 +42,11 @@ pub(super) trait Recipe: MethodSettings + Serialize + Clone + 'static {
 
     /// What all models are set to unless more is known of one.
     const COMMON: &'static str;
+}
 
+/// What a method does.
+#[cfg(feature = "torch")]
+pub(super) trait Trains {
     /// How it trains.
     fn training(&self) -> &Training;
 
@@ -51,6 +56,13 @@ pub(super) trait Recipe: MethodSettings + Serialize + Clone + 'static {
     /// The same with these numbers in place of those that were left to be found.
     fn with(self, lr: Scale, eps: Scale) -> Self;
 }
+
+/// Without a model it does nothing.
+#[cfg(not(feature = "torch"))]
+pub(super) trait Trains {}
+
+#[cfg(not(feature = "torch"))]
+impl<T> Trains for T {}
 
 /// A method whose settings are `R`.
 pub(super) struct Tune<R>(PhantomData<fn() -> R>);
