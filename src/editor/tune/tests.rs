@@ -13,7 +13,7 @@ use super::{
     METHODS, ft, ft_c, ft_l, ft_m, locft_bf, lora,
     parameters::Parameters,
     plan::Auto,
-    recipe::{Recipe, Trains},
+    recipe::Recipe,
     train::{self, Tuned},
 };
 use crate::{
