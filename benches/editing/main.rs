@@ -102,6 +102,7 @@ impl Bench {
         let mut job = EditJob {
             prefixes: &["The", "Because of", "In fact", "You know", "It is"].map(str::to_owned),
             second_moments: &self.second_moments,
+            seed: 42,
             version: &self.version,
             requests: &self.requests,
             known_z,

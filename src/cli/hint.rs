@@ -201,6 +201,7 @@ pub(super) fn hint(error: &LedgerError) -> Option<String> {
         | LedgerError::Output(_)
         | LedgerError::NoFact { .. }
         | LedgerError::NothingToImport { .. }
+        | LedgerError::NoStatistics { .. }
         | LedgerError::Shape { .. }
         | LedgerError::Object(_)
         | LedgerError::Version(_)

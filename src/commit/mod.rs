@@ -3,11 +3,11 @@
 mod check;
 mod report;
 
-use bincode::{Decode, Encode};
+use bincode::{Decode, Encode, de::Decoder, enc::Encoder, error::EncodeError};
 
 use crate::{
     checkpoint::Base,
-    codec::Object,
+    codec::{self, FieldsError, Object},
     delta::{Delta, Lineage},
     fact::{FactTree, LexiconTree, Roots},
     id::{Id, Kind},
@@ -82,7 +82,7 @@ pub struct EditedTensor {
 }
 
 /// Everything an edit depended on besides the facts and the version it started from.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spec {
     /// Name of the editor.
     pub editor: String,
@@ -94,8 +94,8 @@ pub struct Spec {
     pub seed: u64,
     /// Context prefixes.
     pub prefixes: Vec<String>,
-    /// Covariance statistics.
-    pub statistics: Id<StatisticsRecord>,
+    /// Covariance statistics, where the editor needs some.
+    pub statistics: Option<Id<StatisticsRecord>>,
 }
 
 /// Where covariance statistics came from and where they are.
@@ -145,6 +145,47 @@ impl Kind for Spec {
 }
 impl Object for Spec {
     const TAG: u8 = 0x11;
+    // Version 1 has statistics.
+    const VERSION: u8 = 2;
+    const OLDEST: u8 = 1;
+
+    fn version(&self) -> u8 {
+        if self.statistics.is_some() { 1 } else { 2 }
+    }
+
+    fn decode_fields(version: u8, bytes: &[u8]) -> Result<(Self, usize), FieldsError> {
+        if version == 1 {
+            let ((spec, statistics), read) = codec::fields::<(Self, _)>(bytes)?;
+            return Ok((Self { statistics: Some(statistics), ..spec }, read));
+        }
+        codec::fields(bytes)
+    }
+}
+
+/// Its fields in the oldest version that can say them.
+impl Encode for Spec {
+    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
+        self.editor.encode(encoder)?;
+        self.editor_version.encode(encoder)?;
+        self.settings.encode(encoder)?;
+        self.seed.encode(encoder)?;
+        self.prefixes.encode(encoder)?;
+        self.statistics.map_or(Ok(()), |statistics| statistics.encode(encoder))
+    }
+}
+
+/// The fields of the newest version.
+impl Decode<()> for Spec {
+    fn decode<D: Decoder<Context = ()>>(decoder: &mut D) -> Result<Self, FieldsError> {
+        Ok(Self {
+            editor: Decode::decode(decoder)?,
+            editor_version: Decode::decode(decoder)?,
+            settings: Decode::decode(decoder)?,
+            seed: Decode::decode(decoder)?,
+            prefixes: Decode::decode(decoder)?,
+            statistics: None,
+        })
+    }
 }
 impl Kind for StatisticsRecord {
     const NAME: &'static str = "statistics";

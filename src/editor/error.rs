@@ -52,6 +52,14 @@ pub enum EditError {
         /// The fact's subject, in words.
         subject: String,
     },
+    /// The training on facts ran away.
+    #[error("the loss is no number in step {step}, which is on the fact about {subject:?}")]
+    Diverged {
+        /// The subject of one of the facts, in words.
+        subject: String,
+        /// The step.
+        step: u64,
+    },
     /// The system of a layer has no unique solution.
     #[error("cannot solve for {tensor}")]
     Singular {
@@ -105,6 +113,7 @@ impl EditError {
                 Some("kledger stats --corpus FILE takes statistics on a text of yours")
             }
             Self::NoZ { .. } => Some("--set v_lr=0.1 takes smaller steps"),
+            Self::Diverged { .. } => Some("--set lr=1e-4 takes smaller steps"),
             Self::NoStatistics { .. } | Self::StatisticsShape { .. } => {
                 Some("take them anew: kledger stats --corpus FILE")
             }

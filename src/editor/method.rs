@@ -1,5 +1,8 @@
 //! What an editor is to those who run it.
 
+#[cfg(feature = "torch")]
+use std::collections::BTreeMap;
+
 use super::settings::{Setting, SettingsError};
 #[cfg(feature = "torch")]
 use super::{closed::Solver, error::EditError};
@@ -64,13 +67,16 @@ pub trait Editor {
     /// When the model has no such place.
     fn describe(&self, model: &Model) -> Result<Description, EditError>;
 
-    /// Samples context prefixes from the base, which is in `model`.
+    /// Samples context prefixes from the base, which is in `model`; none where it needs none.
     ///
     /// # Errors
     /// When the model cannot be run.
-    fn prefixes(&self, model: &mut Model, seed: u64) -> Result<Vec<String>, EditError>;
+    fn prefixes(&self, model: &mut Model, seed: u64) -> Result<Vec<String>, EditError> {
+        let _of_no_use = (model, seed);
+        Ok(Vec::new())
+    }
 
-    /// The second moments of the keys of what it changes, on the base, which is in `model`.
+    /// The second moments of the keys of what it changes, on the base, which is in `model`; none where it needs none.
     ///
     /// # Errors
     /// When the text has no token, the model cannot be run, or `progress` asks to stop.
@@ -79,7 +85,10 @@ pub trait Editor {
         model: &mut Model,
         text: &StatisticsText,
         progress: &mut dyn Progress,
-    ) -> Result<Statistics, EditError>;
+    ) -> Result<Statistics, EditError> {
+        let _of_no_use = (model, text, progress);
+        Ok(Statistics { tokens: 0, second_moments: BTreeMap::new() })
+    }
 
     /// Finds the change that makes the job's requests true in its version.
     ///

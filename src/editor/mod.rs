@@ -1,7 +1,7 @@
 //! Editors: requests in, a change of weights out.
 //!
 //! [`METHODS`] lists them. Those of `closed` solve for the change; they stand on `locate`, which finds where facts are
-//! looked up and what should be there.
+//! looked up and what should be there. Those of `tune` go down the gradient of a loss.
 //!
 //! Letters are those of the MEMIT paper: k is a key, `[in]`; z a value, `[d]`; C = E[k kᵀ]; R what is missing; λ the
 //! weight of C. The model is the same before and after an edit, also when it fails.
@@ -20,6 +20,7 @@ mod matrix;
 mod method;
 mod presets;
 mod settings;
+mod tune;
 #[cfg(feature = "torch")]
 mod workbench;
 
@@ -42,8 +43,23 @@ pub use presets::ModelSize;
 pub use settings::{Defaults, MethodSettings, Setting, SettingsError};
 
 /// All methods.
-pub const METHODS: &[&dyn Method] =
-    &[&memit::MEMIT, &alphaedit::ALPHAEDIT, &emmet::EMMET, &pmet::PMET, &rome::ROME, &rome::R_ROME];
+pub const METHODS: &[&dyn Method] = &{
+    let [ft, ft_l, ft_m, ft_c, locft_bf, lora] = tune::METHODS;
+    [
+        &memit::MEMIT as &dyn Method,
+        &alphaedit::ALPHAEDIT,
+        &emmet::EMMET,
+        &pmet::PMET,
+        &rome::ROME,
+        &rome::R_ROME,
+        ft,
+        ft_l,
+        ft_m,
+        ft_c,
+        locft_bf,
+        lora,
+    ]
+};
 
 /// The method that commits and configurations call so.
 ///
@@ -109,7 +125,8 @@ mod tests {
         let error = method("nobody").err().unwrap().to_string();
         assert_eq!(
             error,
-            "there is no editor \"nobody\"; there is memit, alphaedit, emmet, pmet, rome, r-rome"
+            "there is no editor \"nobody\"; there is memit, alphaedit, emmet, pmet, rome, r-rome, ft, ft-l, ft-m, ft-c, \
+             locft-bf, lora"
         );
     }
 }

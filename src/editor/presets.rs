@@ -41,34 +41,47 @@ pub(super) struct Presets {
 }
 
 impl Presets {
-    /// Lays what is known of the model over `table`. Returns whether something is known of this very model, and not of
-    /// its family alone.
+    /// Whether the model is one of those by size.
+    pub(super) fn knows(&self, model: &ModelSize) -> bool {
+        self.of_size(model).is_some()
+    }
+
+    fn of_size(&self, model: &ModelSize) -> Option<&'static str> {
+        let size = (model.family.as_str(), model.layers, model.width, model.inner);
+        let alike = |row: &&(&str, usize, usize, usize, _)| (row.0, row.1, row.2, row.3) == size;
+        self.models.iter().find(alike).map(|row| row.4)
+    }
+
+    /// Lays what is known of the model over `table`.
     pub(super) fn lay_over(
         &self,
         table: &mut toml::Table,
         model: &ModelSize,
-    ) -> Result<bool, SettingsError> {
+    ) -> Result<(), SettingsError> {
         let family = self.families.iter().find(|(names, _)| names.contains(&model.family.as_str()));
-        let size = (model.family.as_str(), model.layers, model.width, model.inner);
-        let known = self
-            .models
-            .iter()
-            .find(|&&(family, layers, width, inner, _)| (family, layers, width, inner) == size);
-        for preset in family.map(|(_, text)| text).into_iter().chain(known.map(|row| &row.4)) {
+        for preset in family.map(|(_, text)| *text).into_iter().chain(self.of_size(model)) {
             table.extend(parse(preset)?);
         }
-        Ok(known.is_some())
+        Ok(())
     }
 }
 
-/// The blocks that facts are edited in where nobody has published any: a fifth of all, five at most. GPT-2's begin a
-/// quarter of the way up, those of models with rotary positions an eighth to a seventh.
+/// Models with no more blocks are small. They look facts up from the first block on.
+const SMALL: usize = 12;
+
+/// The blocks that facts are edited in where nobody has published any: a fifth of all, five at most. Small models' begin
+/// with the first; of the others GPT-2's a quarter of the way up, those of models with rotary positions an eighth to a
+/// seventh.
 ///
 /// # Errors
 /// When the model has no blocks.
 pub(super) fn blocks_by_depth(model: &ModelSize) -> Result<Vec<usize>, SettingsError> {
     require(model.layers > 0, "layers", "at least one block", || "none".to_owned())?;
-    let first = model.layers / if model.family == "gpt2" { 4 } else { 7 };
+    let first = match (model.layers, model.family.as_str()) {
+        (..=SMALL, _) => 0,
+        (layers, "gpt2") => layers / 4,
+        (layers, _) => layers / 7,
+    };
     Ok((first..first + model.layers.div_ceil(5).min(5)).collect())
 }
 

@@ -113,8 +113,10 @@ pub struct Statistics {
 pub struct EditJob<'a> {
     /// Context prefixes, in order; the empty prefix is not among them.
     pub prefixes: &'a [String],
-    /// E[k kᵀ] by name of edited tensor.
+    /// E[k kᵀ] by name of edited tensor; nothing where the editor needs none.
     pub second_moments: &'a BTreeMap<String, Matrix>,
+    /// Seed of everything sampled.
+    pub seed: u64,
     /// The version to edit: base weights, the lineage's deltas and their keys (the carry).
     pub version: &'a Version,
     /// The facts, in words.

@@ -117,6 +117,7 @@ impl LedgerError {
             | Self::TrainedFrom { .. }
             | Self::Bundle { .. }
             | Self::NothingToImport { .. }
+            | Self::NoStatistics { .. }
             | Self::Twice { .. }
             | Self::TooManyFacts { .. }
             | Self::Object(_)

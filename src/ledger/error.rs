@@ -526,6 +526,12 @@ pub enum LedgerError {
         /// The dimensions it should have.
         expected: String,
     },
+    /// Statistics were asked for that nothing would use.
+    #[error("the editor {editor} uses no statistics")]
+    NoStatistics {
+        /// Its name.
+        editor: String,
+    },
     /// More facts than one delta can be of.
     #[error("{count} facts are too many for one edit; it can be of {most}")]
     TooManyFacts {

@@ -79,7 +79,7 @@ pub(crate) fn kinds() -> Kinds {
         .with(|report: &Report| References::default().objects(report.parts()))
         .with(move |_: &ReportRows| none())
         .with(move |_: &Base| none())
-        .with(|spec: &Spec| References::default().object(spec.statistics))
+        .with(|spec: &Spec| References::default().objects(spec.statistics))
         .with(|record: &StatisticsRecord| {
             References::default().object(record.base).object(record.file).file(record.file)
         })

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tch::{Device, Kind};
+use tch::{Device, Kind, Tensor};
 
 use super::{
     config::Config,
@@ -184,6 +184,15 @@ impl Model {
     pub fn set_weight(&mut self, name: &str, value: &Matrix) -> Result<(), ModelError> {
         self.load_those(|slot| slot.name == name)?;
         self.decoder.weights_mut().set(name, value)
+    }
+
+    /// Computes with the values of `tensor`, `[out, in]`, from now on, so that gradients reach it.
+    ///
+    /// # Errors
+    /// When there is no such matrix or the shape is another.
+    pub fn put_weight(&mut self, name: &str, tensor: &Tensor) -> Result<(), ModelError> {
+        self.load_those(|slot| slot.name == name)?;
+        self.decoder.weights_mut().put(name, tensor)
     }
 }
 

@@ -166,6 +166,12 @@ impl Weights {
         self.slots.iter().map(|slot| (slot, &self.tensors[&(slot.part, slot.layer, slot.role)]))
     }
 
+    /// What each of them is, loaded or not, in the order of the forward pass.
+    #[must_use]
+    pub fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+
     /// What the checkpoint calls `name`.
     ///
     /// # Errors
@@ -191,6 +197,18 @@ impl Weights {
     pub fn matrix(&self, name: &str) -> Result<Matrix, ModelError> {
         let slot = self.slot(name)?;
         matrix_of(slot, &self.tensors[&(slot.part, slot.layer, slot.role)])
+    }
+
+    /// Puts the values of `tensor` in the place of another's, as they are: what is computed with them leads back to it.
+    ///
+    /// # Errors
+    /// When there is no such tensor or it has not as many elements.
+    pub fn put(&mut self, name: &str, tensor: &Tensor) -> Result<(), ModelError> {
+        let slot = self.slot(name)?;
+        let key = (slot.part, slot.layer, slot.role);
+        let new = tensor.f_view_as(&self.tensors[&key])?;
+        self.tensors.insert(key, new);
+        Ok(())
     }
 
     /// Replaces a matrix, `[out, in]`, or a vector, rounding to what the model computes in.

@@ -1,7 +1,7 @@
 //! Editors of another grain: several columns for a fact, or none.
 
 use kledger::{
-    engine::{EngineError, Silent},
+    engine::{EngineError, Silent, StatisticsText},
     ledger::{
         About, How, LedgerError, Repo, Strategy,
         verb::{
@@ -10,6 +10,7 @@ use kledger::{
             import::ImportSource,
             merge::MergeOptions,
             revert::{RevertOptions, RevertReport},
+            stats::StatsOptions,
         },
     },
 };
@@ -129,6 +130,33 @@ fn what_holds_together_goes_together_and_the_others_are_edited_again() {
     let back = revert(&place, "HEAD");
     assert_eq!((back.as_before, back.again), (true, 0));
     assert_eq!(place.weights("HEAD"), before);
+    place.fsck();
+}
+
+/// What needs no statistics is given none, takes none and records none.
+#[test]
+fn statistics_are_taken_only_where_they_are_needed() {
+    let place = edited_by("whole");
+    let made = place.make(TWO, "two");
+    assert!(made.notes.iter().all(|note| !note.contains("statistics")), "{:?}", made.notes);
+    let spec = place.repo.show("HEAD").unwrap().spec.unwrap();
+    assert_eq!((spec.statistics, spec.statistics_tokens), (None, None));
+    let with = StatsOptions {
+        text: StatisticsText::Corpus(vec!["some words".to_owned()]),
+        source: "words".to_owned(),
+        editor: None,
+        settings: toml::Table::new(),
+    };
+    let refused = place.repo.stats(&place.actor("stats"), &with, &mut open, &mut Silent);
+    assert_eq!(refused.unwrap_err().to_string(), "the editor whole uses no statistics");
+
+    let mut narrow = options("with some");
+    narrow.edit.editor = Some("memit".to_owned());
+    place.add(":Carl :likes :Kiev .").unwrap();
+    let made = place.commit_with(&narrow, &mut Silent).unwrap();
+    assert!(made.notes[0].starts_with("statistics taken on"), "{:?}", made.notes);
+    let spec = place.repo.show("HEAD").unwrap().spec.unwrap();
+    assert!(spec.statistics_tokens.is_some_and(|tokens| tokens > 0));
     place.fsck();
 }
 

@@ -200,9 +200,10 @@ fn objects_have_the_bytes_of_the_format() {
         settings: "layers = [1]\n".to_owned(),
         seed: 42,
         prefixes: vec!["The".to_owned(), String::new()],
-        statistics: id(1),
+        statistics: Some(id(1)),
     };
     golden.is("spec", &spec);
+    golden.is("spec-no-statistics", &Spec { statistics: None, ..spec });
     let statistics = StatisticsRecord {
         base: id(1),
         source: "a.txt".to_owned(),

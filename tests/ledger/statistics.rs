@@ -35,7 +35,7 @@ fn statistics_of_a_corpus_are_used_from_then_on() {
     assert_eq!((report.tokens, report.tensors.len()), (3, 2));
     let commit = place.make(":Anna :likes :Rome .", "first");
     assert!(commit.notes.is_empty(), "{:?}", commit.notes);
-    assert_eq!(place.repo.show("HEAD").unwrap().spec.unwrap().statistics, "corpus.txt");
+    assert_eq!(place.repo.show("HEAD").unwrap().spec.unwrap().statistics.unwrap(), "corpus.txt");
 }
 
 /// Counts the parts of the corpus that are read; ends the work in one of them.

@@ -50,7 +50,7 @@ pub(crate) fn command(dir: &TempDir, words: &[&str]) -> Command {
     command
 }
 
-fn run(dir: &TempDir, words: &[&str]) -> Output {
+pub(crate) fn run(dir: &TempDir, words: &[&str]) -> Output {
     command(dir, words).output().unwrap()
 }
 

@@ -98,6 +98,7 @@ impl Case {
         let mut job = EditJob {
             prefixes: &self.prefixes,
             second_moments: &self.second_moments,
+            seed: 42,
             version: &self.version,
             requests: &self.requests,
             known_z,

@@ -84,6 +84,7 @@ fn edit_in(
     let mut job = EditJob {
         prefixes: &[],
         second_moments: &second_moments,
+        seed: 42,
         version: &version,
         requests,
         known_z: &[],
@@ -514,6 +515,7 @@ fn a_request_that_is_too_long_is_named() {
     let mut job = EditJob {
         prefixes: &[],
         second_moments: &BTreeMap::new(),
+        seed: 42,
         version: &version,
         requests: &[request.clone()],
         known_z: &[],

@@ -20,3 +20,5 @@ mod merge;
 mod originals;
 mod refusal;
 mod tokens;
+#[cfg(feature = "cli")]
+mod tune;

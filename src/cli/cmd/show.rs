@@ -135,9 +135,9 @@ impl Render for ShowReport {
         rows.push(row("neighbours", self.neighbourhood.to_string()));
         if let Some(spec) = &self.spec {
             rows.push(row("editor", format!("{} {}", spec.editor, spec.editor_version)));
-            let statistics = &spec.statistics;
-            let tokens = spec.statistics_tokens;
-            rows.push(row("statistics", format!("{statistics} ({tokens} tokens)")));
+            rows.extend(spec.statistics.iter().zip(spec.statistics_tokens).map(
+                |(statistics, tokens)| row("statistics", format!("{statistics} ({tokens} tokens)")),
+            ));
         }
         if let Some(with) = &self.found_with {
             let FoundWith { device, dtype, threads, kernels, library, program, .. } = with;

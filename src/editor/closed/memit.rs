@@ -102,7 +102,8 @@ impl MethodSettings for Settings {
     fn defaults(model: &ModelSize) -> Result<Defaults, SettingsError> {
         let (mut preset, mut faithful) = (parse(COMMON)?, parse(FAITHFUL)?);
         preset.insert("layers".to_owned(), blocks_value(&blocks_by_depth(model)?));
-        if !PRESETS.lay_over(&mut preset, model)? {
+        PRESETS.lay_over(&mut preset, model)?;
+        if !PRESETS.knows(model) {
             let unknown = parse(UNKNOWN)?;
             // The reference implementation has one set of numbers for all.
             let published = unknown.keys().filter_map(|key| preset.get_key_value(key));

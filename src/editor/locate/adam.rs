@@ -8,7 +8,7 @@ const EPSILON: f64 = 1e-8;
 
 /// First and second moments of gradients, `[facts, d]`. All rows have made the same number of steps.
 #[derive(Debug)]
-pub(super) struct Adam {
+pub(in crate::editor) struct Adam {
     rate: f64,
     /// What the rate is a multiple of in each row, `[facts, 1]`, if not of 1.
     unit: Option<Tensor>,
@@ -19,12 +19,12 @@ pub(super) struct Adam {
 
 impl Adam {
     /// For values shaped like `values`, with step size `rate`, in each row in its `unit` `[facts, 1]`.
-    pub(super) fn new(values: &Tensor, rate: f64, unit: Option<Tensor>) -> Self {
+    pub(in crate::editor) fn new(values: &Tensor, rate: f64, unit: Option<Tensor>) -> Self {
         Self { rate, unit, steps: 0, mean: values.zeros_like(), square: values.zeros_like() }
     }
 
     /// What `values` are after one more step down `gradient`.
-    pub(super) fn step(&mut self, values: &Tensor, gradient: &Tensor) -> Tensor {
+    pub(in crate::editor) fn step(&mut self, values: &Tensor, gradient: &Tensor) -> Tensor {
         self.steps += 1;
         self.mean = &self.mean * BETA1 + gradient * (1.0 - BETA1);
         self.square = &self.square * BETA2 + gradient.square() * (1.0 - BETA2);

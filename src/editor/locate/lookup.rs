@@ -8,9 +8,9 @@ use crate::{
 
 /// A text, and the token at which its subject's facts are looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Lookup {
+pub(in crate::editor) struct Lookup {
     /// All tokens.
-    pub(super) ids: Vec<u32>,
+    pub(in crate::editor) ids: Vec<u32>,
     /// Index of the subject's last token.
     pub(super) subject_last: usize,
 }
@@ -39,15 +39,15 @@ pub(in crate::editor) struct Asked {
     pub(in crate::editor) subject: String,
     /// The prompts bare, then one after each prefix; each followed by the target but for its last
     /// token, so that the tail's last `target.len()` tokens predict the target.
-    pub(super) contexts: Vec<Lookup>,
+    pub(in crate::editor) contexts: Vec<Lookup>,
     /// How many of the contexts are bare prompts, the one edits are made with first.
     pub(super) bare: usize,
     /// "{subject} is a", cut off after the subject: what it is like is read there.
     pub(super) essence: Lookup,
     /// Prompts about the subject's other facts, to their end: what they mean is to stay.
-    pub(super) kept: Vec<Lookup>,
+    pub(in crate::editor) kept: Vec<Lookup>,
     /// What is to follow the prompt.
-    pub(super) target: Vec<u32>,
+    pub(in crate::editor) target: Vec<u32>,
 }
 
 impl Asked {

@@ -6,7 +6,7 @@
 //! what comes later in its text.
 
 #[cfg(feature = "torch")]
-mod adam;
+pub(super) mod adam;
 #[cfg(feature = "torch")]
 pub(super) mod bucket;
 #[cfg(feature = "torch")]

@@ -22,6 +22,7 @@ use crate::{
             failure::{Finding, Rival},
             rounds::Round,
             setup::Setup,
+            statistics::Moments,
         },
         error::LedgerError,
         lineage::{line::Line, load},
@@ -97,16 +98,10 @@ impl Repo {
                 engine.prefixes(&setup.editor, setup.seed)?
             }
         };
-        let moments = match self.stored_statistics(&setup, job.earlier.statistics.clone())? {
-            Some(moments) => moments,
-            None => {
-                let tokens = self.config().statistics_tokens;
-                notes.push(format!(
-                    "statistics taken on {tokens} tokens sampled from the base; kledger stats \
-                     --corpus FILE takes them on text of yours"
-                ));
-                self.sampled_statistics(actor, engine, &setup, job.base, progress)?
-            }
+        let moments = if needed.moments {
+            Some(self.moments(actor, engine, &setup, &job, &mut notes, progress)?)
+        } else {
+            None
         };
 
         let (facts, requests): (Vec<FactKey>, Vec<Request>) = job.requests.into_iter().unzip();
@@ -119,10 +114,11 @@ impl Repo {
         let files = self.store().tensors();
         progress.part("weights");
         let version = self.version(job.line, &facts)?;
+        let none = BTreeMap::new();
         let work = Work {
             setup: &setup,
             prefixes: &prefixes,
-            second_moments: &moments.matrices,
+            second_moments: moments.as_ref().map_or(&none, |found| &found.matrices),
             version: &version,
             requests: &requests,
             keys: keys.as_deref().unwrap_or_default(),
@@ -160,7 +156,7 @@ impl Repo {
                 settings: outcome.settings,
                 seed: setup.seed,
                 prefixes,
-                statistics: moments.id,
+                statistics: moments.map(|moments| moments.id),
             },
             delta,
             contents,
@@ -177,6 +173,27 @@ impl Repo {
         })
     }
 
+    /// The statistics that an edit is made with: the newest that fit, or new ones of sampled text, of which `notes` tell.
+    fn moments(
+        &self,
+        actor: &Actor,
+        engine: &mut dyn Engine,
+        setup: &Setup,
+        job: &Job<'_>,
+        notes: &mut Vec<String>,
+        progress: &mut dyn Progress,
+    ) -> Result<Moments, LedgerError> {
+        if let Some(moments) = self.stored_statistics(setup, job.earlier.statistics.clone())? {
+            return Ok(moments);
+        }
+        let tokens = self.config().statistics_tokens;
+        notes.push(format!(
+            "statistics taken on {tokens} tokens sampled from the base; kledger stats --corpus FILE \
+             takes them on text of yours"
+        ));
+        self.sampled_statistics(actor, engine, setup, job.base, progress)
+    }
+
     /// Runs the editor and keeps the z vectors that it finds, on the way and however it ends.
     fn run_editor(
         &self,
@@ -190,6 +207,7 @@ impl Repo {
         let mut job = EditJob {
             prefixes: work.prefixes,
             second_moments: work.second_moments,
+            seed: work.setup.seed,
             version: work.version,
             requests: work.requests,
             known_z: work.known_z,

@@ -40,10 +40,13 @@ impl Earlier {
     /// # Errors
     /// When its statistics are missing or damaged.
     pub(crate) fn and(&self, ledger: &Ledger<'_>, spec: &Spec) -> Result<Self, LedgerError> {
-        let statistics = (spec.statistics, codec::get(ledger, spec.statistics)?);
+        let statistics = match spec.statistics {
+            Some(id) => Some((id, codec::get(ledger, id)?)),
+            None => None,
+        };
         Ok(Self {
             specs: self.specs.iter().chain([spec]).cloned().collect(),
-            statistics: [statistics].into_iter().chain(self.statistics.iter().cloned()).collect(),
+            statistics: statistics.into_iter().chain(self.statistics.iter().cloned()).collect(),
             made: self.made.clone(),
         })
     }
@@ -72,7 +75,7 @@ impl Ledger<'_> {
         }
         let mut statistics = Vec::new();
         let mut seen = BTreeSet::new();
-        let used = specs.iter().map(|spec| spec.statistics);
+        let used = specs.iter().filter_map(|spec| spec.statistics);
         for id in self.statistics()?.into_iter().chain(used) {
             if seen.insert(id) {
                 let record = codec::get(self, id)?;

@@ -77,10 +77,10 @@ pub struct SpecView {
     pub seed: u64,
     /// Context prefixes.
     pub prefixes: Vec<String>,
-    /// What text the statistics were taken on.
-    pub statistics: String,
+    /// What text the statistics were taken on; `None` where the editor needed none.
+    pub statistics: Option<String>,
     /// Tokens the statistics counted.
-    pub statistics_tokens: u64,
+    pub statistics_tokens: Option<u64>,
 }
 
 /// A delta.
@@ -211,7 +211,7 @@ impl Repo {
 
 fn spec_view(ledger: &Ledger<'_>, id: Id<Spec>) -> Result<SpecView, LedgerError> {
     let spec = codec::get(ledger, id)?;
-    let statistics = codec::get(ledger, spec.statistics)?;
+    let statistics = spec.statistics.map(|id| codec::get(ledger, id)).transpose()?;
     Ok(SpecView {
         id,
         editor: spec.editor,
@@ -219,7 +219,7 @@ fn spec_view(ledger: &Ledger<'_>, id: Id<Spec>) -> Result<SpecView, LedgerError>
         settings: spec.settings,
         seed: spec.seed,
         prefixes: spec.prefixes,
-        statistics: statistics.source,
-        statistics_tokens: statistics.tokens,
+        statistics_tokens: statistics.as_ref().map(|statistics| statistics.tokens),
+        statistics: statistics.map(|statistics| statistics.source),
     })
 }

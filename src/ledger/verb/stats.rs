@@ -42,7 +42,7 @@ impl Repo {
     /// now on use them.
     ///
     /// # Errors
-    /// When the text has no token, the model fails, or `progress` asks to stop.
+    /// When the editor uses none, the text has no token, the model fails, or `progress` asks to stop.
     pub fn stats(
         &self,
         actor: &Actor,
@@ -58,6 +58,9 @@ impl Repo {
             ..EditOptions::default()
         };
         let setup = Setup::settle(self, engine.as_ref(), &edit)?;
+        if !setup.description.needs.moments {
+            return Err(LedgerError::NoStatistics { editor: setup.editor.name });
+        }
         let text = (&options.text, options.source.clone());
         let moments = self.take_statistics(actor, engine.as_mut(), &setup, base, text, progress)?;
         Ok(StatsReport {

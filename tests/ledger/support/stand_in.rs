@@ -4,7 +4,7 @@
 //! of that bag. What the model says is what the edited tensors hold in that column, two tensors
 //! (one stored `[out, in]`, one `[in, out]`) added up and read as the bytes of a word. An edit writes
 //! the difference between the target's bytes and the column as one rank per request, or as other editors as two,
-//! or as one dense change.
+//! or as one dense change, for which no statistics are needed.
 //! So answers come from the weights and from nothing else.
 
 use std::{collections::BTreeMap, fs, path::Path};
@@ -233,7 +233,7 @@ impl Engine for StandIn {
         let description = Description {
             grain: if editor == Editor::Whole { Grain::Whole } else { Grain::Fact },
             tensors,
-            needs: Needs { prefixes: true, moments: true },
+            needs: Needs { prefixes: true, moments: editor != Editor::Whole },
             search: Some(search),
             joins_subjects: settings.join_subjects,
             prefix_settings: String::new(),
@@ -278,7 +278,9 @@ impl Engine for StandIn {
         job: &mut EditJob<'_>,
         progress: &mut dyn Progress,
     ) -> Result<EditOutcome, EngineError> {
-        assert_eq!(job.second_moments.len(), 2, "statistics cover the edited tensors");
+        let whole = Editor::named(&editor.name)? == Editor::Whole;
+        let needed = if whole { 0 } else { TENSORS.len() };
+        assert_eq!(job.second_moments.len(), needed, "statistics cover the edited tensors");
         let settings: Settings = toml::from_str(&editor.settings).unwrap();
         self.weights = job.version.materialise().map_err(failed)?;
         let requests = job.requests.len();
@@ -332,7 +334,6 @@ impl Engine for StandIn {
                 left.data[output * rank + at] = *value * share;
             }
         }
-        let whole = Editor::named(&editor.name)? == Editor::Whole;
         if !whole {
             outcome.columns = split.iter().map(|(request, _)| *request as u32).collect();
         }

@@ -1,0 +1,41 @@
+//! Editors that fine-tune: steps down the gradient of a loss over the facts.
+//!
+//! A method says what it is told in its settings and what it does in a plan: the loss, what of the
+//! weights moves, how far it may, and what the change is written down as. The files `ft` to `lora` read like the papers'
+//! algorithms; `train` is the loop that they share, `texts` the loss, `parameters` the weights.
+//!
+//! Weights are those of the version that is edited. What enters the lowest tuned block never changes, so it is computed
+//! once for each text and kept.
+
+mod blocks;
+mod ft;
+mod ft_c;
+mod ft_l;
+mod ft_m;
+mod locft_bf;
+mod lora;
+#[cfg(feature = "torch")]
+mod parameters;
+#[cfg(feature = "torch")]
+mod plan;
+mod recipe;
+mod settings;
+#[cfg(all(test, feature = "torch"))]
+mod tests;
+#[cfg(feature = "torch")]
+mod texts;
+#[cfg(feature = "torch")]
+mod train;
+
+use super::method::Method;
+use recipe::Tune;
+
+/// All of them.
+pub(super) const METHODS: [&dyn Method; 6] = [
+    &Tune::<ft::Settings>::NEW,
+    &Tune::<ft_l::Settings>::NEW,
+    &Tune::<ft_m::Settings>::NEW,
+    &Tune::<ft_c::Settings>::NEW,
+    &Tune::<locft_bf::Settings>::NEW,
+    &Tune::<lora::Settings>::NEW,
+];

@@ -1,0 +1,231 @@
+//! What fine-tuning can be told.
+
+use serde::{Deserialize, Serialize};
+
+use crate::editor::settings::{
+    Setting, SettingsError, above_zero, blocks, not_below_zero, require,
+};
+#[cfg(feature = "torch")]
+use crate::model::{Part, Spec};
+
+/// All of [`Training`], by key.
+pub(super) const TRAINING: &[Setting] = &[
+    Setting::new("batch_size", "1 or more", "facts of a step"),
+    Setting::new("layers", "blocks of the model, ascending", "blocks that are tuned").by_model(),
+    Setting::new(
+        "locality_factor",
+        "0 or more",
+        "weight of keeping what follows prompts of the subjects' other facts",
+    ),
+    Setting::new(LR, SCALES, "step size of Adam; \"auto\" goes by the size of the weights"),
+    Setting::new("modules", MODULES, "what of a block is tuned"),
+    Setting::new("num_steps", "1 or more", "times that each fact is gone through, at most"),
+    Setting::new(
+        "order",
+        "\"breadth-first\" or \"depth-first\"",
+        "all facts in turn, or each until it is learned",
+    ),
+    Setting::new("rephrase", "true or false", "train on a fact's other prompts too"),
+    Setting::new("shuffle", "true or false", "whether each round has an order of its own"),
+    Setting::new("stop_loss", "0 or more", "loss below which nothing more is learned"),
+];
+
+/// The settings of methods that tune whole tensors, besides.
+pub(super) const WHOLE: &[Setting] =
+    &[Setting::new("bias", "true or false", "tune the biases of the modules too")];
+
+/// The settings of methods that read targets as texts, besides.
+pub(super) const END: &[Setting] = &[Setting::new(
+    "end_of_text",
+    "true or false",
+    "train on the end of the text after the target too",
+)];
+
+/// The setting that says how the weights may move.
+pub(super) const EPS: &str = "eps";
+
+/// The setting that is a step's size.
+pub(super) const LR: &str = "lr";
+
+/// What a [`Scale`] may be.
+pub(super) const SCALES: &str = "\"auto\" or a number above zero";
+
+const MODULES: &str = "of \"mlp-down\", \"mlp-up\", \"mlp-gate\", \"attention-in\", \"query\", \"key\", \"value\", \
+                       \"attention-out\" and \"block\"";
+
+/// How a model is trained on facts. Names are those of the original implementations where these have one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Training {
+    /// Facts of a step.
+    pub(super) batch_size: usize,
+    /// The blocks that are tuned, ascending.
+    pub(super) layers: Vec<usize>,
+    /// Weight of the divergence of prompts about the subjects' other facts from what the model said before.
+    pub(super) locality_factor: f64,
+    /// Step size of Adam.
+    pub(super) lr: Scale,
+    /// What of a block is tuned.
+    pub(super) modules: Vec<Module>,
+    /// Epochs at most.
+    pub(super) num_steps: u32,
+    /// Which fact is when.
+    pub(super) order: Order,
+    /// Whether facts are trained on in their other prompts too. The originals know one prompt for a fact.
+    pub(super) rephrase: bool,
+    /// Whether the facts of an epoch are in a new order.
+    pub(super) shuffle: bool,
+    /// A batch of lower loss makes no step, an epoch of lower loss is the last.
+    pub(super) stop_loss: f64,
+}
+
+/// Which fact is trained on when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Order {
+    /// All facts in each epoch.
+    BreadthFirst,
+    /// One fact until it is learned, then the next one, with an optimiser of its own.
+    DepthFirst,
+}
+
+/// Linear maps of a block, whatever a family calls them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Module {
+    /// The MLP's down projection.
+    MlpDown,
+    /// The MLP's up projection.
+    MlpUp,
+    /// What the up projection is multiplied by.
+    MlpGate,
+    /// Queries, keys and values, be they computed together or apart.
+    AttentionIn,
+    /// Queries, where they are computed apart.
+    Query,
+    /// Keys, where they are computed apart.
+    Key,
+    /// Values, where they are computed apart.
+    Value,
+    /// Attention's output map.
+    AttentionOut,
+    /// All that there is, norms too.
+    Block,
+}
+
+#[cfg(feature = "torch")]
+impl Module {
+    /// Whether a part belongs to it.
+    pub(super) const fn has(self, part: Part) -> bool {
+        match self {
+            Self::MlpDown => matches!(part, Part::MlpDown),
+            Self::MlpUp => matches!(part, Part::MlpUp),
+            Self::MlpGate => matches!(part, Part::MlpGate),
+            Self::AttentionIn => {
+                matches!(part, Part::QueryKeyValue | Part::Query | Part::Key | Part::Value)
+            }
+            Self::Query => matches!(part, Part::Query),
+            Self::Key => matches!(part, Part::Key),
+            Self::Value => matches!(part, Part::Value),
+            Self::AttentionOut => matches!(part, Part::AttentionOut),
+            Self::Block => part.in_block(),
+        }
+    }
+
+    /// Whether a model of this kind has one.
+    fn is_in(self, spec: &Spec) -> bool {
+        match self {
+            Self::MlpGate => spec.has(Part::MlpGate),
+            Self::Query | Self::Key | Self::Value => spec.has(Part::Query),
+            _ => true,
+        }
+    }
+}
+
+impl Training {
+    /// Blocks are there below `layers`, if it is known.
+    pub(super) fn check(&self, layers: Option<usize>) -> Result<(), SettingsError> {
+        blocks("layers", &self.layers, layers)?;
+        self.lr.check(LR)?;
+        not_below_zero(&[
+            ("locality_factor", self.locality_factor),
+            ("stop_loss", self.stop_loss),
+        ])?;
+        require(self.batch_size > 0, "batch_size", "at least 1", || "0".to_owned())?;
+        require(self.num_steps > 0, "num_steps", "at least 1", || "0".to_owned())?;
+        let once = (1..self.modules.len()).all(|i| !self.modules[..i].contains(&self.modules[i]));
+        require(once && !self.modules.is_empty(), "modules", "some, each once", || {
+            format!("{:?}", self.modules)
+        })
+    }
+
+    /// Whether a model of this kind has what is to be tuned.
+    ///
+    /// # Errors
+    /// When it has not.
+    #[cfg(feature = "torch")]
+    pub(super) fn fits(&self, spec: &Spec) -> Result<(), SettingsError> {
+        let missing = self.modules.iter().find(|module| !module.is_in(spec));
+        let wanted = || format!("what a {} has", spec.model_type);
+        require(missing.is_none(), "modules", &wanted(), || {
+            let missing = missing.and_then(|module| toml::Value::try_from(module).ok());
+            missing.map_or_else(String::new, |module| module.to_string())
+        })
+    }
+}
+
+/// A length that can be left to be found: in units of the weights that are tuned.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "toml::Value", into = "toml::Value")]
+pub(super) enum Scale {
+    /// By how large the weights are.
+    Auto,
+    /// So much.
+    Is(f64),
+}
+
+impl Scale {
+    pub(super) fn check(self, key: &str) -> Result<(), SettingsError> {
+        match self {
+            Self::Auto => Ok(()),
+            Self::Is(number) => above_zero(&[(key, number)]),
+        }
+    }
+
+    /// The number; `unit` times `share` where it is to be found, with three digits, so that rounding elsewhere does not
+    /// show in it.
+    #[cfg(feature = "torch")]
+    pub(super) fn or(self, share: f64, unit: f64) -> f64 {
+        match self {
+            Self::Auto => {
+                format!("{:.2e}", share * unit).parse().expect("because it was printed as a number")
+            }
+            Self::Is(number) => number,
+        }
+    }
+}
+
+impl TryFrom<toml::Value> for Scale {
+    type Error = String;
+
+    fn try_from(value: toml::Value) -> Result<Self, String> {
+        match value {
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "a setting that is an integer is a small one"
+            )]
+            toml::Value::Integer(number) => Ok(Self::Is(number as f64)),
+            toml::Value::Float(number) => Ok(Self::Is(number)),
+            toml::Value::String(text) if text == "auto" => Ok(Self::Auto),
+            other => Err(format!("it must be {SCALES}, found {other}")),
+        }
+    }
+}
+
+impl From<Scale> for toml::Value {
+    fn from(scale: Scale) -> Self {
+        match scale {
+            Scale::Auto => Self::from("auto"),
+            Scale::Is(number) => Self::from(number),
+        }
+    }
+}
