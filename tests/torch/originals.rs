@@ -103,6 +103,7 @@ impl Case {
             second_moments: &self.second_moments,
             version: &self.version,
             requests,
+            seed: 0,
             known_z: &[],
             found: &mut |_| {},
         };
