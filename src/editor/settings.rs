@@ -94,6 +94,9 @@ pub trait MethodSettings: DeserializeOwned {
     /// Keys whose values are weights (see [`Weight`]).
     const WEIGHTS: &'static [&'static str] = &[];
 
+    /// Keys whose values are of several types and are checked as they are read.
+    const FREE: &'static [&'static str] = &[];
+
     /// All that there are, by key.
     fn known() -> Vec<&'static Setting>;
 
@@ -114,7 +117,7 @@ pub trait MethodSettings: DeserializeOwned {
     /// # Errors
     /// When a key is unknown, a value is out of range or a layer does not exist.
     fn read(text: &str, model: &ModelSize) -> Result<Self, SettingsError> {
-        let settings: Self = over(Self::defaults(model)?, text, &Self::known(), Self::WEIGHTS)?;
+        let settings: Self = over(Self::defaults(model)?, text)?;
         settings.check(Some(model.layers))?;
         Ok(settings)
     }
@@ -126,18 +129,14 @@ pub trait MethodSettings: DeserializeOwned {
     /// When a key is unknown or no model takes a value.
     fn fit_some_model(text: &str) -> Result<(), SettingsError> {
         let defaults = Self::defaults(&ModelSize::any())?;
-        let settings: Self = over(defaults, text, &Self::known(), Self::WEIGHTS)?;
+        let settings: Self = over(defaults, text)?;
         settings.check(None)
     }
 }
 
-/// Lays `text` over `defaults`. Only keys of `known` may be there, and those of `weights` are weights.
-fn over<S: DeserializeOwned>(
-    defaults: Defaults,
-    text: &str,
-    known: &[&Setting],
-    weights: &[&str],
-) -> Result<S, SettingsError> {
+/// Lays `text` over `defaults`.
+fn over<S: MethodSettings>(defaults: Defaults, text: &str) -> Result<S, SettingsError> {
+    let known = S::known();
     let mut table = defaults.preset;
     let mut text = parse(text)?;
     match text.remove("faithful") {
@@ -151,9 +150,9 @@ fn over<S: DeserializeOwned>(
             let (key, known) = (key.clone(), known.join(", "));
             return Err(SettingsError::Key { key, elsewhere: Vec::new(), known });
         }
-        if weights.contains(&key.as_str()) {
+        if S::WEIGHTS.contains(&key.as_str()) {
             Weight::read(key, value)?;
-        } else if let Some(preset) = table.get(key) {
+        } else if let Some(preset) = table.get(key).filter(|_| !S::FREE.contains(&key.as_str())) {
             let alike = preset.same_type(value) || preset.is_float() && value.is_integer();
             require(alike, key, &format!("a value like {preset}"), || value.to_string())?;
         }

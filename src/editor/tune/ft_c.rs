@@ -64,7 +64,7 @@ enum Within {
 }
 
 impl MethodSettings for Settings {
-    const WEIGHTS: &'static [&'static str] = &["lr", EPS];
+    const FREE: &'static [&'static str] = &["lr", EPS];
 
     fn known() -> Vec<&'static Setting> {
         listed(&[TRAINING, WHOLE, OWN])

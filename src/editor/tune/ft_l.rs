@@ -49,7 +49,7 @@ pub(super) struct Settings {
 }
 
 impl MethodSettings for Settings {
-    const WEIGHTS: &'static [&'static str] = &["lr", EPS];
+    const FREE: &'static [&'static str] = &["lr", EPS];
 
     fn known() -> Vec<&'static Setting> {
         listed(&[TRAINING, WHOLE, OWN])

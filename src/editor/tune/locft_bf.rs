@@ -44,7 +44,7 @@ pub(super) struct Settings {
 }
 
 impl MethodSettings for Settings {
-    const WEIGHTS: &'static [&'static str] = &["lr"];
+    const FREE: &'static [&'static str] = &["lr"];
 
     fn known() -> Vec<&'static Setting> {
         listed(&[TRAINING, WHOLE, END])

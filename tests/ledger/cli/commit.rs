@@ -80,11 +80,11 @@ fn facts_that_do_not_take_are_shown() {
       1 fact added, efficacy 0 %, paraphrase 0 %
       words for 3 IRIs
       memit of 2 tensors, delta 4.6 KiB (model 32 KiB)
-      1 of 1 z were known
       does not hold: Anna / likes / Rome
         Anna likes ... Zhpe\u001C\u0019 (p 50 %, wanted p 1 %)
         its vector was found (p 100 %), the weights take 50 % of it: a smaller strength lets more through
       neighbourhood not measured: no other fact is known; add some with kledger add --neighbourhood FILE
+      statistics taken on 30000 tokens sampled from the base; kledger stats --corpus FILE takes them on text of yours
       kledger repair edits again what does not hold
     "#);
 }

@@ -216,7 +216,7 @@ fn what_faithful_sets_is_told() {
         "* settings.memit.faithful = true  (file)",
         "  settings.memit.carry = false  (faithful)",
         "* settings.memit.ridge = 0.5  (file)",
-        "  settings.memit.v_lr = 0.5  (default)",
+        "  settings.memit.kl_factor = 0.0625  (default)",
     ] {
         assert!(text.contains(line), "{line:?} is not in {text}");
     }

@@ -108,6 +108,7 @@ fn a_fact_that_the_model_does_not_hold_is_told() {
     let place = Place::new();
     let weak = kledger::ledger::EditOptions {
         settings: toml::from_str("strength = 0.5").unwrap(),
+        require: kledger::ledger::Requirements::nothing_of_an_edit(),
         ..Default::default()
     };
     place.add(":Anna :likes :Rome . :Bert :lives :Oslo .").unwrap();
