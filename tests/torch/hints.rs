@@ -246,6 +246,14 @@ fn smaller_steps_find_what_ran_away() {
     assert!(advice.with(&["--set", "v_lr=0.1"]).contains(COMMITTED));
 }
 
+#[test]
+fn a_tuning_that_ran_away_takes_smaller_steps() {
+    let dir = staged();
+    let far = ["commit", "-m", "x", "--editor", "ft-m", "--set", "lr=1e38"];
+    let advice = advised(&dir, &far, "--set lr=1e-4 takes smaller steps");
+    assert!(advice.with(&["--set", "lr=1e-4"]).contains(COMMITTED));
+}
+
 /// Statistics whose shape no program of today would write.
 #[test]
 fn statistics_that_do_not_fit_are_taken_anew() {
