@@ -24,7 +24,7 @@ fn place() -> Place {
     let labels = (0..50)
         .map(|n| format!(":s{n} <http://www.w3.org/2000/01/rdf-schema#label> \"S {n}\" .\n"));
     place.add(&labels.collect::<String>()).unwrap();
-    place.make(&facts(0..MANY, 7), "many");
+    place.make_weakly(&facts(0..MANY, 7), "many");
     place
 }
 
@@ -66,7 +66,7 @@ fn an_index_answers_for_the_versions_around_it() {
     place.add(":s9000 <http://www.w3.org/2000/01/rdf-schema#label> \"Unsaid\" .").unwrap();
     place.add(":new <http://www.w3.org/2000/01/rdf-schema#label> \"New\"@en .").unwrap();
     place.rm(":s2 :likes :o2 .").unwrap();
-    place.make(":s3 :likes :new . :s4 :likes :s1 .", "a few");
+    place.make_weakly(":s3 :likes :new . :s4 :likes :s1 .", "a few");
     let by_the_old = rows(&place, ALL, "HEAD").unwrap();
     assert_eq!(fs::read(index(&place)).unwrap(), made, "it was made anew");
     fs::remove_file(index(&place)).unwrap();
@@ -85,7 +85,7 @@ fn a_version_far_from_the_index_gets_its_own() {
     let place = place();
     rows(&place, ALL, "HEAD").unwrap();
     let made = fs::read(index(&place)).unwrap();
-    place.make(&facts(0..MANY, 6), "other objects");
+    place.make_weakly(&facts(0..MANY, 6), "other objects");
     let found = rows(&place, "SELECT ?s { ?s :likes :o6 }", "HEAD").unwrap();
     assert_eq!(found, Vec::<String>::new());
     assert_ne!(fs::read(index(&place)).unwrap(), made);

@@ -5,7 +5,7 @@ use std::path::Path;
 use kledger::{
     engine::{Engine, EngineError, Silent},
     ledger::{
-        Anew, EditOptions, How, LedgerError, Outcome, ProceedReport, Repo, Task,
+        Anew, EditOptions, How, LedgerError, Outcome, ProceedReport, Repo, Requirements, Task,
         verb::{
             commit::CommitOptions, export::ExportFormat, import::ImportSource,
             revert::RevertOptions,
@@ -122,8 +122,12 @@ fn one_that_stopped_is_given_up() {
 #[test]
 fn what_does_not_reach_what_is_required_is_not_made() {
     let place = Place::new();
-    let weak =
-        EditOptions { settings: "strength = 0.1".parse().unwrap(), ..EditOptions::default() };
+    let require = Requirements::nothing_of_an_edit();
+    let weak = EditOptions {
+        settings: "strength = 0.1".parse().unwrap(),
+        require,
+        ..EditOptions::default()
+    };
     place.add(":Anna :likes :Rome .").unwrap();
     let weak = CommitOptions { edit: weak, ..options("weak") };
     place.commit_with(&weak, &mut Silent).unwrap();
@@ -137,7 +141,8 @@ fn what_does_not_reach_what_is_required_is_not_made() {
         (place.message(), place.repo.status().unwrap().unfinished),
         ("other".to_owned(), None)
     );
-    place.revert_all(&["HEAD~1"], &RevertOptions::default()).unwrap();
+    let edit = EditOptions { require, ..EditOptions::default() };
+    place.revert_all(&["HEAD~1"], &RevertOptions { edit, ..RevertOptions::default() }).unwrap();
     assert_ne!(place.ask("Anna likes", "HEAD"), "Oslo");
 }
 

@@ -29,7 +29,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("indicatif::", &["cli"]),
     ("anstream::", &["cli"]),
     ("anstyle::", &["cli"]),
-    ("csv::", &["cli"]),
+    ("csv::", &["cli", "fact"]),
     ("ctrlc::", &["cli"]),
     ("println!", &["cli"]),
     ("eprintln!", &["cli"]),

@@ -14,7 +14,7 @@ use crate::{editor::fixture, refusal::altered};
 
 const SCHEMA: &str = include_str!("../../schema/report.schema.json");
 
-pub(crate) const CONFIG: &str = "statistics-tokens = 2000\nrequire = \"efficacy=0\"\n[settings.memit]\nlayers = [1, 2]\nv_lr = 0.5\n\
+pub(crate) const CONFIG: &str = "statistics-tokens = 2000\nrequire = \"efficacy=0\"\n[settings.memit]\nlayers = [1, 2]\nv_lr = 0.5\nv_scale = 'absolute'\n\
                       v_num_grad_steps = 40\nclamp_norm_factor = 4.0\nv_weight_decay = 0.0\n\
                       kl_factor = 0.0\nmom2_update_weight = 0.1\nprefix_count = 0\n";
 

@@ -19,7 +19,7 @@ use tch::{Device, Kind, Tensor as Torch};
 
 use crate::{editor::fixture, family};
 
-const SETTINGS: &str = "layers = [1, 2]\nv_lr = 0.5\nv_num_grad_steps = 40\nclamp_norm_factor = 4.0\n\
+const SETTINGS: &str = "layers = [1, 2]\nv_lr = 0.5\nv_scale = 'absolute'\nv_num_grad_steps = 40\nclamp_norm_factor = 4.0\n\
                         v_weight_decay = 0.0\nkl_factor = 0.0\nmom2_update_weight = 0.1";
 const EDITED: &str = "transformer.h.1.mlp.c_proj.weight";
 

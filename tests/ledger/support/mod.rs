@@ -16,7 +16,7 @@ use kledger::{
         read::{Format, Position, ReadError, read_triples},
     },
     ledger::{
-        Actor, LedgerError, Repo,
+        Actor, LedgerError, Repo, Requirements,
         verb::{
             add::AddReport,
             commit::{CommitOptions, CommitReport},
@@ -110,6 +110,14 @@ impl Place {
     pub(crate) fn make(&self, turtle: &str, message: &str) -> CommitReport {
         self.add(turtle).unwrap();
         self.commit(message).unwrap()
+    }
+
+    /// The same, however few of the facts hold.
+    pub(crate) fn make_weakly(&self, turtle: &str, message: &str) -> CommitReport {
+        self.add(turtle).unwrap();
+        let mut options = options(message);
+        options.edit.require = Requirements::nothing_of_an_edit();
+        self.commit_with(&options, &mut Silent).unwrap()
     }
 
     pub(crate) fn export(
