@@ -1,5 +1,7 @@
 //! Fine-tuning against the originals' own code, on a tiny random GPT-2 (`fixtures/make/tune_reference.py`).
 
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
+
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
