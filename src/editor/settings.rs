@@ -21,15 +21,21 @@ pub struct Setting {
     pub range: &'static str,
     /// Whether its default is another one for each model.
     pub by_model: bool,
+    /// Whether the one spelling of settings leaves it out where it says nothing.
+    pub optional: bool,
 }
 
 impl Setting {
     pub(super) const fn new(key: &'static str, range: &'static str, meaning: &'static str) -> Self {
-        Self { key, meaning, range, by_model: false }
+        Self { key, meaning, range, by_model: false, optional: false }
     }
 
     pub(super) const fn by_model(self) -> Self {
         Self { by_model: true, ..self }
+    }
+
+    pub(super) const fn optional(self) -> Self {
+        Self { optional: true, ..self.by_model() }
     }
 }
 
@@ -134,11 +140,12 @@ pub trait MethodSettings: DeserializeOwned {
     }
 }
 
-/// Lays `text` over `defaults`.
+/// Lays `text` over `defaults`. What is complete is read as it is: it was recorded, and what it leaves out says nothing.
 fn over<S: MethodSettings>(defaults: Defaults, text: &str) -> Result<S, SettingsError> {
     let known = S::known();
-    let mut table = defaults.preset;
     let mut text = parse(text)?;
+    let complete = known.iter().all(|one| one.optional || text.contains_key(one.key));
+    let mut table = if complete { toml::Table::new() } else { defaults.preset };
     match text.remove("faithful") {
         None | Some(toml::Value::Boolean(false)) => {}
         Some(toml::Value::Boolean(true)) => table.extend(defaults.faithful),

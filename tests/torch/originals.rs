@@ -264,7 +264,7 @@ fn what_holds_an_edit_back_is_told() {
     case.editor = "memit";
     case.settings.remove("emmet_lambda");
     let requests = case.requests.clone();
-    for (weight, least, most) in [(1e10, -0.1, 0.1), (1e-3, 0.25, 1.5)] {
+    for (weight, least, most) in [(1e10, -0.1, 0.1), (1e-3, 0.25, 3.0)] {
         case.set("mom2_update_weight", weight);
         let reached = case.edit(&requests).reached;
         assert_eq!(reached.len(), requests.len());

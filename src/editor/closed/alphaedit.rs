@@ -69,7 +69,7 @@ const OWN: &[Setting] = &[
         "above 0",
         "eigenvalue of C below which a direction is one for edits",
     )
-    .by_model(),
+    .optional(),
 ];
 
 /// Everything `AlphaEdit` can be told, under the names of its implementation where it has them.

@@ -187,7 +187,10 @@ impl LeastSquares for Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::editor::{locate::settings::ZOn, settings::canonical};
+    use crate::editor::{
+        locate::settings::{Scale, ZOn},
+        settings::canonical,
+    };
 
     fn xl() -> ModelSize {
         ModelSize { family: "gpt2".to_owned(), layers: 48, width: 1600, inner: 6400 }
@@ -297,6 +300,19 @@ mod tests {
         let known: Vec<&str> = known.filter(|key| !later.contains(key)).collect();
         assert_eq!(keys, known);
         assert_eq!(canonical(&Settings::read(&text, &xl()).unwrap()), text);
+    }
+
+    #[test]
+    fn what_was_recorded_is_read_as_it_was() {
+        // For a model of which nothing is known another scale is set where nothing is said.
+        let model = ModelSize { layers: 8, ..xl() };
+        let read = |text: &str| Settings::read(text, &model).unwrap();
+        assert_eq!(read("").search.v_scale, Scale::State);
+        for text in ["", "v_scale = 'absolute'", "faithful = true"] {
+            let settings = read(text);
+            assert_eq!(read(&canonical(&settings)), settings, "{text}");
+        }
+        assert_eq!(read("faithful = true").search.v_scale, Scale::Absolute);
     }
 
     #[test]

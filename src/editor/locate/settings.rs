@@ -21,7 +21,7 @@ pub(in crate::editor) const SETTINGS: &[Setting] = &[
         "0 or more",
         "drift at which the search for a fact ends, once all contexts say the target",
     )
-    .by_model(),
+    .optional(),
     Setting::new("early_stop_loss", "0 or more", "loss at which the search for a fact ends"),
     Setting::new(
         "join_subjects",
@@ -45,7 +45,7 @@ pub(in crate::editor) const SETTINGS: &[Setting] = &[
         "0 or more",
         "weight of the target once all contexts say it, where it is not 1",
     )
-    .by_model(),
+    .optional(),
     Setting::new("prefix_count", "0 or more", "context prefixes that are sampled"),
     Setting::new("prefix_tokens", "1 or more", "tokens of a context prefix"),
     Setting::new("rephrase", "true or false", "use a fact's other prompts as contexts too"),
@@ -58,7 +58,7 @@ pub(in crate::editor) const SETTINGS: &[Setting] = &[
         "\"absolute\" or \"state\"",
         "what v_lr and v_weight_decay are relative to: nothing, or the length of the state",
     )
-    .by_model(),
+    .optional(),
     Setting::new("v_weight_decay", "0 or more", "weight of the vector's length in the loss"),
     Setting::new("z_matmul", "\"f32\" or \"bf16\"", "precision of products while z is sought"),
     Setting::new(

@@ -16,7 +16,7 @@ use kledger::{
         read::{Format, Position, ReadError, read_triples},
     },
     ledger::{
-        Actor, LedgerError, Repo, Requirements,
+        Actor, LedgerError, Repo,
         verb::{
             add::AddReport,
             commit::{CommitOptions, CommitReport},
@@ -113,10 +113,11 @@ impl Place {
     }
 
     /// The same, however few of the facts hold.
+    #[cfg(feature = "query")]
     pub(crate) fn make_weakly(&self, turtle: &str, message: &str) -> CommitReport {
         self.add(turtle).unwrap();
         let mut options = options(message);
-        options.edit.require = Requirements::nothing_of_an_edit();
+        options.edit.require = kledger::ledger::Requirements::nothing_of_an_edit();
         self.commit_with(&options, &mut Silent).unwrap()
     }
 
