@@ -17,7 +17,6 @@ const HOMES: &[(&str, &[&str])] = &[
     ("oxjsonld::", &["fact"]),
     ("oxrdfxml::", &["fact"]),
     ("oxttl::", &["fact"]),
-    ("csv::", &["fact"]),
     ("flate2::", &["input"]),
     ("bzip2::", &["input"]),
     ("ruzstd::", &["input"]),
