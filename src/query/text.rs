@@ -110,8 +110,12 @@ impl Drop for Text {
     }
 }
 
+/// Classes of characters that could follow too are left out: nobody reads them.
 fn syntax(error: &spargebra::SparqlSyntaxError) -> QueryError {
-    QueryError::Syntax { why: error.to_string() }
+    let text = error.to_string();
+    let is_class = |part: &&str| part.starts_with("['") || *part == "[_]";
+    let told: Vec<&str> = text.split(", ").filter(|part| !is_class(part)).collect();
+    QueryError::Syntax { why: told.join(", ") }
 }
 
 fn parser() -> SparqlParser {
