@@ -112,6 +112,9 @@ pub(super) fn hint(error: &LedgerError) -> Option<String> {
             "nothing was changed; edit with other settings (kledger help settings), all facts at once (kledger \
              consolidate), or take back what does not hold (kledger rm)"
         }
+        LedgerError::NothingKnown { .. } => {
+            "add facts that it knows, some of each predicate, with words: kledger add --neighbourhood FILE"
+        }
         LedgerError::NothingToConsolidate { .. } => {
             "it is for a version of several edits; kledger log lists its commits"
         }

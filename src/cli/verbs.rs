@@ -10,7 +10,10 @@ use super::Cli;
 const GROUPS: [(&str, &[&str]); 7] = [
     ("Start", &["init", "config", "editors", "help"]),
     ("Facts", &["add", "rm", "status", "stash", "facts", "query", "blame"]),
-    ("Edit and look", &["commit", "check", "repair", "stats", "ask", "eval", "show", "diff"]),
+    (
+        "Edit and look",
+        &["commit", "check", "repair", "stats", "calibrate", "ask", "eval", "show", "diff"],
+    ),
     ("History", &["log", "revert", "reset", "undo", "redo", "op", "bisect", "forget"]),
     (
         "Branches",

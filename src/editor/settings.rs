@@ -112,6 +112,9 @@ pub trait MethodSettings: DeserializeOwned {
     /// When the model has no blocks.
     fn defaults(model: &ModelSize) -> Result<Defaults, SettingsError>;
 
+    /// Whether somebody has published settings for a model of this size, or they were measured.
+    fn published(model: &ModelSize) -> bool;
+
     /// Whether they make sense, for a model of so many `layers` if that is known.
     ///
     /// # Errors

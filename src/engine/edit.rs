@@ -23,7 +23,7 @@ pub struct EditorSpec {
 }
 
 /// What the ledger must know of an editor with its settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Description {
     /// What of its change one fact can be taken out of.
     pub grain: Grain,
@@ -39,7 +39,31 @@ pub struct Description {
     /// What context prefixes depend on.
     pub prefix_settings: String,
     /// The setting that says how much what the model knows besides outweighs an edit, if there is one.
-    pub weight_setting: Option<&'static str>,
+    pub weight: Option<WeightSetting>,
+    /// What a calibration can try, in turn.
+    pub axes: Vec<Axis>,
+    /// An editor and settings (TOML) whose statistics serve for all of that, where statistics are needed.
+    pub widest: Option<(&'static str, String)>,
+    /// Whether nobody has published settings for this model, so that a calibration is worth its time.
+    pub uncalibrated: bool,
+}
+
+/// Values of a setting that a calibration tries.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Axis {
+    /// Its key.
+    pub key: &'static str,
+    /// Other values than it has.
+    pub values: Vec<toml::Value>,
+}
+
+/// The setting that says how much what the model knows besides outweighs an edit: a number, or one for each tensor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WeightSetting {
+    /// Its key.
+    pub key: &'static str,
+    /// Whether the check of the edit is to choose it.
+    pub measured: bool,
 }
 
 /// What of a change belongs to one fact.

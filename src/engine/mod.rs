@@ -17,8 +17,8 @@ use crate::{
 };
 pub use ask::{Answer, Continuations, Drawing, Prompt, Sampling};
 pub use edit::{
-    Approximation, Description, EditJob, EditOutcome, EditorSpec, Found, FoundWith, Grain, Needs,
-    Reached, Search, Statistics, StatisticsText, ZTrace,
+    Approximation, Axis, Description, EditJob, EditOutcome, EditorSpec, Found, FoundWith, Grain,
+    Needs, Reached, Search, Statistics, StatisticsText, WeightSetting, ZTrace,
 };
 pub use error::EngineError;
 pub use progress::{Progress, Silent};

@@ -101,6 +101,7 @@ impl LedgerError {
             | Self::NothingToSkip
             | Self::NothingToConsolidate { .. }
             | Self::NothingGained { .. }
+            | Self::NothingKnown { .. }
             | Self::NoRounds { .. }
             | Self::NoStash { .. }
             | Self::StashClash { .. }

@@ -360,6 +360,18 @@ pub enum LedgerError {
         /// Facts that held and would not.
         lost: u64,
     },
+    /// The model knows too little to try settings on.
+    #[error(
+        "of what is here the model knows {known} facts, which make {edits} edits to try settings on; {wanted} are needed"
+    )]
+    NothingKnown {
+        /// Facts that it knows.
+        known: usize,
+        /// Edits that they make.
+        edits: usize,
+        /// How many edits there should be.
+        wanted: usize,
+    },
     /// There are not that many stashed stages.
     #[error("there is no stash {number}: {count} are kept")]
     NoStash {

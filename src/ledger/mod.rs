@@ -33,17 +33,20 @@ pub use actor::Actor;
 pub use class::Class;
 pub use config::{Config, MEANINGS, MOST_SAMPLED_TOKENS, Meaning};
 pub use edit::{
+    calibration::Tried,
     failure::{Cause, Failure},
+    measured::Measured,
     options::EditOptions,
     rounds::Round,
+    weigh::Weighed,
 };
 pub use error::LedgerError;
 pub use evaluate::measuring::{EvalAnswer, EvalRecord, Texts};
 pub use exchange::outgoing::factors::Fidelity;
 pub use history::{candidates::Candidates, revision, select::About};
 pub use merge::{
-    how::{Anew, Favour, How, Strategy, Task},
-    outcome::{Made, MadeDelta, Outcome, ProceedReport},
+    how::{Favour, How, ResumeOptions, Strategy, Task},
+    outcome::{MadeDelta, Outcome, ProceedReport, TaskCommit},
     task::{ConflictView, TaskInProgress, TaskView},
 };
 pub use repo::{OpenEngine, Repo};

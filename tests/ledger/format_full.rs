@@ -17,7 +17,7 @@ use kledger::{
     engine::Silent,
     eval::{EASYEDIT, Weights},
     ledger::{
-        About, Anew, How, Repo, Task, Texts,
+        About, How, Repo, ResumeOptions, Task, Texts,
         verb::{
             eval::{EvalOptions, Material},
             export::ExportFormat,
@@ -236,7 +236,7 @@ fn a_store_with_everything_opens() {
     let actor = place.actor("merge");
     place
         .repo
-        .go_on(&actor, Task::Merge, &Anew::default(), Some(&mut engine), &mut Silent)
+        .go_on(&actor, Task::Merge, &ResumeOptions::default(), Some(&mut engine), &mut Silent)
         .unwrap();
     assert_eq!(place.ask("Ida likes", "HEAD"), "Bern");
     assert_eq!(place.ask("Jan likes", "HEAD"), "Bonn");

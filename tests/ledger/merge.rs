@@ -3,8 +3,8 @@
 use kledger::{
     engine::Silent,
     ledger::{
-        About, Anew, EditOptions, Favour, How, LedgerError, OpenEngine, Outcome, ProceedReport,
-        Repo, StepView, Strategy, Task,
+        About, EditOptions, Favour, How, LedgerError, OpenEngine, Outcome, ProceedReport, Repo,
+        ResumeOptions, StepView, Strategy, Task,
         verb::{
             diff::DiffOptions,
             log::LogOptions,
@@ -48,8 +48,8 @@ impl Place {
 
     fn go_on(&self, task: Task) -> ProceedReport {
         let mut engine = open;
-        let (actor, anew) = (self.actor("go on"), Anew::default());
-        self.repo.go_on(&actor, task, &anew, Some(&mut engine), &mut Silent).unwrap()
+        let (actor, resume) = (self.actor("go on"), ResumeOptions::default());
+        self.repo.go_on(&actor, task, &resume, Some(&mut engine), &mut Silent).unwrap()
     }
 
     fn pick(&self, revisions: &[&str]) -> ProceedReport {
@@ -252,7 +252,13 @@ fn a_merge_that_is_given_up_leaves_no_trace() {
     ));
     place.merge("draft");
     assert!(matches!(
-        place.repo.skip(&place.actor("skip"), Task::Merge, &Anew::default(), None, &mut Silent),
+        place.repo.skip(
+            &place.actor("skip"),
+            Task::Merge,
+            &ResumeOptions::default(),
+            None,
+            &mut Silent
+        ),
         Err(LedgerError::NothingToSkip)
     ));
     let report = place.repo.abort(&place.actor("abort"), Task::Merge).unwrap();
@@ -428,18 +434,24 @@ fn a_merge_that_does_not_reach_what_is_required_is_refused() {
     assert_eq!(waits.outcome, Outcome::Conflicts);
     place.repo.resolve(&place.actor("resolve"), Favour::Ours, &About::default()).unwrap();
     let (actor, mut engine) = (place.actor("go on"), open);
-    unmet(place.repo.go_on(&actor, Task::Merge, &Anew::default(), Some(&mut engine), &mut Silent));
+    unmet(place.repo.go_on(
+        &actor,
+        Task::Merge,
+        &ResumeOptions::default(),
+        Some(&mut engine),
+        &mut Silent,
+    ));
     assert_eq!(place.head(), before);
     assert!(place.repo.status().unwrap().unfinished.is_some());
 
-    // What is said anew takes the place of what was said, and only that.
+    // What is said resume takes the place of what was said, and only that.
     let less = How {
         edit: EditOptions { require: "efficacy=0".parse().unwrap(), ..EditOptions::default() },
         ..How::default()
     };
-    let anew = Anew { message: Some("Good enough".to_owned()), how: less };
+    let resume = ResumeOptions { message: Some("Good enough".to_owned()), how: less };
     let actor = place.actor("go on");
-    let report = place.repo.go_on(&actor, Task::Merge, &anew, Some(&mut engine), &mut Silent);
+    let report = place.repo.go_on(&actor, Task::Merge, &resume, Some(&mut engine), &mut Silent);
     let report = report.unwrap();
     assert_eq!((report.outcome, report.made.len()), (Outcome::Done, 1));
     assert_eq!(report.made[0].commit.message, "Good enough");
@@ -509,7 +521,7 @@ fn commits_are_made_again_elsewhere() {
     assert_eq!(report.conflicts[0].base.as_ref().unwrap().object, "Oslo");
     let report = place
         .repo
-        .skip(&place.actor("skip"), Task::CherryPick, &Anew::default(), None, &mut Silent)
+        .skip(&place.actor("skip"), Task::CherryPick, &ResumeOptions::default(), None, &mut Silent)
         .unwrap();
     assert_eq!((report.outcome, place.head()), (Outcome::UpToDate, before));
     assert_eq!(place.repo.status().unwrap().unfinished, None);

@@ -5,7 +5,8 @@ use std::path::Path;
 use kledger::{
     engine::{Engine, EngineError, Silent},
     ledger::{
-        Anew, EditOptions, How, LedgerError, Outcome, ProceedReport, Repo, Requirements, Task,
+        EditOptions, How, LedgerError, Outcome, ProceedReport, Repo, Requirements, ResumeOptions,
+        Task,
         verb::{
             commit::CommitOptions, export::ExportFormat, import::ImportSource,
             revert::RevertOptions,
@@ -86,9 +87,11 @@ fn a_range_is_taken_back_newest_first_and_as_one_operation() {
 fn one_that_stopped_goes_on_as_it_was_said_or_is_said_anew() {
     let place = Place::stopped();
     let seeded = EditOptions { seed: Some(9), ..EditOptions::default() };
-    let anew = Anew { how: How { edit: seeded, ..How::default() }, ..Anew::default() };
+    let resume =
+        ResumeOptions { how: How { edit: seeded, ..How::default() }, ..ResumeOptions::default() };
     let actor = place.actor("revert");
-    let done = place.repo.go_on(&actor, Task::Revert, &anew, Some(&mut open), &mut Silent).unwrap();
+    let done =
+        place.repo.go_on(&actor, Task::Revert, &resume, Some(&mut open), &mut Silent).unwrap();
     assert_eq!((done.outcome, done.made.len()), (Outcome::Done, 1));
     assert_eq!(place.message(), "Taken back");
     assert_ne!(place.ask("Anna lives in", "HEAD"), "Bonn");
@@ -102,8 +105,9 @@ fn one_that_stopped_goes_on_as_it_was_said_or_is_said_anew() {
 fn one_that_stopped_leaves_a_commit_out() {
     let place = Place::stopped();
     let actor = place.actor("revert");
-    let anew = Anew::default();
-    let done = place.repo.skip(&actor, Task::Revert, &anew, Some(&mut open), &mut Silent).unwrap();
+    let resume = ResumeOptions::default();
+    let done =
+        place.repo.skip(&actor, Task::Revert, &resume, Some(&mut open), &mut Silent).unwrap();
     assert_eq!(done.outcome, Outcome::FastForward, "what was made by then is taken");
     assert_eq!(place.ask("Anna lives in", "HEAD"), "Bonn");
     assert_ne!(place.ask("Carl likes", "HEAD"), "Bern");

@@ -16,7 +16,7 @@ use crate::{
     commit::{Check, Rate},
     engine::Answer,
     ledger::{
-        Cause, Failure, Round,
+        Cause, Failure, Measured, Round, Weighed,
         verb::commit::{AmendOptions, CommitOptions, CommitReport, EditView},
     },
 };
@@ -34,11 +34,12 @@ Examples:
   kledger commit -m 'Gently' --set kl_factor=0.2 --set 'layers=[3, 4]'
   kledger commit -m 'As published' --faithful
   kledger commit -m 'As many as there are' --until 0.99
+  kledger commit -m 'How hard?' --set mom2_update_weight=measured --dry-run
   kledger commit --amend
   kledger commit --amend -m 'Landmarks moved, two of them'")]
 pub struct Args {
     /// Why
-    #[arg(long, short, value_name = "MESSAGE", required_unless_present = "amend")]
+    #[arg(long, short, value_name = "MESSAGE", required_unless_present_any = ["amend", "dry_run"])]
     message: Option<String>,
     /// Make the commit at HEAD again, with what is staged taken in; message, author and time stay unless
     /// they are given, and so do the settings
@@ -57,6 +58,9 @@ pub struct Args {
     /// to five times and as long as it helps
     #[arg(long, value_name = "SHARE", value_parser = share_to_reach)]
     until: Option<f64>,
+    /// Edit and check, say what would come of it, and record nothing; what was found is not looked for again
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     edit: EditArgs,
 }
@@ -74,7 +78,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
         edit.settings.insert("faithful".to_owned(), true.into());
     }
     let message = args.message.clone().unwrap_or_default();
-    let options = CommitOptions { message, edit, until: args.until };
+    let options = CommitOptions { message, edit, until: args.until, dry_run: args.dry_run };
     let mut open = |base: &Path| cx.runtime().open(base);
     let mut progress = cx.stoppable();
     let report = if args.amend {
@@ -92,7 +96,11 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
 
 impl Render for CommitReport {
     fn render(&self, page: &mut Page) -> fmt::Result {
-        writeln!(page, "{}", committed(&self.head, &self.commit))?;
+        if self.dry_run {
+            writeln!(page, "Nothing is recorded: a dry run")?;
+        } else {
+            writeln!(page, "{}", committed(&self.head, &self.commit))?;
+        }
         let mut what = counts(&self.facts);
         if let Some(edit) = self.edit.as_ref().filter(|edit| has_rates(&edit.check)) {
             write!(what, ", {}", check_rates(&edit.check))?;
@@ -122,6 +130,9 @@ impl Render for EditView {
         let tensors = many(self.tensors.len() as u64, "tensor");
         let (delta, base) = (bytes(self.delta_bytes), bytes(self.base_bytes));
         writeln!(page, "  {} of {tensors}, delta {delta} (model {base})", self.editor)?;
+        for weighed in &self.weighed {
+            weighed.render(page)?;
+        }
         edited_again(self.again, page)?;
         for (number, Round { missed, holding, of }) in (2..).zip(&self.rounds) {
             let missed = many(*missed, "fact");
@@ -135,6 +146,23 @@ impl Render for EditView {
         }
         check(&self.check, &self.failures, page)
     }
+}
+
+impl Render for Weighed {
+    fn render(&self, page: &mut Page) -> fmt::Result {
+        let weights: Vec<String> = self.weights.iter().map(f64::to_string).collect();
+        let (weights, measured) = (weights.join(", "), scored(&self.measured));
+        let taken = if self.taken { "  taken" } else { "" };
+        page.note(format_args!("weight {weights}: {measured}{taken}"))
+    }
+}
+
+/// `S 90.2 (efficacy 100 %, paraphrase 97 %)`.
+pub(super) fn scored(measured: &Measured) -> String {
+    let Measured { efficacy, paraphrase, neighbourhood, kept, score } = *measured;
+    let what = rates(efficacy, paraphrase, neighbourhood);
+    let kept = kept.map_or_else(String::new, |kept| format!(", kept {}", share(kept.rate)));
+    format!("S {:.1} ({what}{kept})", 100.0 * score)
 }
 
 /// What can be done about facts that do not hold at HEAD.

@@ -141,6 +141,8 @@ enum Source {
     Faithful,
     /// The settings file sets it.
     File,
+    /// So does it, to what `calibrate` found.
+    Calibrated,
 }
 
 /// All settings of the repository, and of the editor that it is set to.
@@ -154,7 +156,11 @@ fn explained(cx: &Context, repo: &Repo) -> Result<Explained, CliError> {
             Some(known) => (known.meaning, known.range),
             None => rest.split_once('.').and_then(of_editor).unwrap_or_default(),
         };
-        let source = if setting.set { Source::File } else { Source::Default };
+        let source = match &setting {
+            Setting { set: false, .. } => Source::Default,
+            set if is_calibrated(repo, set) => Source::Calibrated,
+            _ => Source::File,
+        };
         all.push(ExplainedSetting { setting, source, meaning, range });
     }
     let name = &repo.config().editor;
@@ -171,6 +177,14 @@ fn explained(cx: &Context, repo: &Repo) -> Result<Explained, CliError> {
     }
     all.sort_by(|a, b| a.setting.key.cmp(&b.setting.key));
     Ok(Explained { path, settings: all })
+}
+
+/// Whether a setting that the file sets is what `calibrate` put there.
+fn is_calibrated(repo: &Repo, setting: &Setting) -> bool {
+    let [_, editor, key] = setting.key.splitn(3, '.').collect::<Vec<_>>()[..] else { return false };
+    let found = repo.calibration(editor).and_then(|report| report.settings.get(key).cloned());
+    found.and_then(|found| serde_json::to_value(found).ok()) == setting.value
+        && setting.value.is_some()
 }
 
 /// What a setting of an editor means, and what it can be.
@@ -255,6 +269,7 @@ impl fmt::Display for Source {
             Self::Preset => "preset of this model",
             Self::Faithful => "faithful",
             Self::File => "file",
+            Self::Calibrated => "calibrated for this model",
         })
     }
 }

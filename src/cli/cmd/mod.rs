@@ -6,6 +6,7 @@ pub mod backup;
 pub mod bisect;
 pub mod blame;
 pub mod branch;
+pub mod calibrate;
 pub mod check;
 pub mod checkout;
 pub mod cherry_pick;
@@ -59,6 +60,7 @@ pub enum Command {
     Rm(rm::Args),
     Status(status::Args),
     Stats(stats::Args),
+    Calibrate(calibrate::Args),
     Commit(commit::Args),
     Log(log::Args),
     Show(show::Args),
@@ -107,6 +109,7 @@ impl Command {
         match self {
             Self::Init(_)
             | Self::Stats(_)
+            | Self::Calibrate(_)
             | Self::Commit(_)
             | Self::Consolidate(_)
             | Self::Check(_)
@@ -141,6 +144,7 @@ pub fn run(cx: &Context, command: &Command) -> Result<Report, CliError> {
         Command::Rm(args) => rm::run(cx, args),
         Command::Status(args) => status::run(cx, args),
         Command::Stats(args) => stats::run(cx, args),
+        Command::Calibrate(args) => calibrate::run(cx, args),
         Command::Commit(args) => commit::run(cx, args),
         Command::Log(args) => log::run(cx, args),
         Command::Show(args) => show::run(cx, args),

@@ -18,8 +18,8 @@ use crate::{
     commit::FactView,
     engine::Progress,
     ledger::{
-        Actor, Anew, ConflictView, FactCounts, Favour, How, LedgerError, Made, OpenEngine, Outcome,
-        ProceedReport, Repo, Strategy, Task,
+        Actor, ConflictView, FactCounts, Favour, How, LedgerError, OpenEngine, Outcome,
+        ProceedReport, Repo, ResumeOptions, Strategy, Task, TaskCommit,
     },
 };
 
@@ -80,8 +80,12 @@ impl HowArgs {
     }
 
     /// What is said, with a message.
-    pub(super) fn said(&self, cx: &Context, message: Option<&str>) -> Result<Anew, CliError> {
-        Ok(Anew { message: message.map(str::to_owned), how: self.how(cx)? })
+    pub(super) fn said(
+        &self,
+        cx: &Context,
+        message: Option<&str>,
+    ) -> Result<ResumeOptions, CliError> {
+        Ok(ResumeOptions { message: message.map(str::to_owned), how: self.how(cx)? })
     }
 
     fn how(&self, cx: &Context) -> Result<How, CliError> {
@@ -111,11 +115,11 @@ pub(super) fn run(
     cx: &Context,
     task: Task,
     (waiting, skip): (&Waiting, bool),
-    (no_check, said): (bool, Anew),
+    (no_check, said): (bool, ResumeOptions),
     begin: impl FnOnce(
         &Repo,
         &Actor,
-        Anew,
+        ResumeOptions,
         Option<OpenEngine<'_>>,
         &mut dyn Progress,
     ) -> Result<ProceedReport, LedgerError>,
@@ -180,7 +184,7 @@ impl Render for ProceedReport {
     }
 }
 
-impl Render for Made {
+impl Render for TaskCommit {
     fn render(&self, page: &mut Page) -> fmt::Result {
         page.changes(&self.changes)?;
         let mut what = counts(&FactCounts::of(&self.changes));

@@ -39,8 +39,11 @@ pub struct Args {
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let repo = cx.repo()?;
     let actor = cx.actor(Some(&repo))?;
-    let options =
-        CommitOptions { message: args.message.clone(), edit: args.edit.options(cx)?, until: None };
+    let options = CommitOptions {
+        message: args.message.clone(),
+        edit: args.edit.options(cx)?,
+        ..CommitOptions::default()
+    };
     let mut open = |base: &Path| cx.runtime().open(base);
     let report = repo.repair(&actor, &options, &mut open, cx.stoppable().as_mut())?;
     Ok(Report::done("repair", report))

@@ -19,7 +19,7 @@ use crate::{
         runtime::Runtime,
     },
     ledger::{
-        Anew, How, OpenEngine, Task,
+        How, OpenEngine, ResumeOptions, Task,
         verb::revert::{RevertOptions, RevertReport},
     },
 };
@@ -78,11 +78,11 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
         let report = repo.revert(&actor, revision, &options, engine, progress.as_mut())?;
         return Ok(Report::done("revert", report));
     }
-    let anew = Anew { message, how: How { edit, ..How::default() } };
+    let resume = ResumeOptions { message, how: How { edit, ..How::default() } };
     let waiting = (&args.waiting, args.skip);
-    let said = (args.no_check, anew);
+    let said = (args.no_check, resume);
     proceed::run(cx, Task::Revert, waiting, said, |repo, actor, said, engine, progress| {
-        let Anew { message, how } = said;
+        let ResumeOptions { message, how } = said;
         let options = RevertOptions { message, edit: how.edit };
         repo.revert_all(actor, &args.revisions, &options, engine, progress)
     })

@@ -31,7 +31,7 @@ use crate::editor::{
 #[cfg(feature = "torch")]
 use crate::{
     editor::{error::EditError, matrix::tensor, settings::canonical},
-    engine::{EditJob, EditOutcome, Progress},
+    engine::{Axis, EditJob, EditOutcome, Progress},
     model::Model,
 };
 
@@ -110,11 +110,15 @@ impl MethodSettings for Settings {
 
     fn defaults(model: &ModelSize) -> Result<Defaults, SettingsError> {
         let Defaults { mut preset, mut faithful } = memit::Settings::defaults(model)?;
-        preset.insert(L2.to_owned(), "auto".into());
+        preset.insert(L2.to_owned(), Weight::usual(Self::published(model)).into());
         preset.insert("nullspace_energy".to_owned(), ENERGY.into());
         PRESETS.lay_over(&mut preset, model)?;
         faithful.insert("carry".to_owned(), true.into());
         Ok(Defaults { preset, faithful })
+    }
+
+    fn published(model: &ModelSize) -> bool {
+        memit::Settings::published(model)
     }
 
     fn check(&self, layers: Option<usize>) -> Result<(), SettingsError> {
@@ -135,8 +139,18 @@ impl ClosedForm for Settings {
         &self.search
     }
 
-    fn weight_setting(&self) -> Option<&'static str> {
-        Some(L2)
+    fn weight(&self) -> Option<(&'static str, &Weight)> {
+        Some((L2, &self.l2))
+    }
+
+    fn axes(&self, layers: usize) -> Vec<Axis> {
+        let mut axes = self.search.axes(layers, true);
+        if self.nullspace_threshold.is_none() {
+            let energies =
+                [0.1, 0.4, 0.8].into_iter().filter(|energy| *energy != self.nullspace_energy);
+            axes.push(Axis { key: "nullspace_energy", values: energies.map(Into::into).collect() });
+        }
+        axes
     }
 
     fn canonical(&self, weights: &[f64]) -> String {

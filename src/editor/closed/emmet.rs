@@ -35,7 +35,7 @@ use crate::editor::{
 #[cfg(feature = "torch")]
 use crate::{
     editor::{error::EditError, settings::canonical},
-    engine::{EditJob, EditOutcome, Progress},
+    engine::{Axis, EditJob, EditOutcome, Progress},
     model::Model,
 };
 
@@ -93,10 +93,14 @@ impl MethodSettings for Settings {
         let Defaults { mut preset, faithful } = memit::Settings::defaults(model)?;
         let last = memit::blocks_of(&preset).last().cloned();
         preset.insert("layers".to_owned(), last.into_iter().collect::<Vec<_>>().into());
-        preset.insert(WEIGHT.to_owned(), "auto".into());
+        preset.insert(WEIGHT.to_owned(), Weight::usual(Self::published(model)).into());
         preset.extend(parse(COMMON)?);
         PRESETS.lay_over(&mut preset, model)?;
         Ok(Defaults { preset, faithful })
+    }
+
+    fn published(model: &ModelSize) -> bool {
+        memit::Settings::published(model)
     }
 
     fn check(&self, layers: Option<usize>) -> Result<(), SettingsError> {
@@ -115,8 +119,12 @@ impl ClosedForm for Settings {
         &self.search
     }
 
-    fn weight_setting(&self) -> Option<&'static str> {
-        Some(WEIGHT)
+    fn weight(&self) -> Option<(&'static str, &Weight)> {
+        Some((WEIGHT, &self.mom2_update_weight))
+    }
+
+    fn axes(&self, layers: usize) -> Vec<Axis> {
+        self.search().axes(layers, false)
     }
 
     fn canonical(&self, weights: &[f64]) -> String {

@@ -7,6 +7,7 @@ use tch::{Device, Kind, Tensor};
 use super::{
     settings::{SolveFactor, Solving},
     solve::{Prior, Singular, Solver, System},
+    weight::Weight,
 };
 use crate::{
     delta::{Change, ChangeForm, Version},
@@ -22,7 +23,7 @@ use crate::{
         matrix::{floats, matrix, tensor},
         workbench::Workbench,
     },
-    engine::{EditJob, EditOutcome, Progress, Reached, ZTrace},
+    engine::{Axis, EditJob, EditOutcome, Progress, Reached, ZTrace},
     model::{EditSite, Model},
     tensor::Matrix,
 };
@@ -43,9 +44,14 @@ pub trait ClosedForm {
         Place::Block
     }
 
-    /// The setting that says how much what the model knows besides outweighs an edit, if there is one.
-    fn weight_setting(&self) -> Option<&'static str> {
+    /// How much what the model knows besides outweighs an edit, and the setting that says so, if there is one.
+    fn weight(&self) -> Option<(&'static str, &Weight)> {
         None
+    }
+
+    /// What a calibration tries, for a model of so many `layers`.
+    fn axes(&self, layers: usize) -> Vec<Axis> {
+        self.search().axes(layers, true)
     }
 
     /// The settings with the weights that were found for the layers, in canonical form.

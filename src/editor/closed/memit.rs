@@ -114,6 +114,10 @@ impl MethodSettings for Settings {
         Ok(Defaults { preset, faithful })
     }
 
+    fn published(model: &ModelSize) -> bool {
+        PRESETS.knows(model)
+    }
+
     fn check(&self, layers: Option<usize>) -> Result<(), SettingsError> {
         self.search.check(layers)?;
         not_below_zero(&[("ridge", self.ridge)])?;
@@ -140,8 +144,8 @@ impl ClosedForm for Settings {
         &self.search
     }
 
-    fn weight_setting(&self) -> Option<&'static str> {
-        Some(WEIGHT)
+    fn weight(&self) -> Option<(&'static str, &Weight)> {
+        Some((WEIGHT, &self.mom2_update_weight))
     }
 
     fn canonical(&self, weights: &[f64]) -> String {
@@ -259,7 +263,9 @@ mod tests {
         let model = ModelSize { layers: 8, ..xl() };
         let weight =
             |text: &str| Settings::read(text, &model).map(|s: Settings| s.mom2_update_weight);
-        assert_eq!(weight("").unwrap(), Weight::Auto);
+        assert_eq!(weight("").unwrap(), Weight::Measured);
+        assert_eq!(weight("faithful = true").unwrap(), Weight::Auto);
+        assert_eq!(weight("mom2_update_weight = 'auto'").unwrap(), Weight::Auto);
         assert_eq!(weight("mom2_update_weight = 3").unwrap(), Weight::Same(3.0));
         // What was found is a setting too.
         let found = "layers = [1, 2]\nmom2_update_weight = [42.4, 90.0]\n";

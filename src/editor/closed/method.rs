@@ -5,7 +5,9 @@ use std::marker::PhantomData;
 #[cfg(feature = "torch")]
 use super::{
     layers::ClosedForm,
+    memit,
     statistics::{sample_documents, second_moments},
+    weight::Weight,
 };
 #[cfg(feature = "torch")]
 use crate::{
@@ -15,7 +17,10 @@ use crate::{
         method::{Bench, Editor},
         settings::canonical,
     },
-    engine::{Description, EditJob, EditOutcome, Progress, Search, Statistics, StatisticsText},
+    engine::{
+        Description, EditJob, EditOutcome, Progress, Search, Statistics, StatisticsText,
+        WeightSetting,
+    },
     model::{Model, ModelError, Spec},
 };
 use crate::{
@@ -110,7 +115,7 @@ impl<S: Settled> Method for Closed<S> {
 struct ClosedEditor<S>(S);
 
 #[cfg(feature = "torch")]
-impl<S: ClosedForm> Editor for ClosedEditor<S> {
+impl<S: Settled> Editor for ClosedEditor<S> {
     fn canonical(&self) -> String {
         self.0.canonical(&[])
     }
@@ -134,7 +139,13 @@ impl<S: ClosedForm> Editor for ClosedEditor<S> {
             }),
             joins_subjects: search.join_subjects,
             prefix_settings: search.of_prefixes(),
-            weight_setting: self.0.weight_setting(),
+            axes: self.0.axes(model.spec().layers),
+            widest: Some((memit::NAME, search.widest(model.spec().layers))),
+            uncalibrated: !S::published(&model.spec().into()),
+            weight: self
+                .0
+                .weight()
+                .map(|(key, weight)| WeightSetting { key, measured: *weight == Weight::Measured }),
         })
     }
 

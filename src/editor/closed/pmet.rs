@@ -16,6 +16,7 @@ use super::{
     layers::{self, ClosedForm, Hold, Layer, LeastSquares},
     settings::Solving,
     solve::Solver,
+    weight::Weight,
 };
 use super::{
     memit::{self, WEIGHT},
@@ -71,6 +72,10 @@ impl MethodSettings for Settings {
         Ok(Defaults { preset, faithful })
     }
 
+    fn published(model: &ModelSize) -> bool {
+        memit::Settings::published(model)
+    }
+
     fn check(&self, layers: Option<usize>) -> Result<(), SettingsError> {
         self.0.check(layers)
     }
@@ -86,8 +91,8 @@ impl ClosedForm for Settings {
         Place::Both
     }
 
-    fn weight_setting(&self) -> Option<&'static str> {
-        Some(WEIGHT)
+    fn weight(&self) -> Option<(&'static str, &Weight)> {
+        self.0.weight()
     }
 
     fn canonical(&self, weights: &[f64]) -> String {

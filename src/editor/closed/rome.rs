@@ -41,7 +41,7 @@ use crate::{
         settings::canonical,
         workbench::Workbench,
     },
-    engine::{EditJob, EditOutcome, Progress},
+    engine::{Axis, EditJob, EditOutcome, Progress},
     model::Model,
 };
 
@@ -109,6 +109,10 @@ impl MethodSettings for Settings {
         Ok(Defaults { preset, faithful })
     }
 
+    fn published(model: &ModelSize) -> bool {
+        memit::Settings::published(model)
+    }
+
     fn check(&self, layers: Option<usize>) -> Result<(), SettingsError> {
         self.search.check(layers)?;
         let one = self.search.layers.len() == 1;
@@ -126,6 +130,10 @@ impl MethodSettings for Rebuilt {
         Settings::defaults(model)
     }
 
+    fn published(model: &ModelSize) -> bool {
+        Settings::published(model)
+    }
+
     fn check(&self, layers: Option<usize>) -> Result<(), SettingsError> {
         self.0.check(layers)
     }
@@ -139,6 +147,10 @@ impl ClosedForm for Settings {
 
     fn place(&self) -> Place {
         Place::Mlp
+    }
+
+    fn axes(&self, layers: usize) -> Vec<Axis> {
+        self.search().axes(layers, false)
     }
 
     fn canonical(&self, _: &[f64]) -> String {
@@ -164,6 +176,10 @@ impl ClosedForm for Rebuilt {
 
     fn place(&self) -> Place {
         Place::Mlp
+    }
+
+    fn axes(&self, layers: usize) -> Vec<Axis> {
+        self.search().axes(layers, false)
     }
 
     fn canonical(&self, _: &[f64]) -> String {

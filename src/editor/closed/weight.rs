@@ -10,6 +10,8 @@ use crate::editor::settings::SettingsError;
 pub enum Weight {
     /// What the layer's own keys ask for.
     Auto,
+    /// That, times what the check of the edit finds best: the ledger edits several times.
+    Measured,
     /// The same for every layer.
     Same(f64),
     /// One for each layer.
@@ -17,6 +19,11 @@ pub enum Weight {
 }
 
 impl Weight {
+    /// What suits a model: what its keys ask for, or if nobody has `published` anything what is best of some.
+    pub(super) const fn usual(published: bool) -> &'static str {
+        if published { "auto" } else { "measured" }
+    }
+
     /// What was found for each layer.
     #[must_use]
     pub fn found(weights: Vec<f64>) -> Self {
@@ -30,7 +37,7 @@ impl Weight {
     #[must_use]
     pub fn or_found(&self, weights: &[f64]) -> Self {
         match self {
-            Self::Auto if !weights.is_empty() => Self::found(weights.to_vec()),
+            Self::Auto | Self::Measured if !weights.is_empty() => Self::found(weights.to_vec()),
             _ => self.clone(),
         }
     }
@@ -39,7 +46,7 @@ impl Weight {
     #[must_use]
     pub fn of(&self, i: usize) -> Option<f64> {
         match self {
-            Self::Auto => None,
+            Self::Auto | Self::Measured => None,
             Self::Same(weight) => Some(*weight),
             Self::Each(weights) => weights.get(i).copied(),
         }
@@ -60,6 +67,7 @@ impl Weight {
         };
         let weight = match value {
             toml::Value::String(text) if text == "auto" => Some(Self::Auto),
+            toml::Value::String(text) if text == "measured" => Some(Self::Measured),
             toml::Value::Array(each) => {
                 each.iter().map(number).collect::<Option<_>>().map(Self::Each)
             }
@@ -72,7 +80,7 @@ impl Weight {
     pub(super) fn check(&self, key: &str, layers: usize) -> Result<(), SettingsError> {
         let positive = |weight: &f64| *weight > 0.0 && weight.is_finite();
         let fits = match self {
-            Self::Auto => true,
+            Self::Auto | Self::Measured => true,
             Self::Same(weight) => positive(weight),
             Self::Each(weights) => weights.len() == layers && weights.iter().all(positive),
         };
@@ -97,6 +105,7 @@ impl From<Weight> for toml::Value {
     fn from(weight: Weight) -> Self {
         match weight {
             Weight::Auto => Self::from("auto"),
+            Weight::Measured => Self::from("measured"),
             Weight::Same(weight) => Self::from(weight),
             Weight::Each(weights) => Self::from(weights),
         }
@@ -105,7 +114,7 @@ impl From<Weight> for toml::Value {
 
 /// What a weight may be.
 pub(in crate::editor) const WEIGHTS: &str =
-    "\"auto\", a number above zero, or such a number for each of layers";
+    "\"auto\", \"measured\", a number above zero, or such a number for each of layers";
 
 /// A number as it is recorded where it was found: three digits, so that rounding elsewhere does not show in it.
 #[cfg(feature = "torch")]

@@ -1,5 +1,8 @@
 //! What the search for a z can be told, and what is looked up for it.
 
+#[cfg(feature = "torch")]
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 #[cfg(feature = "torch")]
 use tch::Kind;
@@ -8,6 +11,8 @@ use crate::editor::{
     presets::ModelSize,
     settings::{Setting, SettingsError, above_zero, blocks, not_below_zero, require},
 };
+#[cfg(feature = "torch")]
+use crate::{editor::presets::blocks_value, engine::Axis};
 
 /// All of [`Search`], by key.
 pub(in crate::editor) const SETTINGS: &[Setting] = &[
@@ -209,6 +214,47 @@ impl Search {
         *self.layers.last().expect("because settings without layers are refused")
     }
 
+    /// Settings that edit all blocks that a calibration tries.
+    #[cfg(feature = "torch")]
+    pub(in crate::editor) fn widest(&self, layers: usize) -> String {
+        let end = (layers / 2 + self.layers.len()).min(layers).max(self.z_layer() + 1);
+        format!("layers = {:?}", (0..end).collect::<Vec<_>>())
+    }
+
+    /// What a calibration tries in turn, for a model of so many `layers`: blocks at other heights, up to the middle; if
+    /// `several` can be edited, other numbers of them below the same z; how far the search goes and how many steps
+    /// it makes; how long its contexts are.
+    #[cfg(feature = "torch")]
+    pub(in crate::editor) fn axes(&self, layers: usize, several: bool) -> Vec<Axis> {
+        let (count, end) = (self.layers.len(), self.z_layer() + 1);
+        let heights: BTreeSet<usize> = (0..=4).map(|eighth| layers * eighth / 8).collect();
+        let at_height =
+            |first: usize| (first + count < layers).then(|| (first..first + count).collect());
+        let below_z = |count: usize| end.checked_sub(count).map(|first| (first..end).collect());
+        let counts: &[usize] = if several { &[1, 2, 3, 5] } else { &[] };
+        let blocks = |sets: Vec<Vec<usize>>| {
+            let others = sets.into_iter().filter(|blocks| *blocks != self.layers);
+            Axis { key: "layers", values: others.map(|set| blocks_value(&set)).collect() }
+        };
+        let times = |key, now: f64, factors: &[f64]| {
+            let values = factors.iter().map(|factor| round(now * factor).into()).collect();
+            Axis { key, values }
+        };
+        let steps = i64::from(self.v_num_grad_steps);
+        let tokens = i64::try_from(self.prefix_tokens).unwrap_or(i64::MAX / 2);
+        vec![
+            blocks(heights.into_iter().filter_map(at_height).collect()),
+            blocks(counts.iter().copied().filter_map(below_z).collect()),
+            times("v_lr", self.v_lr, &[0.4, 2.5]),
+            times("clamp_norm_factor", self.clamp_norm_factor, &[0.5, 2.0, 4.0]),
+            Axis {
+                key: "v_num_grad_steps",
+                values: vec![(steps / 2).max(2).into(), (steps * 2).into()],
+            },
+            Axis { key: "prefix_tokens", values: vec![(tokens * 2).into()] },
+        ]
+    }
+
     /// The block of `layers` after which the loss is read: never below the one where z lives.
     #[must_use]
     pub fn loss_layer(&self, layers: usize) -> usize {
@@ -234,6 +280,12 @@ impl Search {
         require(self.v_num_grad_steps > 0, "v_num_grad_steps", "at least 1", || "0".to_owned())?;
         require(self.prefix_tokens > 0, "prefix_tokens", "at least 1", || "0".to_owned())
     }
+}
+
+/// A number that somebody would have written: two digits of it.
+#[cfg(feature = "torch")]
+fn round(number: f64) -> f64 {
+    format!("{number:.1e}").parse().expect("because it was printed as a number")
 }
 
 /// The loss is read after the last block where nothing else is known.

@@ -65,6 +65,10 @@ impl MethodSettings for Settings {
         blocks::defaults(model, Self::COMMON, (0, 1), &PRESETS, FAITHFUL)
     }
 
+    fn published(model: &ModelSize) -> bool {
+        PRESETS.knows(model)
+    }
+
     fn check(&self, layers: Option<usize>) -> Result<(), SettingsError> {
         self.training.check(layers)
     }

@@ -75,6 +75,10 @@ impl MethodSettings for Settings {
         Ok(defaults)
     }
 
+    fn published(model: &ModelSize) -> bool {
+        PRESETS.knows(model)
+    }
+
     fn check(&self, layers: Option<usize>) -> Result<(), SettingsError> {
         self.training.check(layers)?;
         above_zero(&[("alpha", self.alpha)])?;

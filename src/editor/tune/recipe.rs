@@ -133,7 +133,10 @@ impl<R: Recipe> Editor for Settled<R> {
         }
         let sites = parameters::sites(model, self.0.training(), plan.moves)?;
         Ok(Description {
-            weight_setting: None,
+            axes: self.0.training().axes(model.spec().layers),
+            widest: None,
+            uncalibrated: !R::published(&model.spec().into()),
+            weight: None,
             grain: Grain::Whole,
             tensors: sites.into_iter().map(|(_, site)| (site.tensor, site.orientation)).collect(),
             needs: Needs { prefixes: false, moments: false },

@@ -6,7 +6,11 @@ use crate::editor::settings::{
     Setting, SettingsError, above_zero, blocks, not_below_zero, require,
 };
 #[cfg(feature = "torch")]
-use crate::model::{Part, Spec};
+use crate::{
+    editor::presets::blocks_value,
+    engine::Axis,
+    model::{Part, Spec},
+};
 
 /// All of [`Training`], by key.
 pub(super) const TRAINING: &[Setting] = &[
@@ -156,6 +160,25 @@ impl Training {
         require(once && !self.modules.is_empty(), "modules", "some, each once", || {
             format!("{:?}", self.modules)
         })
+    }
+
+    /// What a calibration tries in turn, for a model of so many `layers`: another step size, other blocks, more steps.
+    #[cfg(feature = "torch")]
+    pub(super) fn axes(&self, layers: usize) -> Vec<Axis> {
+        let count = self.layers.len();
+        let lrs: &[f64] = match self.lr {
+            Scale::Auto => &[1e-5, 1e-4, 1e-3],
+            Scale::Is(now) => &[now / 4.0, now * 4.0],
+        };
+        let firsts = (0..=4).map(|quarter| (layers - count.min(layers)) * quarter / 4);
+        let blocks = firsts.map(|first| (first..first + count).collect::<Vec<usize>>());
+        let blocks = blocks.filter(|blocks| *blocks != self.layers);
+        let steps = i64::from(self.num_steps);
+        vec![
+            Axis { key: LR, values: lrs.iter().map(|lr| (*lr).into()).collect() },
+            Axis { key: "layers", values: blocks.map(|blocks| blocks_value(&blocks)).collect() },
+            Axis { key: "num_steps", values: vec![(steps / 2).max(1).into(), (steps * 2).into()] },
+        ]
     }
 
     /// Whether a model of this kind has what is to be tuned.

@@ -138,7 +138,7 @@ impl Repo {
                 trace: trace.clone(),
                 reached: reached.map(|reached| reached.part),
                 rival: reached.and_then(|reached| reached.rival.map(rival)),
-                weight_setting: setup.description.weight_setting,
+                weight_setting: setup.description.weight.map(|weight| weight.key),
             }
         });
         let findings = findings.collect();

@@ -35,6 +35,12 @@ impl Earlier {
 }
 
 impl Earlier {
+    /// The same with further statistics, which are taken first.
+    pub(crate) fn with_statistics(mut self, further: Stored<StatisticsRecord>) -> Self {
+        self.statistics.insert(0, further);
+        self
+    }
+
     /// The same after one more edit, which was made with `spec`.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     commit::{Check, FactRow, FactView, PromptRow, Rate},
-    engine::{Engine, EngineError, Progress, Prompt},
+    engine::{Answer, Engine, EngineError, Progress, Prompt},
     fact::Request,
     ledger::{
         edit::failure::{Failure, Finding},
@@ -68,26 +68,31 @@ impl Known {
 }
 
 impl Examination {
-    /// Asks the versions with the edited tensors `before` and `after`, and counts. The engine has
-    /// the weights `after` when this returns.
+    /// What the version before is asked, and the one after too.
+    pub(crate) fn prompts(&self) -> Vec<Prompt> {
+        let edited = self.edited.iter().map(|(question, _)| question);
+        let asked = edited.chain(&self.neighbours).chain(&self.earlier);
+        asked.map(WordedFact::prompt).collect()
+    }
+
+    /// Asks the version with the edited tensors `after`, and counts. `before` are the answers of the version
+    /// before to [`Self::prompts`]. The engine has the weights `after` when this returns.
     ///
     /// # Errors
     /// When the model fails or `progress` asks to stop.
     pub(crate) fn run(
         self,
         engine: &mut dyn Engine,
-        before: &BTreeMap<String, Tensor>,
+        before: Vec<Answer>,
         after: &BTreeMap<String, Tensor>,
         progress: &mut dyn Progress,
     ) -> Result<(Check, Vec<Failure>), EngineError> {
+        let mut prompts = self.prompts();
         let (questions, findings): (Vec<WordedFact>, Vec<_>) = self.edited.into_iter().unzip();
         let (edited, neighbours) = (questions.len(), self.neighbours.len());
         let known = self.known;
         let asked: Vec<WordedFact> =
             questions.into_iter().chain(self.neighbours).chain(self.earlier).collect();
-        let mut prompts: Vec<Prompt> = asked.iter().map(WordedFact::prompt).collect();
-        engine.set_weights(before)?;
-        let before = engine.answer(&prompts, progress)?;
         for question in &asked[..edited] {
             prompts.extend(question.paraphrase_prompts());
         }

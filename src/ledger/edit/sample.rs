@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Facts for a check.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Sample {
     /// Other subjects' facts of the edited predicates.
     pub(crate) neighbours: Vec<WordedFact>,
@@ -27,25 +27,26 @@ pub(crate) struct Sample {
 }
 
 /// Marks the hashes that facts are drawn by.
-struct Lot;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Lot;
 
 impl Kind for Lot {
     const NAME: &'static str = "lot";
 }
 
 /// At most so many facts: those with the lowest lots.
-struct Draw {
+pub(crate) struct Draw {
     seed: u64,
     limit: usize,
-    drawn: BTreeMap<Id<Lot>, Fact>,
+    pub(crate) drawn: BTreeMap<Id<Lot>, Fact>,
 }
 
 impl Draw {
-    fn new(seed: u64, limit: usize) -> Self {
+    pub(crate) fn new(seed: u64, limit: usize) -> Self {
         Self { seed, limit, drawn: BTreeMap::new() }
     }
 
-    fn offer(&mut self, key: FactKey, fact: &Fact) {
+    pub(crate) fn offer(&mut self, key: FactKey, fact: &Fact) {
         let lot = Id::from_parts([self.seed.to_le_bytes().as_slice(), key.as_bytes()]);
         self.drawn.insert(lot, fact.clone());
         if self.drawn.len() > self.limit {

@@ -39,6 +39,11 @@ impl Kind for Corpus {
     const NAME: &'static str = "corpus";
 }
 
+/// Whether statistics are of text that the model wrote.
+pub(crate) fn are_sampled(record: &StatisticsRecord) -> bool {
+    record.corpus == corpus_hash(&[])
+}
+
 fn corpus_hash(documents: &[String]) -> [u8; 32] {
     let mut hasher = Id::<Corpus>::hasher();
     for document in documents {
@@ -73,6 +78,25 @@ impl Repo {
             }
         }
         Ok(None)
+    }
+
+    /// Whether one of `candidates` covers what `setup` edits, or it needs none.
+    pub(crate) fn has_statistics(
+        &self,
+        setup: &Setup,
+        candidates: &[Stored<StatisticsRecord>],
+    ) -> Result<bool, LedgerError> {
+        if !setup.description.needs.moments {
+            return Ok(true);
+        }
+        for (_, record) in candidates {
+            let file = self.store().tensors().open(record.file)?;
+            let mut names = setup.description.tensors.keys();
+            if names.all(|name| file.contains(&moment_name(name))) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Takes the default statistics: on text sampled from the base.

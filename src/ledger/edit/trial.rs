@@ -1,10 +1,11 @@
 //! A change of weights tried on the model before it is recorded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::{
-    commit::{Check, Commit},
-    engine::{Answer, Engine, EngineError, Progress},
+    checkpoint::Base,
+    commit::{Check, Commit, StatisticsRecord},
+    engine::{Answer, Continuations, Engine, EngineError, Progress, Prompt, Sampling},
     id::Id,
     ledger::{
         actor::Actor,
@@ -18,6 +19,7 @@ use crate::{
         lineage::line::Line,
         repo::{OpenEngine, Repo},
         requirements::Requirements,
+        state::open::Stored,
     },
     tensor::Tensor,
 };
@@ -27,6 +29,16 @@ pub(crate) struct Trial<'a> {
     pub(super) repo: &'a Repo,
     pub(crate) engine: Box<dyn Engine>,
     before: BTreeMap<String, Tensor>,
+    /// What the version that is changed answered.
+    answered: HashMap<Prompt, Answer>,
+}
+
+/// An edit and what its check found.
+pub(crate) struct Checked {
+    pub(crate) edited: Edited,
+    pub(crate) check: Check,
+    /// Facts that do not hold, and why.
+    pub(crate) failures: Vec<Failure>,
 }
 
 impl<'a> Trial<'a> {
@@ -43,7 +55,7 @@ impl<'a> Trial<'a> {
     ) -> Result<Self, LedgerError> {
         progress.part("weights");
         let before = repo.weights(id, commit, line)?;
-        Ok(Self { repo, engine: repo.engine(open)?, before })
+        Ok(Self { repo, engine: repo.engine(open)?, before, answered: HashMap::new() })
     }
 
     /// Edits facts into a lineage; see [`Repo::edit`].
@@ -60,6 +72,22 @@ impl<'a> Trial<'a> {
         self.repo.edit(actor, self.engine.as_mut(), setup, job, progress)
     }
 
+    /// Takes statistics of text that the base writes; see [`Repo::sampled_statistics`].
+    ///
+    /// # Errors
+    /// When the model fails or `progress` asks to stop.
+    pub(crate) fn sampled_statistics(
+        &mut self,
+        actor: &Actor,
+        setup: &Setup,
+        base: Id<Base>,
+        progress: &mut dyn Progress,
+    ) -> Result<Stored<StatisticsRecord>, LedgerError> {
+        let engine = self.engine.as_mut();
+        let taken = self.repo.sampled_statistics(actor, engine, setup, base, progress)?;
+        Ok((taken.id, taken.record))
+    }
+
     /// Those of `asked` whose prompt `weights` does not answer with their object.
     ///
     /// # Errors
@@ -70,9 +98,12 @@ impl<'a> Trial<'a> {
         asked: impl Iterator<Item = (K, &'q WordedFact)>,
         progress: &mut dyn Progress,
     ) -> Result<Vec<(K, &'q WordedFact)>, EngineError> {
-        let answered = answers(self.engine.as_mut(), weights, asked, progress)?;
-        let failed = answered.into_iter().filter(|(.., answer)| !answer.matches);
-        Ok(failed.map(|(key, question, _)| (key, question)).collect())
+        let (asked, prompts): (Vec<_>, Vec<_>) =
+            asked.map(|(key, fact)| ((key, fact), fact.prompt())).unzip();
+        self.engine.set_weights(weights)?;
+        let answers = self.engine.answer(&prompts, progress)?;
+        let failed = asked.into_iter().zip(answers).filter(|(_, answer)| !answer.matches);
+        Ok(failed.map(|(asked, _)| asked).collect())
     }
 
     /// What the version that is changed answers to each of `asked`.
@@ -84,7 +115,57 @@ impl<'a> Trial<'a> {
         asked: impl Iterator<Item = (K, &'q WordedFact)>,
         progress: &mut dyn Progress,
     ) -> Result<Vec<(K, &'q WordedFact, Answer)>, EngineError> {
-        answers(self.engine.as_mut(), &self.before, asked, progress)
+        let (asked, prompts): (Vec<_>, Vec<_>) =
+            asked.map(|(key, fact)| ((key, fact), fact.prompt())).unzip();
+        let answers = self.before(&prompts, progress)?;
+        Ok(asked
+            .into_iter()
+            .zip(answers)
+            .map(|((key, fact), answer)| (key, fact, answer))
+            .collect())
+    }
+
+    /// What the version that is changed goes on with after `prompt`.
+    ///
+    /// # Errors
+    /// When the model fails.
+    pub(super) fn continuations_before(
+        &mut self,
+        prompt: &str,
+        how: &Sampling,
+    ) -> Result<Continuations, EngineError> {
+        self.engine.set_weights(&self.before)?;
+        self.engine.continuations(prompt, how)
+    }
+
+    /// The same in words. Each is asked once.
+    fn before(
+        &mut self,
+        prompts: &[Prompt],
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<Answer>, EngineError> {
+        let new = prompts.iter().filter(|prompt| !self.answered.contains_key(prompt));
+        let new: Vec<Prompt> = new.cloned().collect();
+        if !new.is_empty() {
+            self.engine.set_weights(&self.before)?;
+            let answers = self.engine.answer(&new, progress)?;
+            self.answered.extend(new.into_iter().zip(answers));
+        }
+        Ok(prompts.iter().map(|prompt| self.answered[prompt].clone()).collect())
+    }
+
+    /// Asks what is to be asked of the weights before and `after`.
+    ///
+    /// # Errors
+    /// When the model fails or `progress` asks to stop.
+    fn examine(
+        &mut self,
+        examination: Examination,
+        after: &BTreeMap<String, Tensor>,
+        progress: &mut dyn Progress,
+    ) -> Result<(Check, Vec<Failure>), EngineError> {
+        let before = self.before(&examination.prompts(), progress)?;
+        examination.run(self.engine.as_mut(), before, after, progress)
     }
 
     /// Asks what is to be asked of the weights before and `after`, and makes sure that `require`, and what the repository requires,
@@ -100,42 +181,52 @@ impl<'a> Trial<'a> {
         progress: &mut dyn Progress,
     ) -> Result<Check, LedgerError> {
         let require = require.or(self.repo.config().require);
-        let (check, failures) =
-            examination.run(self.engine.as_mut(), &self.before, after, progress)?;
+        let (check, failures) = self.examine(examination, after, progress)?;
         require.met_by(&check, &failures)?;
         Ok(check)
     }
 
-    /// The same for what was edited here. Unless it is required otherwise, half of the edited facts have to hold.
+    /// Asks the same of what was edited here.
     ///
     /// # Errors
-    /// As [`Self::check`].
+    /// When the model fails or `progress` asks to stop.
+    pub(crate) fn checked(
+        &mut self,
+        examination: Examination,
+        edited: Edited,
+        progress: &mut dyn Progress,
+    ) -> Result<Checked, LedgerError> {
+        let (check, failures) = self.examine(examination, &edited.weights, progress)?;
+        Ok(Checked { edited, check, failures })
+    }
+
+    /// Asks it, and makes sure that what is required of an edit is met.
+    ///
+    /// # Errors
+    /// As [`Self::checked`] and [`Self::require`].
     pub(crate) fn check_edit(
         &mut self,
         examination: Examination,
-        edited: &Edited,
+        edited: Edited,
         require: Requirements,
         progress: &mut dyn Progress,
-    ) -> Result<(Check, Vec<Failure>), LedgerError> {
-        let require = require.or(self.repo.config().require).or(Requirements::of_an_edit());
-        let (engine, after) = (self.engine.as_mut(), &edited.weights);
-        let (check, failures) = examination.run(engine, &self.before, after, progress)?;
-        require.met_by(&check, &failures)?;
-        Ok((check, failures))
+    ) -> Result<Checked, LedgerError> {
+        let checked = self.checked(examination, edited, progress)?;
+        self.require(&checked, require)?;
+        Ok(checked)
     }
-}
 
-/// What `weights` answer to each of `asked`.
-fn answers<'q, K>(
-    engine: &mut dyn Engine,
-    weights: &BTreeMap<String, Tensor>,
-    asked: impl Iterator<Item = (K, &'q WordedFact)>,
-    progress: &mut dyn Progress,
-) -> Result<Vec<(K, &'q WordedFact, Answer)>, EngineError> {
-    let asked: Vec<_> = asked.collect();
-    let prompts: Vec<_> = asked.iter().map(|(_, question)| question.prompt()).collect();
-    engine.set_weights(weights)?;
-    let answers = engine.answer(&prompts, progress)?;
-    let answered = asked.into_iter().zip(answers);
-    Ok(answered.map(|((key, question), answer)| (key, question, answer)).collect())
+    /// Makes sure that an edit did what `require` says, and what the repository requires. Unless it is required otherwise,
+    /// half of the edited facts have to hold.
+    ///
+    /// # Errors
+    /// [`LedgerError::Unmet`] when it did not.
+    pub(crate) fn require(
+        &self,
+        Checked { check, failures, .. }: &Checked,
+        require: Requirements,
+    ) -> Result<(), LedgerError> {
+        let require = require.or(self.repo.config().require).or(Requirements::of_an_edit());
+        require.met_by(check, failures)
+    }
 }

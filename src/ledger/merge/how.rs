@@ -78,9 +78,9 @@ pub struct How {
     pub edit: EditOptions,
 }
 
-/// What is said anew of a task that goes on. What is left out stays as it was said when it began.
+/// How a task is resumed. What is left out stays as it was said when it began.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Anew {
+pub struct ResumeOptions {
     /// Message of a merge.
     pub message: Option<String>,
     /// How what is left is done.

@@ -21,7 +21,7 @@ pub struct ProceedReport {
     /// Where HEAD is now.
     pub head: HeadView,
     /// Commits made by this command, oldest first.
-    pub made: Vec<Made>,
+    pub made: Vec<TaskCommit>,
     /// Commits left out because everything they changed is so already.
     pub dropped: Vec<CommitView>,
     /// Conflicts that stopped it.
@@ -48,7 +48,7 @@ pub enum Outcome {
 
 /// A commit that a merge, cherry-pick or rebase made.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Made {
+pub struct TaskCommit {
     /// The commit.
     pub commit: CommitView,
     /// The commit that was taken in.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    how::{Anew, Favour, How, Task},
-    outcome::{Made, MadeDelta, Outcome, ProceedReport},
+    how::{Favour, How, ResumeOptions, Task},
+    outcome::{MadeDelta, Outcome, ProceedReport, TaskCommit},
     step::{Ahead, Ready, Run},
     task::{Next, TaskInProgress},
 };
@@ -59,9 +59,9 @@ impl TaskInProgress {
         })
     }
 
-    /// The same with what is said anew.
-    fn amended(&self, anew: &Anew) -> Result<Self, LedgerError> {
-        let Anew { message, how: How { strategy, favour, edit } } = anew;
+    /// The same with what is said options.
+    fn amended(&self, options: &ResumeOptions) -> Result<Self, LedgerError> {
+        let ResumeOptions { message, how: How { strategy, favour, edit } } = options;
         let was = self.edit_options()?;
         let mut settings = was.settings;
         settings.extend(edit.settings.clone());
@@ -92,7 +92,7 @@ impl TaskInProgress {
 }
 
 impl Repo {
-    /// Resumes the `task` in progress when its conflicts are settled, as said when it began or `anew`.
+    /// Resumes the `task` in progress when its conflicts are settled, as said when it began or `options`.
     ///
     /// # Errors
     /// When there is none, or as the verb that began it.
@@ -100,12 +100,12 @@ impl Repo {
         &self,
         actor: &Actor,
         task: Task,
-        anew: &Anew,
+        options: &ResumeOptions,
         open: Option<OpenEngine<'_>>,
         progress: &mut dyn Progress,
     ) -> Result<ProceedReport, LedgerError> {
         let unfinished = self.read()?.task_of(task)?;
-        self.proceed(actor, unfinished.amended(anew)?, Some(unfinished), open, progress)
+        self.proceed(actor, unfinished.amended(options)?, Some(unfinished), open, progress)
     }
 
     /// Skips the commit at which the `task` in progress stopped, and resumes as [`Repo::go_on`] does.
@@ -116,7 +116,7 @@ impl Repo {
         &self,
         actor: &Actor,
         task: Task,
-        anew: &Anew,
+        options: &ResumeOptions,
         open: Option<OpenEngine<'_>>,
         progress: &mut dyn Progress,
     ) -> Result<ProceedReport, LedgerError> {
@@ -124,7 +124,7 @@ impl Repo {
             return Err(LedgerError::NothingToSkip);
         }
         let unfinished = self.read()?.task_of(task)?;
-        let rest = unfinished.amended(anew)?.after(unfinished.at);
+        let rest = unfinished.amended(options)?.after(unfinished.at);
         self.proceed(actor, rest, Some(unfinished), open, progress)
     }
 
@@ -181,7 +181,7 @@ impl Repo {
                 }
                 Ahead::Ready(ready) => {
                     drop(ledger);
-                    // Each step borrows the engine's maker anew.
+                    // Each step borrows the engine's maker options.
                     let open: Option<OpenEngine<'_>> = match &mut open {
                         Some(open) => Some(&mut **open),
                         None => None,
@@ -259,7 +259,7 @@ impl Repo {
                 editor: edited.spec.editor,
             }),
         };
-        run.made.push(Made {
+        run.made.push(TaskCommit {
             commit: ledger.commit_view(id, &commit)?,
             of,
             changes,

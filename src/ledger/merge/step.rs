@@ -2,7 +2,7 @@
 
 use super::{
     how::Task,
-    outcome::{Made, Outcome, ProceedReport},
+    outcome::{Outcome, ProceedReport, TaskCommit},
     questions::Questions,
     task::{ConflictView, Next, TaskInProgress, conflicts},
 };
@@ -49,7 +49,7 @@ pub(crate) struct Run {
     pub(crate) task: TaskInProgress,
     /// The task as the store has it.
     pub(crate) stored: Option<TaskInProgress>,
-    pub(crate) made: Vec<Made>,
+    pub(crate) made: Vec<TaskCommit>,
     pub(crate) dropped: Vec<CommitView>,
     pub(crate) conflicts: Vec<ConflictView>,
 }

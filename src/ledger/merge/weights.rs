@@ -114,9 +114,12 @@ impl Repo {
         }
 
         let examination = questions.examining(&edits, &next.combined.taken, edited.as_ref());
-        let check = match &edited {
-            Some(edited) => trial.check_edit(examination, edited, options.require, progress)?.0,
-            None => trial.check(examination, &weights, options.require, progress)?,
+        let (edited, check) = match edited {
+            Some(edited) => {
+                let checked = trial.check_edit(examination, edited, options.require, progress)?;
+                (Some(checked.edited), checked.check)
+            }
+            None => (None, trial.check(examination, &weights, options.require, progress)?),
         };
         Ok(Joined {
             line,

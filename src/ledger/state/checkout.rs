@@ -61,7 +61,9 @@ impl Repo {
         let found = real_dir(dir)?.map(|dir| claim(&dir, way)).transpose()?.flatten();
         let (commit, files) = self.write_version(id, dir)?;
         let unnoted = match found {
-            Some(manifest) if manifest.files.is_none() => self.noted_anew(&manifest, files.dir()),
+            Some(manifest) if manifest.files.is_none() => {
+                self.complete_manifest(&manifest, files.dir())
+            }
             _ => None,
         };
         Ok(Filled { id, commit, files, way, unnoted })
@@ -83,7 +85,7 @@ impl Repo {
 
     /// `manifest` with the files that it should note: those that its version has. `None` where that cannot be
     /// built any more; then nothing proves that a file is kledger's.
-    fn noted_anew(&self, manifest: &Manifest, dir: &Path) -> Option<Manifest> {
+    fn complete_manifest(&self, manifest: &Manifest, dir: &Path) -> Option<Manifest> {
         let (_, files) = self.write_version(manifest.commit, dir).ok()?;
         let noted = Manifest::read(&files.incoming())?;
         (noted.base == manifest.base).then_some(noted)

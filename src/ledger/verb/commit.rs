@@ -24,7 +24,8 @@ use crate::{
             rounds::{Round, Until},
             sample::Sample,
             setup::Setup,
-            trial::Trial,
+            trial::{Checked, Trial},
+            weigh::{EditTask, Weighed},
         },
         lineage::{line::Line, load},
         report::{
@@ -56,6 +57,8 @@ pub struct CommitReport {
     pub notes: Vec<String>,
     /// The commit whose place it took.
     pub amended: Option<Id<Commit>>,
+    /// Whether nothing was recorded.
+    pub dry_run: bool,
 }
 
 /// The edit of a commit.
@@ -75,6 +78,8 @@ pub struct EditView {
     pub base_bytes: u64,
     /// How often what did not hold was edited again, and what came of it.
     pub rounds: Vec<Round>,
+    /// The weights that it was tried with, ascending, where one was to be measured.
+    pub weighed: Vec<Weighed>,
     /// The edited tensors.
     pub tensors: Vec<String>,
     /// How it went.
@@ -92,6 +97,8 @@ pub struct CommitOptions {
     pub edit: EditOptions,
     /// Share of its facts that are to hold, for which those that do not are edited again some times.
     pub until: Option<f64>,
+    /// Whether nothing is recorded: only what would come of it is said.
+    pub dry_run: bool,
 }
 
 /// What of a commit is said anew when it is amended; the rest stays as it was.
@@ -106,12 +113,9 @@ pub struct AmendOptions {
     pub time: bool,
 }
 
-/// An edit and how it went.
-pub(super) struct Made {
-    pub(super) edited: Edited,
-    pub(super) check: Check,
-    pub(super) failures: Vec<Failure>,
-}
+/// Said once of a model that nobody has published settings for.
+const UNCALIBRATED: &str = "nobody has published settings for this model, so general ones were taken; kledger calibrate \
+                            looks for better ones on facts that the model knows";
 
 /// What a commit is to do, as read from the store.
 struct Plan {
@@ -154,7 +158,7 @@ impl Repo {
         open: OpenEngine<'_>,
         progress: &mut dyn Progress,
     ) -> Result<CommitReport, LedgerError> {
-        if options.message.trim().is_empty() {
+        if options.message.trim().is_empty() && !options.dry_run {
             return Err(LedgerError::NoMessage);
         }
         let plan = self.plan(options, None)?;
@@ -235,6 +239,7 @@ impl Repo {
             edit: None,
             notes: vec!["the weights are as they were: nothing was staged".to_owned()],
             amended: Some(was),
+            dry_run: false,
         })
     }
 
@@ -253,12 +258,12 @@ impl Repo {
             self.edit_staged(&plan, actor, options, open, progress)?
         };
         let weights = match &edited {
-            Some(made) => load::hashes(&made.edited.weights),
+            Some((made, _)) => load::hashes(&made.edited.weights),
             None if plan.line == plan.parent_line => plan.parent.weights.clone(),
             None => load::hashes(&self.build(&plan.line)?),
         };
         progress.part("record");
-        self.record(plan, edited, weights, (actor, signed), &options.message)
+        self.record(plan, edited, weights, (actor, signed), options)
     }
 
     /// Reads all that the commit needs, so that the store can be closed while the engine runs. With
@@ -358,13 +363,14 @@ impl Repo {
         options: &CommitOptions,
         open: OpenEngine<'_>,
         progress: &mut dyn Progress,
-    ) -> Result<Option<Made>, LedgerError> {
+    ) -> Result<Option<(Checked, Vec<Weighed>)>, LedgerError> {
         let parent = (plan.parent_id, &plan.parent, &plan.parent_line);
         let mut trial = Trial::begin(self, parent, open, progress)?;
         let setup = Setup::settle(self, trial.engine.as_ref(), &options.edit)?;
         if options.until.is_some() {
             setup.require_columns()?;
         }
+        let uncalibrated = self.lacks_settings(&setup, plan, &options.edit);
         let mut edits = plan.edits.clone();
         if setup.description.joins_subjects {
             edits.extend(plan.companions.clone());
@@ -380,60 +386,78 @@ impl Repo {
             requests,
             earlier: &plan.earlier,
         };
-        let mut edited = trial.edit(actor, setup, job(requests), progress)?;
+        let examination = |edited: &Edited| {
+            let findings: BTreeMap<&FactKey, _> = edits.keys().zip(&edited.findings).collect();
+            let finding = |key| findings.get(key).copied().cloned().unwrap_or_default();
+            let companions = plan.companions.values();
+            Examination {
+                edited: plan.edits.iter().map(|(key, q)| (q.clone(), finding(key))).collect(),
+                neighbours: plan.sample.neighbours.clone(),
+                earlier: companions.chain(&plan.sample.earlier).cloned().collect(),
+                known: plan.sample.known,
+            }
+        };
+        let whole = || job(requests.clone());
+        let task = EditTask { actor, job: &whole, examination: &examination };
+        let (mut checked, weighed) = trial.edit_and_check(setup, &task, progress)?;
         if let Some(share) = options.until {
             let until = Until { share, facts: &plan.edits, companions: &plan.companions };
             let job = job(BTreeMap::new());
-            edited = trial.edit_until(actor, &until, &job, edited, progress)?;
+            let edited = trial.edit_until(actor, &until, &job, checked.edited, progress)?;
+            checked = trial.checked(examination(&edited), edited, progress)?;
         }
-        let findings: BTreeMap<FactKey, _> =
-            edits.into_keys().zip(edited.findings.clone()).collect();
-        let finding = |key| findings.get(key).cloned().unwrap_or_default();
-        let companions = plan.companions.values();
-        let examination = Examination {
-            edited: plan.edits.iter().map(|(key, q)| (q.clone(), finding(key))).collect(),
-            neighbours: plan.sample.neighbours.clone(),
-            earlier: companions.chain(&plan.sample.earlier).cloned().collect(),
-            known: plan.sample.known,
-        };
-        let (check, failures) =
-            trial.check_edit(examination, &edited, options.edit.require, progress)?;
-        Ok(Some(Made { edited, check, failures }))
+        if uncalibrated {
+            checked.edited.notes.push(UNCALIBRATED.to_owned());
+        }
+        trial.require(&checked, options.edit.require)?;
+        Ok(Some((checked, weighed)))
+    }
+
+    /// Whether this is a first edit, and nobody has said what suits the model.
+    fn lacks_settings(&self, setup: &Setup, plan: &Plan, options: &EditOptions) -> bool {
+        let own = self.config().settings.get(&setup.editor.name);
+        setup.description.uncalibrated
+            && plan.earlier.specs.is_empty()
+            && own.is_none_or(toml::Table::is_empty)
+            && options.settings.is_empty()
     }
 
     /// Writes the commit and moves the branch.
     fn record(
         &self,
         plan: Plan,
-        made: Option<Made>,
+        made: Option<(Checked, Vec<Weighed>)>,
         weights: Vec<EditedTensor>,
         (actor, signed): (&Actor, &Actor),
-        message: &str,
+        options: &CommitOptions,
     ) -> Result<CommitReport, LedgerError> {
         let ledger = self.read()?;
+        let edit = made.as_ref().map(|(made, _)| made);
         let new = NewCommit {
             parents: vec![plan.parent_id],
             base: plan.parent.base,
             roots: plan.roots,
-            line: made.as_ref().map_or(&plan.line, |made| &made.edited.line),
+            line: edit.map_or(&plan.line, |made| &made.edited.line),
             weights,
-            edited: made.as_ref().map(|made| &made.edited),
+            edited: edit.map(|made| &made.edited),
             imported: None,
-            check: made.as_ref().map(|made| &made.check),
+            check: edit.map(|made| &made.check),
             step: Step::Edit,
             author: signed.author.clone(),
             time: signed.time,
-            message: message.trim().to_owned(),
+            message: options.message.trim().to_owned(),
         };
         let Recorded { id, commit, update } =
             new.record(&ledger, plan.objects, self.object_limit())?;
-        update
-            .moving_head(plan.head, plan.from, id)
-            .restaging(plan.stage, None)
-            .apply(&ledger, actor)?;
+        if !options.dry_run {
+            update
+                .moving_head(plan.head, plan.from, id)
+                .restaging(plan.stage, None)
+                .apply(&ledger, actor)?;
+        }
 
-        let notes = made.as_ref().map(|made| made.edited.notes.clone()).unwrap_or_default();
-        let edit = made.map(|made| self.edit_view(made)).transpose()?;
+        let notes = edit.map(|made| made.edited.notes.clone()).unwrap_or_default();
+        let edit = made.map(|(made, weighed)| self.edit_view(made, weighed)).transpose()?;
         Ok(CommitReport {
             commit: ledger.commit_view(id, &commit)?,
             head: ledger.head_view()?,
@@ -443,17 +467,23 @@ impl Repo {
             edit,
             notes,
             amended: (plan.from != plan.parent_id).then_some(plan.from),
+            dry_run: options.dry_run,
         })
     }
 
     /// What a report says of an edit.
-    pub(super) fn edit_view(&self, made: Made) -> Result<EditView, LedgerError> {
-        let Made { edited, check, failures } = made;
+    pub(super) fn edit_view(
+        &self,
+        made: Checked,
+        weighed: Vec<Weighed>,
+    ) -> Result<EditView, LedgerError> {
+        let Checked { edited, check, failures } = made;
         Ok(EditView {
             facts: check.facts.len() as u64,
             again: edited.delta.facts().len().saturating_sub(check.facts.len()) as u64,
             known: edited.known,
             rounds: edited.rounds,
+            weighed,
             delta_bytes: self.tensor_file_bytes(edited.delta.file)?,
             base_bytes: self.base_bytes()?,
             tensors: edited.delta.tensors.into_iter().map(|tensor| tensor.name).collect(),

@@ -121,7 +121,41 @@ impl Repo {
         Ok(ConfigReport { path: self.settings_path(), settings })
     }
 
-    fn settings_path(&self) -> PathBuf {
+    /// Sets what `found` says of an editor, below a comment. An earlier comment of the same kind, up to its first comma,
+    /// goes.
+    ///
+    /// # Errors
+    /// When the file cannot be written, or something else than a table is in the way.
+    pub(super) fn set_editor_settings(
+        &self,
+        editor: &str,
+        found: &toml::Table,
+        comment: &str,
+    ) -> Result<(), LedgerError> {
+        let mut file = self.settings_file()?;
+        for (key, value) in found {
+            let refused = |why: &str| LedgerError::Setting {
+                key: format!("{OPEN}.{editor}.{key}"),
+                why: why.to_owned(),
+            };
+            let value = value.to_string().parse::<Value>();
+            let value = value.map_err(|error| refused(&error.to_string()))?;
+            put(&mut file, &[OPEN, editor], key, value)
+                .ok_or_else(|| refused("something else than a table is in the way"))?;
+        }
+        if let Some(table) = file[OPEN][editor].as_table_mut() {
+            let kind = comment.split(',').next().unwrap_or(comment);
+            let prefix = table.decor().prefix().and_then(|prefix| prefix.as_str()).unwrap_or("\n");
+            let mut lines: Vec<&str> =
+                prefix.lines().filter(|line| !line.starts_with(kind)).collect();
+            lines.push(comment);
+            let prefix = lines.join("\n") + "\n";
+            table.decor_mut().set_prefix(prefix);
+        }
+        self.write_settings(&file.to_string()).map(|_| ())
+    }
+
+    pub(super) fn settings_path(&self) -> PathBuf {
         self.root().join(Self::DIR).join(Config::FILE)
     }
 

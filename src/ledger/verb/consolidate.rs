@@ -20,11 +20,10 @@ use crate::{
             record::{NewCommit, Recorded},
             sample::Sample,
             setup::Setup,
-            trial::Trial,
+            trial::{Checked, Trial},
         },
         lineage::load,
         report::view::{CommitView, HeadView},
-        verb::commit::Made,
     },
 };
 
@@ -107,8 +106,8 @@ impl Repo {
             earlier: Vec::new(),
             known: sample.known,
         };
-        let (check, failures) =
-            trial.check_edit(examination, &edited, options.edit.require, progress)?;
+        let checked = trial.check_edit(examination, edited, options.edit.require, progress)?;
+        let Checked { edited, check, .. } = &checked;
 
         let ledger = self.read()?;
         let mut message = options.message.trim().to_owned();
@@ -121,9 +120,9 @@ impl Repo {
             roots,
             line: &edited.line,
             weights: load::hashes(&edited.weights),
-            edited: Some(&edited),
+            edited: Some(edited),
             imported: None,
-            check: Some(&check),
+            check: Some(check),
             step: Step::Consolidate,
             author: actor.author.clone(),
             time: actor.time,
@@ -133,14 +132,15 @@ impl Repo {
         let Recorded { id, commit, update } = new.record(&ledger, objects, self.object_limit())?;
         update.moving_head(head, parent_id, id).apply(&ledger, actor)?;
         let notes = edited.notes.clone();
+        let held_before = check.facts.iter().filter(|row| row.before.matches).count() as u64;
         Ok(ConsolidateReport {
             commit: ledger.commit_view(id, &commit)?,
             head: ledger.head_view()?,
             facts: facts.len() as u64,
             deltas_before,
             bytes_before,
-            held_before: check.facts.iter().filter(|row| row.before.matches).count() as u64,
-            edit: self.edit_view(Made { edited, check, failures })?,
+            held_before,
+            edit: self.edit_view(checked, Vec::new())?,
             notes,
         })
     }

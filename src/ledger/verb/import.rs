@@ -122,7 +122,7 @@ impl Repo {
         let mut incoming = Incoming::read(self, source, said, progress)?;
         let mut plan = self.plan_import(source.dir(), &incoming)?;
         let after = self.build(&plan.line)?;
-        self.refuse_again(source, &incoming, &plan, &after)?;
+        self.refuse_duplicate(source, &incoming, &plan, &after)?;
         let mut check = None;
         if let Some(open) = open {
             let head = (plan.head_id, &plan.current, &plan.head_line);
@@ -206,7 +206,7 @@ impl Repo {
 
     /// Refuses what HEAD has already, as it was exported from it: a delta that leaves the weights and the facts as
     /// they are, and an adapter of which HEAD has a rank in all its bits.
-    fn refuse_again(
+    fn refuse_duplicate(
         &self,
         source: &ImportSource,
         incoming: &Incoming,

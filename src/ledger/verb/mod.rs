@@ -9,6 +9,7 @@ pub mod backup;
 pub mod bisect;
 pub mod blame;
 pub mod branch;
+pub mod calibrate;
 pub mod check;
 pub mod checkout;
 pub mod cherry_pick;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::commit::{CommitOptions, EditView, Made};
+use super::commit::{CommitOptions, EditView};
 use crate::{
     codec::NewObjects,
     commit::{Commit, Step},
@@ -23,7 +23,7 @@ use crate::{
             record::{NewCommit, Recorded},
             sample::Sample,
             setup::Setup,
-            trial::Trial,
+            trial::{Checked, Trial},
         },
         lineage::{line::Line, load},
         report::view::{CommitView, HeadView},
@@ -122,7 +122,7 @@ impl Repo {
         actor: &Actor,
         options: &EditOptions,
         progress: &mut dyn Progress,
-    ) -> Result<Made, LedgerError> {
+    ) -> Result<Checked, LedgerError> {
         let made = plan.earlier.spec_of(&plan.line, failing);
         let setup = Setup::settle(self, trial.engine.as_ref(), &options.as_made_with(made)?)?;
         let seed = setup.seed;
@@ -157,14 +157,14 @@ impl Repo {
                 examination.earlier.push(question.clone());
             }
         }
-        let (check, failures) =
-            trial.check_edit(examination, &edited, options.require, progress)?;
+        let checked = trial.check_edit(examination, edited, options.require, progress)?;
+        let check = &checked.check;
         let repaired = check.efficacy.map_or(0, |rate| rate.passed);
         let (failing, lost) = (failing.len() as u64, check.lost.len() as u64);
         if repaired <= lost {
             return Err(LedgerError::NothingGained { failing, repaired, lost });
         }
-        Ok(Made { edited, check, failures })
+        Ok(checked)
     }
 
     /// What must not move when `failing` are edited.
@@ -185,7 +185,7 @@ impl Repo {
     fn record_repair(
         &self,
         plan: &Plan,
-        Made { edited, check, .. }: &Made,
+        Checked { edited, check, .. }: &Checked,
         actor: &Actor,
         message: &str,
     ) -> Result<Id<Commit>, LedgerError> {
@@ -220,7 +220,7 @@ impl Repo {
         &self,
         plan: &Plan,
         failing: &BTreeSet<FactKey>,
-        made: Option<(Id<Commit>, Made)>,
+        made: Option<(Id<Commit>, Checked)>,
     ) -> Result<RepairReport, LedgerError> {
         let ledger = self.read()?;
         let id = made.as_ref().map_or(plan.parent_id, |(id, _)| *id);
@@ -233,7 +233,7 @@ impl Repo {
             head,
             asked: plan.questions.len() as u64,
             failing: failing.len() as u64,
-            edit: made.map(|(_, made)| self.edit_view(made)).transpose()?,
+            edit: made.map(|(_, made)| self.edit_view(made, Vec::new())).transpose()?,
             notes,
         })
     }

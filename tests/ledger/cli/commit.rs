@@ -48,6 +48,77 @@ pub(super) fn weak_edit(place: &Place, turtle: &str) -> CommitReport {
     place.commit_with(&CommitOptions { edit, ..options("weak") }, &mut Silent).unwrap()
 }
 
+/// The first weight is a quarter of what the facts need.
+fn measured() -> CommitOptions {
+    let settings = "strength = 0.25\nmeasured = true".parse().unwrap();
+    CommitOptions {
+        edit: EditOptions { settings, ..EditOptions::default() },
+        ..options("measured")
+    }
+}
+
+#[test]
+fn a_weight_that_is_to_be_measured_is_the_best_of_some() {
+    let place = Place::new();
+    place.add(":Anna :likes :Rome . :Bert :lives :Bonn .").unwrap();
+    let report = place.commit_with(&measured(), &mut Silent).unwrap();
+    assert_snapshot!(shown("commit", report), @"
+    [main <id>] measured
+      2 facts added, efficacy 100 %, paraphrase 100 %
+      words for 3 IRIs
+      memit of 2 tensors, delta 8.7 KiB (model 32 KiB)
+      weight 0.25: S 0.0 (efficacy 0 %, paraphrase 0 %)
+      weight 1: S 100.0 (efficacy 100 %, paraphrase 100 %)  taken
+      weight 4: S 0.0 (efficacy 0 %, paraphrase 0 %)
+      neighbourhood not measured: no other fact is known; add some with kledger add --neighbourhood FILE
+      statistics taken on 30000 tokens sampled from the base; kledger stats --corpus FILE takes them on text of yours
+    ");
+    let spec = place.repo.show("HEAD").unwrap().spec.unwrap();
+    assert!(spec.settings.contains("strength = 1.0\n"), "{}", spec.settings);
+    place.fsck();
+}
+
+#[test]
+fn a_dry_run_says_what_would_come_and_records_nothing() {
+    let place = Place::new();
+    place.add(":Anna :likes :Rome .").unwrap();
+    let before = place.repo.status().unwrap();
+    let options = CommitOptions { message: String::new(), dry_run: true, ..measured() };
+    let report = place.commit_with(&options, &mut Silent).unwrap();
+    assert_snapshot!(shown("commit", report), @"
+    Nothing is recorded: a dry run
+      1 fact added, efficacy 100 %, paraphrase 100 %
+      words for 3 IRIs
+      memit of 2 tensors, delta 4.6 KiB (model 32 KiB)
+      weight 0.25: S 0.0 (efficacy 0 %, paraphrase 0 %)
+      weight 1: S 100.0 (efficacy 100 %, paraphrase 100 %)  taken
+      weight 4: S 0.0 (efficacy 0 %, paraphrase 0 %)
+      neighbourhood not measured: no other fact is known; add some with kledger add --neighbourhood FILE
+      statistics taken on 30000 tokens sampled from the base; kledger stats --corpus FILE takes them on text of yours
+    ");
+    assert_eq!(place.repo.status().unwrap(), before);
+    assert_eq!(
+        place.commit("now").unwrap().edit.unwrap().known,
+        0,
+        "other settings seek another z"
+    );
+    place.fsck();
+}
+
+#[test]
+fn a_first_edit_of_a_model_without_published_settings_names_the_calibration() {
+    let place = Place::new();
+    place.add(":Anna :likes :Rome .").unwrap();
+    let said =
+        |report: &CommitReport| report.notes.iter().any(|note| note.contains("kledger calibrate"));
+    let require = Requirements::nothing_of_an_edit();
+    let edit = EditOptions { editor: Some("timid".to_owned()), require, ..EditOptions::default() };
+    let timid = CommitOptions { edit, ..options("timid") };
+    assert!(said(&place.commit_with(&timid, &mut Silent).unwrap()));
+    place.add(":Bert :lives :Bonn .").unwrap();
+    assert!(!said(&place.commit_with(&timid, &mut Silent).unwrap()), "it is said once");
+}
+
 #[test]
 fn an_edit_of_which_fewer_than_half_hold_is_refused_with_the_causes() {
     let place = Place::new();

@@ -15,6 +15,7 @@ mod backup;
 mod bisect;
 mod blame;
 mod branch;
+mod calibrate;
 mod check;
 mod checkout;
 mod cherry_pick;

@@ -70,6 +70,13 @@ impl Place {
         Self { dir, repo, clock: std::cell::Cell::new(1_000_000) }
     }
 
+    /// The same, with what the settings file says now.
+    #[cfg(feature = "cli")]
+    pub(crate) fn reopened(self) -> Self {
+        let repo = Repo::open(self.repo.root()).unwrap();
+        Self { repo, ..self }
+    }
+
     /// Who acts now; time passes with every call.
     pub(crate) fn actor(&self, command: &str) -> Actor {
         self.clock.set(self.clock.get() + 1000);

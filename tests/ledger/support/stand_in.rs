@@ -13,9 +13,9 @@ use kledger::{
     checkpoint::Checkpoint,
     delta::{Change, ChangeForm},
     engine::{
-        Answer, Approximation, Continuations, Description, Drawing, EditJob, EditOutcome,
+        Answer, Approximation, Axis, Continuations, Description, Drawing, EditJob, EditOutcome,
         EditorSpec, Engine, EngineError, Found, FoundWith, Grain, Needs, Progress, Prompt, Reached,
-        Sampling, Search, Statistics, StatisticsText, ZTrace,
+        Sampling, Search, Statistics, StatisticsText, WeightSetting, ZTrace,
     },
     eval::{Reading, Score},
     id::{Id, Kind},
@@ -98,11 +98,17 @@ struct Settings {
     strength: f64,
     /// Whether it says that a z depends on what else is edited about the subject.
     join_subjects: bool,
+    /// Whether a timid editor makes the whole change.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    bold: bool,
+    /// Whether it says that the strength is to be measured.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    measured: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { strength: 1.0, join_subjects: false }
+        Self { strength: 1.0, join_subjects: false, bold: false, measured: false }
     }
 }
 
@@ -118,11 +124,13 @@ enum Editor {
     Wide,
     /// One change that its facts hold together.
     Whole,
+    /// Half of the change, unless it is told to be bold.
+    Timid,
 }
 
 impl Editor {
     fn named(name: &str) -> Result<Self, EngineError> {
-        let all = [Self::Memit, Self::Wide, Self::Whole];
+        let all = [Self::Memit, Self::Wide, Self::Whole, Self::Timid];
         let found = all.into_iter().find(|editor| editor.name() == name);
         found.ok_or_else(|| EngineError::Settings(format!("there is no editor {name}")))
     }
@@ -132,13 +140,14 @@ impl Editor {
             Self::Memit => "memit",
             Self::Wide => "wide",
             Self::Whole => "whole",
+            Self::Timid => "timid",
         }
     }
 
     /// The parts of a fact's change that its columns have.
     const fn shares(self) -> &'static [f32] {
         match self {
-            Self::Memit | Self::Whole => &[1.0],
+            Self::Memit | Self::Whole | Self::Timid => &[1.0],
             Self::Wide => &[0.25, 0.75],
         }
     }
@@ -237,7 +246,13 @@ impl Engine for StandIn {
             search: Some(search),
             joins_subjects: settings.join_subjects,
             prefix_settings: String::new(),
-            weight_setting: Some("strength"),
+            weight: Some(WeightSetting { key: "strength", measured: settings.measured }),
+            axes: vec![
+                Axis { key: "strength", values: vec![0.5.into()] },
+                Axis { key: "bold", values: vec![true.into()] },
+            ],
+            widest: None,
+            uncalibrated: editor == Editor::Timid,
         };
         Ok((spec, description))
     }
@@ -282,6 +297,8 @@ impl Engine for StandIn {
         let needed = if whole { 0 } else { TENSORS.len() };
         assert_eq!(job.second_moments.len(), needed, "statistics cover the edited tensors");
         let settings: Settings = toml::from_str(&editor.settings).unwrap();
+        let timid = Editor::named(&editor.name)? == Editor::Timid && !settings.bold;
+        let strength = if timid { 0.5 } else { 1.0 } * settings.strength as f32;
         self.weights = job.version.materialise().map_err(failed)?;
         let requests = job.requests.len();
         let mut outcome = EditOutcome {
@@ -310,14 +327,11 @@ impl Engine for StandIn {
             }
             progress.advance(number as u64 + 1, "")?;
             let held = self.read(&prompt)?;
-            let change: Vec<f32> = z
-                .iter()
-                .zip(&held)
-                .map(|(z, held)| (z - held) * settings.strength as f32 / 2.0)
-                .collect();
+            let change: Vec<f32> =
+                z.iter().zip(&held).map(|(z, held)| (z - held) * strength / 2.0).collect();
             outcome.z.data.extend(&z);
             outcome.traces.push(known.is_none().then_some(trace));
-            outcome.reached.push(Reached { part: settings.strength as f32, rival: None });
+            outcome.reached.push(Reached { part: strength, rival: None });
             changes.push(change);
             columns.push(column(&prompt) % self.inputs);
         }

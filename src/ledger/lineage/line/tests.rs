@@ -29,7 +29,7 @@ fn delta(n: u64, columns: &[FactKey]) -> Delta {
 type Did = (BTreeSet<u8>, BTreeSet<u8>, BTreeSet<u8>, bool);
 
 /// A version, and the facts and the imported deltas that its commit touched.
-type Made = (Line, BTreeSet<FactKey>, BTreeSet<Id<Delta>>);
+type Version = (Line, BTreeSet<FactKey>, BTreeSet<Id<Delta>>);
 
 /// The facts whose columns the delta of a step has.
 fn columns((edited, again, ..): &Did) -> Vec<FactKey> {
@@ -37,7 +37,7 @@ fn columns((edited, again, ..): &Did) -> Vec<FactKey> {
 }
 
 /// A chain of versions as commits make them.
-fn chain(steps: &[Did]) -> Vec<Made> {
+fn chain(steps: &[Did]) -> Vec<Version> {
     let mut line = Line::default();
     let mut chain = Vec::new();
     for (number, did) in (0u64..).zip(steps) {

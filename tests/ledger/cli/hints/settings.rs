@@ -238,6 +238,19 @@ fn both_programs_of_a_build_are_installed() {
     assert!(stdout.starts_with("[main <id>] Labels"), "{stdout}");
 }
 
+#[test]
+fn to_calibrate_there_have_to_be_facts_that_the_model_knows() {
+    let place = crate::support::Place::new();
+    let refused = super::super::calibrate::calibrated(&place).unwrap_err();
+    let hint = kledger::cli::error::CliError::from(refused).hint().unwrap();
+    assert_eq!(
+        hint,
+        "add facts that it knows, some of each predicate, with words: kledger add --neighbourhood FILE"
+    );
+    super::super::calibrate::add_known(&place);
+    assert!(super::super::calibrate::calibrated(&place).is_ok());
+}
+
 /// A repair that gains nothing says what else there is.
 #[test]
 fn what_is_not_repaired_is_edited_otherwise_or_taken_back() {
