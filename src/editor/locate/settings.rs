@@ -232,6 +232,8 @@ impl Search {
             |first: usize| (first + count < layers).then(|| (first..first + count).collect());
         let below_z = |count: usize| end.checked_sub(count).map(|first| (first..end).collect());
         let counts: &[usize] = if several { &[1, 2, 3, 5] } else { &[] };
+        // BLUE (2025) edits the first and the last of the usual blocks.
+        let ends = (several && count > 2).then(|| vec![self.layers[0], end - 1]);
         let blocks = |sets: Vec<Vec<usize>>| {
             let others = sets.into_iter().filter(|blocks| *blocks != self.layers);
             Axis { key: "layers", values: others.map(|set| blocks_value(&set)).collect() }
@@ -244,7 +246,7 @@ impl Search {
         let tokens = i64::try_from(self.prefix_tokens).unwrap_or(i64::MAX / 2);
         vec![
             blocks(heights.into_iter().filter_map(at_height).collect()),
-            blocks(counts.iter().copied().filter_map(below_z).collect()),
+            blocks(counts.iter().copied().filter_map(below_z).chain(ends).collect()),
             times("v_lr", self.v_lr, &[0.4, 2.5]),
             times("clamp_norm_factor", self.clamp_norm_factor, &[0.5, 2.0, 4.0]),
             Axis {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
-use toml_edit::{DocumentMut, Item, Table, Value};
+use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
 
 use crate::{
     durable,
@@ -132,7 +132,13 @@ impl Repo {
         found: &toml::Table,
         comment: &str,
     ) -> Result<(), LedgerError> {
-        let mut file = self.settings_file()?;
+        // It may have been edited since the repository was opened.
+        let path = self.settings_path();
+        let parsed = Config::text(&path)?.parse::<DocumentMut>();
+        let mut file = parsed.map_err(|error| {
+            let why = error.message().replace('\n', " ");
+            LedgerError::Config { path, why }
+        })?;
         for (key, value) in found {
             let refused = |why: &str| LedgerError::Setting {
                 key: format!("{OPEN}.{editor}.{key}"),
@@ -253,19 +259,20 @@ fn uncomment(text: &str, key: &str, value: &Value) -> Option<String> {
 fn put(file: &mut DocumentMut, tables: &[&str], last: &str, value: Value) -> Option<()> {
     // A new table goes behind the comments at the end, or what is uncommented later would be in it.
     let behind = file.trailing().as_str().unwrap_or_default().to_owned();
-    let mut table = file.as_table_mut();
+    let mut table: &mut dyn TableLike = file.as_table_mut();
     let mut is_new = false;
     for part in tables {
         if !table.contains_key(part) {
             let mut new = Table::new();
             new.set_implicit(true);
+            // Of several new ones only the innermost is written out.
+            if !behind.is_empty() {
+                new.decor_mut().set_prefix(format!("{behind}\n"));
+            }
             table.insert(part, Item::Table(new));
             is_new = true;
         }
-        table = table.get_mut(part)?.as_table_mut()?;
-    }
-    if is_new && !behind.is_empty() {
-        table.decor_mut().set_prefix(format!("{behind}\n"));
+        table = table.get_mut(part)?.as_table_like_mut()?;
     }
     table.insert(last, Item::Value(value));
     if is_new {

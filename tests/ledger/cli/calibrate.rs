@@ -112,6 +112,25 @@ fn a_dry_run_and_one_without_time_set_nothing() {
     assert_eq!(fs::read(&file).unwrap(), before);
 }
 
+/// While settings are tried, people go on working.
+#[test]
+fn a_settings_file_that_was_broken_meanwhile_stays_as_it_is() {
+    let place = knowing();
+    let file = place.repo.settings().unwrap().path;
+    fs::write(&file, "language = 'de").unwrap();
+    let refused = calibrated(&place).unwrap_err().to_string();
+    assert!(refused.contains("config.toml") && refused.contains("invalid"), "{refused}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "language = 'de");
+    let inline = "language = 'de'\nsettings = { timid = { strength = 1.0 } }\n";
+    fs::write(&file, inline).unwrap();
+    let place = place.reopened();
+    assert!(calibrated(&place).unwrap().set);
+    assert_eq!(
+        fs::read_to_string(&file).unwrap(),
+        "language = 'de'\nsettings = { timid = { strength = 1.0 , bold = true } }\n"
+    );
+}
+
 #[test]
 fn without_facts_that_the_model_knows_nothing_is_tried() {
     let place = Place::new();
