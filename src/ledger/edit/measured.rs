@@ -18,17 +18,20 @@ pub struct Measured {
     pub neighbourhood: Option<Rate>,
     /// Facts of earlier commits that still hold.
     pub kept: Option<Rate>,
-    /// The harmonic mean of all that was measured: S of the papers where the first three were.
+    /// The harmonic mean of all that was measured, where of earlier facts those count that were not lost: S of the papers
+    /// where only the first three were measured.
     pub score: f64,
 }
 
 impl Measured {
     /// What `check` measured; a score of 0 where that is nothing.
-    #[expect(clippy::cast_precision_loss, reason = "at most four shares")]
+    #[expect(clippy::cast_precision_loss, reason = "counts of prompts are small")]
     pub(crate) fn of(check: &Check) -> Self {
         let Check { efficacy, paraphrase, neighbourhood, kept, .. } = *check;
-        let rates = [efficacy, paraphrase, neighbourhood, kept].into_iter().flatten();
-        let rates: Vec<f64> = rates.map(|rate| rate.rate).collect();
+        let rates = [efficacy, paraphrase, neighbourhood].into_iter().flatten();
+        // What did not hold before says nothing about this edit.
+        let not_lost = kept.map(|kept| 1.0 - check.lost.len() as f64 / kept.of as f64);
+        let rates: Vec<f64> = rates.map(|rate| rate.rate).chain(not_lost).collect();
         let sum: f64 = rates.iter().map(|rate| rate.recip()).sum();
         let score = if rates.is_empty() { 0.0 } else { rates.len() as f64 / sum };
         Self { efficacy, paraphrase, neighbourhood, kept, score }

@@ -11,7 +11,8 @@ use super::{
 use crate::{
     codec::Objects,
     engine::{Progress, Sampling},
-    fact::{Fact, FactKey, Iri, Lexicon, Literal, Roots, Term, tree},
+    fact::{Fact, FactKey, FactTree, Iri, Lexicon, Literal, Roots, Term, tree},
+    id::Id,
     ledger::{config::Config, error::LedgerError},
 };
 
@@ -31,8 +32,10 @@ pub(crate) struct Rehearsal {
 pub(crate) struct Source<'a> {
     pub(crate) objects: &'a dyn Objects,
     pub(crate) lexicon: &'a Lexicon<'a>,
-    /// What holds, and what is staged.
+    /// What holds with what is staged.
     pub(crate) roots: Roots,
+    /// What holds.
+    pub(crate) held: Id<FactTree>,
     pub(crate) config: &'a Config,
     pub(crate) seed: u64,
 }
@@ -153,7 +156,8 @@ impl Source<'_> {
         known: &[Fact],
         edits: &[(FactKey, Fact)],
     ) -> Result<Rehearsal, LedgerError> {
-        let (roots, seed) = (self.roots, self.seed);
+        // What is staged does not hold yet.
+        let (roots, seed) = (Roots { facts: self.held, ..self.roots }, self.seed);
         let edits: BTreeMap<FactKey, Fact> = edits.iter().cloned().collect();
         let mut sample =
             Sample::draw(self.objects, self.lexicon, roots, &edits, self.config, seed)?;

@@ -168,7 +168,14 @@ impl Repo {
             None => head.roots(),
         };
         let lexicon = ledger.lexicon_at(&draft, roots.lexicon);
-        read(&Source { objects: &draft, lexicon: &lexicon, roots, config: self.config(), seed })
+        read(&Source {
+            objects: &draft,
+            lexicon: &lexicon,
+            roots,
+            held: head.facts,
+            config: self.config(),
+            seed,
+        })
     }
 
     /// Settings that somebody made, and not an earlier calibration.

@@ -112,6 +112,21 @@ fn a_dry_run_and_one_without_time_set_nothing() {
     assert_eq!(fs::read(&file).unwrap(), before);
 }
 
+/// Neither what is staged nor what did not hold before counts against an edit.
+#[test]
+fn what_is_staged_does_not_count_as_lost() {
+    let place = knowing();
+    place.add(":Anna :likes :Rome .").unwrap();
+    let report = calibrated(&place).unwrap();
+    assert!(report.before.kept.is_none() && report.set, "{report:?}");
+    super::commit::weak_edit(&place, ":Bert :lives :Bonn .");
+    place.repo.unset_setting("settings.timid.bold").unwrap();
+    let place = place.reopened();
+    let report = calibrated(&place).unwrap();
+    assert_eq!(report.before.kept.unwrap().rate, 0.0);
+    assert!(report.set && report.after.unwrap().score == 1.0, "{report:?}");
+}
+
 /// While settings are tried, people go on working.
 #[test]
 fn a_settings_file_that_was_broken_meanwhile_stays_as_it_is() {
