@@ -12,7 +12,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from histories import COLUMNS, START, History, add_history_arguments, begin, in_parts
+from histories import COLUMNS, START, History, add_history_arguments, begin
 from results import Column, Results
 
 QUESTION = "Whether many commits are as good as one, by how many blocks are edited."
@@ -50,7 +50,9 @@ def main():
 
             def history(name, parts, settings=()):
                 one = History(kledger, results, name, text, [blocks, *settings])
-                in_parts(one, lines, parts, tables=0)
+                size = len(lines) // parts
+                for part in range(parts):
+                    one.edit(lines[part * size : (part + 1) * size], f"Part {part + 1} of {parts}")
                 return one
 
             one = history("1 commit", 1)

@@ -123,7 +123,7 @@ mod tests {
         let near = found.get(2).allclose(&only, 1e-5, 1e-5, false)
             || found.get(2).allclose(&only.neg(), 1e-5, 1e-5, false);
         assert!(near);
-        assert_eq!(found.get(3).count_nonzero([0i64].as_slice()).int64_value(&[]), 0);
+        assert_eq!(found.get(3).count_nonzero(0).int64_value(&[]), 0);
     }
 
     #[test]
