@@ -30,7 +30,12 @@ impl LoadedDelta {
                 }
                 whole => whole.clone(),
             },
-            keys: change.keys.as_ref().map(|keys| keys.select_rows(&self.live(keys.rows))),
+            keys: change.keys.as_ref().map(|keys| {
+                let live = self.live(change.columns()).into_iter();
+                let rows: Vec<usize> =
+                    live.flat_map(|column| change.rows_of_keys(column)).collect();
+                keys.select_rows(&rows)
+            }),
         };
         self.changes.iter().map(|(name, change)| (name.clone(), live(change))).collect()
     }

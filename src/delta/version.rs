@@ -1,6 +1,6 @@
 //! A version in memory: the base and the deltas of its lineage.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use rayon::prelude::*;
 
@@ -45,7 +45,8 @@ pub struct Change {
     pub orientation: Orientation,
     /// What is added to it.
     pub form: ChangeForm,
-    /// Keys of the edit, `[columns, in]`, where its editor left any.
+    /// Keys of the edit, `[columns · m, in]`, where its editor left any: m for each column, one column's after the
+    /// other's. Where a column needs fewer the rest is zero.
     pub keys: Option<Matrix>,
 }
 
@@ -156,18 +157,20 @@ impl Version {
     }
 
     /// The keys of all columns of earlier edits at `tensor` that count and are not superseded,
-    /// `[columns, in]`; `inputs` is the tensor's input width.
+    /// `[keys, in]`; `inputs` is the tensor's input width.
     #[must_use]
     pub fn past_keys(&self, tensor: &str, inputs: usize) -> Matrix {
         let mut past = Matrix::zeros(0, inputs);
         for delta in &self.deltas {
-            let keys = delta.changes.get(tensor).and_then(|change| change.keys.as_ref());
-            let Some(keys) = keys else { continue };
-            for column in delta.live(keys.rows) {
+            let Some(change) = delta.changes.get(tensor) else { continue };
+            let Some(keys) = change.keys.as_ref() else { continue };
+            for column in delta.live(change.columns()) {
                 let number = u32::try_from(column);
                 if !number.is_ok_and(|number| delta.superseded.binary_search(&number).is_ok()) {
-                    past.data.extend(keys.row(column));
-                    past.rows += 1;
+                    for row in change.rows_of_keys(column) {
+                        past.data.extend(keys.row(row));
+                        past.rows += 1;
+                    }
                 }
             }
         }
@@ -228,6 +231,23 @@ impl Change {
             ChangeForm::LowRank { right, .. } => Some(right.rows),
             ChangeForm::Dense(_) | ChangeForm::Tuned(_) => None,
         }
+    }
+
+    /// How many columns it has: its rank, where it is made of factors.
+    #[must_use]
+    pub const fn columns(&self) -> usize {
+        match self.rank() {
+            Some(rank) => rank,
+            None => 0,
+        }
+    }
+
+    /// The rows of its keys that belong to a column.
+    #[must_use]
+    pub fn rows_of_keys(&self, column: usize) -> Range<usize> {
+        let rows = self.keys.as_ref().map_or(0, |keys| keys.rows);
+        let each = rows / self.columns().max(1);
+        column * each..(column + 1) * each
     }
 
     /// Output and input width.

@@ -384,6 +384,63 @@ fn with_carry_small_edits_add_up_to_a_large_one() {
     assert!(error(&forgetful, &careful) > 1e-3, "carry changes what is done");
 }
 
+/// The weights of all layers after the requests, `each` of them in an edit, with so many keys left of each.
+fn edited_in_parts(case: &mut Case, each: usize, carry_keys: usize) -> Vec<Tensor> {
+    case.settings.solving.carry_keys = carry_keys;
+    case.version.deltas.clear();
+    let all = case.requests.clone();
+    for requests in all.chunks(each) {
+        case.requests = requests.to_vec();
+        let edit = loaded(&case.edit(&[]));
+        case.version.deltas.push(Arc::new(edit));
+    }
+    case.requests = all;
+    let change = |&layer: &usize| {
+        let site = case.model.edit_site(layer).unwrap();
+        let sum = case.version.accumulate(&site.tensor, site.orientation).unwrap();
+        tensor(&sum.rounded()) - tensor(&case.model.weight(&site.tensor).unwrap())
+    };
+    case.settings.search.layers.iter().map(change).collect()
+}
+
+/// With several layers and contexts too, if what an edit holds of its facts is held by those after it.
+#[test]
+fn keys_of_all_contexts_make_small_edits_add_up_in_several_layers() {
+    let mut case = Case::open();
+    case.settings.solving.carry = true;
+    case.settings.every_context = true;
+    case.settings.search.z_on = ZOn::Base;
+    assert!(case.settings.search.layers.len() > 1 && !case.prefixes.is_empty());
+    let contexts = case.prefixes.len() + 1;
+    let whole = edited_in_parts(&mut case, 5, 1);
+    let mut off = |carry_keys| -> f64 {
+        let parts = edited_in_parts(&mut case, 1, carry_keys);
+        let pairs = parts.iter().zip(&whole);
+        pairs.map(|(parts, whole)| error(parts, whole)).sum()
+    };
+    let (mean, few, all) = (off(1), off(3), off(contexts));
+    eprintln!("{mean} {few} {all}");
+    assert!(few < mean && all < 0.7 * mean, "{mean}, {few}, {all}");
+}
+
+/// What stands for a fact's keys is kept with its column, and goes with it.
+#[test]
+fn keys_go_with_their_column() {
+    let mut case = Case::open();
+    case.settings.every_context = true;
+    case.settings.solving.carry_keys = 3;
+    let mut edit = loaded(&case.edit(&[]));
+    let name = tensor_name(case.settings.search.layers[0]);
+    let keys = edit.changes[&name].keys.clone().unwrap();
+    assert_eq!(keys.rows, 3 * case.requests.len());
+    (edit.dropped, edit.superseded) = (vec![1], vec![3]);
+    let live = edit.live_changes()[&name].keys.clone().unwrap();
+    assert_eq!(live, keys.select_rows(&[0, 1, 2, 6, 7, 8, 9, 10, 11, 12, 13, 14]));
+    case.version.deltas = vec![Arc::new(edit)];
+    let past = case.version.past_keys(&name, keys.cols);
+    assert_eq!(past, keys.select_rows(&[0, 1, 2, 6, 7, 8, 12, 13, 14]));
+}
+
 /// Another value for a fact, on top of the column that it has, is what would have been edited at once.
 #[test]
 fn an_edit_again_adds_what_is_missing() {

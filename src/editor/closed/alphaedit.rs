@@ -123,6 +123,7 @@ impl MethodSettings for Settings {
 
     fn check(&self, layers: Option<usize>) -> Result<(), SettingsError> {
         self.search.check(layers)?;
+        self.solving.check()?;
         let energy = self.nullspace_energy;
         let part = energy > 0.0 && energy <= 1.0;
         require(part, "nullspace_energy", "above 0 and at most 1", || energy.to_string())?;

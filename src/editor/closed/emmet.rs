@@ -105,6 +105,7 @@ impl MethodSettings for Settings {
 
     fn check(&self, layers: Option<usize>) -> Result<(), SettingsError> {
         self.search.check(layers)?;
+        self.solving.check()?;
         let one = self.search.layers.len() == 1;
         require(one, "layers", "one block", || format!("{:?}", self.search.layers))?;
         not_below_zero(&[("ridge", self.ridge)])?;

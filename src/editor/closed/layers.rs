@@ -7,6 +7,7 @@ use tch::{Device, Kind, Tensor};
 use super::{
     settings::{SolveFactor, Solving},
     solve::{Prior, Singular, Solver, System},
+    stand_ins::StandIns,
     weight::Weight,
 };
 use crate::{
@@ -238,7 +239,7 @@ pub(super) fn edit(
                 SolveFactor::F32 => Kind::Float,
             },
         };
-        let mut mean = || streams.keys(decoder, &mut |_| {});
+        let mut mean = || streams.keys(decoder, &mut |_, _| {});
         let Hold { prior, weight, space } = method.hold(&problem, &mut mean)?;
         weights_of_prior.push(weight);
         let mut system = problem.system(prior);
@@ -251,9 +252,14 @@ pub(super) fn edit(
             system.hold(&within(&past.to_device(device)));
         }
         let every_context = method.every_context() && method.holds_keys();
-        let keys = streams.keys(decoder, &mut |every| {
+        let mut stand_ins = (method.every_context() && solving.carry_keys > 1)
+            .then(|| StandIns::new(asked.len(), solving.carry_keys));
+        let keys = streams.keys(decoder, &mut |requests, every| {
             if every_context {
                 system.hold(&within(every));
+            }
+            if let Some(stand_ins) = &mut stand_ins {
+                stand_ins.hear(requests, every);
             }
         }); // K, [n, in]
         if method.holds_keys() && !every_context {
@@ -285,7 +291,8 @@ pub(super) fn edit(
             reached = how_far(&(&wanted - &*start), &moved, &share, &shares);
         }
         let form = ChangeForm::LowRank { left, right };
-        let (orientation, keys) = (site.orientation, Some(matrix(&keys)));
+        let left_behind = stand_ins.map_or(keys, StandIns::found);
+        let (orientation, keys) = (site.orientation, Some(matrix(&left_behind)));
         changes.insert(site.tensor.clone(), Change { orientation, form, keys });
         progress.advance(i as u64 + 1, &layer.to_string())?;
     }

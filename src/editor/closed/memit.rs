@@ -120,6 +120,7 @@ impl MethodSettings for Settings {
 
     fn check(&self, layers: Option<usize>) -> Result<(), SettingsError> {
         self.search.check(layers)?;
+        self.solving.check()?;
         not_below_zero(&[("ridge", self.ridge)])?;
         self.mom2_update_weight.check(WEIGHT, self.search.layers.len())
     }

@@ -15,6 +15,8 @@ pub(super) mod settings;
 #[cfg(feature = "torch")]
 mod solve;
 #[cfg(feature = "torch")]
+mod stand_ins;
+#[cfg(feature = "torch")]
 mod statistics;
 mod weight;
 

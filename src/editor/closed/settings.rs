@@ -2,11 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::editor::settings::Setting;
+use crate::editor::settings::{Setting, SettingsError, require};
 
 /// All of [`Solving`], by key.
 pub(in crate::editor) const SETTINGS: &[Setting] = &[
     Setting::new("carry", "true or false", "keep the keys of earlier edits as they are"),
+    Setting::new(
+        "carry_keys",
+        "1 or more",
+        "keys of a fact that later edits keep, at most; 1 is their mean",
+    )
+    .optional(),
     Setting::new("solve_factor", "\"f64\" or \"f32\"", "precision in which matrices are factored"),
 ];
 
@@ -26,6 +32,10 @@ pub(super) const RIDGE: Setting =
 pub struct Solving {
     /// Whether keys of earlier edits join the system, so that they are kept.
     pub carry: bool,
+    /// How many keys of a fact are left for later edits to keep: their mean alone, or up to so many that stand best for
+    /// its keys in all contexts, where these are solved for.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub carry_keys: usize,
     /// What the matrices as wide as a layer's input are factored in. Solutions are refined in f64.
     pub solve_factor: SolveFactor,
 }
@@ -38,4 +48,19 @@ pub enum SolveFactor {
     F64,
     /// 32 bits: for GPUs that are slow in 64.
     F32,
+}
+
+const fn one() -> usize {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+const fn is_one(count: &usize) -> bool {
+    *count == 1
+}
+
+impl Solving {
+    pub(super) fn check(&self) -> Result<(), SettingsError> {
+        require(self.carry_keys > 0, "carry_keys", "at least 1", || "0".to_owned())
+    }
 }

@@ -147,11 +147,11 @@ impl Streams {
 
     /// The keys at the block that the streams enter: each request's mean over its contexts,
     /// `[requests, in]`. `every` hears all contexts' keys, each times the root of its weight in that
-    /// mean, `[contexts, in]`, some at a time.
+    /// mean, `[contexts, in]`, some at a time, after the request of each, i64.
     pub(in crate::editor) fn keys(
         &self,
         decoder: &Decoder,
-        every: &mut dyn FnMut(&Tensor),
+        every: &mut dyn FnMut(&Tensor, &Tensor),
     ) -> Tensor {
         no_grad(|| {
             let openings = self.openings.ahead(decoder, self.layer + 1);
@@ -163,7 +163,7 @@ impl Streams {
                     mean.get_or_insert_with(|| Tensor::zeros(shape, (Kind::Float, keys.device())));
                 let _changed_in_place =
                     mean.index_add_(0, &chunk.requests, &(&keys * &chunk.weights));
-                every(&(keys * chunk.weights.sqrt()));
+                every(&chunk.requests, &(keys * chunk.weights.sqrt()));
             }
             mean.expect("because an edit has requests")
         })

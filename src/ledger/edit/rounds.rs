@@ -196,9 +196,10 @@ fn beside(first: &Change, second: &Change) -> Option<Change> {
     let ChangeForm::LowRank { left: more_left, right: more_right } = &second.form else {
         return None;
     };
+    let each = |change: &Change| change.rows_of_keys(0).len();
     let keys = match (&first.keys, &second.keys) {
         (None, None) => None,
-        (Some(keys), Some(more)) => Some(below(keys, more)?),
+        (Some(keys), Some(more)) if each(first) == each(second) => Some(below(keys, more)?),
         _ => return None,
     };
     let left = below(&left.transposed(), &more_left.transposed())?.transposed();

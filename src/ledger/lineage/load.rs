@@ -86,7 +86,12 @@ pub(crate) fn change(
         Form::Tuned => ChangeForm::Tuned(needed("tuned")?),
     };
     let keys = match stored("keys")? {
-        Some(keys) => Some(matrix(&keys, &format!("{}.keys", tensor.name), columns, inputs)?),
+        Some(keys) => {
+            // As many for each column.
+            let each = keys.shape.first().map_or(0, |rows| rows / columns.max(1)).max(1);
+            let what = format!("{}.keys", tensor.name);
+            Some(matrix(&keys, &what, columns.saturating_mul(each), inputs)?)
+        }
         None => None,
     };
     Ok(Change { orientation: tensor.orientation, form, keys })
@@ -170,7 +175,10 @@ pub(crate) fn write_outcome(
     for (name, change) in &outcome.changes {
         let rank = change.rank();
         let fits = described.grain == Grain::Whole || rank == Some(columns.len());
-        let keyed = change.keys.as_ref().is_none_or(|keys| keys.rows == columns.len());
+        let keyed = change
+            .keys
+            .as_ref()
+            .is_none_or(|keys| keys.rows > 0 && keys.rows.is_multiple_of(columns.len()));
         let known = described.tensors.get(name) == Some(&change.orientation);
         if !fits || !keyed || !known {
             return Err(LedgerError::Shape {
