@@ -96,15 +96,17 @@ mod tests {
     }
 
     #[test]
-    fn as_many_as_there_are_contexts_hold_the_same() {
+    fn where_enough_are_left_hardly_anything_is_lost() {
         let (found, all) = heard(5);
-        assert_eq!(found.size(), [15, 7]);
-        for (keys, request) in all.iter().zip(0..) {
-            let held = gram(&found.narrow(0, 5 * request, 5));
+        let each = found.size()[0] / 3;
+        assert!((2..=5).contains(&each), "{each} rows");
+        let lost = all.iter().zip(0..).map(|(keys, request)| {
+            let held = gram(&found.narrow(0, each * request, each));
             let wanted = gram(keys);
-            let lost = ((held - &wanted).norm() / wanted.norm()).double_value(&[]);
-            assert!(lost < 1e-6, "request {request}: {lost}");
-        }
+            ((wanted.trace() - held.trace()) / wanted.trace()).double_value(&[])
+        });
+        let lost = lost.sum::<f64>() / 3.0;
+        assert!((-1e-6..=LOST).contains(&lost), "{lost}");
     }
 
     #[test]
