@@ -182,9 +182,12 @@ impl LeastSquares for Settings {
     fn hold<'a>(
         &self,
         layer: &Layer<'a>,
+        solver: &mut Solver,
         keys: &mut dyn FnMut() -> Tensor,
     ) -> Result<Hold<'a>, EditError> {
-        let space = self.null_space(layer)?;
+        let how = (self.nullspace_energy, self.nullspace_threshold, layer.device);
+        let c = (layer.second_moment, format!("{how:?}"));
+        let space = solver.space(layer.tensor, c, || self.null_space(layer))?;
         let weight = match self.l2.of(layer.number) {
             Some(weight) => weight,
             None => {

@@ -157,6 +157,7 @@ impl LeastSquares for Settings {
     fn hold<'a>(
         &self,
         layer: &Layer<'a>,
+        _: &mut Solver,
         keys: &mut dyn FnMut() -> Tensor,
     ) -> Result<Hold<'a>, EditError> {
         let prior = |weight| layer.prior(weight, self.ridge);

@@ -90,6 +90,7 @@ pub(super) trait LeastSquares: ClosedForm {
     fn hold<'a>(
         &self,
         layer: &Layer<'a>,
+        solver: &mut Solver,
         keys: &mut dyn FnMut() -> Tensor,
     ) -> Result<Hold<'a>, EditError>;
 
@@ -240,7 +241,7 @@ pub(super) fn edit(
             },
         };
         let mut mean = || streams.keys(decoder, &mut |_, _| {});
-        let Hold { prior, weight, space } = method.hold(&problem, &mut mean)?;
+        let Hold { prior, weight, space } = method.hold(&problem, solver, &mut mean)?;
         weights_of_prior.push(weight);
         let mut system = problem.system(prior);
         // Columns of keys, in the space of the change.

@@ -123,9 +123,10 @@ impl LeastSquares for Settings {
     fn hold<'a>(
         &self,
         layer: &Layer<'a>,
+        solver: &mut Solver,
         keys: &mut dyn FnMut() -> Tensor,
     ) -> Result<Hold<'a>, EditError> {
-        self.0.hold(layer, keys)
+        self.0.hold(layer, solver, keys)
     }
 
     fn share(&self, left: usize) -> f64 {

@@ -29,11 +29,12 @@ const REFINEMENTS: usize = 20;
 /// multiplications it would be a quarter, but products are quicker than solutions with factors.
 const FEW: i64 = 8;
 
-/// Solves the systems of one model's layers and remembers the factors of their C₀, which are the
-/// same from edit to edit.
+/// Solves the systems of one model's layers and remembers the factors of their C₀ and spaces found in C, which are
+/// the same from edit to edit.
 #[derive(Debug, Default)]
 pub struct Solver {
     factors: BTreeMap<String, Known>,
+    spaces: BTreeMap<String, ([u8; 32], Tensor)>,
 }
 
 #[derive(Debug)]
@@ -113,10 +114,7 @@ impl<'a> System<'a> {
             Prior::Moment { second_moment, weight, ridge } => {
                 let rest = (self.device, self.factors_in, weight, ridge);
                 hasher.update(format!("{rest:?}").as_bytes());
-                for values in second_moment.data.chunks(1 << 14) {
-                    let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-                    hasher.update(&bytes);
-                }
+                hash_values(&mut hasher, second_moment);
             }
             Prior::Identity { size, weight } => {
                 let rest = (self.device, self.factors_in, size, weight);
@@ -167,6 +165,29 @@ impl Solver {
         let prior = Factor::new(system.prior.weighted(system.device), system.factors_in)?;
         let spread = prior.solve(&keys)?;
         Ok((keys * spread).sum_dim_intlist([0i64].as_slice(), false, Kind::Double))
+    }
+
+    /// Directions that `found` finds in C, with which it is remembered for the tensor `layer`; `how` says what they
+    /// depend on besides.
+    ///
+    /// # Errors
+    /// As `found`.
+    pub(super) fn space<E>(
+        &mut self,
+        layer: &str,
+        (second_moment, how): (&Matrix, String),
+        found: impl FnOnce() -> Result<Tensor, E>,
+    ) -> Result<Tensor, E> {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(how.as_bytes());
+        hash_values(&mut hasher, second_moment);
+        let of = *hasher.finalize().as_bytes();
+        if let Some((_, space)) = self.spaces.get(layer).filter(|(known, _)| *known == of) {
+            return Ok(space.shallow_clone());
+        }
+        let space = found()?;
+        self.spaces.insert(layer.to_owned(), (of, space.shallow_clone()));
+        Ok(space)
     }
 
     fn factor(&mut self, layer: &str, system: &System<'_>) -> Result<&Factor, Singular> {
@@ -233,6 +254,13 @@ impl Prior<'_> {
     }
 }
 
+fn hash_values(hasher: &mut blake3::Hasher, matrix: &Matrix) {
+    for values in matrix.data.chunks(1 << 14) {
+        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        hasher.update(&bytes);
+    }
+}
+
 /// X D⁻¹ for a positive definite D.
 pub(super) fn divided(x: &Tensor, d: &Tensor) -> Result<Tensor, Singular> {
     Ok(x.tr().cholesky_solve(&cholesky(d)?, false).tr())
@@ -241,4 +269,30 @@ pub(super) fn divided(x: &Tensor, d: &Tensor) -> Result<Tensor, Singular> {
 fn cholesky(system: &Tensor) -> Result<Tensor, Singular> {
     let (lower, failed_at) = system.linalg_cholesky_ex(false, false);
     if failed_at.int64_value(&[]) == 0 { Ok(lower) } else { Err(Singular) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::Cell, convert::Infallible};
+
+    use super::*;
+
+    #[test]
+    fn a_space_is_found_once_for_what_it_depends_on() {
+        let (mut solver, found) = (Solver::default(), Cell::new(0));
+        let mut seek = |layer: &str, c: &Matrix, how: &str| {
+            let seeking = || {
+                found.set(found.get() + 1);
+                Ok::<_, Infallible>(tensor(c, Device::Cpu))
+            };
+            let space = solver.space(layer, (c, how.to_owned()), seeking).unwrap();
+            assert!(space.equal(&tensor(c, Device::Cpu)));
+            found.get()
+        };
+        let one = Matrix::identity(2);
+        let other = Matrix { data: vec![1.0, 0.0, 0.0, 2.0], ..one.clone() };
+        assert_eq!([seek("a", &one, "0.2"), seek("a", &one, "0.2")], [1, 1]);
+        assert_eq!([seek("a", &one, "0.4"), seek("b", &one, "0.2")], [2, 3]);
+        assert_eq!([seek("b", &other, "0.2"), seek("b", &other, "0.2")], [4, 4]);
+    }
 }
