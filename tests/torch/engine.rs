@@ -8,7 +8,7 @@ use kledger::{
     editor,
     engine::{
         Answer, EditJob, EditOutcome, EditorSpec, Engine, EngineError, Progress, Prompt, Sampling,
-        Silent, StatisticsText,
+        Silent, StatisticsText, WeightSetting,
     },
     fact::Request,
     model::{Batch, DeviceChoice, Model, Padding, Part, Site},
@@ -489,6 +489,41 @@ fn settings_are_checked_against_the_model() {
         let error = engine.settle(editor, settings).unwrap_err();
         assert!(matches!(error, EngineError::Settings(_)));
         assert!(error.to_string().contains(named), "{error}");
+    }
+}
+
+#[test]
+fn what_a_calibration_tries_fits_the_model_and_has_statistics() {
+    let engine = open();
+    for method in editor::METHODS {
+        let name = method.name();
+        let described = engine.settle(name, "").unwrap().1;
+        let (widest, settings) = described.widest.unwrap_or((name, String::new()));
+        let covered = engine.settle(widest, &settings).unwrap().1.tensors;
+        let mut values = 0;
+        for axis in described.axes {
+            for value in axis.values {
+                let settings = format!("{} = {value}", axis.key);
+                let tried = engine.settle(name, &settings);
+                let tried = tried.unwrap_or_else(|error| panic!("{name}, {settings}: {error}")).1;
+                let has_statistics =
+                    tried.tensors.keys().all(|tensor| covered.contains_key(tensor));
+                assert!(has_statistics || !tried.needs.moments, "{name}, {settings}");
+                values += 1;
+            }
+        }
+        assert!(values > 3, "{name}");
+    }
+}
+
+#[test]
+fn a_weight_can_be_left_to_the_check() {
+    let engine = open();
+    for (editor, key) in [("memit", "mom2_update_weight"), ("alphaedit", "L2")] {
+        for (value, measured) in [("'measured'", true), ("'auto'", false), ("3.0", false)] {
+            let described = engine.settle(editor, &format!("{key} = {value}")).unwrap().1;
+            assert_eq!(described.weight, Some(WeightSetting { key, measured }), "{editor} {value}");
+        }
     }
 }
 

@@ -276,7 +276,10 @@ mod tests {
         for wrong in ["'automatic'", "0", "-1.0", "inf", "[1.0]", "[1.0, 'x']", "true"] {
             let error = weight(&format!("layers = [1, 2]\nmom2_update_weight = {wrong}"));
             let error = error.unwrap_err().to_string();
-            assert!(error.starts_with("mom2_update_weight must be \"auto\", \"measured\", a number"), "{error}");
+            assert!(
+                error.starts_with("mom2_update_weight must be \"auto\", \"measured\", a number"),
+                "{error}"
+            );
         }
     }
 
