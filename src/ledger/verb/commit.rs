@@ -8,7 +8,7 @@ use crate::{
     codec::{self, Draft, NewObjects},
     commit::{Check, Commit, EditedTensor, Step},
     engine::Progress,
-    fact::{Fact, FactKey, Roots, tree},
+    fact::{CitationTree, Fact, FactKey, Roots, tree},
     id::Id,
     ledger::{
         LedgerError, OpenEngine, Repo,
@@ -32,7 +32,7 @@ use crate::{
             stat::Stat,
             view::{CommitView, FactCounts, HeadView},
         },
-        state::{open::Ledger, roots::STAGE, update::Update},
+        state::{citations, open::Ledger, roots::STAGE, update::Update},
     },
     store::Head,
 };
@@ -126,6 +126,8 @@ struct Plan {
     roots: Roots,
     /// New nodes of the trees.
     objects: NewObjects,
+    /// Where its facts were read.
+    citations: Option<Id<CitationTree>>,
     counts: FactCounts,
     words: u64,
     neighbourhood: u64,
@@ -222,6 +224,7 @@ impl Repo {
             return Err(LedgerError::NothingToAmend { commit: id });
         }
         Update::new(draft.into_new())
+            .citing(ledger, id, ledger.cited(was)?)?
             .moving_head(ledger.session.head()?, was, id)
             .apply(ledger, actor)?;
         let parent = ledger.commit(commit.parents[0])?;
@@ -326,7 +329,10 @@ impl Repo {
             let seed = options.edit.seed.unwrap_or(self.config().seed);
             Sample::draw(&draft, &lexicon, roots, &together, self.config(), seed)?
         };
+        let cited = amended.map(|id| ledger.cited(id)).transpose()?.flatten();
+        let citations = citations::with_stage(&mut draft, cited, &staged)?;
         Ok(Plan {
+            citations,
             earlier: ledger.made_with([from], parent.base)?,
             words: differing(tree::diff(&draft, parent.lexicon, roots.lexicon))?,
             neighbourhood: differing(tree::diff(
@@ -428,6 +434,7 @@ impl Repo {
         let Recorded { id, commit, update } =
             new.record(&ledger, plan.objects, self.object_limit())?;
         update
+            .citing(&ledger, id, plan.citations)?
             .moving_head(plan.head, plan.from, id)
             .restaging(plan.stage, None)
             .apply(&ledger, actor)?;

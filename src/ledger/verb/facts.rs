@@ -21,7 +21,7 @@ use crate::{
     ledger::{
         LedgerError, OpenEngine, Repo,
         history::select::About,
-        report::{view::CommitView, wording::fact_view},
+        report::{citing::CitationView, view::CommitView, wording::fact_view},
         state::open::Ledger,
     },
 };
@@ -53,6 +53,8 @@ pub struct ListedFact {
     pub object: Term,
     /// The commit since which it holds as it does.
     pub commit: CommitView,
+    /// Where it was read, where that is known.
+    pub citation: Option<CitationView>,
     /// What the model says; `None` where it was not to be asked.
     pub check: Option<FactCheck>,
 }
@@ -150,14 +152,14 @@ impl Repo {
         let mut rows = Rows { ledger: &ledger, lexicon, commits: BTreeMap::new() };
         let Some(open) = check else {
             for (key, fact) in facts {
-                take(rows.row(fact, origins[&key])?).map_err(LedgerError::Output)?;
+                take(rows.row((key, fact), origins[&key])?).map_err(LedgerError::Output)?;
             }
             return Ok(version);
         };
         let mut asked = Vec::with_capacity(facts.len());
         for (key, fact) in facts {
             let question = question(&rows.lexicon, &fact)?;
-            asked.push((rows.row(fact, origins[&key])?, question));
+            asked.push((rows.row((key, fact), origins[&key])?, question));
         }
         drop(rows);
         drop(ledger);
@@ -306,7 +308,11 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    fn row(&mut self, fact: Fact, origin: Id<Commit>) -> Result<ListedFact, LedgerError> {
+    fn row(
+        &mut self,
+        (key, fact): (FactKey, Fact),
+        origin: Id<Commit>,
+    ) -> Result<ListedFact, LedgerError> {
         let commit = match self.commits.entry(origin) {
             Entry::Occupied(known) => known.get().clone(),
             Entry::Vacant(new) => {
@@ -315,8 +321,9 @@ impl Rows<'_> {
             }
         };
         let view = fact_view(&self.lexicon, &fact)?;
+        let citation = self.ledger.citation_view(origin, key)?;
         let Fact { subject, predicate, object } = fact;
-        Ok(ListedFact { fact: view, subject, predicate, object, commit, check: None })
+        Ok(ListedFact { fact: view, subject, predicate, object, commit, citation, check: None })
     }
 }
 

@@ -82,7 +82,13 @@ impl Repo {
         };
         let mut collect = || {
             let mut say = |what: &str| progress.start(what, None);
-            let session = self.read()?.session;
+            let ledger = self.read()?;
+            if !how.dry_run
+                && let Some(update) = ledger.without_citations_of_the_gone()?
+            {
+                update.apply(&ledger, actor)?;
+            }
+            let session = ledger.session;
             let mut collected = gc::collect(self.store(), session, &kinds(), &how, &mut say)?;
             let (snapshots, bytes) = self.snapshots().sweep(&collected.live, how.dry_run)?;
             collected.freed += bytes;

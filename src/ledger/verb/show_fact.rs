@@ -10,7 +10,7 @@ use crate::{
     ledger::{
         LedgerError, Repo,
         history::select::About,
-        report::{view::CommitView, wording::fact_view},
+        report::{citing::CitationView, view::CommitView, wording::fact_view},
     },
 };
 
@@ -30,6 +30,8 @@ pub struct FactStory {
     pub fact: FactView,
     /// The commit since which it holds as it does.
     pub commit: CommitView,
+    /// Where it was read, where that is known.
+    pub citation: Option<CitationView>,
     /// Its edit prompt, subject filled in; `None` when it has no words.
     pub prompt: Option<String>,
     /// The prompts that only checks use.
@@ -77,6 +79,7 @@ impl Repo {
             let request = lexicon.request(fact).ok();
             stories.push(FactStory {
                 commit: ledger.commit_view(origins[key], &origin)?,
+                citation: ledger.citation_view(origins[key], *key)?,
                 prompt: request.as_ref().map(Request::text),
                 paraphrases: request
                     .map(|request| request.paraphrase_texts().collect())
