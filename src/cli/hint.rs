@@ -9,7 +9,7 @@ use crate::{
         StageError,
         read::{Problem, ReadError},
     },
-    ledger::{LedgerError, UnreadSentence, WhyUnread},
+    ledger::LedgerError,
 };
 
 /// What the user can do about `error`.
@@ -119,7 +119,9 @@ pub(super) fn hint(error: &LedgerError) -> Option<String> {
         LedgerError::NoStash { .. } => "kledger stash list shows what is kept",
         LedgerError::StashClash { .. } => "commit or reset the stage first",
         LedgerError::NothingLeft { .. } => "later commits have changed all of it: see kledger log",
-        LedgerError::Unread { unread, .. } => return unread.first().map(unread_sentence),
+        LedgerError::Unread { unread, .. } => {
+            return unread.first().map(|unread| unread.why.hint().to_owned());
+        }
         LedgerError::NoOneSubject { things, .. } if things.is_empty() => {
             "give what it is about a name: kledger add FILE with <IRI> rdfs:label \"NAME\"@en ."
         }
@@ -218,26 +220,6 @@ pub(super) fn hint(error: &LedgerError) -> Option<String> {
         ) => return None,
     };
     Some(text.to_owned())
-}
-
-/// What the user can do about a sentence that says no fact.
-fn unread_sentence(unread: &UnreadSentence) -> String {
-    let text = match unread.why {
-        WhyUnread::Question | WhyUnread::Hedged | WhyUnread::TooLong => {
-            "say it in a sentence of its own, as it is to hold; or as a triple: kledger add FILE"
-        }
-        WhyUnread::Ambiguous => {
-            "--pick N takes one of them; --predicate IRI|P.. says which predicate is meant"
-        }
-        WhyUnread::Loose => "--loose takes it all the same",
-        WhyUnread::NoNames => {
-            "names are those of kledger facts and of labels; add one: <IRI> rdfs:label \"NAME\"@en ."
-        }
-        WhyUnread::NoTemplate => {
-            "add its words as a template: PREDICATE kl:prompt \"{subject} ...\" . with what stands before the object"
-        }
-    };
-    text.to_owned()
 }
 
 /// What the user can do about a file that cannot be read as triples. A benchmark is told by its fields, and so is a

@@ -2,7 +2,7 @@
 
 use super::state::{
     bisection::Bisection, checkout_journal::PendingCheckout, citations::Cited,
-    evaluations::Evaluations, provenance::Provenance, stash::Stash, undone::Undone,
+    evaluations::Evaluations, open::Ledger, provenance::Provenance, stash::Stash, undone::Undone,
 };
 use crate::{
     checkpoint::{Base, Verified},
@@ -14,6 +14,7 @@ use crate::{
         tree::{Entry, Long, Node, Slot},
     },
     ledger::{
+        LedgerError,
         edit::found::ZInputs,
         forget::note::Forgetting,
         history::cache::{by_subject::Contents, changed_facts::Changes},
@@ -61,7 +62,17 @@ pub const KINDS: &[Rewrite] = &[
     rewrite::<Verified>,
 ];
 
-/// All kinds of objects, and what each refers to.
+impl Ledger<'_> {
+    /// All kinds of objects, and what each refers to; a commit also to where its facts were read, which lies beside it.
+    pub(crate) fn kinds(&self) -> Result<Kinds, LedgerError> {
+        let cited = self.all_cited()?;
+        Ok(kinds().with(move |object: &Commit| {
+            commit(object).objects(cited.get(&codec::id_of(object)).copied())
+        }))
+    }
+}
+
+/// All kinds of objects, and what each refers to in itself.
 pub(crate) fn kinds() -> Kinds {
     let none = References::default;
     Kinds::of_the_store()

@@ -182,16 +182,18 @@ fn a_stage_quotes_nothing_that_is_forgotten() {
 }
 
 #[test]
-fn gc_lets_go_of_those_of_commits_that_are_gone() {
+fn gc_removes_them_with_their_commit() {
     let place = Place::new();
     place.make(":Anna :likes :Rome .", "first");
     place.add_from("Zebulon", ":Anna :likes :Oslo .");
     place.commit("second").unwrap();
     place.repo.undo(&place.actor("undo"), 2).unwrap();
     let options = GcOptions { keep_days: Some(0), ..GcOptions::default() };
-    for _ in 0..2 {
-        place.repo.gc(&place.actor("gc"), &options, &mut Silent).unwrap();
-    }
+    place.repo.gc(&place.actor("gc"), &GcOptions::default(), &mut Silent).unwrap();
+    place.repo.redo(&place.actor("redo"), 2).unwrap();
+    assert_eq!(place.sources("HEAD"), ["Anna: test.ttl:2, Zebulon"]);
+    place.repo.undo(&place.actor("undo"), 2).unwrap();
+    place.repo.gc(&place.actor("gc"), &options, &mut Silent).unwrap();
     assert_eq!(files_with(place.repo.store().dir(), "Zebulon"), [""; 0]);
     assert_eq!(place.sources("HEAD"), ["Anna: test.ttl:2"]);
     place.fsck();

@@ -123,18 +123,20 @@ impl Figures {
         }
     }
 
-    fn precision(&self) -> f64 {
-        f64::from(self.right) / f64::from((self.right + self.wrong).max(1))
-    }
-
     fn recall(&self) -> f64 {
         f64::from(self.right) / f64::from(self.said.max(1))
     }
 
     #[expect(clippy::print_stderr, reason = "the figures are what the test is run for")]
     fn print(&self, what: &str) {
-        let (precision, recall) = (self.precision(), self.recall());
-        eprintln!("{what}: precision {precision:.4}, recall {recall:.4}, {self:?}");
+        let recall = self.recall();
+        match self.right + self.wrong {
+            0 => eprintln!("{what}: nothing is read, {self:?}"),
+            read => {
+                let precision = f64::from(self.right) / f64::from(read);
+                eprintln!("{what}: precision {precision:.4}, recall {recall:.4}, {self:?}");
+            }
+        }
     }
 }
 
@@ -177,7 +179,7 @@ fn the_training_text_is_read_as_facts_of_the_world() {
     let figures = Figures { said: sentences.len() as u32, right: read, ..Figures::default() };
     figures.print("training text");
     assert!(wrong.is_empty(), "{wrong:#?}");
-    assert!(recall > 0.9, "{read} of {}", sentences.len());
+    assert!(recall > 0.99, "{read} of {}", sentences.len());
 }
 
 /// What nobody has written a template for is mostly not understood, and never as another fact.
@@ -195,4 +197,5 @@ fn paraphrases_that_are_not_known_are_refused_rather_than_guessed() {
     loose.print("held-out templates, loosely");
     assert!(exact.said > 4_500, "{exact:?}");
     assert_eq!((exact.wrong, loose.wrong), (0, 0));
+    assert!(loose.right >= 25, "{loose:?}");
 }

@@ -17,7 +17,7 @@ use crate::{
         merge::task::TaskInProgress,
         state::{
             bisection::Bisection,
-            citations::{self, CITATIONS, Cited},
+            citations,
             open::Ledger,
             roots::{STAGE, STASH},
             stash::Stash,
@@ -370,16 +370,6 @@ impl Scope {
             || holds_any(ledger, stage.words, &self.words)?)
     }
 
-    /// Whether something is known of where the facts of a commit were read that is made anew.
-    fn is_cited(&self, ledger: &Ledger<'_>) -> Result<bool, LedgerError> {
-        for commit in &self.tainted {
-            if ledger.cited(*commit)?.is_some() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
     /// Objects that operations name and that say something of a subject.
     ///
     /// # Errors
@@ -388,8 +378,6 @@ impl Scope {
         &self,
         ledger: &Ledger<'_>,
     ) -> Result<BTreeSet<[u8; 32]>, LedgerError> {
-        let cited = ledger.session.root(CITATIONS)?;
-        let cited = if self.is_cited(ledger)? { None } else { cited };
         let mut found: BTreeSet<[u8; 32]> = self.tainted.iter().map(|id| *id.as_bytes()).collect();
         for hash in named_by_operations(ledger)? {
             let commits = match tag(ledger, &hash)? {
@@ -407,11 +395,6 @@ impl Scope {
                         }
                     }
                     stash.entries.into_iter().map(|entry| entry.commit).collect()
-                }
-                // What is current is made anew without it.
-                Some(tree::Node::<Cited>::TAG) if Some(hash) != cited => {
-                    found.insert(hash);
-                    continue;
                 }
                 Some(TaskInProgress::TAG) => {
                     let task = codec::get(ledger, Id::<TaskInProgress>::from_bytes(hash))?;

@@ -70,6 +70,28 @@ impl WhyUnread {
     }
 }
 
+impl WhyUnread {
+    /// What the user can do about it.
+    #[must_use]
+    pub const fn hint(self) -> &'static str {
+        match self {
+            Self::Question | Self::Hedged | Self::TooLong => {
+                "say it in a sentence of its own, as it is to hold; or as a triple: kledger add FILE"
+            }
+            Self::Ambiguous => {
+                "--pick N takes one of them; --predicate IRI|P.. says which predicate is meant"
+            }
+            Self::Loose => "--loose takes it all the same",
+            Self::NoNames => {
+                "known are the names of facts and labels; add one: <IRI> rdfs:label \"NAME\"@en ."
+            }
+            Self::NoTemplate => {
+                "add its words as a template, with what stands before the object: PREDICATE kl:prompt \"{subject} ...\" ."
+            }
+        }
+    }
+}
+
 /// Characters of a sentence in a message.
 const SHOWN: usize = 200;
 

@@ -1,7 +1,8 @@
 //! Where the facts of commits were read.
 //!
 //! Commits do not name it, so that the same edit has the same id however the files are called that it was read from.
-//! It lies beside them, in a tree by commit of trees by fact.
+//! It lies beside them, in a tree by commit of trees by fact. That tree keeps nothing alive: it is kept, and goes, with
+//! its commit.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,10 +44,6 @@ impl Entry for Cited {
 
     fn belongs(&self, key: Id<Self>) -> bool {
         key_of(self.commit) == key
-    }
-
-    fn names(&self) -> Vec<[u8; 32]> {
-        vec![*self.facts.as_bytes()]
     }
 }
 
@@ -172,23 +169,12 @@ impl Ledger<'_> {
         Ok(tree::get(self, facts, Citation::key(fact))?)
     }
 
-    /// Lets go of what was cited by commits that are no more; nothing where there is none.
-    ///
-    /// # Errors
-    /// When a tree cannot be read.
-    pub(crate) fn without_citations_of_the_gone(&self) -> Result<Option<Update>, LedgerError> {
-        let Some(root) = self.cited_commits()? else { return Ok(None) };
-        let mut gone = BTreeMap::new();
-        for entry in tree::iter(self, root) {
-            let (key, cited) = entry?;
-            if self.bytes(cited.commit.as_bytes())?.is_none() {
-                gone.insert(key, None);
-            }
-        }
-        if gone.is_empty() {
-            return Ok(None);
-        }
-        Update::default().changing_citations(self, Draft::new(self), &gone).map(Some)
+    /// For each commit where its facts were read, where that is known.
+    pub(crate) fn all_cited(&self) -> Result<BTreeMap<Id<Commit>, Id<CitationTree>>, LedgerError> {
+        let Some(root) = self.cited_commits()? else { return Ok(BTreeMap::new()) };
+        let entries = tree::iter(self, root);
+        let entries = entries.map(|entry| entry.map(|(_, cited)| (cited.commit, cited.facts)));
+        Ok(entries.collect::<Result<_, _>>()?)
     }
 }
 
@@ -201,8 +187,11 @@ impl Update {
         commit: Id<Commit>,
         facts: Option<Id<CitationTree>>,
     ) -> Result<Self, LedgerError> {
-        let Some(facts) = facts else { return Ok(self) };
-        let cited = BTreeMap::from([(key_of(commit), Some(Cited { commit, facts }))]);
+        if facts.is_none() && ledger.cited(commit)?.is_none() {
+            return Ok(self);
+        }
+        let cited = facts.map(|facts| Cited { commit, facts });
+        let cited = BTreeMap::from([(key_of(commit), cited)]);
         self.changing_citations(ledger, Draft::new(ledger), &cited)
     }
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     engine::Progress,
-    ledger::{LedgerError, Repo, actor::Actor, kinds::kinds},
+    ledger::{LedgerError, Repo, actor::Actor},
     store::gc::{self, Collect, Collected, Reason},
 };
 
@@ -83,13 +83,8 @@ impl Repo {
         let mut collect = || {
             let mut say = |what: &str| progress.start(what, None);
             let ledger = self.read()?;
-            if !how.dry_run
-                && let Some(update) = ledger.without_citations_of_the_gone()?
-            {
-                update.apply(&ledger, actor)?;
-            }
-            let session = ledger.session;
-            let mut collected = gc::collect(self.store(), session, &kinds(), &how, &mut say)?;
+            let (kinds, session) = (ledger.kinds()?, ledger.session);
+            let mut collected = gc::collect(self.store(), session, &kinds, &how, &mut say)?;
             let (snapshots, bytes) = self.snapshots().sweep(&collected.live, how.dry_run)?;
             collected.freed += bytes;
             Ok((collected, snapshots))

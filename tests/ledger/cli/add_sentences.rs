@@ -112,9 +112,9 @@ fn the_rest_is_refused_with_a_reason() {
         ),
         (
             "Anna likes Bern.",
-            ["Anna is all that is known", "hint: names are those of kledger facts"],
+            ["Anna is all that is known", "hint: known are the names of facts"],
         ),
-        ("It rains.", ["it names nothing that is known", "hint: names are those of kledger facts"]),
+        ("It rains.", ["it names nothing that is known", "hint: known are the names of facts"]),
         (
             "Today Anna likes Oslo.",
             ["it says \"{subject} likes\" only loosely", "hint: --loose takes it all the same"],

@@ -13,7 +13,8 @@ impl Sandbox {
     pub(super) fn commit(&self, message: &str) {
         let repo = kledger::ledger::Repo::open(&self.root()).unwrap();
         let actor = Actor { author: "Ada".to_owned(), time: 9000, command: "commit".to_owned() };
-        repo.commit(&actor, &options(message), &mut open, &mut Silent).unwrap();
+        let made = repo.commit(&actor, &options(message), &mut open, &mut Silent);
+        made.unwrap_or_else(|error| panic!("{message}: {error}"));
     }
 
     /// A version with a fact of a table.

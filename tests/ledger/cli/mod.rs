@@ -71,6 +71,7 @@ mod stats;
 mod status;
 mod switch;
 mod tag;
+mod tour;
 mod undo;
 mod usage;
 
