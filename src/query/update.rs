@@ -29,9 +29,9 @@ pub enum Step {
     /// What the first query puts together goes, then comes what the second does.
     Where {
         /// Puts together what goes.
-        delete: Option<Text>,
+        delete: Option<Box<Text>>,
         /// Puts together what comes.
-        insert: Option<Text>,
+        insert: Option<Box<Text>>,
     },
 }
 
@@ -64,7 +64,8 @@ fn step(operation: GraphUpdateOperation) -> Result<Step, QueryError> {
             let insert = insert.into_iter().map(comes).collect::<Result<Vec<_>, _>>()?;
             let text = |template: Vec<TriplePattern>, pattern: GraphPattern| {
                 let dataset = using.clone();
-                Text::of(Query::Construct { template, dataset, pattern, base_iri: None })
+                let query = Query::Construct { template, dataset, pattern, base_iri: None };
+                Text::of(query).map(Box::new)
             };
             let deletes = !delete.is_empty();
             Ok(match insert.is_empty() {

@@ -130,7 +130,7 @@ mod staged {
             match (parts.as_slice(), self.unstaged) {
                 ([], 0) => writeln!(page, "Nothing new")?,
                 ([], gone) if self.dry_run => {
-                    writeln!(page, "Would unstage {}", many(gone, "fact"))?
+                    writeln!(page, "Would unstage {}", many(gone, "fact"))?;
                 }
                 ([], gone) => writeln!(page, "Unstaged {}", many(gone, "fact"))?,
                 (parts, _) if self.dry_run => writeln!(page, "Would stage {}", parts.join(", "))?,

@@ -1,6 +1,6 @@
 //! What stands around the subject and the object, in templates and in sentences.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::{
     Named,
@@ -39,6 +39,7 @@ const FILLERS: &[&str] = &[
 ];
 
 /// A template of a predicate.
+#[derive(Clone)]
 pub(super) struct Template {
     pub(super) predicate: Iri,
     pub(super) text: String,
@@ -47,7 +48,7 @@ pub(super) struct Template {
 }
 
 /// What stands before a subject, and between it and the object; without articles before either.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Frame([String; 2]);
 
 impl Frame {
@@ -76,10 +77,8 @@ pub(super) fn of(folded: &str, subject: &Named, object: &Named) -> Frame {
 /// Templates by what stands around their subject and object.
 #[derive(Default)]
 pub(super) struct Frames {
-    templates: Vec<Vec<Template>>,
-    exact: HashMap<Frame, usize>,
-    loosely: Vec<Vec<Template>>,
-    loose: HashMap<Frame, usize>,
+    exact: BTreeMap<Frame, Vec<Template>>,
+    loose: BTreeMap<Frame, Vec<Template>>,
 }
 
 impl Frames {
@@ -94,38 +93,20 @@ impl Frames {
             }
             let loose = frame.loose();
             if !loose.is_empty() {
-                let copy = Template {
-                    predicate: template.predicate.clone(),
-                    text: template.text.clone(),
-                    rank: template.rank,
-                };
-                put(&mut frames.loosely, &mut frames.loose, loose, copy);
+                frames.loose.entry(loose).or_default().push(template.clone());
             }
-            put(&mut frames.templates, &mut frames.exact, frame, template);
+            frames.exact.entry(frame).or_default().push(template);
         }
         frames
     }
 
     /// The templates with exactly these words.
     pub(super) fn exact(&self, frame: &Frame) -> &[Template] {
-        self.exact.get(frame).map_or(&[], |at| &self.templates[*at])
+        self.exact.get(frame).map_or(&[], Vec::as_slice)
     }
 
     /// The templates that differ from these words in fillers alone.
     pub(super) fn loose(&self, frame: &Frame) -> &[Template] {
-        self.loose.get(&frame.loose()).map_or(&[], |at| &self.loosely[*at])
+        self.loose.get(&frame.loose()).map_or(&[], Vec::as_slice)
     }
-}
-
-fn put(
-    templates: &mut Vec<Vec<Template>>,
-    places: &mut HashMap<Frame, usize>,
-    frame: Frame,
-    template: Template,
-) {
-    let at = *places.entry(frame).or_insert(templates.len());
-    if at == templates.len() {
-        templates.push(Vec::new());
-    }
-    templates[at].push(template);
 }

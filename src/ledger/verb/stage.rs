@@ -13,8 +13,8 @@ use crate::{
     commit::Commit,
     engine::Progress,
     fact::{
-        AddOutcome, Attribution, Fact, FactTree, Intake, Quoted, RemoveOutcome, Role, Roots,
-        StageError, StoredStage, is_term,
+        AddOutcome, Attribution, Fact, FactTree, Intake, Quoted, Role, Roots, StageError,
+        StagedChange, StoredStage, fact_key, is_term,
         read::{Format, Position, read_triples},
         tree,
     },
@@ -110,13 +110,13 @@ impl Repo {
         let quoted = Some(Quoted::Query(text.to_owned()));
         comes.attribute(Attribution { text: quoted, ..Attribution::default() });
         comes.attribute_all(options.source.as_deref(), options.licence.as_deref());
-        let (mut after, mut removed) = (before, RemoveOutcome::default());
+        let mut after = before;
         if !goes.is_empty() {
-            let (stage, outcome) =
-                StoredStage::remove(&mut draft, after, roots, intake(goes)?, Role::Edit)?;
-            (after, removed) = (Some(stage), outcome);
+            after =
+                Some(StoredStage::remove(&mut draft, after, roots, intake(goes)?, Role::Edit)?.0);
         }
         let (after, added) = StoredStage::add(&mut draft, after, roots, comes, Role::Edit, true)?;
+        let moved = Moved::count(&mut draft, roots.facts, (before, after))?;
         let (draft, changes) = changes(&ledger, draft, (before, after), Role::Edit, LISTED)?;
         let staged = if options.dry_run {
             match before {
@@ -126,7 +126,8 @@ impl Repo {
         } else {
             ledger.restage(actor, draft, before, after)?
         };
-        let RemoveOutcome { retracted, unstaged, .. } = removed;
+        let Moved { set, replaced, retracted, unstaged } = moved;
+        let added = AddOutcome { added: set - replaced, replaced, ..added };
         let dry_run = options.dry_run;
         Ok(StageReport { dry_run, added, retracted, unstaged, absent, staged, changes })
     }
@@ -150,7 +151,7 @@ impl Repo {
                     let mut found = Vec::new();
                     for (text, is_there) in [(delete, false), (insert, true)] {
                         if let Some(text) = text {
-                            let lines = self.put_together(text, &net, limits, &mut model)?;
+                            let lines = self.put_together(*text, &net, limits, &mut model)?;
                             found.extend(facts(&lines)?.map(|fact| (fact, is_there)));
                         }
                     }
@@ -192,6 +193,45 @@ impl Repo {
             Answer::Triples(lines) => Ok(lines),
             _ => Ok(Vec::new()),
         }
+    }
+}
+
+/// How a stage differs from the one before.
+#[derive(Default)]
+struct Moved {
+    /// Facts that are to hold.
+    set: u64,
+    /// Of these, those in place of another.
+    replaced: u64,
+    retracted: u64,
+    unstaged: u64,
+}
+
+impl Moved {
+    fn count(
+        draft: &mut Draft<'_>,
+        held: Id<FactTree>,
+        (before, after): (Option<Id<StoredStage>>, Id<StoredStage>),
+    ) -> Result<Self, LedgerError> {
+        let before = match before {
+            Some(before) => codec::get(draft, before)?,
+            None => StoredStage::empty(draft),
+        };
+        let after = codec::get(draft, after)?;
+        let mut moved = Self::default();
+        for difference in tree::diff(draft, before.changes, after.changes) {
+            let (key, _, now) = difference?;
+            match now.map(|staged| staged.change) {
+                Some(StagedChange::Set(_)) => {
+                    moved.set += 1;
+                    let was = tree::get(draft, held, fact_key(key))?;
+                    moved.replaced += u64::from(was.is_some());
+                }
+                Some(StagedChange::Retract(_)) => moved.retracted += 1,
+                None => moved.unstaged += 1,
+            }
+        }
+        Ok(moved)
     }
 }
 

@@ -110,10 +110,7 @@ fn the_rest_is_refused_with_a_reason() {
             "Anna adores Oslo.",
             ["no template says this of Anna and Oslo", "hint: add its words as a template"],
         ),
-        (
-            "Anna likes Bern.",
-            ["Anna is all that is known", "hint: known are the names of facts"],
-        ),
+        ("Anna likes Bern.", ["Anna is all that is known", "hint: known are the names of facts"]),
         ("It rains.", ["it names nothing that is known", "hint: known are the names of facts"]),
         (
             "Today Anna likes Oslo.",
