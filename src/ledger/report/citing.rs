@@ -1,11 +1,13 @@
 //! Where facts were read, as reports say it.
 
+use std::collections::{BTreeMap, btree_map::Entry};
+
 use serde::Serialize;
 
 use crate::{
     codec,
     commit::Commit,
-    fact::{Citation, FactKey, Quoted},
+    fact::{Attribution, Citation, FactKey, Quoted, tree},
     id::Id,
     ledger::{error::LedgerError, state::open::Ledger},
 };
@@ -26,6 +28,16 @@ pub struct CitationView {
 }
 
 impl CitationView {
+    fn new(place: String, known: Attribution) -> Self {
+        let Attribution { text, source, licence } = known;
+        let (sentence, query) = match text {
+            Some(Quoted::Sentence(text)) => (Some(text), None),
+            Some(Quoted::Query(text)) => (None, Some(text)),
+            None => (None, None),
+        };
+        Self { place, sentence, query, source, licence }
+    }
+
     /// Where, and from which source.
     #[must_use]
     pub fn in_short(&self) -> String {
@@ -37,22 +49,31 @@ impl CitationView {
 }
 
 impl Ledger<'_> {
-    /// Where a fact was read that a commit set, where that is known.
-    pub(crate) fn citation_view(
+    /// Where facts were read, by the commits that set them; those of which it is known.
+    pub(crate) fn citation_views(
         &self,
-        commit: Id<Commit>,
-        fact: FactKey,
-    ) -> Result<Option<CitationView>, LedgerError> {
-        let Some(Citation { place, attribution }) = self.citation(commit, fact)? else {
-            return Ok(None);
-        };
-        let known = attribution.map(|id| codec::get(self, id)).transpose()?.unwrap_or_default();
-        let (sentence, query) = match known.text {
-            Some(Quoted::Sentence(text)) => (Some(text), None),
-            Some(Quoted::Query(text)) => (None, Some(text)),
-            None => (None, None),
-        };
-        let (source, licence) = (known.source, known.licence);
-        Ok(Some(CitationView { place, sentence, query, source, licence }))
+        origins: &BTreeMap<FactKey, Id<Commit>>,
+    ) -> Result<BTreeMap<FactKey, CitationView>, LedgerError> {
+        let mut by_commit: BTreeMap<Id<Commit>, Vec<Id<Citation>>> = BTreeMap::new();
+        for (fact, commit) in origins {
+            by_commit.entry(*commit).or_default().push(Citation::key(*fact));
+        }
+        let mut views = BTreeMap::new();
+        let mut known: BTreeMap<Id<Attribution>, Attribution> = BTreeMap::new();
+        for (commit, keys) in by_commit {
+            let Some(cited) = self.cited(commit)? else { continue };
+            for (key, citation) in tree::get_many(self, cited, &keys)? {
+                let attribution = match citation.attribution {
+                    None => Attribution::default(),
+                    Some(id) => match known.entry(id) {
+                        Entry::Occupied(known) => known.get().clone(),
+                        Entry::Vacant(new) => new.insert(codec::get(self, id)?).clone(),
+                    },
+                };
+                let view = CitationView::new(citation.place, attribution);
+                views.insert(FactKey::from_bytes(*key.as_bytes()), view);
+            }
+        }
+        Ok(views)
     }
 }

@@ -50,6 +50,7 @@ impl Repo {
             return Err(LedgerError::NoFactAt { what, revision });
         }
         let origins = ledger.origins(version, facts.keys().copied().collect())?;
+        let mut citations = ledger.citation_views(&origins)?;
         let mut views: BTreeMap<Id<Commit>, CommitView> = BTreeMap::new();
         let mut blamed = Vec::new();
         for (key, fact) in &facts {
@@ -60,7 +61,7 @@ impl Repo {
                     new.insert(ledger.commit_view(id, &ledger.commit(id)?)?).clone()
                 }
             };
-            let citation = ledger.citation_view(id, *key)?;
+            let citation = citations.remove(key);
             blamed.push(BlamedFact { fact: fact_view(&lexicon, fact)?, commit, citation });
         }
         blamed.sort_by(|a, b| a.fact.triple.cmp(&b.fact.triple));

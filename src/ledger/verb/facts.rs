@@ -149,7 +149,8 @@ impl Repo {
         let facts = meant(&ledger, &lexicon, (revision, &commit), about)?;
         let keys = facts.iter().map(|(key, _)| *key).collect();
         let origins = ledger.origins(version, keys)?;
-        let mut rows = Rows { ledger: &ledger, lexicon, commits: BTreeMap::new() };
+        let citations = ledger.citation_views(&origins)?;
+        let mut rows = Rows { ledger: &ledger, lexicon, commits: BTreeMap::new(), citations };
         let Some(open) = check else {
             for (key, fact) in facts {
                 take(rows.row((key, fact), origins[&key])?).map_err(LedgerError::Output)?;
@@ -305,6 +306,7 @@ struct Rows<'a> {
     ledger: &'a Ledger<'a>,
     lexicon: Lexicon<'a>,
     commits: BTreeMap<Id<Commit>, CommitView>,
+    citations: BTreeMap<FactKey, CitationView>,
 }
 
 impl Rows<'_> {
@@ -321,7 +323,7 @@ impl Rows<'_> {
             }
         };
         let view = fact_view(&self.lexicon, &fact)?;
-        let citation = self.ledger.citation_view(origin, key)?;
+        let citation = self.citations.remove(&key);
         let Fact { subject, predicate, object } = fact;
         Ok(ListedFact { fact: view, subject, predicate, object, commit, citation, check: None })
     }

@@ -156,11 +156,8 @@ impl Ledger<'_> {
             tree::iter(self, commit.facts).collect::<Result<_, _>>()?;
         let origins = self.origins(version, facts.keys().copied().collect())?;
         let mut triples = Vec::new();
-        for (key, fact) in &facts {
-            let origin = origins[key];
-            if let Some(citation) = self.citation_view(origin, *key)? {
-                triples.extend(quotation((*key, fact), origin, &citation));
-            }
+        for (key, citation) in self.citation_views(&origins)? {
+            triples.extend(quotation((key, &facts[&key]), origins[&key], &citation));
         }
         Ok(triples)
     }

@@ -68,6 +68,7 @@ impl Repo {
         }
         let holders = ledger.line(&commit)?.holders();
         let origins = ledger.origins(version, facts.keys().copied().collect())?;
+        let mut citations = ledger.citation_views(&origins)?;
         let mut stories = Vec::new();
         for (key, fact) in &facts {
             let origin = ledger.commit(origins[key])?;
@@ -79,7 +80,7 @@ impl Repo {
             let request = lexicon.request(fact).ok();
             stories.push(FactStory {
                 commit: ledger.commit_view(origins[key], &origin)?,
-                citation: ledger.citation_view(origins[key], *key)?,
+                citation: citations.remove(key),
                 prompt: request.as_ref().map(Request::text),
                 paraphrases: request
                     .map(|request| request.paraphrase_texts().collect())
