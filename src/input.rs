@@ -71,8 +71,16 @@ fn open_pipe(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
 /// # Errors
 /// When it cannot be read, is no text in UTF-8, or is longer than [`WHOLE`].
 pub fn text(path: &Path) -> io::Result<String> {
+    text_of(open(path)?)
+}
+
+/// [`text`] of what `reader` gives.
+///
+/// # Errors
+/// As [`text`].
+pub fn text_of(reader: Box<dyn BufRead + Send>) -> io::Result<String> {
     let refuse = |text: &str| Err(io::Error::new(io::ErrorKind::InvalidData, text));
-    let mut reader = unpacked(open(path)?);
+    let mut reader = unpacked(reader);
     let mut bytes = Vec::new();
     reader.by_ref().take(LOOKED_AT as u64).read_to_end(&mut bytes)?;
     if bytes.contains(&0) {

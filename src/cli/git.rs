@@ -42,7 +42,6 @@ const VERBS: &[(&str, &str)] = &[
     ("shortlog", "kledger log --oneline is short"),
     ("show-branch", REFS),
     ("show-ref", REFS),
-    ("stage", "kledger add stages facts"),
     ("symbolic-ref", "kledger switch moves HEAD"),
     ("uncommit", "kledger reset HEAD~1 moves the branch back, kledger undo the last command"),
     ("unstage", UNSTAGE),

@@ -122,6 +122,16 @@ pub(super) fn hint(error: &LedgerError) -> Option<String> {
         LedgerError::NoStash { .. } => "kledger stash list shows what is kept",
         LedgerError::StashClash { .. } => "commit or reset the stage first",
         LedgerError::NothingLeft { .. } => "later commits have changed all of it: see kledger log",
+        LedgerError::Unread { unread, .. } => {
+            return unread.first().map(|unread| unread.why.hint().to_owned());
+        }
+        LedgerError::NoOneSubject { things, .. } if things.is_empty() => {
+            "give what it is about a name: kledger add FILE with <IRI> rdfs:label \"NAME\"@en ."
+        }
+        LedgerError::NoOneSubject { .. } => "say which: --subject NAME",
+        LedgerError::Namesakes { .. } => {
+            "name it by IRI, in a file with the fact as a triple: kledger add FILE"
+        }
         LedgerError::Taken { .. } => "name a file that is not there yet",
         LedgerError::Occupied { .. } | LedgerError::NotEmpty { .. } => {
             "name an empty or new directory"

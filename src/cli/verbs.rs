@@ -9,7 +9,7 @@ use super::Cli;
 /// Headings, and the verbs below each.
 const GROUPS: [(&str, &[&str]); 7] = [
     ("Start", &["init", "config", "editors", "help"]),
-    ("Facts", &["add", "rm", "status", "stash", "facts", "query", "blame"]),
+    ("Facts", &["add", "rm", "stage", "status", "stash", "facts", "query", "blame"]),
     (
         "Edit and look",
         &["commit", "check", "repair", "stats", "calibrate", "ask", "eval", "show", "diff"],

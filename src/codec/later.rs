@@ -14,7 +14,7 @@ use bincode::{
 ///
 /// Where an object ends before the field, it is empty. That the version byte fits follows: an object is only read if it
 /// would be written so ([`decode`](super::decode)), and [`Later::version`] says in which version that is.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Later<T>(T);
 
 impl<T: Default + PartialEq> Later<T> {

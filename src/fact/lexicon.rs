@@ -161,6 +161,20 @@ impl<'a> Lexicon<'a> {
         Ok(words)
     }
 
+    /// All words.
+    ///
+    /// # Errors
+    /// When the tree cannot be read.
+    pub(crate) fn all(&self) -> Result<Vec<Words>, ObjectError> {
+        let committed = tree::iter(self.objects, self.root);
+        let mut all: BTreeMap<Id<Words>, Words> = committed.collect::<Result<_, _>>()?;
+        for entry in self.staged.iter().flat_map(|root| tree::iter(self.objects, *root)) {
+            let (key, words) = entry?;
+            all.entry(key).or_insert_with(|| Words::none(words.iri.clone())).extend(&words);
+        }
+        Ok(all.into_values().collect())
+    }
+
     /// Whether a subject can have several objects under `predicate`.
     ///
     /// # Errors
@@ -309,7 +323,7 @@ pub fn builtin() -> BTreeMap<Id<Words>, Words> {
 /// The same words for a Wikidata property by its entity's IRI.
 fn as_entity(words: &Words) -> Option<Words> {
     let number = words.iri.as_str().strip_prefix("http://www.wikidata.org/prop/direct/")?;
-    let iri = Iri::new(&format!("http://www.wikidata.org/entity/{number}"))
+    let iri = Iri::new(&format!("{}{number}", vocabulary::ENTITY))
         .expect("because an absolute IRI followed by letters is one");
     Some(Words { iri, ..words.clone() })
 }

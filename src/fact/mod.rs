@@ -7,8 +7,10 @@
 //!
 //! Nothing here knows of models, weights or the store.
 
+mod citation;
 mod lexicon;
 pub mod read;
+pub mod sentence;
 mod spoken;
 mod stage;
 mod stored;
@@ -18,9 +20,12 @@ mod triple;
 mod vocabulary;
 pub mod write;
 
+pub use citation::{Attribution, Citation, CitationTree, Quoted};
 pub use lexicon::{Lexicon, LexiconError, Request, builtin};
+pub(crate) use spoken::spoken;
 pub use stage::{
-    AddOutcome, Conflict, Intake, RemoveOutcome, Role, Roots, StageError, Staged, StagedChange,
+    AddOutcome, Conflict, Intake, RemoveOutcome, Role, Roots, SAME_AS, StageError, Staged,
+    StagedChange, United,
 };
 pub use stored::{StagedTree, StoredStage};
 pub(crate) use stored::{fact_key, staged_key};
@@ -29,4 +34,4 @@ pub use tree::{FactTree, LexiconTree};
 pub use triple::{Fact, FactKey};
 pub use vocabulary::{Addition, Label, Words, WordsError};
 #[cfg(feature = "query")]
-pub(crate) use vocabulary::{LABEL, NAMESPACE};
+pub(crate) use vocabulary::{LABEL, NAMESPACE, is_term};

@@ -51,7 +51,7 @@ const UNITS: [(&str, &str, &str); 20] = [
 
 /// `literal` as a sentence in `language` says it; `None` where there is no rule for its type, or it is no value of
 /// that type.
-pub(super) fn spoken(literal: &Literal, language: &str) -> Option<String> {
+pub(crate) fn spoken(literal: &Literal, language: &str) -> Option<String> {
     let text = literal.lexical.trim();
     let datatype = literal.datatype.as_str();
     let english =

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use bincode::{Decode, Encode};
 
 use super::{
-    FactKey, Iri, LexiconTree, Staged, Words,
+    CitationTree, FactKey, Iri, LexiconTree, Staged, Words,
     tree::{self, Entry, Node},
 };
 use crate::{
-    codec::{Draft, Object, ObjectError, Objects},
+    codec::{Draft, Later, Object, ObjectError, Objects},
     id::{Id, Kind},
 };
 
@@ -26,6 +26,8 @@ pub struct StoredStage {
     pub words: Id<LexiconTree>,
     /// Facts the base is said to know.
     pub neighbourhood: Id<StagedTree>,
+    /// Where changes come from, besides where they were read: of those of which something is known. Version 1 knows nothing.
+    pub citations: Later<Option<Id<CitationTree>>>,
 }
 
 impl Kind for StoredStage {
@@ -36,7 +38,12 @@ impl StoredStage {
     /// The stage of nothing; its objects are in `draft`.
     pub fn empty(draft: &mut Draft<'_>) -> Self {
         let nothing = tree::empty(draft);
-        Self { changes: nothing, words: tree::empty(draft), neighbourhood: nothing }
+        Self {
+            changes: nothing,
+            words: tree::empty(draft),
+            neighbourhood: nothing,
+            citations: Later::default(),
+        }
     }
 
     /// How many facts are to be edited in or taken back.
@@ -59,6 +66,12 @@ impl StoredStage {
 
 impl Object for StoredStage {
     const TAG: u8 = 0x14;
+    const VERSION: u8 = 2;
+    const OLDEST: u8 = 1;
+
+    fn version(&self) -> u8 {
+        self.citations.version(2)
+    }
 }
 
 impl Kind for Staged {

@@ -55,6 +55,11 @@ impl Fact {
             .expect("because an absolute IRI with a query of ASCII is one")
     }
 
+    /// Whether an IRI is that of a question.
+    pub(super) fn is_question(iri: &Iri) -> bool {
+        iri.as_str().starts_with(QUESTION)
+    }
+
     /// The key of this fact: the hash of subject and predicate, and of the object too where the
     /// predicate is `multi_valued`.
     #[must_use]

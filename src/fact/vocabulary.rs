@@ -25,6 +25,9 @@ pub(crate) const LABEL: &str = "http://www.w3.org/2000/01/rdf-schema#label";
 const PREFERRED_LABEL: &str = "http://www.w3.org/2004/02/skos/core#prefLabel";
 const FURTHER_NAME: &str = "http://www.w3.org/2004/02/skos/core#altLabel";
 
+/// What the IRIs of Wikidata's things begin with.
+pub(super) const ENTITY: &str = "http://www.wikidata.org/entity/";
+
 /// What the IRI begins with under which the further names of another one are kept.
 const NAMES: &str = "https://kledger.dev/names?of=";
 
@@ -160,6 +163,20 @@ impl Words {
         let of = utf8_percent_encode(iri.as_str(), NON_ALPHANUMERIC);
         Iri::new(&format!("{NAMES}{of}"))
             .expect("because an absolute IRI that goes on in ASCII is one")
+    }
+
+    /// What the words are for: of further names, what has them. Nothing where they are for one question alone.
+    pub(crate) fn thing(&self) -> Option<Iri> {
+        match self.named() {
+            None if Fact::is_question(&self.iri) => None,
+            None => Some(self.iri.clone()),
+            named => named,
+        }
+    }
+
+    /// Whether they are the shipped ones for a property of Wikidata under its second IRI.
+    pub(crate) fn is_twin(&self) -> bool {
+        self.shipped && self.iri.as_str().starts_with(ENTITY)
     }
 
     /// Of what these are the further names, if they are.
@@ -356,6 +373,22 @@ pub(super) struct Saying {
     word: Word,
 }
 
+impl Saying {
+    /// Of what.
+    pub(super) const fn iri(&self) -> &Iri {
+        &self.iri
+    }
+
+    /// The same of a thing that is called otherwise: what names it is a further name of it.
+    pub(super) fn of_another(self, iri: Iri) -> Self {
+        let word = match self.word {
+            Word::Label(label) => Word::Name(label),
+            word => word,
+        };
+        Self { iri, word }
+    }
+}
+
 #[derive(Debug, Clone)]
 enum Word {
     Label(Label),
@@ -366,7 +399,7 @@ enum Word {
 }
 
 /// Whether triples with this predicate are words and not facts.
-pub(super) fn is_term(predicate: &Iri) -> bool {
+pub(crate) fn is_term(predicate: &Iri) -> bool {
     let predicate = predicate.as_str();
     [LABEL, PREFERRED_LABEL, FURTHER_NAME].contains(&predicate) || predicate.starts_with(NAMESPACE)
 }

@@ -15,9 +15,10 @@ use super::{
 };
 
 /// The prefixes that are usual for common namespaces, and kledger's own.
-pub const PREFIXES: [(&str, &str); 14] = [
+pub const PREFIXES: [(&str, &str); 15] = [
     ("dbo", "http://dbpedia.org/ontology/"),
     ("dbr", "http://dbpedia.org/resource/"),
+    ("dcterms", "http://purl.org/dc/terms/"),
     ("foaf", "http://xmlns.com/foaf/0.1/"),
     ("kl", "https://kledger.dev/ns#"),
     ("owl", "http://www.w3.org/2002/07/owl#"),

@@ -58,6 +58,9 @@ impl LedgerError {
             | Self::Requirement(_)
             | Self::Read { .. }
             | Self::Taken { .. }
+            | Self::Unread { .. }
+            | Self::NoOneSubject { .. }
+            | Self::Namesakes { .. }
             | Self::Output(_)
             | Self::Revision(_)
             | Self::Stage(_)

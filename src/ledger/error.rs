@@ -2,7 +2,13 @@
 
 use std::{io, path::PathBuf};
 
-use super::{report::counts::distance as norm, requirements::RequirementError};
+use super::{
+    report::{
+        counts::distance as norm,
+        unread::{self, UnreadSentence},
+    },
+    requirements::RequirementError,
+};
 use crate::{
     checkpoint::{Base, CheckpointError},
     codec::ObjectError,
@@ -573,6 +579,30 @@ pub enum LedgerError {
         /// The file.
         path: PathBuf,
     },
+    /// Sentences say no fact.
+    #[error("{total} {}{}", if *total == 1 { "sentence says no fact" } else { "sentences say no fact" }, unread::list(unread, *total))]
+    Unread {
+        /// The first of them.
+        unread: Vec<UnreadSentence>,
+        /// How many there are.
+        total: u64,
+    },
+    /// A prompt is not about one thing.
+    #[error("{prompt:?} {}", about(things))]
+    NoOneSubject {
+        /// The prompt.
+        prompt: String,
+        /// What it may be about.
+        things: Vec<String>,
+    },
+    /// Several things have the name.
+    #[error("{name:?} is the name of {}", things.join(" and "))]
+    Namesakes {
+        /// The name.
+        name: String,
+        /// The things.
+        things: Vec<String>,
+    },
     /// A query has no answer.
     #[cfg(feature = "query")]
     #[error(transparent)]
@@ -603,6 +633,15 @@ impl LedgerError {
 
 /// Names that an error lists at most.
 const LISTED: usize = 10;
+
+/// What a prompt may be about.
+fn about(things: &[String]) -> String {
+    if things.is_empty() {
+        return "names nothing that is known".to_owned();
+    }
+    let listed = things.iter().take(LISTED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    format!("may be about {listed}")
+}
 
 /// What would be lost, by name.
 fn lost(changed: &[String], foreign: &[String]) -> String {

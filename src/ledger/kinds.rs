@@ -1,8 +1,8 @@
 //! All kinds of objects that a ledger stores, and what each refers to.
 
 use super::state::{
-    bisection::Bisection, checkout_journal::PendingCheckout, evaluations::Evaluations,
-    provenance::Provenance, stash::Stash, undone::Undone,
+    bisection::Bisection, checkout_journal::PendingCheckout, citations::Cited,
+    evaluations::Evaluations, open::Ledger, provenance::Provenance, stash::Stash, undone::Undone,
 };
 use crate::{
     checkpoint::{Base, Verified},
@@ -10,10 +10,11 @@ use crate::{
     commit::{Commit, Report, ReportRows, Spec, StatisticsRecord, Step},
     delta::{Delta, Lineage, TensorFile},
     fact::{
-        Fact, Staged, StoredStage, Words,
+        Attribution, Citation, Fact, Staged, StoredStage, Words,
         tree::{Entry, Long, Node, Slot},
     },
     ledger::{
+        LedgerError,
         edit::found::ZInputs,
         forget::note::Forgetting,
         history::cache::{by_subject::Contents, changed_facts::Changes},
@@ -29,10 +30,15 @@ pub const KINDS: &[Rewrite] = &[
     rewrite::<Node<Words>>,
     rewrite::<Node<Staged>>,
     rewrite::<Node<Provenance>>,
+    rewrite::<Node<Citation>>,
+    rewrite::<Node<Cited>>,
     rewrite::<Long<Fact>>,
     rewrite::<Long<Words>>,
     rewrite::<Long<Staged>>,
     rewrite::<Long<Provenance>>,
+    rewrite::<Long<Citation>>,
+    rewrite::<Long<Cited>>,
+    rewrite::<Attribution>,
     rewrite::<StoredStage>,
     rewrite::<Base>,
     rewrite::<TensorFile>,
@@ -56,23 +62,39 @@ pub const KINDS: &[Rewrite] = &[
     rewrite::<Verified>,
 ];
 
-/// All kinds of objects, and what each refers to.
+impl Ledger<'_> {
+    /// All kinds of objects, and what each refers to; a commit also to where its facts were read, which lies beside it.
+    pub(crate) fn kinds(&self) -> Result<Kinds, LedgerError> {
+        let cited = self.all_cited()?;
+        Ok(kinds().with(move |object: &Commit| {
+            commit(object).objects(cited.get(&codec::id_of(object)).copied())
+        }))
+    }
+}
+
+/// All kinds of objects, and what each refers to in itself.
 pub(crate) fn kinds() -> Kinds {
     let none = References::default;
     Kinds::of_the_store()
         .with(node::<Fact>)
         .with(node::<Words>)
-        .with(move |_: &Long<Fact>| none())
-        .with(move |_: &Long<Words>| none())
+        .with(long::<Fact>)
+        .with(long::<Words>)
         .with(node::<Staged>)
         .with(node::<Provenance>)
-        .with(move |_: &Long<Provenance>| none())
-        .with(move |_: &Long<Staged>| none())
+        .with(long::<Provenance>)
+        .with(long::<Staged>)
+        .with(node::<Citation>)
+        .with(long::<Citation>)
+        .with(node::<Cited>)
+        .with(long::<Cited>)
+        .with(move |_: &Attribution| none())
         .with(|stage: &StoredStage| {
             References::default()
                 .object(stage.changes)
                 .object(stage.words)
                 .object(stage.neighbourhood)
+                .objects(*stage.citations)
         })
         .with(bisection)
         .with(move |_: &Undone| none())
@@ -109,15 +131,23 @@ pub(crate) fn kinds() -> Kinds {
 fn node<V: Entry>(node: &Node<V>) -> References {
     match node {
         Node::Leaf(entries) => {
-            References::default().objects(entries.iter().filter_map(|(_, slot)| match slot {
-                Slot::Inline(_) => None,
-                Slot::Long(id) => Some(*id),
-            }))
+            let mut references = References::default();
+            for (_, slot) in entries {
+                match slot {
+                    Slot::Inline(value) => references.objects.extend(value.names()),
+                    Slot::Long(id) => references = references.object(*id),
+                }
+            }
+            references
         }
         Node::Branch(children) => {
             References::default().objects(children.iter().flatten().map(|child| child.id))
         }
     }
+}
+
+fn long<V: Entry>(Long(value): &Long<V>) -> References {
+    References { objects: value.names(), ..References::default() }
 }
 
 fn bisection(bisection: &Bisection) -> References {

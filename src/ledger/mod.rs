@@ -51,7 +51,9 @@ pub use merge::{
 };
 pub use repo::{OpenEngine, Repo};
 pub use report::{
+    citing::CitationView,
     stat::{PredicateStat, Stat},
+    unread::{SentencesView, UnreadSentence, WhyUnread},
     view::{CommitView, FactChange, FactCounts, HeadView, StepView},
 };
 pub use requirements::{RequirementError, Requirements};

@@ -42,6 +42,12 @@ pub enum QueryError {
         /// The address.
         name: String,
     },
+    /// It would change something else than facts.
+    #[error("{what} is none of what an update of the stage can do")]
+    NoUpdate {
+        /// What it would do.
+        what: String,
+    },
     /// It names a graph that there is not.
     #[error("there is no graph <{name}>")]
     NoGraph {
@@ -111,9 +117,13 @@ impl QueryError {
             Self::Load { .. } => {
                 "a version of this repository is named <kledger:REV>; files come in with kledger add FILE"
             }
+            Self::NoUpdate { .. } => {
+                "a stage takes INSERT DATA, DELETE DATA and DELETE and INSERT WHERE, of facts in no graph and without blank \
+                 nodes"
+            }
             Self::NoGraph { .. } => {
-                "graphs are versions, as <kledger:HEAD~1>, and kl:log, kl:words, with --from and --to also kl:added and \
-                 kl:removed"
+                "graphs are versions, as <kledger:HEAD~1>, and kl:log, kl:words, kl:citations, with --from and --to also \
+                 kl:added and kl:removed"
             }
             Self::Format { fits, .. } => return Some(format!("--format {fits}")),
             Self::TooSlow { .. } => {

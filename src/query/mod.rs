@@ -16,6 +16,7 @@ mod results;
 mod run;
 mod terms;
 mod text;
+mod update;
 mod walk;
 
 pub use dataset::{Change, Dataset, Triple};
@@ -24,3 +25,4 @@ pub use index::{Building, Encoded, Index};
 pub use results::{Answer, AnswerFormat, Rows, Value};
 pub use run::{Asked, Function, How, Limits, Summary, run};
 pub use text::{DEEPEST, Form, LONGEST, Text, large_stack};
+pub use update::{Step, Update};

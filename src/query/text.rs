@@ -85,18 +85,20 @@ impl Text {
             let wrong = |error| QueryError::Syntax { why: format!("{base} is no IRI: {error}") };
             parser = parser.with_base_iri(base).map_err(wrong)?;
         }
-        large_stack(move || {
-            let query = parser.parse_query(&text).map_err(|error| syntax(&error))?;
-            let found = walk::query(&query)?;
-            let form = match &query {
-                Query::Select { .. } => Form::Select,
-                Query::Ask { .. } => Form::Ask,
-                Query::Construct { .. } => Form::Construct,
-                Query::Describe { .. } => Form::Describe,
-            };
-            let walk::Found { graphs, sources, functions } = found;
-            Ok(Self { query: Some(query), form, graphs, sources, functions })
-        })?
+        large_stack(move || Self::of(parser.parse_query(&text).map_err(|error| syntax(&error))?))?
+    }
+
+    /// A query that is parsed already; on a large stack.
+    pub(super) fn of(query: Query) -> Result<Self, QueryError> {
+        let found = walk::query(&query)?;
+        let form = match &query {
+            Query::Select { .. } => Form::Select,
+            Query::Ask { .. } => Form::Ask,
+            Query::Construct { .. } => Form::Construct,
+            Query::Describe { .. } => Form::Describe,
+        };
+        let walk::Found { graphs, sources, functions } = found;
+        Ok(Self { query: Some(query), form, graphs, sources, functions })
     }
 }
 
@@ -111,14 +113,14 @@ impl Drop for Text {
 }
 
 /// Classes of characters that could follow too are left out: nobody reads them.
-fn syntax(error: &spargebra::SparqlSyntaxError) -> QueryError {
+pub(super) fn syntax(error: &spargebra::SparqlSyntaxError) -> QueryError {
     let text = error.to_string();
     let is_class = |part: &&str| part.starts_with("['") || *part == "[_]";
     let told: Vec<&str> = text.split(", ").filter(|part| !is_class(part)).collect();
     QueryError::Syntax { why: told.join(", ") }
 }
 
-fn parser() -> SparqlParser {
+pub(super) fn parser() -> SparqlParser {
     let mut parser = SparqlParser::new();
     for (name, iri) in PREFIXES {
         parser = parser.with_prefix(name, iri).expect("because the prefixes are IRIs");
@@ -127,7 +129,7 @@ fn parser() -> SparqlParser {
 }
 
 /// The text as it is looked up, if it is neither too long nor too deep.
-fn bounded(text: &str) -> Result<String, QueryError> {
+pub(super) fn bounded(text: &str) -> Result<String, QueryError> {
     if text.len() > LONGEST {
         return Err(QueryError::TooLong { length: text.len(), most: LONGEST });
     }

@@ -13,7 +13,8 @@ use kledger::{
     commit::{Commit, EditedTensor, Report, Spec, StatisticsRecord, Step},
     delta::{Delta, DeltaTensor, Form, Lineage, TensorEntry, TensorFile},
     fact::{
-        Fact, Iri, Label, Literal, Staged, StagedChange, StoredStage, Term, Words,
+        Attribution, Citation, Fact, Iri, Label, Literal, Quoted, Staged, StagedChange,
+        StoredStage, Term, Words,
         tree::{Child, Entry, Long, Node, Slot},
     },
     id::{Id, Kind},
@@ -213,7 +214,24 @@ fn objects_have_the_bytes_of_the_format() {
     };
     golden.is("statistics", &statistics);
     golden.is("report", &Report::whole(r#"{"facts":[]}"#.to_owned()));
-    golden.is("stage", &StoredStage { changes: id(1), words: id(2), neighbourhood: id(3) });
+    let stage =
+        StoredStage { changes: id(1), words: id(2), neighbourhood: id(3), citations: None.into() };
+    golden.is("stage", &stage);
+    golden.is("stage-cited", &StoredStage { citations: Some(id(4)).into(), ..stage });
+    let cited = Citation { place: "a.nt:1".to_owned(), attribution: Some(id(5)) };
+    let placed = Citation { place: "b.ttl:7".to_owned(), attribution: None };
+    golden.is("citations-leaf", &leaf(vec![cited.clone(), placed], 4));
+    golden.is("citations-branch", &branch::<Citation>(&[(5, 9, 17)]));
+    golden.is("long-citation", &Long(cited));
+    golden.is("attribution-nothing", &Attribution::default());
+    let sentence = Attribution {
+        text: Some(Quoted::Sentence("Anna likes Rome.".to_owned())),
+        source: Some("Ada".to_owned()),
+        licence: Some("CC0-1.0".to_owned()),
+    };
+    golden.is("attribution-sentence", &sentence);
+    let query = Some(Quoted::Query("INSERT DATA {}".to_owned()));
+    golden.is("attribution-query", &Attribution { text: query, ..Attribution::default() });
 
     golden.is("tensor-file-empty", &TensorFile { tensors: vec![] });
     let tensors = vec![

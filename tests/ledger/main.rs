@@ -12,6 +12,7 @@ mod amend;
 mod bisect;
 mod blame_and_log;
 mod blame_of_long_histories;
+mod citations;
 #[cfg(feature = "cli")]
 mod cli;
 mod config;
@@ -41,6 +42,7 @@ mod queries;
 mod rendered;
 mod revert;
 mod rounds;
+mod sentences;
 mod snapshots;
 mod statistics;
 mod support;

@@ -29,6 +29,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("anstream::", &["cli"]),
     ("anstyle::", &["cli"]),
     ("csv::", &["cli", "fact"]),
+    ("aho_corasick::", &["fact"]),
     ("ctrlc::", &["cli"]),
     ("println!", &["cli"]),
     ("eprintln!", &["cli"]),

@@ -16,7 +16,7 @@ use crate::{
     },
     eval::dataset::{Answer, Dataset, Layout, Reading, Requests, requests},
     fact::{
-        Fact, Intake, Iri, Role, StageError,
+        Fact, Intake, Iri, Role, SAME_AS, StageError,
         read::{
             Base, Choice, Column, Format, Graphs, LeftOut, Mistakes, Position, ReadError, Table,
             TableKind, predicate, read_triples,
@@ -24,8 +24,11 @@ use crate::{
     },
     input,
     ledger::{
-        LedgerError,
-        verb::add::{AddOptions, AddReport, PredicateCount},
+        Actor, LedgerError, Repo, UnreadSentence,
+        verb::{
+            add::{AddOptions, AddReport, PredicateCount},
+            sentences::{Passage, ReadingOptions},
+        },
     },
 };
 
@@ -36,18 +39,52 @@ use crate::{
 /// facts to be edited in. A new object for a subject and predicate replaces the committed one. Either all of the input
 /// is staged or nothing, and what is wrong with a file is said at once.
 #[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["files", "text", "text_file", "prompt"])))]
 #[command(after_help = "\
 Examples:
   kledger add facts.nt labels.ttl
   kledger add --neighbourhood known.ttl
   kledger add --graph all --skip-blank export.nq.gz
   kledger add --predicate P36 --predicate dbo:location --skip-blank --dry-run slice.nt.bz2
+  kledger add --same-as --skip-blank dbpedia.nt links.nt
   kledger add --from csv --base https://example.org/ --column subject=City --column dbo:country=Country cities.csv
+  kledger add --source https://www.wikidata.org/ --licence CC0-1.0 slice.nt
+  kledger add --text 'The Eiffel Tower is located in the city of Rome.'
+  kledger add --text-file news.txt --source 'The News' --dry-run
+  kledger add --prompt 'The Eiffel Tower is located in the city of' --answer Rome
   kledger add --from counterfact counterfact.json --limit 100 --skip-conflicts
   grep capital dump.nt | kledger add --format nt -")]
 pub struct Args {
-    #[command(flatten)]
-    input: Input,
+    /// Files to read, - for standard input
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Format of all files: nt, ttl, nq, trig, rdf or jsonld; otherwise their names say it
+    #[arg(long, value_name = "FORMAT", requires = "files")]
+    format: Option<String>,
+    /// Take the fact that this sentence says, in the words of a template and with names of things; may be repeated
+    ///
+    /// A sentence that may mean several facts, is a question, or has a word such as not or perhaps, is refused. The sentence
+    /// is kept with its fact.
+    #[arg(long, value_name = "SENTENCE", conflicts_with_all = ["from", "graph", "skip_blank"])]
+    text: Vec<String>,
+    /// Take the facts that sentences of this text say, - for standard input; what the others say is left out and counted
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "graph", "skip_blank", "pick"])]
+    text_file: Vec<PathBuf>,
+    /// Of the facts that a sentence may mean, take this one
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pick: Option<usize>,
+    /// Take what sentences say loosely too: in other words than the template's, where these have no meaning of their own
+    #[arg(long)]
+    loose: bool,
+    /// Take the fact that the answer ends this prompt, about the thing that it names
+    #[arg(long, value_name = "PROMPT", requires = "answer", conflicts_with_all = ["from", "graph", "skip_blank"])]
+    prompt: Option<String>,
+    /// How the prompt is to go on
+    #[arg(long, value_name = "ANSWER", requires = "prompt")]
+    answer: Option<String>,
+    /// What the prompt is about, by its name; else the one thing that it names
+    #[arg(long, value_name = "NAME", requires = "prompt")]
+    subject: Option<String>,
     /// The model knows these facts, and edits must leave them alone
     #[arg(long)]
     neighbourhood: bool,
@@ -57,6 +94,12 @@ pub struct Args {
     /// Say what would be staged, and stage nothing
     #[arg(long)]
     dry_run: bool,
+    /// Who or what says so: kept with the facts, as their file and line are, and shown by facts, blame and show --fact
+    #[arg(long, value_name = "TEXT", value_parser = remark, conflicts_with = "neighbourhood")]
+    source: Option<String>,
+    /// Under which licence: kept with the facts too
+    #[arg(long, value_name = "TEXT", value_parser = remark, conflicts_with = "neighbourhood")]
+    licence: Option<String>,
     /// Take the triples of this graph of N-Quads, TriG or JSON-LD, by IRI, or of all graphs
     ///
     /// Without it a triple in a named graph is an error.
@@ -74,12 +117,16 @@ pub struct Args {
     /// were
     #[arg(long)]
     skip_unknown: bool,
+    /// Have facts about names that the files say to be equal (owl:sameAs) be about one of them: the one that is known
+    /// already, else the one that is named first; a label of another becomes a further name
+    #[arg(long, requires = "files")]
+    same_as: bool,
     /// Read the files as tables, or as a benchmark's records
     ///
     /// Of a table each row says a fact in the columns subject, predicate and object, or one for each column that holds
     /// the objects of a predicate. Of a benchmark the edits are staged, with their own prompts and paraphrases: zsre
     /// takes the first true answer as ROME and MEMIT do, zsre-alt the alternative one as MEND and EasyEdit do.
-    #[arg(long, value_name = "KIND", conflicts_with = "format")]
+    #[arg(long, value_name = "KIND", conflicts_with = "format", requires = "files")]
     from: Option<From>,
     /// What a column of a table holds: PART=NAME, where NAME is in the first row, or a number
     ///
@@ -151,6 +198,20 @@ fn wanted(text: &str) -> Result<Wanted, String> {
     Ok(Wanted([iri].into_iter().chain(entity).collect()))
 }
 
+/// Bytes of what is said of a source.
+const LONGEST_REMARK: usize = 4096;
+
+/// What is said of a source.
+pub(super) fn remark(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("expected a text".to_owned()),
+        text if text.len() > LONGEST_REMARK => {
+            Err(format!("it has {} bytes; at most {LONGEST_REMARK} are kept", text.len()))
+        }
+        text => Ok(text.to_owned()),
+    }
+}
+
 fn delimiter(text: &str) -> Result<u8, String> {
     match text.as_bytes() {
         _ if text == "tab" => Ok(b'\t'),
@@ -165,16 +226,68 @@ impl Args {
             role: role(self.neighbourhood),
             replace: self.replace,
             skip_unknown: self.skip_unknown,
+            same_as: self.same_as,
             dry_run: self.dry_run,
+            source: self.source.clone(),
+            licence: self.licence.clone(),
         }
     }
 
     fn choice(&self) -> Choice {
         let predicates = self.predicate.iter().flat_map(|wanted| wanted.0.clone());
+        let equal = Iri::new(SAME_AS).ok().filter(|_| self.same_as && !self.predicate.is_empty());
         Choice {
             graphs: self.graph.clone().unwrap_or_default(),
             skip_blank: self.skip_blank,
-            predicates: predicates.collect(),
+            predicates: predicates.chain(equal).collect(),
+        }
+    }
+
+    fn input(&self) -> Input {
+        Input { files: self.files.clone(), format: self.format.clone() }
+    }
+
+    fn reading(&self) -> ReadingOptions {
+        ReadingOptions {
+            loosely: self.loose,
+            pick: self.pick,
+            predicates: self.choice().predicates,
+            strict: self.text_file.is_empty(),
+        }
+    }
+
+    /// The texts whose sentences are to be read.
+    fn passages(&self, cx: &Context) -> Result<Vec<Passage>, CliError> {
+        let said = |text: &String| Passage { name: "text".to_owned(), text: text.clone() };
+        let mut passages: Vec<Passage> = self.text.iter().map(said).collect();
+        for file in &self.text_file {
+            let read = if is_stdin(file) {
+                input::text_of(Box::new(BufReader::new(io::stdin())))
+            } else {
+                input::text(&cx.path(file))
+            };
+            let text = read.map_err(|source| CliError::Read { path: file.clone(), source })?;
+            passages.push(Passage { name: file.to_string_lossy().into_owned(), text });
+        }
+        Ok(passages)
+    }
+
+    /// Stages what sentences or a prompt say.
+    fn say(&self, cx: &Context, repo: &Repo, actor: &Actor) -> Result<AddReport, CliError> {
+        let others = [
+            ("--neighbourhood", self.neighbourhood, "triples and tables"),
+            ("--skip-unknown", self.skip_unknown, "triples and tables"),
+            ("--loose", self.loose && self.prompt.is_some(), "sentences"),
+        ];
+        not_for(&others)?;
+        let (reading, options) = (self.reading(), self.options());
+        match (&self.prompt, &self.answer) {
+            (Some(prompt), Some(answer)) => {
+                let (asked, subject) =
+                    ((prompt.as_str(), answer.as_str()), self.subject.as_deref());
+                Ok(repo.add_answer(actor, asked, subject, &reading, options)?)
+            }
+            _ => Ok(repo.add_sentences(actor, &self.passages(cx)?, &reading, options)?),
         }
     }
 
@@ -196,8 +309,9 @@ impl Args {
             ..Table::new(kind)
         };
         let choice = self.choice();
-        self.input.gather(|file| {
-            let (reader, name) = self.input.open(cx, file)?;
+        let input = self.input();
+        input.gather(|file| {
+            let (reader, name) = input.open(cx, file)?;
             Ok(Intake::read_table(reader, &table, &name, &choice))
         })
     }
@@ -208,6 +322,7 @@ impl Args {
             ("--neighbourhood", self.neighbourhood, "triples and tables"),
             ("--predicate", !self.predicate.is_empty(), "triples and tables"),
             ("--skip-unknown", self.skip_unknown, "triples and tables"),
+            ("--same-as", self.same_as, "triples and tables"),
             ("--column", !self.column.is_empty(), "tables"),
             ("--base", self.base.is_some(), "tables"),
             ("--no-header", self.no_header, "tables"),
@@ -216,7 +331,7 @@ impl Args {
         not_for(&others)?;
         let reading = Reading { limit: self.limit, answer, ..Reading::default() };
         let mut all = Requests::default();
-        for file in &self.input.files {
+        for file in &self.files {
             let read = Dataset::read(&cx.path(file), &file.to_string_lossy(), &reading);
             let mut dataset = read?.laid_out(layout)?;
             if self.skip_conflicts {
@@ -358,7 +473,8 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
             repo.add_requests(&actor, args.requests(cx, layout, answer)?, args.options())?
         }
         Some(Kind::Table(kind)) => repo.add_with(&actor, args.tables(cx, kind)?, args.options())?,
-        None => repo.add_with(&actor, args.input.intake(cx, &args.choice())?, args.options())?,
+        None if args.files.is_empty() => args.say(cx, &repo, &actor)?,
+        None => repo.add_with(&actor, args.input().intake(cx, &args.choice())?, args.options())?,
     };
     Ok(Report::done("add", report))
 }
@@ -409,6 +525,22 @@ impl Render for AddReport {
             let left = self.left_out.iter().find(|left| note.ends_with(left.why.in_words()));
             by_predicate(page, left.map_or(&[], |left| &left.predicates))?;
         }
+        if let Some(united) = &self.same_as {
+            let (names, facts) = (many(united.names, "name"), many(united.facts, "fact"));
+            page.note(format_args!("{names} made one with another, in {facts}"))?;
+            if united.repeated > 0 {
+                let repeated = many(united.repeated, "owl:sameAs triple");
+                page.note(format_args!("{repeated} said twice or in a circle"))?;
+            }
+        }
+        if let Some(sentences) = &self.sentences {
+            let (said, read) = (sentences.understood, sentences.read);
+            page.note(format_args!("sentences that say a fact: {said} of {read}"))?;
+            for (why, count) in &sentences.counts {
+                page.note(format_args!("{}: {}", many(*count, "sentence"), why.in_words()))?;
+            }
+            unread(page, &sentences.unread)?;
+        }
         if self.dry_run {
             return page.note("nothing was staged");
         }
@@ -417,6 +549,20 @@ impl Render for AddReport {
             staged => page.note(format_args!("{} staged in all", many(staged, "fact"))),
         }
     }
+}
+
+/// Sentences that may mean several facts, or one loosely.
+fn unread(page: &mut Page, unread: &[UnreadSentence]) -> fmt::Result {
+    if page.quiet {
+        return Ok(());
+    }
+    for sentence in unread.iter().filter(|unread| !unread.proposals.is_empty()) {
+        writeln!(page, "  {}", sentence.in_short())?;
+        for proposal in sentence.numbered() {
+            writeln!(page, "    {proposal}")?;
+        }
+    }
+    Ok(())
 }
 
 /// Predicates that are listed.

@@ -9,10 +9,10 @@ use crate::{
         page::{Page, date, many, words},
         report::{Render, Report},
     },
-    ledger::{About, verb::blame::BlameReport},
+    ledger::{About, CitationView, verb::blame::BlameReport},
 };
 
-/// Show which commit set each fact
+/// Show which commit set each fact, and where it was read
 ///
 /// Subject and predicate are IRIs, or names as reports show them.
 #[derive(Debug, clap::Args)]
@@ -48,7 +48,9 @@ impl Render for BlameReport {
                 let commit = &blamed.commit;
                 let author = commit.author.split(" <").next().unwrap_or_default();
                 let id = format!("{:.12}", commit.id);
-                [id, date(commit.time), author.to_owned(), words(&blamed.fact)]
+                let place = blamed.citation.as_ref().map(CitationView::in_short);
+                let place = place.unwrap_or_default();
+                [id, date(commit.time), author.to_owned(), words(&blamed.fact), place]
             })
             .collect();
         page.table(&rows)?;

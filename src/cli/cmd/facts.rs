@@ -20,14 +20,14 @@ use crate::{
     },
     fact::{Term, write::RdfFormat},
     ledger::{
-        About, LedgerError, OpenEngine,
+        About, CitationView, LedgerError, OpenEngine,
         verb::facts::{FactCheck, FactsReport, ListedFact},
     },
 };
 
 /// List the facts of a version, in words or for other programs
 ///
-/// Each row has the commit since which the fact holds. Subject, predicate and object are IRIs, or names as reports
+/// Each row has the commit since which the fact holds, and where it was read. Subject, predicate and object are IRIs, or names as reports
 /// show them. With --check the model is asked whether it holds them.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -162,6 +162,11 @@ impl<W: Write> Table<W> {
             "commit",
             "author",
             "time",
+            "place",
+            "sentence",
+            "query",
+            "source",
+            "licence",
         ];
         let asked: &[&str] =
             if self.check { &["prompt", "holds", "answer", "probability"] } else { &[] };
@@ -194,6 +199,18 @@ impl<W: Write> Table<W> {
             &commit.author,
             &time,
         ];
+        let cited = fact.citation.as_ref();
+        let said = |part: fn(&CitationView) -> Option<&str>| cited.and_then(part);
+        row.extend(
+            [
+                cited.map(|cited| cited.place.as_str()),
+                said(|cited| cited.sentence.as_deref()),
+                said(|cited| cited.query.as_deref()),
+                said(|cited| cited.source.as_deref()),
+                said(|cited| cited.licence.as_deref()),
+            ]
+            .map(Option::unwrap_or_default),
+        );
         let probability;
         match &fact.check {
             Some(FactCheck::Asked { prompt, answer, .. }) => {
@@ -211,7 +228,7 @@ impl<W: Write> Table<W> {
 impl Render for FactsReport {
     fn render(&self, page: &mut Page) -> fmt::Result {
         let mut rows = Vec::with_capacity(self.facts.len());
-        for ListedFact { fact, commit, check, .. } in &self.facts {
+        for ListedFact { fact, commit, citation, check, .. } in &self.facts {
             let author = commit.author.split(" <").next().unwrap_or_default();
             rows.push([
                 fact.subject.clone(),
@@ -220,6 +237,7 @@ impl Render for FactsReport {
                 short(commit.id),
                 date(commit.time),
                 author.to_owned(),
+                citation.as_ref().map(CitationView::in_short).unwrap_or_default(),
                 check.as_ref().map(said).unwrap_or_default(),
             ]);
         }

@@ -40,6 +40,7 @@ pub mod resolve;
 pub mod revert;
 pub mod rm;
 pub mod show;
+pub mod stage;
 pub mod stash;
 pub mod stats;
 pub mod status;
@@ -80,6 +81,7 @@ pub enum Command {
     Consolidate(consolidate::Args),
     Check(check::Args),
     Repair(repair::Args),
+    Stage(stage::Args),
     Stash(stash::Args),
     Revert(revert::Args),
     Reset(reset::Args),
@@ -122,6 +124,7 @@ impl Command {
             Self::Diff(args) => args.may_run_the_model(),
             Self::Facts(args) => args.may_run_the_model(),
             Self::Query(args) => args.may_run_the_model(),
+            Self::Stage(args) => args.may_run_the_model(),
             Self::Merge(args) => args.may_run_the_model(),
             Self::CherryPick(args) => args.may_run_the_model(),
             Self::Rebase(args) => args.may_run_the_model(),
@@ -164,6 +167,7 @@ pub fn run(cx: &Context, command: &Command) -> Result<Report, CliError> {
         Command::Consolidate(args) => consolidate::run(cx, args),
         Command::Check(args) => check::run(cx, args),
         Command::Repair(args) => repair::run(cx, args),
+        Command::Stage(args) => stage::run(cx, args),
         Command::Stash(args) => stash::run(cx, args),
         Command::Revert(args) => revert::run(cx, args),
         Command::Reset(args) => reset::run(cx, args),

@@ -19,10 +19,10 @@ use crate::{
 /// Ask a version in SPARQL: its facts, other versions, the log, and what the model says
 ///
 /// The default graph holds the facts of a version and what things are called (rdfs:label). GRAPH <kledger:REV> asks
-/// another version, with %5E for ^; kl:words has templates and kl:log the commits as PROV activities, each named as
-/// its graph is. With --from, kl:added and kl:removed hold the facts that differ. kl:answer(?s, ?p) is what the model
-/// says, kl:holds(?s, ?p, ?o) whether it says that. Common prefixes need not be declared: dbo, dbr, foaf, kl, owl,
-/// prov, rdf, rdfs, schema, skos, wd, wdt, xsd, yago.
+/// another version, with %5E for ^; kl:words has templates, kl:citations where facts were read, and kl:log the commits
+/// as PROV activities, each named as its graph is. With --from, kl:added and kl:removed hold the facts that differ. kl:answer(?s, ?p) is what the model
+/// says, kl:holds(?s, ?p, ?o) whether it says that. Common prefixes need not be declared: dbo, dbr, dcterms, foaf, kl,
+/// owl, prov, rdf, rdfs, schema, skos, wd, wdt, xsd, yago.
 ///
 /// Nothing is fetched: SERVICE and FROM other addresses are refused.
 #[derive(Debug, clap::Args)]
@@ -32,6 +32,7 @@ Examples:
   kledger query --from v1 --to v2 'SELECT * { GRAPH kl:added { ?s ?p ?o } }' --format csv
   kledger query report.rq
   kledger query 'ASK { GRAPH <kledger:HEAD~1> { dbr:Eiffel_Tower dbo:location dbr:Rome } }' --exit-code
+  kledger query 'SELECT ?s ?place { GRAPH kl:citations { ?f rdf:subject ?s ; kl:place ?place } }'
   kledger query 'SELECT ?c ?who { GRAPH kl:log { ?c prov:wasAssociatedWith ?a . ?a rdfs:label ?who } }'
   kledger query 'SELECT ?s ?o (kl:answer(?s, ?p) AS ?model) { ?s ?p ?o FILTER(!kl:holds(?s, ?p, ?o)) }'")]
 pub struct Args {
@@ -91,32 +92,38 @@ enum Format {
 impl Args {
     /// Whether the query could call one of kledger's functions.
     pub(super) fn may_run_the_model(&self) -> bool {
-        let calls = |text: &str| ["answer", "holds"].iter().any(|name| text.contains(name));
-        match self.place() {
-            Place::Text => calls(&self.query),
-            // It can be read only once.
-            Place::Standard => true,
-            Place::File => fs::read_to_string(&self.query).map_or(true, |text| calls(&text)),
-        }
+        may_call(&self.query)
     }
+}
 
-    fn place(&self) -> Place {
-        match self.query.as_str() {
-            "-" => Place::Standard,
-            text if text.contains(['{', '\n', ' ']) && !Path::new(text).is_file() => Place::Text,
-            _ => Place::File,
-        }
+/// Whether a query could call one of kledger's functions.
+pub(super) fn may_call(query: &str) -> bool {
+    let calls = |text: &str| ["answer", "holds"].iter().any(|name| text.contains(name));
+    match place(query) {
+        Place::Text => calls(query),
+        // It can be read only once.
+        Place::Standard => true,
+        Place::File => fs::read_to_string(query).map_or(true, |text| calls(&text)),
     }
+}
 
-    /// The text of the query.
-    fn text(&self, cx: &Context) -> Result<String, CliError> {
-        let read = match self.place() {
-            Place::Text => return Ok(self.query.clone()),
-            Place::Standard => standard_input(),
-            Place::File => input::text(&cx.path(Path::new(&self.query))),
-        };
-        read.map_err(|source| CliError::Read { path: self.query.clone().into(), source })
+fn place(query: &str) -> Place {
+    match query {
+        "-" => Place::Standard,
+        text if text.contains(['{', '\n', ' ']) && !Path::new(text).is_file() => Place::Text,
+        _ => Place::File,
     }
+}
+
+/// The text of a query, and what it is called.
+pub(super) fn text_of(cx: &Context, query: &str) -> Result<(String, String), CliError> {
+    let read = match place(query) {
+        Place::Text => return Ok((query.to_owned(), "update".to_owned())),
+        Place::Standard => standard_input(),
+        Place::File => input::text(&cx.path(Path::new(query))),
+    };
+    let text = read.map_err(|source| CliError::Read { path: query.into(), source })?;
+    Ok((text, query.to_owned()))
 }
 
 /// Where the query is.
@@ -140,7 +147,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
         let what = "text: --json has a form of its own";
         return Err(CliError::NotFor { option: "--format", what });
     }
-    let text = args.text(cx)?;
+    let (text, _) = text_of(cx, &args.query)?;
     #[cfg(feature = "query")]
     return answer::run(cx, args, &text);
     #[cfg(not(feature = "query"))]

@@ -15,7 +15,7 @@ use crate::{
     },
     engine::{Answer, FoundWith},
     ledger::{
-        About, Evaluation,
+        About, CitationView, Evaluation,
         verb::{
             show::{DeltaView, ShowReport, ShowStatReport},
             show_fact::{FactStory, Holder, ShowFactReport},
@@ -81,6 +81,7 @@ impl Render for FactStory {
             row("author", &commit.author),
             row("date", time(commit.time)),
         ];
+        rows.extend(self.citation.iter().flat_map(cited));
         rows.extend(self.prompt.as_ref().map(|prompt| row("prompt", prompt)));
         rows.extend(self.paraphrases.iter().map(|prompt| row("paraphrase", prompt)));
         rows.extend(self.holders.iter().map(|Holder { delta, column }| {
@@ -97,6 +98,14 @@ impl Render for FactStory {
         }
         page.table(&rows)
     }
+}
+
+/// Where a fact was read.
+fn cited(citation: &CitationView) -> Vec<[String; 2]> {
+    let CitationView { place, sentence, query, source, licence } = citation;
+    let said = [("sentence", sentence), ("query", query), ("source", source), ("licence", licence)];
+    let said = said.into_iter().filter_map(|(what, said)| Some(row(what, said.as_ref()?)));
+    [row("read in", place)].into_iter().chain(said).collect()
 }
 
 impl Render for ShowStatReport {

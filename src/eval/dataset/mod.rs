@@ -19,6 +19,7 @@ pub use error::DatasetError;
 pub use fever::Verbaliser;
 pub use record::RecordPlace;
 pub use references::References;
+pub(crate) use requests::asked;
 pub use requests::{Requests, requests};
 pub use zsre::Answer;
 

@@ -66,6 +66,23 @@ pub fn requests(dataset: &Dataset) -> Result<Requests, DatasetError> {
     Ok(requests)
 }
 
+/// The fact that an answer ends a prompt about a thing, which is called so in it, and the words for it: the prompt is a
+/// question of its own. An answer that is no known thing becomes one. Nothing where the prompt cannot be a template.
+pub(crate) fn asked(
+    (subject, name): (&Iri, &str),
+    prompt: &str,
+    (object, answer): (Option<Iri>, &str),
+) -> Option<Vec<Fact>> {
+    let prompt = template(prompt, name).filter(|_| !answer.trim().is_empty())?;
+    let new = object.is_none().then(|| named(answer));
+    let label: Vec<Fact> = new.iter().flat_map(|object| label(object, answer).triples()).collect();
+    let object = Term::Iri(object.or(new)?);
+    let fact = Fact { subject: subject.clone(), predicate: named(&prompt), object };
+    let mut words = Words::none(fact.question());
+    words.prompts.push(prompt);
+    Some(label.into_iter().chain(words.triples()).chain([fact]).collect())
+}
+
 /// What a case says, with Wikidata's IRIs where it has ids.
 fn fact(case: &Case, prompt: &str) -> Fact {
     let known = |namespace: &str, id: &Option<String>| {

@@ -34,10 +34,11 @@ impl StoredStage {
         draft: &mut Draft<'_>,
         before: Option<Id<Self>>,
         committed: Roots,
-        intake: Intake,
+        mut intake: Intake,
         role: Role,
         replace: bool,
     ) -> Result<(Id<Self>, AddOutcome), StageError> {
+        let attributed = intake.take_attributed();
         let Intake { bytes, facts, predicates, words: sayings, .. } = intake;
         let before = before.map(|id| codec::get(draft, id)).transpose()?;
         let mut outcome = AddOutcome::default();
@@ -82,6 +83,12 @@ impl StoredStage {
             Some(root) => tree::update_sorted(draft, root, &changes)?,
             None => tree::build_sorted(draft, &changes),
         };
+        let cited = before.and_then(|before| *before.citations);
+        let citations = match role {
+            Role::Edit => attributed.cited(draft, cited, &changes, &bytes)?,
+            Role::Neighbourhood => cited,
+        };
+        let citations = citations.into();
         drop(changes);
         drop(bytes);
         let other = |draft: &mut Draft<'_>, root: fn(&Self) -> Id<StagedTree>| match &before {
@@ -93,11 +100,13 @@ impl StoredStage {
                 changes: staged,
                 words,
                 neighbourhood: other(draft, |before| before.neighbourhood),
+                citations,
             },
             Role::Neighbourhood => Self {
                 changes: other(draft, |before| before.changes),
                 words,
                 neighbourhood: staged,
+                citations,
             },
         };
         Ok((draft.put(&after), outcome))

@@ -4,6 +4,7 @@ use crate::{
     codec::ObjectError,
     fact::{
         read::{Mistakes, Position, ReadError},
+        term::Iri,
         triple::Fact,
     },
 };
@@ -54,6 +55,20 @@ pub enum StageError {
     /// Words where facts are to be removed.
     #[error("{0}: words cannot be removed")]
     WordsToRemove(Position),
+    /// A name that is said to be equal to a value.
+    #[error("{source_name}: {} says that a name is a value", short(fact))]
+    EqualToValue {
+        /// What says it.
+        fact: Box<Fact>,
+        /// Where it stands.
+        source_name: String,
+    },
+    /// Equal names that are both in use.
+    #[error("{} are said to be one thing, and each has facts or names already", each(names))]
+    BothKnown {
+        /// The names.
+        names: Vec<Iri>,
+    },
     /// A committed tree could not be read.
     #[error(transparent)]
     Object(#[from] ObjectError),
@@ -69,6 +84,10 @@ fn short(fact: &Fact) -> String {
         None => whole,
         Some((end, _)) => format!("{}...", &whole[..end]),
     }
+}
+
+fn each(names: &[Iri]) -> String {
+    names.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
 }
 
 fn list(conflicts: &[Conflict], total: u64) -> String {
@@ -122,6 +141,12 @@ impl StageError {
             Self::WordsToRemove(_) => {
                 Some("add a label or a template to replace the one in use".to_owned())
             }
+            Self::EqualToValue { .. } => Some(
+                "owl:sameAs is between two names; a name in words is an rdfs:label".to_owned(),
+            ),
+            Self::BothKnown { .. } => Some(
+                "leave --same-as out, or take the facts of one of them back first: kledger rm --about IRI".to_owned(),
+            ),
             Self::Object(_) => None,
         }
     }

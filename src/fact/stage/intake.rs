@@ -6,6 +6,7 @@ use super::{Staged, StagedChange};
 use crate::{
     codec,
     fact::{
+        citation::Attribution,
         read::{
             Choice, Format, Item, LeftOut, Mistakes, Position, Problem, ReadError, Table,
             read_parts, read_rows,
@@ -31,6 +32,8 @@ pub struct Intake {
     pub(super) words: Vec<(Saying, Position)>,
     /// Triples that were left out.
     pub(super) left_out: LeftOut,
+    /// What is known of where facts come from, by where the bytes of the last one end.
+    pub(super) attributed: Vec<(usize, Attribution)>,
 }
 
 impl Intake {
@@ -149,7 +152,12 @@ impl Intake {
         }
         left_out.add(others.left_out);
         self.left_out = left_out;
+        if !others.attributed.is_empty() {
+            self.attribute(Attribution::default());
+        }
         let before = self.bytes.len();
+        let attributed = others.attributed.into_iter();
+        self.attributed.extend(attributed.map(|(end, attribution)| (before + end, attribution)));
         self.bytes.extend(others.bytes);
         let facts = others.facts.into_iter();
         self.facts.extend(facts.map(|(key, start, end)| (key, before + start, before + end)));

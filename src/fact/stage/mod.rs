@@ -14,16 +14,19 @@
 mod add;
 mod apply;
 mod call;
+mod cite;
 mod error;
 mod intake;
 mod known;
 mod remove;
+mod same;
 
 use bincode::{Decode, Encode};
 
 pub use self::{
     error::{Conflict, StageError},
     intake::Intake,
+    same::{SAME_AS, United},
 };
 use super::{
     tree::{FactTree, LexiconTree},

@@ -82,6 +82,9 @@ impl StoredStage {
         }
         missing.none()?;
         *staged = tree::update(draft, *staged, &changes)?;
+        if role == Role::Edit {
+            stage.uncite(draft, changes.into_keys())?;
+        }
         Ok((draft.put(&stage), outcome))
     }
 }

@@ -27,6 +27,11 @@ pub trait Entry: Kind + Encode + Decode<()> + Clone + Eq + Send + Sync + 'static
 
     /// Whether this value may be kept under `key`.
     fn belongs(&self, key: Id<Self>) -> bool;
+
+    /// The hashes of the objects that this value names.
+    fn names(&self) -> Vec<[u8; 32]> {
+        Vec::new()
+    }
 }
 
 /// Committed facts, by [`Fact::key`].

@@ -16,7 +16,7 @@ use crate::{
     codec::{self, NewObjects, Object},
     durable::{self, WriteError},
     id::Kind,
-    ledger::{LedgerError, Repo, actor::Actor, history::cache, kinds::kinds, state::open::Ledger},
+    ledger::{LedgerError, Repo, actor::Actor, history::cache, state::open::Ledger},
     store::{
         StoreError,
         gc::{self, Collect, Collected},
@@ -103,7 +103,8 @@ impl Forgetting {
             author: self.author,
             command: self.command,
         };
-        let mut collected = gc::collect(repo.store(), ledger.session, &kinds(), &how, progress)?;
+        let kinds = ledger.kinds()?;
+        let mut collected = gc::collect(repo.store(), ledger.session, &kinds, &how, progress)?;
         collected.freed += repo.snapshots().sweep(&collected.live, false)?.1;
         remove(&dir)?;
         Ok(collected)

@@ -7,8 +7,8 @@ use crate::{
     commit::Commit,
     delta::{Delta, DeltaTensor, Form, Lineage},
     fact::{
-        Fact, FactKey, FactTree, Iri, Lexicon, LexiconTree, Staged, StoredStage, Term, Words,
-        fact_key, staged_key, tree,
+        Attribution, Fact, FactKey, FactTree, Iri, Lexicon, LexiconTree, Staged, StoredStage, Term,
+        Words, fact_key, staged_key, tree,
     },
     id::Id,
     ledger::{
@@ -17,6 +17,7 @@ use crate::{
         merge::task::TaskInProgress,
         state::{
             bisection::Bisection,
+            citations,
             open::Ledger,
             roots::{STAGE, STASH},
             stash::Stash,
@@ -35,6 +36,8 @@ pub(crate) struct Scope {
     pub(crate) keys: BTreeSet<FactKey>,
     /// Subjects that facts about others need, as their object or predicate: their words stay.
     pub(crate) objects: BTreeSet<Iri>,
+    /// The texts that what is said of them was read from.
+    pub(crate) quoted: BTreeSet<Id<Attribution>>,
     /// Keys of the words that are forgotten too: names of subjects that no other fact needs, and those for
     /// questions about the subjects.
     words: BTreeSet<Id<Words>>,
@@ -79,6 +82,7 @@ impl Scope {
             facts: BTreeMap::new(),
             keys: BTreeSet::new(),
             objects: BTreeSet::new(),
+            quoted: BTreeSet::new(),
             words: BTreeSet::new(),
             history: after_parents(ledger.ancestry(named)?),
             tainted: BTreeSet::new(),
@@ -91,6 +95,7 @@ impl Scope {
         }
         scope.find_subjects(ledger, about, &lexicons, &stages)?;
         scope.find_facts(ledger, &stages)?;
+        scope.find_quoted(ledger, &stages)?;
         scope.find_words();
         scope.find_commits(ledger)?;
         scope.find_shared(ledger)?;
@@ -153,6 +158,24 @@ impl Scope {
             each_staged(ledger, codec::get(ledger, *id)?, &mut look)?;
         }
         (self.facts, self.keys, self.objects) = (facts, keys, objects);
+        Ok(())
+    }
+
+    fn find_quoted(
+        &mut self,
+        ledger: &Ledger<'_>,
+        stages: &BTreeSet<Id<StoredStage>>,
+    ) -> Result<(), LedgerError> {
+        let mut trees = BTreeSet::new();
+        for (id, _) in &self.history {
+            trees.extend(ledger.cited(*id)?);
+        }
+        for id in stages {
+            trees.extend(*codec::get(ledger, *id)?.citations);
+        }
+        for root in trees {
+            self.quoted.extend(citations::quoted(ledger, root, &self.keys)?);
+        }
         Ok(())
     }
 
@@ -305,6 +328,11 @@ impl Scope {
             changes: without(draft, stage.changes, &keys)?,
             words: without(draft, stage.words, &self.words)?,
             neighbourhood: without(draft, stage.neighbourhood, &keys)?,
+            citations: match *stage.citations {
+                Some(root) => citations::without(draft, root, &self.keys, &self.quoted)?,
+                None => None,
+            }
+            .into(),
         })
     }
 
@@ -330,6 +358,13 @@ impl Scope {
 
     fn in_stage(&self, ledger: &Ledger<'_>, id: Id<StoredStage>) -> Result<bool, LedgerError> {
         let (stage, keys) = (codec::get(ledger, id)?, self.staged_keys());
+        if let Some(root) = stage.citations.filter(|_| !self.quoted.is_empty()) {
+            for entry in tree::iter(ledger, root) {
+                if entry?.1.attribution.is_some_and(|id| self.quoted.contains(&id)) {
+                    return Ok(true);
+                }
+            }
+        }
         Ok(holds_any(ledger, stage.changes, &keys)?
             || holds_any(ledger, stage.neighbourhood, &keys)?
             || holds_any(ledger, stage.words, &self.words)?)

@@ -20,6 +20,8 @@ pub(crate) enum Special {
     Log,
     /// Templates and names.
     Words,
+    /// Where facts were read.
+    Citations,
     /// Facts that one version has and the other has not.
     Added,
     /// The other way round.
@@ -27,12 +29,14 @@ pub(crate) enum Special {
 }
 
 impl Special {
-    pub(crate) const ALL: [Self; 4] = [Self::Log, Self::Words, Self::Added, Self::Removed];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Log, Self::Words, Self::Citations, Self::Added, Self::Removed];
 
     pub(crate) fn iri(self) -> String {
         let name = match self {
             Self::Log => "log",
             Self::Words => "words",
+            Self::Citations => "citations",
             Self::Added => "added",
             Self::Removed => "removed",
         };
@@ -58,6 +62,26 @@ impl<'a> Graphs<'a> {
             graphs.dataset.change_default(change);
         }
         Ok(graphs)
+    }
+
+    /// Has the default graph be what a commit says with facts that come, or go.
+    pub(crate) fn change<'f>(
+        &mut self,
+        commit: &Commit,
+        facts: impl IntoIterator<Item = (&'f Fact, &'f bool)>,
+    ) -> Result<(), LedgerError> {
+        let mut change = self.differs(commit)?;
+        for (fact, is_there) in facts {
+            let triple = self.dataset.intern_fact(fact)?;
+            let held = !self.dataset.changed(&change, triple.map(Some))?.is_empty();
+            match (held, is_there) {
+                (false, true) => change.add(triple),
+                (true, false) => change.remove(triple),
+                _ => {}
+            }
+        }
+        self.dataset.change_default(change);
+        Ok(())
     }
 
     /// Adds what a commit says under a name.

@@ -203,7 +203,7 @@ impl Repo {
         open: Option<OpenEngine<'_>>,
         progress: &mut dyn Progress,
     ) -> Result<bool, LedgerError> {
-        let Ready { next, questions, objects, changes, words, settled } = ready;
+        let Ready { next, questions, objects, citations, changes, words, settled } = ready;
         let joined = self.join(actor, &run.task, &next, questions, open, progress)?;
         let Next { ours, of: (of, taken), theirs, combined } = next;
         // A reapplied commit keeps its author.
@@ -232,6 +232,7 @@ impl Repo {
             message: run.task.message.clone().unwrap_or(usual),
         };
         let Recorded { id, commit, update } = new.record(&ledger, objects, self.object_limit())?;
+        let update = update.citing(&ledger, id, citations)?;
         let after = run.task.after(id);
         let last = after.left.is_empty();
         let update = if last {

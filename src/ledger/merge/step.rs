@@ -1,5 +1,7 @@
 //! A merge, cherry-pick or rebase while a command goes on with it: what comes next, and how far it is.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{
     how::Task,
     outcome::{Outcome, ProceedReport, TaskCommit},
@@ -9,7 +11,7 @@ use super::{
 use crate::{
     codec::{Draft, NewObjects},
     commit::Commit,
-    fact::tree,
+    fact::{Citation, CitationTree, tree},
     id::Id,
     ledger::{
         error::LedgerError,
@@ -18,7 +20,7 @@ use crate::{
             view::{CommitView, FactChange},
             wording,
         },
-        state::{open::Ledger, roots::TASK, update::Update},
+        state::{citations::changed, open::Ledger, roots::TASK, update::Update},
     },
     store::Head,
 };
@@ -28,6 +30,8 @@ pub(crate) struct Ready {
     pub(crate) next: Next,
     pub(crate) questions: Questions,
     pub(crate) objects: NewObjects,
+    /// Where facts were read that are taken in.
+    pub(crate) citations: Option<Id<CitationTree>>,
     pub(crate) changes: Vec<FactChange>,
     pub(crate) words: u64,
     pub(crate) settled: Vec<ConflictView>,
@@ -86,6 +90,7 @@ impl Run {
             changes: changes.into_iter().map(|(_, change)| change).collect(),
             words: differing(tree::diff(&draft, before.roots.lexicon, after.roots.lexicon))?,
             settled: views,
+            citations: citations(ledger, &mut draft, &next, self.task.task)?,
             next,
             objects: draft.into_new(),
         })))
@@ -118,4 +123,33 @@ impl Run {
             left: self.task.left.len() as u64,
         })
     }
+}
+
+/// Where the facts were read that a picked commit brings along, or that come back with a revert. What a merge takes in
+/// is found with the side that it comes from.
+fn citations(
+    ledger: &Ledger<'_>,
+    draft: &mut Draft<'_>,
+    next: &Next,
+    task: Task,
+) -> Result<Option<Id<CitationTree>>, LedgerError> {
+    if task == Task::Merge {
+        return Ok(None);
+    }
+    let theirs = next.theirs.commit.facts;
+    let mut taken = BTreeSet::new();
+    for difference in tree::diff(draft, next.ours.side.roots.facts, next.combined.side.roots.facts)
+    {
+        let (key, _, after) = difference?;
+        if after.is_some() && tree::get(draft, theirs, key)? == after {
+            taken.insert(key);
+        }
+    }
+    let mut found = BTreeMap::new();
+    for (key, commit) in ledger.origins(next.theirs.id, taken)? {
+        if let Some(citation) = ledger.citation(commit, key)? {
+            found.insert(Citation::key(key), Some(citation));
+        }
+    }
+    Ok(changed(draft, None, &found)?)
 }

@@ -1,17 +1,23 @@
-//! Commits as activities of W3C PROV, so that a query can ask who did what and when.
+//! Commits as activities of W3C PROV, and facts as statements that were read somewhere, so that a query can ask who did
+//! what and when, and where it is from.
 
 use jiff::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::view::{CommitView, FactCounts, StepView};
+use super::{
+    citing::CitationView,
+    view::{CommitView, FactCounts, StepView},
+};
 use crate::{
     commit::Commit,
-    fact::{Fact, Iri, LABEL, Literal, NAMESPACE, Term},
+    fact::{Fact, FactKey, Iri, LABEL, Literal, NAMESPACE, Term},
     id::Id,
 };
 
 const PROV: &str = "http://www.w3.org/ns/prov#";
+const RDF: &str = "http://www.w3.org/1999/02/22-rdf-syntax-ns#";
 const TYPE: &str = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type";
+const DCTERMS: &str = "http://purl.org/dc/terms/";
 const XSD: &str = "http://www.w3.org/2001/XMLSchema#";
 
 /// What is said of one commit.
@@ -25,6 +31,40 @@ pub(crate) struct Activity<'a> {
 /// The name of a commit, which is that of its graph too.
 pub(crate) fn commit_iri(id: Id<Commit>) -> Iri {
     iri(&format!("kledger:{id}"))
+}
+
+/// Where a fact was read that a commit set, as triples about the statement of it.
+pub(crate) fn quotation(
+    (key, fact): (FactKey, &Fact),
+    commit: Id<Commit>,
+    citation: &CitationView,
+) -> Vec<Fact> {
+    let subject = iri(&format!("kledger:statement/{key}"));
+    let text = |text: &str| Term::Literal(Literal::text(text));
+    let said =
+        |name: String, object| Fact { subject: subject.clone(), predicate: iri(&name), object };
+    let mut facts = vec![
+        said(TYPE.to_owned(), Term::Iri(iri(&format!("{RDF}Statement")))),
+        said(format!("{RDF}subject"), Term::Iri(fact.subject.clone())),
+        said(format!("{RDF}predicate"), Term::Iri(fact.predicate.clone())),
+        said(format!("{RDF}object"), fact.object.clone()),
+        said(format!("{PROV}wasGeneratedBy"), Term::Iri(commit_iri(commit))),
+        said(format!("{NAMESPACE}place"), text(&citation.place)),
+    ];
+    for (name, quoted) in [("sentence", &citation.sentence), ("query", &citation.query)] {
+        facts.extend(quoted.iter().map(|quoted| said(format!("{NAMESPACE}{name}"), text(quoted))));
+    }
+    for (name, words) in [("source", &citation.source), ("license", &citation.licence)] {
+        facts.extend(words.iter().map(|words| said(format!("{DCTERMS}{name}"), reference(words))));
+    }
+    facts
+}
+
+/// What a user names: by its address, or in words.
+fn reference(words: &str) -> Term {
+    let address = ["http://", "https://", "urn:"].iter().any(|start| words.starts_with(start));
+    let address = if address { Iri::new(words).ok() } else { None };
+    address.map_or_else(|| Term::Literal(Literal::text(words)), Term::Iri)
 }
 
 impl Activity<'_> {

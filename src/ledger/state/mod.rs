@@ -5,6 +5,7 @@
 pub(super) mod bisection;
 pub(super) mod checkout;
 pub(super) mod checkout_journal;
+pub(super) mod citations;
 pub(super) mod evaluations;
 pub(super) mod known_as;
 pub(super) mod manifest;

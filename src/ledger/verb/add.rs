@@ -1,12 +1,14 @@
 //! `add`: triples to the stage.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use crate::{
     codec::{self, Draft},
     eval::dataset::Requests,
     fact::{
-        AddOutcome, Intake, Role, StageError, StagedChange, StoredStage, fact_key,
+        AddOutcome, Intake, Role, StageError, StagedChange, StoredStage, United, fact_key,
         read::{LeftOut, Tally},
         tree,
     },
@@ -14,7 +16,7 @@ use crate::{
     ledger::{
         LedgerError, Repo,
         actor::Actor,
-        report::{view::FactChange, wording},
+        report::{unread::SentencesView, view::FactChange, wording},
         state::{open::Ledger, roots::STAGE},
     },
 };
@@ -23,7 +25,7 @@ use crate::{
 const LISTED: usize = 20;
 
 /// How facts are added.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddOptions {
     /// What they are added as.
     pub role: Role,
@@ -31,15 +33,29 @@ pub struct AddOptions {
     pub replace: bool,
     /// Whether facts are left out for which there is no template, or no rule that puts their object into words.
     pub skip_unknown: bool,
+    /// Whether facts about names that the input says to be equal (`owl:sameAs`) go to one of these.
+    pub same_as: bool,
     /// Whether it is only said what would be staged.
     pub dry_run: bool,
+    /// Who or what says the facts, in the user's words.
+    pub source: Option<String>,
+    /// Under which licence, in the user's words.
+    pub licence: Option<String>,
 }
 
 impl AddOptions {
     /// All facts are staged as this, unless others stand in their way.
     #[must_use]
     pub const fn new(role: Role) -> Self {
-        Self { role, replace: false, skip_unknown: false, dry_run: false }
+        Self {
+            role,
+            replace: false,
+            skip_unknown: false,
+            same_as: false,
+            dry_run: false,
+            source: None,
+            licence: None,
+        }
     }
 }
 
@@ -63,6 +79,10 @@ pub struct AddReport {
     pub left_out: Vec<LeftOutView>,
     /// What of the input was left out and why, in words.
     pub notes: Vec<String>,
+    /// What became of equal names, where they were to be made one.
+    pub same_as: Option<United>,
+    /// What became of the sentences, where some were read.
+    pub sentences: Option<SentencesView>,
 }
 
 /// Facts of one predicate.
@@ -141,11 +161,13 @@ impl Repo {
         mut input: Intake,
         options: AddOptions,
     ) -> Result<AddReport, LedgerError> {
-        let AddOptions { role, replace, skip_unknown, dry_run } = options;
+        let AddOptions { role, replace, skip_unknown, same_as, dry_run, source, licence } = options;
+        input.attribute_all(source.as_deref(), licence.as_deref());
         let ledger = self.read()?;
         let (_, commit) = ledger.head_commit()?;
         let roots = commit.roots();
         let before = ledger.session.root(STAGE)?.map(Id::from_bytes);
+        let united = if same_as { Some(ledger.unite(&mut input)?) } else { None };
         let mut draft = Draft::new(&ledger);
         if skip_unknown {
             input.leave_out_unknown(&mut draft, before, roots, &ledger.config.language)?;
@@ -160,11 +182,22 @@ impl Repo {
                 Some(before) => codec::get(&draft, before)?.changes(&draft)?,
                 None => 0,
             };
-            (staged, changes(&ledger, draft, (before, after), role)?)
+            (staged, changes(&ledger, draft, (before, after), role, LISTED)?.1)
         } else {
             (ledger.restage(actor, draft, before, after)?, Vec::new())
         };
-        Ok(AddReport { role, dry_run, outcome, staged, changes, predicates, left_out, notes })
+        Ok(AddReport {
+            role,
+            dry_run,
+            outcome,
+            staged,
+            changes,
+            predicates,
+            left_out,
+            notes,
+            same_as: united,
+            sentences: None,
+        })
     }
 
     /// Stages what a dataset asks to be edited in, with the words for it, all of it or nothing.
@@ -190,13 +223,38 @@ impl Repo {
     }
 }
 
-/// The first of what the stage `after` would change that the one `before` does not.
-fn changes(
+impl Ledger<'_> {
+    /// Makes equal names of `input` one.
+    fn unite(&self, input: &mut Intake) -> Result<United, LedgerError> {
+        let (_, commit) = self.head_commit()?;
+        let stage = self.stored_stage()?;
+        let mut staged = BTreeSet::new();
+        if let Some(stage) = &stage {
+            for entry in tree::iter(self, stage.changes) {
+                staged.insert(entry?.1.change.fact().subject.clone());
+            }
+        }
+        let lexicon = self.lexicon(&commit);
+        let lexicon = match stage {
+            Some(stage) => lexicon.with(stage.words),
+            None => lexicon,
+        };
+        input.unite(|name| {
+            Ok(staged.contains(name)
+                || !lexicon.words(name)?.is_empty()
+                || !self.facts_about(commit.facts, name)?.is_empty())
+        })
+    }
+}
+
+/// The first of what the stage `after` would change that the one `before` does not, at most `most`.
+pub(super) fn changes<'d>(
     ledger: &Ledger<'_>,
-    mut draft: Draft<'_>,
+    mut draft: Draft<'d>,
     (before, after): (Option<Id<StoredStage>>, Id<StoredStage>),
     role: Role,
-) -> Result<Vec<FactChange>, LedgerError> {
+    most: usize,
+) -> Result<(Draft<'d>, Vec<FactChange>), LedgerError> {
     let (_, commit) = ledger.head_commit()?;
     let before = match before {
         Some(before) => codec::get(&draft, before)?,
@@ -218,11 +276,12 @@ fn changes(
             None => held.clone(),
         };
         changes.extend(wording::fact_change(&lexicon, held.as_ref(), after.as_ref())?);
-        if changes.len() == LISTED {
+        if changes.len() >= most {
             break;
         }
     }
-    Ok(changes)
+    drop(lexicon);
+    Ok((draft, changes))
 }
 
 fn counted((predicate, count): (impl ToString, u64)) -> PredicateCount {

@@ -10,7 +10,7 @@ use crate::{
     ledger::{
         LedgerError, Repo,
         history::select::About,
-        report::{view::CommitView, wording::fact_view},
+        report::{citing::CitationView, view::CommitView, wording::fact_view},
     },
 };
 
@@ -30,6 +30,8 @@ pub struct BlamedFact {
     pub fact: FactView,
     /// The commit since which it holds as it does.
     pub commit: CommitView,
+    /// Where it was read, where that is known.
+    pub citation: Option<CitationView>,
 }
 
 impl Repo {
@@ -48,6 +50,7 @@ impl Repo {
             return Err(LedgerError::NoFactAt { what, revision });
         }
         let origins = ledger.origins(version, facts.keys().copied().collect())?;
+        let mut citations = ledger.citation_views(&origins)?;
         let mut views: BTreeMap<Id<Commit>, CommitView> = BTreeMap::new();
         let mut blamed = Vec::new();
         for (key, fact) in &facts {
@@ -58,7 +61,8 @@ impl Repo {
                     new.insert(ledger.commit_view(id, &ledger.commit(id)?)?).clone()
                 }
             };
-            blamed.push(BlamedFact { fact: fact_view(&lexicon, fact)?, commit });
+            let citation = citations.remove(key);
+            blamed.push(BlamedFact { fact: fact_view(&lexicon, fact)?, commit, citation });
         }
         blamed.sort_by(|a, b| a.fact.triple.cmp(&b.fact.triple));
         Ok(BlameReport { version, facts: blamed })

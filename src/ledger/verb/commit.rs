@@ -8,7 +8,7 @@ use crate::{
     codec::{self, Draft, NewObjects},
     commit::{Check, Commit, EditedTensor, Step},
     engine::Progress,
-    fact::{Fact, FactKey, Roots, tree},
+    fact::{CitationTree, Fact, FactKey, Roots, tree},
     id::Id,
     ledger::{
         LedgerError, OpenEngine, Repo,
@@ -33,7 +33,7 @@ use crate::{
             stat::Stat,
             view::{CommitView, FactCounts, HeadView},
         },
-        state::{open::Ledger, roots::STAGE, update::Update},
+        state::{citations, open::Ledger, roots::STAGE, update::Update},
     },
     store::Head,
 };
@@ -130,6 +130,8 @@ struct Plan {
     roots: Roots,
     /// New nodes of the trees.
     objects: NewObjects,
+    /// Where its facts were read.
+    citations: Option<Id<CitationTree>>,
     counts: FactCounts,
     words: u64,
     neighbourhood: u64,
@@ -226,6 +228,7 @@ impl Repo {
             return Err(LedgerError::NothingToAmend { commit: id });
         }
         Update::new(draft.into_new())
+            .citing(ledger, id, ledger.cited(was)?)?
             .moving_head(ledger.session.head()?, was, id)
             .apply(ledger, actor)?;
         let parent = ledger.commit(commit.parents[0])?;
@@ -331,7 +334,10 @@ impl Repo {
             let seed = options.edit.seed.unwrap_or(self.config().seed);
             Sample::draw(&draft, &lexicon, roots, &together, self.config(), seed)?
         };
+        let cited = amended.map(|id| ledger.cited(id)).transpose()?.flatten();
+        let citations = citations::with_stage(&mut draft, cited, &staged)?;
         Ok(Plan {
+            citations,
             earlier: ledger.made_with([from], parent.base)?,
             words: differing(tree::diff(&draft, parent.lexicon, roots.lexicon))?,
             neighbourhood: differing(tree::diff(
@@ -451,6 +457,7 @@ impl Repo {
             new.record(&ledger, plan.objects, self.object_limit())?;
         if !options.dry_run {
             update
+                .citing(&ledger, id, plan.citations)?
                 .moving_head(plan.head, plan.from, id)
                 .restaging(plan.stage, None)
                 .apply(&ledger, actor)?;

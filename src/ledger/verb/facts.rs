@@ -21,7 +21,7 @@ use crate::{
     ledger::{
         LedgerError, OpenEngine, Repo,
         history::select::About,
-        report::{view::CommitView, wording::fact_view},
+        report::{citing::CitationView, view::CommitView, wording::fact_view},
         state::open::Ledger,
     },
 };
@@ -53,6 +53,8 @@ pub struct ListedFact {
     pub object: Term,
     /// The commit since which it holds as it does.
     pub commit: CommitView,
+    /// Where it was read, where that is known.
+    pub citation: Option<CitationView>,
     /// What the model says; `None` where it was not to be asked.
     pub check: Option<FactCheck>,
 }
@@ -147,17 +149,18 @@ impl Repo {
         let facts = meant(&ledger, &lexicon, (revision, &commit), about)?;
         let keys = facts.iter().map(|(key, _)| *key).collect();
         let origins = ledger.origins(version, keys)?;
-        let mut rows = Rows { ledger: &ledger, lexicon, commits: BTreeMap::new() };
+        let citations = ledger.citation_views(&origins)?;
+        let mut rows = Rows { ledger: &ledger, lexicon, commits: BTreeMap::new(), citations };
         let Some(open) = check else {
             for (key, fact) in facts {
-                take(rows.row(fact, origins[&key])?).map_err(LedgerError::Output)?;
+                take(rows.row((key, fact), origins[&key])?).map_err(LedgerError::Output)?;
             }
             return Ok(version);
         };
         let mut asked = Vec::with_capacity(facts.len());
         for (key, fact) in facts {
             let question = question(&rows.lexicon, &fact)?;
-            asked.push((rows.row(fact, origins[&key])?, question));
+            asked.push((rows.row((key, fact), origins[&key])?, question));
         }
         drop(rows);
         drop(ledger);
@@ -303,10 +306,15 @@ struct Rows<'a> {
     ledger: &'a Ledger<'a>,
     lexicon: Lexicon<'a>,
     commits: BTreeMap<Id<Commit>, CommitView>,
+    citations: BTreeMap<FactKey, CitationView>,
 }
 
 impl Rows<'_> {
-    fn row(&mut self, fact: Fact, origin: Id<Commit>) -> Result<ListedFact, LedgerError> {
+    fn row(
+        &mut self,
+        (key, fact): (FactKey, Fact),
+        origin: Id<Commit>,
+    ) -> Result<ListedFact, LedgerError> {
         let commit = match self.commits.entry(origin) {
             Entry::Occupied(known) => known.get().clone(),
             Entry::Vacant(new) => {
@@ -315,8 +323,9 @@ impl Rows<'_> {
             }
         };
         let view = fact_view(&self.lexicon, &fact)?;
+        let citation = self.citations.remove(&key);
         let Fact { subject, predicate, object } = fact;
-        Ok(ListedFact { fact: view, subject, predicate, object, commit, check: None })
+        Ok(ListedFact { fact: view, subject, predicate, object, commit, citation, check: None })
     }
 }
 

@@ -125,6 +125,8 @@ impl Repo {
         let (update, gone) = evaluations(&ledger, &scope, rewriting.draft(), update, &now)?;
         report.evaluations = gone;
         let update = update.moving_found_with(&ledger, scope.tainted.iter().copied(), &now)?;
+        let (commits, gone) = (scope.tainted.iter().copied(), (&scope.keys, &scope.quoted));
+        let update = update.moving_citations(&ledger, commits, gone, &now)?;
         let note = Forgetting::begin(&ledger, actor, scope.forgotten_objects(&ledger)?)?;
         update.adding(draft.into_new()).apply(&ledger, actor)?;
         report.head = ledger.head_view()?;

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     engine::Progress,
-    ledger::{LedgerError, Repo, actor::Actor, kinds::kinds},
+    ledger::{LedgerError, Repo, actor::Actor},
     store::gc::{self, Collect, Collected, Reason},
 };
 
@@ -82,8 +82,9 @@ impl Repo {
         };
         let mut collect = || {
             let mut say = |what: &str| progress.start(what, None);
-            let session = self.read()?.session;
-            let mut collected = gc::collect(self.store(), session, &kinds(), &how, &mut say)?;
+            let ledger = self.read()?;
+            let (kinds, session) = (ledger.kinds()?, ledger.session);
+            let mut collected = gc::collect(self.store(), session, &kinds, &how, &mut say)?;
             let (snapshots, bytes) = self.snapshots().sweep(&collected.live, how.dry_run)?;
             collected.freed += bytes;
             Ok((collected, snapshots))

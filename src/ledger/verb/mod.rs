@@ -37,8 +37,11 @@ pub mod reset;
 pub mod resolve;
 pub mod revert;
 pub mod rm;
+pub mod sentences;
 pub mod show;
 pub mod show_fact;
+#[cfg(feature = "query")]
+pub mod stage;
 pub mod stash;
 pub mod stats;
 pub mod status;

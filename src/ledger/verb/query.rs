@@ -12,7 +12,7 @@ use super::log::LogOptions;
 use crate::{
     commit::Commit,
     engine::{Engine, Progress, Prompt, Sampling},
-    fact::{Fact, Iri, LexiconError, Literal, Term},
+    fact::{Fact, FactKey, Iri, LexiconError, Literal, Term, tree},
     id::Id,
     ledger::{
         LedgerError, OpenEngine, Repo,
@@ -21,7 +21,8 @@ use crate::{
             graphs::{Graphs, Special, VERSION},
             revision::{Revision, range::Range},
         },
-        report::prov::Activity,
+        report::prov::{Activity, quotation},
+        state::open::Ledger,
     },
     query::{Answer, Asked, Dataset, Function, How, QueryError, Text, Value, run},
 };
@@ -71,8 +72,7 @@ impl Repo {
             format.fits(text.form)?;
         }
         let (version, dataset) = self.dataset(&text, options)?;
-        let mut model =
-            Model { repo: self, version, open, progress, engine: None, told: BTreeMap::new() };
+        let mut model = Model::new(self, version, open, progress);
         let mut take = |bytes: &[u8]| take(bytes).map_err(LedgerError::Output);
         let mut ask = |asked: &Asked| model.ask(asked);
         let summary = run(text, dataset, options.how, &mut take, &mut ask);
@@ -102,14 +102,16 @@ impl Repo {
             match Special::ALL.into_iter().find(|special| special.iri() == *name) {
                 Some(Special::Log) => graphs.facts(name, &self.log_as_triples(version)?)?,
                 Some(Special::Words) => graphs.words(&commit)?,
+                Some(Special::Citations) => {
+                    graphs.facts(name, &ledger.citations_as_triples(version, &commit)?)?;
+                }
                 Some(Special::Added | Special::Removed) if options.from.is_some() => {}
                 Some(_) => return Err(QueryError::NoGraph { name: name.clone() }.into()),
                 None => {
                     let Some(revision) = name.strip_prefix(VERSION) else {
                         return Err(unknown(name, text).into());
                     };
-                    let revision = percent_decode_str(revision).decode_utf8_lossy();
-                    let other = ledger.commit(ledger.resolve(&revision)?)?;
+                    let other = ledger.commit(ledger.resolve_named(revision)?)?;
                     graphs.version(name, &other)?;
                 }
             }
@@ -138,8 +140,31 @@ impl Repo {
     }
 }
 
+impl Ledger<'_> {
+    /// The version that the name of a graph means.
+    pub(super) fn resolve_named(&self, revision: &str) -> Result<Id<Commit>, LedgerError> {
+        self.resolve(&percent_decode_str(revision).decode_utf8_lossy())
+    }
+
+    /// Where the facts of a version were read.
+    fn citations_as_triples(
+        &self,
+        version: Id<Commit>,
+        commit: &Commit,
+    ) -> Result<Vec<Fact>, LedgerError> {
+        let facts: BTreeMap<FactKey, Fact> =
+            tree::iter(self, commit.facts).collect::<Result<_, _>>()?;
+        let origins = self.origins(version, facts.keys().copied().collect())?;
+        let mut triples = Vec::new();
+        for (key, citation) in self.citation_views(&origins)? {
+            triples.extend(quotation((key, &facts[&key]), origins[&key], &citation));
+        }
+        Ok(triples)
+    }
+}
+
 /// Why a query that names `name` is refused.
-fn unknown(name: &str, text: &Text) -> QueryError {
+pub(super) fn unknown(name: &str, text: &Text) -> QueryError {
     if text.sources.contains(name) {
         QueryError::Load { what: "FROM", name: format!("<{name}>") }
     } else {
@@ -148,7 +173,7 @@ fn unknown(name: &str, text: &Text) -> QueryError {
 }
 
 /// The model, once a query asks it.
-struct Model<'a> {
+pub(super) struct Model<'a> {
     repo: &'a Repo,
     version: Id<Commit>,
     open: OpenEngine<'a>,
@@ -165,9 +190,18 @@ struct Said {
     holds: bool,
 }
 
-impl Model<'_> {
+impl<'a> Model<'a> {
+    pub(super) const fn new(
+        repo: &'a Repo,
+        version: Id<Commit>,
+        open: OpenEngine<'a>,
+        progress: &'a mut dyn Progress,
+    ) -> Self {
+        Self { repo, version, open, progress, engine: None, told: BTreeMap::new() }
+    }
+
     /// What a function says; nothing where there are no words to ask with.
-    fn ask(&mut self, asked: &Asked) -> Result<Option<String>, LedgerError> {
+    pub(super) fn ask(&mut self, asked: &Asked) -> Result<Option<String>, LedgerError> {
         let Some((prompt, target)) = self.question(asked)? else { return Ok(None) };
         let key = (prompt, target);
         let said = match self.told.get(&key) {

@@ -10,7 +10,7 @@ use crate::{
     ledger::{
         LedgerError, Repo,
         history::select::About,
-        report::{view::CommitView, wording::fact_view},
+        report::{citing::CitationView, view::CommitView, wording::fact_view},
     },
 };
 
@@ -30,6 +30,8 @@ pub struct FactStory {
     pub fact: FactView,
     /// The commit since which it holds as it does.
     pub commit: CommitView,
+    /// Where it was read, where that is known.
+    pub citation: Option<CitationView>,
     /// Its edit prompt, subject filled in; `None` when it has no words.
     pub prompt: Option<String>,
     /// The prompts that only checks use.
@@ -66,6 +68,7 @@ impl Repo {
         }
         let holders = ledger.line(&commit)?.holders();
         let origins = ledger.origins(version, facts.keys().copied().collect())?;
+        let mut citations = ledger.citation_views(&origins)?;
         let mut stories = Vec::new();
         for (key, fact) in &facts {
             let origin = ledger.commit(origins[key])?;
@@ -77,6 +80,7 @@ impl Repo {
             let request = lexicon.request(fact).ok();
             stories.push(FactStory {
                 commit: ledger.commit_view(origins[key], &origin)?,
+                citation: citations.remove(key),
                 prompt: request.as_ref().map(Request::text),
                 paraphrases: request
                     .map(|request| request.paraphrase_texts().collect())

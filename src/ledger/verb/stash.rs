@@ -239,6 +239,11 @@ fn together(
         changes: facts(draft, now.changes, kept.changes)?,
         neighbourhood: facts(draft, now.neighbourhood, kept.neighbourhood)?,
         words: both(draft, now.words, kept.words, |now: Words, kept| Ok(now.beside(&kept)))?,
+        citations: match (*now.citations, *kept.citations) {
+            (Some(now), Some(kept)) => Some(both(draft, now, kept, |now, _| Ok(now))?),
+            (now, kept) => now.or(kept),
+        }
+        .into(),
     })
 }
 

@@ -8,13 +8,13 @@ use super::Sandbox;
 fn each_fact_is_shown_with_its_commit() {
     let sandbox = Sandbox::with_history();
     assert_snapshot!(sandbox.run(&["blame"]).done(), @"
-    <id>  1970-01-01  Ada  Anna / likes / Oslo
-    <id>  1970-01-01  Ada  Bert / lives / Oslo
-    <id>  1970-01-01  Ada  Carl / works / Siemens
+    <id>  1970-01-01  Ada  Anna / likes / Oslo     test.ttl:2
+    <id>  1970-01-01  Ada  Bert / lives / Oslo     test.ttl:2
+    <id>  1970-01-01  Ada  Carl / works / Siemens  test.ttl:2
     ");
     assert_snapshot!(sandbox.run(&["blame", "--at", "draft"]).done(), @"
-    <id>  1970-01-01  Ada  Anna / likes / Rome
-    <id>  1970-01-01  Ada  Bert / lives / Oslo
+    <id>  1970-01-01  Ada  Anna / likes / Rome  test.ttl:2
+    <id>  1970-01-01  Ada  Bert / lives / Oslo  test.ttl:2
     ");
 }
 
@@ -28,7 +28,7 @@ fn a_version_without_facts_has_nobody_to_blame() {
 fn a_subject_and_a_predicate_are_names_or_iris() {
     let sandbox = Sandbox::with_history();
     let anna = sandbox.run(&["blame", "Anna"]).done();
-    assert_snapshot!(anna, @"  <id>  1970-01-01  Ada  Anna / likes / Oslo");
+    assert_snapshot!(anna, @"  <id>  1970-01-01  Ada  Anna / likes / Oslo  test.ttl:2");
     let iris = ["blame", "https://example.org/Anna", "https://example.org/likes"];
     assert_eq!(sandbox.run(&iris).done(), anna);
 }

@@ -17,14 +17,14 @@ const EVIL: &str = "<https://example.org/Anna> <http://www.w3.org/2000/01/rdf-sc
 fn each_fact_is_a_row_with_its_commit() {
     let sandbox = Sandbox::with_history();
     assert_snapshot!(sandbox.run(&["facts"]).done(), @"
-      Anna  likes  Oslo     <id>  1970-01-01  Ada
-      Bert  lives  Oslo     <id>  1970-01-01  Ada
-      Carl  works  Siemens  <id>  1970-01-01  Ada
-      3 facts at <id>
+    Anna  likes  Oslo     <id>  1970-01-01  Ada  test.ttl:2
+    Bert  lives  Oslo     <id>  1970-01-01  Ada  test.ttl:2
+    Carl  works  Siemens  <id>  1970-01-01  Ada  test.ttl:2
+    3 facts at <id>
     ");
     assert_snapshot!(sandbox.run(&["facts", "draft", "--quiet"]).done(), @"
-    Anna  likes  Rome  <id>  1970-01-01  Ada
-    Bert  lives  Oslo  <id>  1970-01-01  Ada
+    Anna  likes  Rome  <id>  1970-01-01  Ada  test.ttl:2
+    Bert  lives  Oslo  <id>  1970-01-01  Ada  test.ttl:2
     ");
 }
 
@@ -95,10 +95,10 @@ fn the_model_is_asked_whether_it_holds_them() {
     let all = About::default();
     let report = place.repo.facts("HEAD", &all, Some(&mut engine), &mut Silent).unwrap();
     assert_snapshot!(shown("facts", report), @"
-      Anna  likes  Rome     <id>  1970-01-01  Ada  holds, 100 %
-      Bert  lives  Oslo     <id>  1970-01-01  Ada  holds, 100 %
-      Carl  works  Siemens  <id>  1970-01-01  Ada  holds, 100 %
-      3 of 3 asked hold, 3 facts at <id>
+    Anna  likes  Rome     <id>  1970-01-01  Ada  test.ttl:2  holds, 100 %
+    Bert  lives  Oslo     <id>  1970-01-01  Ada  test.ttl:2  holds, 100 %
+    Carl  works  Siemens  <id>  1970-01-01  Ada  test.ttl:2  holds, 100 %
+    3 of 3 asked hold, 3 facts at <id>
     ");
 }
 

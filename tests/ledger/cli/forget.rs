@@ -57,7 +57,7 @@ fn json_counts_what_was_made_again() {
       "deltas": 1,
       "whole": 0,
       "shared": 0,
-      "objects": 10,
+      "objects": 11,
       "tensor_files": 3,
       "freed": "<bytes>",
       "head": {

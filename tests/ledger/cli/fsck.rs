@@ -13,7 +13,7 @@ use super::Sandbox;
 fn what_was_read_is_counted() {
     let sandbox = Sandbox::with_words();
     assert_snapshot!(sandbox.run(&["fsck"]).done(), @"
-    Read 163 objects, 0 tensor files
+    Read 164 objects, 0 tensor files
     No damage found
     ");
 }
@@ -22,7 +22,7 @@ fn what_was_read_is_counted() {
 fn weights_of_every_version_are_built() {
     let sandbox = Sandbox::with_words();
     assert_snapshot!(sandbox.run(&["fsck", "--weights"]).done(), @"
-    Read 163 objects, 0 tensor files, built the weights of 2 versions
+    Read 164 objects, 0 tensor files, built the weights of 2 versions
     No damage found
     ");
 }

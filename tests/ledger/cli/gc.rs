@@ -35,7 +35,7 @@ fn json_counts_what_went() {
       "dry_run": false,
       "since": null,
       "first_operation": 15,
-      "objects": 14,
+      "objects": 17,
       "tensor_files": 0,
       "snapshots": 0,
       "leftovers": 0,
@@ -50,7 +50,8 @@ fn json_says_what_is_kept_by_what() {
     sandbox.run(&["reset"]).done();
     let kept = sandbox.data(&["gc", "--prune", "now"])["kept"].take();
     let expected = serde_json::json!([
-        { "by": "refs", "objects": 174 },
+        { "by": "refs", "objects": 176 },
+        { "by": "citations", "objects": 1 },
         { "by": "provenance", "objects": 1 },
         { "by": "z vectors", "objects": 4 },
     ]);

@@ -70,7 +70,7 @@ fn a_delta_brings_back_what_was_exported() {
       not checked: no model was run
     ");
     assert_snapshot!(sandbox.run(&["fsck", "--weights"]).done(), @"
-    Read 169 objects, 1 tensor file, built the weights of 5 versions
+    Read 170 objects, 1 tensor file, built the weights of 5 versions
     No damage found
     ");
     assert_snapshot!(sandbox.run(&["undo"]).done(), @"

@@ -38,7 +38,7 @@ fn it_goes_on_when_conflicts_are_settled() {
       not checked: no model was run
     ");
     assert_snapshot!(sandbox.run(&["fsck", "--weights"]).done(), @"
-    Read 218 objects, 9 tensor files, built the weights of 6 versions
+    Read 227 objects, 9 tensor files, built the weights of 6 versions
     No damage found
     ");
 }

@@ -93,6 +93,7 @@ fn a_fact_is_shown_with_what_holds_it() {
       set by      <id> second
       author      Ada
       date        1970-01-01 00:00:05 +00:00
+      read in     test.ttl:2
       prompt      Anna likes
       paraphrase  likes Anna
       held by     column 0 of delta <id>

@@ -15,6 +15,7 @@ mod history;
 mod library;
 #[cfg(feature = "query")]
 mod queries;
+mod sentences;
 mod settings;
 mod store;
 

@@ -51,9 +51,11 @@ fn what_would_be_fetched_is_brought_along() {
     advised(&sandbox, &from, hint);
     sandbox.run(&["query", "SELECT * FROM <kledger:HEAD~1> { ?s ?p ?o }"]).done();
     let graph = ["query", "SELECT * { GRAPH <http://a.b/c> { ?s ?p ?o } }"];
-    let hint = "graphs are versions, as <kledger:HEAD~1>, and kl:log, kl:words, with --from and --to also kl:added and kl:removed";
+    let hint = "graphs are versions, as <kledger:HEAD~1>, and kl:log, kl:words, kl:citations, with --from and --to also kl:added and kl:removed";
     advised(&sandbox, &graph, hint);
-    for graph in ["<kledger:HEAD~1>", "kl:log", "kl:words", "kl:added", "kl:removed"] {
+    for graph in
+        ["<kledger:HEAD~1>", "kl:log", "kl:words", "kl:citations", "kl:added", "kl:removed"]
+    {
         let query = format!("SELECT * {{ GRAPH {graph} {{ ?s ?p ?o }} }}");
         sandbox.run(&["query", &query, "--from", "HEAD~1", "--to", "HEAD"]).done();
     }

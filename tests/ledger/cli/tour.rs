@@ -1,0 +1,93 @@
+//! The tour in docs/facts.md says what commands say.
+
+use std::{env, fmt::Write, fs, path::Path};
+
+use super::Sandbox;
+
+const UPDATE: &str = "KLEDGER_UPDATE_DOCS";
+const BEGIN: &str = "## A tour\n";
+
+/// A command of the tour, and what the page says that it says.
+struct Stop {
+    command: String,
+    said: String,
+}
+
+/// The commands in the indented lines of a text.
+fn stops(text: &str) -> Vec<Stop> {
+    let mut stops: Vec<Stop> = Vec::new();
+    for line in text.lines().filter_map(|line| line.strip_prefix("    ")) {
+        match (line.strip_prefix("$ "), stops.last_mut()) {
+            (Some(command), _) => {
+                stops.push(Stop { command: command.to_owned(), said: String::new() });
+            }
+            // A quotation goes on in the next line.
+            (None, Some(stop)) if shlex::split(&stop.command).is_none() => {
+                stop.command += "\n";
+                stop.command += line.trim_start();
+            }
+            (None, Some(stop)) => {
+                stop.said += line;
+                stop.said += "\n";
+            }
+            (None, None) => panic!("{line:?} is the output of nothing"),
+        }
+    }
+    stops
+}
+
+/// Does what a stop says, and returns what that says.
+fn does(sandbox: &Sandbox, stop: &Stop) -> String {
+    let words = shlex::split(&stop.command).unwrap();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["cat", file] => {
+            sandbox.write(file, &stop.said);
+            stop.said.clone()
+        }
+        // The binary has no model here, and what a model says is none of the page's.
+        ["kledger", "commit", "-m", message] => {
+            sandbox.commit(message);
+            String::new()
+        }
+        ["kledger", words @ ..] => {
+            let output = sandbox.run(words);
+            output.stdout.clone() + &output.stderr
+        }
+        _ => panic!("{} is no stop", stop.command),
+    }
+}
+
+#[test]
+fn the_page_says_what_commands_say() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/facts.md");
+    let page = fs::read_to_string(&path).unwrap();
+    let (before, rest) = page.split_once(BEGIN).unwrap();
+    let (tour, after) = rest.split_once("\n## ").unwrap();
+    let sandbox = Sandbox::new();
+    let (mut current, mut commits) = (tour.to_owned(), 0);
+    for stop in stops(tour) {
+        let says = does(&sandbox, &stop);
+        commits += usize::from(stop.command.starts_with("kledger commit"));
+        let indented = |text: &str| {
+            let mut lines = String::new();
+            for line in text.lines() {
+                writeln!(lines, "{}", format!("    {line}").trim_end()).unwrap();
+            }
+            lines
+        };
+        let command = stop.command.lines().next().unwrap();
+        let at = current.find(&format!("    $ {command}")).unwrap();
+        let lines = stop.command.lines().count();
+        let ends: Vec<usize> = current[at..].match_indices('\n').map(|(end, _)| end + 1).collect();
+        let from = at + ends[lines - 1];
+        let to = from + indented(&stop.said).len();
+        current.replace_range(from..to, &indented(&says));
+    }
+    assert_eq!(commits, 3, "a table, a sentence and a query each end in a commit");
+    if env::var_os(UPDATE).is_some() {
+        fs::write(&path, format!("{before}{BEGIN}{current}\n## {after}")).unwrap();
+        return;
+    }
+    assert_eq!(current, tour, "{UPDATE}=1 cargo test --test ledger tour writes it");
+}
