@@ -419,7 +419,6 @@ fn keys_of_all_contexts_make_small_edits_add_up_in_several_layers() {
         pairs.map(|(parts, whole)| error(parts, whole)).sum()
     };
     let (mean, few, all) = (off(1), off(3), off(contexts));
-    eprintln!("{mean} {few} {all}");
     assert!(few < mean && all < 0.7 * mean, "{mean}, {few}, {all}");
 }
 
