@@ -34,7 +34,7 @@ pub enum Restore {
 
 /// Which run a value is from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum From {
+enum Source {
     Clean,
     Noisy,
 }
@@ -54,12 +54,12 @@ impl Restore {
     }
 
     /// Which run has what is to leave `part` in `block`, if not its own.
-    fn output(&self, part: Part, block: usize) -> Option<From> {
+    fn output(&self, part: Part, block: usize) -> Option<Source> {
         match self {
             Self::Outputs(own, blocks) if *own == part && blocks.contains(&block) => {
-                Some(From::Clean)
+                Some(Source::Clean)
             }
-            Self::StateWithout(severed, _) if *severed == part => Some(From::Noisy),
+            Self::StateWithout(severed, _) if *severed == part => Some(Source::Noisy),
             _ => None,
         }
     }
@@ -297,7 +297,7 @@ impl<'a> Traces<'a> {
         restores: &[&Restore],
         value: &Tensor,
     ) {
-        for (run, from) in [(&self.clean, From::Clean), (&self.noisy, From::Noisy)] {
+        for (run, from) in [(&self.clean, Source::Clean), (&self.noisy, Source::Noisy)] {
             let wanted = (0..).zip(restores);
             let wanted = wanted.filter(|(_, restore)| restore.output(part, block) == Some(from));
             let rows: Vec<i64> =
