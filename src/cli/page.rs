@@ -46,12 +46,29 @@ pub const GONE: Style = Style(2);
 /// What deserves attention.
 pub const STRONG: Style = Style(3);
 
-const CODES: [anstyle::Style; 4] = [
+/// Cells of a heat map, from warm to hot.
+pub const HEAT: [Style; 5] = [Style(4), Style(5), Style(6), Style(7), Style(8)];
+
+/// A mark has one digit for them, and for [`END`].
+const CODES: [anstyle::Style; 9] = [
     AnsiColor::Yellow.on_default(),
     AnsiColor::Green.on_default(),
     AnsiColor::Red.on_default(),
     anstyle::Style::new().bold(),
+    black_on(195),
+    black_on(153),
+    black_on(117),
+    black_on(75),
+    black_on(33),
 ];
+
+/// Black on one of the terminal's 256 colours: readable whatever the terminal's own are.
+const fn black_on(colour: u8) -> anstyle::Style {
+    let (black, colour) = (anstyle::Ansi256Color(16), anstyle::Ansi256Color(colour));
+    anstyle::Style::new()
+        .fg_color(Some(anstyle::Color::Ansi256(black)))
+        .bg_color(Some(anstyle::Color::Ansi256(colour)))
+}
 
 /// Stands before the number of a style, or before [`END`]. Each process draws its own.
 static MARK: LazyLock<String> =

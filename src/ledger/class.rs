@@ -66,6 +66,9 @@ impl LedgerError {
             | Self::NoFactAt { .. }
             | Self::NoFactAnywhere { .. }
             | Self::NothingToEvaluate { .. }
+            | Self::NoSubject { .. }
+            | Self::NotInPrompt { .. }
+            | Self::NothingKnown { .. }
             | Self::NothingStaged
             | Self::Bisecting
             | Self::NotBisecting

@@ -110,6 +110,28 @@ pub enum LedgerError {
         /// The version as given.
         revision: String,
     },
+    /// A prompt names nothing that the version knows.
+    #[error("nothing that the version knows is named in {prompt:?}")]
+    NoSubject {
+        /// The prompt.
+        prompt: String,
+    },
+    /// A subject is not in its prompt.
+    #[error("{subject:?} is not in {prompt:?}")]
+    NotInPrompt {
+        /// The subject as given.
+        subject: String,
+        /// The prompt.
+        prompt: String,
+    },
+    /// The model knows none of the facts that could be traced.
+    #[error("{revision} answers none of {asked} facts that have words")]
+    NothingKnown {
+        /// The version as given.
+        revision: String,
+        /// Facts that were asked.
+        asked: u64,
+    },
     /// The stage is empty.
     #[error("nothing is staged")]
     NothingStaged,

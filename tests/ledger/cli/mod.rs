@@ -44,6 +44,7 @@ mod hostile;
 mod import;
 mod init;
 mod json;
+mod lens;
 mod links;
 mod log;
 mod man;
@@ -67,6 +68,7 @@ mod stats;
 mod status;
 mod switch;
 mod tag;
+mod trace;
 mod undo;
 mod usage;
 
