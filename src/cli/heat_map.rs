@@ -15,8 +15,10 @@ const CELL: (i32, i32) = (30, 20);
 /// With more blocks than these, cells are narrower and have no figures in them.
 const WIDE: usize = 16;
 const NARROW: i32 = 10;
-/// Room for labels on the left, above and below a panel, and around it.
-const LABELS: i32 = 150;
+/// Room for a character of a label, and between the labels and the cells.
+const CHARACTER: i32 = 7;
+const MARGIN: i32 = 6;
+/// Room above and below a panel, and around it.
 const HEADING: i32 = 24;
 const AXIS: i32 = 22;
 const GAP: i32 = 16;
@@ -55,7 +57,13 @@ impl Panel {
 
     fn size(&self) -> (i32, i32) {
         let height = HEADING + count(self.rows.len()) * CELL.1 + AXIS;
-        (LABELS + count(self.blocks()) * self.cell(), height)
+        (self.labels() + count(self.blocks()) * self.cell(), height)
+    }
+
+    /// Room for the labels on the left.
+    fn labels(&self) -> i32 {
+        let longest = self.rows.iter().map(|(label, _)| label.chars().count()).max();
+        count(longest.unwrap_or(0)) * CHARACTER + 2 * MARGIN
     }
 }
 
@@ -150,14 +158,14 @@ fn draw_panel<B: DrawingBackend>(
     (left, top): (i32, i32),
     text: &TextStyle<'_>,
 ) -> Drawn<B> {
-    let (first, cell) = (left + LABELS, panel.cell());
+    let (first, cell) = (left + panel.labels(), panel.cell());
     area.draw(&Text::new(panel.title.clone(), (first, top), text.clone()))?;
     let at_right = text.pos(Pos::new(HPos::Right, VPos::Center));
     let middle = Pos::new(HPos::Center, VPos::Center);
     let mut line = top + HEADING;
     for (label, row) in &panel.rows {
         let centre = line + CELL.1 / 2;
-        area.draw(&Text::new(label.clone(), (first - 6, centre), at_right.clone()))?;
+        area.draw(&Text::new(label.clone(), (first - MARGIN, centre), at_right.clone()))?;
         for (block, &figure) in (0..).zip(row) {
             let share = panel.share(figure);
             let corner = first + block * cell;
@@ -244,7 +252,7 @@ mod tests {
             [pixels[at], pixels[at + 1], pixels[at + 2]]
         };
         assert_eq!(at(0, 0), [255; 3]);
-        let (left, top) = (GAP + LABELS + 2, GAP + 2 * LINE + HEADING + 2);
+        let (left, top) = (GAP + 2 * CHARACTER + 2 * MARGIN + 2, GAP + 2 * LINE + HEADING + 2);
         let (light, dark) = (colour(0.0), colour(1.0));
         assert_eq!(at(left, top), [light.0, light.1, light.2]);
         assert_eq!(at(left + CELL.0, top), [dark.0, dark.1, dark.2]);

@@ -373,6 +373,22 @@ mod tests {
     }
 
     #[test]
+    fn cells_are_black_on_colours_of_their_own() {
+        let mut page = Page::new(false, false);
+        let cells: String = HEAT.iter().map(|style| format!("{style} 7{style:#}")).collect();
+        page.table(&[[cells, "x".to_owned()], ["ten long  .".to_owned(), "y".to_owned()]]).unwrap();
+        let text = page.into_text();
+        for colour in [195, 153, 117, 75, 33] {
+            assert!(text.contains(&format!("48;5;{colour}m 7\u{1b}[0m")), "{text:?}");
+        }
+        let plain = anstream::adapter::strip_str(&text).to_string();
+        assert_eq!(
+            plain, "   7 7 7 7 7   x\n  ten long  .  y\n",
+            "cells take the room that is seen"
+        );
+    }
+
+    #[test]
     fn only_styles_are_escape_codes() {
         let mut page = Page::new(false, false);
         let (code, lines) = ("\u{1b}[2J", "a\nb\n");

@@ -171,7 +171,7 @@ fn by_a_probe(
     for pass in 0..2 {
         let mut probe = |site: Site, value: &mut Tensor| {
             let from = |source: &Tensor, value: &Tensor| {
-                let _same = value.narrow(0, 1, samples).select(1, token).copy_(source);
+                value.narrow(0, 1, samples).select(1, token).copy_(source);
             };
             match site {
                 Site::Embed => {

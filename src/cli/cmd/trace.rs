@@ -295,9 +295,12 @@ fn title(model: &str, report: &TraceReport) -> Vec<String> {
     vec![what, format!("{model}; {}", settings(report))]
 }
 
-/// The panels of each version in a row, with what they are of.
+/// Panels beside each other.
+const BESIDE: usize = 3;
+
+/// The panels of each version in rows, the first with what they are of.
 fn rows(report: &TraceReport) -> Vec<(String, Vec<Panel>)> {
-    let row = |version: &TraceVersion| {
+    let of_version = |version: &TraceVersion| {
         let (high, low) = match (&version.average, &version.traces[..]) {
             (Some(average), _) => (average.high.mean, average.low.mean),
             (None, [trace, ..]) => (f64::from(trace.traced.high), f64::from(trace.traced.low)),
@@ -306,7 +309,14 @@ fn rows(report: &TraceReport) -> Vec<(String, Vec<Panel>)> {
         let (high, low) = (share(high), share(low));
         let (revision, commit) = (&version.revision, version.commit);
         let about = format!("{revision} {commit:.12}: {high}, with the subject unreadable {low}");
-        (about, panels(version))
+        let mut about = Some(about);
+        let mut left = panels(version).into_iter().peekable();
+        let mut rows = Vec::new();
+        while left.peek().is_some() {
+            let row = left.by_ref().take(BESIDE).collect();
+            rows.push((about.take().unwrap_or_default(), row));
+        }
+        rows
     };
-    report.versions.iter().map(row).collect()
+    report.versions.iter().flat_map(of_version).collect()
 }
