@@ -37,6 +37,8 @@ def main():
     args = arguments()
     os.environ["OMP_NUM_THREADS"] = os.environ["RAYON_NUM_THREADS"] = "1"
     model, rome, world = args.model.resolve(), args.rome.resolve(), args.world.resolve()
+    # The original is run in its directory.
+    args.results = args.results and args.results.resolve()
     with tempfile.TemporaryDirectory() as work:
         kledger = new_repository(args, Path(work))
         kledger("add", world / "labels.ttl", world / "templates.ttl")
