@@ -43,6 +43,11 @@ pub(super) fn hint(error: &LedgerError) -> Option<String> {
         LedgerError::NothingToEvaluate { .. } => {
             "name a version with facts, or say what to ask: --dataset FILE or --text FILE"
         }
+        LedgerError::NoSubject { .. } => "say what it is about: --subject NAME",
+        LedgerError::NotInPrompt { .. } => "give the subject as the prompt writes it",
+        LedgerError::NothingKnown { .. } => {
+            "add facts that the model knows: kledger add --neighbourhood FILE, kledger commit -m MESSAGE"
+        }
         LedgerError::Config { .. } => {
             "mend the line, or take it out: the setting then has its default"
         }
@@ -112,7 +117,7 @@ pub(super) fn hint(error: &LedgerError) -> Option<String> {
             "nothing was changed; edit with other settings (kledger help settings), all facts at once (kledger \
              consolidate), or take back what does not hold (kledger rm)"
         }
-        LedgerError::NothingKnown { .. } => {
+        LedgerError::TooFewKnown { .. } => {
             "add facts that it knows, some of each predicate, with words: kledger add --neighbourhood FILE"
         }
         LedgerError::NothingToConsolidate { .. } => {

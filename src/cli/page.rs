@@ -46,12 +46,29 @@ pub const GONE: Style = Style(2);
 /// What deserves attention.
 pub const STRONG: Style = Style(3);
 
-const CODES: [anstyle::Style; 4] = [
+/// Cells of a heat map, from warm to hot.
+pub const HEAT: [Style; 5] = [Style(4), Style(5), Style(6), Style(7), Style(8)];
+
+/// A mark has one digit for them, and for [`END`].
+const CODES: [anstyle::Style; 9] = [
     AnsiColor::Yellow.on_default(),
     AnsiColor::Green.on_default(),
     AnsiColor::Red.on_default(),
     anstyle::Style::new().bold(),
+    black_on(195),
+    black_on(153),
+    black_on(117),
+    black_on(75),
+    black_on(33),
 ];
+
+/// Black on one of the terminal's 256 colours: readable whatever the terminal's own are.
+const fn black_on(colour: u8) -> anstyle::Style {
+    let (black, colour) = (anstyle::Ansi256Color(16), anstyle::Ansi256Color(colour));
+    anstyle::Style::new()
+        .fg_color(Some(anstyle::Color::Ansi256(black)))
+        .bg_color(Some(anstyle::Color::Ansi256(colour)))
+}
 
 /// Stands before the number of a style, or before [`END`]. Each process draws its own.
 static MARK: LazyLock<String> =
@@ -353,6 +370,22 @@ mod tests {
         let cell = |text: &str| text.to_owned();
         page.table(&[[cell("\u{7}"), cell("b")], [format!("{ID}c{ID:#}"), cell("d")]]).unwrap();
         assert_eq!(page.into_text(), "  \\u0007  b\n  \u{1b}[33mc\u{1b}[0m       d\n");
+    }
+
+    #[test]
+    fn cells_are_black_on_colours_of_their_own() {
+        let mut page = Page::new(false, false);
+        let cells: String = HEAT.iter().map(|style| format!("{style} 7{style:#}")).collect();
+        page.table(&[[cells, "x".to_owned()], ["ten long  .".to_owned(), "y".to_owned()]]).unwrap();
+        let text = page.into_text();
+        for colour in [195, 153, 117, 75, 33] {
+            assert!(text.contains(&format!("48;5;{colour}m 7\u{1b}[0m")), "{text:?}");
+        }
+        let plain = anstream::adapter::strip_str(&text).to_string();
+        assert_eq!(
+            plain, "   7 7 7 7 7   x\n  ten long  .  y\n",
+            "cells take the room that is seen"
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@
 mod ask;
 mod edit;
 mod error;
+mod inside;
 mod progress;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ pub use edit::{
     Needs, Reached, Search, Statistics, StatisticsText, WeightSetting, ZTrace,
 };
 pub use error::EngineError;
+pub use inside::{Grid, Lens, Restored, Said, Standing, Traceable, Traced, Tracing};
 pub use progress::{Progress, Silent};
 
 /// Runs the base model with some of its tensors replaced, and edits it.
@@ -142,4 +144,25 @@ pub trait Engine {
     /// When the prompt has no token or the model fails.
     fn continuations(&mut self, prompt: &str, how: &Sampling)
     -> Result<Continuations, EngineError>;
+
+    /// What each block would say after each token of `prompt`, on the weights now set: the model's final norm and head
+    /// on the stream that leaves the block. Of what is `expected` after the prompt the first token is looked for.
+    ///
+    /// # Errors
+    /// When the prompt has no token or is longer than what the model reads at a time, or the model fails.
+    fn lens(&mut self, prompt: &str, expected: Option<&str>) -> Result<Lens, EngineError>;
+
+    /// Traces what each prompt's answer comes from, on the weights now set: noise makes the subject unreadable, and single
+    /// things are put back as they were. The noise is as strong as the embeddings of the tokens of `subjects` deviate.
+    ///
+    /// # Errors
+    /// When a subject has no token in its prompt, a prompt is longer than what the model reads at a time, the model
+    /// fails or `progress` asks to stop.
+    fn trace(
+        &mut self,
+        subjects: &[String],
+        prompts: &[Traceable],
+        how: &Tracing,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<Traced>, EngineError>;
 }

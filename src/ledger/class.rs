@@ -69,6 +69,9 @@ impl LedgerError {
             | Self::NoFactAt { .. }
             | Self::NoFactAnywhere { .. }
             | Self::NothingToEvaluate { .. }
+            | Self::NoSubject { .. }
+            | Self::NotInPrompt { .. }
+            | Self::NothingKnown { .. }
             | Self::NothingStaged
             | Self::Bisecting
             | Self::NotBisecting
@@ -104,7 +107,7 @@ impl LedgerError {
             | Self::NothingToSkip
             | Self::NothingToConsolidate { .. }
             | Self::NothingGained { .. }
-            | Self::NothingKnown { .. }
+            | Self::TooFewKnown { .. }
             | Self::NoRounds { .. }
             | Self::NoStash { .. }
             | Self::StashClash { .. }

@@ -116,6 +116,28 @@ pub enum LedgerError {
         /// The version as given.
         revision: String,
     },
+    /// A prompt names nothing that the version knows.
+    #[error("nothing that the version knows is named in {prompt:?}")]
+    NoSubject {
+        /// The prompt.
+        prompt: String,
+    },
+    /// A subject is not in its prompt.
+    #[error("{subject:?} is not in {prompt:?}")]
+    NotInPrompt {
+        /// The subject as given.
+        subject: String,
+        /// The prompt.
+        prompt: String,
+    },
+    /// The model knows none of the facts that could be traced.
+    #[error("{revision} answers none of {asked} facts that have words")]
+    NothingKnown {
+        /// The version as given.
+        revision: String,
+        /// Facts that were asked.
+        asked: u64,
+    },
     /// The stage is empty.
     #[error("nothing is staged")]
     NothingStaged,
@@ -370,7 +392,7 @@ pub enum LedgerError {
     #[error(
         "of what is here the model knows {known} facts, which make {edits} edits to try settings on; {wanted} are needed"
     )]
-    NothingKnown {
+    TooFewKnown {
         /// Facts that it knows.
         known: usize,
         /// Edits that they make.

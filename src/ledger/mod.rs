@@ -41,7 +41,10 @@ pub use edit::{
     weigh::Weighed,
 };
 pub use error::LedgerError;
-pub use evaluate::measuring::{EvalAnswer, EvalRecord, Texts};
+pub use evaluate::{
+    average::{Average, AverageGrid, ChosenLayers, Mean, Place, PlaceEffects},
+    measuring::{EvalAnswer, EvalRecord, Texts},
+};
 pub use exchange::outgoing::factors::Fidelity;
 pub use history::{candidates::Candidates, revision, select::About};
 pub use merge::{

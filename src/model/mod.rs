@@ -35,6 +35,7 @@ mod llama;
 mod load;
 mod probe;
 mod random;
+mod restore;
 mod rotary;
 mod spec;
 mod tokenizer;
@@ -53,6 +54,7 @@ pub use generate::{Choice, Generated};
 pub use load::{EditSite, Model};
 pub use probe::{Probe, Site, Unprobed};
 pub use random::SplitMix;
+pub use restore::{Restore, Traces};
 pub use rotary::{Pairs, Rotary, Scaling};
 pub use spec::{
     Activation, Head, HeadNorms, Mlp, Norm, Part, Positions, Projections, Residual, Spec,

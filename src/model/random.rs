@@ -25,6 +25,13 @@ impl SplitMix {
         (self.next() >> 11) as f64 / (1u64 << 53) as f64
     }
 
+    /// Normally distributed with mean 0 and deviation 1 (Box and Muller, 1958).
+    pub fn normal(&mut self) -> f64 {
+        // Of 0 there is no logarithm.
+        let (radius, angle) = (1.0 - self.unit(), self.unit());
+        (-2.0 * radius.ln()).sqrt() * (std::f64::consts::TAU * angle).cos()
+    }
+
     /// One of 0 to `bound` - 1; 0 where `bound` is 0.
     pub const fn below(&mut self, bound: usize) -> usize {
         // The high half of a 128-bit product: uneven by less than bound / 2^64.

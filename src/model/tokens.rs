@@ -120,6 +120,30 @@ impl Tokens {
         })
     }
 
+    /// Tokens of `text`, and those of them that have a byte of `part` in them.
+    ///
+    /// # Errors
+    /// When no token does.
+    pub fn tokens_of(
+        &self,
+        text: &str,
+        part: Range<usize>,
+    ) -> Result<(Encoded, Range<usize>), ModelError> {
+        let encoded = self.encode(text)?;
+        let has = |token: &Range<usize>| {
+            token.start < part.end && token.end > part.start && !token.is_empty()
+        };
+        let (first, last) =
+            (encoded.offsets.iter().position(has), encoded.offsets.iter().rposition(has));
+        match first.zip(last) {
+            Some((first, last)) => Ok((encoded, first..last + 1)),
+            None => Err(ModelError::NoToken {
+                part: text.get(part).unwrap_or_default().to_owned(),
+                text: text.to_owned(),
+            }),
+        }
+    }
+
     /// Tokens of `text`, and the index of the last one that has a byte of `part` in it: for a
     /// subject, the token at which its facts are looked up.
     ///
@@ -130,16 +154,7 @@ impl Tokens {
         text: &str,
         part: Range<usize>,
     ) -> Result<(Encoded, usize), ModelError> {
-        let encoded = self.encode(text)?;
-        let last = encoded.offsets.iter().rposition(|token| {
-            token.start < part.end && token.end > part.start && !token.is_empty()
-        });
-        match last {
-            Some(last) => Ok((encoded, last)),
-            None => Err(ModelError::NoToken {
-                part: text.get(part).unwrap_or_default().to_owned(),
-                text: text.to_owned(),
-            }),
-        }
+        let (encoded, tokens) = self.tokens_of(text, part)?;
+        Ok((encoded, tokens.end - 1))
     }
 }

@@ -6,6 +6,8 @@
 //! This module knows nothing of commits.
 
 mod ask;
+mod lens;
+mod trace;
 
 use std::{
     any::Any,
@@ -21,8 +23,8 @@ use crate::{
     editor::{self, Bench, EditError, Editor, Solver},
     engine::{
         Answer, Approximation, Continuations, Description, Drawing, EditJob, EditOutcome,
-        EditorSpec, Engine, EngineError, FoundWith, Progress, Prompt, Sampling, Statistics,
-        StatisticsText,
+        EditorSpec, Engine, EngineError, FoundWith, Lens, Progress, Prompt, Sampling, Statistics,
+        StatisticsText, Traceable, Traced, Tracing,
     },
     eval::{Reading, Score},
     model::{
@@ -291,6 +293,27 @@ impl Engine for TorchEngine {
                 Ok((if bare.is_empty() { word } else { bare }.to_owned(), probability))
             });
             Ok(Continuations { next: next.collect::<Result<_, EngineError>>()?, text })
+        })
+    }
+
+    fn lens(&mut self, prompt: &str, expected: Option<&str>) -> Result<Lens, EngineError> {
+        guarded(|| {
+            self.model.load()?;
+            self.look(prompt, expected)
+        })
+    }
+
+    fn trace(
+        &mut self,
+        subjects: &[String],
+        prompts: &[Traceable],
+        how: &Tracing,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<Traced>, EngineError> {
+        guarded(|| {
+            progress.part("model");
+            self.model.load()?;
+            self.trace_all(subjects, prompts, how, progress)
         })
     }
 }

@@ -15,6 +15,7 @@ mod evaluation;
 mod family;
 #[cfg(feature = "cli")]
 mod hints;
+mod inside;
 #[cfg(feature = "cli")]
 mod merge;
 mod originals;

@@ -229,7 +229,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
 }
 
 /// Refuses a file in a directory that is not there: after measuring for hours it would be too late.
-fn can_hold(cx: &Context, file: &Path) -> Result<(), CliError> {
+pub(super) fn can_hold(cx: &Context, file: &Path) -> Result<(), CliError> {
     let dir = file.parent().unwrap_or(Path::new(""));
     let there = cx.path(dir).is_dir();
     let refusal = || CliError::NoPlace { path: file.to_owned(), dir: dir.to_owned() };

@@ -25,6 +25,7 @@ pub mod gc;
 pub mod help;
 pub mod import;
 pub mod init;
+pub mod lens;
 pub mod log;
 pub mod man;
 pub mod merge;
@@ -46,6 +47,7 @@ pub mod stats;
 pub mod status;
 pub mod switch;
 pub mod tag;
+pub mod trace;
 pub mod undo;
 
 use clap::Subcommand;
@@ -90,6 +92,8 @@ pub enum Command {
     Op(op::Args),
     Ask(ask::Args),
     Eval(eval::Args),
+    Lens(lens::Args),
+    Trace(trace::Args),
     Export(export::Args),
     Import(import::Args),
     Config(config::Args),
@@ -117,6 +121,8 @@ impl Command {
             | Self::Check(_)
             | Self::Repair(_)
             | Self::Ask(_)
+            | Self::Lens(_)
+            | Self::Trace(_)
             | Self::Eval(_) => true,
             Self::Config(args) => args.may_run_the_model(),
             Self::Editors(args) => args.may_run_the_model(),
@@ -176,6 +182,8 @@ pub fn run(cx: &Context, command: &Command) -> Result<Report, CliError> {
         Command::Op(args) => op::run(cx, args),
         Command::Ask(args) => ask::run(cx, args),
         Command::Eval(args) => eval::run(cx, args),
+        Command::Lens(args) => lens::run(cx, args),
+        Command::Trace(args) => trace::run(cx, args),
         Command::Export(args) => export::run(cx, args),
         Command::Import(args) => import::run(cx, args),
         Command::Config(args) => config::run(cx, args),

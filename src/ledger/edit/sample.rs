@@ -75,6 +75,18 @@ pub(crate) fn if_worded<T>(found: Result<T, LexiconError>) -> Result<Option<T>, 
     }
 }
 
+/// Facts in an order that is drawn by a seed.
+pub(crate) fn shuffled(
+    facts: impl IntoIterator<Item = (FactKey, Fact)>,
+    seed: u64,
+) -> impl Iterator<Item = Fact> {
+    let mut draw = Draw::new(seed, usize::MAX);
+    for (key, fact) in facts {
+        draw.offer(key, &fact);
+    }
+    draw.drawn.into_values()
+}
+
 /// A fact with its words.
 pub(crate) fn question(lexicon: &Lexicon<'_>, fact: &Fact) -> Result<WordedFact, LexiconError> {
     Ok(WordedFact { request: lexicon.request(fact)?, fact: fact_view(lexicon, fact)? })

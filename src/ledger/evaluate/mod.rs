@@ -1,4 +1,5 @@
 //! Versions measured by the papers' protocols.
 
+pub(super) mod average;
 pub(super) mod cases;
 pub(super) mod measuring;

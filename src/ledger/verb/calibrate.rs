@@ -74,7 +74,7 @@ impl Repo {
     /// calibration that was stopped goes on where it was.
     ///
     /// # Errors
-    /// [`LedgerError::NothingKnown`] when the model knows too few facts; when an edit fails or `progress` asks to stop.
+    /// [`LedgerError::TooFewKnown`] when the model knows too few facts; when an edit fails or `progress` asks to stop.
     pub fn calibrate(
         &self,
         actor: &Actor,
@@ -97,10 +97,10 @@ impl Repo {
             self.read_source(seed, |source| source.rehearsals(&known, (2, options.facts)))?;
         let edits: usize = rehearsals.iter().map(|rehearsal| rehearsal.edits.len()).sum();
         let [choosing, others] = rehearsals.as_slice() else {
-            return Err(LedgerError::NothingKnown { known: known.len(), edits, wanted: FEWEST });
+            return Err(LedgerError::TooFewKnown { known: known.len(), edits, wanted: FEWEST });
         };
         if edits < FEWEST {
-            return Err(LedgerError::NothingKnown { known: known.len(), edits, wanted: FEWEST });
+            return Err(LedgerError::TooFewKnown { known: known.len(), edits, wanted: FEWEST });
         }
         if let Some(widest) = &setup.description.widest
             && !earlier.statistics.iter().any(|(_, record)| !are_sampled(record))

@@ -151,5 +151,5 @@ fn without_facts_that_the_model_knows_nothing_is_tried() {
     let place = Place::new();
     place.add(":Anna :likes :Rome .").unwrap();
     let refused = calibrate(&place, &timid()).unwrap_err();
-    assert!(matches!(refused, LedgerError::NothingKnown { wanted: 8, .. }), "{refused}");
+    assert!(matches!(refused, LedgerError::TooFewKnown { wanted: 8, .. }), "{refused}");
 }

@@ -48,6 +48,7 @@ mod hostile;
 mod import;
 mod init;
 mod json;
+mod lens;
 mod links;
 mod log;
 mod man;
@@ -73,6 +74,7 @@ mod status;
 mod switch;
 mod tag;
 mod tour;
+mod trace;
 mod undo;
 mod usage;
 

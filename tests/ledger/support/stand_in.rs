@@ -14,8 +14,9 @@ use kledger::{
     delta::{Change, ChangeForm},
     engine::{
         Answer, Approximation, Axis, Continuations, Description, Drawing, EditJob, EditOutcome,
-        EditorSpec, Engine, EngineError, Found, FoundWith, Grain, Needs, Progress, Prompt, Reached,
-        Sampling, Search, Statistics, StatisticsText, WeightSetting, ZTrace,
+        EditorSpec, Engine, EngineError, Found, FoundWith, Grain, Grid, Lens, Needs, Progress,
+        Prompt, Reached, Restored, Said, Sampling, Search, Standing, Statistics, StatisticsText,
+        Traceable, Traced, Tracing, WeightSetting, ZTrace,
     },
     eval::{Reading, Score},
     id::{Id, Kind},
@@ -170,6 +171,12 @@ impl StandIn {
             Some(tensor) => Ok(tensor.clone()),
             None => self.base.tensor(name).map_err(failed),
         }
+    }
+
+    /// What a prompt's column holds in the second tensor.
+    fn second(&self, prompt: &str) -> Result<Vec<f32>, EngineError> {
+        let (second, column) = (values(&self.tensor(SECOND)?), column(prompt) % self.inputs);
+        Ok((0..OUTPUTS).map(|i| second[i * self.inputs + column]).collect())
     }
 
     /// What a prompt's column holds, summed over both tensors.
@@ -460,5 +467,90 @@ impl Engine for StandIn {
         let held = self.read(prompt)?;
         let text = word(&held);
         Ok(Continuations { next: vec![(text.clone(), probability(&held, &text))], text })
+    }
+
+    /// A tensor is a block: what the first holds, and what both hold together. Tokens are words.
+    fn lens(&mut self, prompt: &str, expected: Option<&str>) -> Result<Lens, EngineError> {
+        let words = prompt.split_whitespace();
+        let ends = words.clone().map(|word| {
+            // As far as to the end of the word.
+            let end = word.as_ptr() as usize + word.len() - prompt.as_ptr() as usize;
+            let (both, second) = (self.read(&prompt[..end])?, self.second(&prompt[..end])?);
+            let first: Vec<f32> = both.iter().zip(&second).map(|(a, b)| a - b).collect();
+            Ok([first, both])
+        });
+        let ends = ends.collect::<Result<Vec<_>, EngineError>>()?;
+        let said = |block: usize| {
+            let said = ends.iter().map(|end| {
+                let (held, last) = (&end[block], &end[1]);
+                let text = word(held);
+                let away: f32 = held.iter().zip(last).map(|(a, b)| (a - b).abs()).sum();
+                let standing = |expected| Standing {
+                    rank: if text == expected { 1 } else { 2 },
+                    probability: probability(held, expected),
+                };
+                Said {
+                    probability: probability(held, &text),
+                    expected: expected.map(standing),
+                    entropy: 0.0,
+                    divergence: away,
+                    word: text,
+                }
+            });
+            said.collect()
+        };
+        Ok(Lens {
+            tokens: words.map(str::to_owned).collect(),
+            expected: expected.map(str::to_owned),
+            blocks: vec![said(0), said(1)],
+        })
+    }
+
+    /// Without its subject the model says nothing. Putting back the last word of the subject brings back what the
+    /// block's tensor adds to the answer.
+    fn trace(
+        &mut self,
+        subjects: &[String],
+        prompts: &[Traceable],
+        how: &Tracing,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<Traced>, EngineError> {
+        assert!(!subjects.is_empty(), "noise is as strong as something");
+        progress.start("tokens", Some(prompts.len() as u64));
+        let traced = prompts.iter().zip(1..).map(|(asked, number)| {
+            let both = self.read(&asked.prompt)?;
+            let second = self.second(&asked.prompt)?;
+            let first: Vec<f32> = both.iter().zip(&second).map(|(a, b)| a - b).collect();
+            let answer = asked.expected.clone().unwrap_or_else(|| word(&both));
+            let count = |text: &str| text.split_whitespace().count();
+            let before = count(&asked.prompt[..asked.subject.start]);
+            let subject = before..count(&asked.prompt[..asked.subject.end]);
+            let low = probability(&[0.0; OUTPUTS], &answer);
+            let grid = |&restored: &Restored| {
+                let effect = if restored == Restored::Attention {
+                    [low; 2]
+                } else {
+                    [probability(&first, &answer), probability(&both, &answer)]
+                };
+                let row = |at| if at + 1 == subject.end { effect.to_vec() } else { vec![low; 2] };
+                let last = subject.end - 1..subject.end;
+                let places = if how.subject_last { last } else { 0..count(&asked.prompt) };
+                Grid { restored, scores: places.map(row).collect() }
+            };
+            progress.advance(number, "")?;
+            Ok(Traced {
+                tokens: asked.prompt.split_whitespace().map(str::to_owned).collect(),
+                high: probability(&both, &answer),
+                low,
+                noise: 1.0,
+                window: how.window.unwrap_or(1),
+                grids: how.restored.iter().map(grid).collect(),
+                answer,
+                subject: subject.clone(),
+            })
+        });
+        let traced = traced.collect();
+        progress.finish("");
+        traced
     }
 }

@@ -5,19 +5,20 @@ use std::{collections::BTreeMap, fs};
 use kledger::{
     checkpoint::{Checkpoint, write_merged},
     cli::error::CliError,
-    engine::{Prompt, Silent},
+    engine::{Prompt, Restored, Silent, Tracing},
     ledger::{
         LedgerError, Repo, Task,
         verb::{
             bisect::BisectState,
             export::{ExportFormat, ExportOptions},
             import::ImportSource,
+            trace::Subject,
         },
     },
     tensor::{Dtype, Tensor},
 };
 
-use super::Sandbox;
+use super::{Sandbox, reaches_the_model};
 use crate::{
     large::bounded,
     ledger::Meanwhile,
@@ -190,4 +191,56 @@ fn a_change_of_full_rank_is_approximated_or_written_whole() {
     place.export("HEAD", &out("merged"), ExportFormat::Merged).unwrap();
     let sandbox = Sandbox { dir: place.dir };
     sandbox.run(&["checkout", "main"]).done();
+}
+
+#[test]
+fn a_subject_is_named_as_its_prompt_does() {
+    let place = Place::new();
+    place.make(":Anna :likes :Rome .", "first");
+    let trace = |prompt, subject| {
+        let restored = vec![Restored::State];
+        let how = Tracing {
+            samples: 1,
+            seed: 1,
+            noise: 3.0,
+            window: None,
+            restored,
+            subject_last: false,
+        };
+        let subject = Subject::Prompt { prompt, subject, expected: None };
+        let revisions = ["HEAD".to_owned()];
+        place.repo.trace(subject, &revisions, &how, false, &mut open, &mut Silent)
+    };
+    let said = told(trace("Ada likes", None), "say what it is about: --subject NAME");
+    reaches_the_model(&Sandbox::with_words(), &["trace", "Ada likes", "--subject", "Ada"]);
+    assert!(said.contains("--subject"), "{said}");
+    trace("Ada likes", Some("Ada")).unwrap();
+    told(trace("Ada likes", Some("ada")), "give the subject as the prompt writes it");
+}
+
+#[test]
+fn facts_that_the_model_knows_are_added_to_be_traced() {
+    let place = Place::new();
+    place.make(":Bert :lives :Rome .", "first");
+    place.rm(":Bert :lives :Rome .").unwrap();
+    place.commit("none").unwrap();
+    let trace = || {
+        let restored = vec![Restored::State];
+        let how = Tracing {
+            samples: 1,
+            seed: 1,
+            noise: 3.0,
+            window: None,
+            restored,
+            subject_last: false,
+        };
+        let revisions = ["HEAD".to_owned()];
+        place.repo.trace(Subject::Facts(1), &revisions, &how, false, &mut open, &mut Silent)
+    };
+    let hint = "add facts that the model knows: kledger add --neighbourhood FILE, kledger commit";
+    told(trace(), hint);
+    let knows = place.ask("Anna likes", "HEAD");
+    place.add_neighbours(&format!(":Anna :likes :{knows} .")).unwrap();
+    place.commit("Known").unwrap();
+    assert_eq!(trace().unwrap().versions[0].traces.len(), 1);
 }
