@@ -1,7 +1,7 @@
 //! Questions to a model, and its answers.
 
 /// A prompt and what is hoped for after it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Prompt {
     /// The whole prompt, subject filled in.
     pub prompt: String,

@@ -1,6 +1,6 @@
 //! A change of weights tried on the model before it is recorded.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use crate::{
     checkpoint::Base,
@@ -30,7 +30,7 @@ pub(crate) struct Trial<'a> {
     pub(crate) engine: Box<dyn Engine>,
     before: BTreeMap<String, Tensor>,
     /// What the version that is changed answered.
-    answered: HashMap<Prompt, Answer>,
+    answered: BTreeMap<Prompt, Answer>,
 }
 
 /// An edit and what its check found.
@@ -55,7 +55,7 @@ impl<'a> Trial<'a> {
     ) -> Result<Self, LedgerError> {
         progress.part("weights");
         let before = repo.weights(id, commit, line)?;
-        Ok(Self { repo, engine: repo.engine(open)?, before, answered: HashMap::new() })
+        Ok(Self { repo, engine: repo.engine(open)?, before, answered: BTreeMap::new() })
     }
 
     /// Edits facts into a lineage; see [`Repo::edit`].

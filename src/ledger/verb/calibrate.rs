@@ -89,6 +89,10 @@ impl Repo {
         let mut earlier = ledger.made_with([id], head.base)?;
         drop(ledger);
         let seed = options.edit.seed.unwrap_or(self.config().seed);
+        #[expect(
+            clippy::redundant_closure_for_method_calls,
+            reason = "the method would be one of a single lifetime"
+        )]
         let candidates = self.read_source(seed, |source| source.candidates())?;
         let mut trial = Trial::begin(self, (id, &head, &line), open, progress)?;
         let setup = Setup::settle(self, trial.engine.as_ref(), &options.edit)?;
