@@ -106,7 +106,8 @@ def main():
                     _, stored = choice.edit(kledger, count, commits, editor)
                     found.append([*choice.measure(kledger), stored / 1024])
                 results.add(editor, count, commits, *map(middle, zip(*found)))
-        results.write()
+            # It takes hours: what is measured is kept.
+            results.write()
 
 
 if __name__ == "__main__":

@@ -67,6 +67,8 @@ impl Trial<'_> {
         let Some(setting) = measured else { return Ok((first, Vec::new())) };
 
         let spec = first.edited.spec.clone();
+        // What the first attempt found is no earlier run's.
+        let (known, found_with) = (first.edited.known, first.edited.found_with.clone());
         let weights = Weights::read(&spec, setting.key)?;
         let mut tried = vec![weights.tried(1.0, &first.check)];
         let (mut best, mut at) = (first, 0);
@@ -87,6 +89,7 @@ impl Trial<'_> {
                 break;
             }
         }
+        (best.edited.known, best.edited.found_with) = (known, found_with);
         tried[at].taken = true;
         tried.sort_by(|a, b| a.factor.total_cmp(&b.factor));
         Ok((best, tried))

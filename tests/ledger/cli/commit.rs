@@ -62,6 +62,7 @@ fn a_weight_that_is_to_be_measured_is_the_best_of_some() {
     let place = Place::new();
     place.add(":Anna :likes :Rome . :Bert :lives :Bonn .").unwrap();
     let report = place.commit_with(&measured(), &mut Silent).unwrap();
+    assert_eq!(report.edit.as_ref().unwrap().known, 0, "nothing is from an earlier run");
     assert_snapshot!(shown("commit", report), @"
     [main <id>] measured
       2 facts added, efficacy 100 %, paraphrase 100 %
