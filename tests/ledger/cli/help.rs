@@ -29,9 +29,17 @@ fn json_holds_the_text() {
 fn verbs_are_listed_by_what_they_are_for() {
     let help = Sandbox::bare().run(&["--help"]).done();
     let headings: Vec<&str> = help.lines().filter(|line| line.ends_with(':')).collect();
-    let groups =
-        ["Start:", "Facts:", "Edit and look:", "History:", "Branches:", "Exchange:", "Upkeep:"];
-    assert_eq!(headings[..7], groups);
+    let groups = [
+        "Start:",
+        "Facts:",
+        "Edit and look:",
+        "Look inside:",
+        "History:",
+        "Branches:",
+        "Exchange:",
+        "Upkeep:",
+    ];
+    assert_eq!(headings[..8], groups);
     assert!(help.contains("\n  cherry-pick  Apply commits"), "{help}");
     assert!(help.contains("Usage: kledger [OPTIONS] <COMMAND>\n"), "{help}");
     assert!(help.contains("\nExit codes: 0 done"), "{help}");
