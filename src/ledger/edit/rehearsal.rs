@@ -125,16 +125,18 @@ impl Source<'_> {
     ) -> Result<Vec<Rehearsal>, LedgerError> {
         let mut subjects = BTreeSet::new();
         let mut edits: Vec<(FactKey, Fact)> = Vec::new();
+        let shown = |fact: &Fact| Ok(self.lexicon.show(&fact.object)?.to_lowercase());
+        let shown: Vec<String> = known.iter().map(shown).collect::<Result<_, LedgerError>>()?;
         for (at, fact) in known.iter().enumerate() {
             if edits.len() == parts * count {
                 break;
             }
             // What comes behind it first, so that not all get the same.
-            let others = known[at..].iter().chain(&known[..at]);
-            let mut others = others.filter(|other| other.predicate == fact.predicate);
-            let Some(other) = others.find(|other| self.differ(other, fact).unwrap_or(false)) else {
-                continue;
+            let mut others = (at..known.len()).chain(0..at);
+            let differs = |other: &usize| {
+                known[*other].predicate == fact.predicate && shown[*other] != shown[at]
             };
+            let Some(other) = others.find(differs).map(|other| &known[other]) else { continue };
             if subjects.insert(&fact.subject) {
                 let edit = Fact { object: other.object.clone(), ..fact.clone() };
                 let key = edit.key(self.lexicon.multi_valued(&edit.predicate)?);
@@ -144,11 +146,6 @@ impl Source<'_> {
         let size = edits.len().div_ceil(parts).max(1);
         let parts = edits.chunks(size).map(|edits| self.rehearsal(known, edits));
         parts.collect()
-    }
-
-    fn differ(&self, one: &Fact, other: &Fact) -> Result<bool, LedgerError> {
-        let words = |fact: &Fact| self.lexicon.show(&fact.object);
-        Ok(words(one)?.to_lowercase() != words(other)?.to_lowercase())
     }
 
     fn rehearsal(
