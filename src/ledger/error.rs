@@ -602,7 +602,7 @@ pub enum LedgerError {
         path: PathBuf,
     },
     /// Sentences say no fact.
-    #[error("{total} {}{}", if *total == 1 { "sentence says no fact" } else { "sentences say no fact" }, unread::list(unread, *total))]
+    #[error("{}{}", match *total { 0 => "there is no sentence".to_owned(), 1 => "1 sentence says no fact".to_owned(), total => format!("{total} sentences say no fact") }, unread::list(unread, *total))]
     Unread {
         /// The first of them.
         unread: Vec<UnreadSentence>,

@@ -197,7 +197,7 @@ impl Repo {
             how.message.clone_from(&tip.message);
         }
         if ledger.stored_stage()?.is_none() {
-            return self.reword(&ledger, (actor, &signed), (id, tip), how.message.trim());
+            return self.reword(&ledger, (actor, &signed), (id, tip), &how);
         }
         if tip.step != Step::Edit {
             return Err(LedgerError::AmendStep { commit: id });
@@ -217,20 +217,23 @@ impl Repo {
         ledger: &Ledger<'_>,
         (actor, signed): (&Actor, &Actor),
         (was, tip): (Id<Commit>, Commit),
-        message: &str,
+        options: &CommitOptions,
     ) -> Result<CommitReport, LedgerError> {
         ledger.require_no_task()?;
         let mut draft = Draft::new(ledger);
-        let (message, author, time) = (message.to_owned(), signed.author.clone(), signed.time);
+        let message = options.message.trim().to_owned();
+        let (author, time) = (signed.author.clone(), signed.time);
         let commit = Commit { message, author, time, ..tip };
         let id = draft.put(&commit);
         if id == was {
             return Err(LedgerError::NothingToAmend { commit: id });
         }
-        Update::new(draft.into_new())
-            .citing(ledger, id, ledger.cited(was)?)?
-            .moving_head(ledger.session.head()?, was, id)
-            .apply(ledger, actor)?;
+        if !options.dry_run {
+            Update::new(draft.into_new())
+                .citing(ledger, id, ledger.cited(was)?)?
+                .moving_head(ledger.session.head()?, was, id)
+                .apply(ledger, actor)?;
+        }
         let parent = ledger.commit(commit.parents[0])?;
         let stat = Stat::between(ledger, &parent, &commit)?;
         Ok(CommitReport {
@@ -242,7 +245,7 @@ impl Repo {
             edit: None,
             notes: vec!["the weights are as they were: nothing was staged".to_owned()],
             amended: Some(was),
-            dry_run: false,
+            dry_run: options.dry_run,
         })
     }
 

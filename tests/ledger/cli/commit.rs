@@ -106,6 +106,19 @@ fn a_dry_run_says_what_would_come_and_records_nothing() {
     place.fsck();
 }
 
+/// Also where nothing is staged, and only words of the commit would change.
+#[test]
+fn a_dry_run_amends_nothing() {
+    let place = Place::new();
+    place.make(":Anna :likes :Rome .", "first");
+    let before = place.repo.status().unwrap();
+    let sandbox = Sandbox { dir: place.dir };
+    let said = sandbox.run(&["commit", "--amend", "-m", "other", "--dry-run"]).done();
+    assert!(said.starts_with("Nothing is recorded: a dry run\n"), "{said}");
+    let repo = kledger::ledger::Repo::open(place.repo.root()).unwrap();
+    assert_eq!(repo.status().unwrap(), before);
+}
+
 #[test]
 fn a_first_edit_of_a_model_without_published_settings_names_the_calibration() {
     let place = Place::new();
