@@ -100,6 +100,7 @@ impl Bench {
     /// Returns the z found, in rows.
     fn edit(&mut self, known_z: &[Option<Vec<f32>>]) -> Matrix {
         let mut job = EditJob {
+            artefact: None,
             prefixes: &["The", "Because of", "In fact", "You know", "It is"].map(str::to_owned),
             second_moments: &self.second_moments,
             seed: 42,

@@ -33,7 +33,7 @@ impl EditArgs {
             require = require.or(Requirements::nothing_of_an_edit());
         }
         let (editor, settings) = self.settings.read(cx)?;
-        Ok(EditOptions { editor, settings, seed: self.seed, require })
+        Ok(EditOptions { editor, settings, seed: self.seed, artefact: None, require })
     }
 }
 
@@ -67,6 +67,15 @@ pub(super) struct Settings {
 }
 
 impl Settings {
+    /// What a verb is told that names its editor otherwise.
+    pub(super) const fn of(
+        editor: Option<String>,
+        set: Vec<String>,
+        settings: Option<PathBuf>,
+    ) -> Self {
+        Self { editor, set, settings }
+    }
+
     /// The editor, where one is named, and what it is set to. What a file says that is no setting is told.
     pub(super) fn read(&self, cx: &Context) -> Result<(Option<String>, toml::Table), CliError> {
         let file = match &self.settings {

@@ -60,6 +60,18 @@ pub(super) fn hint(error: &LedgerError) -> Option<String> {
         LedgerError::Collected { .. } => {
             "gc keeps what operations of the last days refer to: kledger config get keep-days says how many"
         }
+        LedgerError::NoArtefact { editor } => {
+            return Some(format!(
+                "kledger train {editor} makes what it edits with; kledger artefacts lists what there is"
+            ));
+        }
+        LedgerError::ForeignArtefact { .. } | LedgerError::ArtefactName { .. } => {
+            "kledger artefacts lists what there is"
+        }
+        LedgerError::NothingToTrain { .. } => "kledger editors says which editors need training",
+        LedgerError::TooFewLessons { .. } => {
+            "add facts that the model knows: kledger add --neighbourhood FILE, kledger commit -m MESSAGE"
+        }
         LedgerError::Unmet { .. } => {
             "nothing was changed: the stage and any pending merge are intact; adjust the settings, the facts or \
              --require and retry; vectors already found are reused; --allow-weak records what fewer than half of \

@@ -7,13 +7,11 @@ use clap::{Command, CommandFactory, FromArgMatches, builder::Styles};
 use super::Cli;
 
 /// Headings, and the verbs below each.
-const GROUPS: [(&str, &[&str]); 8] = [
+const GROUPS: [(&str, &[&str]); 9] = [
     ("Start", &["init", "config", "editors", "help"]),
     ("Facts", &["add", "rm", "stage", "status", "stash", "facts", "query", "blame"]),
-    (
-        "Edit and look",
-        &["commit", "check", "repair", "stats", "calibrate", "ask", "eval", "show", "diff"],
-    ),
+    ("Edit and look", &["commit", "check", "repair", "ask", "eval", "show", "diff"]),
+    ("Prepare editors", &["stats", "calibrate", "train", "artefacts"]),
     ("Look inside", &["lens", "trace"]),
     ("History", &["log", "revert", "reset", "undo", "redo", "op", "bisect", "forget"]),
     (

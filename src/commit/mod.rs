@@ -1,5 +1,6 @@
 //! A commit: one version of the knowledge and of the weights that hold it.
 
+mod artefact;
 mod check;
 mod report;
 
@@ -13,6 +14,7 @@ use crate::{
     id::{Id, Kind},
     tensor::TensorId,
 };
+pub use artefact::{Artefact, Artefacts, HeldBack};
 pub use check::{Check, FactRow, FactView, PromptRow, Rate};
 pub use report::Report;
 pub(crate) use report::ReportRows;
@@ -96,6 +98,8 @@ pub struct Spec {
     pub prefixes: Vec<String>,
     /// Covariance statistics, where the editor needs some.
     pub statistics: Option<Id<StatisticsRecord>>,
+    /// What the editor was trained to, where it needs to be.
+    pub artefact: Option<Id<Artefact>>,
 }
 
 /// Where covariance statistics came from and where they are.
@@ -145,20 +149,30 @@ impl Kind for Spec {
 }
 impl Object for Spec {
     const TAG: u8 = 0x11;
-    // Version 1 has statistics.
-    const VERSION: u8 = 2;
+    // Version 1 has statistics, version 2 has none, version 3 has an artefact.
+    const VERSION: u8 = 3;
     const OLDEST: u8 = 1;
 
     fn version(&self) -> u8 {
-        if self.statistics.is_some() { 1 } else { 2 }
+        match (self.artefact, self.statistics) {
+            (Some(_), _) => 3,
+            (None, Some(_)) => 1,
+            (None, None) => 2,
+        }
     }
 
     fn decode_fields(version: u8, bytes: &[u8]) -> Result<(Self, usize), FieldsError> {
-        if version == 1 {
-            let ((spec, statistics), read) = codec::fields::<(Self, _)>(bytes)?;
-            return Ok((Self { statistics: Some(statistics), ..spec }, read));
+        match version {
+            1 => {
+                let ((spec, statistics), read) = codec::fields::<(Self, _)>(bytes)?;
+                Ok((Self { statistics: Some(statistics), ..spec }, read))
+            }
+            2 => codec::fields(bytes),
+            _ => {
+                let ((spec, statistics, artefact), read) = codec::fields::<(Self, _, _)>(bytes)?;
+                Ok((Self { statistics, artefact: Some(artefact), ..spec }, read))
+            }
         }
-        codec::fields(bytes)
     }
 }
 
@@ -170,11 +184,15 @@ impl Encode for Spec {
         self.settings.encode(encoder)?;
         self.seed.encode(encoder)?;
         self.prefixes.encode(encoder)?;
-        self.statistics.map_or(Ok(()), |statistics| statistics.encode(encoder))
+        match (self.artefact, self.statistics) {
+            (Some(artefact), statistics) => (statistics, artefact).encode(encoder),
+            (None, Some(statistics)) => statistics.encode(encoder),
+            (None, None) => Ok(()),
+        }
     }
 }
 
-/// The fields of the newest version.
+/// The fields that all versions have.
 impl Decode<()> for Spec {
     fn decode<D: Decoder<Context = ()>>(decoder: &mut D) -> Result<Self, FieldsError> {
         Ok(Self {
@@ -184,6 +202,7 @@ impl Decode<()> for Spec {
             seed: Decode::decode(decoder)?,
             prefixes: Decode::decode(decoder)?,
             statistics: None,
+            artefact: None,
         })
     }
 }

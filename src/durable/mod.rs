@@ -196,6 +196,9 @@ fn below(folder: &Path, path: &Path, last: OFlags) -> io::Result<File> {
     let names = path.strip_prefix(folder).map_err(io::Error::other)?;
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let mut above = open(folder)?;
+    if let Some(opened) = below_at_once(&above, names, flags | last) {
+        return opened;
+    }
     let mut names = names.iter().peekable();
     while let Some(name) = names.next() {
         let how = if names.peek().is_some() { OFlags::RDONLY } else { last };
@@ -203,6 +206,23 @@ fn below(folder: &Path, path: &Path, last: OFlags) -> io::Result<File> {
         above = File::from(openat(&above, name, flags | how, Mode::from_raw_mode(0o666))?);
     }
     Ok(above)
+}
+
+/// The same in one call, where the system has it: Linux since 5.6, unless a sandbox refuses it.
+#[cfg(target_os = "linux")]
+fn below_at_once(folder: &File, names: &Path, flags: OFlags) -> Option<io::Result<File>> {
+    use rustix::fs::{ResolveFlags, openat2};
+    let mode = if flags.contains(OFlags::CREATE) { 0o666 } else { 0 };
+    let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::BENEATH;
+    match openat2(folder, names, flags, Mode::from_raw_mode(mode), resolve) {
+        Err(Errno::NOSYS | Errno::PERM) => None,
+        opened => Some(opened.map(File::from).map_err(io::Error::from)),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn below_at_once(_: &File, _: &Path, _: OFlags) -> Option<io::Result<File>> {
+    None
 }
 
 /// The bytes of a file, opened as by [`open`].

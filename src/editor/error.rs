@@ -60,6 +60,29 @@ pub enum EditError {
         /// The step.
         step: u64,
     },
+    /// The training of an editor ran away.
+    #[error("the loss is no number in step {step} of the training")]
+    TrainingDiverged {
+        /// The step.
+        step: u64,
+    },
+    /// There is nothing that an editor can be trained on.
+    #[error(
+        "of {found} facts too few can be given another object of their predicate and be put into tokens"
+    )]
+    TooFewLessons {
+        /// Facts that there are.
+        found: usize,
+    },
+    /// The editor is not trained.
+    #[error("the editor edits with what it was trained to, and was given nothing")]
+    Untrained,
+    /// What an editor was trained to is for other tensors.
+    #[error("what the editor was trained to is not for these blocks of this model")]
+    ForeignArtefact,
+    /// The editor learns nothing.
+    #[error("the editor is not trained")]
+    NothingToTrain,
     /// The system of a layer has no unique solution.
     #[error("cannot solve for {tensor}")]
     Singular {
@@ -114,10 +137,16 @@ impl EditError {
             }
             Self::NoZ { .. } => Some("--set v_lr=0.1 takes smaller steps"),
             Self::Diverged { .. } => Some("--set lr=1e-4 takes smaller steps"),
+            Self::TrainingDiverged { .. } => Some("--set lr=1e-5 takes smaller steps"),
             Self::NoStatistics { .. } | Self::StatisticsShape { .. } => {
                 Some("take them anew: kledger stats --corpus FILE")
             }
-            Self::Settings(_)
+            // The ledger has said it before.
+            Self::NothingToTrain
+            | Self::TooFewLessons { .. }
+            | Self::Untrained
+            | Self::ForeignArtefact
+            | Self::Settings(_)
             | Self::Request { .. }
             | Self::NotFinite { .. }
             | Self::Version(_)

@@ -9,7 +9,9 @@ use super::{closed::Solver, error::EditError};
 use crate::engine::{Grain, Needs};
 #[cfg(feature = "torch")]
 use crate::{
-    engine::{Description, EditJob, EditOutcome, Progress, Statistics, StatisticsText},
+    engine::{
+        Description, EditJob, EditOutcome, Progress, Statistics, StatisticsText, TrainJob, Trained,
+    },
     model::{Model, Spec},
 };
 
@@ -88,6 +90,21 @@ pub trait Editor {
     ) -> Result<Statistics, EditError> {
         let _of_no_use = (model, text, progress);
         Ok(Statistics { tokens: 0, second_moments: BTreeMap::new() })
+    }
+
+    /// Learns to edit the base, which is in `model`.
+    ///
+    /// # Errors
+    /// When it learns nothing, there is too little to learn from, the training runs away, the model cannot be run, or
+    /// `progress` asks to stop.
+    fn train(
+        &self,
+        model: &mut Model,
+        job: &mut TrainJob<'_>,
+        progress: &mut dyn Progress,
+    ) -> Result<Trained, EditError> {
+        let _of_no_use = (model, job, progress);
+        Err(EditError::NothingToTrain)
     }
 
     /// Finds the change that makes the job's requests true in its version.

@@ -1,7 +1,8 @@
 //! Editors: requests in, a change of weights out.
 //!
 //! [`METHODS`] lists them. Those of `closed` solve for the change; they stand on `locate`, which finds where facts are
-//! looked up and what should be there. Those of `tune` go down the gradient of a loss.
+//! looked up and what should be there. Those of `tune` go down the gradient of a loss. Those of
+//! `learned` are trained to turn a gradient into an edit.
 //!
 //! Letters are those of the MEMIT paper: k is a key, `[in]`; z a value, `[d]`; C = E[k kᵀ]; R what is missing; λ the
 //! weight of C. The model is the same before and after an edit, also when it fails.
@@ -14,10 +15,12 @@ mod approximate;
 mod closed;
 #[cfg(feature = "torch")]
 mod error;
+mod learned;
 mod locate;
 #[cfg(feature = "torch")]
 mod matrix;
 mod method;
+mod module;
 mod presets;
 mod settings;
 mod tune;
@@ -58,6 +61,7 @@ pub const METHODS: &[&dyn Method] = &{
         ft_c,
         locft_bf,
         lora,
+        &learned::MEND,
     ]
 };
 
@@ -126,7 +130,7 @@ mod tests {
         assert_eq!(
             error,
             "there is no editor \"nobody\"; there is memit, alphaedit, emmet, pmet, rome, r-rome, ft, ft-l, ft-m, ft-c, \
-             locft-bf, lora"
+             locft-bf, lora, mend"
         );
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     delta::{Change, Version},
     fact::Request,
-    tensor::{Matrix, Orientation},
+    tensor::{Matrix, Orientation, Tensor},
 };
 
 /// An editor and what it is set to: what a commit records of it.
@@ -31,6 +31,8 @@ pub struct Description {
     pub tensors: BTreeMap<String, Orientation>,
     /// What it has to be given.
     pub needs: Needs,
+    /// The settings that what it was trained to has to be of, in canonical TOML, where it needs to be trained.
+    pub artefact: Option<String>,
     /// The search that finds a vector for each request, where it has one.
     pub search: Option<Search>,
     /// Whether what it finds for a request depends on what else is edited about the subject: then all of it has
@@ -83,6 +85,8 @@ pub struct Needs {
     pub prefixes: bool,
     /// Second moments of keys, taken on text.
     pub moments: bool,
+    /// What it was trained to on the base.
+    pub artefact: bool,
 }
 
 /// A search for a vector per request. Editors that search alike give it one name and so share what it found.
@@ -139,6 +143,8 @@ pub struct EditJob<'a> {
     pub prefixes: &'a [String],
     /// E[k kᵀ] by name of edited tensor; nothing where the editor needs none.
     pub second_moments: &'a BTreeMap<String, Matrix>,
+    /// What the editor was trained to; nothing where it needs none.
+    pub artefact: Option<&'a BTreeMap<String, Tensor>>,
     /// Seed of everything sampled.
     pub seed: u64,
     /// The version to edit: base weights, the lineage's deltas and their keys (the carry).

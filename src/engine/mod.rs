@@ -9,6 +9,7 @@ mod edit;
 mod error;
 mod inside;
 mod progress;
+mod train;
 
 use std::collections::BTreeMap;
 
@@ -24,6 +25,7 @@ pub use edit::{
 pub use error::EngineError;
 pub use inside::{Grid, Lens, Restored, Said, Standing, Traceable, Traced, Tracing};
 pub use progress::{Progress, Silent};
+pub use train::{Learned, Lesson, LessonPart, TrainJob, Trained, Validation};
 
 /// Runs the base model with some of its tensors replaced, and edits it.
 ///
@@ -68,6 +70,18 @@ pub trait Engine {
         text: &StatisticsText,
         progress: &mut dyn Progress,
     ) -> Result<Statistics, EngineError>;
+
+    /// Trains `editor` on the unedited base.
+    ///
+    /// # Errors
+    /// When the editor learns nothing, there is too little to learn from, the training runs away, the model fails, or
+    /// `progress` asks to stop.
+    fn train(
+        &mut self,
+        editor: &EditorSpec,
+        job: &mut TrainJob<'_>,
+        progress: &mut dyn Progress,
+    ) -> Result<Trained, EngineError>;
 
     /// Runs an editor. The weights set before do not matter and are the base's afterwards.
     ///

@@ -125,6 +125,11 @@ impl LedgerError {
             | Self::Bundle { .. }
             | Self::NothingToImport { .. }
             | Self::NoStatistics { .. }
+            | Self::NoArtefact { .. }
+            | Self::ForeignArtefact { .. }
+            | Self::ArtefactName { .. }
+            | Self::NothingToTrain { .. }
+            | Self::TooFewLessons { .. }
             | Self::Twice { .. }
             | Self::TooManyFacts { .. }
             | Self::Object(_)

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     checkpoint::{Base, CheckpointError},
     codec::ObjectError,
-    commit::Commit,
+    commit::{Artefact, Commit},
     delta::VersionError,
     durable::WriteError,
     engine::EngineError,
@@ -571,6 +571,46 @@ pub enum LedgerError {
     NoStatistics {
         /// Its name.
         editor: String,
+    },
+    /// The editor edits with what it was trained to, and nothing fits.
+    #[error(
+        "{editor} edits with what it was trained to, and it was trained to nothing that fits here"
+    )]
+    NoArtefact {
+        /// Its name.
+        editor: String,
+    },
+    /// The artefact is of something else.
+    #[error("artefact {artefact} is not for {editor} here: {why}")]
+    ForeignArtefact {
+        /// What was named.
+        artefact: Id<Artefact>,
+        /// The editor that was to edit with it.
+        editor: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// There is no such artefact, or several.
+    #[error("{why}: {name:?}")]
+    ArtefactName {
+        /// What was given.
+        name: String,
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// The editor is not trained.
+    #[error("{editor} is not trained: it edits as it is")]
+    NothingToTrain {
+        /// Its name.
+        editor: String,
+    },
+    /// There is too little to train on.
+    #[error(
+        "{facts} facts have words and another object of their predicate to be given: too few to learn from"
+    )]
+    TooFewLessons {
+        /// As many have.
+        facts: usize,
     },
     /// More facts than one delta can be of.
     #[error("{count} facts are too many for one edit; it can be of {most}")]

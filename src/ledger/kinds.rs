@@ -7,7 +7,7 @@ use super::state::{
 use crate::{
     checkpoint::{Base, Verified},
     codec::{self, Rewrite, rewrite},
-    commit::{Commit, Report, ReportRows, Spec, StatisticsRecord, Step},
+    commit::{Artefact, Artefacts, Commit, Report, ReportRows, Spec, StatisticsRecord, Step},
     delta::{Delta, Lineage, TensorFile},
     fact::{
         Attribution, Citation, Fact, Staged, StoredStage, Words,
@@ -47,6 +47,8 @@ pub const KINDS: &[Rewrite] = &[
     rewrite::<Commit>,
     rewrite::<Spec>,
     rewrite::<StatisticsRecord>,
+    rewrite::<Artefact>,
+    rewrite::<Artefacts>,
     rewrite::<Report>,
     rewrite::<ReportRows>,
     rewrite::<Evaluations>,
@@ -101,7 +103,13 @@ pub(crate) fn kinds() -> Kinds {
         .with(|report: &Report| References::default().objects(report.parts()))
         .with(move |_: &ReportRows| none())
         .with(move |_: &Base| none())
-        .with(|spec: &Spec| References::default().objects(spec.statistics))
+        .with(|spec: &Spec| References::default().objects(spec.statistics).objects(spec.artefact))
+        .with(|artefact: &Artefact| {
+            References::default().object(artefact.base).object(artefact.file).file(artefact.file)
+        })
+        .with(|artefacts: &Artefacts| {
+            References::default().objects(artefacts.entries.iter().copied())
+        })
         .with(|record: &StatisticsRecord| {
             References::default().object(record.base).object(record.file).file(record.file)
         })

@@ -24,7 +24,7 @@ use crate::{
     engine::{
         Answer, Approximation, Continuations, Description, Drawing, EditJob, EditOutcome,
         EditorSpec, Engine, EngineError, FoundWith, Lens, Progress, Prompt, Sampling, Statistics,
-        StatisticsText, Traceable, Traced, Tracing,
+        StatisticsText, Traceable, Traced, Tracing, TrainJob, Trained,
     },
     eval::{Reading, Score},
     model::{
@@ -150,6 +150,20 @@ impl Engine for TorchEngine {
         guarded(|| {
             progress.part("model");
             Ok(editor.moments(&mut self.model, text, progress)?)
+        })
+    }
+
+    fn train(
+        &mut self,
+        editor: &EditorSpec,
+        job: &mut TrainJob<'_>,
+        progress: &mut dyn Progress,
+    ) -> Result<Trained, EngineError> {
+        let editor = self.read(&editor.name, &editor.settings)?;
+        self.set_weights(&BTreeMap::new())?;
+        guarded(|| {
+            progress.part("model");
+            Ok(editor.train(&mut self.model, job, progress)?)
         })
     }
 

@@ -10,8 +10,11 @@ use std::{collections::BTreeMap, fmt::Debug, fs, path::Path};
 use kledger::{
     checkpoint::{Base, BaseFile, BaseTensor},
     codec::{self, Object},
-    commit::{Commit, EditedTensor, Report, Spec, StatisticsRecord, Step},
+    commit::{
+        Artefact, Artefacts, Commit, EditedTensor, HeldBack, Report, Spec, StatisticsRecord, Step,
+    },
     delta::{Delta, DeltaTensor, Form, Lineage, TensorEntry, TensorFile},
+    engine::Validation,
     fact::{
         Attribution, Citation, Fact, Iri, Label, Literal, Quoted, Staged, StagedChange,
         StoredStage, Term, Words,
@@ -202,9 +205,35 @@ fn objects_have_the_bytes_of_the_format() {
         seed: 42,
         prefixes: vec!["The".to_owned(), String::new()],
         statistics: Some(id(1)),
+        artefact: None,
     };
     golden.is("spec", &spec);
-    golden.is("spec-no-statistics", &Spec { statistics: None, ..spec });
+    let untold = Spec { statistics: None, ..spec };
+    golden.is("spec-no-statistics", &untold);
+    let editor = "mend".to_owned();
+    golden.is("spec-trained", &Spec { editor: editor.clone(), artefact: Some(id(7)), ..untold });
+    let artefact = Artefact {
+        base: id(1),
+        editor,
+        editor_version: 3,
+        settings: "layers = [1]\n".to_owned(),
+        seed: 42,
+        source: "facts of HEAD".to_owned(),
+        data: [2; 32],
+        held_back: HeldBack {
+            learned: 100,
+            seen: 20,
+            unseen: 3,
+            predicates: vec![iri("likes").as_str().to_owned()],
+        },
+        steps: 500,
+        best: 400,
+        seen: Some(Validation { edits: 20, reliability: 0.75, generality: 0.5, locality: 1.0 }),
+        unseen: None,
+        file: id(3),
+    };
+    golden.is("artefact", &artefact);
+    golden.is("artefacts", &Artefacts { entries: vec![id(2), id(1)] });
     let statistics = StatisticsRecord {
         base: id(1),
         source: "a.txt".to_owned(),

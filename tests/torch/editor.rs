@@ -96,6 +96,7 @@ impl Case {
         progress: &mut dyn Progress,
     ) -> Result<EditOutcome, EditError> {
         let mut job = EditJob {
+            artefact: None,
             prefixes: &self.prefixes,
             second_moments: &self.second_moments,
             seed: 42,

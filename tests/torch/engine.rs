@@ -82,6 +82,7 @@ fn edit_in(
     let second_moments = engine.statistics(&memit(settings), &text, &mut Silent)?.second_moments;
     let version = Version::new(Arc::new(Checkpoint::open(dir).unwrap()), Vec::new());
     let mut job = EditJob {
+        artefact: None,
         prefixes: &[],
         second_moments: &second_moments,
         seed: 42,
@@ -548,6 +549,7 @@ fn a_request_that_is_too_long_is_named() {
     let mut request = requests().remove(0);
     request.subject = "Eiffel Tower ".repeat(30);
     let mut job = EditJob {
+        artefact: None,
         prefixes: &[],
         second_moments: &BTreeMap::new(),
         seed: 42,

@@ -99,6 +99,7 @@ impl Case {
         let method = editor::method(self.editor).unwrap();
         let editor = method.read(&self.settings.to_string(), self.model.spec()).unwrap();
         let mut job = EditJob {
+            artefact: None,
             prefixes: &self.prefixes,
             second_moments: &self.second_moments,
             version: &self.version,

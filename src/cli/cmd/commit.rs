@@ -63,6 +63,9 @@ pub struct Args {
     dry_run: bool,
     #[command(flatten)]
     edit: EditArgs,
+    /// What the editor was trained to, by the beginning of its id, in place of the newest that fits
+    #[arg(long, value_name = "ID")]
+    artefact: Option<String>,
 }
 
 fn share_to_reach(text: &str) -> Result<f64, String> {
@@ -74,6 +77,9 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let repo = cx.repo()?;
     let actor = cx.actor(Some(&repo))?;
     let mut edit = args.edit.options(cx)?;
+    if let Some(name) = &args.artefact {
+        edit.artefact = Some(cx.repo()?.artefact_named(name)?);
+    }
     if args.faithful {
         edit.settings.insert("faithful".to_owned(), true.into());
     }

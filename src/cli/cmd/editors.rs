@@ -51,7 +51,7 @@ struct EditorView {
     name: &'static str,
     version: u32,
     about: &'static str,
-    /// What it has to be given: `prefixes`, `statistics`.
+    /// What it has to be given: `prefixes`, `statistics`, `training`.
     needs: Vec<&'static str>,
     yields: Grain,
     /// Whether one fact of a commit can be taken back without editing the others again.
@@ -125,7 +125,11 @@ fn settings(method: &dyn Method, preset: Option<&toml::Table>) -> Vec<SettingVie
 impl EditorView {
     fn of(method: &dyn Method) -> Self {
         let needs = method.needs();
-        let needs = [(needs.prefixes, "prefixes"), (needs.moments, "statistics")];
+        let needs = [
+            (needs.prefixes, "prefixes"),
+            (needs.moments, "statistics"),
+            (needs.artefact, "training"),
+        ];
         Self {
             name: method.name(),
             version: method.version(),

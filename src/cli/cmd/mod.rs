@@ -1,6 +1,7 @@
 //! The verbs, one file each: arguments, the call, and how the report reads.
 
 pub mod add;
+pub mod artefacts;
 pub mod ask;
 pub mod backup;
 pub mod bisect;
@@ -48,6 +49,7 @@ pub mod status;
 pub mod switch;
 pub mod tag;
 pub mod trace;
+pub mod train;
 pub mod undo;
 
 use clap::Subcommand;
@@ -64,6 +66,8 @@ pub enum Command {
     Status(status::Args),
     Stats(stats::Args),
     Calibrate(calibrate::Args),
+    Train(train::Args),
+    Artefacts(artefacts::Args),
     Commit(commit::Args),
     Log(log::Args),
     Show(show::Args),
@@ -116,6 +120,7 @@ impl Command {
             Self::Init(_)
             | Self::Stats(_)
             | Self::Calibrate(_)
+            | Self::Train(_)
             | Self::Commit(_)
             | Self::Consolidate(_)
             | Self::Check(_)
@@ -154,6 +159,8 @@ pub fn run(cx: &Context, command: &Command) -> Result<Report, CliError> {
         Command::Status(args) => status::run(cx, args),
         Command::Stats(args) => stats::run(cx, args),
         Command::Calibrate(args) => calibrate::run(cx, args),
+        Command::Train(args) => train::run(cx, args),
+        Command::Artefacts(args) => artefacts::run(cx, args),
         Command::Commit(args) => commit::run(cx, args),
         Command::Log(args) => log::run(cx, args),
         Command::Show(args) => show::run(cx, args),

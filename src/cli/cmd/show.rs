@@ -147,6 +147,7 @@ impl Render for ShowReport {
             rows.extend(spec.statistics.iter().zip(spec.statistics_tokens).map(
                 |(statistics, tokens)| row("statistics", format!("{statistics} ({tokens} tokens)")),
             ));
+            rows.extend(spec.artefact.map(|id| row("artefact", format!("{id:.12}"))));
         }
         if let Some(with) = &self.found_with {
             let FoundWith { device, dtype, threads, kernels, library, program, .. } = with;

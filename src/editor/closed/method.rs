@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// What every closed-form method has to be given.
-const NEEDS: Needs = Needs { prefixes: true, moments: true };
+const NEEDS: Needs = Needs { prefixes: true, moments: true, artefact: false };
 
 /// A closed-form method, whose settings are an `S`.
 #[derive(Debug)]
@@ -130,6 +130,7 @@ impl<S: Settled> Editor for ClosedEditor<S> {
         Ok(Description {
             grain: Grain::Fact,
             tensors: search.layers.iter().map(site).collect::<Result<_, ModelError>>()?,
+            artefact: None,
             needs: NEEDS,
             search: Some(Search {
                 method: method.to_owned(),

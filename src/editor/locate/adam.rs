@@ -23,6 +23,21 @@ impl Adam {
         Self { rate, unit, steps: 0, mean: values.zeros_like(), square: values.zeros_like() }
     }
 
+    /// As it was after so many `steps`, with these moments.
+    pub(in crate::editor) const fn at(rate: f64, steps: i32, mean: Tensor, square: Tensor) -> Self {
+        Self { rate, unit: None, steps, mean, square }
+    }
+
+    /// First moments.
+    pub(in crate::editor) const fn mean(&self) -> &Tensor {
+        &self.mean
+    }
+
+    /// Second moments.
+    pub(in crate::editor) const fn square(&self) -> &Tensor {
+        &self.square
+    }
+
     /// What `values` are after one more step down `gradient`.
     pub(in crate::editor) fn step(&mut self, values: &Tensor, gradient: &Tensor) -> Tensor {
         self.steps += 1;

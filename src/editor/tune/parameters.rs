@@ -6,7 +6,7 @@ use tch::{Kind, Tensor};
 
 use super::{
     plan::{Bound, Moves, Plan},
-    settings::{Module, Training},
+    settings::Training,
 };
 use crate::{
     delta::{Accumulator, Change, ChangeForm, Version, VersionError, confined},
@@ -14,6 +14,7 @@ use crate::{
         error::EditError,
         locate::adam::Adam,
         matrix::{matrix, tensor},
+        module::Module,
         workbench::Workbench,
     },
     model::{EditSite, Model, Role, Slot, SplitMix},

@@ -16,6 +16,7 @@ use crate::{
     editor::{
         error::EditError,
         method::{Bench, Editor},
+        module,
         settings::canonical,
     },
     engine::{Description, EditJob, EditOutcome, Progress},
@@ -89,7 +90,7 @@ impl<R: Recipe> Method for Tune<R> {
     }
 
     fn needs(&self) -> Needs {
-        Needs { prefixes: false, moments: false }
+        Needs { prefixes: false, moments: false, artefact: false }
     }
 
     fn settings(&self) -> Vec<&'static Setting> {
@@ -107,7 +108,7 @@ impl<R: Recipe> Method for Tune<R> {
     #[cfg(feature = "torch")]
     fn read(&self, settings: &str, model: &Spec) -> Result<Box<dyn Editor>, SettingsError> {
         let settings = R::read(settings, &model.into())?;
-        settings.training().fits(model)?;
+        module::fit(&settings.training().modules, model)?;
         Ok(Box::new(Settled(settings)))
     }
 }
@@ -139,7 +140,8 @@ impl<R: Recipe> Editor for Settled<R> {
             weight: None,
             grain: Grain::Whole,
             tensors: sites.into_iter().map(|(_, site)| (site.tensor, site.orientation)).collect(),
-            needs: Needs { prefixes: false, moments: false },
+            artefact: None,
+            needs: Needs { prefixes: false, moments: false, artefact: false },
             search: None,
             joins_subjects: false,
             prefix_settings: String::new(),

@@ -2,15 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::editor::settings::{
-    Setting, SettingsError, above_zero, blocks, not_below_zero, require,
+use crate::editor::{
+    module::{MODULES, Module, some_once},
+    settings::{Setting, SettingsError, above_zero, blocks, not_below_zero, require},
 };
 #[cfg(feature = "torch")]
-use crate::{
-    editor::presets::blocks_value,
-    engine::Axis,
-    model::{Part, Spec},
-};
+use crate::{editor::presets::blocks_value, engine::Axis};
 
 /// All of [`Training`], by key.
 pub(super) const TRAINING: &[Setting] = &[
@@ -54,9 +51,6 @@ pub(super) const LR: &str = "lr";
 /// What a [`Scale`] may be.
 pub(super) const SCALES: &str = "\"auto\" or a number above zero";
 
-const MODULES: &str = "of \"mlp-down\", \"mlp-up\", \"mlp-gate\", \"attention-in\", \"query\", \"key\", \"value\", \
-                       \"attention-out\" and \"block\"";
-
 /// How a model is trained on facts. Names are those of the original implementations where these have one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Training {
@@ -92,59 +86,6 @@ pub(super) enum Order {
     DepthFirst,
 }
 
-/// Linear maps of a block, whatever a family calls them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Module {
-    /// The MLP's down projection.
-    MlpDown,
-    /// The MLP's up projection.
-    MlpUp,
-    /// What the up projection is multiplied by.
-    MlpGate,
-    /// Queries, keys and values, be they computed together or apart.
-    AttentionIn,
-    /// Queries, where they are computed apart.
-    Query,
-    /// Keys, where they are computed apart.
-    Key,
-    /// Values, where they are computed apart.
-    Value,
-    /// Attention's output map.
-    AttentionOut,
-    /// All that there is, norms too.
-    Block,
-}
-
-#[cfg(feature = "torch")]
-impl Module {
-    /// Whether a part belongs to it.
-    pub(super) const fn has(self, part: Part) -> bool {
-        match self {
-            Self::MlpDown => matches!(part, Part::MlpDown),
-            Self::MlpUp => matches!(part, Part::MlpUp),
-            Self::MlpGate => matches!(part, Part::MlpGate),
-            Self::AttentionIn => {
-                matches!(part, Part::QueryKeyValue | Part::Query | Part::Key | Part::Value)
-            }
-            Self::Query => matches!(part, Part::Query),
-            Self::Key => matches!(part, Part::Key),
-            Self::Value => matches!(part, Part::Value),
-            Self::AttentionOut => matches!(part, Part::AttentionOut),
-            Self::Block => part.in_block(),
-        }
-    }
-
-    /// Whether a model of this kind has one.
-    fn is_in(self, spec: &Spec) -> bool {
-        match self {
-            Self::MlpGate => spec.has(Part::MlpGate),
-            Self::Query | Self::Key | Self::Value => spec.has(Part::Query),
-            _ => true,
-        }
-    }
-}
-
 impl Training {
     /// Blocks are there below `layers`, if it is known.
     pub(super) fn check(&self, layers: Option<usize>) -> Result<(), SettingsError> {
@@ -156,10 +97,7 @@ impl Training {
         ])?;
         require(self.batch_size > 0, "batch_size", "at least 1", || "0".to_owned())?;
         require(self.num_steps > 0, "num_steps", "at least 1", || "0".to_owned())?;
-        let once = (1..self.modules.len()).all(|i| !self.modules[..i].contains(&self.modules[i]));
-        require(once && !self.modules.is_empty(), "modules", "some, each once", || {
-            format!("{:?}", self.modules)
-        })
+        some_once(&self.modules)
     }
 
     /// What a calibration tries in turn, for a model of so many `layers`: another step size, other blocks, more steps.
@@ -179,20 +117,6 @@ impl Training {
             Axis { key: "layers", values: blocks.map(|blocks| blocks_value(&blocks)).collect() },
             Axis { key: "num_steps", values: vec![(steps / 2).max(1).into(), (steps * 2).into()] },
         ]
-    }
-
-    /// Whether a model of this kind has what is to be tuned.
-    ///
-    /// # Errors
-    /// When it has not.
-    #[cfg(feature = "torch")]
-    pub(super) fn fits(&self, spec: &Spec) -> Result<(), SettingsError> {
-        let missing = self.modules.iter().find(|module| !module.is_in(spec));
-        let wanted = || format!("what a {} has", spec.model_type);
-        require(missing.is_none(), "modules", &wanted(), || {
-            let missing = missing.and_then(|module| toml::Value::try_from(module).ok());
-            missing.map_or_else(String::new, |module| module.to_string())
-        })
     }
 }
 

@@ -86,6 +86,7 @@ impl Bench {
         let job = EditJob {
             prefixes: &[],
             second_moments: &BTreeMap::new(),
+            artefact: None,
             seed: self.seed,
             version: &self.version,
             requests: &self.requests,

@@ -104,6 +104,13 @@ impl Repo {
             None
         };
 
+        let parameters = if needed.artefact {
+            let artefact = setup.artefact(engine, job.base, job.earlier)?;
+            Some(self.parameters(artefact)?)
+        } else {
+            None
+        };
+
         let (facts, requests): (Vec<FactKey>, Vec<Request>) = job.requests.into_iter().unzip();
         let keys = setup.z_keys(job.base, &prefixes, job.line, &requests);
         let found_before = match &keys {
@@ -119,6 +126,7 @@ impl Repo {
             setup: &setup,
             prefixes: &prefixes,
             second_moments: moments.as_ref().map_or(&none, |found| &found.matrices),
+            artefact: parameters.as_ref().map(|parameters| &parameters.tensors),
             version: &version,
             requests: &requests,
             keys: keys.as_deref().unwrap_or_default(),
@@ -157,6 +165,7 @@ impl Repo {
                 seed: setup.seed,
                 prefixes,
                 statistics: moments.map(|moments| moments.id),
+                artefact: parameters.map(|parameters| parameters.id),
             },
             delta,
             contents,
@@ -207,6 +216,7 @@ impl Repo {
         let mut job = EditJob {
             prefixes: work.prefixes,
             second_moments: work.second_moments,
+            artefact: work.artefact,
             seed: work.setup.seed,
             version: work.version,
             requests: work.requests,
@@ -233,6 +243,7 @@ struct Work<'a> {
     setup: &'a Setup,
     prefixes: &'a [String],
     second_moments: &'a BTreeMap<String, Matrix>,
+    artefact: Option<&'a BTreeMap<String, Tensor>>,
     version: &'a Version,
     requests: &'a [Request],
     /// The key of each request's z.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 use crate::{
     checkpoint::Base,
     codec,
-    commit::{Commit, Spec, StatisticsRecord},
+    commit::{Artefact, Commit, Spec, StatisticsRecord},
     delta::Delta,
     fact::FactKey,
     id::Id,
@@ -16,10 +16,12 @@ use crate::{
     },
 };
 
-/// What earlier edits were made with: specs and statistics, nearest first.
+/// What earlier edits were made with: specs, statistics and artefacts, nearest first.
 pub(crate) struct Earlier {
     pub(crate) specs: Vec<Spec>,
     pub(crate) statistics: Vec<Stored<StatisticsRecord>>,
+    /// Of all bases.
+    pub(crate) artefacts: Vec<Stored<Artefact>>,
     /// By delta: which of the specs it was made with.
     made: BTreeMap<Id<Delta>, usize>,
 }
@@ -53,14 +55,16 @@ impl Earlier {
         Ok(Self {
             specs: self.specs.iter().chain([spec]).cloned().collect(),
             statistics: statistics.into_iter().chain(self.statistics.iter().cloned()).collect(),
+            artefacts: self.artefacts.clone(),
             made: self.made.clone(),
         })
     }
 }
 
 impl Ledger<'_> {
-    /// The specs of the history of `tips`, nearest first, and the statistics that an edit of `base`
-    /// can use: those taken last first, then those of the specs.
+    /// The specs of the history of `tips`, nearest first; the statistics that an edit of `base`
+    /// can use: those taken last first, then those of the specs; and artefacts: those trained last first, then those of
+    /// the specs.
     pub(crate) fn made_with(
         &self,
         tips: impl IntoIterator<Item = Id<Commit>>,
@@ -90,6 +94,15 @@ impl Ledger<'_> {
                 }
             }
         }
-        Ok(Earlier { specs, statistics, made })
+        let mut artefacts = Vec::new();
+        let mut seen = BTreeSet::new();
+        let trained = self.artefacts()?.unwrap_or_default().entries;
+        let used = specs.iter().filter_map(|spec| spec.artefact);
+        for id in trained.into_iter().chain(used) {
+            if seen.insert(id) {
+                artefacts.push((id, codec::get(self, id)?));
+            }
+        }
+        Ok(Earlier { specs, statistics, artefacts, made })
     }
 }

@@ -1,5 +1,6 @@
 //! Facts edited into a version: from requests to a delta, and the check of what came of it.
 
+pub(super) mod artefact;
 pub(super) mod attempt;
 pub(super) mod calibration;
 pub(super) mod earlier;
@@ -7,8 +8,10 @@ pub(super) mod examine;
 pub(super) mod failure;
 pub(super) mod found;
 pub(super) mod kept_prompts;
+pub(super) mod lessons;
 pub(super) mod measured;
 pub(super) mod options;
+pub(super) mod partial;
 pub(super) mod partial_statistics;
 pub(super) mod record;
 pub(super) mod rehearsal;

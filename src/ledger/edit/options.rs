@@ -1,6 +1,11 @@
 //! How an edit is made.
 
-use crate::{commit::Spec, engine::EngineError, ledger::requirements::Requirements};
+use crate::{
+    commit::{Artefact, Spec},
+    engine::EngineError,
+    id::Id,
+    ledger::requirements::Requirements,
+};
 
 /// How an edit is made, over what the repository is set to.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -11,12 +16,14 @@ pub struct EditOptions {
     pub settings: toml::Table,
     /// Seed, in place of the repository's.
     pub seed: Option<u64>,
+    /// What the editor was trained to, in place of the newest that fits.
+    pub artefact: Option<Id<Artefact>>,
     /// What the edit must reach, over what the repository requires.
     pub require: Requirements,
 }
 
 impl EditOptions {
-    /// The same for what `spec` made: with its editor, its settings and its seed where these options say nothing. With another
+    /// The same for what `spec` made: with its editor, its settings, its seed and its artefact where these options say nothing. With another
     /// editor named, nothing of the spec counts.
     ///
     /// # Errors
@@ -30,6 +37,7 @@ impl EditOptions {
             editor: Some(spec.editor.clone()),
             settings,
             seed: self.seed.or(Some(spec.seed)),
+            artefact: self.artefact.or(spec.artefact),
             require: self.require,
         })
     }

@@ -1,47 +1,31 @@
 //! Statistics of a long corpus, taken a part at a time: what was counted is kept beside the store, so a
 //! run that is stopped or killed goes on after its last whole part.
 //!
-//! What was kept proves that it is of this run: the numbers have a checksum, the matrices have that of their file, and the
-//! next part has to be of the same tensors and shapes. Otherwise the run begins anew.
+//! What was kept is of this run, and the next part has to be of the same tensors and shapes. Otherwise the run begins
+//! anew.
 //!
 //! The mean is rounded to f32 after each part, whether or not the run ends there, so one that went on
 //! gives what one that was never stopped would have given, bit for bit.
 
-use std::{collections::BTreeMap, fs, ops::Range, path::PathBuf};
+use std::{collections::BTreeMap, ops::Range};
 
-use super::setup::Setup;
+use super::{partial::Partial, setup::Setup};
 use crate::{
     checkpoint::Base,
-    delta::TensorFile,
-    durable,
     engine::{Engine, EngineError, Progress, Statistics, StatisticsText},
     id::{Id, Kind},
     ledger::{error::LedgerError, lineage::load, repo::Repo},
-    store::{StoreError, TensorFiles},
     tensor::{Matrix, Tensor},
 };
 
 /// Bytes of text in a part, some hundred thousand tokens.
 const PART: usize = 1 << 20;
 
-/// The file that says how far a run came.
-const REACHED: &str = "reached";
-
 /// Marks the ids of runs.
 struct Run;
 
 impl Kind for Run {
     const NAME: &'static str = "statistics run";
-}
-
-/// Where a run keeps what it counted.
-struct Kept {
-    /// The directory of all runs.
-    all: PathBuf,
-    /// The run's own in it.
-    dir: PathBuf,
-    run: Id<Run>,
-    files: TensorFiles,
 }
 
 /// What was counted.
@@ -69,9 +53,9 @@ impl Repo {
             format!("{:?} {PART}", setup.description.tensors.keys()).as_bytes(),
             &corpus,
         ]);
-        let kept = Kept::of(self.store().dir().join("partial"), run);
+        let kept = Partial::of(self.store(), run);
         // There is always a part left, which is compared with what was kept.
-        let known = kept.load().filter(|known| known.parts < parts.len());
+        let known = Counted::load(&kept).filter(|known| known.parts < parts.len());
         let mut counted = known.unwrap_or_else(Counted::nothing);
         let bytes = |range: Range<usize>| documents[range].iter().map(String::len).sum::<usize>();
         let mut watched =
@@ -98,11 +82,11 @@ impl Repo {
             counted.add(found);
             watched.before = counted.found.tokens;
             if !last {
-                kept.store(&counted)?;
+                counted.store(&kept)?;
             }
         }
         watched.progress.finish("");
-        kept.files.remove()?;
+        kept.remove()?;
         Ok(counted.found)
     }
 }
@@ -157,66 +141,25 @@ impl Counted {
         self.found.tokens = tokens;
         self.parts += 1;
     }
-}
-
-impl Kept {
-    fn of(all: PathBuf, run: Id<Run>) -> Self {
-        let dir = all.join(run.to_string());
-        Self { files: TensorFiles::new(&dir), all, dir, run }
-    }
 
     /// What an earlier run counted. Whatever is wrong with it, it can be counted again.
-    fn load(&self) -> Option<Counted> {
-        let (parts, tokens, file) = self.reached()?;
-        let file = self.files.open(file).ok()?;
+    fn load(kept: &Partial<Run>) -> Option<Self> {
+        let (numbers, tensors) = kept.load()?;
+        let &[parts, tokens] = numbers.as_slice() else { return None };
         let mut second_moments = BTreeMap::new();
-        for entry in &file.contents().tensors {
-            let tensor = file.tensor(&entry.name).ok()?;
+        for (name, tensor) in tensors {
             let width = *tensor.shape.first()?;
-            let matrix = load::matrix(&tensor, &entry.name, width, width).ok()?;
-            second_moments.insert(entry.name.clone(), matrix);
+            let matrix = load::matrix(&tensor, &name, width, width).ok()?;
+            second_moments.insert(name, matrix);
         }
-        Some(Counted { parts, found: Statistics { tokens, second_moments } })
+        let parts = usize::try_from(parts).ok()?;
+        Some(Self { parts, found: Statistics { tokens, second_moments } })
     }
 
-    /// Keeps what was counted in place of what was kept before.
-    fn store(&self, counted: &Counted) -> Result<(), LedgerError> {
+    fn store(&self, kept: &Partial<Run>) -> Result<(), LedgerError> {
         let tensor = |(name, matrix): (&String, &Matrix)| (name.clone(), Tensor::from(matrix));
-        let tensors = counted.found.second_moments.iter().map(tensor).collect();
-        durable::create_dir(&self.dir).map_err(StoreError::from)?;
-        let before = self.file();
-        let (file, _) = self.files.write(&tensors)?;
-        let reached = format!("{} {} {file}", counted.parts, counted.found.tokens);
-        let reached = format!("{reached} {}\n", self.checksum(&reached));
-        durable::write(&self.dir.join(REACHED), reached.as_bytes()).map_err(StoreError::from)?;
-        if let Some(before) = before.filter(|before| *before != self.files.path(file)) {
-            // What stays behind takes room until the run ends, and no more.
-            let _left_behind = fs::remove_file(before);
-        }
-        Ok(())
-    }
-
-    /// The tensor file that is in use.
-    fn file(&self) -> Option<PathBuf> {
-        self.reached().map(|(_, _, file)| self.files.path(file))
-    }
-
-    /// How many parts and tokens were counted, and the file that has what was found in them.
-    fn reached(&self) -> Option<(usize, u64, Id<TensorFile>)> {
-        let bytes = durable::read_below(&self.all, &self.dir.join(REACHED)).ok()?;
-        let text = String::from_utf8(bytes).ok()?;
-        let (reached, checksum) = text.trim_end().rsplit_once(' ')?;
-        if checksum != self.checksum(reached).to_string() {
-            return None;
-        }
-        let mut words = reached.split(' ');
-        let (parts, tokens) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-        Some((parts, tokens, words.next()?.parse().ok()?))
-    }
-
-    /// Of what the file says, in this run.
-    fn checksum(&self, reached: &str) -> Id<Run> {
-        Id::from_parts([self.run.as_bytes().as_slice(), reached.as_bytes()])
+        let tensors = self.found.second_moments.iter().map(tensor).collect();
+        kept.store(&[self.parts as u64, self.found.tokens], &tensors)
     }
 }
 

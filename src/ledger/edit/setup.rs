@@ -1,8 +1,9 @@
 //! Which editor makes an edit, and what it is set to.
 
 use crate::{
-    commit::Spec,
+    commit::{Artefact, Spec},
     engine::{Description, EditorSpec, Engine, EngineError},
+    id::Id,
     ledger::{config::Config, edit::options::EditOptions, error::LedgerError, repo::Repo},
 };
 
@@ -11,6 +12,8 @@ pub(crate) struct Setup {
     pub(crate) editor: EditorSpec,
     pub(crate) description: Description,
     pub(crate) seed: u64,
+    /// What the editor was trained to, where that is named.
+    pub(crate) named_artefact: Option<Id<Artefact>>,
 }
 
 impl Setup {
@@ -20,7 +23,7 @@ impl Setup {
         engine: &dyn Engine,
         options: &EditOptions,
     ) -> Result<Self, LedgerError> {
-        let EditOptions { editor, settings, seed, .. } = options;
+        let EditOptions { editor, settings, seed, artefact, .. } = options;
         let config = repo.config();
         let by_file = editor.is_none();
         let editor = editor.as_ref().unwrap_or(&config.editor).clone();
@@ -43,7 +46,8 @@ impl Setup {
                 error => error.into(),
             }
         })?;
-        Ok(Self { editor, description, seed: seed.unwrap_or(config.seed) })
+        let seed = seed.unwrap_or(config.seed);
+        Ok(Self { editor, description, seed, named_artefact: *artefact })
     }
 
     /// Whether `spec` has the context prefixes that this setup would sample.

@@ -55,6 +55,7 @@ impl TaskInProgress {
             editor: self.editor.clone(),
             settings: parsed.map_err(|error| EngineError::Settings(error.to_string()))?,
             seed: self.seed,
+            artefact: None,
             require: self.require.parse()?,
         })
     }
@@ -72,6 +73,7 @@ impl TaskInProgress {
                 editor: edit.editor.clone().or(was.editor),
                 settings,
                 seed: edit.seed.or(was.seed),
+                artefact: None,
                 require: edit.require.or(was.require),
             },
         };

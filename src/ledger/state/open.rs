@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use crate::{
     codec::{self, Object, ObjectError, Objects},
-    commit::{Check, Commit, Report, StatisticsRecord},
+    commit::{Artefacts, Check, Commit, Report, StatisticsRecord},
     fact::{Lexicon, LexiconTree, StoredStage, tree},
     id::Id,
     ledger::{
         config::Config,
         error::LedgerError,
-        state::roots::{STAGE, STATISTICS},
+        state::roots::{ARTEFACTS, STAGE, STATISTICS},
     },
     store::{Head, Session},
 };
@@ -122,6 +122,11 @@ impl Ledger<'_> {
             Some(stage) => stage.changes(self)?,
             None => 0,
         })
+    }
+
+    /// What editors were trained to; `None` while nothing is.
+    pub(crate) fn artefacts(&self) -> Result<Option<Artefacts>, LedgerError> {
+        self.root(ARTEFACTS)
     }
 
     /// The statistics taken last.

@@ -6,6 +6,9 @@ pub(crate) const STAGE: &str = "stage";
 /// Root of the store: the statistics taken last.
 pub(crate) const STATISTICS: &str = "statistics";
 
+/// Root of the store: what editors were trained to; absent while nothing is.
+pub(crate) const ARTEFACTS: &str = "artefacts";
+
 /// Root of the store: the search that is going on, if there is one.
 pub(crate) const BISECTION: &str = "bisection";
 

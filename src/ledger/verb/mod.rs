@@ -4,6 +4,7 @@
 //! prints as text or JSON.
 
 pub mod add;
+pub mod artefacts;
 pub mod ask;
 pub mod backup;
 pub mod bisect;
@@ -49,4 +50,5 @@ pub mod status;
 pub mod switch;
 pub mod tag;
 pub mod trace;
+pub mod train;
 pub mod undo;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::{
     checkpoint::Base,
     codec,
-    commit::{Check, Spec},
+    commit::{Artefact, Check, Spec},
     delta::{Delta, Form},
     engine::FoundWith,
     fact::tree,
@@ -81,6 +81,8 @@ pub struct SpecView {
     pub statistics: Option<String>,
     /// Tokens the statistics counted.
     pub statistics_tokens: Option<u64>,
+    /// What the editor was trained to; `None` where it is not trained.
+    pub artefact: Option<Id<Artefact>>,
 }
 
 /// A delta.
@@ -221,5 +223,6 @@ fn spec_view(ledger: &Ledger<'_>, id: Id<Spec>) -> Result<SpecView, LedgerError>
         prefixes: spec.prefixes,
         statistics_tokens: statistics.as_ref().map(|statistics| statistics.tokens),
         statistics: statistics.map(|statistics| statistics.source),
+        artefact: spec.artefact,
     })
 }

@@ -12,6 +12,7 @@ mod add_sentences;
 mod add_source;
 mod add_tables;
 mod alias;
+mod artefacts;
 mod ask;
 mod author;
 mod backup;
@@ -75,6 +76,7 @@ mod switch;
 mod tag;
 mod tour;
 mod trace;
+mod train;
 mod undo;
 mod usage;
 

@@ -13,12 +13,16 @@ use kledger::{
             export::{ExportFormat, ExportOptions},
             import::ImportSource,
             trace::Subject,
+            train::TrainOptions,
         },
     },
     tensor::{Dtype, Tensor},
 };
 
-use super::{Sandbox, reaches_the_model};
+use super::{
+    super::train::{knowing, options as training, train},
+    Sandbox, reaches_the_model,
+};
 use crate::{
     large::bounded,
     ledger::Meanwhile,
@@ -243,4 +247,36 @@ fn facts_that_the_model_knows_are_added_to_be_traced() {
     place.add_neighbours(&format!(":Anna :likes :{knows} .")).unwrap();
     place.commit("Known").unwrap();
     assert_eq!(trace().unwrap().versions[0].traces.len(), 1);
+}
+
+#[test]
+fn what_an_editor_edits_with_is_trained_first() {
+    let place = knowing();
+    place.add(":Bert :likes :Rome .").unwrap();
+    let mut how = options("Bert");
+    how.edit.editor = Some("trained".to_owned());
+    told(place.commit_with(&how, &mut Silent), "kledger train trained makes what it edits with");
+    let trained = train(&place, &training(100)).unwrap();
+    place.commit_with(&how, &mut Silent).unwrap();
+
+    let named = place.repo.show_artefact("nothing");
+    told(named, "kledger artefacts lists what there is");
+    assert_eq!(place.repo.artefacts().unwrap().artefacts[0].artefact, trained.artefact);
+    how.edit.artefact = Some(trained.artefact);
+    how.edit.settings.insert("bold".to_owned(), true.into());
+    place.add(":Carl :likes :Rome .").unwrap();
+    told(place.commit_with(&how, &mut Silent), "kledger artefacts lists what there is");
+}
+
+#[test]
+fn what_can_be_trained_is_trained_on_facts() {
+    let place = Place::new();
+    let hint = "add facts that the model knows: kledger add --neighbourhood FILE";
+    told(train(&place, &training(10)), hint);
+    let place = knowing();
+    assert!(train(&place, &training(10)).is_ok());
+    let memit = TrainOptions { editor: "memit".to_owned(), ..training(10) };
+    told(train(&place, &memit), "kledger editors says which editors need training");
+    let editors = Sandbox { dir: place.dir }.run(&["editors"]).done();
+    assert!(editors.contains("  needs: training\n"), "{editors}");
 }

@@ -187,6 +187,9 @@ fn settings_in_hints_and_examples_are_settings() {
 const STOPPED: &str =
     "tests/ledger/statistics.rs: a_run_that_was_stopped_goes_on_after_its_last_whole_part";
 
+/// The test that stops `kledger train` and has it go on.
+const TRAINED: &str = "tests/ledger/cli/train.rs: a_training_that_was_stopped_goes_on";
+
 /// Where tests follow hints, and quote how each begins.
 const FOLLOWED: [&str; 2] = ["tests/ledger/cli/hints", "tests/torch/hints.rs"];
 
@@ -204,6 +207,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("it is a pipe, and nobody wrote to it", "tests/ledger/cli/hostile.rs: pipes"),
     ("nothing was kept: no whole part", STOPPED),
     ("parts of the text are counted and kept", STOPPED),
+    ("nothing was kept: there was no validation", TRAINED),
+    ("steps are kept: run the command again", TRAINED),
 ];
 
 /// Hints outside of functions of that name: in which file, and what comes before each or around them.
@@ -216,6 +221,7 @@ const OUTSIDE: &[(&str, &str)] = &[
     ("src/input.rs", r#"(?:refuse\(|format!\(|text =)\s*("(?:[^"\\]|\\.)*")"#),
     ("src/ledger/edit/attempt.rs", r"(?s)with_kept\(error, \|\| (.*?)\n +\}\)"),
     ("src/ledger/edit/partial_statistics.rs", r"(?s)with_kept\(error, \|\| (.*?)\n +\}\)"),
+    ("src/ledger/verb/train.rs", r"(?s)with_kept\(error, \|\| (.*?)\n +\}\)"),
 ];
 
 /// All hints in the sources, each with its file.

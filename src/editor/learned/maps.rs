@@ -1,0 +1,162 @@
+//! The linear maps that are edited, and what happens at them in a pass.
+
+use std::ops::ControlFlow;
+
+use tch::{Kind, Tensor};
+
+use crate::{
+    editor::module::Module,
+    model::{EditSite, Model, Part, Probe, Role, Site},
+    tensor::{Orientation, widths},
+};
+
+/// A linear map y = W x + b whose W is edited.
+#[derive(Debug, Clone)]
+pub(super) struct Map {
+    part: Part,
+    pub(super) layer: usize,
+    pub(super) site: EditSite,
+}
+
+impl Map {
+    /// Width of y and of x.
+    pub(super) const fn shape(&self) -> (usize, usize) {
+        (self.site.outputs, self.site.inputs)
+    }
+}
+
+/// The maps of `modules` in the blocks `layers`, from below.
+pub(super) fn maps(model: &Model, layers: &[usize], modules: &[Module]) -> Vec<Map> {
+    let slots = model.decoder().weights().slots().iter();
+    let wanted = slots.filter(|slot| {
+        layers.contains(&slot.layer)
+            && slot.role == Role::Weight
+            && slot.shape.len() == 2
+            && modules.iter().any(|module| module.has(slot.part))
+    });
+    let map = |slot: &crate::model::Slot| {
+        let (outputs, inputs) = widths(&slot.shape, Orientation::OutIn);
+        let (tensor, orientation) = (slot.name.clone(), slot.orientation);
+        let site = EditSite { tensor, orientation, outputs, inputs };
+        Map { part: slot.part, layer: slot.layer, site }
+    };
+    let mut maps: Vec<Map> = wanted.map(map).collect();
+    maps.sort_by_key(|map| map.layer);
+    maps
+}
+
+/// What a gradient is made of: ∂L/∂W = Σ δ xᵀ over all tokens.
+#[derive(Debug)]
+pub(super) struct Factors {
+    /// What enters the map, `[rows, tokens, in]`, f32.
+    pub(super) x: Tensor,
+    /// δ = ∂L/∂y, `[rows, tokens, out]`, f32.
+    pub(super) delta: Tensor,
+}
+
+impl Factors {
+    /// Where neither is zero, `[rows, tokens]`: other tokens have no part in the gradient.
+    pub(super) fn active(&self) -> Tensor {
+        let nonzero = |values: &Tensor| values.not_equal(0.0).any_dim(-1, false);
+        nonzero(&self.x).logical_and(&nonzero(&self.delta))
+    }
+}
+
+/// Takes x and δ at maps, by nothing that is added to y and asks for its gradient: no gradient of a weight is computed.
+#[derive(Debug)]
+pub(super) struct Capture<'a> {
+    maps: &'a [Map],
+    x: Vec<Tensor>,
+    nothing: Vec<Tensor>,
+}
+
+impl<'a> Capture<'a> {
+    pub(super) fn at(maps: &'a [Map]) -> Self {
+        let none = || maps.iter().map(|_| Tensor::new()).collect();
+        Self { maps, x: none(), nothing: none() }
+    }
+
+    /// The factors of the gradient of `loss`, which came of the pass, by map.
+    pub(super) fn factors(self, loss: Tensor) -> Vec<Factors> {
+        let deltas = Tensor::run_backward(&[loss], &self.nothing, false, false);
+        let factors = |(x, delta): (Tensor, Tensor)| Factors {
+            x: x.to_kind(Kind::Float),
+            delta: delta.to_kind(Kind::Float),
+        };
+        self.x.into_iter().zip(deltas).map(factors).collect()
+    }
+}
+
+impl Probe for Capture<'_> {
+    fn visit(&mut self, site: Site, value: &mut Tensor) -> ControlFlow<()> {
+        match at(self.maps, site) {
+            Some((place, End::Into)) => self.x[place] = value.detach(),
+            Some((place, End::OutOf)) => {
+                let nothing = value.zeros_like().set_requires_grad(true);
+                *value = &*value + &nothing;
+                self.nothing[place] = nothing;
+            }
+            None => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// A change of a map of low rank: left rightᵀ, another one for each group of rows.
+#[derive(Debug)]
+pub(super) struct Change {
+    /// `[groups, columns, out]`.
+    pub(super) left: Tensor,
+    /// `[groups, columns, in]`.
+    pub(super) right: Tensor,
+}
+
+/// Adds changes to what leaves the maps. The rows of a pass are those of one group after those of another, as many of each.
+#[derive(Debug)]
+pub(super) struct Applied<'a> {
+    maps: &'a [Map],
+    changes: &'a [Change],
+    x: Vec<Tensor>,
+}
+
+impl<'a> Applied<'a> {
+    pub(super) fn new(maps: &'a [Map], changes: &'a [Change]) -> Self {
+        Self { maps, changes, x: maps.iter().map(|_| Tensor::new()).collect() }
+    }
+}
+
+impl Probe for Applied<'_> {
+    fn visit(&mut self, site: Site, value: &mut Tensor) -> ControlFlow<()> {
+        match at(self.maps, site) {
+            Some((place, End::Into)) => self.x[place] = value.shallow_clone(),
+            Some((place, End::OutOf)) => {
+                let Change { left, right } = &self.changes[place];
+                let (groups, kind) = (left.size()[0], value.kind());
+                let width = *right.size().last().expect("because it has three dimensions");
+                let x = self.x[place].reshape([groups, -1, width]); // [groups, rows · tokens, in]
+                let read = x.bmm(&right.to_kind(kind).transpose(1, 2)); // [groups, rows · tokens, columns]
+                let change = read.bmm(&left.to_kind(kind)).view_as(value);
+                *value = &*value + change;
+            }
+            None => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// An end of a map.
+enum End {
+    Into,
+    OutOf,
+}
+
+/// Which of `maps` has an end at `site`.
+fn at(maps: &[Map], site: Site) -> Option<(usize, End)> {
+    let (part, layer, end) = match site {
+        Site::Into(part, layer) => (part, layer, End::Into),
+        Site::OutOf(part, layer) => (part, layer, End::OutOf),
+        Site::Embed | Site::BlockOut(_) | Site::Final => return None,
+    };
+    let place = maps.iter().position(|map| (map.part, map.layer) == (part, layer))?;
+    Some((place, end))
+}

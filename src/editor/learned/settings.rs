@@ -1,0 +1,96 @@
+//! What the training of an editor can be told.
+
+use serde::{Deserialize, Serialize};
+
+use crate::editor::{
+    module::{MODULES, Module, some_once},
+    settings::{Setting, SettingsError, above_zero, blocks, not_below_zero, require},
+};
+
+/// All of [`Learning`], by key.
+pub(super) const LEARNING: &[Setting] = &[
+    Setting::new("batch_size", "1 or more", "edits of a step of training"),
+    Setting::new("cedit", "0 or more", "weight of the edited facts in other words, in training"),
+    Setting::new("cloc", "0 or more", "weight of what is to stay as it is, in training"),
+    Setting::new(
+        "early_stop_patience",
+        "1 or more",
+        "steps without a better validation before training ends",
+    ),
+    Setting::new("grad_clip", "above 0", "length that gradients of training are cut to"),
+    Setting::new("layers", "blocks of the model, ascending", "blocks that are edited").by_model(),
+    Setting::new("lr", "above 0", "step size of training"),
+    Setting::new("lr_lr", "above 0", "the same for what is learned of an edit's step sizes"),
+    Setting::new("modules", MODULES, "what of a block is edited"),
+    Setting::new("n_edits", "1 or more", "edits that are made at once in training, at most"),
+    Setting::new("val_edits", "1 or more", "edits that a validation makes"),
+    Setting::new("val_interval", "1 or more", "steps between validations"),
+];
+
+/// How an editor is trained. Names are those of the original implementation where it has one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Learning {
+    /// Edits of a step.
+    pub(super) batch_size: usize,
+    /// c of the loss of edits.
+    pub(super) cedit: f64,
+    /// c of the loss of what is to stay.
+    pub(super) cloc: f64,
+    /// Steps that no validation has to be better in.
+    pub(super) early_stop_patience: u64,
+    /// Length of a gradient at most.
+    pub(super) grad_clip: f64,
+    /// Step size.
+    pub(super) lr: f64,
+    /// Step size of the step sizes.
+    pub(super) lr_lr: f64,
+    /// Edits made together, at most.
+    pub(super) n_edits: usize,
+    /// Edits of a validation.
+    pub(super) val_edits: usize,
+    /// Steps between validations.
+    pub(super) val_interval: u64,
+}
+
+/// What is edited.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Edited {
+    /// The blocks, ascending.
+    pub(super) layers: Vec<usize>,
+    /// What of them.
+    pub(super) modules: Vec<Module>,
+}
+
+impl Edited {
+    /// Blocks are there below `layers`, if it is known.
+    pub(super) fn check(&self, layers: Option<usize>) -> Result<(), SettingsError> {
+        blocks("layers", &self.layers, layers)?;
+        some_once(&self.modules)
+    }
+}
+
+impl Learning {
+    /// Weights of the losses of edits and of what is to stay.
+    #[cfg(feature = "torch")]
+    pub(super) const fn weights(&self) -> (f64, f64) {
+        (self.cedit, self.cloc)
+    }
+
+    pub(super) fn check(&self) -> Result<(), SettingsError> {
+        above_zero(&[("lr", self.lr), ("lr_lr", self.lr_lr), ("grad_clip", self.grad_clip)])?;
+        not_below_zero(&[("cedit", self.cedit), ("cloc", self.cloc)])?;
+        for (key, number) in [
+            ("batch_size", self.batch_size),
+            ("n_edits", self.n_edits),
+            ("val_edits", self.val_edits),
+        ] {
+            require(number > 0, key, "at least 1", || number.to_string())?;
+        }
+        for (key, number) in
+            [("early_stop_patience", self.early_stop_patience), ("val_interval", self.val_interval)]
+        {
+            require(number > 0, key, "at least 1", || number.to_string())?;
+        }
+        Ok(())
+    }
+}

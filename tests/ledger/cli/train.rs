@@ -1,0 +1,179 @@
+//! `kledger train`. The binary has no model here: what is trained comes from the library.
+
+use std::fs;
+
+use insta::assert_snapshot;
+use kledger::{
+    commit::Artefact,
+    engine::{EngineError, Progress, Silent},
+    id::Id,
+    ledger::{
+        EditOptions, LedgerError, Requirements,
+        verb::commit::CommitOptions,
+        verb::train::{TrainOptions, TrainReport},
+    },
+};
+
+use super::{Sandbox, shown};
+use crate::support::{Place, open, options as committing};
+
+/// The editor that makes as much of a change as it was trained to.
+pub(super) fn options(steps: u64) -> TrainOptions {
+    TrainOptions {
+        editor: "trained".to_owned(),
+        settings: toml::Table::new(),
+        seed: None,
+        from: "HEAD".to_owned(),
+        steps,
+        time: None,
+    }
+}
+
+pub(super) fn train(place: &Place, options: &TrainOptions) -> Result<TrainReport, LedgerError> {
+    place.repo.train(&place.actor("train"), options, &mut open, &mut Silent)
+}
+
+fn with(message: &str) -> CommitOptions {
+    let edit = EditOptions { editor: Some("trained".to_owned()), ..EditOptions::default() };
+    CommitOptions { edit, ..committing(message) }
+}
+
+/// What a commit was made with.
+fn used(place: &Place, revision: &str) -> Option<Id<Artefact>> {
+    place.repo.show(revision).unwrap().spec.and_then(|spec| spec.artefact)
+}
+
+/// A repository whose model knows something.
+pub(super) fn knowing() -> Place {
+    let place = Place::new();
+    let facts = (0..40).map(|i| format!(":Person{i} :likes \"thing{}\" .", i % 7));
+    place.add_neighbours(&facts.collect::<Vec<_>>().join("\n")).unwrap();
+    place.make(":Anna :likes :Rome .", "first");
+    place
+}
+
+#[test]
+fn what_is_trained_is_said_and_edits_are_made_with_it() {
+    let place = knowing();
+    let report = train(&place, &options(100)).unwrap();
+    assert_snapshot!(shown("train", report.clone()), @"");
+    place.add(":Bert :likes :Rome .").unwrap();
+    let commit = place.commit_with(&with("second"), &mut Silent).unwrap();
+    assert_eq!(used(&place, "HEAD"), Some(report.artefact));
+    assert_eq!(used(&place, "HEAD~1"), None, "what is not trained has none");
+    assert_eq!(commit.edit.unwrap().check.efficacy.unwrap().rate, 1.0);
+    assert!(Sandbox { dir: place.dir }.run(&["show"]).done().contains("\nartefact "));
+}
+
+#[test]
+fn an_edit_by_an_editor_that_is_not_trained_is_refused() {
+    let place = knowing();
+    place.add(":Bert :likes :Rome .").unwrap();
+    let error = place.commit_with(&with("second"), &mut Silent).unwrap_err();
+    let said =
+        "trained edits with what it was trained to, and it was trained to nothing that fits here";
+    assert_eq!(error.to_string(), said);
+    assert_eq!(place.repo.status().unwrap().staged.len(), 1, "what is staged still is");
+}
+
+#[test]
+fn another_setting_of_what_is_edited_needs_another_training() {
+    let place = knowing();
+    let plain = train(&place, &options(100)).unwrap();
+    place.add(":Bert :likes :Rome .").unwrap();
+    let mut bold = with("second");
+    bold.edit.settings.insert("bold".to_owned(), true.into());
+    let error = place.commit_with(&bold, &mut Silent).unwrap_err();
+    assert!(matches!(error, LedgerError::NoArtefact { .. }), "{error}");
+    bold.edit.artefact = Some(plain.artefact);
+    let error = place.commit_with(&bold, &mut Silent).unwrap_err();
+    assert!(error.to_string().ends_with("it was trained to edit other tensors"), "{error}");
+    let also = TrainOptions { settings: bold.edit.settings.clone(), ..options(100) };
+    let bolder = train(&place, &also).unwrap();
+    bold.edit.artefact = None;
+    place.commit_with(&bold, &mut Silent).unwrap();
+    assert_eq!(used(&place, "HEAD"), Some(bolder.artefact));
+}
+
+/// What is edited again is edited as it was made, whatever was trained since.
+#[test]
+fn what_is_edited_again_is_edited_with_the_same() {
+    let place = knowing();
+    let first = train(&place, &options(100)).unwrap();
+    place.add(":Bert :likes :Rome . :Carl :likes :Rome .").unwrap();
+    let mut weak = with("second");
+    weak.edit.settings.insert("strength".to_owned(), 0.5.into());
+    weak.edit.require = Requirements::nothing_of_an_edit();
+    place.commit_with(&weak, &mut Silent).unwrap();
+    let newest = train(&place, &options(90)).unwrap();
+    assert_ne!(newest.artefact, first.artefact);
+    place.repo.remove_artefact(&place.actor("artefacts"), &first.artefact.to_string()).unwrap();
+    let mut options = committing("third");
+    options.edit.settings.insert("strength".to_owned(), 1.0.into());
+    let actor = place.actor("repair");
+    place.repo.repair(&actor, &options, &mut open, &mut Silent).unwrap();
+    assert_eq!(used(&place, "HEAD"), Some(first.artefact));
+}
+
+#[test]
+fn what_is_staged_and_an_eighth_of_the_subjects_are_held_back() {
+    let place = knowing();
+    let before = train(&place, &options(10)).unwrap().held_back;
+    assert_eq!(before.learned + before.seen, 41);
+    assert!(before.seen > 0 && before.seen < 12, "{before:?}");
+    place.add(":Person1 :hates :Rome . :Person2 :hates :Rome .").unwrap();
+    let after = train(&place, &options(10)).unwrap().held_back;
+    assert!(after.learned < before.learned, "{before:?} {after:?}");
+    assert_eq!(after.learned + after.seen, 41);
+}
+
+/// Ends the work at a step.
+struct Stop(u64);
+
+impl Progress for Stop {
+    fn start(&mut self, _: &str, _: Option<u64>) {}
+    fn advance(&mut self, done: u64, _: &str) -> Result<(), EngineError> {
+        if done == self.0 { Err(EngineError::Interrupted) } else { Ok(()) }
+    }
+    fn finish(&mut self, _: &str) {}
+}
+
+#[test]
+fn a_training_that_was_stopped_goes_on() {
+    let place = knowing();
+    let left = place.repo.store().dir().join("partial");
+    let stopped = |step| {
+        let actor = place.actor("train");
+        let error = place.repo.train(&actor, &options(50), &mut open, &mut Stop(step)).unwrap_err();
+        let LedgerError::Interrupted { kept } = error else { panic!("{error}") };
+        kept
+    };
+    assert_eq!(stopped(5), "nothing was kept: there was no validation yet");
+    assert_eq!(stopped(25), "20 steps are kept: run the command again to go on");
+    assert!(left.read_dir().unwrap().next().is_some());
+    assert!(place.repo.artefacts().unwrap().artefacts.is_empty());
+    let on = train(&place, &options(50)).unwrap();
+    assert!(left.read_dir().unwrap().next().is_none());
+    assert_eq!(on, train(&knowing(), &options(50)).unwrap());
+    let run = "damaged";
+    assert_eq!(stopped(45), "40 steps are kept: run the command again to go on");
+    let kept = left.read_dir().unwrap().next().unwrap().unwrap().path().join("reached");
+    fs::write(kept, run).unwrap();
+    assert_eq!(train(&place, &options(50)).unwrap(), on, "it began anew");
+}
+
+#[test]
+fn what_cannot_be_trained_is_refused() {
+    let place = knowing();
+    let of = |editor: &str| TrainOptions { editor: editor.to_owned(), ..options(10) };
+    let error = train(&place, &of("memit")).unwrap_err();
+    assert_eq!(error.to_string(), "memit is not trained: it edits as it is");
+    let error =
+        train(&place, &TrainOptions { from: "HEAD~1".to_owned(), ..options(10) }).unwrap_err();
+    assert!(matches!(error, LedgerError::TooFewLessons { facts: 0 }), "{error}");
+    let sandbox = Sandbox { dir: place.dir };
+    sandbox.refused(&["train", "mend"], 5, &["this build has no model runtime"]);
+    sandbox.misused(&[&["train"], &["train", "mend", "--minutes", "0"]]);
+    sandbox.refused(&["train", "nobody"], 2, &["there is no editor \"nobody\""]);
+    sandbox.refused(&["train", "mend", "--set", "lr=-1"], 2, &["lr must be above zero"]);
+}
