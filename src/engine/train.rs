@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Instant};
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
-use super::EngineError;
+use super::{EngineError, Prompt};
 use crate::{fact::Request, tensor::Tensor};
 
 /// A fact that edits are rehearsed on: it is given another object of its predicate.
@@ -15,6 +15,8 @@ pub struct Lesson {
     pub request: Request,
     /// Index of its predicate in [`TrainJob::objects`].
     pub predicate: usize,
+    /// What is to stay; where nothing is named, other lessons of the predicate and of the subject are.
+    pub kept: Vec<Prompt>,
     /// What it is for.
     pub part: LessonPart,
 }

@@ -15,7 +15,8 @@ use crate::{
         report::{Render, Report},
     },
     engine::Validation,
-    ledger::verb::train::{TrainOptions, TrainReport},
+    eval::dataset::{Dataset, Reading},
+    ledger::verb::train::{TrainOn, TrainOptions, TrainReport},
 };
 
 /// Train an editor that learns, on the base, with the facts of a version
@@ -30,6 +31,7 @@ use crate::{
 Examples:
   kledger train mend
   kledger train mend --minutes 30 --from main
+  kledger train mend --data zsre_mend_train.json
   kledger train mend --steps 500 --set layers='[3, 4, 5]'
   kledger commit --editor mend -m 'With what was trained'")]
 pub struct Args {
@@ -37,8 +39,11 @@ pub struct Args {
     #[arg(value_name = "EDITOR")]
     name: String,
     /// Whose facts are learned from
-    #[arg(long, value_name = "REV", default_value = "HEAD")]
+    #[arg(long, value_name = "REV", default_value = "HEAD", conflicts_with = "data")]
     from: String,
+    /// Learn from the records of benchmarks in place of a version's facts: CounterFact, zsRE or EasyEdit
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    data: Vec<PathBuf>,
     /// Steps at most
     #[arg(long, value_name = "N", default_value_t = 5000, value_parser = clap::value_parser!(u64).range(..=10_000_000))]
     steps: u64,
@@ -56,6 +61,23 @@ pub struct Args {
     settings: Option<PathBuf>,
 }
 
+impl Args {
+    /// What is learned from.
+    fn on(&self, cx: &Context) -> Result<TrainOn, CliError> {
+        if self.data.is_empty() {
+            return Ok(TrainOn::Revision(self.from.clone()));
+        }
+        let mut cases = Vec::new();
+        for file in &self.data {
+            let name = file.to_string_lossy();
+            let data = Dataset::read(&cx.path(file), &name, &Reading::default())?;
+            cases.extend(data.cases.into_iter().map(|(_, case)| case));
+        }
+        let names: Vec<_> = self.data.iter().map(|file| file.display().to_string()).collect();
+        Ok(TrainOn::Cases { source: names.join(", "), cases })
+    }
+}
+
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let repo = cx.repo()?;
     let settings = Settings::of(Some(args.name.clone()), args.set.clone(), args.settings.clone());
@@ -64,7 +86,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
         editor: editor.unwrap_or_else(|| args.name.clone()),
         settings,
         seed: args.seed,
-        from: args.from.clone(),
+        on: args.on(cx)?,
         steps: args.steps,
         time: args.minutes.map(|minutes| Duration::from_secs(60 * u64::from(minutes))),
     };
@@ -79,17 +101,19 @@ impl Render for TrainReport {
         let facts = many(self.held_back.learned, "fact");
         writeln!(
             page,
-            "Trained {} on {facts} of {} steps: {}",
+            "Trained {} on {facts} in {} steps: {}",
             self.editor,
             self.steps,
             short(self.artefact)
         )?;
+        let predicates = match self.held_back.predicates.len() as u64 {
+            0 => String::new(),
+            held => format!(", {} of {}", self.held_back.unseen, many(held, "predicate")),
+        };
         page.note(format_args!(
-            "{}; held back: {} of other subjects, {} of {}",
+            "{}; held back: {} of other subjects{predicates}",
             self.source,
-            many(self.held_back.seen, "fact"),
-            self.held_back.unseen,
-            many(self.held_back.predicates.len() as u64, "predicate")
+            many(self.held_back.seen, "fact")
         ))?;
         page.note(format_args!("the best of step {}, {}", self.best, bytes(self.bytes)))?;
         validated(page, "subjects that it did not learn from", self.seen.as_ref())?;

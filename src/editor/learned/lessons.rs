@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::texts::Text;
 use crate::{
     editor::{closed::sample_documents, error::EditError},
-    engine::{Lesson, LessonPart, Progress},
+    engine::{Lesson, LessonPart, Progress, Prompt},
     model::{Model, SplitMix, Tokens},
 };
 
@@ -88,7 +88,7 @@ impl<'a> Lessons<'a> {
     pub(super) fn of(&self, part: LessonPart) -> Vec<usize> {
         let fits = |&i: &usize| {
             let lesson = &self.all[i];
-            lesson.part == part && self.objects[lesson.predicate].len() > 1
+            lesson.part == part && self.others(lesson).next().is_some()
         };
         (0..self.all.len()).filter(fits).collect()
     }
@@ -145,18 +145,26 @@ impl<'a> Lessons<'a> {
     }
 
     /// An object that another fact of the predicate has.
-    fn other_object(&self, lesson: &Lesson, random: &mut SplitMix) -> &'a str {
-        let objects = &self.objects[lesson.predicate];
-        let own = objects.iter().position(|object| *object == lesson.request.target);
-        // One of the others, each as likely.
-        let drawn = random.below(objects.len() - usize::from(own.is_some()));
-        let drawn = drawn + usize::from(own.is_some_and(|own| drawn >= own));
-        &objects[drawn]
+    fn other_object(&self, lesson: &'a Lesson, random: &mut SplitMix) -> &'a str {
+        let drawn = random.below(self.others(lesson).count());
+        self.others(lesson).nth(drawn).expect("because lessons without another object are left out")
+    }
+
+    fn others(&self, lesson: &'a Lesson) -> impl Iterator<Item = &'a str> {
+        let objects = self.objects[lesson.predicate].iter().map(String::as_str);
+        objects.filter(|object| *object != lesson.request.target)
     }
 
     /// Facts as they are, by turns of the same predicate and of the same subject; fewer where there are not so many.
     fn kept(&self, lesson: &Lesson, random: &mut SplitMix, count: usize) -> Vec<Text> {
         let request = &lesson.request;
+        if !lesson.kept.is_empty() {
+            let named = (0..count).map(|_| &lesson.kept[random.below(lesson.kept.len())]);
+            let text = |kept: &Prompt| {
+                Text::new(self.tokens, &kept.prompt, &kept.expected, self.context).ok()
+            };
+            return named.filter_map(text).collect();
+        }
         let mut kept = Vec::new();
         for turn in 0..TRIES {
             if kept.len() == count {

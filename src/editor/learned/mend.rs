@@ -49,6 +49,12 @@ const COMMON: &str = include_str!("../presets/mend.toml");
 /// Blocks that are edited where nobody has published any: so many of the last.
 const LAST: usize = 3;
 
+/// The rank of the network is a part of the widths of x and δ, so that small models have small networks; 1,920 is the
+/// original's for all.
+const PER_RANK: usize = 24;
+const LEAST_RANK: usize = 32;
+const MOST_RANK: usize = 1920;
+
 /// What is published: the last blocks of all models that the paper edits.
 const PRESETS: Presets = Presets { families: &[], models: &[] };
 
@@ -56,7 +62,7 @@ const PRESETS: Presets = Presets { families: &[], models: &[] };
 const OWN: &[Setting] = &[
     Setting::new("edit_lr", "above 0", "what an edit's learned step sizes are at first"),
     Setting::new("n_hidden", "0 or more", "layers of the network before its last"),
-    Setting::new("rank", "1 or more", "rank of the network's layers, at most"),
+    Setting::new("rank", "1 or more", "rank of the network's layers, at most").by_model(),
 ];
 
 /// What MEND can be told.
@@ -81,6 +87,8 @@ impl MethodSettings for Settings {
         let mut preset = parse(COMMON)?;
         let last: Vec<usize> = (model.layers.saturating_sub(LAST)..model.layers).collect();
         preset.insert("layers".to_owned(), blocks_value(&last));
+        let rank = ((model.width + model.inner) / PER_RANK).clamp(LEAST_RANK, MOST_RANK);
+        preset.insert("rank".to_owned(), i64::try_from(rank).unwrap_or(i64::MAX).into());
         PRESETS.lay_over(&mut preset, model)?;
         Ok(Defaults { preset, faithful: toml::Table::new() })
     }

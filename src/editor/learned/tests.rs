@@ -20,6 +20,7 @@ use crate::{
     delta::Version,
     editor::{
         closed::Solver,
+        error::EditError,
         method::{Bench as EditBench, Editor, Method},
         module::Module,
     },
@@ -200,6 +201,7 @@ fn lessons() -> Vec<Lesson> {
     let lesson = |(i, subject): (usize, &&str)| Lesson {
         request: request(subject, OBJECTS[i % OBJECTS.len()]),
         predicate: 0,
+        kept: Vec::new(),
         part: if i < 6 { LessonPart::Training } else { LessonPart::Seen },
     };
     subjects.iter().enumerate().map(lesson).collect()
@@ -321,4 +323,26 @@ fn what_is_of_other_maps_is_refused() {
     let mut part = trained.tensors.clone();
     part.remove("24-96.1.u");
     assert!(Network::read(&golden.maps(), &part, Device::Cpu).is_none());
+}
+
+#[test]
+fn a_training_that_runs_away_says_so() {
+    let mut golden = Golden::open();
+    let objects = [OBJECTS.map(str::to_owned).to_vec()];
+    let mut run = |settings: &str| {
+        let mut job = TrainJob {
+            lessons: &lessons(),
+            objects: &objects,
+            seed: 1,
+            steps: 4,
+            until: None,
+            begun: None,
+            keep: &mut |_| Ok(()),
+        };
+        editor(&golden.model, settings).train(&mut golden.model, &mut job, &mut Silent)
+    };
+    let error = run(&format!("{SMALL}lr = 1e30\nlr_lr = 1e30\n")).unwrap_err();
+    assert!(matches!(error, EditError::TrainingDiverged { .. }), "{error}");
+    assert_eq!(error.hint(), Some("--set lr=1e-5 takes smaller steps"));
+    run(&format!("{SMALL}lr = 1e-5\n")).unwrap();
 }

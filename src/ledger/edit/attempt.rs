@@ -143,6 +143,7 @@ impl Repo {
         let findings = outcome.traces.iter().map(|trace| {
             let reached = reached.next();
             Finding {
+                sought: setup.description.search.is_some(),
                 trace: trace.clone(),
                 reached: reached.map(|reached| reached.part),
                 rival: reached.and_then(|reached| reached.rival.map(rival)),

@@ -15,7 +15,9 @@ const THERE: f32 = 0.8;
 /// How the edit of a fact went.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Finding {
-    /// How the search for its vector ended.
+    /// Whether a vector was sought for it.
+    pub(crate) sought: bool,
+    /// How the search for its vector ended; of an editor that seeks none, how the fact stands.
     pub(crate) trace: Option<ZTrace>,
     /// How much of the vector is in the weights, from 0 to 1, where the editor says so.
     pub(crate) reached: Option<f32>,
@@ -89,7 +91,7 @@ impl Finding {
     pub(crate) fn cause(&self) -> Cause {
         let probability = self.trace.as_ref().map(|trace| trace.probability);
         match (&self.trace, self.reached) {
-            (Some(trace), _) if trace.probability < FOUND => {
+            (Some(trace), _) if self.sought && trace.probability < FOUND => {
                 Cause::NotFound { probability: trace.probability, steps: trace.steps }
             }
             (_, Some(reached)) if reached < THERE => match &self.rival {
@@ -152,6 +154,7 @@ mod tests {
         let trace = ZTrace { steps: 20, loss: 0.1, probability };
         let rival = Some(Rival { of: "Rome is in".to_owned(), pull });
         Finding {
+            sought: true,
             trace: Some(trace),
             reached: Some(reached),
             rival,

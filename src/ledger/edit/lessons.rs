@@ -1,4 +1,4 @@
-//! What an editor learns from: facts of a version, of which some are held back.
+//! What an editor learns from: facts of a version or the cases of a benchmark, of which some are held back.
 //!
 //! Held back are a ninth of the predicates, with all their facts, and an eighth of the subjects, both by their hashes, so that
 //! each training holds the same back; and the subjects of what is staged. Wordings that are there for checks alone are never
@@ -10,7 +10,8 @@ use super::sample::{Draw, if_worded};
 use crate::{
     codec::Objects,
     commit::HeldBack,
-    engine::{Lesson, LessonPart},
+    engine::{Lesson, LessonPart, Prompt},
+    eval::{Case, PromptTarget},
     fact::{Fact, Iri, Lexicon, Request, Roots, tree},
     id::{Id, Kind},
     ledger::error::LedgerError,
@@ -40,6 +41,18 @@ struct Data;
 
 impl Kind for Data {
     const NAME: &'static str = "lessons";
+}
+
+/// A fact to learn from, before it is said what for.
+struct Material {
+    subject: String,
+    relation: String,
+    /// Objects that facts of the relation have.
+    objects: Vec<String>,
+    request: Request,
+    kept: Vec<Prompt>,
+    /// Whether it is held back whatever its hash is.
+    held: bool,
 }
 
 /// What an editor learns from.
@@ -88,47 +101,89 @@ impl Lessons {
                 worded.push((predicate, of));
             }
         }
-        let lessons = Self::divide(worded, staged);
-        let can_be_edited = |lesson: &&Lesson| {
-            lesson.part == LessonPart::Training && lessons.objects[lesson.predicate].len() > 1
-        };
-        let facts = lessons.lessons.iter().filter(can_be_edited).count();
-        if facts < FEWEST { Err(LedgerError::TooFewLessons { facts }) } else { Ok(lessons) }
-    }
-
-    fn divide(worded: Vec<(Iri, Vec<(Fact, Request)>)>, staged: &BTreeSet<Iri>) -> Self {
-        let mut by_hash: Vec<(Id<Held>, &Iri)> =
-            worded.iter().map(|(predicate, _)| (hash(predicate), predicate)).collect();
-        by_hash.sort();
-        let held: BTreeSet<Iri> = by_hash
-            .into_iter()
-            .take(worded.len() / PREDICATES)
-            .map(|(_, held)| held.clone())
-            .collect();
-        let (mut lessons, mut objects) = (Vec::new(), Vec::new());
-        let mut held_back = HeldBack {
-            predicates: held.iter().map(|predicate| predicate.as_str().to_owned()).collect(),
-            ..HeldBack::default()
-        };
-        for (number, (predicate, facts)) in worded.into_iter().enumerate() {
-            let said: BTreeSet<&String> =
-                facts.iter().map(|(_, request)| &request.target).collect();
-            objects.push(said.into_iter().cloned().collect());
+        let mut material = Vec::new();
+        for (predicate, facts) in worded {
             for (fact, request) in facts {
-                let lot = hash(&fact.subject).as_bytes()[0];
-                let subject_is_held = lot % SUBJECTS == 0 || staged.contains(&fact.subject);
-                let (part, count) = if held.contains(&predicate) {
-                    (LessonPart::Unseen, &mut held_back.unseen)
-                } else if subject_is_held {
-                    (LessonPart::Seen, &mut held_back.seen)
-                } else {
-                    (LessonPart::Training, &mut held_back.learned)
-                };
-                *count += 1;
-                lessons.push(Lesson { request, predicate: number, part });
+                let held = staged.contains(&fact.subject);
+                let (subject, kept) = (fact.subject.as_str().to_owned(), Vec::new());
+                let objects = vec![request.target.clone()];
+                let relation = predicate.as_str().to_owned();
+                material.push(Material { subject, relation, objects, request, kept, held });
             }
         }
-        Self { lessons, objects, held_back }
+        Self::divide(material)
+    }
+
+    /// Those of the cases of a benchmark; nothing of the subjects called as in `staged` is learned from.
+    ///
+    /// # Errors
+    /// [`LedgerError::TooFewLessons`] when there are too few.
+    pub(crate) fn of_cases(cases: &[Case], staged: &BTreeSet<String>) -> Result<Self, LedgerError> {
+        let material = cases.iter().map(|case| {
+            let kept = |PromptTarget { prompt, target }: &PromptTarget| Prompt {
+                prompt: prompt.clone(),
+                expected: target.clone(),
+            };
+            let request = Request {
+                prompt: case.prompt.clone(),
+                subject: case.subject.clone(),
+                target: case.truth.clone().unwrap_or_default(),
+                rephrasings: case.paraphrases.clone(),
+                kept: Vec::new(),
+                paraphrases: Vec::new(),
+            };
+            Material {
+                subject: if case.subject.is_empty() { case.text() } else { case.subject.clone() },
+                relation: case.relation.clone().unwrap_or_else(|| case.text()),
+                objects: case.truth.iter().chain([&case.target]).cloned().collect(),
+                request,
+                kept: case.locality.iter().map(kept).collect(),
+                held: staged.contains(&case.subject),
+            }
+        });
+        Self::divide(material.collect())
+    }
+
+    fn divide(material: Vec<Material>) -> Result<Self, LedgerError> {
+        let mut relations: BTreeMap<&str, BTreeSet<&String>> = BTreeMap::new();
+        for one in &material {
+            relations.entry(&one.relation).or_default().extend(&one.objects);
+        }
+        // Where each fact has a relation of its own there is none to hold back.
+        let held = if relations.len() < material.len() { relations.len() / PREDICATES } else { 0 };
+        let mut by_hash: Vec<(Id<Held>, &str)> =
+            relations.keys().map(|relation| (hash(relation), *relation)).collect();
+        by_hash.sort_unstable();
+        let held: BTreeSet<String> =
+            by_hash.into_iter().take(held).map(|(_, relation)| relation.to_owned()).collect();
+        let numbers: BTreeMap<String, usize> =
+            relations.keys().map(|&relation| relation.to_owned()).zip(0..).collect();
+        let objects: Vec<Vec<String>> =
+            relations.into_values().map(|objects| objects.into_iter().cloned().collect()).collect();
+        let mut held_back =
+            HeldBack { predicates: held.iter().cloned().collect(), ..HeldBack::default() };
+        let mut lessons = Vec::new();
+        for Material { subject, relation, request, kept, held: staged, .. } in material {
+            let (part, count) = if held.contains(&relation) {
+                (LessonPart::Unseen, &mut held_back.unseen)
+            } else if staged || hash(&subject).as_bytes()[0] % SUBJECTS == 0 {
+                (LessonPart::Seen, &mut held_back.seen)
+            } else {
+                (LessonPart::Training, &mut held_back.learned)
+            };
+            *count += 1;
+            lessons.push(Lesson { request, predicate: numbers[&relation], kept, part });
+        }
+        let can_be_edited = |lesson: &&Lesson| {
+            let mut objects = objects[lesson.predicate].iter();
+            lesson.part == LessonPart::Training
+                && objects.any(|object| *object != lesson.request.target)
+        };
+        let facts = lessons.iter().filter(can_be_edited).count();
+        if facts < FEWEST {
+            return Err(LedgerError::TooFewLessons { facts });
+        }
+        Ok(Self { lessons, objects, held_back })
     }
 
     /// A hash of all of it.
@@ -138,17 +193,19 @@ impl Lessons {
             hasher.update(&(text.len() as u64).to_le_bytes());
             hasher.update(text.as_bytes());
         };
-        for Lesson { request, predicate, part } in &self.lessons {
+        for Lesson { request, predicate, kept, part } in &self.lessons {
             text(&format!("{predicate} {part:?} {}", request.rephrasings.len()));
             for part in [&request.prompt, &request.subject, &request.target] {
                 text(part);
             }
             request.rephrasings.iter().chain(&request.paraphrases).for_each(|part| text(part));
+            kept.iter().flat_map(|kept| [&kept.prompt, &kept.expected]).for_each(|part| text(part));
         }
+        self.objects.iter().flatten().for_each(|object| text(object));
         *hasher.finalize().as_bytes()
     }
 }
 
-fn hash(iri: &Iri) -> Id<Held> {
-    Id::of(iri.as_str().as_bytes())
+fn hash(name: &str) -> Id<Held> {
+    Id::of(name.as_bytes())
 }

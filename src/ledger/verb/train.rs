@@ -10,14 +10,15 @@ use serde::Serialize;
 use crate::{
     checkpoint::Base,
     codec::Draft,
-    commit::{Artefact, Artefacts, HeldBack},
+    commit::{Artefact, Artefacts, Commit, HeldBack},
     engine::{EngineError, Learned, Progress, TrainJob, Validation},
+    eval::Case,
     fact::{Iri, tree},
     id::{Id, Kind},
     ledger::{
         EditOptions, LedgerError, OpenEngine, Repo,
         actor::Actor,
-        edit::{lessons::Lessons, partial::Partial, setup::Setup},
+        edit::{lessons::Lessons, partial::Partial, sample::if_worded, setup::Setup},
         state::{open::Ledger, roots::ARTEFACTS, update::Update},
     },
 };
@@ -31,12 +32,26 @@ pub struct TrainOptions {
     pub settings: toml::Table,
     /// Seed, in place of the repository's.
     pub seed: Option<u64>,
-    /// The revision whose facts are learned from.
-    pub from: String,
+    /// What is learned from.
+    pub on: TrainOn,
     /// Steps at most.
     pub steps: u64,
     /// How long it takes at most.
     pub time: Option<Duration>,
+}
+
+/// What an editor learns from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TrainOn {
+    /// The facts and the neighbourhood of a revision.
+    Revision(String),
+    /// The cases of a benchmark.
+    Cases {
+        /// What they are, for people: the files' names.
+        source: String,
+        /// The cases.
+        cases: Vec<Case>,
+    },
 }
 
 /// What an editor was trained to.
@@ -88,10 +103,20 @@ impl Repo {
         let until = options.time.map(|time| Instant::now() + time);
         let seed = options.seed.unwrap_or(self.config().seed);
         let ledger = self.read_to_change()?;
-        let commit = ledger.commit(ledger.resolve(&options.from)?)?;
-        let (base, roots) = (commit.base, commit.roots());
-        let lexicon = ledger.lexicon(&commit);
-        let lessons = Lessons::read(&ledger, &lexicon, roots, &ledger.staged_subjects()?, seed)?;
+        let staged = ledger.staged_subjects()?;
+        let (base, source, lessons) = match &options.on {
+            TrainOn::Revision(revision) => {
+                let commit = ledger.commit(ledger.resolve(revision)?)?;
+                let (lexicon, roots) = (ledger.lexicon(&commit), commit.roots());
+                let lessons = Lessons::read(&ledger, &lexicon, roots, &staged, seed)?;
+                (commit.base, format!("facts of {revision}"), lessons)
+            }
+            TrainOn::Cases { source, cases } => {
+                let (_, head) = ledger.head_commit()?;
+                let names = ledger.called(&head, &staged)?;
+                (head.base, source.clone(), Lessons::of_cases(cases, &names)?)
+            }
+        };
         drop(ledger);
 
         self.verify_base()?;
@@ -146,7 +171,7 @@ impl Repo {
             editor_version: setup.editor.version,
             settings: setup.editor.settings,
             seed,
-            source: format!("facts of {}", options.from),
+            source,
             data,
             held_back: lessons.held_back,
             steps: trained.steps,
@@ -192,6 +217,24 @@ impl Ledger<'_> {
             subjects.insert(entry?.1.change.fact().subject.clone());
         }
         Ok(subjects)
+    }
+
+    /// What `things` are called with the words that are staged.
+    fn called(
+        &self,
+        head: &Commit,
+        things: &BTreeSet<Iri>,
+    ) -> Result<BTreeSet<String>, LedgerError> {
+        let lexicon = self.lexicon(head);
+        let lexicon = match self.stored_stage()? {
+            Some(stage) => lexicon.with(stage.words),
+            None => lexicon,
+        };
+        let mut names = BTreeSet::new();
+        for thing in things {
+            names.extend(if_worded(lexicon.name(thing))?);
+        }
+        Ok(names)
     }
 }
 

@@ -33,13 +33,14 @@ fn verbs_are_listed_by_what_they_are_for() {
         "Start:",
         "Facts:",
         "Edit and look:",
+        "Prepare editors:",
         "Look inside:",
         "History:",
         "Branches:",
         "Exchange:",
         "Upkeep:",
     ];
-    assert_eq!(headings[..8], groups);
+    assert_eq!(headings[..9], groups);
     assert!(help.contains("\n  cherry-pick  Apply commits"), "{help}");
     assert!(help.contains("Usage: kledger [OPTIONS] <COMMAND>\n"), "{help}");
     assert!(help.contains("\nExit codes: 0 done"), "{help}");

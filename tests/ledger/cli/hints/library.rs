@@ -255,7 +255,10 @@ fn what_an_editor_edits_with_is_trained_first() {
     place.add(":Bert :likes :Rome .").unwrap();
     let mut how = options("Bert");
     how.edit.editor = Some("trained".to_owned());
-    told(place.commit_with(&how, &mut Silent), "kledger train trained makes what it edits with");
+    told(
+        place.commit_with(&how, &mut Silent),
+        "kledger train trained makes what it edits with; kledger artefacts",
+    );
     let trained = train(&place, &training(100)).unwrap();
     place.commit_with(&how, &mut Silent).unwrap();
 

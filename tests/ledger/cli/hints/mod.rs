@@ -209,6 +209,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("parts of the text are counted and kept", STOPPED),
     ("nothing was kept: there was no validation", TRAINED),
     ("steps are kept: run the command again", TRAINED),
+    (
+        "--set lr=1e-5 takes smaller",
+        "src/editor/learned/tests.rs: a_training_that_runs_away_says_so",
+    ),
 ];
 
 /// Hints outside of functions of that name: in which file, and what comes before each or around them.
