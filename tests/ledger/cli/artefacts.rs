@@ -21,7 +21,12 @@ fn they_are_listed_and_shown_with_their_settings() {
     ");
     let named = newest.artefact.to_string();
     let one = place.repo.show_artefact(&named[..8]).unwrap();
-    assert_snapshot!(shown("artefacts", one), @"");
+    assert_snapshot!(shown("artefacts", one), @"
+    <id> trained  30 steps on 37 facts (facts of HEAD), 76 B
+      4 edits of subjects that it did not learn from: 100 % hold, 75 % in other words; 50 % of others stay
+      join_subjects = false
+      strength = 1.0
+    ");
     let sandbox = Sandbox { dir: place.dir };
     assert!(sandbox.run(&["artefacts", "show", &named[..8]]).done().contains("strength = 1.0"));
     assert_eq!(sandbox.data(&["artefacts"])["artefacts"].as_array().unwrap().len(), 2);
