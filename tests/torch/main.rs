@@ -16,6 +16,7 @@ mod family;
 #[cfg(feature = "cli")]
 mod hints;
 mod inside;
+mod learned;
 #[cfg(feature = "cli")]
 mod merge;
 mod originals;

@@ -37,9 +37,7 @@ use crate::{
     editor::{
         method::Method,
         presets::{ModelSize, Presets, blocks_value},
-        settings::{
-            Defaults, MethodSettings, Setting, SettingsError, above_zero, listed, parse, require,
-        },
+        settings::{Defaults, MethodSettings, Setting, SettingsError, listed, parse, require},
     },
     engine::{Grain, Needs},
 };
@@ -60,7 +58,11 @@ const PRESETS: Presets = Presets { families: &[], models: &[] };
 
 /// What only MEND is told.
 const OWN: &[Setting] = &[
-    Setting::new("edit_lr", "above 0", "what an edit's learned step sizes are at first"),
+    Setting::new(
+        "edit_lr",
+        "not 0",
+        "what an edit's learned step sizes are at first; below zero they lead down the gradient",
+    ),
     Setting::new("n_hidden", "0 or more", "layers of the network before its last"),
     Setting::new("rank", "1 or more", "rank of the network's layers, at most").by_model(),
 ];
@@ -101,7 +103,8 @@ impl MethodSettings for Settings {
     fn check(&self, layers: Option<usize>) -> Result<(), SettingsError> {
         self.edited.check(layers)?;
         self.learning.check()?;
-        above_zero(&[("edit_lr", self.edit_lr)])?;
+        let steps = self.edit_lr != 0.0 && self.edit_lr.is_finite();
+        require(steps, "edit_lr", "a number but zero", || self.edit_lr.to_string())?;
         require(self.rank > 0, "rank", "at least 1", || "0".to_owned())
     }
 }

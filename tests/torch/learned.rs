@@ -1,0 +1,74 @@
+//! An editor that is trained, as the binary runs it on the tiny random GPT-2.
+
+use std::fs;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{cli::line, editor::fixture};
+
+const NAMES: &str = "Ada Bert Carl Dora Emil Fred Gina Hugo Ida Jane Karl Lena Mark Nora Otto Paul Rosa Sven Tom Uwe Vera";
+const CITIES: [&str; 4] = ["Rome", "Lima", "Peru", "Jane"];
+
+/// A repository with facts to learn from, and an editor that is set to be small.
+fn repository() -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    line(&dir, &["init", "--model", fixture().to_str().unwrap()]);
+    let settings = "editor = 'mend'\nrequire = 'efficacy=0'\n[settings.mend]\nlayers = [2, 3]\n\
+                    rank = 4\nbatch_size = 4\nval_interval = 5\nval_edits = 2\nedit_lr = -0.01\n";
+    fs::write(dir.path().join(".kledger/config.toml"), settings).unwrap();
+    let mut words = "@prefix : <https://example.org/> .
+        @prefix kl: <https://kledger.dev/ns#> .
+        @prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .
+        :city kl:prompt \"{subject} is located in the city of\", \"The city of {subject} is\" .\n"
+        .to_owned();
+    let mut facts = "@prefix : <https://example.org/> .\n".to_owned();
+    for (i, name) in NAMES.split(' ').enumerate() {
+        words += &format!(":{name} rdfs:label \"{name}\" .\n");
+        facts += &format!(":{name} :city \"{}\" .\n", CITIES[i % CITIES.len()]);
+    }
+    fs::write(dir.path().join("words.ttl"), words).unwrap();
+    fs::write(dir.path().join("known.ttl"), facts).unwrap();
+    line(&dir, &["add", "words.ttl"]);
+    line(&dir, &["add", "--neighbourhood", "known.ttl"]);
+    line(&dir, &["commit", "-m", "what is known"]);
+    dir
+}
+
+fn commit(dir: &TempDir, facts: &str) -> Value {
+    let facts = format!("@prefix : <https://example.org/> . {facts}");
+    fs::write(dir.path().join("facts.ttl"), facts).unwrap();
+    line(dir, &["add", "facts.ttl"]);
+    line(dir, &["commit", "-m", "facts"])
+}
+
+fn weights(dir: &TempDir) -> Value {
+    line(dir, &["show"])["weights"].clone()
+}
+
+#[test]
+fn what_is_trained_edits_and_one_fact_of_an_edit_is_taken_back() {
+    let dir = repository();
+    let trained = line(&dir, &["train", "mend", "--steps", "10"]);
+    assert_eq!(trained["steps"], 10, "{trained:#}");
+    let learned = &trained["held_back"];
+    assert_eq!(learned["learned"].as_u64().unwrap() + learned["seen"].as_u64().unwrap(), 21);
+
+    let (ada, bert) = (":Ada :city \"Lima\" .", ":Bert :city \"Peru\" .");
+    let made = commit(&dir, ada);
+    assert_eq!(made["edit"]["facts"], 1);
+    assert_eq!(line(&dir, &["show"])["spec"]["artefact"], trained["artefact"]);
+    let alone = weights(&dir);
+    line(&dir, &["reset", "--hard", "HEAD~1"]);
+    commit(&dir, &format!("{ada} {bert}"));
+    assert_ne!(weights(&dir), alone);
+    fs::write(dir.path().join("gone.ttl"), format!("@prefix : <https://example.org/> . {bert}"))
+        .unwrap();
+    line(&dir, &["rm", "gone.ttl"]);
+    line(&dir, &["commit", "-m", "without Bert"]);
+    assert_eq!(weights(&dir), alone, "as if it had never been");
+
+    line(&dir, &["export", "--format", "peft", "HEAD", "adapter"]);
+    assert!(dir.path().join("adapter/adapter_model.safetensors").exists());
+    line(&dir, &["fsck", "--weights"]);
+}
