@@ -12,7 +12,8 @@ commit it measures:
     stored           size of what the commits keep
 
 Editors that search alike share what was found. So the time of each is that of a commit of a hundred facts in a
-repository of its own, where nothing was found before. An editor can be followed by settings: `--editors memit 'memit
+repository of its own, where nothing was found before. Editors that are trained are trained once before all, on the world
+without the things that facts are about. An editor can be followed by settings: `--editors memit 'memit
 mom2_update_weight=640'`. Weak edits are recorded too.
 """
 
@@ -29,6 +30,8 @@ SCORES = ["S", "ES", "PS", "NS", "EA", "PA", "NA"]
 EDITORS = ["memit", "alphaedit", "emmet", "rome", "r-rome"]
 # Facts, and in how many commits.
 SIZES = [(1, 1), (10, 1), (100, 1), (200, 1), (200, 20)]
+# Editors that are trained, and for how many steps.
+TRAINED = {"mend": 1500}
 # Facts of the commit that is timed.
 TIMED = 100
 QUESTION = "What each editor does to a model: the same facts, at once and in many commits."
@@ -68,6 +71,16 @@ class Choice:
         return [*(mean[score] for score in SCORES), read]
 
 
+def train(kledger, editor, choices):
+    """Trains an editor; nothing of the things that the choices are about is learned from. Seconds of processors."""
+    file = kledger.directory / "facts.nt"
+    file.write_text("\n".join(line for choice in choices for line in choice.lines))
+    kledger("add", file)
+    _, _, usage = kledger.timed("train", editor, "--steps", str(TRAINED[editor]))
+    kledger("reset", "--hard", START)
+    return usage["cpu"]
+
+
 def middle(values):
     """Their mean, with the half of their range where they differ."""
     mean = sum(values) / len(values)
@@ -94,9 +107,12 @@ def main():
     with tempfile.TemporaryDirectory() as work:
         kledger = repository(args, Path(work))
         neighbourhood(kledger, args.world)
-        fresh = kledger.copy("fresh")
         choices = [Choice(args, Path(work), seed) for seed in args.seeds]
         results = Results(args, QUESTION, columns, runs=len(choices))
+        for editor in {editor.split()[0] for editor in args.editors} & set(TRAINED):
+            seconds = train(kledger, editor, choices)
+            results.note(f"{editor}: trained in {seconds:.0f} s of processors")
+        fresh = kledger.copy("fresh")
         for editor in args.editors:
             seconds, _ = choices[0].edit(fresh.copy(), TIMED, 1, editor)
             results.note(f"{editor}: {seconds / TIMED:.2f} s of processors for a fact")
