@@ -31,7 +31,7 @@ EDITORS = ["memit", "alphaedit", "emmet", "rome", "r-rome"]
 # Facts, and in how many commits.
 SIZES = [(1, 1), (10, 1), (100, 1), (200, 1), (200, 20)]
 # Editors that are trained, and for how many steps.
-TRAINED = {"mend": 1500}
+TRAINED = {"mend": 1200}
 # Facts of the commit that is timed.
 TIMED = 100
 QUESTION = "What each editor does to a model: the same facts, at once and in many commits."

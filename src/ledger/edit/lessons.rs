@@ -47,6 +47,8 @@ impl Kind for Data {
 struct Material {
     subject: String,
     relation: String,
+    /// Whether that is more than a number of its own.
+    is_named: bool,
     /// Objects that facts of the relation have.
     objects: Vec<String>,
     request: Request,
@@ -108,7 +110,16 @@ impl Lessons {
                 let (subject, kept) = (fact.subject.as_str().to_owned(), Vec::new());
                 let objects = vec![request.target.clone()];
                 let relation = predicate.as_str().to_owned();
-                material.push(Material { subject, relation, objects, request, kept, held });
+                let is_named = true;
+                material.push(Material {
+                    subject,
+                    relation,
+                    is_named,
+                    objects,
+                    request,
+                    kept,
+                    held,
+                });
             }
         }
         Self::divide(material)
@@ -135,6 +146,7 @@ impl Lessons {
             Material {
                 subject: if case.subject.is_empty() { case.text() } else { case.subject.clone() },
                 relation: case.relation.clone().unwrap_or_else(|| case.text()),
+                is_named: case.relation.is_some(),
                 objects: case.truth.iter().chain([&case.target]).cloned().collect(),
                 request,
                 kept: case.locality.iter().map(kept).collect(),
@@ -149,10 +161,12 @@ impl Lessons {
         for one in &material {
             relations.entry(&one.relation).or_default().extend(&one.objects);
         }
-        // Where each fact has a relation of its own there is none to hold back.
-        let held = if relations.len() < material.len() { relations.len() / PREDICATES } else { 0 };
+        // A benchmark need not say which relation a case is of; then there is none to hold back.
+        let named: BTreeSet<&str> =
+            material.iter().filter(|one| one.is_named).map(|one| one.relation.as_str()).collect();
+        let held = named.len() / PREDICATES;
         let mut by_hash: Vec<(Id<Held>, &str)> =
-            relations.keys().map(|relation| (hash(relation), *relation)).collect();
+            named.into_iter().map(|relation| (hash(relation), relation)).collect();
         by_hash.sort_unstable();
         let held: BTreeSet<String> =
             by_hash.into_iter().take(held).map(|(_, relation)| relation.to_owned()).collect();
