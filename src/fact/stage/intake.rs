@@ -1,8 +1,16 @@
 //! Triples that were read and wait to be staged.
 
-use std::{collections::BTreeMap, io::BufRead, mem};
+#[cfg(feature = "sql")]
+use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::BufRead,
+    mem,
+};
 
-use super::{Staged, StagedChange};
+use super::{Staged, StagedChange, call::read};
+#[cfg(feature = "sql")]
+use crate::fact::read::Quads;
 use crate::{
     codec,
     fact::{
@@ -110,6 +118,17 @@ impl Intake {
         self.predicates.iter().map(|(predicate, count)| (predicate, *count))
     }
 
+    /// The facts, each under a key of all of it.
+    ///
+    /// # Panics
+    /// Never.
+    pub(crate) fn whole_keys(&self) -> BTreeSet<FactKey> {
+        let fact = |(_, start, end): &(FactKey, usize, usize)| {
+            read(&self.bytes[*start..*end]).change.fact().key(true)
+        };
+        self.facts.iter().map(fact).collect()
+    }
+
     fn take(&mut self, fact: Fact, position: Position, choice: &Choice) -> Result<(), ReadError> {
         if vocabulary::is_term(&fact.predicate) {
             return match vocabulary::saying(&fact) {
@@ -168,6 +187,47 @@ impl Intake {
     }
 }
 
+/// Takes in quads as they are made.
+#[cfg(feature = "sql")]
+pub(crate) struct Taking<'c> {
+    quads: Quads,
+    choice: &'c Choice,
+    gathered: Gathered,
+}
+
+#[cfg(feature = "sql")]
+impl<'c> Taking<'c> {
+    /// Of what comes from `source` what is in `choice`.
+    pub(crate) fn new(source: &str, choice: &'c Choice) -> Self {
+        Self { quads: Quads::new(source, choice), choice, gathered: Gathered::default() }
+    }
+
+    /// Takes in a quad that comes from `place`.
+    pub(crate) fn quad(&mut self, quad: oxrdf::Quad, place: &Arc<str>) {
+        let Some(item) = self.quads.item(quad, place) else { return };
+        self.gathered.take(item, self.choice);
+    }
+
+    /// Notes what is wrong at a place.
+    pub(crate) fn mistake(&mut self, error: ReadError) {
+        self.gathered.mistake(error.into());
+    }
+
+    /// What was taken in, if nothing is wrong with it. It may be nothing.
+    ///
+    /// # Errors
+    /// All that is wrong.
+    pub(crate) fn finish(self) -> Result<Intake, Mistakes> {
+        let left_out = self.quads.left_out();
+        let Gathered { mut intake, mistakes } = self.gathered;
+        if let Some(mistakes) = mistakes {
+            return Err(mistakes);
+        }
+        intake.left_out.add(left_out);
+        Ok(intake)
+    }
+}
+
 /// What was read of a file, and what is wrong with it.
 #[derive(Default)]
 struct Gathered {
@@ -179,13 +239,16 @@ impl Gathered {
     fn of(triples: &mut dyn Iterator<Item = Item>, choice: &Choice) -> Self {
         let mut gathered = Self::default();
         for triple in triples {
-            let taken =
-                triple.and_then(|(fact, position)| gathered.intake.take(fact, position, choice));
-            if let Err(error) = taken {
-                gathered.mistake(error.into());
-            }
+            gathered.take(triple, choice);
         }
         gathered
+    }
+
+    fn take(&mut self, item: Item, choice: &Choice) {
+        let taken = item.and_then(|(fact, position)| self.intake.take(fact, position, choice));
+        if let Err(error) = taken {
+            self.mistake(error.into());
+        }
     }
 
     fn mistake(&mut self, more: Mistakes) {
