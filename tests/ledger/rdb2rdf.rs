@@ -9,6 +9,7 @@ use std::{
 use kledger::sql::{Database, Limits, Mapping, SqlError, quads};
 use oxrdf::{Dataset, Graph, GraphName, NamedNode, Quad, Term, dataset::CanonicalizationAlgorithm};
 use oxttl::{NQuadsParser, TurtleParser};
+use regex::Regex;
 use rusqlite::Connection;
 
 const BASE: &str = "http://example.com/base/";
@@ -61,8 +62,15 @@ fn cases(dir: &Path) -> Vec<Case> {
     cases
 }
 
-/// A script whose tables have constraints between their columns, with the constraints behind them: SQLite wants it so.
+/// A script whose tables have constraints between their columns, or get them later, with the constraints behind the
+/// columns: SQLite wants it so.
 fn constraints_last(script: &str) -> String {
+    let later = Regex::new("(?m)^ALTER TABLE (\"\\w+\") ADD (.*);$").unwrap();
+    let added: Vec<(String, String)> = later
+        .captures_iter(script)
+        .map(|found| (found[1].to_owned(), found[2].to_owned()))
+        .collect();
+    let script = later.replace_all(script, "");
     let (mut text, mut within) = (String::new(), false);
     let (mut columns, mut constraints) = (Vec::new(), Vec::new());
     for line in script.lines().map(str::trim).filter(|line| !line.starts_with("--")) {
@@ -83,7 +91,12 @@ fn constraints_last(script: &str) -> String {
                 columns.push(part.trim_end_matches(',').to_owned());
                 continue;
             }
-            (false, line) => within = line.starts_with("CREATE TABLE"),
+            (false, line) => {
+                within = line.starts_with("CREATE TABLE");
+                let of_it =
+                    added.iter().filter(|(table, _)| within && line.contains(table.as_str()));
+                constraints.extend(of_it.map(|(_, constraint)| constraint.clone()));
+            }
         }
         if !is_constraint {
             text += line;

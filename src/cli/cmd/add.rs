@@ -598,7 +598,7 @@ impl Render for AddReport {
             parts => writeln!(page, "Staged {}", parts.join(", "))?,
         }
         page.changes(&self.changes)?;
-        let changed = outcome.added + outcome.replaced + retracted + unstaged;
+        let changed = outcome.added + outcome.replaced + retracted;
         let more = changed.saturating_sub(self.changes.len() as u64);
         if self.dry_run && more > 0 {
             page.note(format_args!("and {more} more"))?;
@@ -628,7 +628,7 @@ impl Render for AddReport {
         }
         if let Some(sync) = &self.sync {
             page.note(format_args!("facts from this database before: {}", sync.before))?;
-            if sync.unstaged > 0 && changed > sync.unstaged {
+            if sync.unstaged > 0 && changed > 0 {
                 page.note(format_args!("{} staged no longer", sync.unstaged))?;
             }
         }

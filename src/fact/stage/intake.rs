@@ -21,7 +21,7 @@ use crate::{
         },
         term::Iri,
         triple::{Fact, FactKey},
-        vocabulary::{self, Saying},
+        vocabulary::{self, Saying, Words},
     },
 };
 
@@ -116,6 +116,33 @@ impl Intake {
     /// How many facts there are of each predicate.
     pub fn predicates(&self) -> impl Iterator<Item = (&Iri, u64)> {
         self.predicates.iter().map(|(predicate, count)| (predicate, *count))
+    }
+
+    /// Leaves out what is said of words that is known already; `known` has the words for an IRI.
+    ///
+    /// # Errors
+    /// Those of `known`.
+    pub(crate) fn leave_out_known<E>(
+        &mut self,
+        mut known: impl FnMut(&Iri) -> Result<Words, E>,
+    ) -> Result<(), E> {
+        let mut words = BTreeMap::new();
+        for (saying, _) in &self.words {
+            for iri in [saying.iri().clone(), Words::names_iri(saying.iri())] {
+                if !words.contains_key(&iri) {
+                    let mut of_it = known(&iri)?;
+                    if of_it.shipped {
+                        // What a user says takes their place.
+                        of_it.prompts.clear();
+                        of_it.paraphrases.clear();
+                    }
+                    words.insert(iri, of_it);
+                }
+            }
+        }
+        let mut words = vocabulary::Gathered::from(words);
+        self.words.retain(|(saying, _)| words.say(saying.clone()).is_some());
+        Ok(())
     }
 
     /// The facts, each under a key of all of it.

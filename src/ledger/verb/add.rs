@@ -181,7 +181,7 @@ impl Repo {
         let (_, commit) = ledger.head_commit()?;
         let roots = commit.roots();
         let before = ledger.session.root(STAGE)?.map(Id::from_bytes);
-        let gone = said.map(|said| said.gone(&ledger, &input)).transpose()?;
+        let gone = said.map(|said| said.gone(&ledger, &mut input)).transpose()?;
         let united = if same_as { Some(ledger.unite(&mut input)?) } else { None };
         let mut draft = Draft::new(&ledger);
         if skip_unknown {

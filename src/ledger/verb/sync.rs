@@ -72,10 +72,15 @@ impl Earlier<'_> {
         within && self.choice.takes(&fact.predicate)
     }
 
-    /// What it said before and is not in `input`.
-    pub(super) fn gone(self, ledger: &Ledger<'_>, input: &Intake) -> Result<Gone, LedgerError> {
+    /// What it said before and is not in `input`, from which words that are known already are taken out.
+    pub(super) fn gone(self, ledger: &Ledger<'_>, input: &mut Intake) -> Result<Gone, LedgerError> {
         let said = input.whole_keys();
         let (head, commit) = ledger.head_commit()?;
+        let mut lexicon = ledger.lexicon(&commit);
+        if let Some(stage) = ledger.stored_stage()? {
+            lexicon = lexicon.with(stage.words);
+        }
+        input.leave_out_known(|iri| lexicon.words(iri))?;
         let mut gone = Gone { before: 0, staged: Vec::new(), held: Vec::new() };
         // Keys under which something else will hold than what is committed.
         let mut settled = BTreeSet::new();

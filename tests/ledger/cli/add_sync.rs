@@ -29,16 +29,38 @@ impl Sandbox {
 #[test]
 fn what_vanished_is_taken_back() {
     let sandbox = Sandbox::with_people_committed();
-    assert_snapshot!(sandbox.run(&SYNC).done(), @"");
+    assert_snapshot!(sandbox.run(&SYNC).done(), @"
+    Nothing new
+      2 committed already
+      facts read, by predicate
+        2  https://example.org/lives
+      1 triple skipped: with another predicate
+        1  https://example.org/born
+      facts from this database before: 2
+    ");
     sandbox.sql(
         "people.db",
         "DELETE FROM person WHERE id = 7; UPDATE person SET city = 1 WHERE id = 8; \
                               UPDATE person SET city = 2 WHERE id = 9;",
     );
     let before = sandbox.state();
-    assert_snapshot!(sandbox.run(&[&SYNC[..], &["--dry-run"]].concat()).done(), @"");
+    assert_snapshot!(sandbox.run(&[&SYNC[..], &["--dry-run"]].concat()).done(), @"
+    Would stage 2 facts (1 in place of another), 1 retraction
+    + Carl / lives / Bad Ems
+    - Ada / lives / Rome
+    - Bert / lives / Bad Ems
+    + Bert / lives / Rome
+      facts read, by predicate
+        2  https://example.org/lives
+      facts from this database before: 2
+      nothing was staged
+    ");
     assert_eq!(before, sandbox.state());
-    assert_snapshot!(sandbox.run(&SYNC).done(), @"");
+    assert_snapshot!(sandbox.run(&SYNC).done(), @"
+    Staged 2 facts (1 in place of another), 1 retraction
+      facts from this database before: 2
+      3 facts staged in all
+    ");
     let staged = sandbox.staged();
     let expected = [
         "- <https://example.org/Ada> <https://example.org/lives> <https://example.org/city/Rome> .",
@@ -55,7 +77,11 @@ fn what_vanished_is_taken_back() {
     assert_eq!(sandbox.staged(), expected);
     sandbox.commit("Moves");
     let facts = sandbox.run(&["facts", "--format", "nt"]).done();
-    assert_snapshot!(facts, @"");
+    assert_snapshot!(facts, @"
+    <https://example.org/Bert> <https://example.org/lives> <https://example.org/city/Rome> .
+    <https://example.org/Carl> <https://example.org/lives> <https://example.org/city/Bad%20Ems> .
+    <https://example.org/Dora> <https://example.org/lives> <https://example.org/Bonn> .
+    ");
 }
 
 #[test]
@@ -64,8 +90,20 @@ fn what_is_only_staged_leaves_the_stage() {
     sandbox.run(&SYNC).done();
     sandbox.stage(":Dora :lives :Bonn .");
     sandbox.sql("people.db", "DELETE FROM person WHERE id = 7");
-    assert_snapshot!(sandbox.run(&[&SYNC[..], &["--dry-run"]].concat()).done(), @"");
-    assert_snapshot!(sandbox.run(&SYNC).done(), @"");
+    assert_snapshot!(sandbox.run(&[&SYNC[..], &["--dry-run"]].concat()).done(), @"
+    Would unstage 1 fact
+      1 staged already
+      facts read, by predicate
+        1  https://example.org/lives
+      facts from this database before: 2
+      nothing was staged
+    ");
+    assert_snapshot!(sandbox.run(&SYNC).done(), @"
+    Unstaged 1 fact
+      1 staged already
+      facts from this database before: 2
+      2 facts staged in all
+    ");
     assert_eq!(sandbox.staged().len(), 2);
     sandbox.sql("people.db", "DELETE FROM person");
     let gone = sandbox.data(&SYNC);

@@ -115,7 +115,11 @@ fn facts_are_written_over_no_file() {
 #[test]
 fn facts_are_a_database_that_another_repository_adds() {
     let sandbox = Sandbox::with_history();
-    assert_snapshot!(sandbox.run(&["export", "--format", "sqlite", "HEAD", "facts.db"]).done(), @"");
+    assert_snapshot!(sandbox.run(&["export", "--format", "sqlite", "HEAD", "facts.db"]).done(), @"
+    Exported <id> to <dir>/repo/facts.db
+      3 facts, words for 3 IRIs, 48 KiB
+      read back by the mapping <dir>/repo/facts.r2rml.ttl
+    ");
     let told = sandbox.data(&["export", "--format", "sql", "HEAD", "script.sql"]);
     assert_eq!(
         (&told["facts"], &told["words"], &told["format"]),
