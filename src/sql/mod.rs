@@ -19,4 +19,4 @@ pub mod write;
 pub use database::{Database, Limits};
 pub use error::SqlError;
 pub use mapping::Mapping;
-pub use read::{quads, read};
+pub use read::{Take, quads, read};

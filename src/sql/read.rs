@@ -21,6 +21,9 @@ const TYPE: &str = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type";
 /// Characters of a key that a place has.
 const PLACE: usize = 200;
 
+/// Takes a quad, or what is wrong with a row, and the place of the row.
+pub type Take<'t> = dyn FnMut(Result<Quad, String>, &Arc<str>) + 't;
+
 /// Reads the facts that the rows of `database` make as `mapping` says, and that are in `choice`; relative IRIs go under
 /// `base`. There may be none.
 ///
@@ -52,7 +55,7 @@ pub fn quads(
     database: &Database,
     mapping: &Mapping,
     base: Option<&str>,
-    take: &mut dyn FnMut(Result<Quad, String>, &Arc<str>),
+    take: &mut Take<'_>,
 ) -> Result<(), SqlError> {
     let base = base.unwrap_or(NO_BASE);
     // All that the mapping wants is looked for before the first row is read.
@@ -224,7 +227,7 @@ fn plans_of<'m>(
     if !bound.is_empty() || !map.classes.is_empty() || joined.is_empty() {
         let subject = bind(&map.subject, &own, 0, &mut wanted)?;
         let graphs = bind_all(&map.graphs, &own, &mut wanted)?;
-        let [side] = own;
+        let [side] = &own;
         plans.push(Plan::alone(side, &wanted, (subject, graphs, bound)));
     }
     for (property, parent, joins) in joined {
@@ -239,7 +242,7 @@ fn plans_of<'m>(
 impl<'m> Plan<'m> {
     /// That of a table's or query's own rows.
     fn alone(
-        side: Side<'m>,
+        side: &Side<'m>,
         wanted: &Wanted,
         (subject, graphs, properties): (TermMap<usize>, Vec<TermMap<usize>>, Vec<Bound>),
     ) -> Self {
@@ -319,7 +322,7 @@ impl<'m> Plan<'m> {
         database: &Database,
         base: &str,
         all: &mut u64,
-        take: &mut dyn FnMut(Result<Quad, String>, &Arc<str>),
+        take: &mut Take<'_>,
     ) -> Result<(), SqlError> {
         let failed = |error: rusqlite::Error| match database.wrong(&error) {
             SqlError::Read { why, .. } if self.is_a_query() => {

@@ -85,7 +85,7 @@ fn constraints_last(script: &str) -> String {
             }
             (true, "") => continue,
             (true, part) if is_constraint => {
-                constraints.push(part.trim_end_matches(',').to_owned())
+                constraints.push(part.trim_end_matches(',').to_owned());
             }
             (true, part) => {
                 columns.push(part.trim_end_matches(',').to_owned());

@@ -15,7 +15,7 @@ fn read(file: &std::path::Path, mapping: &str) -> Vec<String> {
     let mapping = Mapping::parse(mapping, "facts.ttl", None).unwrap();
     let mut made = Vec::new();
     let mut take = |quad: Result<oxrdf::Quad, String>, place: &Arc<str>| {
-        made.push(quad.map(|quad| quad.to_string()).unwrap_or_else(|why| panic!("{place}: {why}")));
+        made.push(quad.map_or_else(|why| panic!("{place}: {why}"), |quad| quad.to_string()));
     };
     quads(&database, &mapping, None, &mut take).unwrap();
     made

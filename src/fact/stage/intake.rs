@@ -3,7 +3,7 @@
 #[cfg(feature = "sql")]
 use std::sync::Arc;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     io::BufRead,
     mem,
 };
@@ -129,15 +129,14 @@ impl Intake {
         let mut words = BTreeMap::new();
         for (saying, _) in &self.words {
             for iri in [saying.iri().clone(), Words::names_iri(saying.iri())] {
-                if !words.contains_key(&iri) {
-                    let mut of_it = known(&iri)?;
-                    if of_it.shipped {
-                        // What a user says takes their place.
-                        of_it.prompts.clear();
-                        of_it.paraphrases.clear();
-                    }
-                    words.insert(iri, of_it);
+                let Entry::Vacant(new) = words.entry(iri) else { continue };
+                let mut of_it = known(new.key())?;
+                if of_it.shipped {
+                    // What a user says takes their place.
+                    of_it.prompts.clear();
+                    of_it.paraphrases.clear();
                 }
+                new.insert(of_it);
             }
         }
         let mut words = vocabulary::Gathered::from(words);

@@ -50,11 +50,9 @@ impl Sandbox {
     /// The triples that are staged, and where from, as `status --json` has them.
     pub(super) fn staged(&self) -> Vec<String> {
         let status = self.data(&["status"]);
-        let triple = |change: &serde_json::Value| {
-            change["after"]["triple"]
-                .as_str()
-                .map(|triple| format!("+ {triple}"))
-                .unwrap_or_else(|| format!("- {}", change["before"]["triple"].as_str().unwrap()))
+        let triple = |change: &serde_json::Value| match change["after"]["triple"].as_str() {
+            Some(triple) => format!("+ {triple}"),
+            None => format!("- {}", change["before"]["triple"].as_str().unwrap()),
         };
         status["staged"].as_array().unwrap().iter().map(triple).collect()
     }
