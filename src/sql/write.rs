@@ -300,7 +300,7 @@ impl<'a> Database<'a> {
             if seen.insert((property, language, datatype)) {
                 let of = alike(literal, "w");
                 let query = format!(
-                    "SELECT s.iri AS subject, w.value AS object FROM words w JOIN things s ON s.id = w.thing WHERE w.property = \
+                    "SELECT s.iri AS thing, w.value AS value FROM words w JOIN things s ON s.id = w.thing WHERE w.property = \
                      {} AND {of} ORDER BY w.id",
                     text(property)
                 );
@@ -346,12 +346,12 @@ impl PredicateTable<'_> {
     fn map(&self, out: &mut String) {
         let (table, predicate) = (quoted(&self.name), self.predicate.as_str());
         let things = format!(
-            "SELECT s.iri AS subject, o.iri AS object FROM {table} t JOIN things s ON s.id = t.subject JOIN things o ON o.id = \
+            "SELECT s.iri AS thing, o.iri AS value FROM {table} t JOIN things s ON s.id = t.subject JOIN things o ON o.id = \
              t.object"
         );
         let values = |column: &str| {
             format!(
-                "SELECT s.iri AS subject, t.{column} AS object FROM {table} t JOIN things s ON s.id = t.subject"
+                "SELECT s.iri AS thing, t.{column} AS value FROM {table} t JOIN things s ON s.id = t.subject"
             )
         };
         let name = &self.name;
@@ -382,18 +382,18 @@ impl PredicateTable<'_> {
 }
 
 /// The object map of things.
-const IRI: &str = "rr:column \"object\" ; rr:termType rr:IRI";
+const IRI: &str = "rr:column \"value\" ; rr:termType rr:IRI";
 
 fn of_type(datatype: &str) -> String {
     if datatype == STRING {
-        return "rr:column \"object\"".to_owned();
+        return "rr:column \"value\"".to_owned();
     }
-    format!("rr:column \"object\" ; rr:datatype {}", node(datatype))
+    format!("rr:column \"value\" ; rr:datatype {}", node(datatype))
 }
 
 fn of_literal(literal: &Literal) -> String {
     match &literal.language {
-        Some(language) => format!("rr:column \"object\" ; rr:language \"{language}\""),
+        Some(language) => format!("rr:column \"value\" ; rr:language \"{language}\""),
         None => of_type(literal.datatype.as_str()),
     }
 }
@@ -419,7 +419,7 @@ fn triples_map(out: &mut String, (name, query): (&str, &str), predicate: &str, o
     let _ = write!(
         out,
         "\n<{name}> rr:logicalTable [ rr:sqlQuery \"{query}\" ] ;\n    \
-         rr:subjectMap [ rr:column \"subject\" ; rr:termType rr:IRI ] ;\n    \
+         rr:subjectMap [ rr:column \"thing\" ; rr:termType rr:IRI ] ;\n    \
          rr:predicateObjectMap [ rr:predicate {} ; rr:objectMap [ {object} ] ] .\n",
         node(predicate)
     );
