@@ -370,6 +370,19 @@ fn a_database_that_others_hold_is_waited_for_and_refused() {
     sandbox.run(&ADD).done();
 }
 
+/// With a write-ahead log, what is committed is read whatever else is being written.
+#[test]
+fn a_database_is_read_while_others_write() {
+    let sandbox = Sandbox::with_people();
+    let holder = Connection::open(sandbox.root().join("people.db")).unwrap();
+    holder
+        .execute_batch(
+            "PRAGMA journal_mode = WAL; DELETE FROM person WHERE id = 7; BEGIN IMMEDIATE; DELETE FROM person",
+        )
+        .unwrap();
+    assert_eq!(sandbox.data(&ADD)["added"], 1);
+}
+
 #[test]
 fn reading_has_limits() {
     let sandbox = Sandbox::with_people();
