@@ -1,7 +1,7 @@
 //! Databases as sources of facts, and facts as a database.
 //!
 //! An R2RML [`Mapping`] says what quads the rows of a database make; without one it is made of the database's own tables
-//! and keys, as the W3C's Direct Mapping wants. [`read`] makes the quads, and facts of them. [`write`] is the way back: a
+//! and keys, as the W3C's Direct Mapping wants. [`read`] makes the quads, and facts of them. [`mod@write`] is the way back: a
 //! script that makes a database of facts, with the mapping that reads it again.
 //!
 //! A database is opened to be read alone, and seen as it is at one moment. What a mapping's queries may do is to select;

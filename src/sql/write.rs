@@ -42,8 +42,8 @@ pub struct Contents<'a> {
     pub meta: &'a [(&'a str, String)],
 }
 
-/// Facts on their way to a database.
-pub struct Database<'a> {
+/// How facts are laid out in tables.
+pub struct Layout<'a> {
     contents: Contents<'a>,
     numbers: BTreeMap<&'a str, usize>,
     things: Vec<&'a Iri>,
@@ -164,16 +164,16 @@ impl<'a> Objects<'a> {
     }
 }
 
-impl<'a> Database<'a> {
+impl<'a> Layout<'a> {
     /// Looks at what is to be written.
     #[must_use]
     pub fn new(contents: Contents<'a>) -> Self {
-        let mut database =
+        let mut layout =
             Self { contents, numbers: BTreeMap::new(), things: Vec::new(), tables: Vec::new() };
         for fact in contents.facts.iter().chain(contents.words) {
-            database.thing(&fact.subject);
+            layout.thing(&fact.subject);
             if let Term::Iri(object) = &fact.object {
-                database.thing(object);
+                layout.thing(object);
             }
         }
         let mut by_predicate: BTreeMap<&Iri, Vec<&Fact>> = BTreeMap::new();
@@ -187,9 +187,9 @@ impl<'a> Database<'a> {
             // Facts from before a predicate was said to have one value are there all the same.
             let subjects: BTreeSet<&Iri> = facts.iter().map(|fact| &fact.subject).collect();
             let is_many = contents.many.contains(predicate) || subjects.len() < facts.len();
-            database.tables.push(PredicateTable { name, predicate, objects, is_many, facts });
+            layout.tables.push(PredicateTable { name, predicate, objects, is_many, facts });
         }
-        database
+        layout
     }
 
     fn thing(&mut self, iri: &'a Iri) {

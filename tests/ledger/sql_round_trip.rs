@@ -26,12 +26,12 @@ fn there_and_back(facts: &[Fact], words: &[Fact]) {
     let many = BTreeSet::new();
     let contents =
         write::Contents { facts, words, many: &many, meta: &[("commit", "c".to_owned())] };
-    let database = write::Database::new(contents);
+    let layout = write::Layout::new(contents);
     let dir = tempfile::tempdir().unwrap();
     let (file, other) = (dir.path().join("facts.db"), dir.path().join("script.db"));
-    database.create(&file).unwrap();
+    layout.create(&file).unwrap();
     let mut script = String::new();
-    database
+    layout
         .script(&mut |statement| {
             script += statement;
             script += ";\n";
@@ -39,7 +39,7 @@ fn there_and_back(facts: &[Fact], words: &[Fact]) {
         })
         .unwrap();
     Connection::open(&other).unwrap().execute_batch(&script).unwrap();
-    let mapping = database.mapping();
+    let mapping = layout.mapping();
     let wanted: BTreeSet<String> = facts
         .iter()
         .chain(words)

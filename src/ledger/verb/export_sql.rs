@@ -14,7 +14,7 @@ use crate::{
     durable,
     fact::{Fact, Words, tree},
     ledger::{LedgerError, Repo},
-    sql::write::{Contents, Database},
+    sql::write::{Contents, Layout},
 };
 
 /// How a database is written.
@@ -87,7 +87,7 @@ impl Repo {
         drop(ledger);
         let meta = [("commit", version.to_string()), ("format", "1".to_owned())];
         let contents = Contents { facts: &facts, words: &words, many: &many, meta: &meta };
-        write(&Database::new(contents), (file, &mapping), format)?;
+        write(&Layout::new(contents), (file, &mapping), format)?;
         let length = fs::metadata(file).map(|found| found.len());
         let bytes = length.map_err(|source| LedgerError::Read { path: file.to_owned(), source })?;
         let written = WrittenFacts { commit: version, facts: facts.len() as u64, words: worded };
@@ -97,16 +97,16 @@ impl Repo {
 
 /// Writes the mapping, and then the rest.
 fn write(
-    database: &Database<'_>,
+    layout: &Layout<'_>,
     (file, mapping): (&Path, &Path),
     format: SqlForm,
 ) -> Result<(), LedgerError> {
-    durable::write(mapping, database.mapping().as_bytes())?;
+    durable::write(mapping, layout.mapping().as_bytes())?;
     let written = durable::write_with(file, |temporary| match format {
-        SqlForm::Sqlite => database.create(temporary),
+        SqlForm::Sqlite => layout.create(temporary),
         SqlForm::Sql => {
             let mut out = BufWriter::new(File::create(temporary)?);
-            database.script(&mut |statement| writeln!(out, "{statement};"))?;
+            layout.script(&mut |statement| writeln!(out, "{statement};"))?;
             out.flush()
         }
     });
