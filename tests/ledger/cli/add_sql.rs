@@ -397,6 +397,15 @@ fn reading_has_limits() {
         1,
         &["the rows were not read after 1 s"],
     );
+    let large = |value: &str| {
+        let query = format!("rr:sqlQuery \"SELECT 1 AS id, {value} AS name\"");
+        sandbox.write("people.ttl", &MAPPING.replace("rr:tableName \"city\"", &query));
+    };
+    large("zeroblob(100000000)");
+    sandbox.refused(&ADD, 1, &["the query of City does not run: string or blob too big"]);
+    large("printf('%.*c', 17000000, 'x')");
+    let long = "people.db:City:1: column name has a value that is longer than 16 MiB";
+    sandbox.refused(&ADD, 1, &[long]);
 }
 
 #[test]
