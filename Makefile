@@ -13,7 +13,7 @@ component = @if $(CARGO) $(1) --version >/dev/null 2>&1; \
 	then set -x; $(CARGO) $(1) $(2); \
 	else echo "SKIPPED: cargo $(1) $(2) (it comes with: rustup component add rustfmt clippy)" >&2; fi
 
-.PHONY: help libtorch build install install-docs test test-clients test-rdf test-faults demo lint doc bench
+.PHONY: help libtorch build install install-docs test test-clients test-rdf test-sql test-faults demo lint doc bench
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -27,13 +27,13 @@ build: libtorch ## build the kledger binary
 	$(CARGO) build --locked
 
 test: lint doc ## all that has to pass: lints, documentation, tests with and without torch
-	$(CARGO) test --locked --no-default-features --features cli,query
+	$(CARGO) test --locked --no-default-features --features cli,query,sql
 	$(CARGO) test --locked --lib --bins --examples --test torch
 	$(CARGO) test --locked --doc
 
 install: libtorch ## install kledger and kledger-torch to PREFIX/bin (/usr/local): one starts fast, one has libtorch
 	$(CARGO) build --locked --release
-	$(CARGO) build --locked --release --no-default-features --features cli,query --target-dir "$(TARGET_DIR)/ledger"
+	$(CARGO) build --locked --release --no-default-features --features cli,query,sql --target-dir "$(TARGET_DIR)/ledger"
 	install -D "$(TARGET_DIR)/release/kledger" "$(DESTDIR)$(PREFIX)/bin/kledger-torch"
 	install -D "$(TARGET_DIR)/ledger/release/kledger" "$(DESTDIR)$(PREFIX)/bin/kledger"
 	$(MAKE) install-docs KLEDGER="$(TARGET_DIR)/ledger/release/kledger"
@@ -53,6 +53,10 @@ test-clients: build ## what transformers and peft from PyPI make of our files, a
 test-rdf: ## what rdflib from PyPI makes of our RDF, patches and answers, and the W3C's tests of SPARQL (5 MB to download)
 	PYTHON="$(PYTHON)" CARGO="$(CARGO)" tests/rdf/run.sh "$(abspath $(TARGET_DIR))/debug/kledger" \
 		"$(abspath $(TARGET_DIR))/rdf"
+
+test-sql: ## what morph-kgc and DuckDB from PyPI, and PostgreSQL, make of our databases, and the W3C's tests of R2RML (64 MB to download)
+	PYTHON="$(PYTHON)" CARGO="$(CARGO)" tests/sql/run.sh "$(abspath $(TARGET_DIR))/debug/kledger" \
+		"$(abspath $(TARGET_DIR))/sql"
 
 test-faults: ## every call that writes failing in turn, in our code and below sled's, and a full disk (hours)
 	KLEDGER_EVERY_FAULT=1 $(CARGO) test --locked --no-default-features --features cli --test ledger -- cli::faults

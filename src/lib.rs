@@ -75,5 +75,7 @@ pub mod model;
 pub mod query;
 #[cfg(feature = "torch")]
 pub mod runtime;
+#[cfg(feature = "sql")]
+pub mod sql;
 pub mod store;
 pub mod tensor;

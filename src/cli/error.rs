@@ -193,6 +193,15 @@ pub enum CliError {
     /// The program was built without queries.
     #[error("this build answers no queries")]
     NoQueries,
+    /// The program was built without databases.
+    #[error("this build reads and writes no databases")]
+    NoDatabases,
+    /// A database is to be read, and nothing says what its rows are.
+    #[error("nothing says what the rows of {name} are")]
+    NoMapping {
+        /// The database as it was named.
+        name: String,
+    },
     /// Nobody knows who the author is.
     #[error("no author is set")]
     NoAuthor,
@@ -235,6 +244,7 @@ impl CliError {
             | Self::Verb { .. }
             | Self::Date { .. }
             | Self::Pattern { .. }
+            | Self::NoMapping { .. }
             | Self::NotFor { .. } => Exit::Usage,
             Self::Ledger(error) => match error.class() {
                 Class::Refused => Exit::Refused,
@@ -250,6 +260,7 @@ impl CliError {
             | Self::Dir { .. }
             | Self::NoAuthor
             | Self::NoQueries
+            | Self::NoDatabases
             | Self::Command { .. }
             | Self::GaveUp { .. }
             | Self::AliasLoop { .. }
@@ -285,6 +296,10 @@ impl CliError {
             Self::Unconfirmed => "--dry-run shows what would be done, --yes does it without asking",
             Self::Start { .. } => "install both programs of one build of kledger",
             Self::NoQueries => "build it with the feature query, which is among the default ones",
+            Self::NoDatabases => "build it with the feature sql, which is among the default ones",
+            Self::NoMapping { .. } => {
+                "--mapping FILE.ttl says it in R2RML; --base IRI takes the tables as they are, with names under that IRI"
+            }
             Self::NoAuthor => {
                 "set KLEDGER_AUTHOR, or author in .kledger/config.toml, or git's user.name, or say \
                  --author NAME"

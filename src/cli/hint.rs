@@ -217,6 +217,8 @@ pub(super) fn hint(error: &LedgerError) -> Option<String> {
         LedgerError::Revision(error) => return error.hint(),
         #[cfg(feature = "query")]
         LedgerError::Query(error) => return error.hint(),
+        #[cfg(feature = "sql")]
+        LedgerError::Sql(error) => return error.hint().map(str::to_owned),
         LedgerError::Stage(StageError::Read(error)) => return Some(reading(error)),
         LedgerError::Stage(StageError::Mistakes(mistakes)) => {
             return mistakes.first.first().map(reading);

@@ -23,6 +23,8 @@ pub mod write;
 pub use citation::{Attribution, Citation, CitationTree, Quoted};
 pub use lexicon::{Lexicon, LexiconError, Request, builtin};
 pub(crate) use spoken::spoken;
+#[cfg(feature = "sql")]
+pub(crate) use stage::Taking;
 pub use stage::{
     AddOutcome, Conflict, Intake, RemoveOutcome, Role, Roots, SAME_AS, StageError, Staged,
     StagedChange, United,

@@ -37,6 +37,8 @@ impl LedgerError {
             Self::Query(QueryError::Damaged) => Class::Damage,
             #[cfg(feature = "query")]
             Self::Query(_) => Class::Refused,
+            #[cfg(feature = "sql")]
+            Self::Sql(_) => Class::Refused,
             Self::Engine(
                 EngineError::Interrupted
                 | EngineError::NoRuntime

@@ -669,6 +669,10 @@ pub enum LedgerError {
     #[cfg(feature = "query")]
     #[error(transparent)]
     Query(#[from] crate::query::QueryError),
+    /// A database cannot be read.
+    #[cfg(feature = "sql")]
+    #[error(transparent)]
+    Sql(#[from] crate::sql::SqlError),
     /// What was found cannot be written to where it goes.
     #[error("cannot write the result")]
     Output(#[source] io::Error),

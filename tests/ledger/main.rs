@@ -39,11 +39,15 @@ mod ledger;
 mod merge;
 #[cfg(feature = "query")]
 mod queries;
+#[cfg(feature = "sql")]
+mod rdb2rdf;
 mod rendered;
 mod revert;
 mod rounds;
 mod sentences;
 mod snapshots;
+#[cfg(feature = "sql")]
+mod sql_round_trip;
 mod statistics;
 mod support;
 mod tidy;

@@ -1,11 +1,15 @@
 //! `kledger add`.
 
+#[cfg(feature = "sql")]
+use std::time::Duration;
 use std::{
     fmt::{self, Write},
     io::{self, BufRead, BufReader},
     path::{Path, PathBuf},
 };
 
+#[cfg(feature = "sql")]
+use crate::sql::{self, Database, Limits, Mapping};
 use crate::{
     cli::{
         args::at_least_one,
@@ -35,11 +39,11 @@ use crate::{
 /// Stage facts, labels and templates for the next commit
 ///
 /// Reads N-Triples, Turtle, N-Quads, TriG, RDF/XML or JSON-LD, tables, and records of benchmarks, packed by gzip, bzip2
-/// or zstd or not. Triples of the kledger vocabulary, rdfs:label and skos:altLabel give words to IRIs; all others are
+/// or zstd or not; sentences; and databases. Triples of the kledger vocabulary, rdfs:label and skos:altLabel give words to IRIs; all others are
 /// facts to be edited in. A new object for a subject and predicate replaces the committed one. Either all of the input
 /// is staged or nothing, and what is wrong with a file is said at once.
 #[derive(Debug, clap::Args)]
-#[command(group(clap::ArgGroup::new("what").required(true).args(["files", "text", "text_file", "prompt"])))]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["files", "text", "text_file", "prompt", "sql"])))]
 #[command(after_help = "\
 Examples:
   kledger add facts.nt labels.ttl
@@ -52,6 +56,9 @@ Examples:
   kledger add --text 'The Eiffel Tower is located in the city of Rome.'
   kledger add --text-file news.txt --source 'The News' --dry-run
   kledger add --prompt 'The Eiffel Tower is located in the city of' --answer Rome
+  kledger add --sql crm.db --mapping crm.r2rml.ttl
+  kledger add --sql crm.db --mapping crm.r2rml.ttl --sync --dry-run
+  kledger add --sql crm.db --base https://example.org/ --skip-unknown
   kledger add --from counterfact counterfact.json --limit 100 --skip-conflicts
   grep capital dump.nt | kledger add --format nt -")]
 pub struct Args {
@@ -121,6 +128,27 @@ pub struct Args {
     /// already, else the one that is named first; a label of another becomes a further name
     #[arg(long, requires = "files")]
     same_as: bool,
+    /// Read a database: a file of SQLite, as crm.db or sqlite:crm.db
+    ///
+    /// What its rows say is in a mapping in R2RML; without --mapping its tables, columns and keys are read as they are (the
+    /// W3C's Direct Mapping), with names under --base. It is opened to be read alone.
+    #[arg(long, value_name = "DATABASE", conflicts_with_all = ["from", "format", "same_as"])]
+    sql: Option<String>,
+    /// What the rows of a database say: R2RML in Turtle
+    #[arg(long, value_name = "FILE")]
+    mapping: Option<PathBuf>,
+    /// Take back what this database said before and says no more
+    ///
+    /// That are the facts which hold or are staged and whose place is in this database, under the name it is given now; with
+    /// --predicate, those with these predicates. Words are not taken back.
+    #[arg(long, conflicts_with_all = ["neighbourhood", "graph"])]
+    sync: bool,
+    /// How long a database may be read: 600 seconds, unless it is said
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    timeout: Option<u64>,
+    /// How many rows of a database may be read: 10 million, unless it is said
+    #[arg(long, value_name = "N")]
+    max_rows: Option<u64>,
     /// Read the files as tables, or as a benchmark's records
     ///
     /// Of a table each row says a fact in the columns subject, predicate and object, or one for each column that holds
@@ -135,7 +163,9 @@ pub struct Args {
     #[arg(long, value_name = "PART=NAME", requires = "from")]
     column: Vec<Column>,
     /// Where names in a table belong: IRI under which an IRI is made of each, with the name as its label
-    #[arg(long, value_name = "IRI", requires = "from")]
+    ///
+    /// Of a database, the IRI under which tables, columns and rows have theirs, and relative IRIs of a mapping go.
+    #[arg(long, value_name = "IRI")]
     base: Option<Base>,
     /// The first row of a CSV or TSV is no header: columns have numbers
     #[arg(long, requires = "from")]
@@ -316,6 +346,51 @@ impl Args {
         })
     }
 
+    /// Stages what a database says.
+    #[cfg(feature = "sql")]
+    fn database(&self, cx: &Context, repo: &Repo, actor: &Actor) -> Result<AddReport, CliError> {
+        let name = self.sql.clone().unwrap_or_default();
+        let limits = Limits::default();
+        let limits = Limits {
+            time: self.timeout.map_or(limits.time, Duration::from_secs),
+            rows: self.max_rows.unwrap_or(limits.rows),
+        };
+        let base = self.base.as_ref().map(|base| base.iri().as_str());
+        if self.mapping.is_none() && base.is_none() {
+            return Err(CliError::NoMapping { name });
+        }
+        let path = Database::path(&name).map_err(LedgerError::from)?;
+        // In places and messages it is the file.
+        let (path, name) = (path.to_owned(), path.to_string_lossy().into_owned());
+        let database = Database::open(&cx.path(&path), &name, limits).map_err(LedgerError::from)?;
+        let mapping = match (&self.mapping, base) {
+            (Some(file), _) => {
+                let text = input::text(&cx.path(file));
+                let text = text.map_err(|source| CliError::Read { path: file.clone(), source })?;
+                Mapping::parse(&text, &file.to_string_lossy(), base)
+            }
+            (None, base) => Mapping::direct(&database, base.unwrap_or_default()),
+        };
+        let mapping = mapping.map_err(LedgerError::from)?;
+        let choice = self.choice();
+        let input = sql::read::<LedgerError>(&database, &mapping, (base, &choice))?;
+        drop(database);
+        if self.sync {
+            return Ok(repo.sync(actor, input, (&name, &choice), self.options())?);
+        }
+        if input.is_empty() {
+            let none = ReadError::no_triples(&name, input.left_out().clone());
+            return Err(LedgerError::from(StageError::from(none)).into());
+        }
+        Ok(repo.add_with(actor, input, self.options())?)
+    }
+
+    #[cfg(not(feature = "sql"))]
+    fn database(&self, _: &Context, _: &Repo, _: &Actor) -> Result<AddReport, CliError> {
+        let _unused = (&self.mapping, self.sync, self.timeout, self.max_rows);
+        Err(CliError::NoDatabases)
+    }
+
     /// What the datasets ask to be edited in.
     fn requests(&self, cx: &Context, layout: Layout, answer: Answer) -> Result<Requests, CliError> {
         let others = [
@@ -466,6 +541,15 @@ pub(super) const fn noun(role: Role) -> &'static str {
 }
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
+    if args.sql.is_none() {
+        not_for(&[
+            ("--mapping", args.mapping.is_some(), "databases"),
+            ("--sync", args.sync, "databases"),
+            ("--timeout", args.timeout.is_some(), "databases"),
+            ("--max-rows", args.max_rows.is_some(), "databases"),
+            ("--base", args.base.is_some() && args.from.is_none(), "tables and databases"),
+        ])?;
+    }
     let repo = cx.repo()?;
     let actor = cx.actor(Some(&repo))?;
     let report = match args.from.map(From::kind) {
@@ -473,6 +557,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
             repo.add_requests(&actor, args.requests(cx, layout, answer)?, args.options())?
         }
         Some(Kind::Table(kind)) => repo.add_with(&actor, args.tables(cx, kind)?, args.options())?,
+        None if args.sql.is_some() => args.database(cx, &repo, &actor)?,
         None if args.files.is_empty() => args.say(cx, &repo, &actor)?,
         None => repo.add_with(&actor, args.input().intake(cx, &args.choice())?, args.options())?,
     };
@@ -490,7 +575,10 @@ impl Render for AddReport {
             };
             parts.push(format!("{}{replaced}", many(outcome.added + outcome.replaced, noun)));
         }
+        let retracted = self.sync.map_or(0, |sync| sync.retracted);
+        let unstaged = self.sync.map_or(0, |sync| sync.unstaged);
         for (count, noun) in [
+            (retracted, "retraction"),
             (outcome.labels, "label"),
             (outcome.names, "further name"),
             (outcome.templates, "template"),
@@ -501,12 +589,17 @@ impl Render for AddReport {
             }
         }
         match parts.as_slice() {
+            [] if unstaged > 0 && self.dry_run => {
+                writeln!(page, "Would unstage {}", many(unstaged, noun))?;
+            }
+            [] if unstaged > 0 => writeln!(page, "Unstaged {}", many(unstaged, noun))?,
             [] => writeln!(page, "Nothing new")?,
             parts if self.dry_run => writeln!(page, "Would stage {}", parts.join(", "))?,
             parts => writeln!(page, "Staged {}", parts.join(", "))?,
         }
         page.changes(&self.changes)?;
-        let more = (outcome.added + outcome.replaced).saturating_sub(self.changes.len() as u64);
+        let changed = outcome.added + outcome.replaced + retracted;
+        let more = changed.saturating_sub(self.changes.len() as u64);
         if self.dry_run && more > 0 {
             page.note(format_args!("and {more} more"))?;
         }
@@ -531,6 +624,12 @@ impl Render for AddReport {
             if united.repeated > 0 {
                 let repeated = many(united.repeated, "owl:sameAs triple");
                 page.note(format_args!("{repeated} said twice or in a circle"))?;
+            }
+        }
+        if let Some(sync) = &self.sync {
+            page.note(format_args!("facts from this database before: {}", sync.before))?;
+            if sync.unstaged > 0 && changed > 0 {
+                page.note(format_args!("{} staged no longer", sync.unstaged))?;
             }
         }
         if let Some(sentences) = &self.sentences {

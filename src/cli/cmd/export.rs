@@ -7,6 +7,8 @@ use std::{
 
 use clap::ValueEnum;
 
+#[cfg(feature = "sql")]
+use crate::ledger::verb::export_sql::{SqlExportReport, SqlForm};
 use crate::{
     cli::{
         context::Context,
@@ -26,7 +28,8 @@ use crate::{
 /// With every export of weights comes a model card that lists the facts. An adapter is the factors of all
 /// deltas side by side: its rank is the number of facts. With --max-rank a larger one is cut down by singular
 /// values, and the facts are asked to see what that did. As RDF the facts go to one file, with their labels
-/// and templates: kledger add stages them in another repository.
+/// and templates: kledger add stages them in another repository. As a database they go to one file too, or to a script
+/// that makes it, and beside it is the mapping with which kledger add --sql reads them back.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -34,12 +37,13 @@ Examples:
   kledger export --format peft HEAD landmarks-adapter
   kledger export --format peft --max-rank 16 main small-adapter
   kledger export --format delta HEAD landmarks
-  kledger export --format ttl v1 facts.ttl")]
+  kledger export --format ttl v1 facts.ttl
+  kledger export --format sqlite v1 facts.db")]
 pub struct Args {
     /// The version
     #[arg(value_name = "REV")]
     revision: String,
-    /// A directory that is new or empty; for RDF a new file
+    /// A directory that is new or empty; for RDF and databases a new file
     #[arg(value_name = "DIR|FILE")]
     dir: PathBuf,
     /// What to write
@@ -71,6 +75,10 @@ enum Format {
     Ttl,
     /// The facts and their words as JSON-LD
     Jsonld,
+    /// The facts and their words as a database of SQLite: a table for each predicate
+    Sqlite,
+    /// The same as a script in SQL, for SQLite, PostgreSQL and DuckDB
+    Sql,
 }
 
 impl Format {
@@ -80,7 +88,7 @@ impl Format {
             Self::Nt => Some(RdfFormat::NTriples),
             Self::Ttl => Some(RdfFormat::Turtle),
             Self::Jsonld => Some(RdfFormat::JsonLd),
-            Self::Merged | Self::Peft | Self::PeftPatterns | Self::Delta => None,
+            _ => None,
         }
     }
 }
@@ -97,11 +105,15 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
         let what = "--format peft and peft-patterns: other formats have no rank";
         return Err(CliError::NotFor { option: "--max-rank", what });
     }
+    let is_database = matches!(args.format, Format::Sqlite | Format::Sql);
+    if args.base_model.is_some() && (is_database || args.format.as_rdf().is_some()) {
+        let what = "exports of weights: facts name no base";
+        return Err(CliError::NotFor { option: "--base-model", what });
+    }
+    if is_database {
+        return database(cx, args);
+    }
     if let Some(format) = args.format.as_rdf() {
-        if args.base_model.is_some() {
-            let what = "exports of weights: facts name no base";
-            return Err(CliError::NotFor { option: "--base-model", what });
-        }
         let report = cx.repo()?.export_facts(&args.revision, &cx.path(&args.dir), format)?;
         return Ok(Report::done("export", report));
     }
@@ -120,6 +132,30 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let (dir, mut progress) = (cx.path(&args.dir), cx.stoppable());
     let report = cx.repo()?.export(&args.revision, &dir, &options, &mut open, progress.as_mut())?;
     Ok(Report::done("export", report))
+}
+
+/// Writes the facts as a database.
+#[cfg(feature = "sql")]
+fn database(cx: &Context, args: &Args) -> Result<Report, CliError> {
+    let form = if args.format == Format::Sql { SqlForm::Sql } else { SqlForm::Sqlite };
+    let report = cx.repo()?.export_sql(&args.revision, &cx.path(&args.dir), form)?;
+    Ok(Report::done("export", report))
+}
+
+#[cfg(not(feature = "sql"))]
+fn database(_: &Context, _: &Args) -> Result<Report, CliError> {
+    Err(CliError::NoDatabases)
+}
+
+#[cfg(feature = "sql")]
+impl Render for SqlExportReport {
+    fn render(&self, page: &mut Page) -> fmt::Result {
+        writeln!(page, "Exported {} to {}", short(self.written.commit), self.file.display())?;
+        let facts = many(self.written.facts, "fact");
+        let words = many(self.written.words, "IRI");
+        page.note(format_args!("{facts}, words for {words}, {}", bytes(self.bytes)))?;
+        page.note(format_args!("read back by the mapping {}", self.mapping.display()))
+    }
 }
 
 impl Render for FactsExportReport {

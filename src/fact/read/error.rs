@@ -5,12 +5,13 @@ use std::{fmt, io, sync::Arc};
 use super::chosen::LeftOut;
 use crate::fact::{triple::Fact, vocabulary::WordsError};
 
-/// Where something stands in the input. `Display` is `file:line` or `file:line:column`.
+/// Where something stands in the input. `Display` is `file:line` or `file:line:column`, and only the first where there
+/// are no lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Position {
     /// The file, as the user named it.
     pub source: Arc<str>,
-    /// Line, from 1. Of a triple, the line where it ends; in RDF/XML and JSON-LD, where the parser
+    /// Line, from 1; 0 where the source is no text. Of a triple, the line where it ends; in RDF/XML and JSON-LD, where the parser
     /// was when it had read the triple.
     pub line: u64,
     /// Column in characters, from 1, where the parser knows it.
@@ -19,7 +20,11 @@ pub struct Position {
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.source, self.line)?;
+        f.write_str(&self.source)?;
+        if self.line == 0 {
+            return Ok(());
+        }
+        write!(f, ":{}", self.line)?;
         self.column.map_or(Ok(()), |column| write!(f, ":{column}"))
     }
 }
@@ -183,6 +188,9 @@ pub enum Problem {
     /// A line that is no JSON object of cells.
     #[error("{0}")]
     Row(String),
+    /// A row of a database of which no triple can be made.
+    #[error("{0}")]
+    Made(String),
     /// A triple of the vocabulary makes no sense.
     #[error(transparent)]
     Words(Box<WordsError>),
@@ -407,6 +415,10 @@ impl ReadError {
             Problem::Row(_) => {
                 "a line is one object, with a text or a number in each field: jq -c '.[]' FILE > NEW writes the \
                  elements of an array so"
+            }
+            Problem::Made(_) => {
+                "correct the row in the database, or have the mapping leave it out: rr:sqlQuery \"SELECT ... WHERE ...\"; a \
+                 column that holds no IRIs goes into an rr:template"
             }
             Problem::Words(problem) => return problem.hint(),
         };

@@ -17,6 +17,8 @@ mod lines;
 mod parsed;
 mod pieces;
 mod plain;
+#[cfg(feature = "sql")]
+mod quads;
 mod start;
 mod streamed;
 mod table;
@@ -26,6 +28,8 @@ mod xml;
 use std::io::BufRead;
 
 pub(super) use self::error::Item;
+#[cfg(feature = "sql")]
+pub(super) use self::quads::Quads;
 use self::{
     batches::Batches,
     chosen::Source,
@@ -38,6 +42,11 @@ pub use self::{
     error::{Mistakes, Position, Problem, ReadError},
     format::{Format, FormatError},
     table::{Base, BaseError, Column, ColumnError, Table, TableKind, predicate},
+};
+#[cfg(feature = "sql")]
+pub(crate) use self::{
+    parsed::NO_BASE,
+    quads::{LONGEST, read_graph},
 };
 
 /// The triples of `reader`, which is `format`, in order; `source` names it in positions. The first

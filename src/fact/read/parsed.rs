@@ -4,8 +4,8 @@ use oxrdf::Quad;
 
 use super::error::Problem;
 
-/// Base against which JSON-LD resolves relative IRIs, which it would otherwise leave out in silence.
-pub(super) const NO_BASE: &str = "relative-iri:/";
+/// Base of relative IRIs where there is none, by which they are found: JSON-LD would leave them out in silence.
+pub(crate) const NO_BASE: &str = "relative-iri:/";
 
 /// A triple or what was wrong, and the line and the column of that.
 pub(super) type Parsed = Result<(Quad, u64), Wrong>;

@@ -105,7 +105,7 @@ impl<R: BufRead> Iterator for Streamed<R> {
 }
 
 /// What `quad` says; nothing where it is left out.
-fn fact(quad: Quad, source: &Source) -> Result<Option<Fact>, Problem> {
+pub(super) fn fact(quad: Quad, source: &Source) -> Result<Option<Fact>, Problem> {
     let Quad { subject, predicate, object, graph_name } = quad;
     if !source.takes_graph(&graph_name)? {
         return Ok(None);

@@ -77,6 +77,18 @@ impl<R: BufRead> Terse<R> {
         Self { pieces, parser, lines_before, bytes: 0, ended: false }
     }
 
+    /// Turtle whose relative IRIs are under `base`.
+    ///
+    /// # Panics
+    /// When `base` is no IRI.
+    #[cfg(feature = "sql")]
+    pub(super) fn under(reader: R, base: &str) -> Self {
+        let parser = TurtleParser::new().with_base_iri(base);
+        let parser = parser.expect("because the base is an IRI").low_level();
+        let (pieces, parser) = (Pieces::new(reader, 0), Parser::Turtle(parser));
+        Self { pieces, parser, lines_before: 0, bytes: 0, ended: false }
+    }
+
     /// Bytes that were read.
     pub(super) const fn bytes(&self) -> u64 {
         self.bytes

@@ -1,8 +1,16 @@
 //! Triples that were read and wait to be staged.
 
-use std::{collections::BTreeMap, io::BufRead, mem};
+#[cfg(feature = "sql")]
+use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    io::BufRead,
+    mem,
+};
 
-use super::{Staged, StagedChange};
+use super::{Staged, StagedChange, call::read};
+#[cfg(feature = "sql")]
+use crate::fact::read::Quads;
 use crate::{
     codec,
     fact::{
@@ -13,7 +21,7 @@ use crate::{
         },
         term::Iri,
         triple::{Fact, FactKey},
-        vocabulary::{self, Saying},
+        vocabulary::{self, Saying, Words},
     },
 };
 
@@ -110,6 +118,43 @@ impl Intake {
         self.predicates.iter().map(|(predicate, count)| (predicate, *count))
     }
 
+    /// Leaves out what is said of words that is known already; `known` has the words for an IRI.
+    ///
+    /// # Errors
+    /// Those of `known`.
+    pub(crate) fn leave_out_known<E>(
+        &mut self,
+        mut known: impl FnMut(&Iri) -> Result<Words, E>,
+    ) -> Result<(), E> {
+        let mut words = BTreeMap::new();
+        for (saying, _) in &self.words {
+            for iri in [saying.iri().clone(), Words::names_iri(saying.iri())] {
+                let Entry::Vacant(new) = words.entry(iri) else { continue };
+                let mut of_it = known(new.key())?;
+                if of_it.shipped {
+                    // What a user says takes their place.
+                    of_it.prompts.clear();
+                    of_it.paraphrases.clear();
+                }
+                new.insert(of_it);
+            }
+        }
+        let mut words = vocabulary::Gathered::from(words);
+        self.words.retain(|(saying, _)| words.say(saying.clone()).is_some());
+        Ok(())
+    }
+
+    /// The facts, each under a key of all of it.
+    ///
+    /// # Panics
+    /// Never.
+    pub(crate) fn whole_keys(&self) -> BTreeSet<FactKey> {
+        let fact = |(_, start, end): &(FactKey, usize, usize)| {
+            read(&self.bytes[*start..*end]).change.fact().key(true)
+        };
+        self.facts.iter().map(fact).collect()
+    }
+
     fn take(&mut self, fact: Fact, position: Position, choice: &Choice) -> Result<(), ReadError> {
         if vocabulary::is_term(&fact.predicate) {
             return match vocabulary::saying(&fact) {
@@ -168,6 +213,47 @@ impl Intake {
     }
 }
 
+/// Takes in quads as they are made.
+#[cfg(feature = "sql")]
+pub(crate) struct Taking<'c> {
+    quads: Quads,
+    choice: &'c Choice,
+    gathered: Gathered,
+}
+
+#[cfg(feature = "sql")]
+impl<'c> Taking<'c> {
+    /// Of what comes from `source` what is in `choice`.
+    pub(crate) fn new(source: &str, choice: &'c Choice) -> Self {
+        Self { quads: Quads::new(source, choice), choice, gathered: Gathered::default() }
+    }
+
+    /// Takes in a quad that comes from `place`.
+    pub(crate) fn quad(&mut self, quad: oxrdf::Quad, place: &Arc<str>) {
+        let Some(item) = self.quads.item(quad, place) else { return };
+        self.gathered.take(item, self.choice);
+    }
+
+    /// Notes what is wrong at a place.
+    pub(crate) fn mistake(&mut self, error: ReadError) {
+        self.gathered.mistake(error.into());
+    }
+
+    /// What was taken in, if nothing is wrong with it. It may be nothing.
+    ///
+    /// # Errors
+    /// All that is wrong.
+    pub(crate) fn finish(self) -> Result<Intake, Mistakes> {
+        let left_out = self.quads.left_out();
+        let Gathered { mut intake, mistakes } = self.gathered;
+        if let Some(mistakes) = mistakes {
+            return Err(mistakes);
+        }
+        intake.left_out.add(left_out);
+        Ok(intake)
+    }
+}
+
 /// What was read of a file, and what is wrong with it.
 #[derive(Default)]
 struct Gathered {
@@ -179,13 +265,16 @@ impl Gathered {
     fn of(triples: &mut dyn Iterator<Item = Item>, choice: &Choice) -> Self {
         let mut gathered = Self::default();
         for triple in triples {
-            let taken =
-                triple.and_then(|(fact, position)| gathered.intake.take(fact, position, choice));
-            if let Err(error) = taken {
-                gathered.mistake(error.into());
-            }
+            gathered.take(triple, choice);
         }
         gathered
+    }
+
+    fn take(&mut self, item: Item, choice: &Choice) {
+        let taken = item.and_then(|(fact, position)| self.intake.take(fact, position, choice));
+        if let Err(error) = taken {
+            self.mistake(error.into());
+        }
     }
 
     fn mistake(&mut self, more: Mistakes) {

@@ -23,6 +23,8 @@ mod same;
 
 use bincode::{Decode, Encode};
 
+#[cfg(feature = "sql")]
+pub(crate) use self::intake::Taking;
 pub use self::{
     error::{Conflict, StageError},
     intake::Intake,

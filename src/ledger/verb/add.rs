@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use super::sync::{Earlier, Synced};
 use crate::{
     codec::{self, Draft},
     eval::dataset::Requests,
@@ -83,6 +84,8 @@ pub struct AddReport {
     pub same_as: Option<United>,
     /// What became of the sentences, where some were read.
     pub sentences: Option<SentencesView>,
+    /// What became of the facts that the source said before, where these were looked at.
+    pub sync: Option<Synced>,
 }
 
 /// Facts of one predicate.
@@ -158,8 +161,19 @@ impl Repo {
     pub fn add_with(
         &self,
         actor: &Actor,
+        input: Intake,
+        options: AddOptions,
+    ) -> Result<AddReport, LedgerError> {
+        self.add_and_take_back(actor, input, options, None)
+    }
+
+    /// [`Repo::add_with`]; what `said` said before and is not in `input` is taken back.
+    pub(super) fn add_and_take_back(
+        &self,
+        actor: &Actor,
         mut input: Intake,
         options: AddOptions,
+        said: Option<Earlier<'_>>,
     ) -> Result<AddReport, LedgerError> {
         let AddOptions { role, replace, skip_unknown, same_as, dry_run, source, licence } = options;
         input.attribute_all(source.as_deref(), licence.as_deref());
@@ -167,6 +181,7 @@ impl Repo {
         let (_, commit) = ledger.head_commit()?;
         let roots = commit.roots();
         let before = ledger.session.root(STAGE)?.map(Id::from_bytes);
+        let gone = said.map(|said| said.gone(&ledger, &mut input)).transpose()?;
         let united = if same_as { Some(ledger.unite(&mut input)?) } else { None };
         let mut draft = Draft::new(&ledger);
         if skip_unknown {
@@ -176,7 +191,12 @@ impl Repo {
         let predicates = input.predicates().map(|(iri, count)| counted((iri.as_str(), count)));
         let mut predicates: Vec<_> = predicates.collect();
         most_first(&mut predicates);
-        let (after, outcome) = StoredStage::add(&mut draft, before, roots, input, role, replace)?;
+        let rest = match &gone {
+            Some(gone) => gone.take_back(&mut draft, before, roots)?,
+            None => before,
+        };
+        let (after, outcome) = StoredStage::add(&mut draft, rest, roots, input, role, replace)?;
+        let sync = gone.map(|gone| gone.counted(&draft, after)).transpose()?;
         let (staged, changes) = if dry_run {
             let staged = match before {
                 Some(before) => codec::get(&draft, before)?.changes(&draft)?,
@@ -197,6 +217,7 @@ impl Repo {
             notes,
             same_as: united,
             sentences: None,
+            sync,
         })
     }
 

@@ -20,6 +20,8 @@ pub mod consolidate;
 pub mod diff;
 pub mod eval;
 pub mod export;
+#[cfg(feature = "sql")]
+pub mod export_sql;
 pub mod facts;
 pub mod forget;
 pub mod fsck;
@@ -48,6 +50,7 @@ pub mod stash;
 pub mod stats;
 pub mod status;
 pub mod switch;
+pub mod sync;
 pub mod tag;
 pub mod trace;
 pub mod train;

@@ -109,3 +109,89 @@ fn facts_are_written_over_no_file() {
     assert!(!sandbox.root().join("new.nt").exists());
     sandbox.misused(&[&["export", "--format", "nt", "--base-model", "x", "HEAD", "new.nt"]]);
 }
+
+/// What `kledger facts` and `export` say of another repository that took a database in is what they say of this one.
+#[cfg(feature = "sql")]
+#[test]
+fn facts_are_a_database_that_another_repository_adds() {
+    let sandbox = Sandbox::with_history();
+    assert_snapshot!(sandbox.run(&["export", "--format", "sqlite", "HEAD", "facts.db"]).done(), @"
+    Exported <id> to <dir>/repo/facts.db
+      3 facts, words for 3 IRIs, 48 KiB
+      read back by the mapping <dir>/repo/facts.r2rml.ttl
+    ");
+    let told = sandbox.data(&["export", "--format", "sql", "HEAD", "script.sql"]);
+    assert_eq!(
+        (&told["facts"], &told["words"], &told["format"]),
+        (&3.into(), &3.into(), &"sql".into()),
+        "{told}"
+    );
+    assert!(told["mapping"].as_str().unwrap().ends_with("/repo/script.r2rml.ttl"), "{told}");
+    let script = fs::read_to_string(sandbox.root().join("script.sql")).unwrap();
+    sandbox.sql("script.db", &script);
+    for name in ["facts", "script"] {
+        let elsewhere = Sandbox::new();
+        for file in [format!("{name}.db"), format!("{name}.r2rml.ttl")] {
+            fs::copy(sandbox.root().join(&file), elsewhere.root().join(&file)).unwrap();
+        }
+        let (database, mapping) = (format!("{name}.db"), format!("{name}.r2rml.ttl"));
+        let add = ["add", "--sql", &database, "--mapping", &mapping];
+        let added = elsewhere.data(&add);
+        assert_eq!((&added["added"], &added["templates"]), (&3.into(), &4.into()), "{added}");
+        elsewhere.commit("From the database");
+        for words in [&["facts", "--format", "nt", "--words"][..], &["facts", "--format", "ttl"]] {
+            assert_eq!(elsewhere.run(words).done(), sandbox.run(words).done());
+        }
+        let again = elsewhere.data(&[&add[..], &["--sync"]].concat());
+        assert_eq!(
+            (&again["unchanged"], &again["sync"]["retracted"]),
+            (&3.into(), &0.into()),
+            "{again}"
+        );
+        assert_eq!(again["staged"], 0, "{again}");
+    }
+}
+
+#[cfg(feature = "sql")]
+#[test]
+fn a_database_says_what_its_tables_are() {
+    let sandbox = Sandbox::with_history();
+    sandbox.run(&["export", "--format", "sqlite", "HEAD", "facts.db"]).done();
+    let database = rusqlite::Connection::open(sandbox.root().join("facts.db")).unwrap();
+    let query = "SELECT s.iri || ' ' || o.iri FROM likes l JOIN things s ON s.id = l.subject JOIN things o ON o.id = l.object";
+    let mut rows = database.prepare(query).unwrap();
+    let rows: Vec<String> =
+        rows.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    assert_eq!(rows, ["https://example.org/Anna https://example.org/Oslo"]);
+    let mapping: String = database
+        .query_row("SELECT value FROM kledger_meta WHERE name = 'mapping'", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(mapping, fs::read_to_string(sandbox.root().join("facts.r2rml.ttl")).unwrap());
+}
+
+#[cfg(feature = "sql")]
+#[test]
+fn a_database_is_written_over_no_file() {
+    let sandbox = Sandbox::with_history();
+    sandbox.write("mine.db", "mine");
+    let taken = ["export", "--format", "sqlite", "HEAD", "mine.db"];
+    sandbox.refused(&taken, 1, &["mine.db is there already", "hint: "]);
+    sandbox.write("new.r2rml.ttl", "mine");
+    sandbox.refused(
+        &["export", "--format", "sql", "HEAD", "new.sql"],
+        1,
+        &["new.r2rml.ttl is there already"],
+    );
+    for absent in ["mine.r2rml.ttl", "new.sql"] {
+        assert!(!sandbox.root().join(absent).exists(), "{absent}");
+    }
+    for nowhere in ["none/new.db", "mine.db/new.db"] {
+        sandbox.refused(&["export", "--format", "sqlite", "HEAD", nowhere], 1, &[]);
+    }
+    sandbox.refused(&["export", "--format", "sqlite", "nosuch", "other.db"], 1, &["nosuch"]);
+    assert!(
+        !sandbox.root().join("other.db").exists()
+            && !sandbox.root().join("other.r2rml.ttl").exists()
+    );
+    sandbox.misused(&[&["export", "--format", "sqlite", "--base-model", "x", "HEAD", "new.db"]]);
+}

@@ -10,6 +10,10 @@ mod add_packed;
 mod add_same_as;
 mod add_sentences;
 mod add_source;
+#[cfg(feature = "sql")]
+mod add_sql;
+#[cfg(feature = "sql")]
+mod add_sync;
 mod add_tables;
 mod alias;
 mod artefacts;
@@ -74,6 +78,7 @@ mod stats;
 mod status;
 mod switch;
 mod tag;
+#[cfg(all(feature = "query", feature = "sql"))]
 mod tour;
 mod trace;
 mod train;

@@ -45,6 +45,12 @@ fn does(sandbox: &Sandbox, stop: &Stop) -> String {
             sandbox.write(file, &stop.said);
             stop.said.clone()
         }
+        ["sqlite3", database, "<", script] => {
+            let script = fs::read_to_string(sandbox.root().join(script)).unwrap();
+            sandbox.sql(database, &script);
+            String::new()
+        }
+        ["sqlite3", database, query] => sqlite3(sandbox, database, query),
         // The binary has no model here, and what a model says is none of the page's.
         ["kledger", "commit", "-m", message] => {
             sandbox.commit(message);
@@ -52,10 +58,28 @@ fn does(sandbox: &Sandbox, stop: &Stop) -> String {
         }
         ["kledger", words @ ..] => {
             let output = sandbox.run(words);
-            output.stdout.clone() + &output.stderr
+            let says = output.stdout.clone() + &output.stderr;
+            // What differs between runs.
+            says.replace("<dir>/repo/", "").replace("<id>", "...")
         }
         _ => panic!("{} is no stop", stop.command),
     }
+}
+
+/// What SQLite's own shell says.
+fn sqlite3(sandbox: &Sandbox, database: &str, query: &str) -> String {
+    let connection = rusqlite::Connection::open(sandbox.root().join(database)).unwrap();
+    if !query.starts_with("SELECT") {
+        connection.execute_batch(query).unwrap();
+        return String::new();
+    }
+    let mut statement = connection.prepare(query).unwrap();
+    let columns = statement.column_count();
+    let line = |row: &rusqlite::Row<'_>| {
+        let cells: Vec<String> = (0..columns).map(|at| row.get(at).unwrap()).collect();
+        Ok(cells.join("|") + "\n")
+    };
+    statement.query_map([], line).unwrap().map(Result::unwrap).collect()
 }
 
 #[test]
@@ -84,7 +108,7 @@ fn the_page_says_what_commands_say() {
         let to = from + indented(&stop.said).len();
         current.replace_range(from..to, &indented(&says));
     }
-    assert_eq!(commits, 3, "a table, a sentence and a query each end in a commit");
+    assert_eq!(commits, 5, "a table, a sentence, a query and a database each end in a commit");
     if env::var_os(UPDATE).is_some() {
         fs::write(&path, format!("{before}{BEGIN}{current}\n## {after}")).unwrap();
         return;

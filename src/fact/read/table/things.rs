@@ -56,6 +56,12 @@ impl FromStr for Base {
 }
 
 impl Base {
+    /// The IRI.
+    #[must_use]
+    pub const fn iri(&self) -> &Iri {
+        &self.0
+    }
+
     pub(super) fn mint(&self, name: &str) -> Result<Iri, Problem> {
         let iri = Iri::of_name(&self.0, name);
         if iri.as_str().len() > IRI { Err(Problem::too_long("an IRI", IRI)) } else { Ok(iri) }

@@ -17,6 +17,8 @@ mod library;
 mod queries;
 mod sentences;
 mod settings;
+#[cfg(feature = "sql")]
+mod sql;
 mod store;
 
 use std::{
@@ -197,6 +199,8 @@ const FOLLOWED: [&str; 2] = ["tests/ledger/cli/hints", "tests/torch/hints.rs"];
 /// none does.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("build it with the feature query", "a program would have to be built without it, and again"),
+    ("build it with the feature sql", "a program would have to be built without it, and again"),
+    ("divide it, and add the parts one after", "64 MiB would have to be written"),
     // The machine has to be a strange one.
     (
         "set the machine's clock",

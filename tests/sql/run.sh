@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Runs check.py with the binary $1, in an environment of its own, made once in the directory $2.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+python=${PYTHON:-python3}
+cargo=${CARGO:-cargo}
+
+skip() {
+    echo "SKIPPED: make test-sql: $1" >&2
+    exit 0
+}
+"$python" -c 'import venv, ensurepip' 2>/dev/null || skip "no $python with venv and pip (sudo apt-get install python3-venv)"
+if ! cmp -s "$here/requirements.txt" "$2/requirements.txt"; then
+    rm -rf "$2"
+    "$python" -m venv "$2"
+    "$2/bin/pip" --disable-pip-version-check --quiet install -r "$here/requirements.txt" || skip "PyPI cannot be reached"
+    cp "$here/requirements.txt" "$2/requirements.txt"
+fi
+"$cargo" build --locked --no-default-features --features cli,query,sql
+"$2/bin/python" "$here/check.py" "$1"
+"$cargo" test --locked --no-default-features --features cli,query,sql --test ledger rdb2rdf -- --nocapture
