@@ -14,7 +14,7 @@ const GROUPS: [(&str, &[&str]); 8] = [
         "Edit and look",
         &["commit", "check", "repair", "stats", "calibrate", "ask", "eval", "show", "diff"],
     ),
-    ("Look inside", &["lens", "trace"]),
+    ("Look inside", &["lens", "trace", "neurons"]),
     ("History", &["log", "revert", "reset", "undo", "redo", "op", "bisect", "forget"]),
     (
         "Branches",

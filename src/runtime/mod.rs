@@ -7,6 +7,8 @@
 
 mod ask;
 mod lens;
+mod neurons;
+mod scan;
 mod trace;
 
 use std::{
@@ -22,9 +24,9 @@ use crate::{
     delta::Accumulator,
     editor::{self, Bench, EditError, Editor, Solver},
     engine::{
-        Answer, Approximation, Continuations, Description, Drawing, EditJob, EditOutcome,
-        EditorSpec, Engine, EngineError, FoundWith, Lens, Progress, Prompt, Sampling, Statistics,
-        StatisticsText, Traceable, Traced, Tracing,
+        Acting, Answer, Approximation, Columns, Continuations, Description, Drawing, EditJob,
+        EditOutcome, EditorSpec, Engine, EngineError, Factors, FoundWith, Lens, Progress, Prompt,
+        Sampling, Scan, Statistics, StatisticsText, Traceable, Traced, Tracing, Unit, Word,
     },
     eval::{Reading, Score},
     model::{
@@ -37,6 +39,9 @@ use ask::{Size, Tokenized, in_parts};
 
 /// Tokens that a word may have after its first.
 const WORD: usize = 8;
+
+/// Tokens that are named of what a unit promotes, where the units are what is asked for.
+const WORDS: usize = 5;
 
 /// A base that libtorch runs.
 #[derive(Debug)]
@@ -316,6 +321,52 @@ impl Engine for TorchEngine {
             self.trace_all(subjects, prompts, how, progress)
         })
     }
+
+    fn scan(
+        &mut self,
+        texts: &[String],
+        top: usize,
+        progress: &mut dyn Progress,
+    ) -> Result<Scan, EngineError> {
+        guarded(|| {
+            progress.part("model");
+            self.model.load()?;
+            self.scan_texts(texts, top, progress)
+        })
+    }
+
+    fn promoted(&mut self, units: &[Unit], top: usize) -> Result<Vec<Vec<Word>>, EngineError> {
+        guarded(|| {
+            self.model.load()?;
+            self.promoted_by(units, top)
+        })
+    }
+
+    fn acting(
+        &mut self,
+        prompt: &str,
+        expected: Option<&str>,
+        top: usize,
+    ) -> Result<Acting, EngineError> {
+        guarded(|| {
+            self.model.load()?;
+            self.acting_after(prompt, expected, top)
+        })
+    }
+
+    fn columns(
+        &mut self,
+        changes: &BTreeMap<String, Factors<'_>>,
+        prompts: &[Traceable],
+        top: usize,
+        progress: &mut dyn Progress,
+    ) -> Result<BTreeMap<String, Columns>, EngineError> {
+        guarded(|| {
+            progress.part("model");
+            self.model.load()?;
+            self.columns_of(changes, prompts, top, progress)
+        })
+    }
 }
 
 impl TorchEngine {
@@ -370,7 +421,7 @@ impl From<ModelError> for EngineError {
         let hint = error.hint();
         match error {
             ModelError::Torch(error) => Self::Model(error.into()),
-            ModelError::NoToken { .. } | ModelError::TooLong { .. } => {
+            ModelError::NoToken { .. } | ModelError::TooLong { .. } | ModelError::NoUnit { .. } => {
                 Self::Refused { source: error.into(), hint }
             }
             error => Self::Unusable { source: error.into(), hint },

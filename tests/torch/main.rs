@@ -18,6 +18,7 @@ mod hints;
 mod inside;
 #[cfg(feature = "cli")]
 mod merge;
+mod neurons;
 mod originals;
 mod refusal;
 mod tokens;
