@@ -120,12 +120,12 @@ impl TorchEngine {
                 let down = decoder.weights().weight(Part::MlpDown, layer).to_kind(Kind::Double);
                 adds.push(direction.matmul(&down) * key.to_kind(Kind::Double)); // [units]
             }
-            let totals = adds.iter().map(|adds| narrow(adds.sum(Kind::Double))).collect();
+            let totals = adds.iter().map(|adds| narrow(&adds.sum(Kind::Double))).collect();
             let units = self.strongest(&keys, &adds, top)?;
             Ok(Acting {
                 answer: self.model.tokens().decode(&[u32::try_from(answer).unwrap_or(u32::MAX)])?,
-                probability: narrow(logits.softmax(-1, Kind::Double).get(answer)),
-                logit: narrow(logits.get(answer) - logits.mean(Kind::Double)),
+                probability: narrow(&logits.softmax(-1, Kind::Double).get(answer)),
+                logit: narrow(&(logits.get(answer) - logits.mean(Kind::Double))),
                 layers: totals,
                 units,
             })
@@ -180,7 +180,8 @@ impl TorchEngine {
             }
             places.insert((slot.part, slot.layer), name);
         }
-        let keys = self.keys_at(places.keys().copied().collect(), prompts, progress)?;
+        let at: Vec<(Part, usize)> = places.keys().copied().collect();
+        let keys = self.keys_at(&at, prompts, progress)?;
         let mut columns = BTreeMap::new();
         for (place @ (part, _), name) in places {
             let change = &changes[name];
@@ -211,7 +212,7 @@ impl TorchEngine {
     /// What enters these maps at the last token of each prompt's subject, `[prompts, in]`, f32.
     fn keys_at(
         &self,
-        places: Vec<(Part, usize)>,
+        places: &[(Part, usize)],
         prompts: &[Traceable],
         progress: &mut dyn Progress,
     ) -> Result<BTreeMap<(Part, usize), Torch>, EngineError> {
@@ -231,7 +232,7 @@ impl TorchEngine {
             let fits = |n: &usize| n * rest[n - 1].ids.len() <= TOKENS;
             let count = (1..=rest.len()).take_while(fits).last().unwrap_or(1);
             let (now, later) = rest.split_at(count);
-            no_grad(|| self.add_keys(now, &places, &mut found));
+            no_grad(|| self.add_keys(now, places, &mut found));
             done += count as u64;
             progress.advance(done, "")?;
             rest = later;
@@ -276,6 +277,6 @@ impl TorchEngine {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "figures are shown with few digits")]
-fn narrow(value: Torch) -> f32 {
+fn narrow(value: &Torch) -> f32 {
     value.double_value(&[]) as f32
 }

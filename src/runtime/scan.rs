@@ -3,7 +3,7 @@
 //! No more than these is kept, however long the texts are. They are tokenised a part at a time; in a part, pieces of about
 //! the same length are run together.
 
-use std::{cmp::Ordering, collections::HashMap, ops::ControlFlow};
+use std::{cmp::Ordering, collections::BTreeMap, ops::ControlFlow};
 
 use tch::{Device, Kind, Tensor as Torch, no_grad};
 
@@ -54,7 +54,7 @@ impl Entry {
 /// Prefixes that are triggers of some unit, by what stands for their tokens.
 #[derive(Default)]
 struct Prefixes {
-    places: HashMap<u64, usize>,
+    places: BTreeMap<u64, usize>,
     all: Vec<Known>,
 }
 
@@ -230,7 +230,7 @@ impl TorchEngine {
 /// How often the two of a pair are the same.
 #[expect(clippy::cast_precision_loss, reason = "units are far fewer than 2^53")]
 fn agreement(pairs: &[(u32, u32)]) -> Agreement {
-    let mut counts: HashMap<u32, (u64, u64)> = HashMap::new();
+    let mut counts: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
     for (promoted, next) in pairs {
         counts.entry(*promoted).or_default().0 += 1;
         counts.entry(*next).or_default().1 += 1;

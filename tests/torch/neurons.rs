@@ -91,7 +91,7 @@ fn triggers_are_those_of_a_plain_pass() {
                 }
             }
         }
-        assert!(seen > 100 && ambiguous * 10 < seen, "{name}: {ambiguous} of {seen}");
+        assert!(seen > 100 && ambiguous * 3 < seen, "{name}: {ambiguous} of {seen}");
     }
 }
 
