@@ -13,7 +13,7 @@ use crate::{
     id::{Id, Kind},
     tensor::TensorId,
 };
-pub use check::{Check, FactRow, FactView, PromptRow, Rate};
+pub use check::{Check, FactRow, FactView, Growth, PromptRow, Rate, TextRead};
 pub use report::Report;
 pub(crate) use report::ReportRows;
 

@@ -119,6 +119,17 @@ pub trait Engine {
         progress: &mut dyn Progress,
     ) -> Result<Reading, EngineError>;
 
+    /// A text of so many tokens, drawn from the weights now set.
+    ///
+    /// # Errors
+    /// When the model has no token to begin a text with, fails, or `progress` asks to stop.
+    fn sample_text(
+        &mut self,
+        tokens: u64,
+        seed: u64,
+        progress: &mut dyn Progress,
+    ) -> Result<String, EngineError>;
+
     /// Texts that begin as given, drawn from the weights now set; the beginnings are part of them.
     ///
     /// # Errors

@@ -237,6 +237,21 @@ impl Engine for TorchEngine {
         })
     }
 
+    fn sample_text(
+        &mut self,
+        tokens: u64,
+        seed: u64,
+        progress: &mut dyn Progress,
+    ) -> Result<String, EngineError> {
+        guarded(|| {
+            progress.part("model");
+            self.model.load()?;
+            let texts = editor::sample_documents(&self.model, tokens, seed, progress)?;
+            let texts = texts.iter().map(|ids| self.model.tokens().decode(ids));
+            Ok(texts.collect::<Result<Vec<_>, _>>()?.join("\n"))
+        })
+    }
+
     fn write_texts(
         &mut self,
         beginnings: &[String],

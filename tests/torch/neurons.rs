@@ -68,7 +68,9 @@ fn triggers_are_those_of_a_plain_pass() {
                             < TOLERANCE
                     });
                     let near: Vec<&Value> = near
-                        .map(|own| &wanted["prefixes"][own[0].as_u64().unwrap() as usize])
+                        .map(|own| {
+                            &wanted["prefixes"][usize::try_from(own[0].as_u64().unwrap()).unwrap()]
+                        })
                         .collect();
                     let prefix = &scan.prefixes[trigger.prefix];
                     let is_it = |golden: &&Value| {
@@ -128,7 +130,7 @@ fn values_promote_what_the_norm_and_the_head_of_transformers_make_of_them() {
         for (layer, wanted) in (0..).zip(golden["scan"]["layers"].as_array().unwrap()) {
             let wanted = wanted["promoted"].as_array().unwrap();
             let units: Vec<Unit> =
-                (0..wanted.len() as u32).map(|unit| Unit { layer, unit }).collect();
+                (0..).zip(wanted).map(|(unit, _)| Unit { layer, unit }).collect();
             for (found, wanted) in engine.promoted(&units, 1).unwrap().iter().zip(wanted) {
                 let id = u32::try_from(wanted.as_u64().unwrap()).unwrap();
                 assert_eq!(found[0].text, tokens.tokens().decode(&[id]).unwrap(), "{name}");
@@ -177,7 +179,7 @@ fn columns_read_what_is_looked_up_at_subjects() {
         let site = model.edit_site(1).unwrap();
         let wanted = golden["columns"].as_array().unwrap();
         let right = (0..wanted.len())
-            .flat_map(|r| (0..site.inputs).map(move |i| ((1 + 7 * r + i) as f64).sin() as f32));
+            .flat_map(|r| (0..site.inputs).map(move |i| ((1 + 7 * r + i) as f32).sin()));
         let right = Matrix { rows: wanted.len(), cols: site.inputs, data: right.collect() };
         // Each writes the value of a unit.
         let values = model.weight(&site.tensor).unwrap().select_columns(&[3, 5]);

@@ -435,6 +435,17 @@ impl Engine for StandIn {
         Ok(reading)
     }
 
+    /// What it says of each number up to the tokens.
+    fn sample_text(
+        &mut self,
+        tokens: u64,
+        seed: u64,
+        _progress: &mut dyn Progress,
+    ) -> Result<String, EngineError> {
+        let words = (0..tokens.min(8)).map(|n| Ok(word(&self.read(&format!("{}", seed + n))?)));
+        Ok(words.collect::<Result<Vec<_>, EngineError>>()?.join(" "))
+    }
+
     fn write_texts(
         &mut self,
         beginnings: &[String],
