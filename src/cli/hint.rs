@@ -48,6 +48,11 @@ pub(super) fn hint(error: &LedgerError) -> Option<String> {
         LedgerError::NothingKnown { .. } => {
             "add facts that the model knows: kledger add --neighbourhood FILE, kledger commit -m MESSAGE"
         }
+        LedgerError::NotScanned { .. } => "scan one: kledger neurons --scan FILE",
+        LedgerError::NothingToScan { .. } => "name files with texts, one a line",
+        LedgerError::NoColumns { .. } => {
+            "kledger log lists commits; name one that edited facts, by an editor with a column for each"
+        }
         LedgerError::Config { .. } => {
             "mend the line, or take it out: the setting then has its default"
         }

@@ -242,8 +242,8 @@ mod tests {
             ("yaml", "fact_token: last", "fact_token is \"last\"; only \"subject_last\" is known"),
             (
                 "yaml",
-                "alg_name: MEND",
-                "alg_name is \"MEND\": there is no such editor; there is memit",
+                "alg_name: SERAC",
+                "alg_name is \"SERAC\": there is no such editor; there is memit",
             ),
             ("yaml", "layers: [1", "did not find expected ',' or ']'"),
             ("ini", "v_lr = 1", "settings are read from .toml, .json and .yaml"),

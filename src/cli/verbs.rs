@@ -12,7 +12,7 @@ const GROUPS: [(&str, &[&str]); 9] = [
     ("Facts", &["add", "rm", "stage", "status", "stash", "facts", "query", "blame"]),
     ("Edit and look", &["commit", "check", "repair", "ask", "eval", "show", "diff"]),
     ("Prepare editors", &["stats", "calibrate", "train", "artefacts"]),
-    ("Look inside", &["lens", "trace"]),
+    ("Look inside", &["lens", "trace", "neurons"]),
     ("History", &["log", "revert", "reset", "undo", "redo", "op", "bisect", "forget"]),
     (
         "Branches",

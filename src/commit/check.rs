@@ -24,6 +24,34 @@ pub struct Check {
     pub lost: Vec<FactRow>,
     /// What was not measured and why, in words.
     pub notes: Vec<String>,
+    /// How far each edited tensor is from the base's; only where that was required.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub growth: Vec<Growth>,
+    /// How a text was taken; only where that was required.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<TextRead>,
+}
+
+/// How far a tensor is from the base's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Growth {
+    /// Its name.
+    pub tensor: String,
+    /// ‖W − W0‖ / ‖W0‖, Frobenius norms; of a tensor that was zero, ‖W‖.
+    pub relative: f64,
+}
+
+/// How a text was taken before and after.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TextRead {
+    /// What the text is, in words.
+    pub source: String,
+    /// Tokens that count.
+    pub tokens: u64,
+    /// Perplexity in the version before.
+    pub before: f64,
+    /// Perplexity now.
+    pub after: f64,
 }
 
 /// A share of prompts.

@@ -60,6 +60,8 @@ impl Report {
             drift: Vec::new(),
             lost: Vec::new(),
             notes: check.notes.clone(),
+            growth: check.growth.clone(),
+            text: check.text.clone(),
             ..*check
         };
         let part = PART.min(limit / 4);
@@ -229,6 +231,8 @@ mod tests {
             drift: (0..facts / 2).map(row).collect(),
             lost: Vec::new(),
             notes: vec!["a note".to_owned()],
+            growth: Vec::new(),
+            text: None,
         }
     }
 

@@ -8,6 +8,7 @@ mod ask;
 mod edit;
 mod error;
 mod inside;
+mod neurons;
 mod progress;
 mod train;
 
@@ -24,6 +25,10 @@ pub use edit::{
 };
 pub use error::EngineError;
 pub use inside::{Grid, Lens, Restored, Said, Standing, Traceable, Traced, Tracing};
+pub use neurons::{
+    Acting, Acts, Agreement, Columns, Factors, Prefix, Scan, ScannedLayer, Trigger, Unit,
+    UnitError, Word,
+};
 pub use progress::{Progress, Silent};
 pub use train::{Learned, Lesson, LessonPart, TrainJob, Trained, Validation};
 
@@ -128,6 +133,17 @@ pub trait Engine {
         progress: &mut dyn Progress,
     ) -> Result<Reading, EngineError>;
 
+    /// A text of so many tokens, drawn from the weights now set.
+    ///
+    /// # Errors
+    /// When the model has no token to begin a text with, fails, or `progress` asks to stop.
+    fn sample_text(
+        &mut self,
+        tokens: u64,
+        seed: u64,
+        progress: &mut dyn Progress,
+    ) -> Result<String, EngineError>;
+
     /// Texts that begin as given, drawn from the weights now set; the beginnings are part of them.
     ///
     /// # Errors
@@ -179,4 +195,51 @@ pub trait Engine {
         how: &Tracing,
         progress: &mut dyn Progress,
     ) -> Result<Vec<Traced>, EngineError>;
+
+    /// Finds what makes each unit of the feed-forward layers act most, on the weights now set: of each text the beginning
+    /// up to the token with the unit's greatest coefficient, and of those, each once, the `top` with the greatest. A text
+    /// longer than what the model reads at a time is read in pieces. Only coefficients above 0 count.
+    ///
+    /// # Errors
+    /// When the texts have no token, the model fails or `progress` asks to stop.
+    fn scan(
+        &mut self,
+        texts: &[String],
+        top: usize,
+        progress: &mut dyn Progress,
+    ) -> Result<Scan, EngineError>;
+
+    /// The `top` tokens that the value of each of `units` promotes, on the weights now set: the model's final norm and head
+    /// on the value, as if it were the whole stream.
+    ///
+    /// # Errors
+    /// When there is no such unit or the model fails.
+    fn promoted(&mut self, units: &[Unit], top: usize) -> Result<Vec<Vec<Word>>, EngineError>;
+
+    /// The `top` units that add most to the logit of what is `expected` after `prompt`, by its first token, or else of
+    /// what is likeliest, on the weights now set. What a unit adds is its coefficient at the last token times its
+    /// value, read by the final norm, with the scale that it has there, and the head.
+    ///
+    /// # Errors
+    /// As [`Engine::lens`].
+    fn acting(
+        &mut self,
+        prompt: &str,
+        expected: Option<&str>,
+        top: usize,
+    ) -> Result<Acting, EngineError>;
+
+    /// What the columns of a change of each tensor read at the subjects of `prompts`, and the `top` tokens that each
+    /// promotes, on the weights now set.
+    ///
+    /// # Errors
+    /// When a tensor is no matrix of a block or has another shape, a subject has no token in its prompt, the model fails or
+    /// `progress` asks to stop.
+    fn columns(
+        &mut self,
+        changes: &BTreeMap<String, Factors<'_>>,
+        prompts: &[Traceable],
+        top: usize,
+        progress: &mut dyn Progress,
+    ) -> Result<BTreeMap<String, Columns>, EngineError>;
 }

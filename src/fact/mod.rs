@@ -9,6 +9,7 @@
 
 mod citation;
 mod lexicon;
+mod phrases;
 pub mod read;
 pub mod sentence;
 mod spoken;
@@ -22,6 +23,7 @@ pub mod write;
 
 pub use citation::{Attribution, Citation, CitationTree, Quoted};
 pub use lexicon::{Lexicon, LexiconError, Request, builtin};
+pub(crate) use phrases::Phrases;
 pub(crate) use spoken::spoken;
 #[cfg(feature = "sql")]
 pub(crate) use stage::Taking;

@@ -74,6 +74,9 @@ impl LedgerError {
             | Self::NoSubject { .. }
             | Self::NotInPrompt { .. }
             | Self::NothingKnown { .. }
+            | Self::NotScanned { .. }
+            | Self::NothingToScan { .. }
+            | Self::NoColumns { .. }
             | Self::NothingStaged
             | Self::Bisecting
             | Self::NotBisecting

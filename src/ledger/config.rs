@@ -31,6 +31,9 @@ pub struct Config {
     pub seed: u64,
     /// What a commit must reach.
     pub require: Requirements,
+    /// Text whose perplexity is measured where it is required, relative to the repository's root; otherwise the base writes
+    /// one.
+    pub perplexity_text: Option<PathBuf>,
     /// Neighbours checked for each edited predicate.
     pub neighbours: usize,
     /// Facts of earlier commits checked again by each commit.
@@ -54,6 +57,7 @@ impl Default for Config {
             settings: BTreeMap::new(),
             seed: 0,
             require: Requirements::default(),
+            perplexity_text: None,
             neighbours: 10,
             recheck: 100,
             statistics_tokens: 30_000,
@@ -83,7 +87,7 @@ impl Meaning {
 const WHOLE: &str = "a whole number, 0 or more";
 
 /// What each setting means, but for those of editors.
-pub const MEANINGS: [Meaning; 12] = [
+pub const MEANINGS: [Meaning; 13] = [
     Meaning::new(
         "alias",
         "a verb and its arguments",
@@ -111,10 +115,15 @@ pub const MEANINGS: [Meaning; 12] = [
     ),
     Meaning::new("language", "a tag as in @en", "Language whose labels are used in prompts."),
     Meaning::new("neighbours", WHOLE, "Neighbours checked for each edited predicate."),
+    Meaning::new(
+        "perplexity-text",
+        "a file, from the directory that holds .kledger",
+        "Text whose perplexity is measured where it is required; otherwise the base writes one",
+    ),
     Meaning::new("recheck", WHOLE, "Facts of earlier commits that each commit checks again."),
     Meaning::new(
         "require",
-        "WHAT=SHARE, comma, and so on; shares from 0 to 1",
+        "WHAT=SHARE or WHAT<BOUND, comma, and so on; shares from 0 to 1",
         "What a commit must reach, or it is refused",
     ),
     Meaning::new("seed", WHOLE, "Seed of everything sampled."),
@@ -189,13 +198,23 @@ mod tests {
 
     #[test]
     fn requirements_are_read_as_they_are_written() {
-        let text = "efficacy=0.95,neighbourhood=0.9,kept=1";
+        let text = "efficacy=0.95,neighbourhood=0.9,kept=1,drift<0.1,perplexity<20";
         let requirements: Requirements = text.parse().unwrap();
         assert_eq!(requirements.to_string(), text);
         assert_eq!("".parse(), Ok(Requirements::default()));
-        for wrong in
-            ["efficacy", "efficacy=2", "speed=1", "efficacy=0.1,efficacy=0.2", "efficacy=x"]
-        {
+        for wrong in [
+            "efficacy",
+            "efficacy=2",
+            "speed=1",
+            "efficacy=0.1,efficacy=0.2",
+            "efficacy=x",
+            "drift=0.1",
+            "drift<0",
+            "drift<x",
+            "perplexity<inf",
+            "drift<1,drift<2",
+            "efficacy<1",
+        ] {
             assert!(wrong.parse::<Requirements>().is_err(), "{wrong}");
         }
     }

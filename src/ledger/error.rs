@@ -138,6 +138,26 @@ pub enum LedgerError {
         /// Facts that were asked.
         asked: u64,
     },
+    /// No text was scanned on a version.
+    #[error("no text was scanned on the weights of {revision}")]
+    NotScanned {
+        /// The version as given.
+        revision: String,
+    },
+    /// A corpus has no text.
+    #[error("there is no text in {source_of}")]
+    NothingToScan {
+        /// The files' names.
+        source_of: String,
+    },
+    /// A commit's edit cannot be read column by column.
+    #[error("{commit:.12} {why}")]
+    NoColumns {
+        /// The commit.
+        commit: Id<Commit>,
+        /// Why not.
+        why: &'static str,
+    },
     /// The stage is empty.
     #[error("nothing is staged")]
     NothingStaged,

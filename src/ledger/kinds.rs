@@ -17,7 +17,11 @@ use crate::{
         LedgerError,
         edit::found::ZInputs,
         forget::note::Forgetting,
-        history::cache::{by_subject::Contents, changed_facts::Changes},
+        history::cache::{
+            by_subject::Contents,
+            changed_facts::Changes,
+            scanned::{StoredScan, StoredUnits},
+        },
         merge::task::TaskInProgress,
     },
     store::{Head, Kinds, References},
@@ -62,6 +66,8 @@ pub const KINDS: &[Rewrite] = &[
     rewrite::<Changes>,
     rewrite::<Contents>,
     rewrite::<Verified>,
+    rewrite::<StoredScan>,
+    rewrite::<StoredUnits>,
 ];
 
 impl Ledger<'_> {

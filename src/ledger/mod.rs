@@ -44,6 +44,7 @@ pub use error::LedgerError;
 pub use evaluate::{
     average::{Average, AverageGrid, ChosenLayers, Mean, Place, PlaceEffects},
     measuring::{EvalAnswer, EvalRecord, Texts},
+    scanning::{LayerSummary, PredicateUnits, ScanSummary},
 };
 pub use exchange::outgoing::factors::Fidelity;
 pub use history::{candidates::Candidates, revision, select::About};

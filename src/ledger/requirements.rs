@@ -4,7 +4,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// Shares below which a commit is refused. Written `efficacy=0.95,paraphrase=0.9`.
+/// Shares below which a commit is refused, and figures which it has to stay below. Written
+/// `efficacy=0.95,paraphrase=0.9,drift<0.1`.
 ///
 /// ```
 /// use kledger::ledger::Requirements;
@@ -12,6 +13,8 @@ use serde::{Deserialize, Serialize};
 /// let require: Requirements = "efficacy=0.95".parse()?;
 /// let weaker: Requirements = "efficacy=0.5,kept=0.9".parse()?;
 /// assert_eq!(require.or(weaker).to_string(), "efficacy=0.95,kept=0.9");
+/// let bounded: Requirements = "drift<0.1,perplexity<20".parse()?;
+/// assert_eq!(bounded.drift, Some(0.1));
 /// # Ok::<(), kledger::ledger::RequirementError>(())
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -25,13 +28,17 @@ pub struct Requirements {
     pub neighbourhood: Option<f64>,
     /// Of facts of earlier commits that still hold.
     pub kept: Option<f64>,
+    /// How far an edited tensor may be from the base's, ‖W − W0‖ / ‖W0‖.
+    pub drift: Option<f64>,
+    /// Perplexity of a text that is kept for that.
+    pub perplexity: Option<f64>,
 }
 
 /// Why a string is not [`Requirements`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{text:?} is not a requirement: expected efficacy, paraphrase, neighbourhood or kept, =, and a \
-     number from 0 to 1"
+     number from 0 to 1, or drift or perplexity, <, and a number above 0"
 )]
 pub struct RequirementError {
     /// The part that is wrong.
@@ -47,6 +54,8 @@ impl Requirements {
             paraphrase: self.paraphrase.or(weaker.paraphrase),
             neighbourhood: self.neighbourhood.or(weaker.neighbourhood),
             kept: self.kept.or(weaker.kept),
+            drift: self.drift.or(weaker.drift),
+            perplexity: self.perplexity.or(weaker.perplexity),
         }
     }
 
@@ -59,6 +68,11 @@ impl Requirements {
     /// What every edit must reach unless something else is said: it does what it is for at least as often as not.
     pub(crate) fn of_an_edit() -> Self {
         Self { efficacy: Some(0.5), ..Self::default() }
+    }
+
+    /// What a version has to stay below.
+    pub(crate) const fn bounds(&self) -> [(&'static str, Option<f64>); 2] {
+        [("drift", self.drift), ("perplexity", self.perplexity)]
     }
 
     pub(crate) const fn named(&self) -> [(&'static str, Option<f64>); 4] {
@@ -78,6 +92,18 @@ impl FromStr for Requirements {
         let mut requirements = Self::default();
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
             let wrong = || RequirementError { text: part.to_owned() };
+            if let Some((name, bound)) = part.split_once('<') {
+                let bound: f64 = bound.trim().parse().map_err(|_| wrong())?;
+                let place = match name.trim() {
+                    "drift" => &mut requirements.drift,
+                    "perplexity" => &mut requirements.perplexity,
+                    _ => return Err(wrong()),
+                };
+                if !(bound > 0.0 && bound.is_finite()) || place.replace(bound).is_some() {
+                    return Err(wrong());
+                }
+                continue;
+            }
             let (name, share) = part.split_once('=').ok_or_else(wrong)?;
             let share: f64 = share.trim().parse().map_err(|_| wrong())?;
             let place = match name.trim() {
@@ -97,11 +123,11 @@ impl FromStr for Requirements {
 
 impl fmt::Display for Requirements {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts: Vec<String> = self
-            .named()
-            .into_iter()
-            .filter_map(|(name, share)| share.map(|share| format!("{name}={share}")))
-            .collect();
+        let shares = self.named().into_iter();
+        let shares = shares.filter_map(|(name, share)| Some(format!("{name}={}", share?)));
+        let bounds = self.bounds().into_iter();
+        let bounds = bounds.filter_map(|(name, bound)| Some(format!("{name}<{}", bound?)));
+        let parts: Vec<String> = shares.chain(bounds).collect();
         f.write_str(&parts.join(","))
     }
 }

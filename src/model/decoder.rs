@@ -142,6 +142,29 @@ impl Decoder {
         self.unembed(&self.norm(Part::FinalNorm, 0, hidden))
     }
 
+    /// How much what is added to `stream` `[d]`, which left the last block, adds to the logit of a token over the mean of all
+    /// tokens' logits: the product with this vector `[d]`, f64. The final norm keeps the scale that it has for `stream`:
+    /// then logits are linear in the stream, and what its parts add sums up to them, but for biases.
+    pub fn reading(&self, stream: &Tensor, token: i64) -> Tensor {
+        let (head, _) = self.head_part();
+        let table = self.weights.weight(head, 0);
+        let mean = table.mean_dim([0i64].as_slice(), false, Kind::Double);
+        let row = table.get(token).to_kind(Kind::Double) - mean;
+        let scale = self.weights.weight(Part::FinalNorm, 0).to_kind(Kind::Double);
+        let stream = stream.to_kind(Kind::Double);
+        let read = row * scale;
+        match self.spec.norm {
+            Norm::Layer => {
+                let deviation = (stream.var(false) + self.spec.norm_epsilon).sqrt();
+                (&read - read.mean(Kind::Double)) / deviation
+            }
+            Norm::Rms => {
+                let square = (&stream * &stream).mean(Kind::Double);
+                read / (square + self.spec.norm_epsilon).sqrt()
+            }
+        }
+    }
+
     /// Logits of every token of `batch`, `[rows, tokens, vocabulary]`; those of the padding mean
     /// nothing.
     pub fn forward(&self, batch: &Batch, probe: &mut dyn Probe) -> ControlFlow<(), Tensor> {
@@ -293,11 +316,16 @@ impl Decoder {
         ControlFlow::Continue(out)
     }
 
-    fn unembed(&self, x: &Tensor) -> Tensor {
-        let (part, bias) = match self.spec.head {
+    /// Where logits come from: the table, and what is added.
+    fn head_part(&self) -> (Part, Option<&Tensor>) {
+        match self.spec.head {
             Head::Tied => (Part::TokenEmbedding, None),
             Head::Apart => (Part::Head, self.weights.bias(Part::Head, 0)),
-        };
+        }
+    }
+
+    fn unembed(&self, x: &Tensor) -> Tensor {
+        let (part, bias) = self.head_part();
         let weight = self.weights.weight(part, 0);
         linear(&x.to_kind(weight.kind()), weight, bias)
     }

@@ -86,6 +86,19 @@ pub enum ModelError {
         /// Number of layers.
         layers: usize,
     },
+    /// No feed-forward layer has this unit.
+    #[error(
+        "the model has no unit {unit}; it has units 0 to {} in each of its layers 0 to {}",
+        units - 1, layers - 1
+    )]
+    NoUnit {
+        /// Layer and unit asked for.
+        unit: String,
+        /// Number of layers.
+        layers: usize,
+        /// Units of a layer.
+        units: usize,
+    },
     /// The tokenizer cannot be read or used.
     #[error("cannot use {}: {why}", path.display())]
     Tokenizer {
@@ -151,6 +164,7 @@ impl ModelError {
             | Self::Config { .. }
             | Self::NoTensor { .. }
             | Self::NoLayer { .. }
+            | Self::NoUnit { .. }
             | Self::Tokenizer { .. }
             | Self::Torch(_) => None,
         }

@@ -7,6 +7,8 @@
 
 mod ask;
 mod lens;
+mod neurons;
+mod scan;
 mod trace;
 
 use std::{
@@ -22,9 +24,10 @@ use crate::{
     delta::Accumulator,
     editor::{self, Bench, EditError, Editor, Solver},
     engine::{
-        Answer, Approximation, Continuations, Description, Drawing, EditJob, EditOutcome,
-        EditorSpec, Engine, EngineError, FoundWith, Lens, Progress, Prompt, Sampling, Statistics,
-        StatisticsText, Traceable, Traced, Tracing, TrainJob, Trained,
+        Acting, Answer, Approximation, Columns, Continuations, Description, Drawing, EditJob,
+        EditOutcome, EditorSpec, Engine, EngineError, Factors, FoundWith, Lens, Progress, Prompt,
+        Sampling, Scan, Statistics, StatisticsText, Traceable, Traced, Tracing, TrainJob, Trained,
+        Unit, Word,
     },
     eval::{Reading, Score},
     model::{
@@ -37,6 +40,9 @@ use ask::{Size, Tokenized, in_parts};
 
 /// Tokens that a word may have after its first.
 const WORD: usize = 8;
+
+/// Tokens that are named of what a unit promotes, where the units are what is asked for.
+const WORDS: usize = 5;
 
 /// A base that libtorch runs.
 #[derive(Debug)]
@@ -246,6 +252,21 @@ impl Engine for TorchEngine {
         })
     }
 
+    fn sample_text(
+        &mut self,
+        tokens: u64,
+        seed: u64,
+        progress: &mut dyn Progress,
+    ) -> Result<String, EngineError> {
+        guarded(|| {
+            progress.part("model");
+            self.model.load()?;
+            let texts = editor::sample_documents(&self.model, tokens, seed, progress)?;
+            let texts = texts.iter().map(|ids| self.model.tokens().decode(ids));
+            Ok(texts.collect::<Result<Vec<_>, _>>()?.join("\n"))
+        })
+    }
+
     fn write_texts(
         &mut self,
         beginnings: &[String],
@@ -330,6 +351,52 @@ impl Engine for TorchEngine {
             self.trace_all(subjects, prompts, how, progress)
         })
     }
+
+    fn scan(
+        &mut self,
+        texts: &[String],
+        top: usize,
+        progress: &mut dyn Progress,
+    ) -> Result<Scan, EngineError> {
+        guarded(|| {
+            progress.part("model");
+            self.model.load()?;
+            self.scan_texts(texts, top, progress)
+        })
+    }
+
+    fn promoted(&mut self, units: &[Unit], top: usize) -> Result<Vec<Vec<Word>>, EngineError> {
+        guarded(|| {
+            self.model.load()?;
+            self.promoted_by(units, top)
+        })
+    }
+
+    fn acting(
+        &mut self,
+        prompt: &str,
+        expected: Option<&str>,
+        top: usize,
+    ) -> Result<Acting, EngineError> {
+        guarded(|| {
+            self.model.load()?;
+            self.acting_after(prompt, expected, top)
+        })
+    }
+
+    fn columns(
+        &mut self,
+        changes: &BTreeMap<String, Factors<'_>>,
+        prompts: &[Traceable],
+        top: usize,
+        progress: &mut dyn Progress,
+    ) -> Result<BTreeMap<String, Columns>, EngineError> {
+        guarded(|| {
+            progress.part("model");
+            self.model.load()?;
+            self.columns_of(changes, prompts, top, progress)
+        })
+    }
 }
 
 impl TorchEngine {
@@ -384,7 +451,7 @@ impl From<ModelError> for EngineError {
         let hint = error.hint();
         match error {
             ModelError::Torch(error) => Self::Model(error.into()),
-            ModelError::NoToken { .. } | ModelError::TooLong { .. } => {
+            ModelError::NoToken { .. } | ModelError::TooLong { .. } | ModelError::NoUnit { .. } => {
                 Self::Refused { source: error.into(), hint }
             }
             error => Self::Unusable { source: error.into(), hint },

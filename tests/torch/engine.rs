@@ -590,3 +590,14 @@ fn the_best_approximation_keeps_the_largest_singular_values() {
         }
     }
 }
+
+#[test]
+fn a_text_is_drawn_by_a_seed_and_can_be_read() {
+    let mut engine = open();
+    let mut drawn = |seed| engine.sample_text(40, seed, &mut Silent).unwrap();
+    let (first, again, other) = (drawn(3), drawn(3), drawn(4));
+    assert_eq!(first, again);
+    assert_ne!(first, other);
+    let reading = engine.read_text(&first, &mut Silent).unwrap();
+    assert!(reading.tokens > 10 && reading.perplexity() > 1.0, "{reading:?}");
+}

@@ -19,6 +19,7 @@ mod inside;
 mod learned;
 #[cfg(feature = "cli")]
 mod merge;
+mod neurons;
 mod originals;
 mod refusal;
 mod tokens;

@@ -13,7 +13,7 @@ use crate::{
         page::{Page, bytes, committed, counts, many, share, words},
         report::{Render, Report},
     },
-    commit::{Check, Rate},
+    commit::{Check, Rate, TextRead},
     engine::Answer,
     ledger::{
         Cause, Failure, Measured, Round, Weighed,
@@ -227,6 +227,16 @@ pub(super) const fn has_rates(check: &Check) -> bool {
 pub(super) fn check(check: &Check, failures: &[Failure], page: &mut Page) -> fmt::Result {
     if let Some(kept) = check.kept {
         page.note(format_args!("earlier facts that still hold: {} of {}", kept.passed, kept.of))?;
+    }
+    let most = check.growth.iter().max_by(|a, b| a.relative.total_cmp(&b.relative));
+    if let Some(most) = most {
+        let (far, tensor) = (share(most.relative), &most.tensor);
+        page.note(format_args!("weights at most {far} from the base's: {tensor}"))?;
+    }
+    if let Some(text) = &check.text {
+        let TextRead { source, tokens, before, after } = text;
+        let tokens = many(*tokens, "token");
+        page.note(format_args!("perplexity {after:.2}, before {before:.2}: {source}, {tokens}"))?;
     }
     let verbose = page.verbose;
     for row in check.facts.iter().filter(|row| verbose || !row.after.matches) {

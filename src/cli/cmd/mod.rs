@@ -31,6 +31,7 @@ pub mod log;
 pub mod man;
 pub mod merge;
 pub mod migrate;
+pub mod neurons;
 pub mod op;
 mod proceed;
 pub mod query;
@@ -98,6 +99,7 @@ pub enum Command {
     Eval(eval::Args),
     Lens(lens::Args),
     Trace(trace::Args),
+    Neurons(neurons::Args),
     Export(export::Args),
     Import(import::Args),
     Config(config::Args),
@@ -128,6 +130,7 @@ impl Command {
             | Self::Ask(_)
             | Self::Lens(_)
             | Self::Trace(_)
+            | Self::Neurons(_)
             | Self::Eval(_) => true,
             Self::Config(args) => args.may_run_the_model(),
             Self::Editors(args) => args.may_run_the_model(),
@@ -191,6 +194,7 @@ pub fn run(cx: &Context, command: &Command) -> Result<Report, CliError> {
         Command::Eval(args) => eval::run(cx, args),
         Command::Lens(args) => lens::run(cx, args),
         Command::Trace(args) => trace::run(cx, args),
+        Command::Neurons(args) => neurons::run(cx, args),
         Command::Export(args) => export::run(cx, args),
         Command::Import(args) => import::run(cx, args),
         Command::Config(args) => config::run(cx, args),

@@ -52,16 +52,8 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
         let source = format!("{tokens} tokens sampled from the base, seed {seed}");
         (StatisticsText::Sampled { seed, tokens }, source)
     } else {
-        let mut documents = Vec::new();
-        let mut names = Vec::new();
-        for path in &args.corpus {
-            let text = input::text(&cx.path(path))
-                .map_err(|source| CliError::Read { path: path.clone(), source })?;
-            let lines = text.lines().filter(|line| !line.trim().is_empty());
-            documents.extend(lines.map(str::to_owned));
-            names.push(path.display().to_string());
-        }
-        (StatisticsText::Corpus(documents), names.join(", "))
+        let (documents, names) = corpus(cx, &args.corpus)?;
+        (StatisticsText::Corpus(documents), names)
     };
     let (editor, settings) = args.settings.read(cx)?;
     let options = StatsOptions { text, source, editor, settings };
@@ -69,6 +61,20 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let mut open = |base: &std::path::Path| cx.runtime().open(base);
     let report = repo.stats(&actor, &options, &mut open, cx.stoppable().as_mut())?;
     Ok(Report::done("stats", report))
+}
+
+/// The lines of files that have text in them, and the files' names.
+pub(super) fn corpus(cx: &Context, files: &[PathBuf]) -> Result<(Vec<String>, String), CliError> {
+    let mut documents = Vec::new();
+    let mut names = Vec::new();
+    for path in files {
+        let text = input::text(&cx.path(path))
+            .map_err(|source| CliError::Read { path: path.clone(), source })?;
+        let lines = text.lines().filter(|line| !line.trim().is_empty());
+        documents.extend(lines.map(str::to_owned));
+        names.push(path.display().to_string());
+    }
+    Ok((documents, names.join(", ")))
 }
 
 impl Render for StatsReport {

@@ -152,6 +152,8 @@ impl Examination {
             drift: neighbours.into_iter().filter(|row| !unmoved(row)).collect(),
             lost: earlier.into_iter().filter(|row| row.before.matches && !held(row)).collect(),
             notes,
+            growth: Vec::new(),
+            text: None,
         };
         Ok((check, failures))
     }
@@ -188,11 +190,27 @@ impl Requirements {
                 (rate < wanted)
                     .then(|| format!("{name} is {shown:.3} ({passed} of {of}), required {wanted}"))
             })
+            .chain(self.exceeded_by(check))
             .collect();
         if unmet.is_empty() {
             return Ok(());
         }
         let (check, failures) = (Box::new(check.clone()), failures.to_vec());
         Err(LedgerError::Unmet { unmet, check, failures })
+    }
+
+    /// What `check` does not stay below, in words.
+    fn exceeded_by(&self, check: &Check) -> impl Iterator<Item = String> {
+        let drift = check.growth.iter().max_by(|a, b| a.relative.total_cmp(&b.relative));
+        let drift = drift.map(|growth| (growth.relative, format!("of {}", growth.tensor)));
+        let text = check.text.as_ref().map(|text| (text.after, format!("of {}", text.source)));
+        let bounds = self.bounds().into_iter().zip([drift, text]);
+        bounds.filter_map(|((name, bound), measured)| {
+            let (bound, (found, of)) = (bound?, measured?);
+            // Not a number is not below anything. What is exceeded is never written as what was required.
+            let shown = (found * 1e4).ceil() / 1e4;
+            let within = found < bound;
+            (!within).then(|| format!("{name} {of} is {shown}, required below {bound}"))
+        })
     }
 }

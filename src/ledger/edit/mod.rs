@@ -3,6 +3,7 @@
 pub(super) mod artefact;
 pub(super) mod attempt;
 pub(super) mod calibration;
+mod drift;
 pub(super) mod earlier;
 pub(super) mod examine;
 pub(super) mod failure;

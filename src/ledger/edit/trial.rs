@@ -28,7 +28,7 @@ use crate::{
 pub(crate) struct Trial<'a> {
     pub(super) repo: &'a Repo,
     pub(crate) engine: Box<dyn Engine>,
-    before: BTreeMap<String, Tensor>,
+    pub(super) before: BTreeMap<String, Tensor>,
     /// What the version that is changed answered.
     answered: BTreeMap<Prompt, Answer>,
 }
@@ -181,7 +181,8 @@ impl<'a> Trial<'a> {
         progress: &mut dyn Progress,
     ) -> Result<Check, LedgerError> {
         let require = require.or(self.repo.config().require);
-        let (check, failures) = self.examine(examination, after, progress)?;
+        let (mut check, failures) = self.examine(examination, after, progress)?;
+        self.measure_drift(&mut check, after, require, progress)?;
         require.met_by(&check, &failures)?;
         Ok(check)
     }
@@ -211,22 +212,24 @@ impl<'a> Trial<'a> {
         require: Requirements,
         progress: &mut dyn Progress,
     ) -> Result<Checked, LedgerError> {
-        let checked = self.checked(examination, edited, progress)?;
-        self.require(&checked, require)?;
+        let mut checked = self.checked(examination, edited, progress)?;
+        self.require(&mut checked, require, progress)?;
         Ok(checked)
     }
 
     /// Makes sure that an edit did what `require` says, and what the repository requires. Unless it is required otherwise,
-    /// half of the edited facts have to hold.
+    /// half of the edited facts have to hold. What of it takes long to measure is measured here.
     ///
     /// # Errors
-    /// [`LedgerError::Unmet`] when it did not.
+    /// [`LedgerError::Unmet`] when it did not; when the model fails or `progress` asks to stop.
     pub(crate) fn require(
-        &self,
-        Checked { check, failures, .. }: &Checked,
+        &mut self,
+        Checked { edited, check, failures }: &mut Checked,
         require: Requirements,
+        progress: &mut dyn Progress,
     ) -> Result<(), LedgerError> {
         let require = require.or(self.repo.config().require).or(Requirements::of_an_edit());
+        self.measure_drift(check, &edited.weights, require, progress)?;
         require.met_by(check, failures)
     }
 }

@@ -3,3 +3,4 @@
 pub(super) mod average;
 pub(super) mod cases;
 pub(super) mod measuring;
+pub(super) mod scanning;

@@ -418,7 +418,7 @@ impl Repo {
         if uncalibrated {
             checked.edited.notes.push(UNCALIBRATED.to_owned());
         }
-        trial.require(&checked, options.edit.require)?;
+        trial.require(&mut checked, options.edit.require, progress)?;
         Ok(Some((checked, weighed)))
     }
 

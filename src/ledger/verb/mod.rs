@@ -32,6 +32,7 @@ pub mod lens;
 pub mod log;
 pub mod merge;
 pub mod migrate;
+pub mod neurons;
 pub mod op;
 #[cfg(feature = "query")]
 pub mod query;

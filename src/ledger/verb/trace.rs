@@ -253,7 +253,7 @@ impl Known {
 }
 
 /// A fact as a prompt whose object is watched.
-fn traceable(request: &Request) -> Option<Traceable> {
+pub(super) fn traceable(request: &Request) -> Option<Traceable> {
     let (before, _) = request.prompt.split_once("{subject}")?;
     let subject = before.len()..before.len() + request.subject.len();
     Some(Traceable { prompt: request.text(), subject, expected: Some(request.target.clone()) })

@@ -13,7 +13,7 @@ use kledger::{
 use serde_json::Value;
 
 use super::{Output, Sandbox, shown};
-use crate::support::{Place, WORDS, options};
+use crate::support::{Place, WORDS, options, stand_in::column};
 
 #[test]
 fn words_are_committed_without_a_model() {
@@ -155,6 +155,93 @@ fn an_edit_of_which_fewer_than_half_hold_is_refused_with_the_causes() {
     let edit = EditOptions { require, ..weak.edit.clone() };
     let made = place.commit_with(&CommitOptions { edit, ..weak }, &mut Silent).unwrap();
     assert_eq!(made.edit.unwrap().known, 1);
+}
+
+/// A first edit with a requirement.
+fn requiring(require: &str) -> (Place, Result<CommitReport, LedgerError>) {
+    let place = Place::new();
+    place.add(":Anna :likes :Rome .").unwrap();
+    let edit = EditOptions { require: require.parse().unwrap(), ..EditOptions::default() };
+    let options = CommitOptions { edit, ..options("bounded") };
+    let made = place.commit_with(&options, &mut Silent);
+    (place, made)
+}
+
+#[test]
+fn drift_is_measured_where_it_is_bounded_and_nowhere_else() {
+    let (place, made) = requiring("drift<50");
+    let made = made.unwrap();
+    let check = &made.edit.as_ref().unwrap().check;
+    let growth: Vec<(&str, f64)> =
+        check.growth.iter().map(|growth| (growth.tensor.as_str(), growth.relative)).collect();
+    // By hand: half of the difference between what Anna's column held and what it says now, over all that the base holds;
+    // the second tensor was empty.
+    let tensor = |name: &str| {
+        let base = place.repo.base().unwrap().tensor(name).unwrap().to_f32();
+        base.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt()
+    };
+    let was = format!("base{}", column("Anna likes"));
+    let byte =
+        |word: &str, at: usize| f64::from(word.as_bytes().get(at).copied().unwrap_or_default());
+    let moved: f64 = (0..16).map(|at| (byte("Rome", at) - byte(&was, at)).powi(2)).sum();
+    let wanted = moved.sqrt() / 2.0 / tensor("h.0.mlp.c_proj.weight");
+    let (name, found) = growth[0];
+    assert_eq!(name, "h.0.mlp.c_proj.weight");
+    assert!((found - wanted).abs() < 1e-6, "{found}, not {wanted}");
+    // Of a tensor that was zero it is the norm.
+    let (name, found) = growth[1];
+    assert_eq!(name, "layers.1.mlp.down_proj.weight");
+    assert!((found - moved.sqrt() / 2.0).abs() < 1e-4, "{found}");
+    assert_eq!(check.text, None);
+    let (_, unbounded) = requiring("efficacy=1");
+    let json = serde_json::to_string(&unbounded.unwrap().edit.unwrap().check).unwrap();
+    assert!(!json.contains("growth") && !json.contains("\"text\":null"), "{json}");
+}
+
+#[test]
+fn what_drifts_too_far_is_refused() {
+    let (_, refused) = requiring("drift<0.001");
+    let LedgerError::Unmet { unmet, .. } = refused.unwrap_err() else { panic!("it is unmet") };
+    assert_eq!(unmet.len(), 1);
+    assert!(unmet[0].starts_with("drift of layers.1.mlp.down_proj.weight is "), "{unmet:?}");
+    assert!(unmet[0].ends_with(", required below 0.001"), "{unmet:?}");
+}
+
+#[test]
+fn perplexity_is_of_the_text_that_is_named_or_of_one_that_the_base_writes() {
+    let (_, made) = requiring("perplexity<1000");
+    let sampled = made.unwrap().edit.unwrap().check.text.unwrap();
+    assert_eq!(sampled.source, "2000 tokens sampled from the base, seed 0");
+    let place = Place::new();
+    std::fs::write(place.repo.root().join("kept.txt"), "anna bert carl\n").unwrap();
+    let store = place.repo.root().join(".kledger");
+    std::fs::write(store.join("config.toml"), "perplexity-text = 'kept.txt'\n").unwrap();
+    let place = place.reopened();
+    place.add(":Anna :likes :Rome .").unwrap();
+    let commit = |require: &str| {
+        let edit = EditOptions { require: require.parse().unwrap(), ..EditOptions::default() };
+        place.commit_with(&CommitOptions { edit, ..options("bounded") }, &mut Silent)
+    };
+    let LedgerError::Unmet { unmet, .. } = commit("perplexity<0.5").unwrap_err() else {
+        panic!("it is unmet")
+    };
+    assert!(unmet[0].starts_with("perplexity of kept.txt is "), "{unmet:?}");
+    let made = commit("perplexity<1000000,drift<10000").unwrap();
+    let text = made.edit.as_ref().unwrap().check.text.clone().unwrap();
+    assert_eq!((text.source.as_str(), text.tokens), ("kept.txt", 3));
+    assert!(text.after.is_finite() && text.before.is_finite(), "{text:?}");
+    let printed = shown("commit", made);
+    assert!(
+        printed.contains("perplexity ") && printed.contains(": kept.txt, 3 tokens"),
+        "{printed}"
+    );
+    assert!(printed.contains(" from the base's: "), "{printed}");
+    // It is stored with the commit.
+    assert_eq!(place.repo.show("HEAD").unwrap().check.unwrap().text, Some(text));
+    std::fs::remove_file(place.repo.root().join("kept.txt")).unwrap();
+    place.add(":Bert :lives :Bern .").unwrap();
+    let missing = commit("perplexity<1000000").unwrap_err();
+    assert!(missing.to_string().contains("kept.txt"), "{missing}");
 }
 
 #[test]

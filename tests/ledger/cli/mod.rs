@@ -59,6 +59,7 @@ mod log;
 mod man;
 mod merge;
 mod migrate;
+mod neurons;
 mod op;
 mod processes;
 mod query;

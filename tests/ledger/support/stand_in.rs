@@ -13,11 +13,12 @@ use kledger::{
     checkpoint::Checkpoint,
     delta::{Change, ChangeForm},
     engine::{
-        Answer, Approximation, Axis, Continuations, Description, Drawing, EditJob, EditOutcome,
-        EditorSpec, Engine, EngineError, Found, FoundWith, Grain, Grid, Learned, Lens, LessonPart,
-        Needs, Progress, Prompt, Reached, Restored, Said, Sampling, Search, Standing, Statistics,
-        StatisticsText, Traceable, Traced, Tracing, TrainJob, Trained, Validation, WeightSetting,
-        ZTrace,
+        Acting, Acts, Agreement, Answer, Approximation, Axis, Columns, Continuations, Description,
+        Drawing, EditJob, EditOutcome, EditorSpec, Engine, EngineError, Factors, Found, FoundWith,
+        Grain, Grid, Learned, Lens, LessonPart, Needs, Prefix, Progress, Prompt, Reached, Restored,
+        Said, Sampling, Scan, ScannedLayer, Search, Standing, Statistics, StatisticsText,
+        Traceable, Traced, Tracing, TrainJob, Trained, Trigger, Unit, Validation, WeightSetting,
+        Word, ZTrace,
     },
     eval::{Reading, Score},
     id::{Id, Kind},
@@ -487,6 +488,17 @@ impl Engine for StandIn {
         Ok(reading)
     }
 
+    /// What it says of each number up to the tokens.
+    fn sample_text(
+        &mut self,
+        tokens: u64,
+        seed: u64,
+        _progress: &mut dyn Progress,
+    ) -> Result<String, EngineError> {
+        let words = (0..tokens.min(8)).map(|n| Ok(word(&self.read(&format!("{}", seed + n))?)));
+        Ok(words.collect::<Result<Vec<_>, EngineError>>()?.join(" "))
+    }
+
     fn write_texts(
         &mut self,
         beginnings: &[String],
@@ -605,5 +617,133 @@ impl Engine for StandIn {
         let traced = traced.collect();
         progress.finish("");
         traced
+    }
+
+    /// A layer is a tensor, a unit one of its columns. A beginning makes its own column act, as much as it has words.
+    fn scan(
+        &mut self,
+        texts: &[String],
+        top: usize,
+        progress: &mut dyn Progress,
+    ) -> Result<Scan, EngineError> {
+        progress.start("bytes", Some(texts.iter().map(|text| text.len() as u64).sum()));
+        let mut scan =
+            Scan { texts: texts.len() as u64, tokens: 0, prefixes: vec![], layers: vec![] };
+        let mut units: Vec<Vec<Trigger>> = vec![Vec::new(); self.inputs];
+        let mut read = 0;
+        for text in texts {
+            read += text.len() as u64;
+            progress.advance(read, "")?;
+            let words: Vec<&str> = text.split_whitespace().collect();
+            scan.tokens += words.len() as u64;
+            for end in 1..=words.len() {
+                let next = words.get(end).map(|&word| word.to_owned());
+                let prefix = Prefix { text: words[..end].join(" "), cut: false, next };
+                let known = scan.prefixes.iter().any(|known| known.text == prefix.text);
+                if known {
+                    continue;
+                }
+                let place = column(&prefix.text) % self.inputs;
+                units[place].push(Trigger { prefix: scan.prefixes.len(), coefficient: end as f32 });
+                scan.prefixes.push(prefix);
+            }
+        }
+        for triggers in &mut units {
+            triggers.sort_by(|a, b| b.coefficient.total_cmp(&a.coefficient));
+            triggers.truncate(top);
+        }
+        for layer in 0..2 {
+            let all: Vec<Unit> = (0..self.inputs as u32).map(|unit| Unit { layer, unit }).collect();
+            let promoted = self.promoted(&all, 1)?;
+            let pairs = units.iter().zip(&promoted).filter_map(|(triggers, promoted)| {
+                let next = scan.prefixes[triggers.first()?.prefix].next.clone()?;
+                Some((promoted[0].text.clone(), next))
+            });
+            let pairs: Vec<_> = pairs.collect();
+            let agree = pairs.iter().filter(|(promoted, next)| promoted == next).count() as u64;
+            let agreement = Agreement { of: pairs.len() as u64, agree, chance: 0.0 };
+            scan.layers.push(ScannedLayer { units: units.clone(), agreement });
+        }
+        progress.finish("");
+        Ok(scan)
+    }
+
+    /// A column promotes the word that it holds.
+    fn promoted(&mut self, units: &[Unit], top: usize) -> Result<Vec<Vec<Word>>, EngineError> {
+        assert!(top > 0);
+        let (first, second) = (values(&self.tensor(FIRST)?), values(&self.tensor(SECOND)?));
+        let promoted = units.iter().map(|unit| {
+            let place = unit.unit as usize;
+            if unit.layer > 1 || place >= self.inputs {
+                let text = format!("the model has no unit {unit}");
+                return Err(EngineError::Refused { source: text.into(), hint: None });
+            }
+            let held: Vec<f32> = if unit.layer == 0 {
+                first[place * OUTPUTS..(place + 1) * OUTPUTS].to_vec()
+            } else {
+                (0..OUTPUTS).map(|i| second[i * self.inputs + place]).collect()
+            };
+            let text = word(&held);
+            Ok(vec![Word { probability: probability(&held, &text), text }])
+        });
+        promoted.collect()
+    }
+
+    /// The two columns of the prompt act, and add the bytes that they hold.
+    fn acting(
+        &mut self,
+        prompt: &str,
+        expected: Option<&str>,
+        top: usize,
+    ) -> Result<Acting, EngineError> {
+        let (both, second) = (self.read(prompt)?, self.second(prompt)?);
+        let answer = expected.map_or_else(|| word(&both), str::to_owned);
+        let sum = |held: &[f32]| held.iter().sum::<f32>();
+        let layers = vec![sum(&both) - sum(&second), sum(&second)];
+        let place = (column(prompt) % self.inputs) as u32;
+        let units: Vec<Unit> = (0..2).map(|layer| Unit { layer, unit: place }).collect();
+        let promoted = self.promoted(&units, top)?;
+        let acts = units.into_iter().zip(&layers).zip(promoted);
+        let acts =
+            acts.map(|((unit, &adds), promotes)| Acts { unit, coefficient: 1.0, adds, promotes });
+        Ok(Acting {
+            probability: probability(&both, &answer),
+            logit: sum(&both),
+            units: acts.take(top).collect(),
+            layers,
+            answer,
+        })
+    }
+
+    fn columns(
+        &mut self,
+        changes: &BTreeMap<String, Factors<'_>>,
+        prompts: &[Traceable],
+        _top: usize,
+        progress: &mut dyn Progress,
+    ) -> Result<BTreeMap<String, Columns>, EngineError> {
+        progress.start("prompts", Some(prompts.len() as u64));
+        let found = changes.iter().map(|(name, change)| {
+            let (rank, width) = (change.right.rows, change.right.cols);
+            let times = (0..rank).flat_map(|column_of| {
+                prompts.iter().map(move |asked| {
+                    change.right.data[column_of * width + column(&asked.prompt) % width]
+                })
+            });
+            let data = times.collect();
+            let promoted = (0..rank).map(|column| {
+                let held: Vec<f32> =
+                    (0..OUTPUTS).map(|i| change.left.data[i * rank + column]).collect();
+                let text = word(&held);
+                vec![Word { probability: probability(&held, &text), text }]
+            });
+            let promotes = Some(promoted.collect());
+            let responses = Matrix { rows: rank, cols: prompts.len(), data };
+            (name.clone(), Columns { responses, promotes })
+        });
+        let found = found.collect();
+        progress.advance(prompts.len() as u64, "")?;
+        progress.finish("");
+        Ok(found)
     }
 }

@@ -5,6 +5,7 @@ pub(in crate::ledger) mod by_subject;
 pub(in crate::ledger) mod changed_facts;
 #[cfg(feature = "query")]
 pub(in crate::ledger) mod queried;
+pub(in crate::ledger) mod scanned;
 
 use std::{fs, io, path::Path};
 
@@ -22,6 +23,9 @@ pub(crate) const QUERIED: &str = "queried";
 /// Which files of the base are what they were.
 pub(crate) const VERIFIED: &str = "verified";
 
+/// A folder of what makes units act.
+pub(crate) const SCANNED: &str = "neurons";
+
 /// What the file in the store `dir` says; nothing where it is not there or not what was written.
 pub(crate) fn read<T: Object>(dir: &Path, file: &str) -> Option<T> {
     durable::read(&dir.join(file)).ok().and_then(|bytes| codec::unseal(&bytes))
@@ -32,7 +36,7 @@ pub(crate) fn write<T: Object>(dir: &Path, file: &str, what: &T) {
     let _ignored = durable::write(&dir.join(file), &codec::seal(what));
 }
 
-/// Forgets everything about facts.
+/// Forgets everything about facts, and what texts said.
 ///
 /// # Errors
 /// When a file cannot be removed.
@@ -46,5 +50,5 @@ pub(crate) fn remove(dir: &Path) -> Result<(), WriteError> {
             _ => {}
         }
     }
-    Ok(())
+    scanned::remove(&dir.join(SCANNED))
 }

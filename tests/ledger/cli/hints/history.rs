@@ -7,7 +7,7 @@ use kledger::{
     store::{Store, Transaction},
 };
 
-use super::{LABEL, Sandbox, advised};
+use super::{LABEL, Sandbox, advised, reaches_the_model};
 use crate::{cli::revisions::alike, support::Place};
 
 /// Stages a label of its own and commits it, for which no model is needed.
@@ -407,4 +407,25 @@ fn a_program_tests_versions() {
     let command = "kledger bisect run --prompt PROMPT --expect TEXT GOOD BAD";
     let fill = [("PROMPT", "Ada"), ("TEXT", "tea"), ("GOOD", "HEAD~1"), ("BAD", "HEAD")];
     assert_eq!(advice.says(command, &fill, &[]).code, 4, "the model is missing");
+}
+
+#[test]
+fn texts_are_scanned_before_it_is_told_what_makes_units_act() {
+    let sandbox = history();
+    let hint = "scan one: kledger neurons --scan FILE";
+    drop(advised(&sandbox, &["neurons"], hint));
+    sandbox.write("empty", "\n \n");
+    let hint = "name files with texts, one a line";
+    drop(advised(&sandbox, &["neurons", "--scan", "empty"], hint));
+    sandbox.write("texts", "Ada likes tea\n");
+    reaches_the_model(&sandbox, &["neurons", "--scan", "texts"]);
+}
+
+#[test]
+fn an_edit_of_columns_is_found_in_the_log() {
+    let sandbox = history();
+    let hint = "kledger log lists commits; name one that edited facts, by an editor with a column for each";
+    let advice = advised(&sandbox, &["neurons", "--of", "HEAD~2"], hint);
+    assert!(advice.run("kledger log", &[]).contains("second"));
+    reaches_the_model(&sandbox, &["neurons", "--of", "HEAD"]);
 }
