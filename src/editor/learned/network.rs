@@ -140,8 +140,7 @@ impl Network {
                     let name = name(*shape, layer, part);
                     let stored = tensors.get(&name)?;
                     let fits = match (part, stored.shape.as_slice()) {
-                        ("v", [_, w]) | ("u", [w, _]) => *w == width,
-                        ("bias", [1, w]) => *w == width,
+                        ("v", [_, w]) | ("u", [w, _]) | ("bias", [1, w]) => *w == width,
                         (_, [rows, w]) => (*rows, *w) == (modes, width),
                         _ => false,
                     };

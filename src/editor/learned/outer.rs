@@ -331,6 +331,7 @@ impl Course {
         };
         put(MEAN, moments(Adam::mean));
         put(SQUARE, moments(Adam::square));
+        #[expect(clippy::cast_possible_truncation, reason = "it was rounded to f32")]
         let record = Tensor::from_slice(&[self.best.0 as f32, self.best.1 as f32]);
         tensors.insert(RECORD.to_owned(), stored(&record));
         Learned { steps: self.steps, tensors }

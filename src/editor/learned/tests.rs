@@ -54,7 +54,7 @@ impl Golden {
         };
         Self {
             model: Model::open(&fixtures.join("memit"), Device::Cpu, Dtype::F32).unwrap(),
-            tensors: file.names().into_iter().map(|name| tensor(name)).collect(),
+            tensors: file.names().into_iter().map(tensor).collect(),
             case: serde_json::from_slice(&std::fs::read(fixtures.join("mend/case.json")).unwrap())
                 .unwrap(),
         }

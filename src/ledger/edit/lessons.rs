@@ -180,7 +180,7 @@ impl Lessons {
         for Material { subject, relation, request, kept, held: staged, .. } in material {
             let (part, count) = if held.contains(&relation) {
                 (LessonPart::Unseen, &mut held_back.unseen)
-            } else if staged || hash(&subject).as_bytes()[0] % SUBJECTS == 0 {
+            } else if staged || hash(&subject).as_bytes()[0].is_multiple_of(SUBJECTS) {
                 (LessonPart::Seen, &mut held_back.seen)
             } else {
                 (LessonPart::Training, &mut held_back.learned)

@@ -6,6 +6,7 @@ use insta::assert_snapshot;
 use kledger::{
     commit::Artefact,
     engine::{EngineError, Progress, Silent},
+    eval::{Case, PromptTarget},
     id::Id,
     ledger::{
         EditOptions, LedgerError, Requirements,
@@ -182,4 +183,49 @@ fn what_cannot_be_trained_is_refused() {
     sandbox.misused(&[&["train"], &["train", "mend", "--minutes", "0"]]);
     sandbox.refused(&["train", "nobody"], 1, &["there is no editor \"nobody\""]);
     sandbox.refused(&["train", "mend", "--set", "lr=-1"], 1, &["lr must be above zero"]);
+}
+
+/// Cases as a benchmark has them: some of relations that have names, some of none.
+fn cases(relation: bool) -> Vec<Case> {
+    let case = |i: usize| Case {
+        id: i.to_string(),
+        subject: format!("Person {i}"),
+        prompt: "{subject} likes".to_owned(),
+        target: "Rome".to_owned(),
+        truth: Some("Lima".to_owned()),
+        relation: relation.then(|| format!("P{}", i % 18)),
+        paraphrases: vec![format!("What Person {i} likes is")],
+        locality: vec![PromptTarget { prompt: "The sea is".to_owned(), target: "blue".to_owned() }],
+        ..Case::default()
+    };
+    (0..90).map(case).collect()
+}
+
+#[test]
+fn the_cases_of_a_benchmark_are_learned_from_and_their_relations_held_back() {
+    let place = knowing();
+    let on = |relation| TrainOn::Cases { source: "cases.json".to_owned(), cases: cases(relation) };
+    let of = |relation| TrainOptions { on: on(relation), ..options(10) };
+    let named = train(&place, &of(true)).unwrap();
+    assert_eq!(named.source, "cases.json");
+    let held = &named.held_back;
+    assert_eq!((held.predicates.len(), held.unseen), (2, 10), "{held:?}");
+    assert_eq!(held.learned + held.seen + held.unseen, 90);
+    let unnamed = train(&place, &of(false)).unwrap().held_back;
+    assert_eq!((unnamed.predicates.len(), unnamed.unseen), (0, 0));
+    assert!(unnamed.seen > 0 && unnamed.seen < 30, "{unnamed:?}");
+}
+
+#[test]
+fn a_file_of_too_few_cases_or_of_another_layout_is_refused() {
+    let place = knowing();
+    let sandbox = Sandbox { dir: place.dir };
+    let record = r#"{"subject": "Ada", "src": "What does Ada like?", "pred": "tea", "rephrase": "Ada likes what?",
+        "alt": "Rome", "answers": ["tea"], "loc": "nq question: who", "loc_ans": "Bob", "cond": "tea >> Rome"}"#;
+    sandbox.write("few.json", &format!("[{record}]"));
+    sandbox.refused(&["train", "mend", "--data", "few.json"], 1, &["too few to learn from"]);
+    sandbox.write("other.json", r#"[{"a": 1}]"#);
+    sandbox.refused(&["train", "mend", "--data", "other.json"], 1, &["other.json"]);
+    sandbox.refused(&["train", "mend", "--data", "none.json"], 1, &["none.json"]);
+    sandbox.misused(&[&["train", "mend", "--data", "few.json", "--from", "HEAD"]]);
 }

@@ -321,7 +321,7 @@ impl Engine for StandIn {
         };
         while steps < job.steps {
             steps += 1;
-            if steps % 10 == 0 {
+            if steps.is_multiple_of(10) {
                 (job.keep)(&Learned { steps, tensors: tensors(steps) })?;
             }
             progress.advance(steps, "")?;
