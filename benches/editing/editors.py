@@ -31,7 +31,7 @@ EDITORS = ["memit", "alphaedit", "emmet", "rome", "r-rome"]
 # Facts, and in how many commits.
 SIZES = [(1, 1), (10, 1), (100, 1), (200, 1), (200, 20)]
 # Editors that are trained, and for how many steps.
-TRAINED = {"mend": 1200}
+TRAINED = {"mend": 1000}
 # Facts of the commit that is timed.
 TIMED = 100
 QUESTION = "What each editor does to a model: the same facts, at once and in many commits."
@@ -78,6 +78,7 @@ def train(kledger, editor, choices):
     kledger("add", file)
     _, _, usage = kledger.timed("train", editor, "--steps", str(TRAINED[editor]))
     kledger("reset", "--hard", START)
+    file.unlink()
     return usage["cpu"]
 
 

@@ -626,7 +626,7 @@ pub enum LedgerError {
     },
     /// There is too little to train on.
     #[error(
-        "{facts} facts have words and another object of their predicate to be given: too few to learn from"
+        "too few to learn from: facts with words, and with another object to be given, are {facts}"
     )]
     TooFewLessons {
         /// As many have.

@@ -43,7 +43,7 @@ fn a_file_that_makes_no_sense_is_refused_by_its_name() {
         ("a.toml", "v_lrr = 1", "there is no setting \"v_lrr\""),
         ("b.toml", "L2 = 1", "there is no setting \"L2\", which alphaedit has"),
         ("c.json", "{", "EOF"),
-        ("d.yaml", "alg_name: MEND", "there is no such editor"),
+        ("d.yaml", "alg_name: SERAC", "there is no such editor"),
         ("e.ini", "", "settings are read from .toml, .json and .yaml"),
         ("f.yaml", "fact_token: last", "only \"subject_last\" is known"),
     ] {
