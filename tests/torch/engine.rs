@@ -513,7 +513,8 @@ fn what_a_calibration_tries_fits_the_model_and_has_statistics() {
                 values += 1;
             }
         }
-        assert!(values > 3, "{name}");
+        // What suits a model is learned by those that are trained.
+        assert!(values > 3 || method.needs().artefact, "{name}");
     }
 }
 
