@@ -72,14 +72,19 @@ class Choice:
 
 
 def train(kledger, editor, choices):
-    """Trains an editor; nothing of the things that the choices are about is learned from. Seconds of processors."""
+    """Trains an editor; nothing of the things that the choices are about is learned from. What came of it, in words."""
     file = kledger.directory / "facts.nt"
     file.write_text("\n".join(line for choice in choices for line in choice.lines))
     kledger("add", file)
-    _, _, usage = kledger.timed("train", editor, "--steps", str(TRAINED[editor]))
+    report, _, usage = kledger.timed("train", editor, "--steps", str(TRAINED[editor]))
     kledger("reset", "--hard", START)
     file.unlink()
-    return usage["cpu"]
+    said = f"{editor}: trained in {usage['cpu']:.0f} s of processors"
+    for part in ("seen", "unseen"):
+        found = report[part]
+        rates = ", ".join(f"{what} {100 * found[what]:.0f} %" for what in ("reliability", "generality", "locality"))
+        said += f"; {found['edits']} single edits, {part}: {rates}"
+    return said
 
 
 def middle(values):
@@ -111,8 +116,7 @@ def main():
         choices = [Choice(args, Path(work), seed) for seed in args.seeds]
         results = Results(args, QUESTION, columns, runs=len(choices))
         for editor in {editor.split()[0] for editor in args.editors} & set(TRAINED):
-            seconds = train(kledger, editor, choices)
-            results.note(f"{editor}: trained in {seconds:.0f} s of processors")
+            results.note(train(kledger, editor, choices))
         fresh = kledger.copy("fresh")
         for editor in args.editors:
             seconds, _ = choices[0].edit(fresh.copy(), TIMED, 1, editor)
