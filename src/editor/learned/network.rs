@@ -108,11 +108,9 @@ impl Network {
             let shape: Vec<i64> = stored.shape.iter().map(|&n| n as i64).collect();
             Tensor::from_slice(&stored.to_f32()).view(shape.as_slice()).to_device(device)
         };
-        let first = maps.first()?.shape();
-        let of_first = name((first.1, first.0), 0, "v");
-        let layers = (0..).take_while(|&layer| {
-            tensors.contains_key(&of_first.replace(".0.", &format!(".{layer}.")))
-        });
+        let (outputs, inputs) = maps.first()?.shape();
+        let is_there = |layer: &usize| tensors.contains_key(&name((inputs, outputs), *layer, "v"));
+        let layers = (0..).take_while(is_there);
         let mut network = Self::shaped(maps, layers.count(), device);
         let sizes = tensors.get(STEP_SIZES)?;
         if network.layers == 0 || sizes.shape != [maps.len(), 1] {
