@@ -6,7 +6,7 @@ use tch::{Kind, Tensor};
 
 use crate::{
     editor::module::Module,
-    model::{EditSite, Model, Part, Probe, Role, Site},
+    model::{EditSite, Model, Part, Probe, Role, Site, Slot},
     tensor::{Orientation, widths},
 };
 
@@ -34,7 +34,7 @@ pub(super) fn maps(model: &Model, layers: &[usize], modules: &[Module]) -> Vec<M
             && slot.shape.len() == 2
             && modules.iter().any(|module| module.has(slot.part))
     });
-    let map = |slot: &crate::model::Slot| {
+    let map = |slot: &Slot| {
         let (outputs, inputs) = widths(&slot.shape, Orientation::OutIn);
         let (tensor, orientation) = (slot.name.clone(), slot.orientation);
         let site = EditSite { tensor, orientation, outputs, inputs };

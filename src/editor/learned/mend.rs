@@ -7,6 +7,9 @@
 //!
 //! The changes of several facts are added up.
 
+#[cfg(feature = "torch")]
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::settings::{Edited, LEARNING, Learning};
@@ -36,7 +39,7 @@ use crate::{
 use crate::{
     editor::{
         method::Method,
-        presets::{ModelSize, Presets, blocks_value},
+        presets::{ModelSize, blocks_value},
         settings::{Defaults, MethodSettings, Setting, SettingsError, listed, parse, require},
     },
     engine::{Grain, Needs},
@@ -52,9 +55,6 @@ const LAST: usize = 3;
 const PER_RANK: usize = 24;
 const LEAST_RANK: usize = 32;
 const MOST_RANK: usize = 1920;
-
-/// What is published: the last blocks of all models that the paper edits.
-const PRESETS: Presets = Presets { families: &[], models: &[] };
 
 /// What only MEND is told.
 const OWN: &[Setting] = &[
@@ -91,7 +91,6 @@ impl MethodSettings for Settings {
         preset.insert("layers".to_owned(), blocks_value(&last));
         let rank = ((model.width + model.inner) / PER_RANK).clamp(LEAST_RANK, MOST_RANK);
         preset.insert("rank".to_owned(), i64::try_from(rank).unwrap_or(i64::MAX).into());
-        PRESETS.lay_over(&mut preset, model)?;
         Ok(Defaults { preset, faithful: toml::Table::new() })
     }
 
@@ -241,7 +240,7 @@ impl Editor for Settled {
             }
             progress.advance(u64::from(request) + 1, "")?;
         }
-        let mut changes = std::collections::BTreeMap::new();
+        let mut changes = BTreeMap::new();
         for (map, (lefts, rights)) in maps.iter().zip(&found) {
             let left = matrix(&tch::Tensor::cat(lefts, 0)).transposed();
             let right = matrix(&tch::Tensor::cat(rights, 0));
@@ -289,7 +288,7 @@ fn traces(
     model: &mut Model,
     maps: &[Map],
     job: &EditJob<'_>,
-    changes: &std::collections::BTreeMap<String, Change>,
+    changes: &BTreeMap<String, Change>,
     texts: &[Text],
 ) -> Result<Vec<Option<ZTrace>>, EditError> {
     let sites: Vec<_> = maps.iter().map(|map| (map.layer, map.site.clone())).collect();

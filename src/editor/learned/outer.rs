@@ -17,7 +17,7 @@ use super::{
     maps::{Applied, Capture, Factors, Map},
     network::{Network, Plan, STEP_SIZES, stored},
     settings::Learning,
-    texts::{Entering, Text},
+    texts::{Entering, Text, int},
 };
 use crate::{
     editor::{error::EditError, locate::adam::Adam},
@@ -390,8 +390,4 @@ fn rate(name: &str, learning: &Learning) -> f64 {
 
 fn leaf(value: &Tensor) -> Tensor {
     value.detach().set_requires_grad(true)
-}
-
-fn int(n: usize) -> i64 {
-    i64::try_from(n).expect("because sizes are far below 2^63")
 }

@@ -140,6 +140,6 @@ fn through(
     }
 }
 
-fn int(n: usize) -> i64 {
+pub(super) fn int(n: usize) -> i64 {
     i64::try_from(n).expect("because sizes are far below 2^63")
 }
