@@ -247,12 +247,13 @@ fn allowed(context: AuthContext<'_>) -> Authorization {
 /// Refuses what does not begin as a database does. SQLite takes an empty file for an empty one.
 fn looks_like_one(path: &Path, name: &str) -> Result<(), SqlError> {
     let wrong = |why: String| SqlError::Read { name: name.to_owned(), why };
+    let absent = |why| SqlError::Absent { name: name.to_owned(), why };
     let kind = std::fs::metadata(path).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => wrong("there is no such file".to_owned()),
+        ErrorKind::NotFound => absent("there is no such file"),
         _ => wrong(error.to_string()),
     })?;
     if !kind.is_file() {
-        return Err(wrong("it is no file".to_owned()));
+        return Err(absent("it is no file"));
     }
     let mut start = Vec::new();
     let file = File::open(path).map_err(|error| wrong(error.to_string()))?;

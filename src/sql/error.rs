@@ -92,6 +92,14 @@ pub enum SqlError {
         /// What SQLite says.
         why: String,
     },
+    /// There is no file to be read.
+    #[error("cannot read the database {name}: {why}")]
+    Absent {
+        /// The database as the user named it.
+        name: String,
+        /// What is there.
+        why: &'static str,
+    },
     /// A query would do something else than select.
     #[error("the query of {map} is none that only selects")]
     NotSelect {
@@ -143,6 +151,7 @@ impl SqlError {
     #[must_use]
     pub const fn hint(&self) -> Option<&'static str> {
         Some(match self {
+            Self::Absent { .. } => return None,
             Self::NoDatabase { .. } => {
                 "a script of SQL is made a database by sqlite3 NEW.db < FILE; a table that is a text is read by kledger \
                  add --from csv FILE"

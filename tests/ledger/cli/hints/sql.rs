@@ -55,7 +55,10 @@ fn a_script_is_made_a_database() {
 fn a_database_that_cannot_be_read_is_looked_at() {
     let sandbox = Sandbox::with_people();
     let hint = "sqlite3 FILE 'PRAGMA integrity_check' says whether it is whole; a copy by sqlite3 FILE '.backup NEW' can";
-    advised(&sandbox, &["add", "--sql", "nosuch.db", "--mapping", "people.ttl"], hint);
+    let mut broken = std::fs::read(sandbox.root().join("people.db")).unwrap();
+    broken[4096..].iter_mut().for_each(|byte| *byte ^= 0x5a);
+    std::fs::write(sandbox.root().join("broken.db"), broken).unwrap();
+    advised(&sandbox, &["add", "--sql", "broken.db", "--mapping", "people.ttl"], hint);
     let holder = Connection::open(sandbox.root().join("people.db")).unwrap();
     let whole: String = holder.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
     assert_eq!(whole, "ok");
