@@ -17,16 +17,16 @@ pub type Triple = [u32; 3];
 /// What triples are asked for by: the parts that are known.
 type Pattern = [Option<u32>; 3];
 
-/// What a graph has that the index has not, and the other way round.
+/// How a graph departs from the index: what it has that the index has not, and the other way round.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Change {
+pub struct Departure {
     /// Triples of the index that the graph lacks.
     pub removed: BTreeSet<Triple>,
     /// Triples of the graph that the index lacks.
     pub added: BTreeSet<Triple>,
 }
 
-impl Change {
+impl Departure {
     /// Takes a triple out.
     pub fn remove(&mut self, triple: Triple) {
         if !self.added.remove(&triple) {
@@ -118,7 +118,7 @@ impl Dataset {
         names.sort_by_key(ToString::to_string);
         names.dedup();
         for name in names {
-            let mut change = Change::default();
+            let mut change = Departure::default();
             for quad in quads {
                 if Term::from_graph(&quad.graph_name).as_ref() == Some(&name) {
                     let triple = dataset.intern(&Encoded::triple(quad.as_ref().into()))?;
@@ -193,7 +193,7 @@ impl Dataset {
     ///
     /// # Errors
     /// When the index is damaged.
-    pub fn changed(&self, change: &Change, pattern: Pattern) -> Result<Vec<Triple>, QueryError> {
+    pub fn changed(&self, change: &Departure, pattern: Pattern) -> Result<Vec<Triple>, QueryError> {
         let matches = |triple: &&Triple| {
             pattern.iter().zip(*triple).all(|(wanted, part)| wanted.is_none_or(|w| w == *part))
         };
@@ -210,7 +210,7 @@ impl Dataset {
     }
 
     /// Has the default graph differ from the index.
-    pub fn change_default(&mut self, change: Change) {
+    pub fn change_default(&mut self, change: Departure) {
         self.default =
             Graph { over_index: true, added: Sorted::of(&change.added), removed: change.removed };
     }
@@ -222,7 +222,7 @@ impl Dataset {
     pub fn add_graph(
         &mut self,
         name: &str,
-        change: &Change,
+        change: &Departure,
         over_index: bool,
     ) -> Result<(), QueryError> {
         self.add_named(&NamedNode::new_unchecked(name).into(), change, over_index)
@@ -231,7 +231,7 @@ impl Dataset {
     fn add_named(
         &mut self,
         name: &Term,
-        change: &Change,
+        change: &Departure,
         over_index: bool,
     ) -> Result<(), QueryError> {
         let name = terms::encoded(name.as_ref());

@@ -19,10 +19,10 @@ mod text;
 mod update;
 mod walk;
 
-pub use dataset::{Change, Dataset, Triple};
+pub use dataset::{Dataset, Departure, Triple};
 pub use error::QueryError;
 pub use index::{Building, Encoded, Index};
 pub use results::{Answer, AnswerFormat, Rows, Value};
-pub use run::{Asked, Function, How, Limits, Summary, run};
+pub use run::{Function, How, Limits, ModelCall, Summary, run};
 pub use text::{DEEPEST, Form, LONGEST, Text, large_stack};
 pub use update::{Step, Update};

@@ -79,7 +79,7 @@ impl Function {
 
 /// What the model is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
+pub struct ModelCall {
     /// By which function.
     pub function: Function,
     /// Its arguments.
@@ -99,7 +99,7 @@ pub struct Summary {
 
 enum Message {
     Bytes(Vec<u8>),
-    Ask(Asked, SyncSender<Option<Term>>),
+    Ask(ModelCall, SyncSender<Option<Term>>),
     End(Result<Summary, QueryError>),
 }
 
@@ -113,7 +113,7 @@ pub fn run<E: From<QueryError>>(
     dataset: Dataset,
     how: How,
     take: &mut dyn FnMut(&[u8]) -> Result<(), E>,
-    ask: &mut dyn FnMut(&Asked) -> Result<Option<String>, E>,
+    ask: &mut dyn FnMut(&ModelCall) -> Result<Option<String>, E>,
 ) -> Result<Summary, E> {
     if let Some(format) = how.format {
         format.fits(text.form)?;
@@ -135,7 +135,7 @@ fn watch<E: From<QueryError>>(
     receiver: &Receiver<Message>,
     limits: Limits,
     take: &mut dyn FnMut(&[u8]) -> Result<(), E>,
-    ask: &mut dyn FnMut(&Asked) -> Result<Option<String>, E>,
+    ask: &mut dyn FnMut(&ModelCall) -> Result<Option<String>, E>,
 ) -> Result<Summary, E> {
     let mut deadline = Instant::now().checked_add(limits.time);
     let mut before = memory::used();
@@ -193,7 +193,7 @@ fn evaluate(
         evaluator = evaluator.with_custom_function(name, move |arguments| {
             let arguments = arguments.iter().map(|term| term.as_ref().into()).collect();
             let (reply, answer) = sync_channel(1);
-            sender.send(Message::Ask(Asked { function, arguments }, reply)).ok()?;
+            sender.send(Message::Ask(ModelCall { function, arguments }, reply)).ok()?;
             answer.recv().ok().flatten()
         });
     }

@@ -17,7 +17,7 @@ const LOGITS: usize = 1 << 26;
 const TOKENS: usize = 8192;
 
 /// A prompt as far as its subject's last token.
-struct Asked {
+struct Beginning {
     number: i64,
     ids: Vec<u32>,
 }
@@ -222,7 +222,7 @@ impl TorchEngine {
             let tokens = self.model.tokens();
             let (encoded, last) = tokens.last_token_of(&prompt.prompt, prompt.subject.clone())?;
             // What comes after it changes nothing before.
-            asked.push(Asked { number, ids: encoded.ids[..=last].to_vec() });
+            asked.push(Beginning { number, ids: encoded.ids[..=last].to_vec() });
         }
         asked.sort_by_key(|asked| asked.ids.len());
         progress.start("prompts", Some(asked.len() as u64));
@@ -250,7 +250,7 @@ impl TorchEngine {
     /// Adds what enters the maps at the last token of each row.
     fn add_keys(
         &self,
-        asked: &[Asked],
+        asked: &[Beginning],
         places: &[(Part, usize)],
         found: &mut BTreeMap<(Part, usize), Vec<Torch>>,
     ) {

@@ -104,7 +104,7 @@ impl Probe for Capture<'_> {
 
 /// A change of a map of low rank: left rightᵀ, another one for each group of rows.
 #[derive(Debug)]
-pub(super) struct Change {
+pub(super) struct LowRank {
     /// `[groups, columns, out]`.
     pub(super) left: Tensor,
     /// `[groups, columns, in]`.
@@ -115,12 +115,12 @@ pub(super) struct Change {
 #[derive(Debug)]
 pub(super) struct Applied<'a> {
     maps: &'a [Map],
-    changes: &'a [Change],
+    changes: &'a [LowRank],
     x: Vec<Tensor>,
 }
 
 impl<'a> Applied<'a> {
-    pub(super) fn new(maps: &'a [Map], changes: &'a [Change]) -> Self {
+    pub(super) fn new(maps: &'a [Map], changes: &'a [LowRank]) -> Self {
         Self { maps, changes, x: maps.iter().map(|_| Tensor::new()).collect() }
     }
 }
@@ -130,7 +130,7 @@ impl Probe for Applied<'_> {
         match at(self.maps, site) {
             Some((place, End::Into)) => self.x[place] = value.shallow_clone(),
             Some((place, End::OutOf)) => {
-                let Change { left, right } = &self.changes[place];
+                let LowRank { left, right } = &self.changes[place];
                 let (groups, kind) = (left.size()[0], value.kind());
                 let width = *right.size().last().expect("because it has three dimensions");
                 let x = self.x[place].reshape([groups, -1, width]); // [groups, rows · tokens, in]

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::settings::{Edited, LEARNING, Learning};
 #[cfg(feature = "torch")]
 use super::{
-    maps::{Change as Factorised, Map, maps},
+    maps::{LowRank, Map, maps},
     network::{Network, Plan, chosen},
     outer,
     texts::{Entering, Text},
@@ -234,7 +234,7 @@ impl Editor for Settled {
             // Alone: what others are edited beside it has no part in it, not even in rounding.
             let (tokens, changes) = alone(model, &maps, &network, text);
             columns.extend(std::iter::repeat_n(request, tokens));
-            for ((lefts, rights), Factorised { left, right }) in found.iter_mut().zip(changes) {
+            for ((lefts, rights), LowRank { left, right }) in found.iter_mut().zip(changes) {
                 lefts.push(left);
                 rights.push(right);
             }
@@ -265,18 +265,18 @@ impl Editor for Settled {
 /// What the network makes of one text: how many columns, and for each map `[columns, out]` and `[columns, in]`. Tokens that
 /// have no part in the gradient of any map are left out.
 #[cfg(feature = "torch")]
-fn alone(model: &Model, maps: &[Map], network: &Network, text: &Text) -> (usize, Vec<Factorised>) {
+fn alone(model: &Model, maps: &[Map], network: &Network, text: &Text) -> (usize, Vec<LowRank>) {
     let entering = Entering::new(model.decoder(), &[text], maps[0].layer);
     let factors = outer::factors(model.decoder(), maps, &entering);
     let active = factors.iter().map(super::maps::Factors::active);
     let active = active.reduce(|a, b| a.logical_or(&b)).expect("because there is a map");
     tch::no_grad(|| {
         let changes = network.changes(&factors, 1).into_iter();
-        let own = |Factorised { left, right }| Factorised {
+        let own = |LowRank { left, right }| LowRank {
             left: chosen(&left, &active),
             right: chosen(&right, &active),
         };
-        let changes: Vec<Factorised> = changes.map(own).collect();
+        let changes: Vec<LowRank> = changes.map(own).collect();
         let tokens = changes[0].left.size()[0];
         (usize::try_from(tokens).unwrap_or_default(), changes)
     })

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use tch::{Device, Kind, Tensor};
 
-use super::maps::{Change, Factors, Map};
+use super::maps::{Factors, LowRank, Map};
 use crate::{
     editor::matrix::floats,
     model::SplitMix,
@@ -207,7 +207,7 @@ impl Network {
 
     /// The change of each map, in groups of as many rows: the columns of a group are the tokens of its rows; those that have no
     /// part in the gradient are zero.
-    pub(super) fn changes(&self, factors: &[Factors], groups: i64) -> Vec<Change> {
+    pub(super) fn changes(&self, factors: &[Factors], groups: i64) -> Vec<LowRank> {
         let step_sizes = &self.values[STEP_SIZES];
         let of_map = |(place, (&(shape, mode), factors)): (i64, (&(Shape, i64), &Factors))| {
             let norms = &self.norms[&shape];
@@ -224,7 +224,7 @@ impl Network {
             let parts = z.split_with_sizes([shape.0 as i64, shape.1 as i64], 1);
             let step = step_sizes.narrow(0, place, 1);
             let grouped = |part: &Tensor, width| part.reshape([groups, -1, width as i64]);
-            Change {
+            LowRank {
                 left: grouped(&(&parts[1] * step), shape.1),
                 right: grouped(&parts[0], shape.0),
             }

@@ -7,7 +7,7 @@ use crate::{
     commit::Commit,
     fact::{Fact, Iri, NAMESPACE, Words, tree},
     ledger::{error::LedgerError, state::open::Ledger},
-    query::{Change, Dataset, Encoded},
+    query::{Dataset, Departure, Encoded},
 };
 
 /// What the names of versions begin with.
@@ -92,7 +92,7 @@ impl<'a> Graphs<'a> {
 
     /// Adds facts under a name.
     pub(crate) fn facts(&mut self, name: &str, facts: &[Fact]) -> Result<(), LedgerError> {
-        let mut change = Change::default();
+        let mut change = Departure::default();
         for fact in facts {
             change.add(self.dataset.intern_fact(fact)?);
         }
@@ -100,8 +100,8 @@ impl<'a> Graphs<'a> {
     }
 
     /// What a commit says that the index does not, and the other way round.
-    fn differs(&mut self, commit: &Commit) -> Result<Change, LedgerError> {
-        let (mut change, mut touched) = (Change::default(), BTreeSet::new());
+    fn differs(&mut self, commit: &Commit) -> Result<Departure, LedgerError> {
+        let (mut change, mut touched) = (Departure::default(), BTreeSet::new());
         for difference in tree::diff(self.ledger, self.content.facts, commit.facts) {
             let (_, before, after) = difference?;
             for (fact, is_new) in [(before, false), (after, true)] {
@@ -128,7 +128,7 @@ impl<'a> Graphs<'a> {
     /// Has what a thing is called be what a commit says, if its facts name the thing.
     fn rename(
         &mut self,
-        change: &mut Change,
+        change: &mut Departure,
         commit: &Commit,
         iri: &Iri,
     ) -> Result<(), LedgerError> {

@@ -24,7 +24,7 @@ use crate::{
         report::prov::{Activity, quotation},
         state::open::Ledger,
     },
-    query::{Answer, Asked, Dataset, Function, How, QueryError, Text, Value, run},
+    query::{Answer, Dataset, Function, How, ModelCall, QueryError, Text, Value, run},
 };
 
 /// Tokens that the model goes on by where nothing says how long its answer is.
@@ -74,7 +74,7 @@ impl Repo {
         let (version, dataset) = self.dataset(&text, options)?;
         let mut model = Model::new(self, version, open, progress);
         let mut take = |bytes: &[u8]| take(bytes).map_err(LedgerError::Output);
-        let mut ask = |asked: &Asked| model.ask(asked);
+        let mut ask = |asked: &ModelCall| model.ask(asked);
         let summary = run(text, dataset, options.how, &mut take, &mut ask);
         if let Err(LedgerError::Query(QueryError::Damaged)) = &summary {
             self.view()?.drop_queried();
@@ -201,7 +201,7 @@ impl<'a> Model<'a> {
     }
 
     /// What a function says; nothing where there are no words to ask with.
-    pub(super) fn ask(&mut self, asked: &Asked) -> Result<Option<String>, LedgerError> {
+    pub(super) fn ask(&mut self, asked: &ModelCall) -> Result<Option<String>, LedgerError> {
         let Some((prompt, target)) = self.question(asked)? else { return Ok(None) };
         let key = (prompt, target);
         let said = match self.told.get(&key) {
@@ -219,7 +219,7 @@ impl<'a> Model<'a> {
     }
 
     /// The prompt for a function's arguments, and the object that is expected, if any is.
-    fn question(&self, asked: &Asked) -> Result<Option<(String, Option<String>)>, LedgerError> {
+    fn question(&self, asked: &ModelCall) -> Result<Option<(String, Option<String>)>, LedgerError> {
         let arguments = asked.arguments.as_slice();
         let (subject, predicate, object) = match (asked.function, arguments) {
             (Function::Answer, [subject, predicate]) => (subject, predicate, None),

@@ -26,7 +26,7 @@ use crate::{
         report::view::FactChange,
         state::{open::Ledger, roots::STAGE},
     },
-    query::{Answer, Asked, How, Limits, QueryError, Step, Text, Update, run},
+    query::{Answer, How, Limits, ModelCall, QueryError, Step, Text, Update, run},
 };
 
 /// Changes that a report lists.
@@ -184,7 +184,7 @@ impl Repo {
             graphs.dataset
         };
         let how = How { limits, ..How::default() };
-        let mut ask = |asked: &Asked| model.ask(asked);
+        let mut ask = |asked: &ModelCall| model.ask(asked);
         let answered = run(text, dataset, how, &mut |_| Ok(()), &mut ask);
         if let Err(LedgerError::Query(QueryError::Damaged)) = &answered {
             self.view()?.drop_queried();
