@@ -62,6 +62,7 @@ pub const METHODS: &[&dyn Method] = &{
         locft_bf,
         lora,
         &learned::MEND,
+        &learned::KE,
     ]
 };
 

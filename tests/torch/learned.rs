@@ -10,12 +10,14 @@ use crate::{cli::line, editor::fixture};
 const NAMES: &str = "Ada Bert Carl Dora Emil Fred Gina Hugo Ida Jane Karl Lena Mark Nora Otto Paul Rosa Sven Tom Uwe Vera";
 const CITIES: [&str; 4] = ["Rome", "Lima", "Peru", "Jane"];
 
-/// A repository with facts to learn from, and an editor that is set to be small.
-fn repository() -> TempDir {
+/// A repository with facts to learn from, and an editor with its `settings`.
+fn repository(editor: &str, settings: &str) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     line(&dir, &["init", "--model", fixture().to_str().unwrap()]);
-    let settings = "editor = 'mend'\nrequire = 'efficacy=0'\n[settings.mend]\nlayers = [2, 3]\n\
-                    rank = 4\nbatch_size = 4\nval_interval = 5\nval_edits = 2\nedit_lr = -0.01\n";
+    let settings = format!(
+        "editor = '{editor}'\nrequire = 'efficacy=0'\n[settings.{editor}]\nlayers = [2, 3]\n\
+         batch_size = 4\nval_interval = 5\nval_edits = 2\n{settings}"
+    );
     fs::write(dir.path().join(".kledger/config.toml"), settings).unwrap();
     let mut words = "@prefix : <https://example.org/> .
         @prefix kl: <https://kledger.dev/ns#> .
@@ -47,9 +49,18 @@ fn weights(dir: &TempDir) -> Value {
 }
 
 #[test]
-fn what_is_trained_edits_and_one_fact_of_an_edit_is_taken_back() {
-    let dir = repository();
-    let trained = line(&dir, &["train", "mend", "--steps", "10"]);
+fn mend_is_trained_and_edits_and_one_fact_of_an_edit_is_taken_back() {
+    trained_edits_and_one_fact_of_an_edit_is_taken_back("mend", "rank = 4\nedit_lr = -0.01\n");
+}
+
+#[test]
+fn ke_is_trained_and_edits_and_one_fact_of_an_edit_is_taken_back() {
+    trained_edits_and_one_fact_of_an_edit_is_taken_back("ke", "hidden_dim = 4\n");
+}
+
+fn trained_edits_and_one_fact_of_an_edit_is_taken_back(editor: &str, settings: &str) {
+    let dir = repository(editor, settings);
+    let trained = line(&dir, &["train", editor, "--steps", "10"]);
     assert_eq!(trained["steps"], 10, "{trained:#}");
     let learned = &trained["held_back"];
     assert_eq!(learned["learned"].as_u64().unwrap() + learned["seen"].as_u64().unwrap(), 21);

@@ -12,7 +12,7 @@ use crate::{
 
 /// A linear map y = W x + b whose W is edited.
 #[derive(Debug, Clone)]
-pub(super) struct Map {
+pub(in crate::editor) struct Map {
     part: Part,
     pub(super) layer: usize,
     pub(super) site: EditSite,
@@ -47,7 +47,7 @@ pub(super) fn maps(model: &Model, layers: &[usize], modules: &[Module]) -> Vec<M
 
 /// What a gradient is made of: ∂L/∂W = Σ δ xᵀ over all tokens.
 #[derive(Debug)]
-pub(super) struct Factors {
+pub(in crate::editor) struct Factors {
     /// What enters the map, `[rows, tokens, in]`, f32.
     pub(super) x: Tensor,
     /// δ = ∂L/∂y, `[rows, tokens, out]`, f32.
@@ -57,7 +57,6 @@ pub(super) struct Factors {
 impl Factors {
     /// Where neither is zero, `[rows, tokens]`: other tokens have no part in the gradient.
     pub(super) fn active(&self) -> Tensor {
-        let nonzero = |values: &Tensor| values.not_equal(0.0).any_dim(-1, false);
         nonzero(&self.x).logical_and(&nonzero(&self.delta))
     }
 }
@@ -104,11 +103,34 @@ impl Probe for Capture<'_> {
 
 /// A change of a map of low rank: left rightᵀ, another one for each group of rows.
 #[derive(Debug)]
-pub(super) struct LowRank {
+pub(in crate::editor) struct LowRank {
     /// `[groups, columns, out]`.
     pub(super) left: Tensor,
     /// `[groups, columns, in]`.
     pub(super) right: Tensor,
+}
+
+impl LowRank {
+    /// Which columns change something, `[groups, columns]`.
+    pub(super) fn active(&self) -> Tensor {
+        nonzero(&self.left).logical_and(&nonzero(&self.right))
+    }
+
+    /// Those columns of all groups that are `active` `[groups, columns]`, `[active, ..]`.
+    pub(super) fn columns_where(&self, active: &Tensor) -> Self {
+        Self { left: chosen(&self.left, active), right: chosen(&self.right, active) }
+    }
+}
+
+/// Which rows of `values` `[.., width]` are not zero.
+fn nonzero(values: &Tensor) -> Tensor {
+    values.not_equal(0.0).any_dim(-1, false)
+}
+
+/// The rows of `values` `[rows, tokens, width]` that are `active` `[rows, tokens]`.
+pub(super) fn chosen(values: &Tensor, active: &Tensor) -> Tensor {
+    let places = active.flatten(0, -1).nonzero().squeeze_dim(1);
+    values.flatten(0, 1).index_select(0, &places)
 }
 
 /// Adds changes to what leaves the maps. The rows of a pass are those of one group after those of another, as many of each.

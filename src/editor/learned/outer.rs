@@ -1,45 +1,46 @@
 //! The loop that trains an editor: drills are edited, asked and learned from.
 //!
-//! For each step: draw drills; take the factors of their edits on the base; g makes changes of them; pass what is to be asked,
-//! with the changes, through the model;
+//! For each step: draw drills; take the gradients of their edits on the base; the network makes changes of them; pass what is
+//! to be asked, with the changes, through the model;
 //!
-//!   L = cedit · mean −log p(object | other words) + cloc · mean KL(base ‖ edited) of what is to stay;
+//!   L = cedit · mean −log p(object | other words) + α · (mean KL(base ‖ edited) of what is to stay − m);
 //!
 //! θ ← Adam(θ, ∇L). Edits of a step are made in groups, as large as is drawn, so that the editor learns to make one and many.
-//! Weights stay as they are: a change is added to what leaves a map.
 
 use std::{collections::BTreeMap, time::Instant};
 
 use tch::{Kind, Tensor, no_grad};
 
 use super::{
-    lessons::{Drill, KEPT, Lessons, WORDINGS, pieces},
-    maps::{Applied, Capture, Factors, Map},
-    network::{Network, Plan, STEP_SIZES, stored},
+    hypernetwork::{Hypernetwork, loaded, stored},
+    lessons::{Drill, Lessons, pieces},
+    maps::Map,
+    method::Learned as Trainable,
+    rehearsal::Rehearsal,
     settings::Learning,
-    texts::{Entering, Text, int},
 };
 use crate::{
     editor::{error::EditError, locate::adam::Adam},
-    engine::{Learned, LessonPart, Progress, TrainJob, Trained, Validation},
-    model::{Decoder, Model, SplitMix, Unprobed},
+    engine::{Learned, LessonPart, Progress, TrainJob, Trained},
+    model::{Decoder, Model, SplitMix},
     tensor,
 };
 
-/// Drills that norms are taken on before the first step.
+/// Drills that are seen before the first step.
 const FIRST: usize = 64;
 
 /// Trains a network on the base in `model`.
 ///
 /// # Errors
 /// When there is nothing to learn from, the loss is no number, the model fails or `progress` asks to stop.
-pub(super) fn train(
+pub(super) fn train<T: Trainable>(
     model: &mut Model,
     maps: &[Map],
-    (learning, plan): (&Learning, Plan),
+    editor: &T,
     job: &mut TrainJob<'_>,
     progress: &mut dyn Progress,
 ) -> Result<Trained, EditError> {
+    let learning = editor.learning();
     progress.part("texts");
     let pieces = pieces(model, job.seed, progress)?;
     let context = model.spec().context;
@@ -49,21 +50,17 @@ pub(super) fn train(
         return Err(lessons.none_fits());
     }
     let exams = Exams::draw(&lessons, learning.val_edits, job.seed);
-    let bench = Bench { decoder: model.decoder(), maps, lowest: maps[0].layer };
+    let rehearsal = Rehearsal::new(model, maps);
 
-    let device = bench.decoder.device();
-    let network = Network::new(maps, plan, job.seed, device);
-    let mut course = Course::new(network, learning);
+    let network = T::Network::new(rehearsal.decoder, maps, editor.plan(), job.seed);
+    let mut course = Course::new(network, learning, editor.constraint());
     match job.begun.take() {
-        Some(begun) if course.go_on(&begun, maps, learning, device) => {}
+        Some(begun) if course.go_on(&begun, maps, rehearsal.decoder) => {}
         _ => {
             let mut random = SplitMix::new(job.seed);
             let first = (0..FIRST).map(|_| lessons.drill(&training, &mut random));
-            let first = first.collect::<Result<Vec<_>, _>>()?;
-            for part in first.chunks(learning.batch_size) {
-                course.network.observe(&bench.factors(part));
-            }
-            course.validate(&bench, &exams, learning);
+            course.begin(&rehearsal, &first.collect::<Result<Vec<_>, _>>()?);
+            course.validate(&rehearsal, &exams);
         }
     }
     progress.start("training", Some(job.steps));
@@ -71,11 +68,11 @@ pub(super) fn train(
         if job.until.is_some_and(|until| Instant::now() >= until) {
             break;
         }
-        let loss = course.step(&bench, &lessons, &training, learning, job.seed)?;
+        let loss = course.step(&rehearsal, &lessons, &training, job.seed)?;
         let validated = course.steps.is_multiple_of(learning.val_interval);
         if validated || course.steps == job.steps {
-            course.validate(&bench, &exams, learning);
-            course.round(maps, device);
+            course.validate(&rehearsal, &exams);
+            course.round(maps, rehearsal.decoder);
             (job.keep)(&course.learned())?;
         }
         progress
@@ -83,15 +80,16 @@ pub(super) fn train(
     }
     let (best, validation) = course.best;
     progress.finish(&format!("validation {validation:.3} at step {best}"));
-    let steps = course.steps;
-    let best_network = course.best_network(maps, device);
-    let examined =
-        |part: &[Drill]| (!part.is_empty()).then(|| bench.examine(&best_network, part, learning).1);
+    let network = course.best_network(maps, rehearsal.decoder);
+    let examined = |part: &[Drill]| {
+        let examine = || rehearsal.examine(&network, part, learning.batch_size).1;
+        (!part.is_empty()).then(examine)
+    };
     Ok(Trained {
         seen: examined(&exams.seen),
         unseen: examined(&exams.unseen),
-        tensors: best_network.tensors(),
-        steps,
+        tensors: network.tensors(),
+        steps: course.steps,
         best,
         notes: exams.notes(),
     })
@@ -124,110 +122,39 @@ impl Exams {
     }
 }
 
-/// What edits are rehearsed on.
-pub(super) struct Bench<'a> {
-    pub(super) decoder: &'a Decoder,
-    pub(super) maps: &'a [Map],
-    /// The lowest block that is edited.
-    pub(super) lowest: usize,
+/// How much what is to stay may change: L = c E + α (KL − m), where α grows while KL is above the margin m and shrinks
+/// below it (De Cao et al., 2021, section 3.2).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::editor) struct Constraint {
+    /// α at first.
+    pub(super) weight: f64,
+    /// Step size of α; 0 where it stays.
+    pub(super) rate: f64,
+    /// m at first and at last. It shrinks by a fifth at each validation where nine edits of ten are made.
+    pub(super) margin: (f64, f64),
 }
 
-impl Bench<'_> {
-    fn entering(&self, texts: &[&Text]) -> Entering {
-        Entering::new(self.decoder, texts, self.lowest)
-    }
-
-    /// The factors of each edit's gradient on the base, a row for each.
-    pub(super) fn factors(&self, drills: &[Drill]) -> Vec<Factors> {
-        let texts: Vec<&Text> = drills.iter().map(|drill| &drill.edit).collect();
-        factors(self.decoder, self.maps, &self.entering(&texts))
-    }
-
-    /// The loss of drills that are edited in groups of `together`.
-    pub(super) fn loss(
-        &self,
-        network: &Network,
-        drills: &[Drill],
-        factors: &[Factors],
-        together: usize,
-        (cedit, cloc): (f64, f64),
-    ) -> Tensor {
-        let changes = network.changes(factors, int(drills.len() / together));
-        let ask = |texts: Vec<&Text>| {
-            let entering = self.entering(&texts);
-            let log_p = entering.log_p(self.decoder, &mut Applied::new(self.maps, &changes));
-            (entering, log_p)
-        };
-        let (entering, log_p) = ask(drills.iter().flat_map(|drill| &drill.worded).collect());
-        let edits = (entering.nll(&log_p) * entering.shares()).sum(Kind::Float);
-        let rows = drills.iter().map(|drill| drill.worded.len()).sum::<usize>();
-        let edits = edits / int(rows);
-
-        let (entering, log_p) = ask(drills.iter().flat_map(|drill| &drill.kept).collect());
-        let before = no_grad(|| entering.log_p(self.decoder, &mut Unprobed));
-        let kl = (before.exp() * (&before - log_p)).sum_dim_intlist(
-            [-1i64].as_slice(),
-            false,
-            Kind::Float,
-        );
-        let kept = (kl * entering.shares()).sum(Kind::Float) / int(drills.len() * KEPT);
-        edits * cedit + kept * cloc
-    }
-
-    /// The loss of single edits, and how they went.
-    fn examine(
-        &self,
-        network: &Network,
-        drills: &[Drill],
-        learning: &Learning,
-    ) -> (f64, Validation) {
-        let (mut loss, mut counts) = (0.0, [0usize; 3]);
-        for part in drills.chunks(learning.batch_size) {
-            let factors = self.factors(part);
-            no_grad(|| {
-                let alone = self.loss(network, part, &factors, 1, learning.weights());
-                loss += alone.double_value(&[]) * part.len() as f64;
-                let changes = network.changes(&factors, int(part.len()));
-                let ask = |texts: Vec<&Text>| {
-                    let entering = self.entering(&texts);
-                    let log_p =
-                        entering.log_p(self.decoder, &mut Applied::new(self.maps, &changes));
-                    (entering, log_p)
-                };
-                let hits = |texts: Vec<&Text>| {
-                    let (entering, log_p) = ask(texts);
-                    entering.hits(&log_p).into_iter().filter(|hit| *hit).count()
-                };
-                counts[0] += hits(part.iter().map(|drill| &drill.edit).collect());
-                counts[1] += hits(part.iter().flat_map(|drill| &drill.worded).collect());
-                let (entering, log_p) = ask(part.iter().flat_map(|drill| &drill.kept).collect());
-                let before = entering.log_p(self.decoder, &mut Unprobed);
-                let same = entering.likeliest(&log_p).into_iter().zip(entering.likeliest(&before));
-                counts[2] += same.filter(|(now, before)| now == before).count();
-            });
-        }
-        let of = |count: usize, each: usize| count as f64 / (each * drills.len()) as f64;
-        let validation = Validation {
-            edits: drills.len() as u64,
-            reliability: of(counts[0], 1),
-            generality: of(counts[1], WORDINGS),
-            locality: of(counts[2], KEPT),
-        };
-        (loss / drills.len() as f64, validation)
+impl Constraint {
+    /// α = `weight`, whatever changes.
+    pub(super) const fn weight(weight: f64) -> Self {
+        Self { weight, rate: 0.0, margin: (0.0, 0.0) }
     }
 }
 
-/// The factors of the gradient of each text's own loss, the mean over what is wanted of it, a row for each.
-pub(super) fn factors(decoder: &Decoder, maps: &[Map], entering: &Entering) -> Vec<Factors> {
-    let mut capture = Capture::at(maps);
-    let log_p = entering.log_p(decoder, &mut capture);
-    let loss = (entering.nll(&log_p) * entering.shares()).sum(Kind::Float);
-    capture.factors(loss)
-}
+/// Of the edits, where the margin shrinks; and by what.
+const MADE: f64 = 0.9;
+const SHRINK: f64 = 0.8;
 
 /// A training on its way.
-struct Course {
-    network: Network,
+struct Course<'a, N> {
+    learning: &'a Learning,
+    constraint: Constraint,
+    network: N,
+    /// α, `[1]`, f32.
+    weight: Tensor,
+    /// m; of the precision of f32.
+    margin: f64,
+    /// Of each value of the network, and of α.
     optimisers: BTreeMap<String, Adam>,
     steps: u64,
     /// The best validation: its step and loss.
@@ -241,27 +168,71 @@ const NOW: &str = "now/";
 const BEST: &str = "best/";
 const MEAN: &str = "mean/";
 const SQUARE: &str = "square/";
-/// Step and loss of the best validation.
+/// Step and loss of the best validation, α and m.
 const RECORD: &str = "record";
+/// α among the optimisers.
+const WEIGHT: &str = "alpha";
 
-impl Course {
-    fn new(network: Network, learning: &Learning) -> Self {
-        let adam = |(name, value): (&String, &Tensor)| {
-            (name.clone(), Adam::new(value, rate(name, learning), None))
-        };
-        let optimisers = network.values().iter().map(adam).collect();
+impl<'a, N: Hypernetwork> Course<'a, N> {
+    fn new(network: N, learning: &'a Learning, constraint: Constraint) -> Self {
         let best_tensors = network.tensors();
-        Self { network, optimisers, steps: 0, best: (0, f64::INFINITY), best_tensors }
+        let mut course = Self {
+            learning,
+            constraint,
+            network,
+            weight: Tensor::from(constraint.weight).to_kind(Kind::Float).view(1),
+            margin: constraint.margin.0,
+            optimisers: BTreeMap::new(),
+            steps: 0,
+            best: (0, f64::INFINITY),
+            best_tensors,
+        };
+        let adam = |(name, value): (String, &Tensor)| {
+            let rate = course.rate(&name);
+            (name, Adam::new(value, rate, None))
+        };
+        course.optimisers = course.learned_values().map(adam).collect();
+        course
+    }
+
+    /// All that steps change, by name.
+    fn learned_values(&self) -> impl Iterator<Item = (String, &Tensor)> {
+        let network = self.network.values().iter().map(|(name, value)| (name.clone(), value));
+        network.chain([(WEIGHT.to_owned(), &self.weight)])
+    }
+
+    fn rate(&self, name: &str) -> f64 {
+        match name {
+            WEIGHT => self.constraint.rate,
+            name if N::is_step_size(name) => self.learning.lr_lr,
+            _ => self.learning.lr,
+        }
+    }
+
+    /// Sees the first drills before any step.
+    fn begin(&mut self, rehearsal: &Rehearsal<'_>, drills: &[Drill]) {
+        let parts = drills.chunks(self.learning.batch_size);
+        let gradients: Vec<_> = parts.clone().map(|part| rehearsal.gradients_of(part)).collect();
+        gradients.iter().for_each(|gradients| self.network.observe(gradients));
+        let (cedit, cloc) = (self.learning.cedit, self.learning.cloc);
+        let mut loss = |network: &N| {
+            let of = |(part, gradients)| {
+                let (edits, kept) = rehearsal.losses(network, part, gradients, (1, 0.0));
+                (edits * cedit + kept * cloc).double_value(&[])
+            };
+            no_grad(|| parts.clone().zip(&gradients).map(of).sum())
+        };
+        self.network.begin(&mut loss);
     }
 
     fn step(
         &mut self,
-        bench: &Bench<'_>,
+        rehearsal: &Rehearsal<'_>,
         lessons: &Lessons<'_>,
         training: &[usize],
-        learning: &Learning,
         seed: u64,
     ) -> Result<f64, EditError> {
+        let learning = self.learning;
         self.steps += 1;
         let mut random =
             SplitMix::new(seed.wrapping_add(self.steps.wrapping_mul(0x2545_f491_4f6c_dd1d)));
@@ -272,13 +243,16 @@ impl Course {
         let drills = (0..count).map(|_| lessons.drill(training, &mut random));
         let drills = drills.collect::<Result<Vec<_>, _>>()?;
 
-        let factors = bench.factors(&drills);
-        self.network.observe(&factors);
+        let gradients = rehearsal.gradients_of(&drills);
+        self.network.observe(&gradients);
         let leaves: Vec<Tensor> = self.network.values().values().map(leaf).collect();
         for (value, leaf) in self.network.values_mut().values_mut().zip(&leaves) {
             *value = leaf.shallow_clone();
         }
-        let loss = bench.loss(&self.network, &drills, &factors, together, learning.weights());
+        let how = (together, learning.eps);
+        let (edits, kept) = rehearsal.losses(&self.network, &drills, &gradients, how);
+        let excess = kept - self.margin;
+        let loss = (edits * learning.cedit + &excess * &self.weight).sum(Kind::Float);
         let value = loss.double_value(&[]);
         if !value.is_finite() {
             return Err(EditError::TrainingDiverged { step: self.steps });
@@ -288,25 +262,39 @@ impl Course {
             let square = |slope: &Tensor| slope.square().sum(Kind::Double).double_value(&[]);
             let length = slopes.iter().map(square).sum::<f64>().sqrt();
             let cut = if length > learning.grad_clip { learning.grad_clip / length } else { 1.0 };
-            for ((name, value), slope) in self.network.values_mut().iter_mut().zip(&slopes) {
+            let mut stepped = |name: &str, value: &Tensor, slope: &Tensor| {
                 let adam = self.optimisers.get_mut(name).expect("because each value has one");
-                *value = adam.step(&value.detach(), &(slope * cut));
+                adam.step(&value.detach(), slope)
+            };
+            for ((name, value), slope) in self.network.values_mut().iter_mut().zip(&slopes) {
+                *value = stepped(name, value, &(slope * cut));
+            }
+            if self.constraint.rate > 0.0 {
+                // Up the slope, for it is a multiplier.
+                let slope = -excess.detach().view(1);
+                self.weight = stepped(WEIGHT, &self.weight, &slope).clamp_min(0.0);
             }
         });
         Ok(value)
     }
 
     /// Keeps the parameters if they are the best so far.
-    fn validate(&mut self, bench: &Bench<'_>, exams: &Exams, learning: &Learning) {
+    fn validate(&mut self, rehearsal: &Rehearsal<'_>, exams: &Exams) {
         let drills = if exams.seen.is_empty() { &exams.unseen } else { &exams.seen };
         let loss = match drills.as_slice() {
             // The newest are taken where there is nothing to compare them by.
             [] => -(self.steps as f64),
-            drills => bench.examine(&self.network, drills, learning).0,
+            drills => {
+                let batch = self.learning.batch_size;
+                let ([edits, kept], went) = rehearsal.examine(&self.network, drills, batch);
+                if went.reliability > MADE {
+                    self.margin = single(self.margin * SHRINK).max(self.constraint.margin.1);
+                }
+                self.learning.cedit * edits + self.learning.cloc * kept
+            }
         };
         // As it is kept, so that a training that goes on compares the same.
-        #[expect(clippy::cast_possible_truncation, reason = "rounding is the point")]
-        let loss = f64::from(loss as f32);
+        let loss = single(loss);
         if loss < self.best.1 {
             self.best = (self.steps, loss);
             self.best_tensors = self.network.tensors();
@@ -314,9 +302,9 @@ impl Course {
     }
 
     /// Goes on with what is kept, so that a run that was stopped gives the same as one that was not.
-    fn round(&mut self, maps: &[Map], device: tch::Device) {
-        self.network = Network::read(maps, &self.network.tensors(), device)
-            .expect("because it was of these maps");
+    fn round(&mut self, maps: &[Map], decoder: &Decoder) {
+        self.network =
+            N::read(decoder, maps, &self.network.tensors()).expect("because it was of these maps");
     }
 
     fn learned(&self) -> Learned {
@@ -331,20 +319,14 @@ impl Course {
         };
         put(MEAN, moments(Adam::mean));
         put(SQUARE, moments(Adam::square));
-        #[expect(clippy::cast_possible_truncation, reason = "it was rounded to f32")]
-        let record = Tensor::from_slice(&[self.best.0 as f32, self.best.1 as f32]);
-        tensors.insert(RECORD.to_owned(), stored(&record));
+        let weight = self.weight.double_value(&[0]);
+        let record = [self.best.0 as f64, self.best.1, weight, self.margin];
+        tensors.insert(RECORD.to_owned(), stored(&Tensor::from_slice(&record)));
         Learned { steps: self.steps, tensors }
     }
 
     /// Takes up what [`Self::learned`] gave. Whether that was of such a training.
-    fn go_on(
-        &mut self,
-        begun: &Learned,
-        maps: &[Map],
-        learning: &Learning,
-        device: tch::Device,
-    ) -> bool {
+    fn go_on(&mut self, begun: &Learned, maps: &[Map], decoder: &Decoder) -> bool {
         let under = |prefix: &str| -> BTreeMap<String, tensor::Tensor> {
             let of = begun.tensors.iter();
             of.filter_map(|(name, value)| {
@@ -352,42 +334,47 @@ impl Course {
             })
             .collect()
         };
-        let Some(network) = Network::read(maps, &under(NOW), device) else { return false };
+        let Some(network) = N::read(decoder, maps, &under(NOW)) else { return false };
         let (means, squares) = (under(MEAN), under(SQUARE));
         let mut optimisers = BTreeMap::new();
-        for (name, value) in network.values() {
+        for (name, value) in self.learned_values() {
             let moment = |of: &BTreeMap<String, tensor::Tensor>| {
-                let stored = of.get(name)?;
+                let stored = of.get(&name)?;
                 (stored.to_f32().len() == value.numel())
-                    .then(|| Tensor::from_slice(&stored.to_f32()).view_as(value).to_device(device))
+                    .then(|| loaded(stored, decoder.device()).view_as(value))
             };
             let (Some(mean), Some(square)) = (moment(&means), moment(&squares)) else {
                 return false;
             };
             let Ok(steps) = i32::try_from(begun.steps) else { return false };
-            optimisers.insert(name.clone(), Adam::at(rate(name, learning), steps, mean, square));
+            let adam = Adam::at(self.rate(&name), steps, mean, square);
+            optimisers.insert(name, adam);
         }
         let record = begun.tensors.get(RECORD).map(tensor::Tensor::to_f32).unwrap_or_default();
-        let &[step, loss] = record.as_slice() else { return false };
+        let &[step, loss, weight, margin] = record.as_slice() else { return false };
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "a number of steps"
         )]
         let best = (step as u64, f64::from(loss));
-        *self = Self { network, optimisers, steps: begun.steps, best, best_tensors: under(BEST) };
+        self.weight = Tensor::from_slice(&[weight]);
+        (self.network, self.optimisers, self.steps) = (network, optimisers, begun.steps);
+        (self.margin, self.best, self.best_tensors) = (f64::from(margin), best, under(BEST));
         true
     }
 
-    fn best_network(&self, maps: &[Map], device: tch::Device) -> Network {
-        Network::read(maps, &self.best_tensors, device).expect("because it was of these maps")
+    fn best_network(&self, maps: &[Map], decoder: &Decoder) -> N {
+        N::read(decoder, maps, &self.best_tensors).expect("because it was of these maps")
     }
-}
-
-fn rate(name: &str, learning: &Learning) -> f64 {
-    if name == STEP_SIZES { learning.lr_lr } else { learning.lr }
 }
 
 fn leaf(value: &Tensor) -> Tensor {
     value.detach().set_requires_grad(true)
+}
+
+/// In the precision of f32.
+#[expect(clippy::cast_possible_truncation, reason = "rounding is the point")]
+fn single(value: f64) -> f64 {
+    f64::from(value as f32)
 }

@@ -17,6 +17,7 @@ pub(super) const LEARNING: &[Setting] = &[
         "1 or more",
         "steps without a better validation before training ends",
     ),
+    Setting::new("eps", "0 to below 1", "label smoothing of edited facts, in training"),
     Setting::new("grad_clip", "above 0", "length that gradients of training are cut to"),
     Setting::new("layers", "blocks of the model, ascending", "blocks that are edited").by_model(),
     Setting::new("lr", "above 0", "step size of training"),
@@ -29,7 +30,7 @@ pub(super) const LEARNING: &[Setting] = &[
 
 /// How an editor is trained. Names are those of the original implementation where it has one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Learning {
+pub(in crate::editor) struct Learning {
     /// Edits of a step.
     pub(super) batch_size: usize,
     /// c of the loss of edits.
@@ -38,6 +39,8 @@ pub(super) struct Learning {
     pub(super) cloc: f64,
     /// Steps that no validation has to be better in.
     pub(super) early_stop_patience: u64,
+    /// Label smoothing of the loss of edits.
+    pub(super) eps: f64,
     /// Length of a gradient at most.
     pub(super) grad_clip: f64,
     /// Step size.
@@ -54,7 +57,7 @@ pub(super) struct Learning {
 
 /// What is edited.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Edited {
+pub(in crate::editor) struct Edited {
     /// The blocks, ascending.
     pub(super) layers: Vec<usize>,
     /// What of them.
@@ -70,15 +73,11 @@ impl Edited {
 }
 
 impl Learning {
-    /// Weights of the losses of edits and of what is to stay.
-    #[cfg(feature = "torch")]
-    pub(super) const fn weights(&self) -> (f64, f64) {
-        (self.cedit, self.cloc)
-    }
-
     pub(super) fn check(&self) -> Result<(), SettingsError> {
         above_zero(&[("lr", self.lr), ("lr_lr", self.lr_lr), ("grad_clip", self.grad_clip)])?;
         not_below_zero(&[("cedit", self.cedit), ("cloc", self.cloc)])?;
+        let part = (0.0..1.0).contains(&self.eps);
+        require(part, "eps", "at least 0 and below 1", || self.eps.to_string())?;
         for (key, number) in [
             ("batch_size", self.batch_size),
             ("n_edits", self.n_edits),

@@ -12,10 +12,12 @@ use std::collections::BTreeMap;
 
 use tch::{Device, Kind, Tensor};
 
-use super::maps::{Factors, LowRank, Map};
 use crate::{
-    editor::matrix::floats,
-    model::SplitMix,
+    editor::learned::{
+        hypernetwork::{Gradients, Hypernetwork, loaded, stored},
+        maps::{Factors, LowRank, Map, chosen},
+    },
+    model::{Decoder, SplitMix},
     tensor::{self, Matrix},
 };
 
@@ -23,11 +25,14 @@ use crate::{
 const EPSILON: f64 = 1e-7;
 
 /// Name of the step sizes, `[maps, 1]`.
-pub(super) const STEP_SIZES: &str = "edit_lrs";
+const STEP_SIZES: &str = "edit_lrs";
+
+/// What is learned of a layer.
+const PARTS: [&str; 5] = ["v", "u", "bias", "mode_shift", "mode_scale"];
 
 /// What the network looks like.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Plan {
+pub(in crate::editor) struct Plan {
     /// Layers of the network before the last.
     pub(super) n_hidden: usize,
     /// Rank of U V at most.
@@ -38,7 +43,7 @@ pub(super) struct Plan {
 
 /// The networks of all shapes, with what they are normalised by.
 #[derive(Debug)]
-pub(super) struct Network {
+pub(in crate::editor) struct Network {
     layers: usize,
     /// For each map its shape and mode.
     modes: Vec<(Shape, i64)>,
@@ -67,9 +72,12 @@ struct Running {
     squares: Tensor,
 }
 
-impl Network {
+impl Hypernetwork for Network {
+    type Plan = Plan;
+
     /// A network that gives edits the normalised gradient itself.
-    pub(super) fn new(maps: &[Map], plan: Plan, seed: u64, device: Device) -> Self {
+    fn new(decoder: &Decoder, maps: &[Map], plan: Plan, seed: u64) -> Self {
+        let device = decoder.device();
         let mut network = Self::shaped(maps, plan.n_hidden + 1, device);
         let mut random = SplitMix::new(seed);
         for shape in network.norms.keys().copied().collect::<Vec<_>>() {
@@ -98,22 +106,21 @@ impl Network {
         network
     }
 
-    /// What [`Self::tensors`] gave; `None` where that was of other maps.
-    pub(super) fn read(
+    fn read(
+        decoder: &Decoder,
         maps: &[Map],
         tensors: &BTreeMap<String, tensor::Tensor>,
-        device: Device,
     ) -> Option<Self> {
-        let value = |stored: &tensor::Tensor| {
-            let shape: Vec<i64> = stored.shape.iter().map(|&n| n as i64).collect();
-            Tensor::from_slice(&stored.to_f32()).view(shape.as_slice()).to_device(device)
-        };
+        let device = decoder.device();
+        let value = |stored: &tensor::Tensor| loaded(stored, device);
         let (outputs, inputs) = maps.first()?.shape();
         let is_there = |layer: &usize| tensors.contains_key(&name((inputs, outputs), *layer, "v"));
         let layers = (0..).take_while(is_there);
         let mut network = Self::shaped(maps, layers.count(), device);
         let sizes = tensors.get(STEP_SIZES)?;
-        if network.layers == 0 || sizes.shape != [maps.len(), 1] {
+        // Of each shape what is learned of each layer, and three figures of x and of δ.
+        let all = network.norms.len() * (PARTS.len() * network.layers + 6) + 1;
+        if network.layers == 0 || sizes.shape != [maps.len(), 1] || tensors.len() != all {
             return None;
         }
         for (shape, norms) in &mut network.norms {
@@ -134,7 +141,7 @@ impl Network {
             let (width, modes) =
                 (shape.0 + shape.1, network.modes.iter().filter(|(own, _)| own == shape).count());
             for layer in 0..network.layers {
-                for part in ["v", "u", "bias", "mode_shift", "mode_scale"] {
+                for part in PARTS {
                     let name = name(*shape, layer, part);
                     let stored = tensors.get(&name)?;
                     let fits = match (part, stored.shape.as_slice()) {
@@ -153,24 +160,7 @@ impl Network {
         Some(network)
     }
 
-    fn shaped(maps: &[Map], layers: usize, device: Device) -> Self {
-        let mut modes: Vec<(Shape, i64)> = Vec::new();
-        for map in maps {
-            let (outputs, inputs) = map.shape();
-            let shape = (inputs, outputs);
-            let before = modes.iter().filter(|(other, _)| *other == shape).count();
-            modes.push((shape, before as i64));
-        }
-        let norms = |&(shape, _): &(Shape, i64)| {
-            let running = |width| Running::nothing(width, device);
-            (shape, Norms { x: running(shape.0), delta: running(shape.1) })
-        };
-        let norms = modes.iter().map(norms).collect();
-        Self { layers, modes, values: BTreeMap::new(), norms }
-    }
-
-    /// All that edits need, by name.
-    pub(super) fn tensors(&self) -> BTreeMap<String, tensor::Tensor> {
+    fn tensors(&self) -> BTreeMap<String, tensor::Tensor> {
         let mut tensors: BTreeMap<String, tensor::Tensor> =
             self.values.iter().map(|(name, value)| (name.clone(), stored(value))).collect();
         for (shape, norms) in &self.norms {
@@ -185,19 +175,21 @@ impl Network {
         tensors
     }
 
-    /// What is learned, by name.
-    pub(super) const fn values(&self) -> &BTreeMap<String, Tensor> {
+    fn values(&self) -> &BTreeMap<String, Tensor> {
         &self.values
     }
 
-    /// The same, to be changed.
-    pub(super) const fn values_mut(&mut self) -> &mut BTreeMap<String, Tensor> {
+    fn values_mut(&mut self) -> &mut BTreeMap<String, Tensor> {
         &mut self.values
     }
 
+    fn is_step_size(name: &str) -> bool {
+        name == STEP_SIZES
+    }
+
     /// Counts tokens among those that are normalised by.
-    pub(super) fn observe(&mut self, factors: &[Factors]) {
-        for ((shape, _), factors) in self.modes.iter().zip(factors) {
+    fn observe(&mut self, edits: &Gradients) {
+        for ((shape, _), factors) in self.modes.iter().zip(&edits.factors) {
             let active = factors.active();
             let norms = self.norms.get_mut(shape).expect("because each map's shape has some");
             norms.x.add(&chosen(&factors.x, &active));
@@ -205,9 +197,8 @@ impl Network {
         }
     }
 
-    /// The change of each map, in groups of as many rows: the columns of a group are the tokens of its rows; those that have no
-    /// part in the gradient are zero.
-    pub(super) fn changes(&self, factors: &[Factors], groups: i64) -> Vec<LowRank> {
+    /// The columns are the tokens of the rows; those that have no part in the gradient are zero.
+    fn changes(&self, edits: &Gradients, groups: i64) -> Vec<LowRank> {
         let step_sizes = &self.values[STEP_SIZES];
         let of_map = |(place, (&(shape, mode), factors)): (i64, (&(Shape, i64), &Factors))| {
             let norms = &self.norms[&shape];
@@ -229,7 +220,25 @@ impl Network {
                 right: grouped(&parts[0], shape.0),
             }
         };
-        (0..).zip(self.modes.iter().zip(factors)).map(of_map).collect()
+        (0..).zip(self.modes.iter().zip(&edits.factors)).map(of_map).collect()
+    }
+}
+
+impl Network {
+    fn shaped(maps: &[Map], layers: usize, device: Device) -> Self {
+        let mut modes: Vec<(Shape, i64)> = Vec::new();
+        for map in maps {
+            let (outputs, inputs) = map.shape();
+            let shape = (inputs, outputs);
+            let before = modes.iter().filter(|(other, _)| *other == shape).count();
+            modes.push((shape, before as i64));
+        }
+        let norms = |&(shape, _): &(Shape, i64)| {
+            let running = |width| Running::nothing(width, device);
+            (shape, Norms { x: running(shape.0), delta: running(shape.1) })
+        };
+        let norms = modes.iter().map(norms).collect();
+        Self { layers, modes, values: BTreeMap::new(), norms }
     }
 }
 
@@ -273,24 +282,10 @@ impl Running {
     }
 }
 
-/// The rows of `values` `[rows, tokens, width]` that are `active` `[rows, tokens]`.
-pub(super) fn chosen(values: &Tensor, active: &Tensor) -> Tensor {
-    let places = active.flatten(0, -1).nonzero().squeeze_dim(1);
-    values.flatten(0, 1).index_select(0, &places)
-}
-
 fn name((inputs, outputs): Shape, layer: usize, part: &str) -> String {
     format!("{inputs}-{outputs}.{layer}.{part}")
 }
 
 fn norm_name((inputs, outputs): Shape, part: &str, what: &str) -> String {
     format!("{inputs}-{outputs}.{part}.{what}")
-}
-
-/// A tensor as the ledger has it, f32.
-pub(super) fn stored(value: &Tensor) -> tensor::Tensor {
-    let data = floats(value);
-    let shape: Vec<usize> = value.size().iter().filter_map(|&n| usize::try_from(n).ok()).collect();
-    let matrix = Matrix { rows: 1, cols: data.len(), data };
-    tensor::Tensor { shape, ..tensor::Tensor::from(&matrix) }
 }

@@ -1,0 +1,116 @@
+//! MEND: model editor networks with gradient decomposition (Mitchell et al., 2022).
+//!
+//! For each fact, on the base:
+//!   1. L = −1/n Σ log p(tᵢ | prompt, t₁ … tᵢ₋₁); for each map, x and δ of every token: ∂L/∂W = Σ δ xᵀ;
+//!   2. x̃, δ̃ = g(x, δ), the network that was trained;
+//!   3. ΔW = α Σ δ̃ x̃ᵀ, a column for each token.
+//!
+//! The changes of several facts are added up.
+
+#[cfg(feature = "torch")]
+pub(super) mod network;
+
+use serde::{Deserialize, Serialize};
+
+#[cfg(feature = "torch")]
+use super::method::Learned;
+use super::{
+    method::Learner,
+    settings::{Edited, LEARNING, Learning},
+};
+use crate::editor::{
+    presets::{ModelSize, blocks_value},
+    settings::{Defaults, MethodSettings, Setting, SettingsError, listed, parse, require},
+};
+#[cfg(feature = "torch")]
+use network::{Network, Plan};
+
+/// Model editor networks with gradient decomposition.
+pub(in crate::editor) const MEND: Learner<Settings> = Learner::new(
+    "mend",
+    1,
+    "Model editor networks (Mitchell et al., 2022): a network, trained once for a base, makes edits of the gradients of \
+     facts, in the last blocks' MLPs",
+    COMMON,
+);
+
+const COMMON: &str = include_str!("../../presets/mend.toml");
+
+/// Blocks that are edited where nobody has published any: so many of the last.
+const LAST: usize = 3;
+
+/// The rank of the network is a part of the widths of x and δ, so that small models have small networks; 1,920 is the
+/// original's for all.
+const PER_RANK: usize = 24;
+const LEAST_RANK: usize = 32;
+const MOST_RANK: usize = 1920;
+
+/// What only MEND is told.
+const OWN: &[Setting] = &[
+    Setting::new(
+        "edit_lr",
+        "not 0",
+        "what an edit's learned step sizes are at first; below zero they lead down the gradient",
+    ),
+    Setting::new("n_hidden", "0 or more", "layers of the network before its last"),
+    Setting::new("rank", "1 or more", "rank of the network's layers, at most").by_model(),
+];
+
+/// What MEND can be told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(in crate::editor) struct Settings {
+    #[serde(flatten)]
+    edited: Edited,
+    #[serde(flatten)]
+    learning: Learning,
+    edit_lr: f64,
+    n_hidden: usize,
+    rank: usize,
+}
+
+impl MethodSettings for Settings {
+    fn known() -> Vec<&'static Setting> {
+        listed(&[LEARNING, OWN])
+    }
+
+    fn defaults(model: &ModelSize) -> Result<Defaults, SettingsError> {
+        require(model.layers > 0, "layers", "at least one block", || "none".to_owned())?;
+        let mut preset = parse(COMMON)?;
+        let last: Vec<usize> = (model.layers.saturating_sub(LAST)..model.layers).collect();
+        preset.insert("layers".to_owned(), blocks_value(&last));
+        let rank = ((model.width + model.inner) / PER_RANK).clamp(LEAST_RANK, MOST_RANK);
+        preset.insert("rank".to_owned(), i64::try_from(rank).unwrap_or(i64::MAX).into());
+        Ok(Defaults { preset, faithful: toml::Table::new() })
+    }
+
+    fn published(_: &ModelSize) -> bool {
+        // What suits a model is learned, not set.
+        true
+    }
+
+    fn check(&self, layers: Option<usize>) -> Result<(), SettingsError> {
+        self.edited.check(layers)?;
+        self.learning.check()?;
+        let steps = self.edit_lr != 0.0 && self.edit_lr.is_finite();
+        require(steps, "edit_lr", "a number but zero", || self.edit_lr.to_string())?;
+        require(self.rank > 0, "rank", "at least 1", || "0".to_owned())
+    }
+}
+
+#[cfg(feature = "torch")]
+impl Learned for Settings {
+    type Network = Network;
+
+    fn edited(&self) -> &Edited {
+        &self.edited
+    }
+
+    fn learning(&self) -> &Learning {
+        &self.learning
+    }
+
+    fn plan(&self) -> Plan {
+        let Self { n_hidden, rank, edit_lr, .. } = *self;
+        Plan { n_hidden, rank, edit_lr }
+    }
+}

@@ -1,0 +1,286 @@
+//! Editors that are trained, as editors: each is a network and what it is set to.
+
+use std::marker::PhantomData;
+#[cfg(feature = "torch")]
+use std::{collections::BTreeMap, iter};
+
+#[cfg(feature = "torch")]
+use super::{
+    hypernetwork::Hypernetwork,
+    maps::{LowRank, Map, maps},
+    outer::{self, Constraint},
+    rehearsal::Rehearsal,
+    settings::{Edited, Learning},
+    texts::{Entering, Text},
+};
+#[cfg(feature = "torch")]
+use crate::{
+    delta::{Change, ChangeForm},
+    editor::{
+        error::EditError,
+        locate::lookup::Asked,
+        matrix::matrix,
+        method::{Bench, Editor},
+        module,
+        settings::canonical,
+        workbench::Workbench,
+    },
+    engine::{Description, EditJob, EditOutcome, Progress, TrainJob, Trained, ZTrace},
+    model::{Model, Spec, Unprobed},
+    tensor::Matrix,
+};
+use crate::{
+    editor::{
+        method::Method,
+        settings::{MethodSettings, Setting, SettingsError, parse},
+    },
+    engine::{Grain, Needs},
+};
+
+/// What every editor that is trained has to be given.
+const NEEDS: Needs = Needs { prefixes: false, moments: false, artefact: true };
+
+/// An editor that is trained, whose settings are an `S`.
+#[derive(Debug)]
+pub(in crate::editor) struct Learner<S> {
+    name: &'static str,
+    version: u32,
+    about: &'static str,
+    /// The settings of all models, TOML.
+    common: &'static str,
+    settings: PhantomData<fn() -> S>,
+}
+
+impl<S> Learner<S> {
+    pub(super) const fn new(
+        name: &'static str,
+        version: u32,
+        about: &'static str,
+        common: &'static str,
+    ) -> Self {
+        Self { name, version, about, common, settings: PhantomData }
+    }
+}
+
+/// Settings of a network that makes edits.
+#[cfg(feature = "torch")]
+pub(in crate::editor) trait Settled: MethodSettings + Learned + 'static {}
+#[cfg(feature = "torch")]
+impl<S: MethodSettings + Learned + 'static> Settled for S {}
+
+/// Settings that can be checked.
+#[cfg(not(feature = "torch"))]
+pub(in crate::editor) trait Settled: MethodSettings + 'static {}
+#[cfg(not(feature = "torch"))]
+impl<S: MethodSettings + 'static> Settled for S {}
+
+/// How a network that makes edits is made, trained and used.
+#[cfg(feature = "torch")]
+pub(in crate::editor) trait Learned: serde::Serialize {
+    /// The network.
+    type Network: Hypernetwork;
+
+    /// What is edited.
+    fn edited(&self) -> &Edited;
+
+    /// How it is trained.
+    fn learning(&self) -> &Learning;
+
+    /// What holds back the change of what is to stay.
+    fn constraint(&self) -> Constraint {
+        Constraint::weight(self.learning().cloc)
+    }
+
+    /// What the network looks like.
+    fn plan(&self) -> <Self::Network as Hypernetwork>::Plan;
+}
+
+impl<S: Settled> Method for Learner<S> {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn version(&self) -> u32 {
+        self.version
+    }
+
+    fn about(&self) -> &'static str {
+        self.about
+    }
+
+    fn grain(&self) -> Grain {
+        Grain::Fact
+    }
+
+    fn needs(&self) -> Needs {
+        NEEDS
+    }
+
+    fn settings(&self) -> Vec<&'static Setting> {
+        S::known()
+    }
+
+    fn defaults(&self) -> toml::Table {
+        parse(self.common).expect("because the table for all models is TOML")
+    }
+
+    fn fit_some_model(&self, settings: &str) -> Result<(), SettingsError> {
+        S::fit_some_model(settings)
+    }
+
+    #[cfg(feature = "torch")]
+    fn read(&self, settings: &str, model: &Spec) -> Result<Box<dyn Editor>, SettingsError> {
+        let settings = S::read(settings, &model.into())?;
+        module::fit(&settings.edited().modules, model)?;
+        Ok(Box::new(Trainable(settings)))
+    }
+}
+
+/// An editor that is trained and what it is set to.
+#[cfg(feature = "torch")]
+struct Trainable<S>(S);
+
+#[cfg(feature = "torch")]
+impl<S: Settled> Trainable<S> {
+    fn maps(&self, model: &Model) -> Vec<Map> {
+        let Edited { layers, modules } = self.0.edited();
+        maps(model, layers, modules)
+    }
+}
+
+#[cfg(feature = "torch")]
+impl<S: Settled> Editor for Trainable<S> {
+    fn canonical(&self) -> String {
+        canonical(&self.0)
+    }
+
+    fn describe(&self, model: &Model) -> Result<Description, EditError> {
+        let sites = self.maps(model).into_iter().map(|map| map.site);
+        Ok(Description {
+            axes: Vec::new(),
+            widest: None,
+            uncalibrated: false,
+            weight: None,
+            grain: Grain::Fact,
+            tensors: sites.map(|site| (site.tensor, site.orientation)).collect(),
+            needs: NEEDS,
+            artefact: Some(canonical(self.0.edited())),
+            search: None,
+            joins_subjects: false,
+            prefix_settings: String::new(),
+        })
+    }
+
+    fn train(
+        &self,
+        model: &mut Model,
+        job: &mut TrainJob<'_>,
+        progress: &mut dyn Progress,
+    ) -> Result<Trained, EditError> {
+        model.load()?;
+        let maps = self.maps(model);
+        outer::train(model, &maps, &self.0, job, progress)
+    }
+
+    fn edit(
+        &self,
+        bench: Bench<'_>,
+        job: &mut EditJob<'_>,
+        progress: &mut dyn Progress,
+    ) -> Result<EditOutcome, EditError> {
+        bench.model.load()?;
+        let maps = self.maps(bench.model);
+        let artefact = job.artefact.ok_or(EditError::Untrained)?;
+        let model: &Model = bench.model;
+        let network =
+            S::Network::read(model.decoder(), &maps, artefact).ok_or(EditError::ForeignArtefact)?;
+        let context = model.spec().context;
+        let ask = |request| Asked::new(model.tokens(), &[], false, request, context);
+        let asked = job.requests.iter().map(ask).collect::<Result<Vec<_>, _>>()?;
+        let texts: Vec<Text> = asked.iter().map(Text::of).collect();
+        let rehearsal = Rehearsal::new(model, &maps);
+
+        progress.start("edits", Some(texts.len() as u64));
+        let mut columns = Vec::new();
+        let mut found: Vec<(Vec<tch::Tensor>, Vec<tch::Tensor>)> =
+            maps.iter().map(|_| (Vec::new(), Vec::new())).collect();
+        for (request, text) in (0u32..).zip(&texts) {
+            // Alone: what others are edited beside it has no part in it, not even in rounding.
+            let (count, changes) = alone(&rehearsal, &network, text);
+            columns.extend(iter::repeat_n(request, count));
+            for ((lefts, rights), LowRank { left, right }) in found.iter_mut().zip(changes) {
+                lefts.push(left);
+                rights.push(right);
+            }
+            progress.advance(u64::from(request) + 1, "")?;
+        }
+        let mut changes = BTreeMap::new();
+        for (map, (lefts, rights)) in maps.iter().zip(&found) {
+            let left = matrix(&tch::Tensor::cat(lefts, 0)).transposed();
+            let right = matrix(&tch::Tensor::cat(rights, 0));
+            let form = ChangeForm::LowRank { left, right };
+            let change = Change { orientation: map.site.orientation, form, keys: None };
+            changes.insert(map.site.tensor.clone(), change);
+        }
+        progress.finish("");
+        let traces = traces(bench.model, &maps, job, &changes, &texts)?;
+        Ok(EditOutcome {
+            columns,
+            changes,
+            z: Matrix::zeros(0, 0),
+            traces,
+            reached: Vec::new(),
+            settings: canonical(self.0.edited()),
+            notes: Vec::new(),
+        })
+    }
+}
+
+/// What the network makes of one text: how many columns, and for each map `[columns, out]` and `[columns, in]`. Columns that
+/// change no map are left out.
+#[cfg(feature = "torch")]
+fn alone<N: Hypernetwork>(
+    rehearsal: &Rehearsal<'_>,
+    network: &N,
+    text: &Text,
+) -> (usize, Vec<LowRank>) {
+    let gradients = rehearsal.gradients(&[text]);
+    tch::no_grad(|| {
+        let changes = network.changes(&gradients, 1);
+        let active = changes.iter().map(LowRank::active);
+        let active = active.reduce(|a, b| a.logical_or(&b)).expect("because there is a map");
+        let changes: Vec<LowRank> =
+            changes.iter().map(|change| change.columns_where(&active)).collect();
+        let count = changes[0].left.size()[0];
+        (usize::try_from(count).unwrap_or_default(), changes)
+    })
+}
+
+/// How each fact stands after the edit.
+#[cfg(feature = "torch")]
+fn traces(
+    model: &mut Model,
+    maps: &[Map],
+    job: &EditJob<'_>,
+    changes: &BTreeMap<String, Change>,
+    texts: &[Text],
+) -> Result<Vec<Option<ZTrace>>, EditError> {
+    let sites: Vec<_> = maps.iter().map(|map| (map.layer, map.site.clone())).collect();
+    let mut workbench = Workbench::new(model);
+    let mut sums = workbench.load(job.version, &sites)?;
+    for (name, sum) in &mut sums {
+        if let ChangeForm::LowRank { left, right } = &changes[name].form {
+            sum.add_low_rank(left, right, &[]);
+        }
+        workbench.set(name, sum)?;
+    }
+    let decoder = workbench.model.decoder();
+    let trace = |text: &Text| {
+        let entering = Entering::new(decoder, &[text], maps[0].layer);
+        let log_p = tch::no_grad(|| entering.log_p(decoder, &mut Unprobed));
+        #[expect(clippy::cast_possible_truncation, reason = "a figure for people")]
+        let loss = entering.nll(&log_p).mean(tch::Kind::Double).double_value(&[]) as f32;
+        Some(ZTrace { steps: 1, loss, probability: (-loss).exp() })
+    };
+    Ok(texts.iter().map(trace).collect())
+}
