@@ -13,8 +13,9 @@ commit it measures:
 
 Editors that search alike share what was found. So the time of each is that of a commit of a hundred facts in a
 repository of its own, where nothing was found before. Editors that are trained are trained once before all, on the world
-without the things that facts are about. An editor can be followed by settings: `--editors memit 'memit
-mom2_update_weight=640'`. Weak edits are recorded too.
+without the things that facts are about, for so many steps: `--editors mend 'mend steps=0'` compares one that is trained
+with one that is not. An editor can be followed by settings: `--editors memit 'memit mom2_update_weight=640'`. Weak edits
+are recorded too.
 """
 
 import argparse
@@ -31,7 +32,7 @@ EDITORS = ["memit", "alphaedit", "emmet", "rome", "r-rome"]
 # Facts, and in how many commits.
 SIZES = [(1, 1), (10, 1), (100, 1), (200, 1), (200, 20)]
 # Editors that are trained, and for how many steps.
-TRAINED = {"mend": 1000}
+TRAINED = {"mend": 1000, "ke": 1000}
 # Facts of the commit that is timed.
 TIMED = 100
 QUESTION = "What each editor does to a model: the same facts, at once and in many commits."
@@ -46,11 +47,14 @@ class Choice:
         self.text = work / f"read-{seed}.txt"
         self.text.write_text("\n".join(untouched(args.world, self.lines)[: args.read]))
         self.seed = seed
+        self.artefacts = {}
 
     def edit(self, kledger, count, commits, editor):
         """Edits some of the facts; seconds of processors, and bytes of what is stored."""
-        name, *settings = editor.split()
+        name, settings, _ = read(editor)
         settings = [word for setting in settings for word in ("--set", setting)]
+        if editor in self.artefacts:
+            settings += ["--artefact", self.artefacts[editor]]
         kledger("reset", "--hard", START)
         size, seconds, stored = count // commits, 0.0, 0
         for part in range(commits):
@@ -71,14 +75,25 @@ class Choice:
         return [*(mean[score] for score in SCORES), read]
 
 
+def read(editor):
+    """Its name, its settings, and for how many steps it is trained."""
+    name, *settings = editor.split()
+    steps = [int(setting.removeprefix("steps=")) for setting in settings if setting.startswith("steps=")]
+    settings = [setting for setting in settings if not setting.startswith("steps=")]
+    return name, settings, (steps or [TRAINED.get(name)])[0]
+
+
 def train(kledger, editor, choices):
     """Trains an editor; nothing of the things that the choices are about is learned from. What came of it, in words."""
+    name, _, steps = read(editor)
     file = kledger.directory / "facts.nt"
     file.write_text("\n".join(line for choice in choices for line in choice.lines))
     kledger("add", file)
-    report, _, usage = kledger.timed("train", editor, "--steps", str(TRAINED[editor]))
+    report, _, usage = kledger.timed("train", name, "--steps", str(steps))
     kledger("reset", "--hard", START)
     file.unlink()
+    for choice in choices:
+        choice.artefacts[editor] = report["artefact"]
     said = f"{editor}: trained in {usage['cpu']:.0f} s of processors"
     for part in ("seen", "unseen"):
         found = report[part]
@@ -115,8 +130,9 @@ def main():
         neighbourhood(kledger, args.world)
         choices = [Choice(args, Path(work), seed) for seed in args.seeds]
         results = Results(args, QUESTION, columns, runs=len(choices))
-        for editor in {editor.split()[0] for editor in args.editors} & set(TRAINED):
-            results.note(train(kledger, editor, choices))
+        for editor in args.editors:
+            if editor.split()[0] in TRAINED:
+                results.note(train(kledger, editor, choices))
         fresh = kledger.copy("fresh")
         for editor in args.editors:
             seconds, _ = choices[0].edit(fresh.copy(), TIMED, 1, editor)

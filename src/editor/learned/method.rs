@@ -6,11 +6,12 @@ use std::{collections::BTreeMap, iter};
 
 #[cfg(feature = "torch")]
 use super::{
+    combine::{Alone, combined},
     hypernetwork::Hypernetwork,
-    maps::{LowRank, Map, maps},
+    maps::{Factors, LowRank, Map, chosen, maps},
     outer::{self, Constraint},
     rehearsal::Rehearsal,
-    settings::{Edited, Learning},
+    settings::{Combining, Edited, Learning},
     texts::{Entering, Text},
 };
 #[cfg(feature = "torch")]
@@ -83,6 +84,9 @@ pub(in crate::editor) trait Learned: serde::Serialize {
     /// What is edited.
     fn edited(&self) -> &Edited;
 
+    /// How the changes of several facts become one.
+    fn combining(&self) -> Combining;
+
     /// How it is trained.
     fn learning(&self) -> &Learning;
 
@@ -136,6 +140,16 @@ impl<S: Settled> Method for Learner<S> {
     }
 }
 
+/// What an edit depends on, beside what was trained.
+#[cfg(feature = "torch")]
+#[derive(serde::Serialize)]
+struct EditSettings<'a> {
+    #[serde(flatten)]
+    edited: &'a Edited,
+    #[serde(flatten)]
+    combining: Combining,
+}
+
 /// An editor that is trained and what it is set to.
 #[cfg(feature = "torch")]
 struct Trainable<S>(S);
@@ -145,6 +159,12 @@ impl<S: Settled> Trainable<S> {
     fn maps(&self, model: &Model) -> Vec<Map> {
         let Edited { layers, modules } = self.0.edited();
         maps(model, layers, modules)
+    }
+
+    /// The settings that an edit depends on, in their one spelling.
+    fn settings(&self) -> String {
+        let both = EditSettings { edited: self.0.edited(), combining: self.0.combining() };
+        canonical(&both)
     }
 }
 
@@ -201,26 +221,22 @@ impl<S: Settled> Editor for Trainable<S> {
         let rehearsal = Rehearsal::new(model, &maps);
 
         progress.start("edits", Some(texts.len() as u64));
-        let mut columns = Vec::new();
-        let mut found: Vec<(Vec<tch::Tensor>, Vec<tch::Tensor>)> =
-            maps.iter().map(|_| (Vec::new(), Vec::new())).collect();
-        for (request, text) in (0u32..).zip(&texts) {
+        let mut found: Vec<Vec<Alone>> = maps.iter().map(|_| Vec::new()).collect();
+        for (done, text) in (1..).zip(&texts) {
             // Alone: what others are edited beside it has no part in it, not even in rounding.
-            let (count, changes) = alone(&rehearsal, &network, text);
-            columns.extend(iter::repeat_n(request, count));
-            for ((lefts, rights), LowRank { left, right }) in found.iter_mut().zip(changes) {
-                lefts.push(left);
-                rights.push(right);
-            }
-            progress.advance(u64::from(request) + 1, "")?;
+            let changes = alone(&rehearsal, &network, text);
+            iter::zip(&mut found, changes).for_each(|(found, change)| found.push(change));
+            progress.advance(done, "")?;
         }
-        let mut changes = BTreeMap::new();
-        for (map, (lefts, rights)) in maps.iter().zip(&found) {
-            let left = matrix(&tch::Tensor::cat(lefts, 0)).transposed();
-            let right = matrix(&tch::Tensor::cat(rights, 0));
-            let form = ChangeForm::LowRank { left, right };
+        let (mut columns, mut changes) = (Vec::new(), BTreeMap::new());
+        for (map, found) in maps.iter().zip(&found) {
+            let (LowRank { left, right }, counts) = combined(found, self.0.combining());
+            let form =
+                ChangeForm::LowRank { left: matrix(&left).transposed(), right: matrix(&right) };
             let change = Change { orientation: map.site.orientation, form, keys: None };
             changes.insert(map.site.tensor.clone(), change);
+            let of_fact = |(request, count)| iter::repeat_n(request, count);
+            columns = (0u32..).zip(counts).flat_map(of_fact).collect();
         }
         progress.finish("");
         let traces = traces(bench.model, &maps, job, &changes, &texts)?;
@@ -230,29 +246,29 @@ impl<S: Settled> Editor for Trainable<S> {
             z: Matrix::zeros(0, 0),
             traces,
             reached: Vec::new(),
-            settings: canonical(self.0.edited()),
+            settings: self.settings(),
             notes: Vec::new(),
         })
     }
 }
 
-/// What the network makes of one text: how many columns, and for each map `[columns, out]` and `[columns, in]`. Columns that
-/// change no map are left out.
+/// What the network makes of one text, by map. Columns that change no map are left out, and so are tokens that have no part
+/// in the gradient of any.
 #[cfg(feature = "torch")]
-fn alone<N: Hypernetwork>(
-    rehearsal: &Rehearsal<'_>,
-    network: &N,
-    text: &Text,
-) -> (usize, Vec<LowRank>) {
+fn alone<N: Hypernetwork>(rehearsal: &Rehearsal<'_>, network: &N, text: &Text) -> Vec<Alone> {
     let gradients = rehearsal.gradients(&[text]);
     tch::no_grad(|| {
         let changes = network.changes(&gradients, 1);
-        let active = changes.iter().map(LowRank::active);
-        let active = active.reduce(|a, b| a.logical_or(&b)).expect("because there is a map");
-        let changes: Vec<LowRank> =
-            changes.iter().map(|change| change.columns_where(&active)).collect();
-        let count = changes[0].left.size()[0];
-        (usize::try_from(count).unwrap_or_default(), changes)
+        let any = |active: &mut dyn Iterator<Item = tch::Tensor>| {
+            active.reduce(|a, b| a.logical_or(&b)).expect("because there is a map")
+        };
+        let active = any(&mut changes.iter().map(LowRank::active));
+        let tokens = any(&mut gradients.factors.iter().map(Factors::active));
+        let of_map = |(change, factors): (&LowRank, &Factors)| Alone {
+            change: change.columns_where(&active),
+            keys: chosen(&factors.x, &tokens),
+        };
+        changes.iter().zip(&gradients.factors).map(of_map).collect()
     })
 }
 

@@ -9,6 +9,8 @@
 //! nothing else that is edited, and can be taken out again.
 
 #[cfg(feature = "torch")]
+mod combine;
+#[cfg(feature = "torch")]
 mod hypernetwork;
 mod ke;
 #[cfg(feature = "torch")]

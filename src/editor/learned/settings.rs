@@ -28,6 +28,35 @@ pub(super) const LEARNING: &[Setting] = &[
     Setting::new("val_interval", "1 or more", "steps between validations"),
 ];
 
+/// All of [`Combining`], by key.
+pub(super) const COMBINING: &[Setting] = &[
+    Setting::new(
+        "combine",
+        "sum, solve",
+        "how the changes of several facts become one: added up, or so that each moves its own keys as it would alone",
+    ),
+    Setting::new("ridge", "above 0", "what holds that back, in units of the mean square of a key"),
+];
+
+/// How the changes of several facts become one.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(in crate::editor) struct Combining {
+    /// By which rule.
+    pub(super) combine: Combine,
+    /// λ of the solve, in units of the mean square of a key.
+    pub(super) ridge: f64,
+}
+
+/// A rule that makes one change of several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::editor) enum Combine {
+    /// They are added up.
+    Sum,
+    /// Least squares: each fact's keys are moved as its own change moves them.
+    Solve,
+}
+
 /// How an editor is trained. Names are those of the original implementation where it has one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(in crate::editor) struct Learning {
@@ -69,6 +98,12 @@ impl Edited {
     pub(super) fn check(&self, layers: Option<usize>) -> Result<(), SettingsError> {
         blocks("layers", &self.layers, layers)?;
         some_once(&self.modules)
+    }
+}
+
+impl Combining {
+    pub(super) fn check(&self) -> Result<(), SettingsError> {
+        above_zero(&[("ridge", self.ridge)])
     }
 }
 

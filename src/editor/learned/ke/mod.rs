@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::{method::Learned, outer::Constraint};
 use super::{
     method::Learner,
-    settings::{Edited, LEARNING, Learning},
+    settings::{COMBINING, Combining, Edited, LEARNING, Learning},
 };
 use crate::editor::{
     presets::{ModelSize, blocks_value},
@@ -62,6 +62,8 @@ pub(in crate::editor) struct Settings {
     #[serde(flatten)]
     edited: Edited,
     #[serde(flatten)]
+    combining: Combining,
+    #[serde(flatten)]
     learning: Learning,
     condition_dim: usize,
     hidden_dim: usize,
@@ -73,7 +75,7 @@ pub(in crate::editor) struct Settings {
 
 impl MethodSettings for Settings {
     fn known() -> Vec<&'static Setting> {
-        listed(&[LEARNING, OWN])
+        listed(&[COMBINING, LEARNING, OWN])
     }
 
     fn defaults(model: &ModelSize) -> Result<Defaults, SettingsError> {
@@ -91,6 +93,7 @@ impl MethodSettings for Settings {
 
     fn check(&self, layers: Option<usize>) -> Result<(), SettingsError> {
         self.edited.check(layers)?;
+        self.combining.check()?;
         self.learning.check()?;
         above_zero(&[("max_scale", self.max_scale)])?;
         not_below_zero(&[
@@ -113,6 +116,10 @@ impl Learned for Settings {
 
     fn edited(&self) -> &Edited {
         &self.edited
+    }
+
+    fn combining(&self) -> Combining {
+        self.combining
     }
 
     fn learning(&self) -> &Learning {

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::method::Learned;
 use super::{
     method::Learner,
-    settings::{Edited, LEARNING, Learning},
+    settings::{COMBINING, Combining, Edited, LEARNING, Learning},
 };
 use crate::editor::{
     presets::{ModelSize, blocks_value},
@@ -62,6 +62,8 @@ pub(in crate::editor) struct Settings {
     #[serde(flatten)]
     edited: Edited,
     #[serde(flatten)]
+    combining: Combining,
+    #[serde(flatten)]
     learning: Learning,
     edit_lr: f64,
     n_hidden: usize,
@@ -70,7 +72,7 @@ pub(in crate::editor) struct Settings {
 
 impl MethodSettings for Settings {
     fn known() -> Vec<&'static Setting> {
-        listed(&[LEARNING, OWN])
+        listed(&[COMBINING, LEARNING, OWN])
     }
 
     fn defaults(model: &ModelSize) -> Result<Defaults, SettingsError> {
@@ -90,6 +92,7 @@ impl MethodSettings for Settings {
 
     fn check(&self, layers: Option<usize>) -> Result<(), SettingsError> {
         self.edited.check(layers)?;
+        self.combining.check()?;
         self.learning.check()?;
         let steps = self.edit_lr != 0.0 && self.edit_lr.is_finite();
         require(steps, "edit_lr", "a number but zero", || self.edit_lr.to_string())?;
@@ -103,6 +106,10 @@ impl Learned for Settings {
 
     fn edited(&self) -> &Edited {
         &self.edited
+    }
+
+    fn combining(&self) -> Combining {
+        self.combining
     }
 
     fn learning(&self) -> &Learning {
