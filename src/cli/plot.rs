@@ -86,7 +86,10 @@ impl Plot {
             .build_cartesian_2d(0..self.end(), 0.0..top)?;
         let name = |place: &u64| self.name(*place);
         let mut mesh = drawn.configure_mesh();
-        mesh.x_label_formatter(&name);
+        mesh.x_label_formatter(&name).max_light_lines(1);
+        if self.charts.len() > 1 {
+            mesh.y_labels(5);
+        }
         match &self.places {
             Places::Numbers(of) => mesh.x_desc(of.clone()),
             Places::Names(names) => mesh.x_labels(names.len().clamp(1, NAMES)),

@@ -20,7 +20,7 @@ use crate::{
         plot::{Chart, Line, Places, Plot},
         report::{Render, Report},
     },
-    commit::Commit,
+    commit::{Commit, ProbesAsked},
     id::Id,
     ledger::{
         About, CommitView, LedgerError, StepView,
@@ -121,15 +121,32 @@ const DIGITS: usize = 8;
 
 /// How far the versions of a log have drifted, oldest first.
 fn drift(model: &str, of: &str, entries: &[LogEntry]) -> Result<Plot, CliError> {
-    let line = |name: &str, figure: fn(&LogEntry) -> Option<f64>| {
-        let points = (0..).zip(entries.iter().rev());
-        let points = points.filter_map(|(place, entry)| Some((place, figure(entry)?)));
+    type Figure = fn(&LogEntry) -> Option<f64>;
+    let line = |name: &str, figure: Figure, before: Figure| {
+        // What was not measured there may have been with what was made of it.
+        let children = entries.iter().rev().skip(1).map(Some).chain([None]);
+        let points = (0..).zip(entries.iter().rev().zip(children));
+        let points = points.filter_map(|(place, (entry, child))| {
+            let child =
+                child.filter(|child| child.commit.parents.first() == Some(&entry.commit.id));
+            Some((place, figure(entry).or_else(|| before(child?))?))
+        });
         Line { name: name.to_owned(), points: points.collect() }
     };
     let all = [
-        ("drift: ‖W - W0‖ / ‖W0‖ of the tensor farthest from the base's", line("drift", growth)),
-        ("perplexity", line("perplexity", perplexity)),
-        ("probes that go on as in the base, %", line("probes", probes)),
+        (
+            "drift: |W - W0| / |W0| of the tensor farthest from the base's",
+            line("drift", growth, |_| None),
+        ),
+        ("perplexity", line("perplexity", perplexity, |child| Some(child.text.as_ref()?.before))),
+        (
+            "probes that go on as in the base, %",
+            line(
+                "probes",
+                |entry| probes(entry, |it| it.after),
+                |child| probes(child, |it| it.before),
+            ),
+        ),
     ];
     let chart = |(heading, line): (&str, Line)| {
         (!line.points.is_empty()).then(|| Chart { heading: heading.to_owned(), lines: vec![line] })
@@ -162,8 +179,9 @@ fn perplexity(entry: &LogEntry) -> Option<f64> {
     Some(entry.text.as_ref()?.after)
 }
 
-fn probes(entry: &LogEntry) -> Option<f64> {
-    Some(100.0 * entry.probes.as_ref()?.share())
+fn probes(entry: &LogEntry, of: fn(&ProbesAsked) -> u64) -> Option<f64> {
+    let probes = entry.probes.as_ref()?;
+    Some(100.0 * ProbesAsked { after: of(probes), ..probes.clone() }.share())
 }
 
 /// `0.9626, perplexity 17.02, probes 96 %`: what was measured.

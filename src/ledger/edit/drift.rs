@@ -16,6 +16,10 @@ const WRITTEN: u64 = 2000;
 /// Probes are asked with every commit: more take longer than many edits.
 const MOST_PROBES: usize = 10_000;
 
+/// The settings that name files.
+const TEXT: &str = "perplexity-text";
+const PROBES: &str = "probes";
+
 /// From here on a change of weights is worth a warning, over the norm of the base's tensor.
 const FAR: f64 = 2.0;
 /// As many times the perplexity of the version before are too.
@@ -85,13 +89,13 @@ impl Yardstick {
     /// Measures on the version before, whose weights are given, what will be measured on the one that comes of it.
     ///
     /// # Errors
-    /// When the model fails or `progress` asks to stop.
+    /// When the model cannot read the text or a probe, it fails or `progress` asks to stop.
     pub(super) fn take(
         KeptFiles { text, probes, written }: KeptFiles,
         engine: &mut dyn Engine,
         (before, seed): (&BTreeMap<String, Tensor>, u64),
         progress: &mut dyn Progress,
-    ) -> Result<Self, EngineError> {
+    ) -> Result<Self, LedgerError> {
         let mut taken = Self::default();
         if text.is_none() && probes.is_none() && !written {
             return Ok(taken);
@@ -99,7 +103,8 @@ impl Yardstick {
         progress.part("drift");
         engine.set_weights(&BTreeMap::new())?;
         let words = match &probes {
-            Some((_, prompts)) => next_words(engine, prompts, progress)?,
+            Some((source, prompts)) => next_words(engine, prompts, progress)
+                .map_err(|error| unmeasurable(PROBES, Path::new(source), error))?,
             None => Vec::new(),
         };
         let text = if written {
@@ -110,7 +115,9 @@ impl Yardstick {
         };
         engine.set_weights(before)?;
         if let Some((source, text)) = text {
-            let before = engine.read_text(&text, progress)?.perplexity();
+            let read = engine.read_text(&text, progress);
+            let read = read.map_err(|error| unmeasurable(TEXT, Path::new(&source), error))?;
+            let before = read.perplexity();
             taken.text = Some(KeptText { source, text, before });
         }
         if let Some((source, prompts)) = probes {
@@ -203,6 +210,16 @@ impl KeptProbes {
     }
 }
 
+/// What the model refuses to read is the file's fault.
+fn unmeasurable(setting: &'static str, path: &Path, error: EngineError) -> LedgerError {
+    match error {
+        EngineError::Refused { source, .. } => {
+            LedgerError::KeptFile { setting, path: path.to_owned(), why: source.to_string() }
+        }
+        error => error.into(),
+    }
+}
+
 /// The likeliest next word of each prompt on the weights now set.
 fn next_words(
     engine: &mut dyn Engine,
@@ -223,11 +240,7 @@ fn next_words(
 
 /// A text, and what it is called.
 fn kept_text(repo: &Repo, path: &Path) -> Result<(String, String), LedgerError> {
-    let refused = |why: String| LedgerError::KeptFile {
-        setting: "perplexity-text",
-        path: path.to_owned(),
-        why,
-    };
+    let refused = |why: String| LedgerError::KeptFile { setting: TEXT, path: path.to_owned(), why };
     let text = input::text(&repo.root().join(path)).map_err(|error| refused(error.to_string()))?;
     if text.trim().is_empty() {
         return Err(refused("there is no text in it".to_owned()));
@@ -238,7 +251,7 @@ fn kept_text(repo: &Repo, path: &Path) -> Result<(String, String), LedgerError> 
 /// The lines of a file that are not empty, and what it is called.
 fn kept_probes(repo: &Repo, path: &Path) -> Result<(String, Vec<String>), LedgerError> {
     let refused =
-        |why: String| LedgerError::KeptFile { setting: "probes", path: path.to_owned(), why };
+        |why: String| LedgerError::KeptFile { setting: PROBES, path: path.to_owned(), why };
     let text = input::text(&repo.root().join(path)).map_err(|error| refused(error.to_string()))?;
     let lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty());
     let prompts: Vec<String> = lines.take(MOST_PROBES + 1).map(str::to_owned).collect();

@@ -9,7 +9,7 @@ use crate::engine::{Lens, Said};
 pub struct Depth {
     /// The token that is watched, as text: the first of an object.
     pub watched: Option<String>,
-    /// The layer of divergence: the first block from which on, to the last, the likeliest words differ; `None` where they
+    /// The layer of divergence: the first block from which on, to the last, the likeliest tokens differ; `None` where they
     /// are the same in the end.
     pub parts: Option<usize>,
     /// Each block.
@@ -28,7 +28,9 @@ pub struct BlockDepth {
 /// What a block would say.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct BlockSaid {
-    /// The likeliest token, as text.
+    /// The likeliest token.
+    pub token: u32,
+    /// The same as text; parts of a character look alike.
     pub word: String,
     /// Its probability.
     pub probability: f32,
@@ -44,7 +46,7 @@ impl Depth {
             .zip(ends(after))
             .map(|(before, after)| BlockDepth { before, after })
             .collect();
-        let differ = |block: &&BlockDepth| block.before.word != block.after.word;
+        let differ = |block: &&BlockDepth| block.before.token != block.after.token;
         let apart = blocks.iter().rev().take_while(differ).count();
         let parts = (apart > 0).then(|| blocks.len() - apart);
         Self { watched: after.expected.clone(), parts, blocks }
@@ -54,6 +56,7 @@ impl Depth {
 /// What each block says after the last token.
 fn ends(lens: &Lens) -> impl Iterator<Item = BlockSaid> {
     lens.blocks.iter().filter_map(|said| said.last()).map(|said: &Said| BlockSaid {
+        token: said.token,
         word: said.word.clone(),
         probability: said.probability,
         watched: said.expected.map(|standing| standing.probability),
@@ -67,6 +70,7 @@ mod tests {
 
     fn lens(words: &[(&str, f32)]) -> Lens {
         let said = |&(word, watched): &(&str, f32)| Said {
+            token: u32::from(word.as_bytes()[0]),
             word: word.to_owned(),
             probability: 0.5,
             expected: Some(Standing { rank: 1, probability: watched }),

@@ -183,7 +183,8 @@ fn drift_is_drawn_along_the_history() {
     ] {
         assert!(svg.contains(&format!("\n{text}\n")), "{text} is not in {svg}");
     }
-    assert_eq!(svg.matches("<circle").count(), 6, "two points in each of three charts");
+    // Two points in each of three charts, and what the base does with text and probes.
+    assert_eq!(svg.matches("<circle").count(), 8, "{svg}");
     let newest = sandbox.data(&["log", "-1"])["entries"][0]["id"].as_str().unwrap()[..8].to_owned();
     assert_eq!(svg.matches(&format!("\n{newest}\n")).count(), 3, "a name below each chart");
     sandbox.run(&["log", "-1", "--plot", "one.PNG"]).done();

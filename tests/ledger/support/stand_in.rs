@@ -567,6 +567,9 @@ impl Engine for StandIn {
                     probability: probability(held, expected),
                 };
                 Said {
+                    token: text.bytes().fold(0, |token: u32, byte| {
+                        token.wrapping_mul(31).wrapping_add(byte.into())
+                    }),
                     probability: probability(held, &text),
                     expected: expected.map(standing),
                     entropy: 0.0,
