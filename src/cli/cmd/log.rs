@@ -157,7 +157,10 @@ fn drift(model: &str, of: &str, entries: &[LogEntry]) -> Result<Plot, CliError> 
     }
     let of = if of.is_empty() { "HEAD" } else { of };
     let versions = many(entries.len() as u64, "version");
-    let mut title = vec![format!("Drift of {of}"), format!("{model}; {versions}")];
+    let ends = [entries.last(), entries.first()].map(|entry| entry.map(|entry| entry.commit.id));
+    let ends: Vec<String> = ends.into_iter().flatten().map(|id| format!("{id:.12}")).collect();
+    let mut title =
+        vec![format!("Drift of {of}, {}", ends.join(" to ")), format!("{model}; {versions}")];
     let newest = |source: fn(&LogEntry) -> Option<&String>| entries.iter().find_map(source);
     let sources = [
         ("perplexity", newest(|entry| entry.text.as_ref().map(|text| &text.source))),

@@ -270,10 +270,7 @@ fn kept_probes(repo: &Repo, path: &Path) -> Result<(String, Vec<String>), Ledger
 pub(super) fn warnings(grown: &Grown, check: &Check) -> Vec<String> {
     let far = grown.farthest.as_ref().filter(|growth| growth.relative > FAR);
     let far = far.map(|Growth { tensor, relative }| {
-        format!(
-            "drift {relative:.2}: the change of {tensor} is more than {FAR} times as large as the base's tensor; what was \
-             not edited tends to move from there on"
-        )
+        format!("drift {relative:.2} of {tensor}: above {FAR} what was not edited tends to move")
     });
     let worse = check.text.as_ref().filter(|text| text.after > WORSE * text.before);
     let worse = worse.map(|text| {
@@ -287,10 +284,7 @@ pub(super) fn warnings(grown: &Grown, check: &Check) -> Vec<String> {
     let fewer = fewer.map(|probes| {
         let lost = probes.of - probes.after;
         let ProbesAsked { of, source, .. } = probes;
-        format!(
-            "{lost} of {of} probes go on otherwise than in the base; kledger diff HEAD~1 --probe {source} shows what this commit \
-             moved"
-        )
+        format!("{lost} of {of} probes go on otherwise: kledger diff HEAD~1 --probe {source} shows which")
     });
     let all = [far, worse, fewer].into_iter().flatten();
     all.map(|warning| format!("warning: {warning}")).collect()

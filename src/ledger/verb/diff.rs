@@ -350,19 +350,20 @@ fn hear(
         .collect();
     let mut answers = engine.answer(&prompts, progress)?.into_iter();
     let how = Sampling { top: TOP, tokens: TOKENS, sample: None };
-    questions
-        .iter()
-        .map(|question| {
-            Ok(Heard {
-                says: engine.continuations(&question.prompt, &how)?,
-                old: question.old.as_ref().and_then(|_| answers.next()),
-                new: question.new.as_ref().and_then(|_| answers.next()),
-                lens: depth
-                    .then(|| engine.lens(&question.prompt, question.watched()))
-                    .transpose()?,
-            })
-        })
-        .collect()
+    progress.start("prompts", Some(questions.len() as u64));
+    let mut heard = Vec::with_capacity(questions.len());
+    for (done, question) in (1..).zip(questions) {
+        let lens = depth.then(|| engine.lens(&question.prompt, question.watched()));
+        heard.push(Heard {
+            says: engine.continuations(&question.prompt, &how)?,
+            old: question.old.as_ref().and_then(|_| answers.next()),
+            new: question.new.as_ref().and_then(|_| answers.next()),
+            lens: lens.transpose()?,
+        });
+        progress.advance(done, "asked")?;
+    }
+    progress.finish("");
+    Ok(heard)
 }
 
 impl ComparedPrompt {
