@@ -20,6 +20,9 @@ const MOST_PROBES: usize = 10_000;
 const TEXT: &str = "perplexity-text";
 const PROBES: &str = "probes";
 
+/// Characters of a probe that say which it is.
+const BEGINNING: usize = 40;
+
 /// From here on a change of weights is worth a warning, over the norm of the base's tensor.
 const FAR: f64 = 2.0;
 /// As many times the perplexity of the version before are too.
@@ -102,11 +105,13 @@ impl Yardstick {
         }
         progress.part("drift");
         engine.set_weights(&BTreeMap::new())?;
-        let words = match &probes {
-            Some((source, prompts)) => next_words(engine, prompts, progress)
-                .map_err(|error| unmeasurable(PROBES, Path::new(source), error))?,
-            None => Vec::new(),
-        };
+        let mut words = Vec::new();
+        if let Some((source, prompts)) = &probes {
+            next_words(engine, prompts, &mut words, progress).map_err(|error| {
+                let begins: String = prompts[words.len()].chars().take(BEGINNING).collect();
+                unmeasurable(PROBES, Path::new(source), &format!("{begins:?}: "), error)
+            })?;
+        }
         let text = if written {
             let text = engine.sample_text(WRITTEN, seed, progress)?;
             Some((format!("{WRITTEN} tokens sampled from the base, seed {seed}"), text))
@@ -116,7 +121,7 @@ impl Yardstick {
         engine.set_weights(before)?;
         if let Some((source, text)) = text {
             let read = engine.read_text(&text, progress);
-            let read = read.map_err(|error| unmeasurable(TEXT, Path::new(&source), error))?;
+            let read = read.map_err(|error| unmeasurable(TEXT, Path::new(&source), "", error))?;
             let before = read.perplexity();
             taken.text = Some(KeptText { source, text, before });
         }
@@ -205,37 +210,44 @@ impl KeptProbes {
         engine: &mut dyn Engine,
         progress: &mut dyn Progress,
     ) -> Result<u64, EngineError> {
-        let said = next_words(engine, &self.prompts, progress)?;
+        let mut said = Vec::with_capacity(self.prompts.len());
+        next_words(engine, &self.prompts, &mut said, progress)?;
         Ok(said.iter().zip(&self.words).filter(|(said, word)| said == word).count() as u64)
     }
 }
 
-/// What the model refuses to read is the file's fault.
-fn unmeasurable(setting: &'static str, path: &Path, error: EngineError) -> LedgerError {
+/// What the model refuses to read is the file's fault; `place` says where in it.
+fn unmeasurable(
+    setting: &'static str,
+    path: &Path,
+    place: &str,
+    error: EngineError,
+) -> LedgerError {
     match error {
         EngineError::Refused { source, .. } => {
-            LedgerError::KeptFile { setting, path: path.to_owned(), why: source.to_string() }
+            let why = format!("{place}{source}");
+            LedgerError::KeptFile { setting, path: path.to_owned(), why }
         }
         error => error.into(),
     }
 }
 
-/// The likeliest next word of each prompt on the weights now set.
+/// Adds the likeliest next word of each prompt, on the weights now set, to `words`.
 fn next_words(
     engine: &mut dyn Engine,
     prompts: &[String],
+    words: &mut Vec<String>,
     progress: &mut dyn Progress,
-) -> Result<Vec<String>, EngineError> {
+) -> Result<(), EngineError> {
     let how = Sampling { top: 1, tokens: 1, sample: None };
     progress.start("probes", Some(prompts.len() as u64));
-    let mut words = Vec::with_capacity(prompts.len());
     for (done, prompt) in (1..).zip(prompts) {
         let said = engine.continuations(prompt, &how)?;
-        words.push(said.next.into_iter().next().map_or(said.text, |(word, _)| word));
         progress.advance(done, "asked")?;
+        words.push(said.next.into_iter().next().map_or(said.text, |(word, _)| word));
     }
     progress.finish("");
-    Ok(words)
+    Ok(())
 }
 
 /// A text, and what it is called.
