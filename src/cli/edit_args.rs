@@ -40,8 +40,9 @@ impl EditArgs {
 /// What a version must reach.
 #[derive(Debug, clap::Args)]
 pub(super) struct RequireArgs {
-    /// What a commit must reach: efficacy, paraphrase, neighbourhood or kept, =, and a share; or what it must stay below:
-    /// drift (of weights from the base's) or perplexity (of a text: see the setting perplexity-text), <, and a bound
+    /// What a commit must reach: efficacy, paraphrase, neighbourhood, kept or probes (of the setting probes, those that go on
+    /// as in the base), =, and a share; or what it must stay below: drift (of weights from the base's) or perplexity (of a
+    /// text: see the setting perplexity-text), <, and a bound
     #[arg(long, value_name = "WHAT=SHARE")]
     require: Vec<String>,
 }

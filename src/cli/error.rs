@@ -70,6 +70,9 @@ pub enum CliError {
         /// Where it would be.
         dir: PathBuf,
     },
+    /// There is nothing to draw.
+    #[error("none of these versions has a check that measured drift")]
+    NothingMeasured,
     /// What is to hold files is a file.
     #[error("{} is not a directory", path.display())]
     NotDirectory {
@@ -255,6 +258,7 @@ impl CliError {
             Self::Read { .. }
             | Self::SettingsFile { .. }
             | Self::NoPlace { .. }
+            | Self::NothingMeasured
             | Self::NotDirectory { .. }
             | Self::Dataset(_)
             | Self::Dir { .. }
@@ -292,6 +296,9 @@ impl CliError {
             }
             Self::Date { .. } => "a time is written in RFC 3339: 2026-01-02T03:04:05Z",
             Self::NotDirectory { .. } => "name a directory, or a place where nothing is",
+            Self::NothingMeasured => {
+                "have commits measure it: kledger config set perplexity-text FILE, or --require 'drift<N'"
+            }
             Self::NoPlace { .. } => "make the directory first, or give another name",
             Self::Unconfirmed => "--dry-run shows what would be done, --yes does it without asking",
             Self::Start { .. } => "install both programs of one build of kledger",

@@ -1,13 +1,12 @@
-//! Heat maps of traces, as SVG and as PNG.
+//! Heat maps of traces.
 
 use plotters::{
     coord::Shift,
-    drawing::DrawingAreaErrorKind,
     prelude::*,
     style::text_anchor::{HPos, Pos, VPos},
 };
 
-use super::raster::{self, Raster};
+use super::picture::{Drawn, GAP, LINE, Picture, count, titled};
 use crate::ledger::Place;
 
 /// Width and height of a cell.
@@ -21,9 +20,6 @@ const MARGIN: i32 = 6;
 /// Room above and below a panel, and around it.
 const HEADING: i32 = 24;
 const AXIS: i32 = 22;
-const GAP: i32 = 16;
-/// Height of a line of the title.
-const LINE: i32 = 22;
 
 /// A grid of figures with labelled rows, one column for each block.
 #[derive(Debug)]
@@ -81,41 +77,21 @@ pub(super) const fn place(place: Place) -> &'static str {
 
 /// Rows of panels, each row with a heading, below the lines of a title.
 #[derive(Debug)]
-pub(super) struct Picture {
+pub(super) struct HeatMaps {
     /// Lines that say what it is of.
     pub(super) title: Vec<String>,
     /// The rows.
     pub(super) rows: Vec<(String, Vec<Panel>)>,
 }
 
-type Drawn<B> = Result<(), DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>>;
-
-impl Picture {
-    /// As SVG.
-    #[must_use]
-    pub(super) fn svg(&self) -> String {
-        let mut svg = String::new();
-        let area = SVGBackend::with_string(&mut svg, self.size()).into_drawing_area();
-        self.draw(&area).expect("because a string can always be written to");
-        drop(area);
-        svg
-    }
-
-    /// As PNG.
-    #[must_use]
-    pub(super) fn png(&self) -> Vec<u8> {
-        let mut pixels = Vec::new();
-        let area = Raster::new(&mut pixels, self.size()).into_drawing_area();
-        self.draw(&area).expect("because pixels can always be drawn");
-        drop(area);
-        raster::png(&pixels, self.size())
-    }
-
+impl HeatMaps {
     /// Height of a row, its heading included.
     fn height(panels: &[Panel]) -> i32 {
         LINE + panels.iter().map(|panel| panel.size().1).max().unwrap_or(0) + GAP
     }
+}
 
+impl Picture for HeatMaps {
     fn size(&self) -> (u32, u32) {
         let heights = self.rows.iter().map(|(_, panels)| Self::height(panels));
         let height = GAP + count(self.title.len()) * LINE + heights.sum::<i32>();
@@ -130,15 +106,8 @@ impl Picture {
     }
 
     fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
-        // Its own ground: it reads the same on a dark page.
-        area.fill(&WHITE)?;
-        let large = ("sans-serif", 15).into_font().color(&BLACK);
         let small = ("sans-serif", 12).into_font().color(&BLACK);
-        let mut top = GAP;
-        for line in &self.title {
-            area.draw(&Text::new(line.clone(), (GAP, top), large.clone()))?;
-            top += LINE;
-        }
+        let mut top = titled(area, &self.title)?;
         for (heading, panels) in &self.rows {
             area.draw(&Text::new(heading.clone(), (GAP, top), small.clone()))?;
             let mut left = GAP;
@@ -196,11 +165,6 @@ fn colour(share: f64) -> RGBColor {
     RGBColor(between(243.0, 8.0), between(246.0, 48.0), between(250.0, 107.0))
 }
 
-/// A number of things that are drawn.
-fn count(things: usize) -> i32 {
-    i32::try_from(things).unwrap_or(i32::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,7 +180,7 @@ mod tests {
             from: 0.1,
             to: 0.5,
         };
-        let picture = |blocks, panels: usize| Picture {
+        let picture = |blocks, panels: usize| HeatMaps {
             title: vec!["gpt2 & co".to_owned()],
             rows: vec![("HEAD".to_owned(), (0..panels).map(|_| panel(blocks)).collect())],
         };
@@ -230,7 +194,7 @@ mod tests {
         let wide = picture(48, 1).svg();
         assert_eq!(wide.matches("<rect").count(), 1 + 96);
         assert!(!wide.contains("\n50\n"), "there is no room for figures");
-        assert!(Picture { title: Vec::new(), rows: Vec::new() }.svg().contains("</svg>"));
+        assert!(HeatMaps { title: Vec::new(), rows: Vec::new() }.svg().contains("</svg>"));
     }
 
     /// Its pixels are those of the picture: cells in their colours, and text that is neither ground nor cell.
@@ -238,7 +202,7 @@ mod tests {
     fn a_picture_has_the_same_in_pixels() {
         let rows = vec![("is".to_owned(), vec![0.0, 1.0])];
         let panel = Panel { title: "state".to_owned(), rows, from: 0.0, to: 1.0 };
-        let picture = Picture {
+        let picture = HeatMaps {
             title: vec!["é 東".to_owned()],
             rows: vec![("HEAD".to_owned(), vec![panel])],
         };

@@ -22,6 +22,12 @@ pub(super) fn hint(error: &LedgerError) -> Option<String> {
              kledger stats --corpus FILE"
         }
         LedgerError::Requirement(_) => "for example: --require efficacy=0.95,neighbourhood=0.9",
+        LedgerError::KeptFile { setting, .. } => {
+            return Some(format!(
+                "name another: kledger config set {setting} FILE; or none: kledger config unset {setting}"
+            ));
+        }
+        LedgerError::NoProbes => "name a file with one a line: kledger config set probes FILE",
         LedgerError::NoFactAnywhere { .. } => {
             "name the subject by IRI, or as reports do: kledger blame lists all"
         }

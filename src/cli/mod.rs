@@ -18,6 +18,7 @@ mod heat_map;
 mod hint;
 mod interrupt;
 pub mod page;
+mod picture;
 mod plot;
 mod progress;
 mod raster;

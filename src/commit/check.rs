@@ -24,12 +24,15 @@ pub struct Check {
     pub lost: Vec<FactRow>,
     /// What was not measured and why, in words.
     pub notes: Vec<String>,
-    /// How far each edited tensor is from the base's; only where that was required.
+    /// How far each edited tensor is from the base's; only where that was required, or a text or probes are kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub growth: Vec<Growth>,
-    /// How a text was taken; only where that was required.
+    /// How a text was taken; only where that was required, or a text is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<TextRead>,
+    /// How probes went on; only where some are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probes: Option<ProbesAsked>,
 }
 
 /// How far a tensor is from the base's.
@@ -52,6 +55,19 @@ pub struct TextRead {
     pub before: f64,
     /// Perplexity now.
     pub after: f64,
+}
+
+/// How many probes went on as in the base, with its likeliest next word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbesAsked {
+    /// Where the probes are.
+    pub source: String,
+    /// Probes that were asked.
+    pub of: u64,
+    /// Those that went on as in the base in the version before.
+    pub before: u64,
+    /// Those that do now.
+    pub after: u64,
 }
 
 /// A share of prompts.
@@ -93,6 +109,23 @@ pub struct PromptRow {
     pub prompt: String,
     /// The answer.
     pub answer: Answer,
+}
+
+impl Check {
+    /// The tensor that is farthest from the base's, where that was measured.
+    #[must_use]
+    pub fn farthest(&self) -> Option<&Growth> {
+        self.growth.iter().max_by(|a, b| a.relative.total_cmp(&b.relative))
+    }
+}
+
+impl ProbesAsked {
+    /// The share that goes on as in the base now.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "counts of prompts are small")]
+    pub fn share(&self) -> f64 {
+        self.after as f64 / self.of.max(1) as f64
+    }
 }
 
 impl Rate {

@@ -15,7 +15,7 @@ use crate::{
     tensor::TensorId,
 };
 pub use artefact::{Artefact, Artefacts, HeldBack};
-pub use check::{Check, FactRow, FactView, Growth, PromptRow, Rate, TextRead};
+pub use check::{Check, FactRow, FactView, Growth, ProbesAsked, PromptRow, Rate, TextRead};
 pub use report::Report;
 pub(crate) use report::ReportRows;
 

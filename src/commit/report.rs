@@ -62,6 +62,7 @@ impl Report {
             notes: check.notes.clone(),
             growth: check.growth.clone(),
             text: check.text.clone(),
+            probes: check.probes.clone(),
             ..*check
         };
         let part = PART.min(limit / 4);
@@ -233,6 +234,7 @@ mod tests {
             notes: vec!["a note".to_owned()],
             growth: Vec::new(),
             text: None,
+            probes: None,
         }
     }
 

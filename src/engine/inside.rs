@@ -18,7 +18,9 @@ pub struct Lens {
 /// What a block would say after a token.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Said {
-    /// The likeliest next token, as text.
+    /// The likeliest next token.
+    pub token: u32,
+    /// The same as text; parts of a character look alike.
     pub word: String,
     /// Its probability.
     pub probability: f32,

@@ -58,6 +58,8 @@ impl LedgerError {
             | Self::Setting { .. }
             | Self::TooManyTokens { .. }
             | Self::Requirement(_)
+            | Self::KeptFile { .. }
+            | Self::NoProbes
             | Self::Read { .. }
             | Self::Taken { .. }
             | Self::Unread { .. }

@@ -31,9 +31,11 @@ pub struct Config {
     pub seed: u64,
     /// What a commit must reach.
     pub require: Requirements,
-    /// Text whose perplexity is measured where it is required, relative to the repository's root; otherwise the base writes
-    /// one.
+    /// Text whose perplexity every check measures, relative to the repository's root; where there is none and perplexity is
+    /// required the base writes one.
     pub perplexity_text: Option<PathBuf>,
+    /// Probes that every check asks, one a line, relative to the repository's root.
+    pub probes: Option<PathBuf>,
     /// Neighbours checked for each edited predicate.
     pub neighbours: usize,
     /// Facts of earlier commits checked again by each commit.
@@ -58,6 +60,7 @@ impl Default for Config {
             seed: 0,
             require: Requirements::default(),
             perplexity_text: None,
+            probes: None,
             neighbours: 10,
             recheck: 100,
             statistics_tokens: 30_000,
@@ -87,7 +90,7 @@ impl Meaning {
 const WHOLE: &str = "a whole number, 0 or more";
 
 /// What each setting means, but for those of editors.
-pub const MEANINGS: [Meaning; 13] = [
+pub const MEANINGS: [Meaning; 14] = [
     Meaning::new(
         "alias",
         "a verb and its arguments",
@@ -118,7 +121,12 @@ pub const MEANINGS: [Meaning; 13] = [
     Meaning::new(
         "perplexity-text",
         "a file, from the directory that holds .kledger",
-        "Text whose perplexity is measured where it is required; otherwise the base writes one",
+        "Text whose perplexity each commit measures; without one, where it is required, the base writes one",
+    ),
+    Meaning::new(
+        "probes",
+        "a file, from the directory that holds .kledger",
+        "Beginnings of texts, one a line, that each commit is to go on with as the base does",
     ),
     Meaning::new("recheck", WHOLE, "Facts of earlier commits that each commit checks again."),
     Meaning::new(

@@ -81,6 +81,19 @@ pub enum LedgerError {
         /// Why not.
         source: io::Error,
     },
+    /// A file that a setting names cannot be measured with.
+    #[error("the setting {setting} names {}: {why}", path.display())]
+    KeptFile {
+        /// The setting.
+        setting: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
+    /// Probes are required, and no setting names any.
+    #[error("probes are required, and the setting probes names no file")]
+    NoProbes,
     /// A revision names no commit.
     #[error(transparent)]
     Revision(#[from] RevisionError),

@@ -43,6 +43,7 @@ pub use edit::{
 pub use error::LedgerError;
 pub use evaluate::{
     average::{Average, AverageGrid, ChosenLayers, Mean, Place, PlaceEffects},
+    depth::{BlockDepth, BlockSaid, Depth},
     measuring::{EvalAnswer, EvalRecord, Texts},
     scanning::{LayerSummary, PredicateUnits, ScanSummary},
 };

@@ -28,6 +28,8 @@ pub struct Requirements {
     pub neighbourhood: Option<f64>,
     /// Of facts of earlier commits that still hold.
     pub kept: Option<f64>,
+    /// Of probes that go on as in the base.
+    pub probes: Option<f64>,
     /// How far an edited tensor may be from the base's, ‖W − W0‖ / ‖W0‖.
     pub drift: Option<f64>,
     /// Perplexity of a text that is kept for that.
@@ -37,8 +39,8 @@ pub struct Requirements {
 /// Why a string is not [`Requirements`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{text:?} is not a requirement: expected efficacy, paraphrase, neighbourhood or kept, =, and a \
-     number from 0 to 1, or drift or perplexity, <, and a number above 0"
+    "{text:?} is not a requirement: expected efficacy, paraphrase, neighbourhood, kept or probes, =, \
+     and a number from 0 to 1, or drift or perplexity, <, and a number above 0"
 )]
 pub struct RequirementError {
     /// The part that is wrong.
@@ -54,6 +56,7 @@ impl Requirements {
             paraphrase: self.paraphrase.or(weaker.paraphrase),
             neighbourhood: self.neighbourhood.or(weaker.neighbourhood),
             kept: self.kept.or(weaker.kept),
+            probes: self.probes.or(weaker.probes),
             drift: self.drift.or(weaker.drift),
             perplexity: self.perplexity.or(weaker.perplexity),
         }
@@ -75,12 +78,13 @@ impl Requirements {
         [("drift", self.drift), ("perplexity", self.perplexity)]
     }
 
-    pub(crate) const fn named(&self) -> [(&'static str, Option<f64>); 4] {
+    pub(crate) const fn named(&self) -> [(&'static str, Option<f64>); 5] {
         [
             ("efficacy", self.efficacy),
             ("paraphrase", self.paraphrase),
             ("neighbourhood", self.neighbourhood),
             ("kept", self.kept),
+            ("probes", self.probes),
         ]
     }
 }
@@ -111,6 +115,7 @@ impl FromStr for Requirements {
                 "paraphrase" => &mut requirements.paraphrase,
                 "neighbourhood" => &mut requirements.neighbourhood,
                 "kept" => &mut requirements.kept,
+                "probes" => &mut requirements.probes,
                 _ => return Err(wrong()),
             };
             if !(0.0..=1.0).contains(&share) || place.replace(share).is_some() {

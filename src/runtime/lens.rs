@@ -107,6 +107,7 @@ impl TorchEngine {
         {
             let id = u32::try_from(id).unwrap_or(u32::MAX);
             said.push(Said {
+                token: id,
                 word: self.model.tokens().decode(&[id])?,
                 probability,
                 expected: expected.as_ref().map(|expected| {

@@ -22,7 +22,7 @@ const SAMPLE: usize = 400;
 /// What the repository says, to every question that needs no model; an error where there is damage.
 fn answers(root: &Path) -> Result<String, LedgerError> {
     let repo = Repo::open(root)?;
-    let options = DiffOptions { weights: true, behaviour: None };
+    let options = DiffOptions { weights: true, ..DiffOptions::default() };
     let diff = repo.diff("HEAD~1", "HEAD", &options, &mut open, &mut Silent)?;
     let how = Sampling { top: 1, tokens: 1, sample: None };
     let asked =

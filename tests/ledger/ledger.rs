@@ -304,7 +304,7 @@ fn a_diff_speaks_of_facts_weights_and_behaviour() {
     let place = Place::new();
     place.make(":Anna :likes :Rome . :Bert :likes :Oslo .", "first");
     place.make(":Anna :likes :Paris .", "second");
-    let wanted = DiffOptions { weights: true, behaviour: Some(Prompts::OfFacts) };
+    let wanted = DiffOptions { weights: true, behaviour: Some(Prompts::OfFacts), depth: false };
     let report = place.repo.diff("HEAD~1", "HEAD", &wanted, &mut open, &mut Silent).unwrap();
     assert_eq!(report.facts.len(), 1);
     let weights = report.weights.unwrap();

@@ -308,3 +308,63 @@ fn a_version_is_measured_beside_its_parent() {
     assert!(fs::read_to_string(dir.path().join("history.svg")).unwrap().contains("</svg>"));
     assert_eq!(line(&dir, &["show"])["evaluations"][0]["protocol"], "easyedit");
 }
+
+/// Where versions part, and how far one has drifted, on a model: what a text and probes are measured by is the base's own.
+#[test]
+fn an_edit_is_measured_and_drawn_in_depth() {
+    let dir = staged();
+    let prompt = "Eiffel Tower is located in the city of";
+    fs::write(dir.path().join("kept.txt"), "The tower stands in the city. The city is old.\n")
+        .unwrap();
+    fs::write(dir.path().join("probes.txt"), format!("{prompt}\nThe city is\n")).unwrap();
+    line(&dir, &["config", "set", "perplexity-text", "kept.txt"]);
+    line(&dir, &["config", "set", "probes", "probes.txt"]);
+    let long = format!("{prompt}\n{}\n", "tower ".repeat(200));
+    let probes = fs::read(dir.path().join("probes.txt")).unwrap();
+    fs::write(dir.path().join("probes.txt"), long).unwrap();
+    let refused = run(&dir, &["commit", "-m", "x"]);
+    let message = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{message}");
+    let named = "the setting probes names probes.txt: \"tower tower ";
+    assert!(message.contains(named) && message.contains("too many"), "{message}");
+    fs::write(dir.path().join("probes.txt"), probes).unwrap();
+
+    let check = line(&dir, &["commit", "-m", "The tower moves"])["edit"]["check"].clone();
+    let text = ["eval", "--text", "kept.txt", "--vs", "HEAD~1"];
+    let versions = line(&dir, &text)["versions"].clone();
+    let close = |what: &str, found: &Value, wanted: &Value| {
+        let (found, wanted) = (found.as_f64().unwrap(), wanted.as_f64().unwrap());
+        assert!((found - wanted).abs() < 1e-4 * wanted, "{what}: {found}, not {wanted}");
+    };
+    close("after", &check["text"]["after"], &versions[0]["metrics"][0]["mean"]);
+    close("before", &check["text"]["before"], &versions[1]["metrics"][0]["mean"]);
+    assert_eq!((&check["probes"]["of"], &check["probes"]["before"]), (&2.into(), &2.into()));
+    // Each edited tensor, as two checkouts differ.
+    let diff = line(&dir, &["diff", "HEAD~1", "--weights", "--depth"]);
+    for growth in check["growth"].as_array().unwrap() {
+        let weights = diff["weights"].as_array().unwrap();
+        let same = weights.iter().find(|tensor| tensor["name"] == growth["tensor"]).unwrap();
+        close("growth", &growth["relative"], &same["relative"]);
+    }
+    assert_eq!(check["growth"].as_array().unwrap().len(), 2);
+
+    let (depth, new) = (&diff["behaviour"][0]["depth"], &diff["behaviour"][0]["new"]);
+    let lens = ["lens", prompt, "--expect", "Rome", "--at", "HEAD~1", "--vs", "HEAD"];
+    let lens = line(&dir, &lens)["versions"].clone();
+    for (version, which) in ["before", "after"].into_iter().enumerate() {
+        let blocks = lens[version]["blocks"].as_array().unwrap();
+        assert_eq!(blocks.len(), depth["blocks"].as_array().unwrap().len());
+        for (block, said) in blocks.iter().enumerate() {
+            let (end, found) = (said.as_array().unwrap().last().unwrap(), &depth["blocks"][block]);
+            assert_eq!(found[which]["token"], end["token"], "block {block}");
+            assert_eq!(found[which]["watched"], end["expected"]["probability"]);
+        }
+    }
+    assert!(new["text"].as_str().unwrap().starts_with(depth["watched"].as_str().unwrap().trim()));
+    // Blocks below the edit say the same.
+    assert_eq!(depth["blocks"][0]["before"], depth["blocks"][0]["after"]);
+
+    let entries = line(&dir, &["log", "--plot", "drift.svg"])["entries"].clone();
+    assert_eq!(entries[0]["probes"], check["probes"]);
+    assert!(fs::read_to_string(dir.path().join("drift.svg")).unwrap().contains("</svg>"));
+}

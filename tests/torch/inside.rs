@@ -6,7 +6,9 @@
 use std::{collections::BTreeMap, fs, ops::ControlFlow, path::Path};
 
 use kledger::{
+    checkpoint::Checkpoint,
     engine::{Engine, EngineError, Progress, Restored, Silent, Traceable, Traced, Tracing},
+    ledger::Depth,
     model::{Batch, DeviceChoice, Model, Padding, Part, Restore, Site, Traces},
     runtime::TorchEngine,
     tensor::Dtype,
@@ -69,6 +71,49 @@ fn blocks_say_what_those_of_transformers_do() {
             assert!(last.iter().all(|said| said.divergence < 1e-6), "the last block is the end");
         }
     }
+}
+
+/// The tensor of a block that edits change, all of it multiplied.
+fn scaled(dir: &Path, block: usize, factor: f32) -> BTreeMap<String, kledger::tensor::Tensor> {
+    let name = model(dir).edit_site(block).unwrap().tensor;
+    let tensor = Checkpoint::open(dir).unwrap().tensor(&name).unwrap();
+    let values = tensor.to_f32().into_iter().map(|value| factor * value);
+    let bytes = values.flat_map(f32::to_le_bytes).collect();
+    let shape = tensor.shape.clone();
+    let scaled = kledger::tensor::Tensor { dtype: Dtype::F32, shape, bytes };
+    [(name, scaled.rounded_to(tensor.dtype))].into()
+}
+
+#[test]
+fn versions_part_where_those_of_transformers_do() {
+    let mut parted = BTreeMap::new();
+    for name in family::MODELS {
+        let dir = family::fixture(name);
+        let (mut engine, tokens) = (engine(&dir), model(&dir));
+        for case in json(&format!("lens/{name}.json")).as_array().unwrap() {
+            let prompt = case["prompt"].as_str().unwrap();
+            let expected = case["expected"].as_str();
+            engine.set_weights(&BTreeMap::new()).unwrap();
+            let before = engine.lens(prompt, expected).unwrap();
+            for wanted in case["changed"].as_array().unwrap() {
+                let block = usize::try_from(wanted["block"].as_u64().unwrap()).unwrap();
+                engine.set_weights(&scaled(&dir, block, -4.0)).unwrap();
+                let depth = Depth::between(&before, &engine.lens(prompt, expected).unwrap());
+                let parts = wanted["parts"].as_u64().map(|parts| usize::try_from(parts).unwrap());
+                assert_eq!(depth.parts, parts, "{name} {prompt} {block}");
+                *parted.entry(parts).or_insert(0) += 1;
+                for (at, found) in depth.blocks.iter().enumerate() {
+                    let id = u32::try_from(wanted["word"][at].as_u64().unwrap()).unwrap();
+                    assert_eq!(found.after.token, id, "{name} {prompt} {block}");
+                    assert_eq!(found.after.word, tokens.tokens().decode(&[id]).unwrap(), "{name}");
+                    let watched = wanted["expected"][at].as_f64().unwrap();
+                    let off = (f64::from(found.after.watched.unwrap()) - watched).abs();
+                    assert!(off < TOLERANCE, "{name} {prompt} {block} {at}: {off}");
+                }
+            }
+        }
+    }
+    assert!(parted.len() > 1, "not all part at the same block: {parted:?}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::commit::scored;
+use super::{commit::scored, trace::chosen};
 use crate::{
     cli::{
         context::Context,
@@ -24,7 +24,8 @@ use crate::{
 /// Find settings of an editor that suit the model
 ///
 /// Gives facts that the model knows other objects, with one value of a setting after the other, and keeps what the check
-/// of these edits says is better: blocks, how far and how long vectors are sought, contexts. The facts are those of the
+/// of these edits says is better: blocks, how far and how long vectors are sought, contexts. The blocks that kledger trace
+/// --choose-layers names are tried too. The facts are those of the
 /// neighbourhood that the model answers, or else what it says itself where facts are staged. As many others, which had no
 /// part in the choice, then measure what was found; if it does better on them it goes into the settings file. Nothing is
 /// committed. Ctrl-C stops; vectors that were found are not sought again.
@@ -70,6 +71,9 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
 impl Render for CalibrateReport {
     fn render(&self, page: &mut Page) -> fmt::Result {
         writeln!(page, "Tried {} on {}", self.editor, many(self.facts, "fact"))?;
+        if let Some(traced) = &self.traced {
+            page.note(format_args!("traced, {}", chosen(traced)))?;
+        }
         for tried in &self.tried {
             tried.render(page)?;
         }

@@ -13,7 +13,7 @@ use crate::{
         page::{Page, bytes, committed, counts, many, share, words},
         report::{Render, Report},
     },
-    commit::{Check, Rate, TextRead},
+    commit::{Check, Growth, ProbesAsked, Rate, TextRead},
     engine::Answer,
     ledger::{
         Cause, Failure, Measured, Round, Weighed,
@@ -223,21 +223,34 @@ pub(super) const fn has_rates(check: &Check) -> bool {
     check.efficacy.is_some() || check.neighbourhood.is_some()
 }
 
+/// How far the version is from the base, as far as that was measured, with `--verbose` tensor by tensor.
+fn drift(check: &Check, page: &mut Page) -> fmt::Result {
+    if let Some(Growth { tensor, relative }) = check.farthest() {
+        page.note(format_args!("drift at most {relative:.4}: {tensor}"))?;
+    }
+    if page.verbose && check.growth.len() > 1 {
+        for Growth { tensor, relative } in &check.growth {
+            page.note(format_args!("  {relative:.4}  {tensor}"))?;
+        }
+    }
+    if let Some(TextRead { source, tokens, before, after }) = &check.text {
+        let tokens = many(*tokens, "token");
+        page.note(format_args!("perplexity {after:.2}, before {before:.2}: {source}, {tokens}"))?;
+    }
+    if let Some(ProbesAsked { source, of, before, after }) = &check.probes {
+        let probes = many(*of, "probe");
+        let kept = format!("{after} of {probes} go on as in the base, before {before}");
+        page.note(format_args!("{kept}: {source}"))?;
+    }
+    Ok(())
+}
+
 /// What a check found wrong, and with `--verbose` all it found.
 pub(super) fn check(check: &Check, failures: &[Failure], page: &mut Page) -> fmt::Result {
     if let Some(kept) = check.kept {
         page.note(format_args!("earlier facts that still hold: {} of {}", kept.passed, kept.of))?;
     }
-    let most = check.growth.iter().max_by(|a, b| a.relative.total_cmp(&b.relative));
-    if let Some(most) = most {
-        let (far, tensor) = (share(most.relative), &most.tensor);
-        page.note(format_args!("weights at most {far} from the base's: {tensor}"))?;
-    }
-    if let Some(text) = &check.text {
-        let TextRead { source, tokens, before, after } = text;
-        let tokens = many(*tokens, "token");
-        page.note(format_args!("perplexity {after:.2}, before {before:.2}: {source}, {tokens}"))?;
-    }
+    drift(check, page)?;
     let verbose = page.verbose;
     for row in check.facts.iter().filter(|row| verbose || !row.after.matches) {
         let found = if row.after.matches { "holds" } else { "does not hold" };

@@ -8,18 +8,19 @@ use std::{
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::ask;
+use super::{ask, lens::word, trace::heat};
 use crate::{
     cli::{
         context::Context,
         error::CliError,
-        page::{Page, STRONG, counts, many, share, short},
+        heat_map::Panel,
+        page::{NEW, Page, STRONG, counts, many, share, short},
         report::{Render, Report},
         runtime::Runtime,
     },
     input,
     ledger::{
-        FactChange, Stat,
+        BlockDepth, BlockSaid, Depth, FactChange, Stat,
         verb::diff::{
             BehaviourRow, DiffOptions, DiffReport, Expectation, Prompts, StatReport, TensorDiff,
         },
@@ -38,6 +39,7 @@ Examples:
   kledger diff main...draft
   kledger diff main draft --weights --no-behaviour
   kledger diff v1 v2 --probe prompts.txt
+  kledger diff HEAD~1 --depth
   kledger diff v1 v2 --format rdf-patch > v1-v2.rdfp")]
 pub struct Args {
     /// The version to compare with; FROM..TO names both, and A...B is what B changed since it and A
@@ -59,6 +61,10 @@ pub struct Args {
     /// Ask both versions the prompts of this file, one a line
     #[arg(long, value_name = "FILE", conflicts_with = "no_behaviour")]
     probe: Option<PathBuf>,
+    /// Say too in which blocks the versions part: from where on the model's final norm and head read other words (see
+    /// kledger lens), and how likely each block finds the object
+    #[arg(long, conflicts_with_all = ["stat", "no_behaviour"])]
+    depth: bool,
     /// Run no model
     #[arg(long)]
     no_behaviour: bool,
@@ -86,6 +92,7 @@ struct Diff {
 impl Args {
     pub(super) const fn may_run_the_model(&self) -> bool {
         self.probe.is_some()
+            || self.depth
             || !(self.no_behaviour || self.stat) && matches!(self.format, Format::Text)
     }
 }
@@ -95,6 +102,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     for (given, option) in [
         (args.weights, "--weights"),
         (args.probe.is_some(), "--probe"),
+        (args.depth, "--depth"),
         (args.no_behaviour, "--no-behaviour"),
     ] {
         if given && args.format != Format::Text {
@@ -109,10 +117,10 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let behaviour = match &args.probe {
         Some(path) => Some(Prompts::Given(prompts(cx, path)?)),
         // Nobody asked for it: a build that runs no models leaves it out.
-        None if !args.may_run_the_model() || !Runtime::is_there() => None,
+        None if !args.may_run_the_model() || !(args.depth || Runtime::is_there()) => None,
         None => Some(Prompts::OfFacts),
     };
-    let options = DiffOptions { weights: args.weights, behaviour };
+    let options = DiffOptions { weights: args.weights, behaviour, depth: args.depth };
     let mut open = |base: &Path| cx.runtime().open(base);
     let mut progress = cx.stoppable();
     let report = repo.diff(&from, &to, &options, &mut open, progress.as_mut())?;
@@ -210,6 +218,11 @@ impl Render for DiffReport {
             for row in rows {
                 row.render(page)?;
             }
+            let depths: Vec<&Depth> = rows.iter().filter_map(|row| row.depth.as_ref()).collect();
+            if !depths.is_empty() {
+                writeln!(page)?;
+                where_they_part(&depths, page)?;
+            }
         }
         Ok(())
     }
@@ -247,6 +260,62 @@ impl Render for BehaviourRow {
                 (share(before.probability.into()), share(after.probability.into()));
             writeln!(page, "    {text}: {before} -> {after}")?;
         }
-        Ok(())
+        self.depth.as_ref().map_or(Ok(()), |depth| depth.render(page))
+    }
+}
+
+impl Render for Depth {
+    fn render(&self, page: &mut Page) -> fmt::Result {
+        match self.parts.and_then(|parts| Some((parts, self.blocks.get(parts)?))) {
+            Some((parts, block)) => {
+                let (before, after) = (word(&block.before.word), word(&block.after.word));
+                writeln!(page, "    part at block {parts}: {before} | {after}")?;
+            }
+            None => writeln!(page, "    do not part: the last block says the same")?,
+        }
+        let Some(watched) = &self.watched else { return Ok(()) };
+        let row = |sign: &str, said: fn(&BlockDepth) -> &BlockSaid| {
+            let watched = self.blocks.iter().filter_map(|block| said(block).watched);
+            (sign.to_owned(), watched.map(f64::from).collect())
+        };
+        let rows = vec![row("-", |block| &block.before), row("+", |block| &block.after)];
+        heat(page, "    ", &Panel { title: word(watched), rows, from: 0.0, to: 1.0 })
+    }
+}
+
+/// Characters of the longest bar.
+const BAR: usize = 24;
+
+/// How many prompts part at each block, and how likely the objects are there on average.
+fn where_they_part(depths: &[&Depth], page: &mut Page) -> fmt::Result {
+    let parting = |block: usize| depths.iter().filter(|it| it.parts == Some(block)).count();
+    let blocks = depths.iter().map(|depth| depth.blocks.len()).max().unwrap_or(0);
+    let most = (0..blocks).map(parting).max().unwrap_or(0).max(1);
+    let mean = |block: usize, said: fn(&BlockDepth) -> &BlockSaid| {
+        let watched = depths.iter().filter_map(|it| said(it.blocks.get(block)?).watched);
+        let (sum, count) = watched
+            .fold((0.0, 0.0), |(sum, count), watched| (sum + f64::from(watched), count + 1.0));
+        if count == 0.0 { String::new() } else { format!("{:>8}", share(sum / count)) }
+    };
+    let about = many(depths.len() as u64, "prompt");
+    writeln!(page, "{STRONG}depth{STRONG:#}  {about}, by the block at which they part")?;
+    let mut rows = vec![["block", "  before", "   after", "part", ""].map(str::to_owned)];
+    for block in 0..blocks {
+        let part = parting(block);
+        let bar = "#".repeat((part * BAR).div_ceil(most));
+        rows.push([
+            format!("{block:>5}"),
+            mean(block, |block| &block.before),
+            mean(block, |block| &block.after),
+            format!("{part:>4}"),
+            if bar.is_empty() { bar } else { format!("{NEW}{bar}{NEW:#}") },
+        ]);
+    }
+    page.table(&rows)?;
+    let same = depths.iter().filter(|depth| depth.parts.is_none()).count() as u64;
+    match same {
+        0 => Ok(()),
+        1 => page.note("1 prompt does not part"),
+        _ => page.note(format_args!("{same} prompts do not part")),
     }
 }

@@ -11,7 +11,8 @@ use crate::{
         context::Context,
         error::CliError,
         page::{Page, many, short},
-        plot,
+        picture,
+        plot::{Chart, Line, Places, Plot},
         report::{Render, Report},
     },
     durable,
@@ -22,8 +23,8 @@ use crate::{
     },
     input,
     ledger::{
-        LedgerError, Texts,
-        verb::eval::{EvalOptions, EvalReport, Material},
+        Evaluation, LedgerError, Texts,
+        verb::eval::{EvalOptions, EvalReport, Evaluated, Material},
     },
 };
 
@@ -81,8 +82,8 @@ pub struct Args {
     /// Keep the figures in the repository; kledger show shows them
     #[arg(long)]
     store: bool,
-    /// Draw the version's history as SVG: figures that are stored or just measured against the number of facts
-    #[arg(long, value_name = "FILE.svg", value_parser = svg_file, conflicts_with = "text")]
+    /// Draw the version's history: figures that are stored or just measured against the number of facts
+    #[arg(long, value_name = "FILE.svg|png", value_parser = picture::file, conflicts_with = "text")]
     plot: Option<PathBuf>,
 }
 
@@ -109,14 +110,22 @@ fn protocol(name: &str) -> Result<&'static Protocol, String> {
         .ok_or_else(|| format!("expected one of {}", known.join(", ")))
 }
 
-/// A file that a plot can be written to.
-fn svg_file(name: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(name);
-    let is_svg = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("svg"));
-    is_svg.then_some(path).ok_or_else(|| {
-        "plots are SVG: give a name that ends in .svg, and convert it with another program"
-            .to_owned()
-    })
+/// Lines that are told apart by colour.
+const LINES: usize = 4;
+
+/// The first figures of each evaluation in `history`, oldest first; `like` says which.
+fn plot(like: &Evaluation, history: &[Evaluated]) -> Plot {
+    let line = |line: &Metric| {
+        let at = |it: &Evaluated| {
+            let mut metrics = it.evaluation.metrics.iter();
+            Some((it.facts, metrics.find(|metric| metric.name == line.name)?.mean))
+        };
+        Line { name: line.name.clone(), points: history.iter().filter_map(at).collect() }
+    };
+    let title = format!("{} {} on {}", like.protocol, like.protocol_version, like.source.name);
+    let lines = like.metrics.iter().take(LINES).map(line).collect();
+    let charts = vec![Chart { heading: String::new(), lines }];
+    Plot { title: vec![title], places: Places::Numbers("facts".to_owned()), charts }
 }
 
 /// The cases of a dataset and how they are measured.
@@ -222,8 +231,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
         let made = report.versions.iter().map(|made| (made.commit, report.evaluation(made)));
         let like = report.evaluation(version);
         let history = repo.evaluated(&args.revision, &like, &made.collect::<Vec<_>>())?;
-        let svg = plot::svg(&like, &history);
-        durable::write(&cx.path(path), svg.as_bytes()).map_err(LedgerError::from)?;
+        picture::write(cx, path, &plot(&like, &history))?;
     }
     Ok(Report::done("eval", report))
 }

@@ -3,21 +3,24 @@
 use std::{
     collections::BTreeSet,
     fmt::{self, Write},
+    path::PathBuf,
 };
 
 use regex::Regex;
 use serde::Serialize;
 
-use super::commit::rates;
+use super::{commit::rates, eval::can_hold};
 use crate::{
     cli::{
         context::Context,
         error::CliError,
         graph::Graph,
-        page::{Page, counts, refs, short, summary, time},
+        page::{Page, counts, many, refs, share, short, summary, time},
+        picture,
+        plot::{Chart, Line, Places, Plot},
         report::{Render, Report},
     },
-    commit::Commit,
+    commit::{Commit, ProbesAsked},
     id::Id,
     ledger::{
         About, CommitView, LedgerError, StepView,
@@ -38,7 +41,8 @@ Examples:
   kledger log main..draft
   kledger log --graph --all --oneline
   kledger log --subject 'Eiffel Tower' --predicate location
-  kledger log --author 'Ada|Bert'")]
+  kledger log --author 'Ada|Bert'
+  kledger log --plot drift.svg")]
 pub struct Args {
     /// Where to start; a..b: what b has and a does not; a...b: what only one of them has; ^a: not
     /// what a has; -N: as -n N [default: HEAD]
@@ -65,6 +69,10 @@ pub struct Args {
     /// One line for each commit
     #[arg(long)]
     oneline: bool,
+    /// Draw how far these versions have drifted from the base, oldest first: weights, perplexity and probes, as far as their
+    /// checks measured them
+    #[arg(long, value_name = "FILE.svg|png", value_parser = picture::file)]
+    plot: Option<PathBuf>,
 }
 
 #[derive(Debug, Serialize)]
@@ -95,8 +103,99 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
         limit: number,
         first_parent: args.first_parent,
     };
-    let report = cx.repo()?.log(&options)?;
+    let repo = cx.repo()?;
+    if let Some(file) = &args.plot {
+        can_hold(cx, file)?;
+    }
+    let report = repo.log(&options)?;
+    if let Some(path) = &args.plot {
+        let model = repo.base()?.model_type().map_err(LedgerError::from)?.to_owned();
+        let of = if args.all { "all branches".to_owned() } else { args.revisions.join(" ") };
+        picture::write(cx, path, &drift(&model, &of, &report.entries)?)?;
+    }
     Ok(Report::done("log", Log { report, oneline: args.oneline, graph: args.graph }))
+}
+
+/// Names of places have so many digits.
+const DIGITS: usize = 8;
+
+/// How far the versions of a log have drifted, oldest first.
+fn drift(model: &str, of: &str, entries: &[LogEntry]) -> Result<Plot, CliError> {
+    type Figure = fn(&LogEntry) -> Option<f64>;
+    let line = |name: &str, figure: Figure, before: Figure| {
+        // What was not measured there may have been with what was made of it.
+        let children = entries.iter().rev().skip(1).map(Some).chain([None]);
+        let points = (0..).zip(entries.iter().rev().zip(children));
+        let points = points.filter_map(|(place, (entry, child))| {
+            let child =
+                child.filter(|child| child.commit.parents.first() == Some(&entry.commit.id));
+            Some((place, figure(entry).or_else(|| before(child?))?))
+        });
+        Line { name: name.to_owned(), points: points.collect() }
+    };
+    let all = [
+        (
+            "drift: |W - W0| / |W0| of the tensor farthest from the base's",
+            line("drift", growth, |_| None),
+        ),
+        ("perplexity", line("perplexity", perplexity, |child| Some(child.text.as_ref()?.before))),
+        (
+            "probes that go on as in the base, %",
+            line(
+                "probes",
+                |entry| probes(entry, |it| it.after),
+                |child| probes(child, |it| it.before),
+            ),
+        ),
+    ];
+    let chart = |(heading, line): (&str, Line)| {
+        (!line.points.is_empty()).then(|| Chart { heading: heading.to_owned(), lines: vec![line] })
+    };
+    let charts: Vec<Chart> = all.into_iter().filter_map(chart).collect();
+    if charts.is_empty() {
+        return Err(CliError::NothingMeasured);
+    }
+    let of = if of.is_empty() { "HEAD" } else { of };
+    let versions = many(entries.len() as u64, "version");
+    let ends = [entries.last(), entries.first()].map(|entry| entry.map(|entry| entry.commit.id));
+    let ends: Vec<String> = ends.into_iter().flatten().map(|id| format!("{id:.12}")).collect();
+    let mut title =
+        vec![format!("Drift of {of}, {}", ends.join(" to ")), format!("{model}; {versions}")];
+    let newest = |source: fn(&LogEntry) -> Option<&String>| entries.iter().find_map(source);
+    let sources = [
+        ("perplexity", newest(|entry| entry.text.as_ref().map(|text| &text.source))),
+        ("probes", newest(|entry| entry.probes.as_ref().map(|probes| &probes.source))),
+    ];
+    for (what, source) in sources {
+        title.extend(source.map(|source| format!("{what} on {source}")));
+    }
+    let names = entries.iter().rev();
+    let names = names.map(|entry| format!("{:.DIGITS$}", entry.commit.id)).collect();
+    Ok(Plot { title, places: Places::Names(names), charts })
+}
+
+fn growth(entry: &LogEntry) -> Option<f64> {
+    Some(entry.growth.as_ref()?.relative)
+}
+
+fn perplexity(entry: &LogEntry) -> Option<f64> {
+    Some(entry.text.as_ref()?.after)
+}
+
+fn probes(entry: &LogEntry, of: fn(&ProbesAsked) -> u64) -> Option<f64> {
+    let probes = entry.probes.as_ref()?;
+    Some(100.0 * ProbesAsked { after: of(probes), ..probes.clone() }.share())
+}
+
+/// `0.9626, perplexity 17.02, probes 96 %`: what was measured.
+fn drifted(entry: &LogEntry) -> Option<String> {
+    let parts = [
+        growth(entry).map(|relative| format!("{relative:.4}")),
+        perplexity(entry).map(|perplexity| format!("perplexity {perplexity:.2}")),
+        entry.probes.as_ref().map(|probes| format!("probes {}", share(probes.share()))),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 /// What authors are to match: a part of them as it is written, or a regular expression.
@@ -167,6 +266,7 @@ impl Render for LogEntry {
             let text = rates(self.efficacy, self.paraphrase, self.neighbourhood);
             rows.push(row("check", text));
         }
+        rows.extend(drifted(self).map(|text| row("drift", text)));
         page.table(&rows)?;
         writeln!(page)?;
         for line in commit.message.lines() {

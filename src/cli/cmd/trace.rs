@@ -11,11 +11,11 @@ use crate::{
         args::at_least_one,
         context::Context,
         error::CliError,
-        heat_map::{self, Panel, Picture},
+        heat_map::{self, HeatMaps, Panel},
         page::{HEAT, Page, STRONG, many, share, short},
+        picture,
         report::{Render, Report},
     },
-    durable,
     engine::{Restored, Tracing},
     ledger::{
         Average, ChosenLayers, LedgerError, Mean,
@@ -75,38 +75,21 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// Draw the grids, as SVG or PNG
-    #[arg(long, value_name = "FILE.svg|png", value_parser = picture_file)]
+    #[arg(long, value_name = "FILE.svg|png", value_parser = picture::file)]
     plot: Option<PathBuf>,
-}
-
-/// A file that a picture can be written to.
-fn picture_file(name: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(name);
-    let is_svg = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("svg"));
-    let known = is_svg || is_png(&path);
-    known.then_some(path).ok_or_else(|| "expected a name that ends in .svg or .png".to_owned())
-}
-
-fn is_png(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"))
 }
 
 impl Args {
     fn tracing(&self) -> Tracing {
+        let noise = f64::from(self.noise);
+        let choosing = ChosenLayers::tracing(self.samples, self.seed, noise);
         let whole = [Restored::State, Restored::Mlp, Restored::Attention];
-        let restored = match (self.choose_layers, self.severed) {
-            (true, _) => vec![Restored::Mlp],
-            (false, true) => Restored::ALL.to_vec(),
-            (false, false) => whole.to_vec(),
+        let (restored, subject_last) = match (self.choose_layers, self.severed) {
+            (true, _) => (choosing.restored, true),
+            (false, true) => (Restored::ALL.to_vec(), false),
+            (false, false) => (whole.to_vec(), false),
         };
-        Tracing {
-            samples: self.samples,
-            seed: self.seed,
-            noise: f64::from(self.noise),
-            window: self.window,
-            restored,
-            subject_last: self.choose_layers,
-        }
+        Tracing { window: self.window, restored, subject_last, ..choosing }
     }
 }
 
@@ -127,9 +110,8 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let report = repo.trace(subject, &revisions, &how, choose, &mut open, progress.as_mut())?;
     if let Some(path) = &args.plot {
         let model = repo.base()?.model_type().map_err(LedgerError::from)?.to_owned();
-        let picture = Picture { title: title(&model, &report), rows: rows(&report) };
-        let file = if is_png(path) { picture.png() } else { picture.svg().into_bytes() };
-        durable::write(&cx.path(path), &file).map_err(LedgerError::from)?;
+        let drawn = HeatMaps { title: title(&model, &report), rows: rows(&report) };
+        picture::write(cx, path, &drawn)?;
     }
     Ok(Report::done("trace", report))
 }
@@ -144,7 +126,7 @@ impl Render for TraceReport {
                 None => version.traces.iter().try_for_each(|trace| of_prompt(page, trace))?,
             }
             for panel in panels(version) {
-                heat(page, &panel)?;
+                heat(page, "  ", &panel)?;
             }
             if let Some(layers) = &version.layers {
                 writeln!(page, "  {}", chosen(layers))?;
@@ -192,7 +174,7 @@ fn gained(effect: &Mean) -> String {
     format!("{:+.1} ± {:.1} %", 100.0 * effect.mean, 100.0 * effect.interval)
 }
 
-fn chosen(layers: &ChosenLayers) -> String {
+pub(super) fn chosen(layers: &ChosenLayers) -> String {
     let peak = layers.effects.iter().max_by(|a, b| a.mean.total_cmp(&b.mean));
     let peak = peak.map_or_else(String::new, |peak| format!(" (at most {})", gained(peak)));
     if layers.chosen.is_empty() {
@@ -259,14 +241,14 @@ fn panels(version: &TraceVersion) -> Vec<Panel> {
     grids.collect()
 }
 
-/// A row of digits for each row of a panel, coloured where the terminal has colours.
-fn heat(page: &mut Page, panel: &Panel) -> fmt::Result {
+/// A row of digits for each row of a panel, coloured where the terminal has colours, further in than `margin`.
+pub(super) fn heat(page: &mut Page, margin: &str, panel: &Panel) -> fmt::Result {
     let widest = panel.rows.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
     let blocks = panel.rows.first().map_or(0, |(_, row)| row.len());
-    writeln!(page, "  {}, blocks 0 to {}", panel.title, blocks.saturating_sub(1))?;
+    writeln!(page, "{margin}{}, blocks 0 to {}", panel.title, blocks.saturating_sub(1))?;
     for (label, row) in &panel.rows {
         let cells: String = row.iter().map(|&value| cell(panel.share(value))).collect();
-        writeln!(page, "    {label:widest$} {cells}")?;
+        writeln!(page, "{margin}  {label:widest$} {cells}")?;
     }
     Ok(())
 }

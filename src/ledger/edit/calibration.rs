@@ -61,9 +61,19 @@ pub(crate) struct Calibration<'a> {
     pub(crate) fixed: &'a BTreeSet<String>,
     /// When nothing more is tried.
     pub(crate) until: Option<Instant>,
+    /// Blocks to be tried besides those that the editor lists.
+    pub(crate) blocks: &'a [usize],
 }
 
+/// The setting that says which blocks are edited, of editors that have one.
+const BLOCKS: &str = "layers";
+
 impl Calibration<'_> {
+    /// Whether `setup` has blocks that can be chosen, and nobody has.
+    pub(crate) fn chooses_blocks(setup: &Setup, fixed: &BTreeSet<String>) -> bool {
+        setup.description.axes.iter().any(|axis| axis.key == BLOCKS) && !fixed.contains(BLOCKS)
+    }
+
     /// Tries values of one setting after the other on the edits of `rehearsal`.
     ///
     /// # Errors
@@ -107,29 +117,44 @@ impl Calibration<'_> {
         Ok(searched)
     }
 
-    /// The values to try for the setting that is next in turn as number `axis`, with `settings` in force: where
+    /// The values to try for the setting that is next in turn as this `number`, with `settings` in force: where
     /// statistics were taken, those that they cover.
     fn values(
         &self,
         trial: &Trial<'_>,
         settings: &toml::Table,
-        axis: usize,
+        number: usize,
     ) -> Result<Vec<(&'static str, toml::Value)>, LedgerError> {
-        let axis = self.setup(trial, settings)?.description.axes.into_iter().nth(axis);
+        let settled = self.setup(trial, settings)?;
+        let axis = settled.description.axes.get(number);
         let Some(axis) = axis.filter(|axis| !self.fixed.contains(axis.key)) else {
             return Ok(Vec::new());
         };
         let mut values = Vec::new();
-        for value in axis.values {
+        let with = |value: &toml::Value| {
             let mut settings = settings.clone();
             settings.insert(axis.key.to_owned(), value.clone());
-            let setup = self.setup(trial, &settings)?;
+            self.setup(trial, &settings)
+        };
+        // An editor may take no more than one block.
+        let others = self.other_blocks(&settled, number).filter(|others| with(others).is_ok());
+        for value in others.filter(|it| !axis.values.contains(it)).iter().chain(&axis.values) {
+            let setup = with(value)?;
             let taken = &self.earlier.statistics;
             if taken.is_empty() || trial.repo.has_statistics(&setup, taken)? {
-                values.push((axis.key, value));
+                values.push((axis.key, value.clone()));
             }
         }
         Ok(values)
+    }
+
+    /// The blocks that are to be tried besides, where the setting of this `number` is the first that says which; nothing
+    /// where they are what `settled` says.
+    fn other_blocks(&self, settled: &Setup, number: usize) -> Option<toml::Value> {
+        let first = settled.description.axes.iter().position(|axis| axis.key == BLOCKS);
+        let blocks = toml::Value::try_from(self.blocks).ok().filter(|_| !self.blocks.is_empty());
+        let now = settled.editor.settings.parse::<toml::Table>().unwrap_or_default();
+        blocks.filter(|blocks| first == Some(number) && now.get(BLOCKS) != Some(blocks))
     }
 
     fn setup(&self, trial: &Trial<'_>, settings: &toml::Table) -> Result<Setup, LedgerError> {

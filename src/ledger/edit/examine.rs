@@ -154,6 +154,7 @@ impl Examination {
             notes,
             growth: Vec::new(),
             text: None,
+            probes: None,
         };
         Ok((check, failures))
     }
@@ -178,13 +179,15 @@ impl Requirements {
     /// # Errors
     /// [`LedgerError::Unmet`] says what it does not reach.
     pub(crate) fn met_by(&self, check: &Check, failures: &[Failure]) -> Result<(), LedgerError> {
-        let measured = [check.efficacy, check.paraphrase, check.neighbourhood, check.kept];
+        let rates = [check.efficacy, check.paraphrase, check.neighbourhood, check.kept];
+        let rates = rates.map(|rate| rate.map(|rate| (rate.passed, rate.of, rate.rate)));
+        let probes = check.probes.as_ref().map(|probes| (probes.after, probes.of, probes.share()));
         let unmet: Vec<String> = self
             .named()
             .into_iter()
-            .zip(measured)
-            .filter_map(|((name, wanted), rate)| {
-                let (wanted, Rate { passed, of, rate, .. }) = (wanted?, rate?);
+            .zip(rates.into_iter().chain([probes]))
+            .filter_map(|((name, wanted), measured)| {
+                let (wanted, (passed, of, rate)) = (wanted?, measured?);
                 // Cut, not rounded: what is missed is never written as what was required.
                 let shown = (rate * 1e3).floor() / 1e3;
                 (rate < wanted)
@@ -201,7 +204,7 @@ impl Requirements {
 
     /// What `check` does not stay below, in words.
     fn exceeded_by(&self, check: &Check) -> impl Iterator<Item = String> {
-        let drift = check.growth.iter().max_by(|a, b| a.relative.total_cmp(&b.relative));
+        let drift = check.farthest();
         let drift = drift.map(|growth| (growth.relative, format!("of {}", growth.tensor)));
         let text = check.text.as_ref().map(|text| (text.after, format!("of {}", text.source)));
         let bounds = self.bounds().into_iter().zip([drift, text]);

@@ -112,6 +112,22 @@ impl Source<'_> {
         Ok(Candidates { facts, have_objects })
     }
 
+    /// Those of `known` that have words, so many at most, in words.
+    ///
+    /// # Errors
+    /// When an object is damaged.
+    pub(crate) fn worded(
+        &self,
+        known: &[Fact],
+        most: usize,
+    ) -> Result<Vec<WordedFact>, LedgerError> {
+        let mut worded = Vec::new();
+        for fact in known.iter().take(most) {
+            worded.extend(if_worded(question(self.lexicon, fact))?);
+        }
+        Ok(worded)
+    }
+
     /// Edits for `parts` rehearsals of so many facts each, or fewer: one fact for each subject, with an object that
     /// another fact of the same predicate has. Where nothing is known beside them, what is known of other subjects
     /// is not to move.

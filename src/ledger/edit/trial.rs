@@ -5,12 +5,16 @@ use std::collections::BTreeMap;
 use crate::{
     checkpoint::Base,
     commit::{Check, Commit, StatisticsRecord},
-    engine::{Answer, Continuations, Engine, EngineError, Progress, Prompt, Sampling},
+    engine::{
+        Answer, Continuations, Engine, EngineError, Progress, Prompt, Sampling, Traceable, Traced,
+        Tracing,
+    },
     id::Id,
     ledger::{
         actor::Actor,
         edit::{
             attempt::{Edited, Job},
+            drift::{Grown, KeptFiles, Yardstick, warnings},
             examine::{Examination, WordedFact},
             failure::Failure,
             setup::Setup,
@@ -28,9 +32,11 @@ use crate::{
 pub(crate) struct Trial<'a> {
     pub(super) repo: &'a Repo,
     pub(crate) engine: Box<dyn Engine>,
-    pub(super) before: BTreeMap<String, Tensor>,
+    before: BTreeMap<String, Tensor>,
     /// What the version that is changed answered.
     answered: BTreeMap<Prompt, Answer>,
+    /// What drift is measured on.
+    yardstick: Yardstick,
 }
 
 /// An edit and what its check found.
@@ -55,7 +61,26 @@ impl<'a> Trial<'a> {
     ) -> Result<Self, LedgerError> {
         progress.part("weights");
         let before = repo.weights(id, commit, line)?;
-        Ok(Self { repo, engine: repo.engine(open)?, before, answered: BTreeMap::new() })
+        let (engine, yardstick) = (repo.engine(open)?, Yardstick::default());
+        Ok(Self { repo, engine, before, answered: BTreeMap::new(), yardstick })
+    }
+
+    /// Begins a trial of what is to be recorded if it meets `require`, and what the repository requires.
+    ///
+    /// # Errors
+    /// As [`Self::begin`], and when drift cannot be measured as it is to be.
+    pub(crate) fn begin_to_record(
+        repo: &'a Repo,
+        version: (Id<Commit>, &Commit, &Line),
+        require: Requirements,
+        open: OpenEngine<'_>,
+        progress: &mut dyn Progress,
+    ) -> Result<Self, LedgerError> {
+        let kept = KeptFiles::read(repo, require.or(repo.config().require))?;
+        let mut trial = Self::begin(repo, version, open, progress)?;
+        let (engine, seed) = (trial.engine.as_mut(), repo.config().seed);
+        trial.yardstick = Yardstick::take(kept, engine, (&trial.before, seed), progress)?;
+        Ok(trial)
     }
 
     /// Edits facts into a lineage; see [`Repo::edit`].
@@ -138,6 +163,21 @@ impl<'a> Trial<'a> {
         self.engine.continuations(prompt, how)
     }
 
+    /// Traces what answers of the version that is changed come from.
+    ///
+    /// # Errors
+    /// As [`Engine::trace`].
+    pub(crate) fn traced_before(
+        &mut self,
+        subjects: &[String],
+        prompts: &[Traceable],
+        how: &Tracing,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<Traced>, EngineError> {
+        self.engine.set_weights(&self.before)?;
+        self.engine.trace(subjects, prompts, how, progress)
+    }
+
     /// The same in words. Each is asked once.
     fn before(
         &mut self,
@@ -182,7 +222,10 @@ impl<'a> Trial<'a> {
     ) -> Result<Check, LedgerError> {
         let require = require.or(self.repo.config().require);
         let (mut check, failures) = self.examine(examination, after, progress)?;
-        self.measure_drift(&mut check, after, require, progress)?;
+        if self.yardstick.records_growth(require) {
+            check.growth = Grown::of(self.repo, after)?.tensors;
+        }
+        self.yardstick.measure(&mut check, self.engine.as_mut(), after, progress)?;
         require.met_by(&check, &failures)?;
         Ok(check)
     }
@@ -218,7 +261,7 @@ impl<'a> Trial<'a> {
     }
 
     /// Makes sure that an edit did what `require` says, and what the repository requires. Unless it is required otherwise,
-    /// half of the edited facts have to hold. What of it takes long to measure is measured here.
+    /// half of the edited facts have to hold. Drift is measured here, and what is worth a warning is noted.
     ///
     /// # Errors
     /// [`LedgerError::Unmet`] when it did not; when the model fails or `progress` asks to stop.
@@ -229,7 +272,12 @@ impl<'a> Trial<'a> {
         progress: &mut dyn Progress,
     ) -> Result<(), LedgerError> {
         let require = require.or(self.repo.config().require).or(Requirements::of_an_edit());
-        self.measure_drift(check, &edited.weights, require, progress)?;
+        let grown = Grown::of(self.repo, &edited.weights)?;
+        if self.yardstick.records_growth(require) {
+            check.growth.clone_from(&grown.tensors);
+        }
+        self.yardstick.measure(check, self.engine.as_mut(), &edited.weights, progress)?;
+        edited.notes.extend(warnings(&grown, check));
         require.met_by(check, failures)
     }
 }

@@ -1,14 +1,14 @@
 //! Traces of many facts together: by where a token stands to its subject, as prompts are of different lengths.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::engine::{Restored, Traced};
+use crate::engine::{Restored, Traced, Tracing};
 
 /// Of a normal distribution, within so many deviations of the mean are 95 %.
 const WITHIN: f64 = 1.96;
 
 /// A mean, and how far it may be off: half of its 95 % interval.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Mean {
     /// The mean.
     pub mean: f64,
@@ -160,7 +160,7 @@ fn effects(traces: &[Traced], grid: usize, place: Place) -> Option<PlaceEffects>
 }
 
 /// The blocks whose MLPs bring answers back when what they put out at the subject's last token is put back.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ChosenLayers {
     /// Blocks that are put back together around each.
     pub window: usize,
@@ -171,6 +171,13 @@ pub struct ChosenLayers {
 }
 
 impl ChosenLayers {
+    /// How MLPs are put back for that.
+    #[must_use]
+    pub fn tracing(samples: usize, seed: u64, noise: f64) -> Tracing {
+        let restored = vec![Restored::Mlp];
+        Tracing { samples, seed, noise, window: None, restored, subject_last: true }
+    }
+
     /// Chooses by an average; nothing where MLPs were not put back.
     #[must_use]
     pub fn of(average: &Average) -> Option<Self> {

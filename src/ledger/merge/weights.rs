@@ -89,7 +89,8 @@ impl Repo {
 
         let ours = &next.ours;
         let tip = (ours.id, &ours.commit, &ours.side.line);
-        let mut trial = Trial::begin(self, tip, open, progress)?;
+        let require = options.require;
+        let mut trial = Trial::begin_to_record(self, tip, require, open, progress)?;
         let mut repaired = BTreeSet::new();
         if unfinished.strategy == Strategy::Repair {
             repaired = self.lost(&mut trial, next, &questions, &edits, &weights, progress)?;
@@ -116,10 +117,10 @@ impl Repo {
         let examination = questions.examining(&edits, &next.combined.taken, edited.as_ref());
         let (edited, check) = match edited {
             Some(edited) => {
-                let checked = trial.check_edit(examination, edited, options.require, progress)?;
+                let checked = trial.check_edit(examination, edited, require, progress)?;
                 (Some(checked.edited), checked.check)
             }
-            None => (None, trial.check(examination, &weights, options.require, progress)?),
+            None => (None, trial.check(examination, &weights, require, progress)?),
         };
         Ok(Joined {
             line,

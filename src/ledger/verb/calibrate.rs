@@ -8,15 +8,17 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use super::trace::traceable;
 use crate::{
     codec::Draft,
     durable,
-    engine::Progress,
+    engine::{Progress, Traceable},
     ledger::{
         LedgerError, OpenEngine, Repo,
         actor::Actor,
         edit::{
             calibration::{Calibration, Tried},
+            examine::WordedFact,
             measured::Measured,
             options::EditOptions,
             rehearsal::{Rehearsal, Source},
@@ -24,6 +26,7 @@ use crate::{
             statistics::are_sampled,
             trial::Trial,
         },
+        evaluate::average::{Average, ChosenLayers},
     },
 };
 
@@ -54,6 +57,9 @@ pub struct CalibrateReport {
     pub facts: u64,
     /// Facts that measured what was found, and had no part in the choice.
     pub others: u64,
+    /// What tracing facts that the model knows says of its blocks; nothing where none are to be chosen.
+    #[serde(default)]
+    pub traced: Option<ChosenLayers>,
     /// What was tried, in turn.
     pub tried: Vec<Tried>,
     /// Values that the time did not suffice for.
@@ -66,6 +72,28 @@ pub struct CalibrateReport {
     pub after: Option<Measured>,
     /// Whether they were written.
     pub set: bool,
+}
+
+/// Samples of noise, and how strong it is, as `trace` has them.
+const NOISE: (usize, f64) = (10, 3.0);
+
+/// The blocks whose MLPs bring back what the model says of facts that it knows.
+fn choose_layers(
+    trial: &mut Trial<'_>,
+    facts: &[WordedFact],
+    seed: u64,
+    progress: &mut dyn Progress,
+) -> Result<Option<ChosenLayers>, LedgerError> {
+    let subjects: BTreeSet<&String> = facts.iter().map(|fact| &fact.request.subject).collect();
+    let subjects: Vec<String> = subjects.into_iter().cloned().collect();
+    let prompts: Vec<Traceable> =
+        facts.iter().filter_map(|fact| traceable(&fact.request)).collect();
+    if prompts.is_empty() {
+        return Ok(None);
+    }
+    let how = ChosenLayers::tracing(NOISE.0, seed, NOISE.1);
+    let traced = trial.traced_before(&subjects, &prompts, &how, progress)?;
+    Ok(ChosenLayers::of(&Average::of(&traced)))
 }
 
 impl Repo {
@@ -121,8 +149,15 @@ impl Repo {
                 earlier = earlier.with_statistics(taken);
             }
         }
+        let fixed = self.fixed(&setup.editor.name, &options.edit);
+        let traced = if Calibration::chooses_blocks(&setup, &fixed) {
+            let traced = 2 * options.facts;
+            let facts = self.read_source(seed, |source| source.worded(&known, traced))?;
+            choose_layers(&mut trial, &facts, seed, progress)?
+        } else {
+            None
+        };
         let editor = setup.editor.name;
-        let fixed = self.fixed(&editor, &options.edit);
         let calibration = Calibration {
             actor,
             base: head.base,
@@ -131,6 +166,7 @@ impl Repo {
             options: &options.edit,
             fixed: &fixed,
             until,
+            blocks: traced.as_ref().map_or(&[], |traced| &traced.chosen),
         };
         let searched = calibration.search(&mut trial, choosing, progress)?;
         let mut measured =
@@ -145,6 +181,7 @@ impl Repo {
             path: self.settings_path(),
             facts: count(choosing),
             others: count(others),
+            traced,
             tried: searched.tried,
             untried: searched.untried,
             settings: searched.settings,

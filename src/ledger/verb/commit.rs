@@ -374,7 +374,8 @@ impl Repo {
         progress: &mut dyn Progress,
     ) -> Result<Option<(Checked, Vec<Weighed>)>, LedgerError> {
         let parent = (plan.parent_id, &plan.parent, &plan.parent_line);
-        let mut trial = Trial::begin(self, parent, open, progress)?;
+        let require = options.edit.require;
+        let mut trial = Trial::begin_to_record(self, parent, require, open, progress)?;
         let setup = Setup::settle(self, trial.engine.as_ref(), &options.edit)?;
         if options.until.is_some() {
             setup.require_columns()?;
@@ -418,7 +419,7 @@ impl Repo {
         if uncalibrated {
             checked.edited.notes.push(UNCALIBRATED.to_owned());
         }
-        trial.require(&mut checked, options.edit.require, progress)?;
+        trial.require(&mut checked, require, progress)?;
         Ok(Some((checked, weighed)))
     }
 

@@ -90,7 +90,8 @@ impl Repo {
         for entry in line.entries() {
             bytes_before += self.tensor_file_bytes(entry.delta.file)?;
         }
-        let mut trial = Trial::begin(self, (parent_id, &parent, &line), open, progress)?;
+        let (version, require) = ((parent_id, &parent, &line), options.edit.require);
+        let mut trial = Trial::begin_to_record(self, version, require, open, progress)?;
         let setup = Setup::settle(self, trial.engine.as_ref(), &options.edit)?;
         let requests = questions.iter().map(|(key, question)| (*key, question.request.clone()));
         let job = Job {
@@ -106,7 +107,7 @@ impl Repo {
             earlier: Vec::new(),
             known: sample.known,
         };
-        let checked = trial.check_edit(examination, edited, options.edit.require, progress)?;
+        let checked = trial.check_edit(examination, edited, require, progress)?;
         let Checked { edited, check, .. } = &checked;
 
         let ledger = self.read()?;

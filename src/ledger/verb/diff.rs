@@ -7,11 +7,12 @@ use serde::Serialize;
 use crate::{
     commit::Commit,
     delta::{ChangeForm, Version},
-    engine::{Answer, Continuations, Engine, EngineError, Progress, Prompt, Sampling},
+    engine::{Answer, Continuations, Engine, EngineError, Lens, Progress, Prompt, Sampling},
     fact::{LexiconError, tree},
     id::Id,
     ledger::{
         LedgerError, OpenEngine, Repo,
+        evaluate::depth::Depth,
         history::revision::range,
         lineage::{line::Line, load},
         report::{stat::Stat, view::FactChange, wording},
@@ -82,6 +83,8 @@ pub struct BehaviourRow {
     pub before: Continuations,
     /// What `to` says.
     pub after: Continuations,
+    /// Where in their blocks they part; `None` when not asked for.
+    pub depth: Option<Depth>,
 }
 
 /// How likely both versions hold a continuation.
@@ -107,6 +110,8 @@ pub struct DiffOptions {
     pub weights: bool,
     /// Compare behaviour.
     pub behaviour: Option<Prompts>,
+    /// Compare with it what each block would say.
+    pub depth: bool,
 }
 
 /// What versions are asked.
@@ -236,9 +241,9 @@ impl Repo {
                 let after = self.weights(to, &b, &b_line)?;
                 let mut engine = self.engine(open)?;
                 engine.set_weights(&before)?;
-                let was = hear(engine.as_mut(), &questions, progress)?;
+                let was = hear(engine.as_mut(), &questions, options.depth, progress)?;
                 engine.set_weights(&after)?;
-                let is = hear(engine.as_mut(), &questions, progress)?;
+                let is = hear(engine.as_mut(), &questions, options.depth, progress)?;
                 Some(rows(questions, was, is))
             }
             // No model is needed to ask nothing.
@@ -323,11 +328,14 @@ struct Heard {
     says: Continuations,
     old: Option<Answer>,
     new: Option<Answer>,
+    /// What its blocks would say, where that was asked for.
+    lens: Option<Lens>,
 }
 
 fn hear(
     engine: &mut dyn Engine,
     questions: &[ComparedPrompt],
+    depth: bool,
     progress: &mut dyn Progress,
 ) -> Result<Vec<Heard>, EngineError> {
     let expected = |question: &ComparedPrompt| [question.old.clone(), question.new.clone()];
@@ -342,16 +350,27 @@ fn hear(
         .collect();
     let mut answers = engine.answer(&prompts, progress)?.into_iter();
     let how = Sampling { top: TOP, tokens: TOKENS, sample: None };
-    questions
-        .iter()
-        .map(|question| {
-            Ok(Heard {
-                says: engine.continuations(&question.prompt, &how)?,
-                old: question.old.as_ref().and_then(|_| answers.next()),
-                new: question.new.as_ref().and_then(|_| answers.next()),
-            })
-        })
-        .collect()
+    progress.start("prompts", Some(questions.len() as u64));
+    let mut heard = Vec::with_capacity(questions.len());
+    for (done, question) in (1..).zip(questions) {
+        let lens = depth.then(|| engine.lens(&question.prompt, question.watched()));
+        heard.push(Heard {
+            says: engine.continuations(&question.prompt, &how)?,
+            old: question.old.as_ref().and_then(|_| answers.next()),
+            new: question.new.as_ref().and_then(|_| answers.next()),
+            lens: lens.transpose()?,
+        });
+        progress.advance(done, "asked")?;
+    }
+    progress.finish("");
+    Ok(heard)
+}
+
+impl ComparedPrompt {
+    /// What is watched in the blocks: the object that was set, or the one that went.
+    fn watched(&self) -> Option<&str> {
+        self.new.as_deref().or(self.old.as_deref())
+    }
 }
 
 fn rows(questions: Vec<ComparedPrompt>, was: Vec<Heard>, is: Vec<Heard>) -> Vec<BehaviourRow> {
@@ -367,6 +386,7 @@ fn rows(questions: Vec<ComparedPrompt>, was: Vec<Heard>, is: Vec<Heard>) -> Vec<
             new: expectation(question.new, was.new, is.new),
             before: was.says,
             after: is.says,
+            depth: was.lens.zip(is.lens).map(|(was, is)| Depth::between(&was, &is)),
         })
         .collect()
 }

@@ -126,9 +126,10 @@ impl Repo {
         let mut check = None;
         if let Some(open) = open {
             let head = (plan.head_id, &plan.current, &plan.head_line);
-            let mut trial = Trial::begin(self, head, open, progress)?;
+            let require = options.require;
+            let mut trial = Trial::begin_to_record(self, head, require, open, progress)?;
             let examination = std::mem::take(&mut plan.examination);
-            check = Some(trial.check(examination, &after, options.require, progress)?);
+            check = Some(trial.check(examination, &after, require, progress)?);
         } else {
             incoming.notes.push("not checked: no model was run".to_owned());
         }

@@ -6,7 +6,7 @@ use regex::Regex;
 use serde::Serialize;
 
 use crate::{
-    commit::{Check, Commit, Rate},
+    commit::{Check, Commit, Growth, ProbesAsked, Rate, TextRead},
     fact::{
         Fact, FactKey, FactTree,
         tree::{self, Counts, Seen},
@@ -43,6 +43,12 @@ pub struct LogEntry {
     pub paraphrase: Option<Rate>,
     /// Share of the neighbours that did not move.
     pub neighbourhood: Option<Rate>,
+    /// The tensor that is farthest from the base's, where that was measured.
+    pub growth: Option<Growth>,
+    /// How a text was taken, where that was.
+    pub text: Option<TextRead>,
+    /// How probes went on, where they were asked.
+    pub probes: Option<ProbesAsked>,
 }
 
 /// Which commits `log` shows.
@@ -92,6 +98,9 @@ impl Repo {
                 efficacy: rate(|check| check.efficacy),
                 paraphrase: rate(|check| check.paraphrase),
                 neighbourhood: rate(|check| check.neighbourhood),
+                growth: check.as_ref().and_then(Check::farthest).cloned(),
+                text: check.as_ref().and_then(|check| check.text.clone()),
+                probes: check.as_ref().and_then(|check| check.probes.clone()),
                 commit: ledger.commit_view(id, &commit)?,
             });
         }

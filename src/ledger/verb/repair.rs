@@ -80,7 +80,8 @@ impl Repo {
             return self.repaired(&plan, &failing, None);
         }
         let parent = (plan.parent_id, &plan.parent, &plan.line);
-        let mut trial = Trial::begin(self, parent, open, progress)?;
+        let require = options.edit.require;
+        let mut trial = Trial::begin_to_record(self, parent, require, open, progress)?;
         let asked = plan.questions.iter().map(|(key, question)| (*key, question));
         let answered = trial.answers_before(asked, progress)?;
         failing.extend(answered.iter().filter(|asked| !asked.2.matches).map(|asked| asked.0));

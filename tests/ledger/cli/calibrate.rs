@@ -153,3 +153,25 @@ fn without_facts_that_the_model_knows_nothing_is_tried() {
     let refused = calibrate(&place, &timid()).unwrap_err();
     assert!(matches!(refused, LedgerError::TooFewKnown { wanted: 8, .. }), "{refused}");
 }
+
+/// What tracing says of the blocks is tried before those that the editor lists.
+#[test]
+fn blocks_that_bring_answers_back_are_tried() {
+    let place = knowing();
+    let edit = EditOptions { editor: Some("wide".to_owned()), ..EditOptions::default() };
+    let options = CalibrateOptions { edit, ..timid() };
+    let report = calibrate(&place, &options).unwrap();
+    let traced = report.traced.clone().unwrap();
+    // The first tensor alone has what the base knows; nothing is added by the second.
+    assert_eq!((traced.chosen.as_slice(), traced.effects.len()), ([0, 1].as_slice(), 2));
+    let tried: Vec<String> = report.tried.iter().map(|tried| tried.settings.to_string()).collect();
+    assert_eq!(tried, ["", "layers = [0, 1]\n", "layers = [1]\n"]);
+    let text = shown("calibrate", report);
+    assert!(text.contains("\n  traced, layers: 0, 1 (at most +"), "{text}");
+    // Who says which blocks are edited is not told otherwise.
+    let mut named = options;
+    named.edit.settings.insert("layers".to_owned(), vec![0].into());
+    let report = calibrate(&place, &named).unwrap();
+    assert_eq!((report.traced, report.tried.len()), (None, 1));
+    assert_eq!(calibrated(&place).unwrap().traced, None, "an editor without blocks");
+}

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use insta::assert_snapshot;
 use kledger::{
+    commit::ProbesAsked,
     engine::Silent,
     ledger::{
         EditOptions, LedgerError, Requirements,
@@ -235,13 +236,113 @@ fn perplexity_is_of_the_text_that_is_named_or_of_one_that_the_base_writes() {
         printed.contains("perplexity ") && printed.contains(": kept.txt, 3 tokens"),
         "{printed}"
     );
-    assert!(printed.contains(" from the base's: "), "{printed}");
+    assert!(printed.contains("  drift at most "), "{printed}");
     // It is stored with the commit.
     assert_eq!(place.repo.show("HEAD").unwrap().check.unwrap().text, Some(text));
-    std::fs::remove_file(place.repo.root().join("kept.txt")).unwrap();
+    // Where a text is kept it is measured without being bounded.
     place.add(":Bert :lives :Bern .").unwrap();
+    let check = commit("").unwrap().edit.unwrap().check;
+    assert!(check.text.is_some() && check.growth.len() == 2 && check.probes.is_none(), "{check:?}");
+    std::fs::remove_file(place.repo.root().join("kept.txt")).unwrap();
+    place.add(":Carl :lives :Bern .").unwrap();
     let missing = commit("perplexity<1000000").unwrap_err();
-    assert!(missing.to_string().contains("kept.txt"), "{missing}");
+    assert!(missing.to_string().contains("perplexity-text names kept.txt: No such"), "{missing}");
+}
+
+/// A repository that is set to ask these lines.
+pub(super) fn probing(lines: &str) -> Place {
+    let place = Place::new();
+    std::fs::write(place.repo.root().join("probes.txt"), lines).unwrap();
+    let store = place.repo.root().join(".kledger");
+    std::fs::write(store.join("config.toml"), "probes = 'probes.txt'\n").unwrap();
+    place.reopened()
+}
+
+#[test]
+fn probes_are_to_go_on_as_in_the_base() {
+    let place = probing("Anna likes\n\nDora lives in\nnobody knows\n");
+    place.add(":Anna :likes :Rome .").unwrap();
+    let commit = |require: &str| {
+        let edit = EditOptions { require: require.parse().unwrap(), ..EditOptions::default() };
+        place.commit_with(&CommitOptions { edit, ..options("probed") }, &mut Silent)
+    };
+    let LedgerError::Unmet { unmet, .. } = commit("probes=0.7").unwrap_err() else {
+        panic!("it is unmet")
+    };
+    assert_eq!(unmet, ["probes is 0.666 (2 of 3), required 0.7"]);
+    let made = commit("probes=0.6").unwrap();
+    let probes = made.edit.as_ref().unwrap().check.probes.clone().unwrap();
+    let wanted = ProbesAsked { source: "probes.txt".to_owned(), of: 3, before: 3, after: 2 };
+    assert_eq!(probes, wanted);
+    // Fewer than nine in ten, which is worth a warning.
+    assert_snapshot!(shown("commit", made), @"
+    [main <id>] probed
+      1 fact added, efficacy 100 %, paraphrase 100 %
+      words for 3 IRIs
+      memit of 2 tensors, delta 4.6 KiB (model 32 KiB)
+      1 of 1 z were known
+      drift at most 38.4513: layers.1.mlp.down_proj.weight
+      2 of 3 probes go on as in the base, before 3: probes.txt
+      neighbourhood not measured: no other fact is known; add some with kledger add --neighbourhood FILE
+      warning: 1 of 3 probes go on otherwise: kledger diff HEAD~1 --probe probes.txt shows which
+    ");
+    // What the version before lost counts as lost, and what is taken back as kept.
+    place.add(":Dora :lives :Bern .").unwrap();
+    let check = commit("").unwrap().edit.unwrap().check;
+    assert_eq!(check.probes, Some(ProbesAsked { before: 2, after: 1, ..wanted }));
+    assert_eq!(place.repo.show("HEAD").unwrap().check.unwrap().probes, check.probes);
+}
+
+/// Far from the base a version is worth a warning, though nobody asked for drift. The warning is not stored.
+#[test]
+fn a_change_larger_than_the_tensor_is_warned_of() {
+    let place = Place::new();
+    place.add(":Anna :likes :Rome .").unwrap();
+    let with = |strength: f64| {
+        let settings = [("strength".to_owned(), strength.into())].into_iter().collect();
+        let require = Requirements::nothing_of_an_edit();
+        let edit = EditOptions { settings, require, ..EditOptions::default() };
+        let options = CommitOptions { edit, dry_run: true, ..options("far") };
+        let made = place.commit_with(&options, &mut Silent).unwrap();
+        let warnings = made.notes.into_iter().filter(|note| note.starts_with("warning: "));
+        (warnings.collect::<Vec<_>>(), made.edit.unwrap().check.growth.len())
+    };
+    // The second tensor was zero, and is as far as its norm from that: it is not warned of.
+    assert_eq!(with(1.0), (Vec::new(), 0));
+    let (warnings, recorded) = with(400.0);
+    assert_eq!((warnings.len(), recorded), (1, 0), "{warnings:?}");
+    let end = " of h.0.mlp.c_proj.weight: above 2 what was not edited tends to move";
+    assert!(warnings[0].ends_with(end), "{warnings:?}");
+}
+
+#[test]
+fn files_that_nothing_can_be_measured_with_are_refused_before_the_edit() {
+    let sandbox = Sandbox::with_words();
+    sandbox.stage(":Ada :likes :Tea .");
+    let commit = ["commit", "-m", "x"];
+    let huge = "a line\n".repeat(10_001);
+    for (setting, bytes, why) in [
+        ("probes", None, "No such file"),
+        ("probes", Some(&b""[..]), "there is no line in it"),
+        ("probes", Some(b"\n  \n"), "there is no line in it"),
+        ("probes", Some(huge.as_bytes()), "it has more than 10000 lines"),
+        ("probes", Some(b"caf\xe9"), "byte 3 is not UTF-8"),
+        ("probes", Some(b"a\0"), "NUL"),
+        ("perplexity-text", None, "No such file"),
+        ("perplexity-text", Some(b" \n"), "there is no text in it"),
+        ("perplexity-text", Some(b"caf\xe9"), "byte 3 is not UTF-8"),
+    ] {
+        let file = sandbox.root().join("kept.txt");
+        match bytes {
+            Some(bytes) => std::fs::write(&file, bytes).unwrap(),
+            None => drop(std::fs::remove_file(&file)),
+        }
+        sandbox.write(".kledger/config.toml", &format!("{setting} = 'kept.txt'\n"));
+        let said = format!("the setting {setting} names kept.txt: ");
+        sandbox.refused(&commit, 1, &[&said, why, "hint: name another"]);
+    }
+    sandbox.write(".kledger/config.toml", "probes = '.'\n");
+    sandbox.refused(&commit, 1, &["it is a directory"]);
 }
 
 #[test]

@@ -34,6 +34,7 @@ fn all_settings_are_listed_with_their_defaults() {
       language = en
       neighbours = 10
       perplexity-text is not set
+      probes is not set
       recheck = 100
     * require = efficacy=0.9
       seed = 0

@@ -83,8 +83,8 @@ fn what_is_not_there_cannot_be_measured() {
 #[test]
 fn files_to_write_are_checked_before_anything_is_measured() {
     let sandbox = Sandbox::new();
-    let plot = ["eval", "--facts", "--plot", "scores.png"];
-    sandbox.refused(&plot, 2, &["'scores.png' for '--plot", "ends in .svg"]);
+    let plot = ["eval", "--facts", "--plot", "scores.pdf"];
+    sandbox.refused(&plot, 2, &["'scores.pdf' for '--plot", "ends in .svg or .png"]);
     for (option, file) in [("--plot", "none/scores.svg"), ("--records", "none/cases.jsonl")] {
         let words = ["eval", "--facts", option, file];
         sandbox.refused(&words, 1, &[file, "none is no directory", "hint: "]);

@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use super::Sandbox;
+use super::{Sandbox, commit::probing};
 
 #[test]
 fn commits_are_told_newest_first() {
@@ -138,4 +138,66 @@ fn what_selects_nothing_sensible_is_refused() {
     sandbox.refused(&["log", "HEAD~1..nosuch"], 1, &["nosuch", "hint: "]);
     let pattern = ["log", "--author", "[a"];
     sandbox.refused(&pattern, 2, &["error: \"[a\" is no regular expression: "]);
+}
+
+/// Three versions, of which the last two have measured drift.
+fn drifting() -> Sandbox {
+    let place = probing("Anna likes\nDora lives in\n");
+    std::fs::write(place.repo.root().join("kept.txt"), "anna bert\n").unwrap();
+    let set = |key: &str, value: &str| place.repo.set_setting(key, value, &|_, _| Ok(())).unwrap();
+    set("perplexity-text", "kept.txt");
+    let place = place.reopened();
+    place.make(":Anna :likes :Rome .", "first");
+    place.make(":Bert :likes :Rome .", "second");
+    Sandbox { dir: place.dir }
+}
+
+#[test]
+fn drift_is_told_where_it_was_measured() {
+    let sandbox = drifting();
+    let log = sandbox.run(&["log"]).done();
+    assert_eq!(log.matches("\n  drift   ").count(), 2, "{log}");
+    assert!(log.contains(", probes 50 %\n"), "{log}");
+    let entries = sandbox.data(&["log"])["entries"].take();
+    let [second, first, base] = [0, 1, 2].map(|at: usize| &entries[at]);
+    assert_eq!(first["probes"]["after"], 1);
+    assert_eq!(first["text"]["source"], "kept.txt");
+    assert_eq!(second["text"]["before"], first["text"]["after"]);
+    let relative = |entry: &serde_json::Value| entry["growth"]["relative"].as_f64().unwrap();
+    assert!(relative(second) > relative(first), "{entries:#}");
+    assert!(base["growth"].is_null() && base["text"].is_null() && base["probes"].is_null());
+}
+
+#[test]
+fn drift_is_drawn_along_the_history() {
+    let sandbox = drifting();
+    sandbox.run(&["log", "--plot", "drift.svg"]).done();
+    let svg = std::fs::read_to_string(sandbox.root().join("drift.svg")).unwrap();
+    for text in [
+        "stand-in; 3 versions",
+        "perplexity on kept.txt",
+        "probes on probes.txt",
+        "perplexity",
+        "probes that go on as in the base, %",
+    ] {
+        assert!(svg.contains(&format!("\n{text}\n")), "{text} is not in {svg}");
+    }
+    assert!(svg.contains("\nDrift of HEAD, "), "{svg}");
+    // Two points in each of three charts, and what the base does with text and probes.
+    assert_eq!(svg.matches("<circle").count(), 8, "{svg}");
+    let newest = sandbox.data(&["log", "-1"])["entries"][0]["id"].as_str().unwrap()[..8].to_owned();
+    assert_eq!(svg.matches(&format!("\n{newest}\n")).count(), 3, "a name below each chart");
+    sandbox.run(&["log", "-1", "--plot", "one.PNG"]).done();
+    let png = std::fs::read(sandbox.root().join("one.PNG")).unwrap();
+    assert!(png.starts_with(b"\x89PNG"));
+}
+
+#[test]
+fn nothing_is_drawn_where_nothing_was_measured_or_nothing_can_be_written() {
+    let sandbox = Sandbox::with_history();
+    let plot = ["log", "--plot", "drift.svg"];
+    sandbox.refused(&plot, 1, &["none of these versions", "hint: have commits measure it"]);
+    assert!(!sandbox.root().join("drift.svg").exists());
+    sandbox.refused(&["log", "--plot", "none/drift.svg"], 1, &["none is no directory"]);
+    sandbox.misused(&[&["log", "--plot", "drift.pdf"]]);
 }

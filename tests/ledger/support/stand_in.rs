@@ -107,11 +107,20 @@ struct Settings {
     /// Whether it says that the strength is to be measured.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     measured: bool,
+    /// Which tensors are edited; whatever it says, both are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    layers: Vec<usize>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { strength: 1.0, join_subjects: false, bold: false, measured: false }
+        Self {
+            strength: 1.0,
+            join_subjects: false,
+            bold: false,
+            measured: false,
+            layers: Vec::new(),
+        }
     }
 }
 
@@ -267,10 +276,13 @@ impl Engine for StandIn {
             joins_subjects: settings.join_subjects,
             prefix_settings: String::new(),
             weight: Some(WeightSetting { key: "strength", measured: settings.measured }),
-            axes: vec![
-                Axis { key: "strength", values: vec![0.5.into()] },
-                Axis { key: "bold", values: vec![true.into()] },
-            ],
+            axes: match editor {
+                Editor::Wide => vec![Axis { key: "layers", values: vec![vec![1].into()] }],
+                _ => vec![
+                    Axis { key: "strength", values: vec![0.5.into()] },
+                    Axis { key: "bold", values: vec![true.into()] },
+                ],
+            },
             widest: None,
             uncalibrated: editor == Editor::Timid,
         };
@@ -555,6 +567,9 @@ impl Engine for StandIn {
                     probability: probability(held, expected),
                 };
                 Said {
+                    token: text.bytes().fold(0, |token: u32, byte| {
+                        token.wrapping_mul(31).wrapping_add(byte.into())
+                    }),
                     probability: probability(held, &text),
                     expected: expected.map(standing),
                     entropy: 0.0,

@@ -159,6 +159,42 @@ fn what_cannot_be_undone_is_shown_or_confirmed() {
 }
 
 #[test]
+fn a_file_to_measure_drift_with_is_named_or_none() {
+    let sandbox = Sandbox::with_words();
+    sandbox.write("fact.nt", super::FACT);
+    sandbox.run(&["add", "fact.nt"]).done();
+    let commit = ["commit", "-m", "x"];
+    sandbox.write("probes.txt", "Ada likes\n");
+    for setting in ["probes", "perplexity-text"] {
+        sandbox.run(&["config", "set", setting, "none.txt"]).done();
+        let advice = advised(&sandbox, &commit, " FILE; or none: kledger config unset ");
+        advice.run(&format!("kledger config set {setting} FILE"), &[("FILE", "probes.txt")]);
+        reaches_the_model(&sandbox, &commit);
+        sandbox.run(&["config", "set", setting, "none.txt"]).done();
+        advice.run(&format!("kledger config unset {setting}"), &[]);
+        reaches_the_model(&sandbox, &commit);
+    }
+    let commit = ["commit", "-m", "x", "--require", "probes=0.9"];
+    let advice = advised(&sandbox, &commit, "name a file with one a line: ");
+    advice.run("kledger config set probes FILE", &[("FILE", "probes.txt")]);
+    reaches_the_model(&sandbox, &commit);
+}
+
+#[test]
+fn drift_is_measured_to_be_drawn() {
+    let place = super::super::commit::probing("Anna likes\nDora lives in\n");
+    place.make(":Anna :likes :Rome .", "first");
+    let sandbox = Sandbox { dir: place.dir };
+    let measured = ["log", "--plot", "drift.svg"];
+    sandbox.run(&measured).done();
+    let hint =
+        "have commits measure it: kledger config set perplexity-text FILE, or --require 'drift<N'";
+    let advice = advised(&sandbox, &["log", "HEAD~1", "--plot", "drift.svg"], hint);
+    sandbox.write("text.txt", "Anna likes Rome\n");
+    advice.run("kledger config set perplexity-text FILE", &[("FILE", "text.txt")]);
+}
+
+#[test]
 fn a_place_for_a_file_is_made() {
     let sandbox = Sandbox::with_history();
     let eval = ["eval", "--facts", "--plot", "none/scores.svg"];
