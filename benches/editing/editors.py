@@ -51,10 +51,10 @@ class Choice:
 
     def edit(self, kledger, count, commits, editor):
         """Edits some of the facts; seconds of processors, and bytes of what is stored."""
-        name, settings, _ = read(editor)
+        name, settings, steps = read(editor)
         settings = [word for setting in settings for word in ("--set", setting)]
-        if editor in self.artefacts:
-            settings += ["--artefact", self.artefacts[editor]]
+        if name in TRAINED:
+            settings += ["--artefact", self.artefacts[name, steps]]
         kledger("reset", "--hard", START)
         size, seconds, stored = count // commits, 0.0, 0
         for part in range(commits):
@@ -93,8 +93,8 @@ def train(kledger, editor, choices):
     kledger("reset", "--hard", START)
     file.unlink()
     for choice in choices:
-        choice.artefacts[editor] = report["artefact"]
-    said = f"{editor}: trained in {usage['cpu']:.0f} s of processors"
+        choice.artefacts[name, steps] = report["artefact"]
+    said = f"{name}: {steps} steps in {usage['cpu']:.0f} s of processors"
     for part in ("seen", "unseen"):
         found = report[part]
         rates = ", ".join(f"{what} {100 * found[what]:.0f} %" for what in ("reliability", "generality", "locality"))
@@ -131,7 +131,8 @@ def main():
         choices = [Choice(args, Path(work), seed) for seed in args.seeds]
         results = Results(args, QUESTION, columns, runs=len(choices))
         for editor in args.editors:
-            if editor.split()[0] in TRAINED:
+            name, _, steps = read(editor)
+            if name in TRAINED and (name, steps) not in choices[0].artefacts:
                 results.note(train(kledger, editor, choices))
         fresh = kledger.copy("fresh")
         for editor in args.editors:

@@ -16,7 +16,7 @@ fn repository(editor: &str, settings: &str) -> TempDir {
     line(&dir, &["init", "--model", fixture().to_str().unwrap()]);
     let settings = format!(
         "editor = '{editor}'\nrequire = 'efficacy=0'\n[settings.{editor}]\nlayers = [2, 3]\n\
-         batch_size = 4\nval_interval = 5\nval_edits = 2\n{settings}"
+         batch_size = 4\nval_interval = 5\nval_edits = 2\ncombine = 'sum'\n{settings}"
     );
     fs::write(dir.path().join(".kledger/config.toml"), settings).unwrap();
     let mut words = "@prefix : <https://example.org/> .

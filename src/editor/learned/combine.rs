@@ -3,9 +3,10 @@
 //! Added up, they disturb each other: prompts have tokens in common, and what each fact changes there is multiplied. The
 //! solve moves the keys of each fact as its own change would (Tan et al., 2024, section 4.1):
 //!
-//!   min ‖ΔW K − D‖² + λ ‖ΔW‖²,  ΔW = D Kᵀ (K Kᵀ + λI)⁻¹,
+//!   min ‖ΔW K − D‖² + ‖ΔW P‖² + λ ‖ΔW‖²,  ΔW = D Kᵀ (K Kᵀ + P Pᵀ + λI)⁻¹,
 //!
-//! where K are the keys of all facts' tokens and D what each fact's own change makes of its own.
+//! where K are the keys of all facts' tokens, D what each fact's own change makes of its own, and P the keys of earlier
+//! commits, which are to stay.
 
 use tch::{Kind, Tensor};
 
@@ -23,8 +24,17 @@ pub(super) struct Alone {
     pub(super) keys: Tensor,
 }
 
-/// The change of a map that several facts make, and how many columns each has.
-pub(super) fn combined(facts: &[Alone], how: Combining) -> (LowRank, Vec<usize>) {
+/// The change of a map that several facts make.
+pub(super) struct Combined {
+    pub(super) change: LowRank,
+    /// The key of each column, `[columns, in]`, where they were solved for.
+    pub(super) keys: Option<Tensor>,
+    /// How many columns each fact has.
+    pub(super) counts: Vec<usize>,
+}
+
+/// Makes one change of several; `past` has the keys of earlier commits, `[keys, in]`.
+pub(super) fn combined(facts: &[Alone], past: Option<&Tensor>, how: Combining) -> Combined {
     let rows = |tensor: &Tensor| usize::try_from(tensor.size()[0]).unwrap_or_default();
     let all =
         |part: fn(&Alone) -> Tensor| Tensor::cat(&facts.iter().map(part).collect::<Vec<_>>(), 0);
@@ -32,22 +42,27 @@ pub(super) fn combined(facts: &[Alone], how: Combining) -> (LowRank, Vec<usize>)
         Combine::Sum => {
             let left = all(|fact| fact.change.left.shallow_clone());
             let right = all(|fact| fact.change.right.shallow_clone());
-            (LowRank { left, right }, facts.iter().map(|fact| rows(&fact.change.left)).collect())
+            let counts = facts.iter().map(|fact| rows(&fact.change.left)).collect();
+            Combined { change: LowRank { left, right }, keys: None, counts }
         }
         Combine::Solve => {
             let left =
                 all(|fact| fact.keys.matmul(&fact.change.right.tr()).matmul(&fact.change.left));
-            let right = solved(&all(|fact| fact.keys.shallow_clone()), how.ridge);
-            (LowRank { left, right }, facts.iter().map(|fact| rows(&fact.keys)).collect())
+            let keys = all(|fact| fact.keys.shallow_clone());
+            let right = solved(&keys, past, how.ridge);
+            let counts = facts.iter().map(|fact| rows(&fact.keys)).collect();
+            Combined { change: LowRank { left, right }, keys: Some(keys), counts }
         }
     }
 }
 
-/// (K Kᵀ + λI)⁻¹ K for keys in rows, `[keys, in]`, in f64; λ is `ridge` times the mean square of a key.
-fn solved(keys: &Tensor, ridge: f64) -> Tensor {
-    let wide = keys.to_kind(Kind::Double);
-    let (count, width) = (keys.size()[0], keys.size()[1]);
-    let square = wide.square().sum(Kind::Double).double_value(&[]) / count as f64;
+/// Kᵀ (K Kᵀ + P Pᵀ + λI)⁻¹ for keys in rows, `[keys, in]`, in f64; λ is `ridge` times the mean square of a key of K.
+fn solved(keys: &Tensor, past: Option<&Tensor>, ridge: f64) -> Tensor {
+    let own = keys.size()[0];
+    let square = keys.square().sum(Kind::Double).double_value(&[]) / own as f64;
+    let all: Vec<&Tensor> = [keys].into_iter().chain(past).collect();
+    let wide = Tensor::cat(&all, 0).to_kind(Kind::Double);
+    let (count, width) = (wide.size()[0], wide.size()[1]);
     let system = |gram: Tensor| {
         let identity = Tensor::eye(gram.size()[0], (Kind::Double, keys.device()));
         (gram + identity * (ridge * square)).linalg_cholesky(false)
@@ -58,7 +73,7 @@ fn solved(keys: &Tensor, ridge: f64) -> Tensor {
     } else {
         wide.tr().cholesky_solve(&system(wide.tr().matmul(&wide)), false).tr()
     };
-    solved.to_kind(Kind::Float)
+    solved.narrow(0, 0, own).to_kind(Kind::Float)
 }
 
 #[cfg(test)]
@@ -85,32 +100,36 @@ mod tests {
     #[test]
     fn solved_facts_move_their_own_keys_as_alone() {
         let facts = facts(3, 2);
-        let how = Combining { combine: Combine::Solve, ridge: 1e-7 };
-        let (change, counts) = combined(&facts, how);
+        let how = Combining { carry: true, combine: Combine::Solve, ridge: 1e-7 };
+        let Combined { change, counts, .. } = combined(&facts, None, how);
         assert_eq!(counts, [2, 2, 2]);
         for fact in &facts {
             let moved = |change: &LowRank| fact.keys.matmul(&whole(change).tr());
             assert!(moved(&change).allclose(&moved(&fact.change), 1e-3, 1e-3, false));
         }
-        let (sum, counts) = combined(&facts, Combining { combine: Combine::Sum, ridge: 1.0 });
-        assert_eq!(counts, [3, 3, 3]);
+        let sum = combined(&facts, None, Combining { combine: Combine::Sum, ..how });
+        assert_eq!((sum.counts, sum.keys), (vec![3, 3, 3], None));
         let each = facts.iter().map(|fact| whole(&fact.change)).reduce(|a, b| a + b);
-        assert!(whole(&sum).allclose(&each.expect("three"), 1e-5, 1e-5, false));
+        assert!(whole(&sum.change).allclose(&each.expect("three"), 1e-5, 1e-5, false));
     }
 
-    /// The normal equations, written out, of fewer keys than a key is wide and of more.
+    /// The normal equations, written out, of fewer keys than a key is wide and of more, with keys that are held and
+    /// without.
     #[test]
     fn the_solve_is_ridge_regression() {
-        for keys in [2, 9] {
+        for (keys, held) in [(1, 0), (2, 3), (9, 0), (9, 4)] {
             let facts = facts(2, keys);
             let ridge = 0.3;
-            let (change, _) = combined(&facts, Combining { combine: Combine::Solve, ridge });
+            let how = Combining { carry: true, combine: Combine::Solve, ridge };
+            let past = Tensor::randn([held, WIDTHS.1], (Kind::Float, tch::Device::Cpu));
+            let Combined { change, .. } = combined(&facts, Some(&past), how);
             let k = Tensor::cat(&[&facts[0].keys, &facts[1].keys], 0).to_kind(Kind::Double);
             let own = |fact: &Alone| fact.keys.matmul(&whole(&fact.change).tr());
             let d = Tensor::cat(&[own(&facts[0]), own(&facts[1])], 0).to_kind(Kind::Double);
             let square = k.square().sum(Kind::Double) / k.size()[0];
             let identity = Tensor::eye(WIDTHS.1, (Kind::Double, tch::Device::Cpu));
-            let system = k.tr().matmul(&k) + identity * (square * ridge);
+            let past = past.to_kind(Kind::Double);
+            let system = k.tr().matmul(&k) + past.tr().matmul(&past) + identity * (square * ridge);
             let wanted = d.tr().matmul(&k).matmul(&system.inverse());
             let found = whole(&change).to_kind(Kind::Double);
             assert!(found.allclose(&wanted, 1e-5, 1e-6, false));

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, iter};
 
 #[cfg(feature = "torch")]
 use super::{
-    combine::{Alone, combined},
+    combine::{Alone, Combined, combined},
     hypernetwork::Hypernetwork,
     maps::{Factors, LowRank, Map, chosen, maps},
     outer::{self, Constraint},
@@ -20,7 +20,7 @@ use crate::{
     editor::{
         error::EditError,
         locate::lookup::Asked,
-        matrix::matrix,
+        matrix::{matrix, tensor},
         method::{Bench, Editor},
         module,
         settings::canonical,
@@ -161,6 +161,14 @@ impl<S: Settled> Trainable<S> {
         maps(model, layers, modules)
     }
 
+    /// The keys of earlier commits that are to stay, if any are.
+    fn past_keys(&self, job: &EditJob<'_>, map: &Map, model: &Model) -> Option<tch::Tensor> {
+        let (_, inputs) = map.shape();
+        let past =
+            self.0.combining().carry.then(|| job.version.past_keys(&map.site.tensor, inputs))?;
+        (past.rows > 0).then(|| tensor(&past, model.decoder().device()))
+    }
+
     /// The settings that an edit depends on, in their one spelling.
     fn settings(&self) -> String {
         let both = EditSettings { edited: self.0.edited(), combining: self.0.combining() };
@@ -230,10 +238,13 @@ impl<S: Settled> Editor for Trainable<S> {
         }
         let (mut columns, mut changes) = (Vec::new(), BTreeMap::new());
         for (map, found) in maps.iter().zip(&found) {
-            let (LowRank { left, right }, counts) = combined(found, self.0.combining());
+            let past = self.past_keys(job, map, model);
+            let Combined { change: LowRank { left, right }, keys, counts } =
+                combined(found, past.as_ref(), self.0.combining());
             let form =
                 ChangeForm::LowRank { left: matrix(&left).transposed(), right: matrix(&right) };
-            let change = Change { orientation: map.site.orientation, form, keys: None };
+            let keys = keys.as_ref().map(matrix);
+            let change = Change { orientation: map.site.orientation, form, keys };
             changes.insert(map.site.tensor.clone(), change);
             let of_fact = |(request, count)| iter::repeat_n(request, count);
             columns = (0u32..).zip(counts).flat_map(of_fact).collect();

@@ -3,10 +3,10 @@
 //! What is trained is an artefact: it belongs to one base, and a commit names the one that it was made with. `method` is what
 //! these editors have in common; `mend` and `ke` read like their papers' algorithms, each with its network beside it. `lessons`
 //! says what is learned from, `outer` is the loop that trains, `rehearsal` what it computes, `maps` takes gradients and adds
-//! changes without a gradient of any weight.
+//! changes without a gradient of any weight, `combine` makes one change of those of several facts.
 //!
-//! The factors of a fact's gradient are taken on the base, from a loss of its own. So what an edit adds for a fact depends on
-//! nothing else that is edited, and can be taken out again.
+//! The factors of a fact's gradient are taken on the base, from a loss of its own. So what the network makes of a fact depends
+//! on nothing else that is edited.
 
 #[cfg(feature = "torch")]
 mod combine;

@@ -31,6 +31,11 @@ pub(super) const LEARNING: &[Setting] = &[
 /// All of [`Combining`], by key.
 pub(super) const COMBINING: &[Setting] = &[
     Setting::new(
+        "carry",
+        "true, false",
+        "whether the solve also holds the keys of earlier commits",
+    ),
+    Setting::new(
         "combine",
         "sum, solve",
         "how the changes of several facts become one: added up, or so that each moves its own keys as it would alone",
@@ -41,6 +46,8 @@ pub(super) const COMBINING: &[Setting] = &[
 /// How the changes of several facts become one.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(in crate::editor) struct Combining {
+    /// Whether the solve holds the keys of earlier commits.
+    pub(super) carry: bool,
     /// By which rule.
     pub(super) combine: Combine,
     /// λ of the solve, in units of the mean square of a key.

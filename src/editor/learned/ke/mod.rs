@@ -5,7 +5,7 @@
 //!   2. h = LSTM("answer >> target || prompt"), and from it for each map two gates a, c, two more b, d, and η;
 //!   3. ΔW = s σ(η) (∇ ⊙ (softmax(a) cᵀ) + softmax(b) dᵀ), a column for each token and one more.
 //!
-//! The changes of several facts are added up.
+//! `combine` makes one change of those of several facts.
 
 #[cfg(feature = "torch")]
 pub(super) mod network;

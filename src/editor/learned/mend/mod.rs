@@ -5,7 +5,7 @@
 //!   2. x̃, δ̃ = g(x, δ), the network that was trained;
 //!   3. ΔW = α Σ δ̃ x̃ᵀ, a column for each token.
 //!
-//! The changes of several facts are added up.
+//! `combine` makes one change of those of several facts.
 
 #[cfg(feature = "torch")]
 pub(super) mod network;

@@ -237,7 +237,9 @@ fn what_a_fact_adds_depends_on_no_other_fact() {
         request("The Eiffel Tower", "Buenos Aires"),
         request("Ada", "Rome"),
     ];
-    for editor in EDITORS {
+    for (editor, settings) in EDITORS {
+        let settings = format!("{settings}combine = 'sum'\n");
+        let editor = (editor, settings.as_str());
         let trained = train(&mut model, editor, 3, None, &mut |_| {});
         let mut edit = |facts: &[Request]| edit(&mut model, editor, &trained.tensors, facts);
         let all = edit(&facts).unwrap();
