@@ -12,6 +12,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tokenizers::", &["model"]),
     ("oxrdf::", &["fact", "query", "sql"]),
     ("rusqlite::", &["sql"]),
+    ("::postgres::", &["sql"]),
+    ("tokio_postgres_rustls::", &["sql"]),
     ("spargebra::", &["query"]),
     ("spareval::", &["query"]),
     ("sparesults::", &["query"]),

@@ -9,7 +9,9 @@ use std::{
 };
 
 #[cfg(feature = "sql")]
-use crate::sql::{self, Database, Limits, Mapping};
+use crate::cli::context::server_defaults;
+#[cfg(feature = "sql")]
+use crate::sql::{self, Address, Database, Limits, Mapping};
 use crate::{
     cli::{
         args::at_least_one,
@@ -59,6 +61,7 @@ Examples:
   kledger add --sql crm.db --mapping crm.r2rml.ttl
   kledger add --sql crm.db --mapping crm.r2rml.ttl --sync --dry-run
   kledger add --sql crm.db --base https://example.org/ --skip-unknown
+  kledger add --sql postgres://crm@db.example.org/crm --mapping crm.r2rml.ttl --sync
   kledger add --from counterfact counterfact.json --limit 100 --skip-conflicts
   grep capital dump.nt | kledger add --format nt -")]
 pub struct Args {
@@ -128,7 +131,10 @@ pub struct Args {
     /// already, else the one that is named first; a label of another becomes a further name
     #[arg(long, requires = "files")]
     same_as: bool,
-    /// Read a database: a file of SQLite, as crm.db or sqlite:crm.db
+    /// Read a database: a file of SQLite, as crm.db or sqlite:crm.db, or one of PostgreSQL, as postgres://host/crm
+    ///
+    /// Its address is a URL, or in the words of libpq ('host=... dbname=...'), whose environment variables hold too. A
+    /// password is never in it: it comes from PGPASSWORD or ~/.pgpass.
     ///
     /// What its rows say is in a mapping in R2RML; without --mapping its tables, columns and keys are read as they are (the
     /// W3C's Direct Mapping), with names under --base. It is opened to be read alone.
@@ -356,13 +362,17 @@ impl Args {
             rows: self.max_rows.unwrap_or(limits.rows),
         };
         let base = self.base.as_ref().map(|base| base.iri().as_str());
+        let address = Address::parse(&name, &server_defaults()).map_err(LedgerError::from)?;
         if self.mapping.is_none() && base.is_none() {
             return Err(CliError::NoMapping { name });
         }
-        let path = Database::path(&name).map_err(LedgerError::from)?;
-        // In places and messages it is the file.
-        let (path, name) = (path.to_owned(), path.to_string_lossy().into_owned());
-        let database = Database::open(&cx.path(&path), &name, limits).map_err(LedgerError::from)?;
+        let database = match &address {
+            // In places and messages it is the file.
+            Address::File(path) => Database::open(&cx.path(path), &path.to_string_lossy(), limits),
+            Address::Server(login) => Database::connect(login, limits),
+        };
+        let database = database.map_err(LedgerError::from)?;
+        let name = database.name().to_owned();
         let mapping = match (&self.mapping, base) {
             (Some(file), _) => {
                 let text = input::text(&cx.path(file));

@@ -7,6 +7,8 @@ mod add;
 mod add_dumps;
 mod add_mistakes;
 mod add_packed;
+#[cfg(feature = "sql")]
+mod add_postgres;
 mod add_same_as;
 mod add_sentences;
 mod add_source;

@@ -201,6 +201,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("build it with the feature query", "a program would have to be built without it, and again"),
     ("build it with the feature sql", "a program would have to be built without it, and again"),
     ("divide it, and add the parts one after", "64 MiB would have to be written"),
+    (
+        "nothing was staged or written; run it again when the server is there",
+        "tests/ledger/cli/add_postgres.rs: a_server_that_goes_away_leaves_nothing",
+    ),
     // The machine has to be a strange one.
     (
         "set the machine's clock",
