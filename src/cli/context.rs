@@ -205,6 +205,12 @@ impl Context {
     }
 }
 
+/// The user's key for an endpoint.
+#[cfg(feature = "endpoint")]
+pub(super) fn endpoint_key() -> Option<String> {
+    variable("KLEDGER_ENDPOINT_KEY")
+}
+
 /// What the environment says of servers, as libpq reads it.
 #[cfg(feature = "sql")]
 pub(super) fn server_defaults() -> crate::sql::ServerDefaults {

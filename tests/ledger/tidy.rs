@@ -12,6 +12,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tokenizers::", &["model"]),
     ("oxrdf::", &["fact", "query", "sql"]),
     ("rusqlite::", &["sql"]),
+    ("ureq::", &["endpoint"]),
     ("::postgres::", &["sql"]),
     ("tokio_postgres_rustls::", &["sql"]),
     ("spargebra::", &["query"]),

@@ -20,6 +20,6 @@ fi
 if ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && [ -n "${CI:-}" ] && [ "$(id -u)" = 0 ]; then
     apt-get install -y -q postgresql >/dev/null 2>&1 || echo "SKIPPED: PostgreSQL cannot be installed" >&2
 fi
-"$cargo" build --locked --no-default-features --features cli,query,sql
+"$cargo" build --locked --no-default-features --features cli,query,sql,endpoint
 "$2/bin/python" "$here/check.py" "$1"
-"$cargo" test --locked --no-default-features --features cli,query,sql --test ledger rdb2rdf -- --nocapture
+"$cargo" test --locked --no-default-features --features cli,query,sql,endpoint --test ledger rdb2rdf -- --nocapture

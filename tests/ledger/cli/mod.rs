@@ -5,6 +5,8 @@
 
 mod add;
 mod add_dumps;
+#[cfg(feature = "endpoint")]
+mod add_endpoint;
 mod add_mistakes;
 mod add_packed;
 #[cfg(feature = "sql")]
