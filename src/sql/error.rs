@@ -51,6 +51,14 @@ pub enum SqlError {
         /// What the server says.
         why: String,
     },
+    /// A row is longer than what is held.
+    #[error("a row of {map} has more than {} MiB", most >> 20)]
+    LongRow {
+        /// The triples map.
+        map: String,
+        /// Bytes that it may have.
+        most: usize,
+    },
     /// Values of a column are no literals.
     #[error("{map} wants the column {column}, and its type {kind} is none of a single value")]
     Unfit {
@@ -232,7 +240,10 @@ impl SqlError {
                 "nothing was staged or written; run it again when the server is there"
             }
             Self::Refused { .. } => {
-                "psql shows who may do so: \\dp lists rights on tables, \\l those on the database"
+                "psql says more of it; there \\dp lists rights on tables, \\l those on the database"
+            }
+            Self::LongRow { .. } => {
+                "have a query leave its long columns out: rr:sqlQuery \"SELECT id, name FROM t\""
             }
             Self::Unfit { .. } => {
                 "have a query take it apart: rr:sqlQuery \"SELECT id, unnest(tags) AS tag FROM t\"; or leave the column out"

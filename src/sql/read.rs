@@ -466,7 +466,9 @@ fn graphs(maps: &[TermMap<usize>], row: &Row, base: &str) -> Result<Vec<GraphNam
 fn columns(database: &Database, map: &TriplesMap, sql: &str) -> Result<Vec<ColumnShape>, SqlError> {
     let columns = database.source.columns(&map.name, sql);
     columns.map_err(|error| match error {
-        SqlError::Read { why, .. } => SqlError::Query { map: map.name.clone(), why },
+        SqlError::Read { why, .. } | SqlError::Refused { why, .. } => {
+            SqlError::Query { map: map.name.clone(), why }
+        }
         other => other,
     })
 }
@@ -474,7 +476,7 @@ fn columns(database: &Database, map: &TriplesMap, sql: &str) -> Result<Vec<Colum
 /// Has an error say that it is in the mapping's own query, if there is one.
 fn of_its_query(map: &TriplesMap, error: SqlError) -> SqlError {
     match (error, &map.table) {
-        (SqlError::Read { why, .. }, Table::Query(_)) => {
+        (SqlError::Read { why, .. } | SqlError::Refused { why, .. }, Table::Query(_)) => {
             SqlError::Query { map: map.name.clone(), why }
         }
         (other, _) => other,

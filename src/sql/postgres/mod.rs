@@ -142,8 +142,7 @@ impl Source for Postgres {
                 return Err(SqlError::TooSlow { after: self.limits.time });
             }
             if line.len() > LONGEST {
-                let why = format!("a row has more than {} MiB", LONGEST >> 20);
-                return Err(SqlError::Read { name: self.name.clone(), why });
+                return Err(SqlError::LongRow { map: map.to_owned(), most: LONGEST });
             }
             values.clear();
             let fields = line.strip_suffix(b"\n").unwrap_or(&line).split(|byte| *byte == b'\t');
@@ -179,8 +178,7 @@ fn wrong(name: &str, limit: Option<Duration>, error: &::postgres::Error) -> SqlE
         | Some(
             &SqlState::ADMIN_SHUTDOWN | &SqlState::CRASH_SHUTDOWN | &SqlState::CANNOT_CONNECT_NOW,
         ) => SqlError::Lost { name, why: message(error) },
-        Some(&SqlState::INSUFFICIENT_PRIVILEGE) => SqlError::Refused { name, why: message(error) },
-        Some(_) => SqlError::Read { name, why: message(error) },
+        Some(_) => SqlError::Refused { name, why: message(error) },
     }
 }
 

@@ -1,6 +1,6 @@
 //! Facts into a database of PostgreSQL.
 
-use super::{connected, message, wrong};
+use super::{connected, wrong};
 use crate::sql::{address::Login, error::SqlError, names::quoted, write::Layout};
 
 impl Layout<'_> {
@@ -14,10 +14,7 @@ impl Layout<'_> {
         }
         let name = login.name();
         let mut client = connected(&login.config, name)?;
-        let refused = |error: &::postgres::Error| match wrong(name, None, error) {
-            SqlError::Read { name, .. } => SqlError::Refused { name, why: message(error) },
-            other => other,
-        };
+        let refused = |error: &::postgres::Error| wrong(name, None, error);
         let is_there = client.query("SELECT FROM pg_namespace WHERE nspname = $1", &[&schema]);
         if !is_there.map_err(|error| refused(&error))?.is_empty() {
             let (name, schema) = (name.to_owned(), schema.to_owned());

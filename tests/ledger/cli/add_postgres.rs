@@ -330,7 +330,9 @@ fn reading_a_server_has_limits() {
     );
     with("SELECT 1 AS id, repeat('x', 70000000) AS name");
     let message = add(&sandbox, &server, &[]).failed(1);
-    assert!(message.contains("a row has more than 64 MiB"), "{message}");
+    let hint = "hint: have a query leave its long columns out";
+    assert!(message.contains("a row of City has more than 64 MiB"), "{message}");
+    assert!(message.contains(hint), "{message}");
     with("SELECT 1 AS id, 'x' AS name");
     let mut holder = server.client("people");
     holder.batch_execute("BEGIN; LOCK TABLE person").unwrap();
@@ -348,25 +350,12 @@ fn a_server_that_goes_away_leaves_nothing() {
     let url = server.url("people");
     let reading =
         || sandbox.command(&["add", "--sql", &url, "--mapping", "people.ttl"]).output().unwrap();
-    let is_reading = |client: &mut postgres::Client| {
-        let found = client.query(
-            "SELECT pid FROM pg_stat_activity WHERE application_name = 'kledger' AND query LIKE 'COPY%'",
-            &[],
-        );
-        found.unwrap().first().map(|row| row.get::<_, i32>(0))
-    };
     // An administrator ends the connection, and then the server crashes.
     for crashes in [false, true] {
         let output = thread::scope(|scope| {
             let reading = scope.spawn(reading);
             let mut client = server.client("people");
-            let process = loop {
-                if let Some(process) = is_reading(&mut client) {
-                    break process;
-                }
-                assert!(!reading.is_finished(), "{:?}", reading.join());
-                thread::sleep(Duration::from_millis(20));
-            };
+            let process = reader(&mut client);
             if crashes {
                 server.kill();
             } else {
@@ -381,6 +370,65 @@ fn a_server_that_goes_away_leaves_nothing() {
     }
     let message = add(&sandbox, &server, &[]).failed(1);
     assert!(message.contains("cannot connect to postgres://HOST/people: "), "{message}");
+    assert_eq!(before, sandbox.state());
+}
+
+/// Waits until kledger has a server copy rows; gives the process that does.
+fn reader(client: &mut postgres::Client) -> i32 {
+    let query = "SELECT pid FROM pg_stat_activity WHERE application_name = 'kledger' AND query LIKE 'COPY%'";
+    for _ in 0..3000 {
+        if let Some(row) = client.query(query, &[]).unwrap().first() {
+            return row.get(0);
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    panic!("nothing is read");
+}
+
+/// A mapping whose first table takes a while.
+fn slowly(seconds: u32) -> String {
+    let query = format!(
+        "rr:sqlQuery \"SELECT id, CASE WHEN pg_sleep({seconds}) IS NULL THEN 'x' ELSE 'y' END AS name FROM generate_series(1, 1) AS id\""
+    );
+    MAPPING.replace("rr:tableName \"city\"", &query)
+}
+
+/// What others change while rows are read is not there.
+#[test]
+fn a_server_is_read_as_of_one_moment() {
+    let Some((sandbox, server)) = with_people() else { return };
+    sandbox.write("people.ttl", &slowly(2));
+    let output = thread::scope(|scope| {
+        let reading = scope.spawn(|| add(&sandbox, &server, &[]));
+        let mut client = server.client("people");
+        reader(&mut client);
+        client
+            .batch_execute(
+                "DELETE FROM person; INSERT INTO person VALUES (1, 'Eve', '2000-01-01', 1)",
+            )
+            .unwrap();
+        reading.join().unwrap()
+    });
+    output.done();
+    let staged = sandbox.staged().join("\n");
+    assert!(staged.contains("/Ada>") && !staged.contains("/Eve>"), "{staged}");
+}
+
+#[test]
+fn an_interrupt_leaves_nothing() {
+    let Some((sandbox, server)) = with_people() else { return };
+    let before = sandbox.state();
+    sandbox.write("people.ttl", &slowly(60));
+    let mut child = sandbox
+        .command(&["add", "--sql", &server.url("people"), "--mapping", "people.ttl"])
+        .spawn()
+        .unwrap();
+    let mut client = server.client("people");
+    reader(&mut client);
+    assert!(
+        Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success()
+    );
+    assert!(!child.wait().unwrap().success());
     assert_eq!(before, sandbox.state());
 }
 
@@ -434,6 +482,14 @@ fn passwords_are_not_repeated() {
         .output()
         .unwrap();
     assert!(kept.stdout.is_empty(), "{kept:?}");
+    // So is what goes wrong at the server, in a table that is none.
+    server.run("people", "CREATE VIEW broken AS SELECT id, (1 / (id - id))::text AS name FROM city; GRANT SELECT ON broken TO bob");
+    sandbox.write("people.ttl", &city.replace("\"city\"", "\"broken\""));
+    let message = with("PGPASSWORD", "geheim").failed(1);
+    assert!(
+        message.contains("refuses: division by zero") && message.contains("hint: psql says"),
+        "{message}"
+    );
     // What the user may not read is said.
     sandbox.write(
         "people.ttl",

@@ -208,6 +208,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("build it with the feature sql", "a program would have to be built without it, and again"),
     ("divide it, and add the parts one after", "64 MiB would have to be written"),
     (
+        "have a query leave its long columns out",
+        "tests/ledger/cli/add_postgres.rs: reading_a_server_has_limits",
+    ),
+    (
         "nothing was staged or written; run it again when the server is there",
         "tests/ledger/cli/add_postgres.rs: a_server_that_goes_away_leaves_nothing",
     ),

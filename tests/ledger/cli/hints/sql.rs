@@ -133,7 +133,7 @@ fn a_server_is_named_and_reached() {
     // Rights are given.
     server.run("people", "CREATE ROLE bob LOGIN; GRANT SELECT ON city TO bob");
     let bob = url.replace("me@", "bob@");
-    let hint = "psql shows who may do so: \\dp lists rights on tables, \\l those on the database";
+    let hint = "psql says more of it; there \\dp lists rights on tables, \\l those on the database";
     let advice =
         advised(&sandbox, &["add", "--sql", &bob, "--mapping", "people.ttl", "--dry-run"], hint);
     server.run("people", "GRANT SELECT ON person TO bob");
