@@ -499,6 +499,37 @@ fn passwords_are_not_repeated() {
     assert!(message.contains("refuses: permission denied for table person"), "{message}");
 }
 
+/// The port alone is of this machine; what it is called decides.
+#[test]
+fn what_a_server_elsewhere_is_told_is_secret() {
+    let Some((server, port)) = Server::start_in_secret() else { return };
+    server.create("people", PEOPLE);
+    let sandbox = Sandbox::with_words();
+    sandbox.write("people.ttl", MAPPING);
+    let add = |mode: &str, trusted: bool| {
+        let url = format!("postgres://me@localhost:{port}/people?sslmode={mode}");
+        let mut command = sandbox.command(&["add", "--sql", &url, "--mapping", "people.ttl"]);
+        if trusted {
+            command.env("SSL_CERT_FILE", server.host().join("authority"));
+        }
+        sandbox.finish(command, "")
+    };
+    // The server takes nothing that is not encrypted.
+    let message = add("disable", true).failed(1);
+    assert!(
+        message.contains("cannot connect to ") && message.contains("no encryption"),
+        "{message}"
+    );
+    let message = add("require", false).failed(1);
+    assert!(
+        message.contains("cannot connect to ")
+            && message.contains("hint: see whether psql connects so"),
+        "{message}"
+    );
+    assert_eq!(sandbox.staged(), Vec::<String>::new());
+    assert!(add("require", true).done().starts_with("Staged 3 facts"));
+}
+
 #[test]
 fn a_version_goes_to_a_server_and_back() {
     let Some((sandbox, server)) = with_people() else { return };

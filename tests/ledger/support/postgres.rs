@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{self, Write as _},
+    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
@@ -16,12 +17,41 @@ use tempfile::TempDir;
 pub(crate) struct Server {
     dir: TempDir,
     process: Child,
+    port: u16,
 }
 
 impl Server {
     /// Starts one, whose user is `me`; nothing where it cannot, which is said aloud.
     pub(crate) fn start() -> Option<Self> {
-        match Self::started() {
+        Self::or_skip(Self::started(|_| Ok(Vec::new())))
+    }
+
+    /// Starts one that listens on a port of this machine and speaks there in secret alone. Its certificate is one of an
+    /// authority whose own is in the file `authority` beside its socket.
+    pub(crate) fn start_in_secret() -> Option<(Self, u16)> {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let started = Self::started(|dir| {
+            certify(dir)?;
+            let data = dir.join("data");
+            fs::write(
+                data.join("pg_hba.conf"),
+                "local all all trust\nhostssl all all 127.0.0.1/32 trust\n",
+            )
+            .map_err(|error| error.to_string())?;
+            let file = |name: &str| dir.join(name).display().to_string();
+            Ok(vec![
+                "listen_addresses=127.0.0.1".to_owned(),
+                format!("port={port}"),
+                "ssl=on".to_owned(),
+                format!("ssl_cert_file={}", file("server.crt")),
+                format!("ssl_key_file={}", file("server.key")),
+            ])
+        });
+        Some((Self::or_skip(started)?, port))
+    }
+
+    fn or_skip(started: Result<Self, String>) -> Option<Self> {
+        match started {
             Ok(server) => Some(server),
             Err(why) => {
                 // Not to where the test's own output is caught.
@@ -31,7 +61,8 @@ impl Server {
         }
     }
 
-    fn started() -> Result<Self, String> {
+    /// Starts one with settings that `prepare` gives, which may change its directory.
+    fn started(prepare: impl Fn(&Path) -> Result<Vec<String>, String>) -> Result<Self, String> {
         let programs =
             programs().ok_or("it is not installed (sudo apt-get install postgresql)".to_owned())?;
         let dir = tempfile::Builder::new().prefix("pg").tempdir_in("/tmp").unwrap();
@@ -46,6 +77,14 @@ impl Server {
                 .args(["-A", "trust", "-U", "me", "--no-sync", "-E", "UTF8", "--locale=C", "-D"])
                 .arg(&data),
         )?;
+        let settings = prepare(dir.path())?;
+        if let Some(user) = &user {
+            succeeds(Command::new("chown").arg("-R").arg(user).arg(dir.path()))?;
+        }
+        let given = |name: &str| {
+            settings.iter().find_map(|setting| setting.strip_prefix(name)?.strip_prefix('='))
+        };
+        let port = given("port").map_or(5432, |port| port.parse().unwrap());
         let log = fs::File::create(dir.path().join("log")).unwrap();
         let process = as_user(user.as_deref(), &programs.join("postgres"))
             .arg("-D")
@@ -53,11 +92,12 @@ impl Server {
             .arg("-k")
             .arg(dir.path())
             .args(["-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=20"])
+            .args(settings.iter().flat_map(|setting| ["-c", setting]))
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
             .map_err(|error| error.to_string())?;
-        let mut server = Self { dir, process };
+        let mut server = Self { dir, process, port };
         for _ in 0..600 {
             if Client::connect(&server.words("postgres"), NoTls).is_ok() {
                 return Ok(server);
@@ -78,7 +118,7 @@ impl Server {
 
     /// A database as libpq names it.
     fn words(&self, database: &str) -> String {
-        format!("host={} user=me dbname={database}", self.host().display())
+        format!("host={} port={} user=me dbname={database}", self.host().display(), self.port)
     }
 
     /// A database as a URL.
@@ -117,6 +157,22 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Makes an authority, and a certificate of it for a server on this machine.
+fn certify(dir: &Path) -> Result<(), String> {
+    let openssl =
+        |words: &str| succeeds(Command::new("openssl").args(words.split(' ')).current_dir(dir));
+    let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
+    fs::write(dir.join("names"), "subjectAltName=DNS:localhost,IP:127.0.0.1").unwrap();
+    openssl(&format!(
+        "req -x509 {key} -keyout authority.key -out authority -subj /CN=authority -days 2"
+    ))?;
+    openssl(&format!("req {key} -keyout server.key -out server.csr -subj /CN=localhost"))?;
+    openssl(
+        "x509 -req -in server.csr -CA authority -CAkey authority.key -CAcreateserial -out server.crt -days 2 -extfile names",
+    )?;
+    succeeds(Command::new("chmod").args(["600", "server.key"]).current_dir(dir))
 }
 
 /// Where the newest of the server's programs are.
