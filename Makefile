@@ -54,7 +54,7 @@ test-rdf: ## what rdflib from PyPI makes of our RDF, patches and answers, and th
 	PYTHON="$(PYTHON)" CARGO="$(CARGO)" tests/rdf/run.sh "$(abspath $(TARGET_DIR))/debug/kledger" \
 		"$(abspath $(TARGET_DIR))/rdf"
 
-test-sql: ## what morph-kgc and DuckDB from PyPI, and PostgreSQL, make of our databases, and the W3C's tests of R2RML (64 MB to download)
+test-sql: ## what morph-kgc and DuckDB from PyPI, and PostgreSQL, make of our databases, and the W3C's tests of R2RML (68 MB to download)
 	PYTHON="$(PYTHON)" CARGO="$(CARGO)" tests/sql/run.sh "$(abspath $(TARGET_DIR))/debug/kledger" \
 		"$(abspath $(TARGET_DIR))/sql"
 
