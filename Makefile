@@ -27,13 +27,13 @@ build: libtorch ## build the kledger binary
 	$(CARGO) build --locked
 
 test: lint doc ## all that has to pass: lints, documentation, tests with and without torch
-	$(CARGO) test --locked --no-default-features --features cli,query,sql
+	$(CARGO) test --locked --no-default-features --features cli,query,sql,endpoint
 	$(CARGO) test --locked --lib --bins --examples --test torch
 	$(CARGO) test --locked --doc
 
 install: libtorch ## install kledger and kledger-torch to PREFIX/bin (/usr/local): one starts fast, one has libtorch
 	$(CARGO) build --locked --release
-	$(CARGO) build --locked --release --no-default-features --features cli,query,sql --target-dir "$(TARGET_DIR)/ledger"
+	$(CARGO) build --locked --release --no-default-features --features cli,query,sql,endpoint --target-dir "$(TARGET_DIR)/ledger"
 	install -D "$(TARGET_DIR)/release/kledger" "$(DESTDIR)$(PREFIX)/bin/kledger-torch"
 	install -D "$(TARGET_DIR)/ledger/release/kledger" "$(DESTDIR)$(PREFIX)/bin/kledger"
 	$(MAKE) install-docs KLEDGER="$(TARGET_DIR)/ledger/release/kledger"
@@ -54,7 +54,7 @@ test-rdf: ## what rdflib from PyPI makes of our RDF, patches and answers, and th
 	PYTHON="$(PYTHON)" CARGO="$(CARGO)" tests/rdf/run.sh "$(abspath $(TARGET_DIR))/debug/kledger" \
 		"$(abspath $(TARGET_DIR))/rdf"
 
-test-sql: ## what morph-kgc and DuckDB from PyPI, and PostgreSQL, make of our databases, and the W3C's tests of R2RML (64 MB to download)
+test-sql: ## what morph-kgc and DuckDB from PyPI, and PostgreSQL, make of our databases, and the W3C's tests of R2RML (68 MB to download)
 	PYTHON="$(PYTHON)" CARGO="$(CARGO)" tests/sql/run.sh "$(abspath $(TARGET_DIR))/debug/kledger" \
 		"$(abspath $(TARGET_DIR))/sql"
 

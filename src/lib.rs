@@ -63,6 +63,7 @@ pub mod commit;
 pub mod delta;
 pub mod durable;
 pub mod editor;
+pub mod endpoint;
 pub mod engine;
 pub mod eval;
 pub mod fact;

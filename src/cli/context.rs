@@ -205,6 +205,27 @@ impl Context {
     }
 }
 
+/// The user's key for an endpoint.
+#[cfg(feature = "endpoint")]
+pub(super) fn endpoint_key() -> Option<String> {
+    variable("KLEDGER_ENDPOINT_KEY")
+}
+
+/// What the environment says of servers, as libpq reads it.
+#[cfg(feature = "sql")]
+pub(super) fn server_defaults() -> crate::sql::ServerDefaults {
+    let in_home = || Some(PathBuf::from(variable("HOME")?).join(".pgpass"));
+    crate::sql::ServerDefaults {
+        host: variable("PGHOST"),
+        port: variable("PGPORT"),
+        database: variable("PGDATABASE"),
+        user: variable("PGUSER"),
+        password: variable("PGPASSWORD"),
+        ssl_mode: variable("PGSSLMODE"),
+        password_file: variable("PGPASSFILE").map(PathBuf::from).or_else(in_home),
+    }
+}
+
 /// A variable of the environment, unless it is empty.
 fn variable(name: &str) -> Option<String> {
     let value = env::var_os(name)?.to_string_lossy().into_owned();

@@ -199,6 +199,12 @@ pub enum CliError {
     /// The program was built without databases.
     #[error("this build reads and writes no databases")]
     NoDatabases,
+    /// This build asks no endpoints.
+    #[error("this build asks no endpoints")]
+    NoEndpoints,
+    /// An endpoint is to be asked, and nothing says which.
+    #[error("nothing says which endpoint and which of its models is to be asked")]
+    NoEndpoint,
     /// A database is to be read, and nothing says what its rows are.
     #[error("nothing says what the rows of {name} are")]
     NoMapping {
@@ -248,6 +254,7 @@ impl CliError {
             | Self::Date { .. }
             | Self::Pattern { .. }
             | Self::NoMapping { .. }
+            | Self::NoEndpoint
             | Self::NotFor { .. } => Exit::Usage,
             Self::Ledger(error) => match error.class() {
                 Class::Refused => Exit::Refused,
@@ -265,6 +272,7 @@ impl CliError {
             | Self::NoAuthor
             | Self::NoQueries
             | Self::NoDatabases
+            | Self::NoEndpoints
             | Self::Command { .. }
             | Self::GaveUp { .. }
             | Self::AliasLoop { .. }
@@ -304,6 +312,13 @@ impl CliError {
             Self::Start { .. } => "install both programs of one build of kledger",
             Self::NoQueries => "build it with the feature query, which is among the default ones",
             Self::NoDatabases => "build it with the feature sql, which is among the default ones",
+            Self::NoEndpoints => {
+                "build it with the feature endpoint, which is among the default ones"
+            }
+            Self::NoEndpoint => {
+                "--endpoint URL --endpoint-model NAME, or once: kledger config set endpoint URL, kledger config set \
+                 endpoint-model NAME"
+            }
             Self::NoMapping { .. } => {
                 "--mapping FILE.ttl says it in R2RML; --base IRI takes the tables as they are, with names under that IRI"
             }

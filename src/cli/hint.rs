@@ -153,6 +153,7 @@ pub(super) fn hint(error: &LedgerError) -> Option<String> {
         LedgerError::Unread { unread, .. } => {
             return unread.first().map(|unread| unread.why.hint().to_owned());
         }
+        LedgerError::Endpoint(error) => error.hint(),
         LedgerError::NoOneSubject { things, .. } if things.is_empty() => {
             "give what it is about a name: kledger add FILE with <IRI> rdfs:label \"NAME\"@en ."
         }

@@ -63,6 +63,7 @@ impl LedgerError {
             | Self::Read { .. }
             | Self::Taken { .. }
             | Self::Unread { .. }
+            | Self::Endpoint(_)
             | Self::NoOneSubject { .. }
             | Self::Namesakes { .. }
             | Self::Output(_)

@@ -27,6 +27,10 @@ pub struct Config {
     pub editor: String,
     /// Settings by editor, in place of the preset's.
     pub settings: BTreeMap<String, toml::Table>,
+    /// Where an endpoint of the user's is that reads sentences: what stands before `/chat/completions`.
+    pub endpoint: Option<String>,
+    /// Its model.
+    pub endpoint_model: Option<String>,
     /// Seed of everything sampled.
     pub seed: u64,
     /// What a commit must reach.
@@ -57,6 +61,8 @@ impl Default for Config {
             checkout: PathBuf::from("model"),
             editor: "memit".to_owned(),
             settings: BTreeMap::new(),
+            endpoint: None,
+            endpoint_model: None,
             seed: 0,
             require: Requirements::default(),
             perplexity_text: None,
@@ -90,7 +96,11 @@ impl Meaning {
 const WHOLE: &str = "a whole number, 0 or more";
 
 /// What each setting means, but for those of editors.
+<<<<<<< HEAD
 pub const MEANINGS: [Meaning; 14] = [
+=======
+pub const MEANINGS: [Meaning; 15] = [
+>>>>>>> postgres
     Meaning::new(
         "alias",
         "a verb and its arguments",
@@ -111,6 +121,12 @@ pub const MEANINGS: [Meaning; 14] = [
         "one that kledger editors lists",
         "Editor of commits that do not name one",
     ),
+    Meaning::new(
+        "endpoint",
+        "an address before /chat/completions, as http://localhost:8080/v1",
+        "A server of yours that add --endpoint has sentences read by",
+    ),
+    Meaning::new("endpoint-model", "a name that the server knows", "The model that it is to use"),
     Meaning::new(
         "keep-days",
         WHOLE,

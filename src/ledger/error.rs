@@ -682,6 +682,9 @@ pub enum LedgerError {
         /// How many there are.
         total: u64,
     },
+    /// An endpoint says nothing.
+    #[error(transparent)]
+    Endpoint(#[from] crate::endpoint::EndpointError),
     /// A prompt is not about one thing.
     #[error("{prompt:?} {}", about(things))]
     NoOneSubject {

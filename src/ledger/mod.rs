@@ -58,7 +58,7 @@ pub use repo::{OpenEngine, Repo};
 pub use report::{
     citing::CitationView,
     stat::{PredicateStat, Stat},
-    unread::{SentencesView, UnreadSentence, WhyUnread},
+    unread::{ProposalView, SentencesView, UnreadSentence, WhyUnread},
     view::{CommitView, FactChange, FactCounts, HeadView, StepView},
 };
 pub use requirements::{RequirementError, Requirements};

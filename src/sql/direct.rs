@@ -1,6 +1,6 @@
 //! The W3C's Direct Mapping: what the tables and keys of a database say by themselves, put as a mapping.
 
-use std::collections::BTreeMap;
+use std::iter;
 
 use oxrdf::NamedNode;
 
@@ -8,6 +8,7 @@ use super::{
     database::{Database, TableShape},
     error::SqlError,
     mapping::{Mapping, Object, Property, Table, TriplesMap},
+    names::Name,
     term::{Kind, Part, TermMap, encode},
 };
 
@@ -19,13 +20,19 @@ impl Mapping {
     /// When the database has no tables.
     pub fn direct(database: &Database, base: &str) -> Result<Self, SqlError> {
         let tables: Vec<&TableShape> =
-            database.tables().iter().filter(|table| !table.is_view).collect();
+            database.tables().iter().filter(|table| table.is_direct).collect();
         if tables.is_empty() {
             return Err(SqlError::Empty { name: database.name().to_owned() });
         }
-        let names = tables.iter().enumerate();
-        let numbers: BTreeMap<String, usize> =
-            names.map(|(number, table)| (table.name.to_ascii_lowercase(), number)).collect();
+        let capitals = database.source.capitals();
+        let number_of = |(schema, name): &(String, String)| {
+            let name = Name::quoted(name);
+            let is_meant = |table: &&TableShape| {
+                let called = iter::once(table.name.as_str());
+                table.schema == *schema && capitals.find(&name, called).is_some()
+            };
+            tables.iter().position(is_meant)
+        };
         let mut maps = Vec::new();
         for (number, table) in tables.iter().enumerate() {
             let mut under = base.to_owned();
@@ -35,24 +42,25 @@ impl Mapping {
                 .iter()
                 .map(|column| {
                     let predicate = predicate(&under, "#", [column]);
-                    property(predicate, Object::Term(TermMap::column(column.clone())))
+                    property(predicate, Object::Term(TermMap::column(Name::quoted(column))))
                 })
                 .collect();
             for key in &table.foreign_keys {
                 // One that leads to no table leads from no row.
-                let Some(parent) = numbers.get(&key.table.to_ascii_lowercase()) else { continue };
+                let Some(parent) = number_of(&key.table) else { continue };
                 let parents =
-                    if key.parents.is_empty() { &tables[*parent].key } else { &key.parents };
+                    if key.parents.is_empty() { &tables[parent].key } else { &key.parents };
                 if parents.len() != key.columns.len() {
                     continue;
                 }
-                let joins = key.columns.iter().cloned().zip(parents.iter().cloned()).collect();
+                let joins = key.columns.iter().zip(parents);
+                let joins = joins.map(|(own, of)| (Name::quoted(own), Name::quoted(of))).collect();
                 let predicate = predicate(&under, "#ref-", &key.columns);
-                properties.push(property(predicate, Object::Parent { map: *parent, joins }));
+                properties.push(property(predicate, Object::Parent { map: parent, joins }));
             }
             maps.push(TriplesMap {
                 name: table.name.clone(),
-                table: Table::Named(vec!["main".to_owned(), table.name.clone()]),
+                table: Table::Named(vec![Name::quoted(&table.schema), Name::quoted(&table.name)]),
                 subject: subject(&under, number, table),
                 classes: vec![NamedNode::new_unchecked(under)],
                 graphs: Vec::new(),
@@ -87,16 +95,18 @@ fn predicate<'c>(
 /// What a row is: an IRI with the values of its key, or a blank node.
 fn subject(under: &str, number: usize, table: &TableShape) -> TermMap {
     let mut parts = Vec::new();
-    if let (true, Some(row_id)) = (table.key.is_empty(), table.row_id) {
-        parts.push(Part::Text(format!("{number}.")));
-        parts.push(Part::Column(row_id.to_owned()));
+    if table.key.is_empty() {
+        parts.push(Part::Text(number.to_string()));
+        for row_id in table.row_ids {
+            parts.extend([Part::Text(".".to_owned()), Part::Column(Name::quoted(row_id))]);
+        }
         return TermMap::template(parts, Kind::Blank);
     }
     for (number, column) in table.key.iter().enumerate() {
         let mut text = if number == 0 { format!("{under}/") } else { ";".to_owned() };
         encode(column, &mut text);
         parts.push(Part::Text(text + "="));
-        parts.push(Part::Column(column.clone()));
+        parts.push(Part::Column(Name::quoted(column)));
     }
     TermMap::template(parts, Kind::Iri)
 }

@@ -13,10 +13,75 @@ pub enum SqlError {
         path: PathBuf,
     },
     /// It is a database of another kind.
-    #[error("{name} is no file: of databases those of SQLite are read")]
+    #[error("{name} is no file: of databases those of SQLite and PostgreSQL are read")]
     Kind {
         /// What was named.
         name: String,
+    },
+    /// What names a server makes no sense.
+    #[error("this names no database of PostgreSQL: {why}")]
+    Address {
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A password stands where others see it.
+    #[error("the password is on the command line, where other users and the operation log see it")]
+    Password,
+    /// There is no connection with the server.
+    #[error("cannot connect to {name}: {why}")]
+    Unreachable {
+        /// The database.
+        name: String,
+        /// What the system or the server says.
+        why: String,
+    },
+    /// The connection ended while it was needed.
+    #[error("the database {name} went away: {why}")]
+    Lost {
+        /// The database.
+        name: String,
+        /// What the system or the server says.
+        why: String,
+    },
+    /// The server does not do what it is asked.
+    #[error("the database {name} refuses: {why}")]
+    Refused {
+        /// The database.
+        name: String,
+        /// What the server says.
+        why: String,
+    },
+    /// A row is longer than what is held.
+    #[error("a row of {map} has more than {} MiB", most >> 20)]
+    LongRow {
+        /// The triples map.
+        map: String,
+        /// Bytes that it may have.
+        most: usize,
+    },
+    /// Values of a column are no literals.
+    #[error("{map} wants the column {column}, and its type {kind} is none of a single value")]
+    Unfit {
+        /// The triples map.
+        map: String,
+        /// The column.
+        column: String,
+        /// Its type.
+        kind: String,
+    },
+    /// The schema that is to be written is there.
+    #[error("the database {name} has a schema {schema} already")]
+    SchemaTaken {
+        /// The database.
+        name: String,
+        /// The schema.
+        schema: String,
+    },
+    /// A text that PostgreSQL cannot hold.
+    #[error("a text has a NUL, which PostgreSQL cannot hold: {shown:?}")]
+    Nul {
+        /// Its beginning.
+        shown: String,
     },
     /// SQLite cannot read it.
     #[error("cannot read the database {name}: {why}")]
@@ -157,9 +222,36 @@ impl SqlError {
                  add --from csv FILE"
             }
             Self::Kind { .. } => {
-                "name a file, as sqlite:crm.db or crm.db; of other databases export the tables as CSV: kledger add --from \
-                 csv FILE"
+                "name a file, as sqlite:crm.db or crm.db, or a database of PostgreSQL, as postgres://host/crm; of other \
+                 databases export the tables as CSV: kledger add --from csv FILE"
             }
+            Self::Address { .. } => {
+                "name it as postgres://USER@HOST:PORT/DATABASE, or in the words of libpq: 'host=HOST dbname=DATABASE'"
+            }
+            Self::Password => {
+                "give it by the variable PGPASSWORD, or in ~/.pgpass as HOST:PORT:DATABASE:USER:PASSWORD"
+            }
+            Self::Unreachable { .. } => {
+                "see whether psql connects so; the password is that of PGPASSWORD or ~/.pgpass; a server elsewhere has to \
+                 encrypt, with a certificate that the system trusts (SSL_CERT_FILE), unless the address says \
+                 sslmode=disable"
+            }
+            Self::Lost { .. } => {
+                "nothing was staged or written; run it again when the server is there"
+            }
+            Self::Refused { .. } => {
+                "psql says more of it; there \\dp lists rights on tables, \\l those on the database"
+            }
+            Self::LongRow { .. } => {
+                "have a query leave its long columns out: rr:sqlQuery \"SELECT id, name FROM t\""
+            }
+            Self::Unfit { .. } => {
+                "have a query take it apart: rr:sqlQuery \"SELECT id, unnest(tags) AS tag FROM t\"; or leave the column out"
+            }
+            Self::SchemaTaken { .. } => {
+                "name another by --schema NAME; one that is there is not written to"
+            }
+            Self::Nul { .. } => "kledger export --format sqlite holds it, or --format nt",
             Self::Read { .. } => {
                 "sqlite3 FILE 'PRAGMA integrity_check' says whether it is whole; a copy by sqlite3 FILE '.backup NEW' can \
                  be read while others write"
@@ -168,7 +260,7 @@ impl SqlError {
                 "wait until that is done, or read a copy: sqlite3 FILE '.backup NEW'"
             }
             Self::Empty { .. } => {
-                "see whether it is the right file: sqlite3 FILE .schema lists its tables"
+                "see whether it is the right one: sqlite3 FILE .schema lists its tables, and psql's \\d those of a server"
             }
             Self::Mapping { .. } => {
                 "https://www.w3.org/TR/r2rml/ has the vocabulary; without --mapping the tables are read as they are, under \
@@ -176,12 +268,12 @@ impl SqlError {
             }
             Self::LongMapping { .. } => "divide it, and add the parts one after the other",
             Self::NoTable { .. } | Self::NoColumn { .. } => {
-                "name it as the database does, in double quotes where the name has other signs than letters: \
+                "name it as the database does, in double quotes where the name has capitals or other signs than letters: \
                  rr:column \"\\\"Full name\\\"\""
             }
             Self::TwoColumns { .. } => "give one of them another name: SELECT a.id AS a, b.id AS b",
             Self::Query { .. } => {
-                "try it by itself: sqlite3 FILE 'SELECT ...'; texts are in single quotes"
+                "try it by itself, in sqlite3 or psql; texts are in single quotes"
             }
             Self::NotSelect { .. } => {
                 "rr:sqlQuery is one SELECT, which reads the database and nothing else"

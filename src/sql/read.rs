@@ -3,13 +3,13 @@
 use std::{collections::BTreeMap, fmt::Write, sync::Arc};
 
 use oxrdf::{GraphName, NamedNode, NamedOrBlankNode, Quad, Term};
-use rusqlite::Statement;
 
 use super::{
-    database::{Database, message},
+    database::{Cell, ColumnShape, Database, TableShape},
     error::SqlError,
     mapping::{Mapping, Object, Property, RR, Table, TriplesMap},
-    natural::{Declared, Natural, natural},
+    names::{Capitals, Name, quoted},
+    natural::Natural,
     term::{Row, TermMap},
 };
 use crate::fact::{
@@ -74,6 +74,8 @@ pub fn quads(
 struct Plan<'m> {
     map: &'m TriplesMap,
     sql: String,
+    /// What the columns of the query's row are called.
+    names: Vec<String>,
     /// Where in the query's row each value is.
     columns: Vec<usize>,
     /// What the row is known by: names of columns, and where they are in the query's row.
@@ -99,38 +101,38 @@ struct Side<'m> {
     /// What stands behind FROM.
     from: String,
     columns: Vec<String>,
+    capitals: Capitals,
     key: Vec<String>,
-    /// A column that is there and not listed.
-    row_id: Option<&'static str>,
+    /// Columns that are there and not listed.
+    row_ids: &'static [&'static str],
     is_query: bool,
 }
 
 impl<'m> Side<'m> {
     fn of(database: &Database, map: &'m TriplesMap) -> Result<Self, SqlError> {
+        let capitals = database.source.capitals();
         match &map.table {
             Table::Named(path) => {
+                let shown = |part: &Name| part.text.clone();
                 let table = database.table(path).ok_or_else(|| SqlError::NoTable {
                     map: map.name.clone(),
-                    table: path.join("."),
-                    known: database.tables().iter().map(|table| table.name.clone()).collect(),
+                    table: path.iter().map(shown).collect::<Vec<_>>().join("."),
+                    known: database.tables().iter().map(TableShape::shown).collect(),
                 })?;
-                let key = match (&table.key[..], table.row_id) {
-                    ([], Some(row_id)) => vec![row_id.to_owned()],
-                    (key, _) => key.to_vec(),
-                };
+                let row_ids = || table.row_ids.iter().map(|id| (*id).to_owned()).collect();
                 Ok(Self {
                     map,
-                    from: format!("main.{}", quoted(&table.name)),
+                    from: format!("{}.{}", quoted(&table.schema), quoted(&table.name)),
                     columns: table.columns.clone(),
-                    key,
-                    row_id: table.row_id,
+                    capitals,
+                    key: if table.key.is_empty() { row_ids() } else { table.key.clone() },
+                    row_ids: table.row_ids,
                     is_query: false,
                 })
             }
             Table::Query(query) => {
-                let statement = prepare(database, map, query)?;
-                let columns: Vec<String> =
-                    statement.column_names().into_iter().map(str::to_owned).collect();
+                let columns = columns(database, map, query)?;
+                let columns: Vec<String> = columns.into_iter().map(|column| column.name).collect();
                 for (number, column) in columns.iter().enumerate() {
                     if columns[..number].contains(column) {
                         let (map, column) = (map.name.clone(), column.clone());
@@ -139,19 +141,19 @@ impl<'m> Side<'m> {
                 }
                 // It may end with a comment.
                 let (key, from) = (Vec::new(), format!("({query}\n)"));
-                Ok(Self { map, from, columns, key, row_id: None, is_query: true })
+                Ok(Self { map, from, columns, capitals, key, row_ids: &[], is_query: true })
             }
         }
     }
 
     /// A column as the database calls it.
-    fn column(&self, name: &str) -> Result<String, SqlError> {
-        let exact = self.columns.iter().find(|column| *column == name);
-        let alike = || self.columns.iter().find(|column| column.eq_ignore_ascii_case(name));
-        let hidden = || self.row_id.filter(|id| *id == name).map(str::to_owned);
-        exact.or_else(alike).cloned().or_else(hidden).ok_or_else(|| SqlError::NoColumn {
+    fn column(&self, name: &Name) -> Result<String, SqlError> {
+        let known = self.columns.iter().map(String::as_str);
+        let hidden = || self.row_ids.iter().find(|id| **id == name.text).copied();
+        let found = self.capitals.find(name, known).or_else(hidden);
+        found.map(str::to_owned).ok_or_else(|| SqlError::NoColumn {
             map: self.map.name.clone(),
-            column: name.to_owned(),
+            column: name.text.clone(),
             known: self.columns.clone(),
         })
     }
@@ -233,8 +235,15 @@ fn plans_of<'m>(
     for (property, parent, joins) in joined {
         plans.push(Plan::joined(database, (map, parent), property, joins)?);
     }
-    for plan in &plans {
-        prepare(database, map, &plan.sql)?;
+    for plan in &mut plans {
+        let columns = columns(database, map, &plan.sql)?;
+        for column in plan.columns.iter().filter_map(|at| columns.get(*at)) {
+            if let Some(kind) = column.unfit.clone() {
+                let (map, column) = (map.name.clone(), column.name.clone());
+                return Err(SqlError::Unfit { map, column, kind });
+            }
+        }
+        plan.names = columns.into_iter().map(|column| column.name).collect();
     }
     Ok(plans)
 }
@@ -264,7 +273,19 @@ impl<'m> Plan<'m> {
             (sql, (0..count).collect(), key)
         };
         let (map, classes) = (side.map, side.map.classes.as_slice());
-        Plan { map, sql, columns, key, is_numbered: true, subject, classes, graphs, properties }
+        let names = Vec::new();
+        Plan {
+            map,
+            sql,
+            names,
+            columns,
+            key,
+            is_numbered: true,
+            subject,
+            classes,
+            graphs,
+            properties,
+        }
     }
 
     /// That of rows together with the rows of a parent.
@@ -272,7 +293,7 @@ impl<'m> Plan<'m> {
         database: &Database,
         (map, parent): (&'m TriplesMap, &'m TriplesMap),
         property: &Property,
-        joins: &[(String, String)],
+        joins: &[(Name, Name)],
     ) -> Result<Self, SqlError> {
         let sides = [Side::of(database, map)?, Side::of(database, parent)?];
         let mut wanted = Wanted::default();
@@ -307,6 +328,7 @@ impl<'m> Plan<'m> {
         Ok(Plan {
             map,
             sql,
+            names: Vec::new(),
             columns,
             key,
             is_numbered: false,
@@ -324,44 +346,21 @@ impl<'m> Plan<'m> {
         all: &mut u64,
         take: &mut Take<'_>,
     ) -> Result<(), SqlError> {
-        let failed = |error: rusqlite::Error| match database.wrong(&error) {
-            SqlError::Read { why, .. } if self.is_a_query() => {
-                SqlError::Query { map: self.map.name.clone(), why }
-            }
-            other => other,
-        };
-        let mut statement = prepare(database, self.map, &self.sql)?;
-        let declared: Vec<Declared> = statement
-            .columns()
-            .into_iter()
-            .map(|column| Declared::of(column.decl_type()))
-            .collect();
-        let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
-        let mut rows = statement.query([]).map_err(failed)?;
         let mut number: u64 = 0;
         let mut values: Vec<Option<Natural>> = Vec::with_capacity(self.columns.len());
-        while let Some(row) = rows.next().map_err(failed)? {
+        let mut take_row = |row: &[Cell]| {
             (number, *all) = (number + 1, *all + 1);
             if *all > database.limits.rows {
                 return Err(SqlError::TooManyRows { most: database.limits.rows });
             }
-            let value = |at: usize| {
-                let value = row.get_ref(at).map_err(|error| message(&error))?;
-                match natural(value, declared[at])? {
-                    Some(natural) if natural.lexical.len() > LONGEST => {
-                        Err(format!("has a value that is longer than {} MiB", LONGEST >> 20))
-                    }
-                    other => Ok(other),
-                }
-            };
-            let place = self.place(database.name(), number, &value);
+            let place = self.place(database.name(), number, row);
             values.clear();
             let mut wrong = None;
             for at in &self.columns {
-                match value(*at) {
+                match value(&row[*at]) {
                     Ok(found) => values.push(found),
                     Err(why) => {
-                        wrong = Some(format!("column {} {why}", names[*at]));
+                        wrong = Some(format!("column {} {why}", self.names[*at]));
                         break;
                     }
                 }
@@ -375,31 +374,25 @@ impl<'m> Plan<'m> {
                     }
                 }
             }
-        }
-        Ok(())
-    }
-
-    const fn is_a_query(&self) -> bool {
-        matches!(self.map.table, Table::Query(_))
+            Ok(())
+        };
+        let read = database.source.rows(&self.map.name, &self.sql, &mut take_row);
+        read.map_err(|error| of_its_query(self.map, error))
     }
 
     /// Where a row is: `people.db:People/ID=7`, or `people.db:Query:3`.
-    fn place(
-        &self,
-        database: &str,
-        number: u64,
-        value: &dyn Fn(usize) -> Result<Option<Natural>, String>,
-    ) -> Arc<str> {
+    fn place(&self, database: &str, number: u64, row: &[Cell]) -> Arc<str> {
         let table = match &self.map.table {
-            Table::Named(path) => path.last().unwrap_or(&self.map.name),
+            Table::Named(path) => path.last().map_or(&self.map.name, |name| &name.text),
             Table::Query(_) => &self.map.name,
         };
         let mut place = format!("{database}:{table}");
         let mut mark = '/';
         for (column, at) in &self.key {
-            let text =
-                value(*at).ok().flatten().map_or_else(|| "NULL".to_owned(), |value| value.lexical);
-            let text: String = text.chars().take(PLACE).collect();
+            let text = match &row[*at] {
+                Ok(Some(value)) => value.lexical.chars().take(PLACE).collect(),
+                Ok(None) | Err(_) => "NULL".to_owned(),
+            };
             let _ = write!(place, "{mark}{column}={text}");
             mark = ';';
         }
@@ -469,32 +462,33 @@ fn graphs(maps: &[TermMap<usize>], row: &Row, base: &str) -> Result<Vec<GraphNam
     Ok(graphs)
 }
 
-/// Prepares a query that only selects.
-fn prepare<'d>(
-    database: &'d Database,
-    map: &TriplesMap,
-    sql: &str,
-) -> Result<Statement<'d>, SqlError> {
-    let name = || map.name.clone();
-    let statement = database.connection.prepare(sql).map_err(|error| match &error {
-        rusqlite::Error::MultipleStatement => SqlError::NotSelect { map: name() },
-        _ if error.sqlite_error_code()
-            == Some(rusqlite::ErrorCode::AuthorizationForStatementDenied) =>
-        {
-            SqlError::NotSelect { map: name() }
+/// The columns of a query that only selects.
+fn columns(database: &Database, map: &TriplesMap, sql: &str) -> Result<Vec<ColumnShape>, SqlError> {
+    let columns = database.source.columns(&map.name, sql);
+    columns.map_err(|error| match error {
+        SqlError::Read { why, .. } | SqlError::Refused { why, .. } => {
+            SqlError::Query { map: map.name.clone(), why }
         }
-        _ => match database.wrong(&error) {
-            SqlError::Read { why, .. } => SqlError::Query { map: name(), why },
-            other => other,
-        },
-    })?;
-    if statement.column_count() == 0 || !statement.readonly() {
-        return Err(SqlError::NotSelect { map: name() });
-    }
-    Ok(statement)
+        other => other,
+    })
 }
 
-/// A name as SQL writes it whatever is in it.
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
+/// Has an error say that it is in the mapping's own query, if there is one.
+fn of_its_query(map: &TriplesMap, error: SqlError) -> SqlError {
+    match (error, &map.table) {
+        (SqlError::Read { why, .. } | SqlError::Refused { why, .. }, Table::Query(_)) => {
+            SqlError::Query { map: map.name.clone(), why }
+        }
+        (other, _) => other,
+    }
+}
+
+/// A value that is not longer than what is read.
+fn value(cell: &Cell) -> Result<Option<Natural>, String> {
+    match cell {
+        Ok(Some(natural)) if natural.lexical.len() > LONGEST => {
+            Err(format!("has a value that is longer than {} MiB", LONGEST >> 20))
+        }
+        other => other.clone(),
+    }
 }

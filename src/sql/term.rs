@@ -2,7 +2,7 @@
 
 use oxrdf::{BlankNode, Literal, NamedNode, Term};
 
-use super::natural::Natural;
+use super::{names::Name, natural::Natural};
 use crate::fact::read::NO_BASE;
 
 /// What a term map makes.
@@ -15,7 +15,7 @@ pub(super) enum Kind {
 
 /// How a term is made. Columns are named by `C`: as the mapping does, or by where they are in a row.
 #[derive(Debug, Clone)]
-pub(super) struct TermMap<C = String> {
+pub(super) struct TermMap<C = Name> {
     pub(super) value: Value<C>,
     pub(super) kind: Kind,
     pub(super) language: Option<String>,

@@ -14,8 +14,9 @@ use rusqlite::{Connection, types::ValueRef};
 
 use super::{
     mapping::RR,
-    natural::{BOOLEAN, DATE, DOUBLE, Declared, INTEGER, natural},
-    read::quoted,
+    names::quoted,
+    natural::{BOOLEAN, DATE, DOUBLE, INTEGER},
+    sqlite::{Declared, natural},
 };
 use crate::fact::{Fact, Iri, Literal, Term};
 
@@ -28,6 +29,10 @@ const BYTES: usize = 256 << 10;
 const OWN: [&str; 4] = ["things", "words", "kledger_predicates", "kledger_meta"];
 /// Bytes of the name of a table: PostgreSQL's limit is 63.
 const NAME: usize = 56;
+/// Bytes of a text that has an index: PostgreSQL's limit is about 2700.
+const KEY: usize = 2000;
+/// Characters of a text that a message shows.
+const SHOWN: usize = 100;
 
 /// What a database is made of.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +50,8 @@ pub struct Contents<'a> {
 /// How facts are laid out in tables.
 pub struct Layout<'a> {
     contents: Contents<'a>,
+    /// What tables are named behind in the mapping, with its dot.
+    schema: String,
     numbers: BTreeMap<&'a str, usize>,
     things: Vec<&'a Iri>,
     tables: Vec<PredicateTable<'a>>,
@@ -168,8 +175,13 @@ impl<'a> Layout<'a> {
     /// Looks at what is to be written.
     #[must_use]
     pub fn new(contents: Contents<'a>) -> Self {
-        let mut layout =
-            Self { contents, numbers: BTreeMap::new(), things: Vec::new(), tables: Vec::new() };
+        let mut layout = Self {
+            contents,
+            schema: String::new(),
+            numbers: BTreeMap::new(),
+            things: Vec::new(),
+            tables: Vec::new(),
+        };
         for fact in contents.facts.iter().chain(contents.words) {
             layout.thing(&fact.subject);
             if let Term::Iri(object) = &fact.object {
@@ -192,6 +204,24 @@ impl<'a> Layout<'a> {
         layout
     }
 
+    /// Has the mapping find the tables in a schema of that name.
+    #[must_use]
+    pub fn in_schema(mut self, schema: &str) -> Self {
+        self.schema = format!("{}.", quoted(schema));
+        self
+    }
+
+    /// The beginning of a text that has a NUL, if there is one.
+    pub(super) fn nul(&self) -> Option<String> {
+        let mut all = self.contents.facts.iter().chain(self.contents.words);
+        all.find_map(|fact| match &fact.object {
+            Term::Literal(literal) if literal.lexical.contains('\0') => {
+                Some(literal.lexical.chars().take(SHOWN).collect())
+            }
+            _ => None,
+        })
+    }
+
     fn thing(&mut self, iri: &'a Iri) {
         let next = self.things.len() + 1;
         if let Entry::Vacant(new) = self.numbers.entry(iri.as_str()) {
@@ -210,13 +240,24 @@ impl<'a> Layout<'a> {
     /// The first of `take`.
     pub fn script<E>(&self, take: &mut dyn FnMut(&str) -> Result<(), E>) -> Result<(), E> {
         take("BEGIN")?;
+        self.statements(take)?;
+        take("COMMIT")
+    }
+
+    /// The statements between its beginning and its end.
+    pub(super) fn statements<E>(
+        &self,
+        take: &mut dyn FnMut(&str) -> Result<(), E>,
+    ) -> Result<(), E> {
         take("CREATE TABLE kledger_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)")?;
         let meta = self.contents.meta.iter();
         let meta = meta.map(|(name, value)| format!("({}, {})", text(name), text(value)));
         insert("kledger_meta", meta, take)?;
         let mapping = format!("({}, {})", text("mapping"), text(&self.mapping()));
         insert("kledger_meta", std::iter::once(mapping), take)?;
-        take("CREATE TABLE things (id INTEGER PRIMARY KEY, iri TEXT NOT NULL UNIQUE)")?;
+        let unique = |is_short: bool| if is_short { " UNIQUE" } else { "" };
+        let things = unique(self.things.iter().all(|iri| is_short(iri.as_str())));
+        take(&format!("CREATE TABLE things (id INTEGER PRIMARY KEY, iri TEXT NOT NULL{things})"))?;
         let things = self.things.iter().enumerate();
         let things =
             things.map(|(number, iri)| format!("({}, {})", number + 1, text(iri.as_str())));
@@ -238,9 +279,10 @@ impl<'a> Layout<'a> {
             Term::Iri(_) => None,
         });
         insert("words", words, take)?;
-        take(
-            "CREATE TABLE kledger_predicates (name TEXT PRIMARY KEY, iri TEXT NOT NULL UNIQUE, many_values BOOLEAN NOT NULL)",
-        )?;
+        let iris = unique(self.tables.iter().all(|table| is_short(table.predicate.as_str())));
+        take(&format!(
+            "CREATE TABLE kledger_predicates (name TEXT PRIMARY KEY, iri TEXT NOT NULL{iris}, many_values BOOLEAN NOT NULL)"
+        ))?;
         let predicates = self.tables.iter().map(|table| {
             let many = if table.is_many { "TRUE" } else { "FALSE" };
             format!("({}, {}, {many})", text(&table.name), text(table.predicate.as_str()))
@@ -251,7 +293,7 @@ impl<'a> Layout<'a> {
             let rows = table.facts.iter().map(|fact| self.row(table, fact));
             insert(&quoted(&table.name), rows, take)?;
         }
-        take("COMMIT")
+        Ok(())
     }
 
     fn row(&self, table: &PredicateTable<'_>, fact: &Fact) -> String {
@@ -300,9 +342,10 @@ impl<'a> Layout<'a> {
             if seen.insert((property, language, datatype)) {
                 let of = alike(literal, "w");
                 let query = format!(
-                    "SELECT s.iri AS thing, w.value AS value FROM words w JOIN things s ON s.id = w.thing WHERE w.property = \
-                     {} AND {of} ORDER BY w.id",
-                    text(property)
+                    "SELECT s.iri AS thing, w.value AS value FROM {schema}words w JOIN {schema}things s ON s.id = w.thing \
+                     WHERE w.property = {} AND {of} ORDER BY w.id",
+                    text(property),
+                    schema = self.schema
                 );
                 number += 1;
                 triples_map(
@@ -314,7 +357,7 @@ impl<'a> Layout<'a> {
             }
         }
         for table in &self.tables {
-            table.map(&mut out);
+            table.map(&self.schema, &mut out);
         }
         out
     }
@@ -334,6 +377,7 @@ impl PredicateTable<'_> {
         let key = match (self.is_many, self.objects) {
             (false, _) => ", PRIMARY KEY (subject)",
             (true, Objects::Mixed) => "",
+            (true, Objects::Texts(_)) if !self.has_short_texts() => "",
             (true, _) => ", PRIMARY KEY (subject, object)",
         };
         let name = quoted(&self.name);
@@ -342,18 +386,21 @@ impl PredicateTable<'_> {
         )
     }
 
-    /// The triples maps that read it.
-    fn map(&self, out: &mut String) {
+    fn has_short_texts(&self) -> bool {
+        self.facts.iter().all(|fact| match &fact.object {
+            Term::Literal(literal) => is_short(&literal.lexical),
+            Term::Iri(_) => true,
+        })
+    }
+
+    /// The triples maps that read it, in a schema.
+    fn map(&self, schema: &str, out: &mut String) {
         let (table, predicate) = (quoted(&self.name), self.predicate.as_str());
+        let from = format!("FROM {schema}{table} t JOIN {schema}things s ON s.id = t.subject");
         let things = format!(
-            "SELECT s.iri AS thing, o.iri AS value FROM {table} t JOIN things s ON s.id = t.subject JOIN things o ON o.id = \
-             t.object"
+            "SELECT s.iri AS thing, o.iri AS value {from} JOIN {schema}things o ON o.id = t.object"
         );
-        let values = |column: &str| {
-            format!(
-                "SELECT s.iri AS thing, t.{column} AS value FROM {table} t JOIN things s ON s.id = t.subject"
-            )
-        };
+        let values = |column: &str| format!("SELECT s.iri AS thing, t.{column} AS value {from}");
         let name = &self.name;
         match self.objects {
             Objects::Things => triples_map(out, (name, &things), predicate, IRI),
@@ -438,6 +485,11 @@ fn beside(literal: &Literal) -> String {
     };
     let language = literal.language.as_deref().map_or_else(|| "NULL".to_owned(), text);
     format!("{}, {datatype}, {language}", text(&literal.lexical))
+}
+
+/// Whether a text can have an index.
+const fn is_short(text: &str) -> bool {
+    text.len() <= KEY
 }
 
 /// A text in SQL.

@@ -1,4 +1,4 @@
-//! The W3C's tests of R2RML and the Direct Mapping, on databases of SQLite.
+//! The W3C's tests of R2RML and the Direct Mapping, on databases of SQLite and PostgreSQL.
 
 use std::{
     fs,
@@ -6,23 +6,28 @@ use std::{
     sync::Arc,
 };
 
-use kledger::sql::{Database, Limits, Mapping, SqlError, quads};
+use kledger::sql::{Address, Database, Limits, Mapping, ServerDefaults, SqlError, quads};
 use oxrdf::{Dataset, Graph, GraphName, NamedNode, Quad, Term, dataset::CanonicalizationAlgorithm};
 use oxttl::{NQuadsParser, TurtleParser};
 use regex::Regex;
 use rusqlite::Connection;
+
+use crate::support::postgres::Server;
 
 const BASE: &str = "http://example.com/base/";
 const TEST: &str = "http://purl.org/NET/rdb2rdf-test#";
 const TYPE: &str = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type";
 const IDENTIFIER: &str = "http://purl.org/dc/elements/1.1/identifier";
 
-/// Tests that do not pass, and why.
-const OTHERS: &[(&str, &str)] = &[
+/// Tests that do not pass on SQLite, and why.
+const NOT_ON_SQLITE: &[(&str, &str)] = &[
     ("R2RMLTC0002f", "SQLite finds columns whatever their capitals, with quotes or without"),
     ("DirectGraphTC0018", "SQLite does not fill CHAR(15) up with spaces"),
     ("R2RMLTC0018a", "SQLite does not fill CHAR(15) up with spaces"),
 ];
+
+/// Tests that do not pass on PostgreSQL, and why.
+const NOT_ON_POSTGRESQL: &[(&str, &str)] = &[];
 
 /// A test of a manifest.
 struct Case {
@@ -107,32 +112,58 @@ fn constraints_last(script: &str) -> String {
 }
 
 impl Case {
-    /// What is made; or why nothing can be.
-    fn made(&self) -> Result<Vec<Quad>, String> {
+    /// The script that makes its database.
+    fn script(&self) -> String {
+        fs::read_to_string(self.dir.join("create.sql")).unwrap()
+    }
+
+    /// What is made of a database of SQLite; or why nothing can be.
+    fn on_sqlite(&self) -> Result<Vec<Quad>, String> {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("test.db");
         let connection = Connection::open(&file).unwrap();
-        let script = fs::read_to_string(self.dir.join("create.sql")).unwrap();
+        let script = self.script();
         connection
             .execute_batch(&script)
             .or_else(|_| connection.execute_batch(&constraints_last(&script)))
             .unwrap();
         drop(connection);
+        let database = Database::open(&file, "test.db", Limits::default());
+        self.made(&database.map_err(|error| error.to_string())?)
+    }
+
+    /// What is made of a database of PostgreSQL.
+    fn on_postgresql(&self, server: &Server) -> Result<Vec<Quad>, String> {
+        let name = self.name.to_lowercase();
+        // The standard's names of types and its bytes.
+        let script = Regex::new(r"VARBINARY\(\d+\)")
+            .unwrap()
+            .replace_all(&self.script(), "BYTEA")
+            .into_owned();
+        let script =
+            Regex::new(r"X'([0-9A-F]+)'").unwrap().replace_all(&script, r"'\x$1'").into_owned();
+        server.create(&name, &script);
+        let address = Address::parse(&server.url(&name), &ServerDefaults::default()).unwrap();
+        let Address::Server(login) = address else { panic!("a URL is a server's") };
+        let database = Database::connect(&login, Limits::default());
+        self.made(&database.map_err(|error| error.to_string())?)
+    }
+
+    fn made(&self, database: &Database) -> Result<Vec<Quad>, String> {
         let said = |error: SqlError| error.to_string();
-        let database = Database::open(&file, "test.db", Limits::default()).map_err(said)?;
         let mapping = match &self.mapping {
             Some(name) => {
                 let text = fs::read_to_string(self.dir.join(name)).unwrap();
                 Mapping::parse(&text, name, Some(BASE)).map_err(said)?
             }
-            None => Mapping::direct(&database, BASE).map_err(said)?,
+            None => Mapping::direct(database, BASE).map_err(said)?,
         };
         let (mut made, mut wrong) = (Vec::new(), None);
         let mut take = |quad: Result<Quad, String>, place: &Arc<str>| match quad {
             Ok(quad) => made.push(quad),
             Err(why) => wrong = Some(format!("{place}: {why}")),
         };
-        quads(&database, &mapping, Some(BASE), &mut take).map_err(said)?;
+        quads(database, &mapping, Some(BASE), &mut take).map_err(said)?;
         wrong.map_or(Ok(made), Err)
     }
 
@@ -147,8 +178,8 @@ impl Case {
     }
 
     /// Why it does not pass.
-    fn fails(&self) -> Option<String> {
-        match (self.made(), &self.output) {
+    fn fails(&self, made: Result<Vec<Quad>, String>) -> Option<String> {
+        match (made, &self.output) {
             (Err(_), None) => None,
             (Err(why), Some(_)) => Some(why),
             (Ok(made), None) => {
@@ -171,8 +202,9 @@ impl Case {
     }
 }
 
-#[test]
-fn rows_are_what_the_w3c_says() {
+/// Makes all tests, and says how many pass; those named in `others` have to fail.
+#[expect(clippy::print_stderr, reason = "how many pass is to be known")]
+fn run(on: &str, others: &[(&str, &str)], make: &dyn Fn(&Case) -> Result<Vec<Quad>, String>) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/rdb2rdf");
     let mut dirs: Vec<PathBuf> = fs::read_dir(root)
         .unwrap()
@@ -184,16 +216,28 @@ fn rows_are_what_the_w3c_says() {
     for (kind, count) in [("R2RMLTC", 63), ("DirectGraphTC", 24)] {
         let (mut passed, mut failed) = (0, Vec::new());
         for case in all.iter().filter(|case| case.name.starts_with(kind)) {
-            match (case.fails(), OTHERS.iter().find(|(name, _)| *name == case.name)) {
+            let other = others.iter().find(|(name, _)| *name == case.name);
+            match (case.fails(make(case)), other) {
                 (None, None) => passed += 1,
                 (None, Some(_)) => failed.push(format!("{} passes", case.name)),
                 (Some(why), None) => failed.push(format!("{}: {why}", case.name)),
                 (Some(_), Some((name, why))) => eprintln!("{name} is left out: {why}"),
             }
         }
-        eprintln!("{kind}: {passed} of {count} tests pass");
+        eprintln!("{kind} on {on}: {passed} of {count} tests pass");
         assert!(failed.is_empty(), "{}", failed.join("\n\n"));
-        let others = OTHERS.iter().filter(|(name, _)| name.starts_with(kind)).count();
+        let others = others.iter().filter(|(name, _)| name.starts_with(kind)).count();
         assert_eq!(passed + others, count);
     }
+}
+
+#[test]
+fn rows_of_sqlite_are_what_the_w3c_says() {
+    run("SQLite", NOT_ON_SQLITE, &Case::on_sqlite);
+}
+
+#[test]
+fn rows_of_postgresql_are_what_the_w3c_says() {
+    let Some(server) = Server::start() else { return };
+    run("PostgreSQL", NOT_ON_POSTGRESQL, &|case| case.on_postgresql(&server));
 }

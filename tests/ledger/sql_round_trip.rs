@@ -1,23 +1,35 @@
 //! Facts that go into a database are those that come out of it.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
 use kledger::{
     fact::{Fact, Iri, Literal, Term},
-    sql::{Database, Limits, Mapping, quads, write},
+    sql::{Address, Database, Limits, Login, Mapping, ServerDefaults, quads, write},
 };
-use proptest::prelude::*;
+use proptest::{prelude::*, test_runner::TestRunner};
 use rusqlite::Connection;
+
+use crate::support::postgres::Server;
 
 /// The triples that the database in a file says by a mapping.
 fn read(file: &std::path::Path, mapping: &str) -> Vec<String> {
-    let database = Database::open(file, "facts.db", Limits::default()).unwrap();
+    said(&Database::open(file, "facts.db", Limits::default()).unwrap(), mapping)
+}
+
+/// The triples that a database says by a mapping.
+fn said(database: &Database, mapping: &str) -> Vec<String> {
     let mapping = Mapping::parse(mapping, "facts.ttl", None).unwrap();
     let mut made = Vec::new();
     let mut take = |quad: Result<oxrdf::Quad, String>, place: &Arc<str>| {
         made.push(quad.map_or_else(|why| panic!("{place}: {why}"), |quad| quad.to_string()));
     };
-    quads(&database, &mapping, None, &mut take).unwrap();
+    quads(database, &mapping, None, &mut take).unwrap();
     made
 }
 
@@ -40,11 +52,7 @@ fn there_and_back(facts: &[Fact], words: &[Fact]) {
         .unwrap();
     Connection::open(&other).unwrap().execute_batch(&script).unwrap();
     let mapping = layout.mapping();
-    let wanted: BTreeSet<String> = facts
-        .iter()
-        .chain(words)
-        .map(|fact| fact.to_string().trim_end_matches(" .").to_owned())
-        .collect();
+    let wanted = triples(facts.iter().chain(words));
     for file in [&file, &other] {
         let made = read(file, &mapping);
         assert_eq!(made.len(), wanted.len(), "each once");
@@ -57,6 +65,57 @@ fn there_and_back(facts: &[Fact], words: &[Fact]) {
         prompts.map(|line| line.trim_end_matches(" .").to_owned()).collect()
     };
     assert_eq!(prompts(&read(&file, &mapping)), prompts(&said));
+}
+
+fn triples<'a>(facts: impl Iterator<Item = &'a Fact>) -> BTreeSet<String> {
+    facts.map(|fact| fact.to_string().trim_end_matches(" .").to_owned()).collect()
+}
+
+/// A database of a server.
+fn login(server: &Server, database: &str) -> Login {
+    match Address::parse(&server.url(database), &ServerDefaults::default()).unwrap() {
+        Address::Server(login) => *login,
+        Address::File(file) => panic!("{}", file.display()),
+    }
+}
+
+/// Writes facts to a schema of a server and by the script, and reads them back.
+fn to_a_server_and_back(server: &Server, facts: &[Fact], words: &[Fact]) {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let many = BTreeSet::new();
+    let contents =
+        write::Contents { facts, words, many: &many, meta: &[("commit", "c".to_owned())] };
+    let wanted = triples(facts.iter().chain(words));
+    let (schema, layout) = (format!("facts_{number}"), write::Layout::new(contents));
+    let layout = layout.in_schema(&schema);
+    layout.put(&login(server, "postgres"), &schema).unwrap();
+    let database = Database::connect(&login(server, "postgres"), Limits::default()).unwrap();
+    let made = said(&database, &layout.mapping());
+    assert_eq!(made.len(), wanted.len(), "each once");
+    assert_eq!(made.into_iter().collect::<BTreeSet<_>>(), wanted);
+    drop(database);
+    server.run("postgres", &format!("DROP SCHEMA {schema} CASCADE"));
+    // By the script, as psql runs it.
+    let layout = write::Layout::new(contents);
+    let mut script = format!("CREATE SCHEMA {schema}; SET search_path = {schema};\n");
+    layout
+        .script(&mut |statement| {
+            script += statement;
+            script += ";\n";
+            Ok::<_, ()>(())
+        })
+        .unwrap();
+    server.run("postgres", &script);
+    let words = format!("{}?options=-csearch_path%3D{schema}", server.url("postgres"));
+    let Ok(Address::Server(login)) = Address::parse(&words, &ServerDefaults::default()) else {
+        panic!("{words}")
+    };
+    let database = Database::connect(&login, Limits::default()).unwrap();
+    let made = said(&database, &layout.mapping());
+    assert_eq!(made.into_iter().collect::<BTreeSet<_>>(), wanted);
+    drop(database);
+    server.run("postgres", &format!("DROP SCHEMA {schema} CASCADE"));
 }
 
 fn iri(text: &str) -> Iri {
@@ -113,6 +172,45 @@ proptest! {
     fn whatever_facts_are(facts in facts()) {
         there_and_back(&facts, &[]);
     }
+}
+
+#[test]
+fn whatever_facts_are_a_server_holds_them() {
+    let Some(server) = Server::start() else { return };
+    let config =
+        ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() };
+    let mut runner = TestRunner::new(config);
+    let done = runner.run(&facts(), |facts| {
+        to_a_server_and_back(&server, &facts, &[]);
+        Ok(())
+    });
+    done.unwrap();
+}
+
+/// Longer than what PostgreSQL has an index of.
+#[test]
+fn long_texts_go_to_a_server() {
+    let Some(server) = Server::start() else { return };
+    let noise = |seed: u64, length: u64| -> String {
+        let mut state = seed;
+        let letters = (0..length).map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            char::from(b'a' + (state >> 33) as u8 % 26)
+        });
+        letters.collect()
+    };
+    let fact = |subject: &str, seed: u64, length: u64| Fact {
+        subject: iri(subject),
+        predicate: iri("https://example.org/says"),
+        object: Term::Literal(Literal::text(&noise(seed, length))),
+    };
+    let long = format!("https://example.org/{}", noise(1, 6000));
+    let facts = [
+        fact("https://example.org/a", 2, 8000),
+        fact("https://example.org/a", 3, 9000),
+        fact(&long, 4, 10),
+    ];
+    to_a_server_and_back(&server, &facts, &[]);
 }
 
 #[test]

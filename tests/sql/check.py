@@ -42,11 +42,11 @@ def exported(repository, name, revision):
     return graph, work
 
 
-def another_engine(graph, work):
+def another_engine(graph, mapping, url):
     """morph-kgc reads the database by the mapping."""
     config = (
         "[CONFIGURATION]\noutput_format=N-TRIPLES\nlogging_level=ERROR\n"
-        f"[DataSource]\nmappings={work / 'sqlite.r2rml.ttl'}\ndb_url=sqlite:///{work / 'sqlite.out'}\n"
+        f"[DataSource]\nmappings={mapping}\ndb_url={url}\n"
     )
     made = morph_kgc.materialize(config)
     assert isomorphic(made, graph), f"{made.serialize()} is not {graph.serialize()}"
@@ -68,11 +68,11 @@ def duckdb_runs(graph, work):
 
 @contextlib.contextmanager
 def postgres():
-    """A PostgreSQL of its own: a function that runs SQL in a new database of it; nothing where there is none."""
+    """A PostgreSQL of its own: a function that runs SQL in a database of it, and where its socket is; nothing where there is none."""
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not programs:
         print("SKIPPED: PostgreSQL is not installed (sudo apt-get install postgresql)", file=sys.stderr)
-        yield None
+        yield None, None
         return
     programs = programs[-1].parent
     # It refuses to run as root.
@@ -92,7 +92,7 @@ def postgres():
             return subprocess.run(words, input=sql, check=True, stdout=subprocess.PIPE, text=True).stdout
 
         try:
-            yield run_sql
+            yield run_sql, place
         finally:
             subprocess.run([*control, "-m", "immediate", "stop"], **quiet)
 
@@ -106,19 +106,28 @@ def postgres_runs(run_sql, name, graph, work):
     assert rows == len(graph), f"{rows} rows, {len(graph)} triples"
 
 
-with postgres() as run_sql, tempfile.TemporaryDirectory() as work:
+def postgres_is_written(repository, place, name, graph, revision):
+    """What kledger writes to PostgreSQL, morph-kgc reads there."""
+    run(repository, "export", "--format", "postgres", "--schema", "kb", revision, f"host={place} user=me dbname={name}")
+    mapping = repository / "kb.r2rml.ttl"
+    another_engine(graph, mapping, f"postgresql+psycopg://me@/{name}?host={place}")
+    mapping.unlink()
+
+
+with postgres() as (run_sql, socket), tempfile.TemporaryDirectory() as work:
     repository = Path(work) / "repository"
     shutil.copytree(FIXTURE, repository)
     counts = []
     for number, revision in enumerate(REVISIONS):
         graph, place = exported(repository, str(number), revision)
-        another_engine(graph, place)
+        another_engine(graph, place / "sqlite.r2rml.ttl", f"sqlite:///{place / 'sqlite.out'}")
         duckdb_runs(graph, place)
         if run_sql:
             postgres_runs(run_sql, f"v{number}", graph, place)
+            postgres_is_written(repository, socket, f"v{number}", graph, revision)
         counts.append(len(graph))
     assert max(counts) > 3, counts
     print(f"ok  morph-kgc makes the triples of {len(REVISIONS)} versions ({counts}) of their databases")
     print("ok  DuckDB runs their scripts")
     if run_sql:
-        print("ok  PostgreSQL runs their scripts")
+        print("ok  PostgreSQL runs their scripts, and morph-kgc makes the triples of what is written there")

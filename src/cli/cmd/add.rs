@@ -1,6 +1,6 @@
 //! `kledger add`.
 
-#[cfg(feature = "sql")]
+#[cfg(any(feature = "sql", feature = "endpoint"))]
 use std::time::Duration;
 use std::{
     fmt::{self, Write},
@@ -9,7 +9,11 @@ use std::{
 };
 
 #[cfg(feature = "sql")]
-use crate::sql::{self, Database, Limits, Mapping};
+use crate::cli::context::server_defaults;
+#[cfg(feature = "sql")]
+use crate::sql::{self, Address, Database, Limits, Mapping};
+#[cfg(feature = "endpoint")]
+use crate::{cli::context::endpoint_key, endpoint::Endpoint};
 use crate::{
     cli::{
         args::at_least_one,
@@ -18,6 +22,8 @@ use crate::{
         page::{Page, many},
         report::{Render, Report},
     },
+    endpoint::{Answered, EndpointError},
+    engine::Progress,
     eval::dataset::{Answer, Dataset, Layout, Reading, Requests, requests},
     fact::{
         Fact, Intake, Iri, Role, SAME_AS, StageError,
@@ -28,10 +34,10 @@ use crate::{
     },
     input,
     ledger::{
-        Actor, LedgerError, Repo, UnreadSentence,
+        Actor, LedgerError, OpenEngine, Repo, UnreadSentence,
         verb::{
             add::{AddOptions, AddReport, PredicateCount},
-            sentences::{Passage, ReadingOptions},
+            sentences::{Helpers, Passage, Proposer, ReadingOptions},
         },
     },
 };
@@ -55,10 +61,13 @@ Examples:
   kledger add --source https://www.wikidata.org/ --licence CC0-1.0 slice.nt
   kledger add --text 'The Eiffel Tower is located in the city of Rome.'
   kledger add --text-file news.txt --source 'The News' --dry-run
+  kledger add --text 'Anna goes to Oslo.' --rank
+  kledger add --text-file news.txt --endpoint http://localhost:8080/v1 --endpoint-model qwen3 --dry-run
   kledger add --prompt 'The Eiffel Tower is located in the city of' --answer Rome
   kledger add --sql crm.db --mapping crm.r2rml.ttl
   kledger add --sql crm.db --mapping crm.r2rml.ttl --sync --dry-run
   kledger add --sql crm.db --base https://example.org/ --skip-unknown
+  kledger add --sql postgres://crm@db.example.org/crm --mapping crm.r2rml.ttl --sync
   kledger add --from counterfact counterfact.json --limit 100 --skip-conflicts
   grep capital dump.nt | kledger add --format nt -")]
 pub struct Args {
@@ -83,6 +92,25 @@ pub struct Args {
     /// Take what sentences say loosely too: in other words than the template's, where these have no meaning of their own
     #[arg(long)]
     loose: bool,
+    /// Have the model at HEAD say which of the facts that a sentence may mean is likeliest: the first that is shown
+    ///
+    /// It is asked for the object of each in the words that its predicate has. Numbers stay, and nothing is chosen by it.
+    #[arg(long, conflicts_with = "prompt")]
+    rank: bool,
+    /// Have a server of yours propose what a sentence says that no template says
+    ///
+    /// It is any with the chat completions of OpenAI's API, by what stands before /chat/completions; without a URL the one of
+    /// the setting endpoint. It gets each such sentence and at most 40 templates. What it answers is shown, and
+    /// thrown away where its names are not in the sentence, or are of nothing that is known, unless --base says where they go.
+    /// A key is that of KLEDGER_ENDPOINT_KEY.
+    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["prompt", "pick"])]
+    endpoint: Option<String>,
+    /// Which model of the server; else that of the setting endpoint-model
+    #[arg(long, value_name = "NAME", requires = "endpoint")]
+    endpoint_model: Option<String>,
+    /// Take what the server proposes for a sentence, where it is one fact
+    #[arg(long, requires = "endpoint")]
+    accept: bool,
     /// Take the fact that the answer ends this prompt, about the thing that it names
     #[arg(long, value_name = "PROMPT", requires = "answer", conflicts_with_all = ["from", "graph", "skip_blank"])]
     prompt: Option<String>,
@@ -128,7 +156,10 @@ pub struct Args {
     /// already, else the one that is named first; a label of another becomes a further name
     #[arg(long, requires = "files")]
     same_as: bool,
-    /// Read a database: a file of SQLite, as crm.db or sqlite:crm.db
+    /// Read a database: a file of SQLite, as crm.db or sqlite:crm.db, or one of PostgreSQL, as postgres://host/crm
+    ///
+    /// Its address is a URL, or in the words of libpq ('host=... dbname=...'), whose environment variables hold too. A
+    /// password is never in it: it comes from PGPASSWORD or ~/.pgpass.
     ///
     /// What its rows say is in a mapping in R2RML; without --mapping its tables, columns and keys are read as they are (the
     /// W3C's Direct Mapping), with names under --base. It is opened to be read alone.
@@ -143,7 +174,7 @@ pub struct Args {
     /// --predicate, those with these predicates. Words are not taken back.
     #[arg(long, conflicts_with_all = ["neighbourhood", "graph"])]
     sync: bool,
-    /// How long a database may be read: 600 seconds, unless it is said
+    /// How long a database may be read: 600 seconds, unless it is said; or how long a server may take for a sentence: 60
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     timeout: Option<u64>,
     /// How many rows of a database may be read: 10 million, unless it is said
@@ -228,6 +259,10 @@ fn wanted(text: &str) -> Result<Wanted, String> {
     Ok(Wanted([iri].into_iter().chain(entity).collect()))
 }
 
+/// How long an endpoint may take for a sentence.
+#[cfg(feature = "endpoint")]
+const ENDPOINT: Duration = Duration::from_secs(60);
+
 /// Bytes of what is said of a source.
 const LONGEST_REMARK: usize = 4096;
 
@@ -250,7 +285,16 @@ fn delimiter(text: &str) -> Result<u8, String> {
     }
 }
 
+/// What asks an endpoint.
+trait Asks: FnMut(&str, &[String]) -> Result<Answered, EndpointError> {}
+
+impl<F: FnMut(&str, &[String]) -> Result<Answered, EndpointError>> Asks for F {}
+
 impl Args {
+    pub(super) const fn may_run_the_model(&self) -> bool {
+        self.rank
+    }
+
     fn options(&self) -> AddOptions {
         AddOptions {
             role: role(self.neighbourhood),
@@ -317,7 +361,50 @@ impl Args {
                     ((prompt.as_str(), answer.as_str()), self.subject.as_deref());
                 Ok(repo.add_answer(actor, asked, subject, &reading, options)?)
             }
-            _ => Ok(repo.add_sentences(actor, &self.passages(cx)?, &reading, options)?),
+            _ => {
+                let mut open = |base: &Path| cx.runtime().open(base);
+                let mut progress = cx.stoppable();
+                let shown: &mut dyn Progress = progress.as_mut();
+                let rank = (&mut open as OpenEngine<'_>, shown);
+                let passages = self.passages(cx)?;
+                let mut endpoint = self.asked(repo)?;
+                let helpers = Helpers {
+                    rank: self.rank.then_some(rank),
+                    endpoint: endpoint.as_mut().map(|(ask, name)| Proposer {
+                        ask,
+                        name: name.clone(),
+                        base: self.base.clone(),
+                        accept: self.accept,
+                    }),
+                };
+                Ok(repo.add_sentences(actor, &passages, &reading, helpers, options)?)
+            }
+        }
+    }
+
+    /// The server that proposes facts, and its name.
+    #[cfg(feature = "endpoint")]
+    fn asked(&self, repo: &Repo) -> Result<Option<(impl Asks + use<>, String)>, CliError> {
+        let Some(named) = &self.endpoint else { return Ok(None) };
+        let config = repo.config();
+        let url = Some(named.clone()).filter(|url| !url.is_empty()).or(config.endpoint.clone());
+        let model = self.endpoint_model.clone().or(config.endpoint_model.clone());
+        let (Some(url), Some(model)) = (url, model) else { return Err(CliError::NoEndpoint) };
+        let timeout = self.timeout.map_or(ENDPOINT, Duration::from_secs);
+        let endpoint = Endpoint::new(&url, &model, endpoint_key(), timeout);
+        let endpoint = endpoint.map_err(LedgerError::from)?;
+        let name = endpoint.name();
+        let ask = move |sentence: &str, relations: &[String]| endpoint.read(sentence, relations);
+        Ok(Some((ask, name)))
+    }
+
+    #[cfg(not(feature = "endpoint"))]
+    fn asked(&self, _: &Repo) -> Result<Option<(impl Asks + use<>, String)>, CliError> {
+        let _unused = &self.endpoint_model;
+        let none = |_: &str, _: &[String]| Ok(Answered::default());
+        match &self.endpoint {
+            Some(_) => Err(CliError::NoEndpoints),
+            None => Ok(Some((none, String::new())).filter(|_| false)),
         }
     }
 
@@ -356,13 +443,17 @@ impl Args {
             rows: self.max_rows.unwrap_or(limits.rows),
         };
         let base = self.base.as_ref().map(|base| base.iri().as_str());
+        let address = Address::parse(&name, &server_defaults()).map_err(LedgerError::from)?;
         if self.mapping.is_none() && base.is_none() {
             return Err(CliError::NoMapping { name });
         }
-        let path = Database::path(&name).map_err(LedgerError::from)?;
-        // In places and messages it is the file.
-        let (path, name) = (path.to_owned(), path.to_string_lossy().into_owned());
-        let database = Database::open(&cx.path(&path), &name, limits).map_err(LedgerError::from)?;
+        let database = match &address {
+            // In places and messages it is the file.
+            Address::File(path) => Database::open(&cx.path(path), &path.to_string_lossy(), limits),
+            Address::Server(login) => Database::connect(login, limits),
+        };
+        let database = database.map_err(LedgerError::from)?;
+        let name = database.name().to_owned();
         let mapping = match (&self.mapping, base) {
             (Some(file), _) => {
                 let text = input::text(&cx.path(file));
@@ -542,12 +633,20 @@ pub(super) const fn noun(role: Role) -> &'static str {
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     if args.sql.is_none() {
+        let asks = args.endpoint.is_some();
+        let has_base = args.base.is_some() && args.from.is_none();
         not_for(&[
             ("--mapping", args.mapping.is_some(), "databases"),
             ("--sync", args.sync, "databases"),
-            ("--timeout", args.timeout.is_some(), "databases"),
+            ("--timeout", args.timeout.is_some() && !asks, "databases and --endpoint"),
             ("--max-rows", args.max_rows.is_some(), "databases"),
-            ("--base", args.base.is_some() && args.from.is_none(), "tables and databases"),
+            ("--base", has_base && !asks, "tables, databases and --endpoint"),
+        ])?;
+    }
+    if args.text.is_empty() && args.text_file.is_empty() {
+        not_for(&[
+            ("--rank", args.rank, "--text and --text-file"),
+            ("--endpoint", args.endpoint.is_some(), "--text and --text-file"),
         ])?;
     }
     let repo = cx.repo()?;
@@ -635,6 +734,13 @@ impl Render for AddReport {
         if let Some(sentences) = &self.sentences {
             let (said, read) = (sentences.understood, sentences.read);
             page.note(format_args!("sentences that say a fact: {said} of {read}"))?;
+            if sentences.proposed > 0 {
+                page.note(format_args!("as the endpoint reads them: {}", sentences.proposed))?;
+            }
+            if sentences.thrown_away > 0 {
+                let away = many(sentences.thrown_away, "proposal");
+                page.note(format_args!("{away} of the endpoint thrown away"))?;
+            }
             for (why, count) in &sentences.counts {
                 page.note(format_args!("{}: {}", many(*count, "sentence"), why.in_words()))?;
             }

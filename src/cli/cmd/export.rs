@@ -8,7 +8,14 @@ use std::{
 use clap::ValueEnum;
 
 #[cfg(feature = "sql")]
-use crate::ledger::verb::export_sql::{SqlExportReport, SqlForm};
+use crate::{
+    cli::context::server_defaults,
+    ledger::{
+        LedgerError,
+        verb::export_sql::{ServerExportReport, SqlExportReport, SqlForm},
+    },
+    sql::{Address, SqlError},
+};
 use crate::{
     cli::{
         context::Context,
@@ -29,7 +36,8 @@ use crate::{
 /// deltas side by side: its rank is the number of facts. With --max-rank a larger one is cut down by singular
 /// values, and the facts are asked to see what that did. As RDF the facts go to one file, with their labels
 /// and templates: kledger add stages them in another repository. As a database they go to one file too, or to a script
-/// that makes it, and beside it is the mapping with which kledger add --sql reads them back.
+/// that makes it, or into a new schema of a database of PostgreSQL; beside it is the mapping with which kledger add --sql
+/// reads them back.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -38,13 +46,15 @@ Examples:
   kledger export --format peft --max-rank 16 main small-adapter
   kledger export --format delta HEAD landmarks
   kledger export --format ttl v1 facts.ttl
-  kledger export --format sqlite v1 facts.db")]
+  kledger export --format sqlite v1 facts.db
+  kledger export --format postgres --schema facts_v1 v1 postgres://crm@db.example.org/crm")]
 pub struct Args {
     /// The version
     #[arg(value_name = "REV")]
     revision: String,
-    /// A directory that is new or empty; for RDF and databases a new file
-    #[arg(value_name = "DIR|FILE")]
+    /// A directory that is new or empty; for RDF and databases a new file; for PostgreSQL the address of a database, as add
+    /// --sql takes it
+    #[arg(value_name = "DIR|FILE|DATABASE")]
     dir: PathBuf,
     /// What to write
     #[arg(long, value_name = "FORMAT", default_value = "merged")]
@@ -52,6 +62,10 @@ pub struct Args {
     /// Cut the rank of an adapter down to this
     #[arg(long, value_name = "RANK", value_parser = clap::value_parser!(u32).range(1..))]
     max_rank: Option<u32>,
+    /// The schema that is made in a database of PostgreSQL, and whose name the mapping NAME.r2rml.ttl has: kledger, unless it
+    /// is said
+    #[arg(long, value_name = "NAME", value_parser = schema)]
+    schema: Option<String>,
     /// What an adapter says it is for: a name on the hub or a path, in place of what the base's
     /// configuration says or where the repository keeps it
     #[arg(long, value_name = "NAME")]
@@ -77,6 +91,8 @@ enum Format {
     Jsonld,
     /// The facts and their words as a database of SQLite: a table for each predicate
     Sqlite,
+    /// The same in a database of PostgreSQL: a new schema, or nothing
+    Postgres,
     /// The same as a script in SQL, for SQLite, PostgreSQL and DuckDB
     Sql,
 }
@@ -105,10 +121,14 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
         let what = "--format peft and peft-patterns: other formats have no rank";
         return Err(CliError::NotFor { option: "--max-rank", what });
     }
-    let is_database = matches!(args.format, Format::Sqlite | Format::Sql);
+    let is_database = matches!(args.format, Format::Sqlite | Format::Sql | Format::Postgres);
     if args.base_model.is_some() && (is_database || args.format.as_rdf().is_some()) {
         let what = "exports of weights: facts name no base";
         return Err(CliError::NotFor { option: "--base-model", what });
+    }
+    if args.schema.is_some() && args.format != Format::Postgres {
+        let what = "--format postgres: files have no schemas";
+        return Err(CliError::NotFor { option: "--schema", what });
     }
     if is_database {
         return database(cx, args);
@@ -134,9 +154,42 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     Ok(Report::done("export", report))
 }
 
+/// The schema that is made where none is named.
+#[cfg(feature = "sql")]
+const SCHEMA: &str = "kledger";
+
+/// The name of a schema, which is that of a file too.
+fn schema(text: &str) -> Result<String, String> {
+    let is_name = (1..=56).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+        && !text.starts_with("pg_")
+        && text.starts_with(|c: char| !c.is_ascii_digit());
+    match is_name {
+        true => Ok(text.to_owned()),
+        false => {
+            Err("expected small letters, digits and _, at most 56, and no pg_ before them"
+                .to_owned())
+        }
+    }
+}
+
 /// Writes the facts as a database.
 #[cfg(feature = "sql")]
 fn database(cx: &Context, args: &Args) -> Result<Report, CliError> {
+    if args.format == Format::Postgres {
+        let text = args.dir.to_string_lossy();
+        let address = Address::parse(&text, &server_defaults()).map_err(LedgerError::from)?;
+        let Address::Server(login) = address else {
+            let why = "it is a file".to_owned();
+            return Err(LedgerError::from(SqlError::Address { why }).into());
+        };
+        let schema = args.schema.as_deref().unwrap_or(SCHEMA);
+        let mapping = cx.path(Path::new(&format!("{schema}.r2rml.ttl")));
+        let report = cx.repo()?.export_to_server(&args.revision, (&login, schema), &mapping)?;
+        return Ok(Report::done("export", report));
+    }
     let form = if args.format == Format::Sql { SqlForm::Sql } else { SqlForm::Sqlite };
     let report = cx.repo()?.export_sql(&args.revision, &cx.path(&args.dir), form)?;
     Ok(Report::done("export", report))
@@ -145,6 +198,18 @@ fn database(cx: &Context, args: &Args) -> Result<Report, CliError> {
 #[cfg(not(feature = "sql"))]
 fn database(_: &Context, _: &Args) -> Result<Report, CliError> {
     Err(CliError::NoDatabases)
+}
+
+#[cfg(feature = "sql")]
+impl Render for ServerExportReport {
+    fn render(&self, page: &mut Page) -> fmt::Result {
+        let Self { written, database, schema, mapping } = self;
+        writeln!(page, "Exported {} to the schema {schema} of {database}", short(written.commit))?;
+        let facts = many(written.facts, "fact");
+        let words = many(written.words, "IRI");
+        page.note(format_args!("{facts}, words for {words}"))?;
+        page.note(format_args!("read back by the mapping {}", mapping.display()))
+    }
 }
 
 #[cfg(feature = "sql")]

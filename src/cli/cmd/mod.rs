@@ -62,7 +62,7 @@ use super::{context::Context, error::CliError, report::Report};
 #[expect(missing_docs, reason = "a comment here would take the place of the verb's own help")]
 pub enum Command {
     Init(init::Args),
-    Add(add::Args),
+    Add(Box<add::Args>),
     Rm(rm::Args),
     Status(status::Args),
     Stats(stats::Args),
@@ -132,6 +132,7 @@ impl Command {
             | Self::Trace(_)
             | Self::Neurons(_)
             | Self::Eval(_) => true,
+            Self::Add(args) => args.may_run_the_model(),
             Self::Config(args) => args.may_run_the_model(),
             Self::Editors(args) => args.may_run_the_model(),
             Self::Bisect(args) => args.may_run_the_model(),

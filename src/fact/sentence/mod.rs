@@ -10,6 +10,8 @@ mod frames;
 mod names;
 mod split;
 
+use std::collections::BTreeSet;
+
 use super::{Fact, Iri, Literal, Term};
 use frames::{Frames, Template};
 use names::Names;
@@ -146,6 +148,16 @@ impl Meaning {
 pub struct Interpreter {
     names: Names,
     frames: Frames,
+    relations: Vec<Relation>,
+}
+
+/// What a first template says, and of which predicates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Relation {
+    /// The template with the object at its end.
+    pub text: String,
+    /// The predicates that have it.
+    pub predicates: Vec<Iri>,
 }
 
 /// A name in a sentence, by where it begins and ends.
@@ -190,7 +202,15 @@ impl Interpreter {
             };
             Template { predicate, text, rank }
         });
-        Self { names: Names::new(names), frames: Frames::new(templates) }
+        let templates: Vec<Template> = templates.collect();
+        let relations = relations(&templates);
+        Self { names: Names::new(names), frames: Frames::new(templates), relations }
+    }
+
+    /// What can be said between two things: of predicates with facts or with templates of the user's, the former first.
+    #[must_use]
+    pub fn relations(&self) -> &[Relation] {
+        &self.relations
     }
 
     /// The sentences of a text.
@@ -304,6 +324,26 @@ impl Interpreter {
             (first, _) => Unread::NoNames(first),
         }
     }
+}
+
+/// The first template of each predicate that is not only shipped; where there is none, of all.
+fn relations(templates: &[Template]) -> Vec<Relation> {
+    let best = templates.iter().map(|template| template.rank).max().unwrap_or_default();
+    let mut relations: Vec<Relation> = Vec::new();
+    let mut seen = BTreeSet::new();
+    for rank in (best.min(1)..=best).rev() {
+        for Template { predicate, text, .. } in templates.iter().filter(|one| one.rank == rank) {
+            if !seen.insert(predicate) {
+                continue;
+            }
+            let text = format!("{text} {{object}}");
+            match relations.iter_mut().find(|known| known.text == text) {
+                Some(known) => known.predicates.push(predicate.clone()),
+                None => relations.push(Relation { text, predicates: vec![predicate.clone()] }),
+            }
+        }
+    }
+    relations
 }
 
 /// Whether a word takes back what is said, or leaves it open. None is a filler, so no template is met loosely by a

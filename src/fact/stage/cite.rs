@@ -25,6 +25,13 @@ impl Intake {
         }
     }
 
+    /// Says from which source the facts are of which something was said last.
+    pub fn attribute_last(&mut self, source: Option<String>) {
+        if let Some((_, attribution)) = self.attributed.last_mut() {
+            attribution.source = source;
+        }
+    }
+
     /// Says of all facts from which source they are and under which licence.
     pub fn attribute_all(&mut self, source: Option<&str>, licence: Option<&str>) {
         if source.is_none() && licence.is_none() {
@@ -32,8 +39,12 @@ impl Intake {
         }
         self.attribute(Attribution::default());
         for (_, attribution) in &mut self.attributed {
-            attribution.source = source.map(str::to_owned);
-            attribution.licence = licence.map(str::to_owned);
+            if let Some(source) = source {
+                attribution.source = Some(source.to_owned());
+            }
+            if let Some(licence) = licence {
+                attribution.licence = Some(licence.to_owned());
+            }
         }
     }
 

@@ -7,12 +7,16 @@ use serde::Serialize;
 use crate::commit::FactView;
 
 /// What became of sentences.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct SentencesView {
     /// How many were read.
     pub read: u64,
     /// How many of them say a fact.
     pub understood: u64,
+    /// Of these, how many say what an endpoint proposed.
+    pub proposed: u64,
+    /// How much of what an endpoint proposed is in no sentence, is not known, or has no relation that there is.
+    pub thrown_away: u64,
     /// How many say none, by why.
     pub counts: BTreeMap<WhyUnread, u64>,
     /// The first that say none.
@@ -20,7 +24,7 @@ pub struct SentencesView {
 }
 
 /// A sentence that says no fact.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct UnreadSentence {
     /// Where it stands.
     pub place: String,
@@ -30,8 +34,25 @@ pub struct UnreadSentence {
     pub why: WhyUnread,
     /// The same in words.
     pub because: String,
-    /// What it may mean, where that is several facts or only loosely one.
-    pub proposals: Vec<FactView>,
+    /// What it may mean, where that is several facts, only loosely one, or what an endpoint proposes; where the model was
+    /// to rank them, the likeliest first.
+    pub proposals: Vec<ProposalView>,
+}
+
+/// A fact that a sentence may mean.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ProposalView {
+    /// Its number, by which it is picked: it does not depend on the model.
+    pub number: usize,
+    /// The fact.
+    #[serde(flatten)]
+    pub fact: FactView,
+    /// How likely the model finds its object, on average over what asks for it; where it was to be asked and can be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probability: Option<f64>,
+    /// Names in it that are of nothing that is known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub new: Vec<String>,
 }
 
 /// Why a sentence says no fact.
@@ -52,6 +73,8 @@ pub enum WhyUnread {
     NoTemplate,
     /// It is longer than what is read.
     TooLong,
+    /// No template says what it says, and an endpoint proposes something.
+    Proposed,
 }
 
 impl WhyUnread {
@@ -66,6 +89,7 @@ impl WhyUnread {
             Self::NoNames => "two known things are not named",
             Self::NoTemplate => "no template says it",
             Self::TooLong => "too long",
+            Self::Proposed => "an endpoint proposes a fact",
         }
     }
 }
@@ -82,6 +106,7 @@ impl WhyUnread {
                 "--pick N takes one of them; --predicate IRI|P.. says which predicate is meant"
             }
             Self::Loose => "--loose takes it all the same",
+            Self::Proposed => "--accept takes what the endpoint proposes, where that is one fact",
             Self::NoNames => {
                 "known are the names of facts and labels; add one: <IRI> rdfs:label \"NAME\"@en ."
             }
@@ -108,9 +133,17 @@ impl UnreadSentence {
 
     /// What it may mean, numbered.
     pub fn numbered(&self) -> impl Iterator<Item = String> {
-        (1..).zip(&self.proposals).map(|(number, fact): (u64, _)| {
-            let FactView { subject, predicate, object, triple } = fact;
-            format!("{number}  {subject} / {predicate} / {object}  {triple}")
+        self.proposals.iter().map(|proposal| {
+            let FactView { subject, predicate, object, triple } = &proposal.fact;
+            let mut line =
+                format!("{}  {subject} / {predicate} / {object}  {triple}", proposal.number);
+            if let Some(probability) = proposal.probability {
+                let _ = write!(line, "  p {:.2} %", 100.0 * probability);
+            }
+            if !proposal.new.is_empty() {
+                let _ = write!(line, "  new: {}", proposal.new.join(", "));
+            }
+            line
         })
     }
 }

@@ -61,7 +61,7 @@ impl AddOptions {
 }
 
 /// What `add` staged.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AddReport {
     /// What the facts were added as.
     pub role: Role,

@@ -1,4 +1,4 @@
-//! `export --format sqlite` and `sql`: the facts of a version as a database, or as the script that makes one.
+//! `export --format sqlite`, `sql` and `postgres`: the facts of a version as a database, or as the script that makes one.
 
 use std::{
     collections::BTreeSet,
@@ -11,10 +11,15 @@ use serde::Serialize;
 
 use super::facts::WrittenFacts;
 use crate::{
+    commit::Commit,
     durable,
-    fact::{Fact, Words, tree},
+    fact::{Fact, Iri, Words, tree},
+    id::Id,
     ledger::{LedgerError, Repo},
-    sql::write::{Contents, Layout},
+    sql::{
+        Login,
+        write::{Contents, Layout},
+    },
 };
 
 /// How a database is written.
@@ -43,6 +48,43 @@ pub struct SqlExportReport {
     pub mapping: PathBuf,
 }
 
+/// What `export` wrote of the facts of a version into a database of PostgreSQL.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ServerExportReport {
+    /// What is in it.
+    #[serde(flatten)]
+    pub written: WrittenFacts,
+    /// The database.
+    pub database: String,
+    /// The schema made in it.
+    pub schema: String,
+    /// The mapping that reads it back.
+    pub mapping: PathBuf,
+}
+
+/// The facts of a version, with what is said of how things are called and asked.
+struct Gathered {
+    version: Id<Commit>,
+    facts: Vec<Fact>,
+    words: Vec<Fact>,
+    /// Things and predicates with words.
+    worded: u64,
+    many: BTreeSet<Iri>,
+    meta: [(&'static str, String); 2],
+}
+
+impl Gathered {
+    fn layout(&self) -> Layout<'_> {
+        let Self { facts, words, many, meta, .. } = self;
+        Layout::new(Contents { facts, words, many, meta })
+    }
+
+    const fn written(&self) -> WrittenFacts {
+        let facts = self.facts.len() as u64;
+        WrittenFacts { commit: self.version, facts, words: self.worded }
+    }
+}
+
 impl Repo {
     /// Writes the facts that hold at `revision`, with their words, to the new file `file` as a database or as a script, and
     /// beside it the mapping that reads them back. Both files are there in the end, or none.
@@ -56,11 +98,40 @@ impl Repo {
         format: SqlForm,
     ) -> Result<SqlExportReport, LedgerError> {
         let mapping = file.with_extension("r2rml.ttl");
-        for path in [file, &mapping] {
-            if path.symlink_metadata().is_ok() {
-                return Err(LedgerError::Taken { path: path.to_owned() });
-            }
-        }
+        free(&[file, &mapping])?;
+        let gathered = self.gathered(revision)?;
+        let layout = gathered.layout();
+        with_mapping(&layout, &mapping, || write(&layout, file, format))?;
+        let length = fs::metadata(file).map(|found| found.len());
+        let bytes = length.map_err(|source| LedgerError::Read { path: file.to_owned(), source })?;
+        let written = gathered.written();
+        Ok(SqlExportReport { written, file: file.to_owned(), format, bytes, mapping })
+    }
+
+    /// Writes the same to a new schema of a database of PostgreSQL, and the mapping that reads it back to the new file
+    /// `mapping`. Both are there in the end, or none.
+    ///
+    /// # Errors
+    /// As for [`Repo::export_sql`]; and when the server cannot be reached, or refuses.
+    pub fn export_to_server(
+        &self,
+        revision: &str,
+        (login, schema): (&Login, &str),
+        mapping: &Path,
+    ) -> Result<ServerExportReport, LedgerError> {
+        free(&[mapping])?;
+        let gathered = self.gathered(revision)?;
+        let layout = gathered.layout().in_schema(schema);
+        with_mapping(&layout, mapping, || Ok(layout.put(login, schema)?))?;
+        Ok(ServerExportReport {
+            written: gathered.written(),
+            database: login.name().to_owned(),
+            schema: schema.to_owned(),
+            mapping: mapping.to_owned(),
+        })
+    }
+
+    fn gathered(&self, revision: &str) -> Result<Gathered, LedgerError> {
         let ledger = self.view()?;
         let version = ledger.resolve(revision)?;
         let commit = ledger.commit(version)?;
@@ -83,36 +154,39 @@ impl Repo {
             worded += u64::from(!said.is_empty());
             words.extend(said);
         }
-        drop(lexicon);
-        drop(ledger);
         let meta = [("commit", version.to_string()), ("format", "1".to_owned())];
-        let contents = Contents { facts: &facts, words: &words, many: &many, meta: &meta };
-        write(&Layout::new(contents), (file, &mapping), format)?;
-        let length = fs::metadata(file).map(|found| found.len());
-        let bytes = length.map_err(|source| LedgerError::Read { path: file.to_owned(), source })?;
-        let written = WrittenFacts { commit: version, facts: facts.len() as u64, words: worded };
-        Ok(SqlExportReport { written, file: file.to_owned(), format, bytes, mapping })
+        Ok(Gathered { version, facts, words, worded, many, meta })
     }
 }
 
-/// Writes the mapping, and then the rest.
-fn write(
+/// Refuses where something is already.
+fn free(paths: &[&Path]) -> Result<(), LedgerError> {
+    match paths.iter().find(|path| path.symlink_metadata().is_ok()) {
+        Some(path) => Err(LedgerError::Taken { path: (*path).to_owned() }),
+        None => Ok(()),
+    }
+}
+
+/// Writes the mapping, and then what it reads.
+fn with_mapping(
     layout: &Layout<'_>,
-    (file, mapping): (&Path, &Path),
-    format: SqlForm,
+    mapping: &Path,
+    rest: impl FnOnce() -> Result<(), LedgerError>,
 ) -> Result<(), LedgerError> {
     durable::write(mapping, layout.mapping().as_bytes())?;
-    let written = durable::write_with(file, |temporary| match format {
+    rest().inspect_err(|_| {
+        // It would be of no use by itself.
+        let _gone: io::Result<()> = fs::remove_file(mapping);
+    })
+}
+
+fn write(layout: &Layout<'_>, file: &Path, format: SqlForm) -> Result<(), LedgerError> {
+    Ok(durable::write_with(file, |temporary| match format {
         SqlForm::Sqlite => layout.create(temporary),
         SqlForm::Sql => {
             let mut out = BufWriter::new(File::create(temporary)?);
             layout.script(&mut |statement| writeln!(out, "{statement};"))?;
             out.flush()
         }
-    });
-    written.map_err(|error| {
-        // It would be of no use by itself.
-        let _gone: io::Result<()> = fs::remove_file(mapping);
-        error.into()
-    })
+    })?)
 }

@@ -1,21 +1,29 @@
 //! `add --text` and `add --prompt`: sentences to the stage, as the facts that they say.
+//!
+//! What templates leave open, helpers may say more of: the model ranks the facts that a sentence may mean, an endpoint
+//! proposes what it says in other words. Neither decides: what is staged so, the user has said.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::add::{AddOptions, AddReport};
 use crate::{
+    commit::{Commit, FactView},
+    endpoint::{Answered, EndpointError, Told},
+    engine::{Progress, Prompt, Silent},
     eval::dataset::asked,
     fact::{
-        Attribution, Fact, Intake, Iri, Lexicon, Quoted, StageError, StagedChange, Term, Words,
-        read::Position,
-        sentence::{Interpreter, Meaning, Proposal, Sentence, Unread},
+        Attribution, Fact, Intake, Iri, Label, Lexicon, LexiconError, Quoted, StageError,
+        StagedChange, Term, Words,
+        read::{Base, Position},
+        sentence::{Interpreter, Meaning, Proposal, Relation, Sentence, Unread},
         spoken, tree,
     },
+    id::Id,
     ledger::{
-        LedgerError, Repo,
+        LedgerError, OpenEngine, Repo,
         actor::Actor,
         report::{
-            unread::{SentencesView, UnreadSentence, WhyUnread},
+            unread::{ProposalView, SentencesView, UnreadSentence, WhyUnread},
             wording::fact_view,
         },
         state::open::Ledger,
@@ -24,6 +32,8 @@ use crate::{
 
 /// Sentences that are listed of those that say no fact.
 const LISTED: usize = 20;
+/// Relations that an endpoint is given, at most: more are no help to a model.
+const RELATIONS: usize = 40;
 
 /// A text whose sentences are to be staged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,41 +57,99 @@ pub struct ReadingOptions {
     pub strict: bool,
 }
 
+/// Who says more of sentences that templates leave open.
+#[derive(Default)]
+pub struct Helpers<'a> {
+    /// The model at HEAD: it says which of several facts is likeliest, and decides nothing.
+    pub rank: Option<(OpenEngine<'a>, &'a mut dyn Progress)>,
+    /// An endpoint: it proposes facts where no template says one.
+    pub endpoint: Option<Proposer<'a>>,
+}
+
+/// Asks an endpoint which of some relations a sentence states.
+pub type AskEndpoint<'a> = &'a mut dyn FnMut(&str, &[String]) -> Result<Answered, EndpointError>;
+
+/// An endpoint that proposes facts.
+pub struct Proposer<'a> {
+    /// Asks it.
+    pub ask: AskEndpoint<'a>,
+    /// What it is called where facts are from it.
+    pub name: String,
+    /// Where names of nothing that is known have their IRIs; without it these are thrown away.
+    pub base: Option<Base>,
+    /// Whether what it proposes is taken, where it is one fact.
+    pub accept: bool,
+}
+
+/// A sentence that templates leave open.
+struct Open {
+    view: UnreadSentence,
+    position: Position,
+    /// What asks the model for each proposal; nothing where there are no words.
+    questions: Vec<Vec<Prompt>>,
+}
+
+/// Sentences as templates read them.
+struct ReadText {
+    head: Id<Commit>,
+    interpreter: Interpreter,
+    /// What predicates are called that an endpoint may choose.
+    predicates: BTreeMap<Iri, String>,
+    intake: Intake,
+    view: SentencesView,
+    open: Vec<Open>,
+}
+
 impl Repo {
     /// Stages the facts that sentences say, each with its sentence, all of a call or nothing.
     ///
     /// # Errors
-    /// When none says a fact, or one does not where each has to; and as [`Repo::add_with`].
+    /// When none says a fact, or one does not where each has to; when the model fails or the endpoint says nothing; and as
+    /// [`Repo::add_with`].
     pub fn add_sentences(
         &self,
         actor: &Actor,
         passages: &[Passage],
         reading: &ReadingOptions,
+        helpers: Helpers<'_>,
         options: AddOptions,
     ) -> Result<AddReport, LedgerError> {
-        let (intake, sentences) = self.read_sentences(passages, reading)?;
-        if intake.is_empty() || (reading.strict && !sentences.unread.is_empty()) {
-            let SentencesView { read, understood, unread, .. } = sentences;
+        let mut read = self.read_sentences(passages, reading, helpers.endpoint.is_some())?;
+        if let Some(mut endpoint) = helpers.endpoint {
+            let language = self.config().language.clone();
+            read.ask(&mut endpoint, &language)?;
+        }
+        read.open.truncate(LISTED);
+        if let Some((open, progress)) = helpers.rank {
+            self.rank(read.head, &mut read.open, open, progress)?;
+        }
+        let ReadText { intake, mut view, open, .. } = read;
+        view.unread = open.into_iter().map(|open| open.view).collect();
+        if intake.is_empty() || (reading.strict && !view.unread.is_empty()) {
+            let SentencesView { read, understood, unread, .. } = view;
             return Err(LedgerError::Unread { unread, total: read - understood });
         }
         let report = self.add_with(actor, intake, options)?;
-        Ok(AddReport { sentences: Some(sentences), ..report })
+        Ok(AddReport { sentences: Some(view), ..report })
     }
 
+    /// Reads sentences by templates. All are kept that say no fact if `keep`, else those that are listed.
     fn read_sentences(
         &self,
         passages: &[Passage],
         reading: &ReadingOptions,
-    ) -> Result<(Intake, SentencesView), LedgerError> {
+        keep: bool,
+    ) -> Result<ReadText, LedgerError> {
         let ledger = self.view()?;
-        let (_, commit) = ledger.head_commit()?;
+        let (head, commit) = ledger.head_commit()?;
         let lexicon = ledger.lexicon(&commit);
         let lexicon = match ledger.stored_stage()? {
             Some(stage) => lexicon.with(stage.words),
             None => lexicon,
         };
         let interpreter = ledger.interpreter(&lexicon, &reading.predicates)?;
-        let (mut intake, mut view) = (Intake::default(), SentencesView::default());
+        let (mut intake, mut view, mut open) =
+            (Intake::default(), SentencesView::default(), Vec::new());
         for Passage { name, text } in passages {
             for Sentence { text, line } in interpreter.sentences(text) {
                 view.read += 1;
@@ -92,16 +160,60 @@ impl Repo {
                         take(&mut intake, [proposal.fact], &position, text)?;
                     }
                     Err(unmeant) => {
+                        let questions = unmeant.questions(&lexicon)?;
                         let unread = unmeant.view(&lexicon, &position, text)?;
                         *view.counts.entry(unread.why).or_default() += 1;
-                        if view.unread.len() < LISTED {
-                            view.unread.push(unread);
+                        if keep || open.len() < LISTED {
+                            open.push(Open { view: unread, position, questions });
                         }
                     }
                 }
             }
         }
-        Ok((intake, view))
+        let mut predicates = BTreeMap::new();
+        if keep {
+            for predicate in interpreter.relations().iter().flat_map(|one| &one.predicates) {
+                let name = lexicon.name(predicate).unwrap_or_else(|_| predicate.to_string());
+                predicates.insert(predicate.clone(), name);
+            }
+        }
+        Ok(ReadText { head, interpreter, predicates, intake, view, open })
+    }
+
+    /// Puts what sentences may mean in the order in which the model at `head` finds it likely.
+    fn rank(
+        &self,
+        head: Id<Commit>,
+        open: &mut [Open],
+        engine: OpenEngine<'_>,
+        progress: &mut dyn Progress,
+    ) -> Result<(), LedgerError> {
+        let several: Vec<&mut Open> =
+            open.iter_mut().filter(|open| open.view.proposals.len() > 1).collect();
+        if several.iter().all(|open| open.questions.iter().all(Vec::is_empty)) {
+            return Ok(());
+        }
+        let mut engine = self.engine(engine)?;
+        engine.set_weights(&self.weights_at(head)?.1)?;
+        progress.start("sentences", Some(several.len() as u64));
+        for (done, open) in several.into_iter().enumerate() {
+            let prompts: Vec<Prompt> = open.questions.iter().flatten().cloned().collect();
+            let mut answers = engine.answer(&prompts, &mut Silent)?.into_iter();
+            for (proposal, questions) in open.view.proposals.iter_mut().zip(&open.questions) {
+                let sum: f64 = answers
+                    .by_ref()
+                    .take(questions.len())
+                    .map(|answer| f64::from(answer.probability))
+                    .sum();
+                let mean = sum / questions.len() as f64;
+                proposal.probability = (!questions.is_empty()).then_some(mean);
+            }
+            let likely = |proposal: &ProposalView| proposal.probability.unwrap_or(-1.0);
+            open.view.proposals.sort_by(|a, b| likely(b).total_cmp(&likely(a)));
+            progress.advance(done as u64 + 1, "")?;
+        }
+        progress.finish("");
+        Ok(())
     }
 
     /// Stages the fact that `answer` ends `prompt`. Where a template says it, it is that of the template; else the prompt
@@ -148,6 +260,139 @@ impl Repo {
     }
 }
 
+impl ReadText {
+    /// Asks an endpoint what the sentences say that no template says.
+    fn ask(&mut self, endpoint: &mut Proposer<'_>, language: &str) -> Result<(), LedgerError> {
+        let relations = self.interpreter.relations();
+        let relations = relations[..relations.len().min(RELATIONS)].to_vec();
+        let texts: Vec<String> = relations.iter().map(|relation| relation.text.clone()).collect();
+        if texts.is_empty() {
+            return Ok(());
+        }
+        for mut open in std::mem::take(&mut self.open) {
+            if !matches!(open.view.why, WhyUnread::NoTemplate | WhyUnread::NoNames) {
+                self.open.push(open);
+                continue;
+            }
+            let Answered { told, strange } = (endpoint.ask)(&open.view.sentence, &texts)?;
+            self.view.thrown_away += strange;
+            let mut proposed: Vec<Proposed> = Vec::new();
+            for told in told {
+                let found =
+                    self.checked(&told, (&relations, &open.view.sentence), endpoint.base.as_ref());
+                self.view.thrown_away += u64::from(found.is_empty());
+                proposed.extend(found);
+            }
+            let mut seen = BTreeSet::new();
+            proposed.retain(|one| seen.insert(one.fact.clone()));
+            if proposed.is_empty() {
+                self.open.push(open);
+                continue;
+            }
+            if let Some(count) = self.view.counts.get_mut(&open.view.why) {
+                *count -= 1;
+            }
+            if let ([one], true) = (proposed.as_slice(), endpoint.accept) {
+                self.view.understood += 1;
+                self.view.proposed += 1;
+                let Open { view, position, .. } = open;
+                take(&mut self.intake, one.triples(language), &position, view.sentence)?;
+                let source = Some(format!("read by {}", endpoint.name));
+                self.intake.attribute_last(source);
+                continue;
+            }
+            open.view.why = WhyUnread::Proposed;
+            open.view.because = match proposed.len() {
+                1 => format!("{} proposes a fact", endpoint.name),
+                several => format!("{} proposes {several} facts", endpoint.name),
+            };
+            let views =
+                (1..).zip(&proposed).map(|(number, one)| one.view(number, &self.predicates));
+            open.view.proposals = views.collect();
+            *self.view.counts.entry(WhyUnread::Proposed).or_default() += 1;
+            self.open.push(open);
+        }
+        self.view.counts.retain(|_, count| *count > 0);
+        Ok(())
+    }
+
+    /// What an endpoint says as facts: its names are in the sentence, and each is of something that is known, or new.
+    fn checked(
+        &self,
+        told: &Told,
+        (relations, sentence): (&[Relation], &str),
+        base: Option<&Base>,
+    ) -> Vec<Proposed> {
+        let (subject, object) = (told.subject.trim(), told.object.trim());
+        let is_in = |name: &str| {
+            sentence.match_indices(name).any(|(start, found)| {
+                let inside = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+                !inside(sentence[..start].chars().next_back())
+                    && !inside(sentence[start + found.len()..].chars().next())
+            })
+        };
+        let is_name = |name: &str| name.contains(char::is_alphanumeric) && is_in(name);
+        let Some(relation) = relations.get(told.relation) else { return Vec::new() };
+        if subject == object || !is_name(subject) || !is_name(object) {
+            return Vec::new();
+        }
+        let things = |name: &str| match (self.interpreter.called(name).as_slice(), base) {
+            ([], None) => Vec::new(),
+            ([], Some(base)) => vec![(Iri::of_name(base.iri(), name), true)],
+            (known, _) => known.iter().map(|thing| (thing.clone(), false)).collect(),
+        };
+        let (subjects, objects) = (things(subject), things(object));
+        let mut proposed = Vec::new();
+        for predicate in &relation.predicates {
+            for (about, is_new_subject) in &subjects {
+                for (thing, is_new_object) in &objects {
+                    let fact = Fact {
+                        subject: about.clone(),
+                        predicate: predicate.clone(),
+                        object: Term::Iri(thing.clone()),
+                    };
+                    let new = [(about, subject, is_new_subject), (thing, object, is_new_object)];
+                    let new = new.into_iter().filter(|(_, _, is_new)| **is_new);
+                    let new = new.map(|(iri, name, _)| (iri.clone(), name.to_owned())).collect();
+                    let names = (subject.to_owned(), object.to_owned());
+                    proposed.push(Proposed { fact, names, new });
+                }
+            }
+        }
+        proposed
+    }
+}
+
+/// A fact that an endpoint proposes.
+struct Proposed {
+    fact: Fact,
+    /// Subject and object as the sentence calls them.
+    names: (String, String),
+    /// Things that are not known yet, and what they are called.
+    new: Vec<(Iri, String)>,
+}
+
+impl Proposed {
+    /// The fact, with labels of what is new.
+    fn triples(&self, language: &str) -> Vec<Fact> {
+        let labels = self.new.iter().flat_map(|(iri, name)| {
+            let mut words = Words::none(iri.clone());
+            words.labels.push(Label { language: Some(language.to_owned()), text: name.clone() });
+            words.triples()
+        });
+        labels.chain([self.fact.clone()]).collect()
+    }
+
+    fn view(&self, number: usize, predicates: &BTreeMap<Iri, String>) -> ProposalView {
+        let (subject, object) = self.names.clone();
+        let predicate = predicates.get(&self.fact.predicate).cloned().unwrap_or_default();
+        let triple = self.fact.to_string();
+        let fact = FactView { subject, predicate, object, triple };
+        let new = self.new.iter().map(|(_, name)| name.clone()).collect();
+        ProposalView { number, fact, probability: None, new }
+    }
+}
+
 /// Takes in what a sentence says.
 fn take(
     intake: &mut Intake,
@@ -186,6 +431,25 @@ fn meant(
 }
 
 impl Unmeant {
+    /// What asks the model for each of several facts.
+    fn questions(&self, lexicon: &Lexicon<'_>) -> Result<Vec<Vec<Prompt>>, LedgerError> {
+        let Self::Proposals(proposals) = self else { return Ok(Vec::new()) };
+        let mut questions = Vec::with_capacity(proposals.len());
+        for proposal in proposals {
+            questions.push(match lexicon.request(&proposal.fact) {
+                Ok(request) => {
+                    let expected = request.target.clone();
+                    let texts = std::iter::once(request.text()).chain(request.paraphrase_texts());
+                    let asked = texts.map(|prompt| Prompt { prompt, expected: expected.clone() });
+                    asked.collect()
+                }
+                Err(LexiconError::Object(error)) => return Err(error.into()),
+                Err(_) => Vec::new(),
+            });
+        }
+        Ok(questions)
+    }
+
     fn view(
         self,
         lexicon: &Lexicon<'_>,
@@ -196,8 +460,11 @@ impl Unmeant {
             Self::Proposals(proposals) => proposals.as_slice(),
             Self::Unread(_) => &[],
         };
-        let views = proposals.iter().map(|proposal| fact_view(lexicon, &proposal.fact));
-        let views = views.collect::<Result<_, _>>()?;
+        let mut views = Vec::with_capacity(proposals.len());
+        for (number, proposal) in (1..).zip(proposals) {
+            let fact = fact_view(lexicon, &proposal.fact)?;
+            views.push(ProposalView { number, fact, probability: None, new: Vec::new() });
+        }
         let (why, because) = match self {
             Self::Unread(Unread::Question) => (WhyUnread::Question, "it asks".to_owned()),
             Self::Unread(Unread::Hedged(word)) => {

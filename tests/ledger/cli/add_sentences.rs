@@ -2,8 +2,20 @@
 
 use insta::assert_snapshot;
 
+use kledger::{
+    engine::Silent,
+    fact::Role,
+    ledger::{
+        LedgerError,
+        verb::{
+            add::AddOptions,
+            sentences::{Helpers, Passage, ReadingOptions},
+        },
+    },
+};
+
 use super::Sandbox;
-use crate::support::Place;
+use crate::support::{Place, open};
 
 /// Names of things, facts that use the predicates, and templates that differ from one another.
 const WORLD: &str = r#"
@@ -225,4 +237,67 @@ fn options_that_do_not_belong_together_are_refused() {
         2,
         &["--neighbourhood"],
     );
+}
+
+/// Two predicates that share a template, of which the model holds one.
+#[test]
+fn the_model_says_what_is_likeliest_and_decides_nothing() {
+    let place = Place::new();
+    let world = r#"
+        @prefix kl: <https://kledger.dev/ns#> .
+        @prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .
+        :Anna rdfs:label "Anna"@en . :Bert rdfs:label "Bert"@en . :Oslo rdfs:label "Oslo"@en .
+        :visits kl:prompt "{subject} travels to" ; kl:paraphrase "{subject} goes to" .
+        :sees kl:prompt "{subject} looks at" ; kl:paraphrase "{subject} goes to" .
+        :Bert :visits :Oslo . :Anna :sees :Oslo .
+    "#;
+    place.add(world).unwrap();
+    place.commit("World").unwrap();
+    let text = "Anna goes to Oslo. Anna goes to Bert.".to_owned();
+    let passages = [Passage { name: "text".to_owned(), text }];
+    let reading = ReadingOptions { strict: true, ..ReadingOptions::default() };
+    let shown = |rank: bool| {
+        let mut engine = open;
+        let mut progress = Silent;
+        let rank = rank.then_some((
+            &mut engine as kledger::ledger::OpenEngine<'_>,
+            &mut progress as &mut dyn kledger::engine::Progress,
+        ));
+        let helpers = Helpers { rank, endpoint: None };
+        let actor = place.actor("add");
+        let told = place.repo.add_sentences(
+            &actor,
+            &passages,
+            &reading,
+            helpers,
+            AddOptions::new(Role::Edit),
+        );
+        match told {
+            Err(LedgerError::Unread { unread, .. }) => unread,
+            other => panic!("{other:?}"),
+        }
+    };
+    let plain = shown(false);
+    let ranked = shown(true);
+    let order = |unread: &kledger::ledger::UnreadSentence| -> Vec<(usize, String)> {
+        unread.proposals.iter().map(|one| (one.number, one.fact.predicate.clone())).collect()
+    };
+    let named = |number: usize, name: &str| (number, name.to_owned());
+    assert_eq!(order(&plain[0]), [named(1, "visits"), named(2, "sees")]);
+    assert_eq!(order(&ranked[0]), [named(2, "sees"), named(1, "visits")]);
+    let probabilities: Vec<f64> =
+        ranked[0].proposals.iter().map(|one| one.probability.unwrap()).collect();
+    assert!(probabilities[0] >= 0.5 && probabilities[1] < 0.5, "{probabilities:?}");
+    assert!(plain[0].proposals.iter().all(|one| one.probability.is_none()));
+    let line = ranked[0].numbered().next().unwrap();
+    assert!(line.starts_with("2  Anna / sees / Oslo") && line.contains("  p "), "{line}");
+    // Each sentence is ranked by itself, and none is lost.
+    let (mut all, of_two) = (order(&ranked[1]), order(&plain[1]));
+    all.sort();
+    assert_eq!(all, of_two);
+    // Numbers are those without it, and --pick takes by them.
+    let sandbox = Sandbox { dir: place.dir };
+    sandbox.run(&["add", "--text", "Anna goes to Oslo.", "--pick", "1"]).done();
+    assert_eq!(staged(&sandbox), ["<Anna> <visits> <Oslo> ."]);
+    super::hints::reaches_the_model(&sandbox, &["add", "--text", "Anna goes to Oslo.", "--rank"]);
 }

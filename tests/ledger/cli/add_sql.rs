@@ -333,8 +333,8 @@ fn what_is_no_database_is_refused() {
         ("nosuch.db", "cannot read the database nosuch.db: there is no such file"),
         (".", "cannot read the database .: it is no file"),
         (
-            "postgres://u@host/db",
-            "postgres://u@host/db is no file: of databases those of SQLite are read",
+            "mysql://u:pw@host/db",
+            "mysql:// is no file: of databases those of SQLite and PostgreSQL are read",
         ),
     ] {
         sandbox.refused(&[&["add", "--sql", name][..], &base].concat(), 1, &[part]);

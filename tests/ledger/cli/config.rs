@@ -30,6 +30,8 @@ fn all_settings_are_listed_with_their_defaults() {
     * author = Ada
       checkout = model
       editor = memit
+      endpoint is not set
+      endpoint-model is not set
       keep-days = 14
       language = en
       neighbours = 10

@@ -5,8 +5,12 @@
 
 mod add;
 mod add_dumps;
+#[cfg(feature = "endpoint")]
+mod add_endpoint;
 mod add_mistakes;
 mod add_packed;
+#[cfg(feature = "sql")]
+mod add_postgres;
 mod add_same_as;
 mod add_sentences;
 mod add_source;

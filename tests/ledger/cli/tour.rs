@@ -3,9 +3,11 @@
 use std::{env, fmt::Write, fs, path::Path};
 
 use super::Sandbox;
+use crate::support::postgres::Server;
 
 const UPDATE: &str = "KLEDGER_UPDATE_DOCS";
 const BEGIN: &str = "## A tour\n";
+const SERVER: &str = "\n### A server\n";
 
 /// A command of the tour, and what the page says that it says.
 struct Stop {
@@ -37,7 +39,7 @@ fn stops(text: &str) -> Vec<Stop> {
 }
 
 /// Does what a stop says, and returns what that says.
-fn does(sandbox: &Sandbox, stop: &Stop) -> String {
+fn does(sandbox: &Sandbox, server: Option<&Server>, stop: &Stop) -> String {
     let words = shlex::split(&stop.command).unwrap();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
@@ -51,15 +53,28 @@ fn does(sandbox: &Sandbox, stop: &Stop) -> String {
             String::new()
         }
         ["sqlite3", database, query] => sqlite3(sandbox, database, query),
+        ["psql", database, "<", script] => {
+            let script = fs::read_to_string(sandbox.root().join(script)).unwrap();
+            server.unwrap().create(database, &script);
+            String::new()
+        }
+        ["psql", database, "-c", query] => {
+            server.unwrap().run(database, query);
+            String::new()
+        }
         // The binary has no model here, and what a model says is none of the page's.
         ["kledger", "commit", "-m", message] => {
             sandbox.commit(message);
             String::new()
         }
         ["kledger", words @ ..] => {
-            let output = sandbox.run(words);
+            let (mut command, host) = (sandbox.command(words), server.map(Server::host));
+            command.envs(host.map(|host| ("PGHOST", host))).env("PGUSER", "me");
+            let output = sandbox.finish(command, "");
             let says = output.stdout.clone() + &output.stderr;
             // What differs between runs.
+            let host = host.map(|host| host.to_str().unwrap().replace('/', "%2F"));
+            let says = host.map_or(says.clone(), |host| says.replace(&host, "localhost"));
             says.replace("<dir>/repo/", "").replace("<id>", "...")
         }
         _ => panic!("{} is no stop", stop.command),
@@ -88,10 +103,17 @@ fn the_page_says_what_commands_say() {
     let page = fs::read_to_string(&path).unwrap();
     let (before, rest) = page.split_once(BEGIN).unwrap();
     let (tour, after) = rest.split_once("\n## ").unwrap();
+    // Its last part is for those who have PostgreSQL.
+    let server = Server::start();
+    let (tour, after) = match (&server, tour.split_once(SERVER)) {
+        (None, Some((tour, server))) => (tour, format!("{SERVER}{server}\n## {after}")),
+        (None, None) => panic!("there is no tour of PostgreSQL"),
+        (Some(_), _) => (tour, format!("\n## {after}")),
+    };
     let sandbox = Sandbox::new();
     let (mut current, mut commits) = (tour.to_owned(), 0);
     for stop in stops(tour) {
-        let says = does(&sandbox, &stop);
+        let says = does(&sandbox, server.as_ref(), &stop);
         commits += usize::from(stop.command.starts_with("kledger commit"));
         let indented = |text: &str| {
             let mut lines = String::new();
@@ -108,9 +130,10 @@ fn the_page_says_what_commands_say() {
         let to = from + indented(&stop.said).len();
         current.replace_range(from..to, &indented(&says));
     }
-    assert_eq!(commits, 5, "a table, a sentence, a query and a database each end in a commit");
+    let wanted = 5 + if server.is_some() { 2 } else { 0 };
+    assert_eq!(commits, wanted, "a table, a sentence, a query and databases each end in a commit");
     if env::var_os(UPDATE).is_some() {
-        fs::write(&path, format!("{before}{BEGIN}{current}\n## {after}")).unwrap();
+        fs::write(&path, format!("{before}{BEGIN}{current}{after}")).unwrap();
         return;
     }
     assert_eq!(current, tour, "{UPDATE}=1 cargo test --test ledger tour writes it");

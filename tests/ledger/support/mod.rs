@@ -2,6 +2,8 @@
 
 #[cfg(feature = "cli")]
 pub(crate) mod advice;
+#[cfg(feature = "sql")]
+pub(crate) mod postgres;
 pub(crate) mod stand_in;
 
 use std::{

@@ -5,6 +5,8 @@
 //! test of the two follows is in [`ELSEWHERE`], with the test that does or the reason why none does. A hint that is in
 //! none of these is found by [`every_hint_is_followed_or_accounted_for`].
 
+#[cfg(feature = "endpoint")]
+mod endpoints;
 mod exchange;
 mod facts;
 #[cfg(debug_assertions)]
@@ -199,8 +201,20 @@ const FOLLOWED: [&str; 2] = ["tests/ledger/cli/hints", "tests/torch/hints.rs"];
 /// none does.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("build it with the feature query", "a program would have to be built without it, and again"),
+    (
+        "build it with the feature endpoint",
+        "a program would have to be built without it, and again",
+    ),
     ("build it with the feature sql", "a program would have to be built without it, and again"),
     ("divide it, and add the parts one after", "64 MiB would have to be written"),
+    (
+        "have a query leave its long columns out",
+        "tests/ledger/cli/add_postgres.rs: reading_a_server_has_limits",
+    ),
+    (
+        "nothing was staged or written; run it again when the server is there",
+        "tests/ledger/cli/add_postgres.rs: a_server_that_goes_away_leaves_nothing",
+    ),
     // The machine has to be a strange one.
     (
         "set the machine's clock",
