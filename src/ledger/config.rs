@@ -96,11 +96,7 @@ impl Meaning {
 const WHOLE: &str = "a whole number, 0 or more";
 
 /// What each setting means, but for those of editors.
-<<<<<<< HEAD
-pub const MEANINGS: [Meaning; 14] = [
-=======
-pub const MEANINGS: [Meaning; 15] = [
->>>>>>> postgres
+pub const MEANINGS: [Meaning; 16] = [
     Meaning::new(
         "alias",
         "a verb and its arguments",
