@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(
             error,
             "there is no editor \"nobody\"; there is memit, alphaedit, emmet, pmet, rome, r-rome, ft, ft-l, ft-m, ft-c, \
-             locft-bf, lora, mend"
+             locft-bf, lora, mend, ke"
         );
     }
 }
