@@ -33,8 +33,11 @@ impl Sources {
             let name = path.strip_prefix(&src).unwrap().with_extension("");
             let mut module: Module =
                 name.iter().map(|part| part.to_str().unwrap().to_owned()).collect();
+            if module.iter().any(|part| part == "tests") {
+                continue;
+            }
             match module.last().unwrap().as_str() {
-                "main" | "tests" => continue,
+                "main" => continue,
                 "mod" | "lib" => drop(module.pop()),
                 _ => {}
             }

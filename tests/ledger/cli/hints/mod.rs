@@ -229,7 +229,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("steps are kept: run the command again", TRAINED),
     (
         "--set lr=1e-5 takes smaller",
-        "src/editor/learned/tests.rs: a_training_that_runs_away_says_so",
+        "src/editor/learned/tests/mod.rs: a_training_that_runs_away_says_so",
     ),
 ];
 
