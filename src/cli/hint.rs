@@ -22,7 +22,8 @@ pub(super) fn hint(error: &LedgerError) -> Option<String> {
              kledger stats --corpus FILE"
         }
         LedgerError::Requirement(_) => "for example: --require efficacy=0.95,neighbourhood=0.9",
-        LedgerError::KeptFile { setting, .. } => {
+        LedgerError::KeptFile { setting: None, .. } => return None,
+        LedgerError::KeptFile { setting: Some(setting), .. } => {
             return Some(format!(
                 "name another: kledger config set {setting} FILE; or none: kledger config unset {setting}"
             ));

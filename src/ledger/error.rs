@@ -81,11 +81,11 @@ pub enum LedgerError {
         /// Why not.
         source: io::Error,
     },
-    /// A file that a setting names cannot be measured with.
-    #[error("the setting {setting} names {}: {why}", path.display())]
+    /// A file that a setting names, or the user, cannot be measured with.
+    #[error("{}{}: {why}", named_by(*setting), path.display())]
     KeptFile {
-        /// The setting.
-        setting: &'static str,
+        /// The setting; `None` where the verb was given the file.
+        setting: Option<&'static str>,
         /// The file.
         path: PathBuf,
         /// Why not.
@@ -755,4 +755,8 @@ fn lost(changed: &[String], foreign: &[String]) -> String {
         said += &format!("; and {} more", all.len() - LISTED);
     }
     said
+}
+
+fn named_by(setting: Option<&str>) -> String {
+    setting.map_or_else(String::new, |setting| format!("the setting {setting} names "))
 }

@@ -32,6 +32,8 @@ pub struct Repo {
     root: PathBuf,
     store: Store,
     config: Config,
+    /// Probes that a verb was given, in place of those of the settings.
+    probes: Option<PathBuf>,
     /// How long the fields of an object may be.
     object_limit: usize,
 }
@@ -55,7 +57,8 @@ impl Repo {
         }
         let store = Store::open(&dir)?;
         let config = Config::read(&dir.join(Config::FILE))?;
-        let repo = Self { root: root.to_owned(), store, config, object_limit: OBJECT_LIMIT };
+        let repo =
+            Self { root: root.to_owned(), store, config, probes: None, object_limit: OBJECT_LIMIT };
         forget::complete(&repo)?;
         Ok(repo)
     }
@@ -97,6 +100,17 @@ impl Repo {
     #[must_use]
     pub const fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Has this handle of the repository ask the probes in `file` in place of those it is set to.
+    pub fn ask_probes(&mut self, file: &Path) {
+        let within = file.strip_prefix(&self.root).unwrap_or(file);
+        self.probes = Some(within.to_owned());
+    }
+
+    /// The probes that it was told to ask so.
+    pub(crate) fn asked_probes(&self) -> Option<&Path> {
+        self.probes.as_deref()
     }
 
     /// The store.

@@ -2,7 +2,7 @@
 
 use std::{
     fmt::{self, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use crate::{
@@ -32,6 +32,7 @@ Examples:
   kledger commit -m 'Landmarks moved'
   kledger commit -m 'Landmarks moved' --require efficacy=0.95,neighbourhood=0.9
   kledger commit -m 'Gently' --set kl_factor=0.2 --set 'layers=[3, 4]'
+  kledger commit -m 'Nothing else' --probes probes.txt --require probes=0.95
   kledger commit -m 'As published' --faithful
   kledger commit -m 'As many as there are' --until 0.99
   kledger commit -m 'How hard?' --set mom2_update_weight=measured --dry-run
@@ -63,6 +64,10 @@ pub struct Args {
     dry_run: bool,
     #[command(flatten)]
     edit: EditArgs,
+    /// Beginnings of texts, one a line, that are to go on as in the base, in place of the setting probes: how many do is
+    /// recorded with the check
+    #[arg(long, value_name = "FILE")]
+    probes: Option<PathBuf>,
     /// What the editor was trained to, by the beginning of its id, in place of the newest that fits
     #[arg(long, value_name = "ID")]
     artefact: Option<String>,
@@ -74,7 +79,10 @@ fn share_to_reach(text: &str) -> Result<f64, String> {
 }
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
-    let repo = cx.repo()?;
+    let mut repo = cx.repo()?;
+    if let Some(file) = &args.probes {
+        repo.ask_probes(&cx.path(file));
+    }
     let actor = cx.actor(Some(&repo))?;
     let mut edit = args.edit.options(cx)?;
     if let Some(name) = &args.artefact {

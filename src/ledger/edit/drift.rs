@@ -37,6 +37,8 @@ pub(super) struct KeptFiles {
     text: Option<(String, String)>,
     /// Probes, and what they are called.
     probes: Option<(String, Vec<String>)>,
+    /// The setting that names them, if one does.
+    probes_by: Option<&'static str>,
     /// Whether the base is to write a text.
     written: bool,
 }
@@ -80,11 +82,15 @@ impl KeptFiles {
         let config = repo.config();
         let text =
             config.perplexity_text.as_deref().map(|path| kept_text(repo, path)).transpose()?;
-        let probes = config.probes.as_deref().map(|path| kept_probes(repo, path)).transpose()?;
+        let asked = repo.asked_probes();
+        let probes_by = asked.is_none().then_some(PROBES);
+        let probes = asked.or(config.probes.as_deref());
+        let probes = probes.map(|path| kept_probes(repo, path, probes_by)).transpose()?;
         if probes.is_none() && require.probes.is_some() {
             return Err(LedgerError::NoProbes);
         }
-        Ok(Self { written: text.is_none() && require.perplexity.is_some(), text, probes })
+        let written = text.is_none() && require.perplexity.is_some();
+        Ok(Self { text, probes, probes_by, written })
     }
 }
 
@@ -94,7 +100,7 @@ impl Yardstick {
     /// # Errors
     /// When the model cannot read the text or a probe, it fails or `progress` asks to stop.
     pub(super) fn take(
-        KeptFiles { text, probes, written }: KeptFiles,
+        KeptFiles { text, probes, probes_by, written }: KeptFiles,
         engine: &mut dyn Engine,
         (before, seed): (&BTreeMap<String, Tensor>, u64),
         progress: &mut dyn Progress,
@@ -109,7 +115,7 @@ impl Yardstick {
         if let Some((source, prompts)) = &probes {
             next_words(engine, prompts, &mut words, progress).map_err(|error| {
                 let begins: String = prompts[words.len()].chars().take(BEGINNING).collect();
-                unmeasurable(PROBES, Path::new(source), &format!("{begins:?}: "), error)
+                unmeasurable(probes_by, Path::new(source), &format!("{begins:?}: "), error)
             })?;
         }
         let text = if written {
@@ -121,7 +127,8 @@ impl Yardstick {
         engine.set_weights(before)?;
         if let Some((source, text)) = text {
             let read = engine.read_text(&text, progress);
-            let read = read.map_err(|error| unmeasurable(TEXT, Path::new(&source), "", error))?;
+            let read =
+                read.map_err(|error| unmeasurable(Some(TEXT), Path::new(&source), "", error))?;
             let before = read.perplexity();
             taken.text = Some(KeptText { source, text, before });
         }
@@ -218,7 +225,7 @@ impl KeptProbes {
 
 /// What the model refuses to read is the file's fault; `place` says where in it.
 fn unmeasurable(
-    setting: &'static str,
+    setting: Option<&'static str>,
     path: &Path,
     place: &str,
     error: EngineError,
@@ -252,7 +259,8 @@ fn next_words(
 
 /// A text, and what it is called.
 fn kept_text(repo: &Repo, path: &Path) -> Result<(String, String), LedgerError> {
-    let refused = |why: String| LedgerError::KeptFile { setting: TEXT, path: path.to_owned(), why };
+    let refused =
+        |why: String| LedgerError::KeptFile { setting: Some(TEXT), path: path.to_owned(), why };
     let text = input::text(&repo.root().join(path)).map_err(|error| refused(error.to_string()))?;
     if text.trim().is_empty() {
         return Err(refused("there is no text in it".to_owned()));
@@ -261,9 +269,12 @@ fn kept_text(repo: &Repo, path: &Path) -> Result<(String, String), LedgerError> 
 }
 
 /// The lines of a file that are not empty, and what it is called.
-fn kept_probes(repo: &Repo, path: &Path) -> Result<(String, Vec<String>), LedgerError> {
-    let refused =
-        |why: String| LedgerError::KeptFile { setting: PROBES, path: path.to_owned(), why };
+fn kept_probes(
+    repo: &Repo,
+    path: &Path,
+    setting: Option<&'static str>,
+) -> Result<(String, Vec<String>), LedgerError> {
+    let refused = |why: String| LedgerError::KeptFile { setting, path: path.to_owned(), why };
     let text = input::text(&repo.root().join(path)).map_err(|error| refused(error.to_string()))?;
     let lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty());
     let prompts: Vec<String> = lines.take(MOST_PROBES + 1).map(str::to_owned).collect();

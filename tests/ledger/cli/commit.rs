@@ -293,6 +293,18 @@ fn probes_are_to_go_on_as_in_the_base() {
     assert_eq!(place.repo.show("HEAD").unwrap().check.unwrap().probes, check.probes);
 }
 
+#[test]
+fn probes_that_a_commit_is_given_are_asked_in_place_of_those_that_are_set() {
+    let mut place = probing("Anna likes\nnobody knows\n");
+    let file = place.repo.root().join("mine.txt");
+    std::fs::write(&file, "nobody knows\n").unwrap();
+    place.repo.ask_probes(&file);
+    place.add(":Anna :likes :Rome .").unwrap();
+    let check = place.commit_with(&options("probed"), &mut Silent).unwrap().edit.unwrap().check;
+    let wanted = ProbesAsked { source: "mine.txt".to_owned(), of: 1, before: 1, after: 1 };
+    assert_eq!(check.probes, Some(wanted));
+}
+
 /// Far from the base a version is worth a warning, though nobody asked for drift. The warning is not stored.
 #[test]
 fn a_change_larger_than_the_tensor_is_warned_of() {
@@ -343,6 +355,10 @@ fn files_that_nothing_can_be_measured_with_are_refused_before_the_edit() {
     }
     sandbox.write(".kledger/config.toml", "probes = '.'\n");
     sandbox.refused(&commit, 1, &["it is a directory"]);
+    // What the command names counts, and is named as it is.
+    sandbox.write("none.txt", "");
+    let named = [&commit[..], &["--probes", "none.txt"]].concat();
+    sandbox.refused(&named, 1, &["error: none.txt: there is no line in it"]);
 }
 
 #[test]
