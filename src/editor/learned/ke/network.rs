@@ -8,14 +8,14 @@
 //! V₁ = 0 and c < 0 at first, so that the edit is a step down the gradient. A softmax is in units of 1/out, so
 //! s = `max_scale` · out: then what is to be learned has the same size whatever the widths.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{cmp::Reverse, collections::BTreeMap, ops::RangeInclusive};
 
 use tch::{Kind, Tensor};
 
 use crate::{
     editor::learned::{
         hypernetwork::{Gradients, Hypernetwork, loaded, stored},
-        maps::{LowRank, Map},
+        maps::{Factors, LowRank, Map},
         texts::int,
     },
     model::{Batch, Decoder, Padding, Part, SplitMix},
@@ -61,7 +61,7 @@ const LINEAR: [&str; 2] = ["linear.weight", "linear.bias"];
 const MAX_SCALE: &str = "max_scale";
 
 /// First steps that are tried, down the gradient: powers of two.
-const STEPS: std::ops::RangeInclusive<i32> = -12..=12;
+const STEPS: RangeInclusive<i32> = -12..=12;
 
 /// Shapes of all values.
 fn shapes(
@@ -256,8 +256,7 @@ impl Hypernetwork for Network {
     /// The columns of a row are its tokens and one more.
     fn changes(&self, edits: &Gradients, groups: i64) -> Vec<LowRank> {
         let h = self.condition(&edits.conditions);
-        let of_map = |(map, (&(inputs, outputs), factors)): (usize, (&(i64, i64), _))| {
-            let factors: &crate::editor::learned::maps::Factors = factors;
+        let of_map = |(map, (&(inputs, outputs), factors)): (usize, (&(i64, i64), &Factors))| {
             let gates = self.layer(map, 1, &self.layer(map, 0, &h).tanh());
             let parts = gates.split_with_sizes([inputs, outputs, inputs, outputs, 1], 1);
             let [c, a, d, b, eta] = [0, 1, 2, 3, 4].map(|part| parts[part].unsqueeze(1));
