@@ -90,6 +90,11 @@ pub(in crate::editor) trait Learned: serde::Serialize {
     /// How it is trained.
     fn learning(&self) -> &Learning;
 
+    /// Step size of what the network learns of an edit's step sizes.
+    fn step_rate(&self) -> f64 {
+        self.learning().lr
+    }
+
     /// What holds back the change of what is to stay.
     fn constraint(&self) -> Constraint {
         Constraint::weight(self.learning().cloc)

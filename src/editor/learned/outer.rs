@@ -53,7 +53,7 @@ pub(super) fn train<T: Trainable>(
     let rehearsal = Rehearsal::new(model, maps);
 
     let network = T::Network::new(rehearsal.decoder, maps, editor.plan(), job.seed);
-    let mut course = Course::new(network, learning, editor.constraint());
+    let mut course = Course::new(network, editor);
     match job.begun.take() {
         Some(begun) if course.go_on(&begun, maps, rehearsal.decoder) => {}
         _ => {
@@ -148,6 +148,8 @@ const SHRINK: f64 = 0.8;
 /// A training on its way.
 struct Course<'a, N> {
     learning: &'a Learning,
+    /// Step size of the network's step sizes.
+    step_rate: f64,
     constraint: Constraint,
     network: N,
     /// α, `[1]`, f32.
@@ -174,10 +176,12 @@ const RECORD: &str = "record";
 const WEIGHT: &str = "alpha";
 
 impl<'a, N: Hypernetwork> Course<'a, N> {
-    fn new(network: N, learning: &'a Learning, constraint: Constraint) -> Self {
+    fn new(network: N, editor: &'a impl Trainable<Network = N>) -> Self {
+        let constraint = editor.constraint();
         let best_tensors = network.tensors();
         let mut course = Self {
-            learning,
+            learning: editor.learning(),
+            step_rate: editor.step_rate(),
             constraint,
             network,
             weight: Tensor::from(constraint.weight).to_kind(Kind::Float).view(1),
@@ -204,7 +208,7 @@ impl<'a, N: Hypernetwork> Course<'a, N> {
     fn rate(&self, name: &str) -> f64 {
         match name {
             WEIGHT => self.constraint.rate,
-            name if N::is_step_size(name) => self.learning.lr_lr,
+            name if N::is_step_size(name) => self.step_rate,
             _ => self.learning.lr,
         }
     }

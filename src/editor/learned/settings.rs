@@ -21,7 +21,6 @@ pub(super) const LEARNING: &[Setting] = &[
     Setting::new("grad_clip", "above 0", "length that gradients of training are cut to"),
     Setting::new("layers", "blocks of the model, ascending", "blocks that are edited").by_model(),
     Setting::new("lr", "above 0", "step size of training"),
-    Setting::new("lr_lr", "above 0", "the same for what is learned of an edit's step sizes"),
     Setting::new("modules", MODULES, "what of a block is edited"),
     Setting::new("n_edits", "1 or more", "edits that are made at once in training, at most"),
     Setting::new("val_edits", "1 or more", "edits that a validation makes"),
@@ -40,7 +39,7 @@ pub(super) const COMBINING: &[Setting] = &[
         "sum, solve",
         "how the changes of several facts become one: added up, or so that each moves its own keys as it would alone",
     ),
-    Setting::new("ridge", "above 0", "what holds that back, in units of the mean square of a key"),
+    Setting::new("ridge", "above 0", "λ of the solve, in units of the mean square of a key"),
 ];
 
 /// How the changes of several facts become one.
@@ -81,8 +80,6 @@ pub(in crate::editor) struct Learning {
     pub(super) grad_clip: f64,
     /// Step size.
     pub(super) lr: f64,
-    /// Step size of the step sizes.
-    pub(super) lr_lr: f64,
     /// Edits made together, at most.
     pub(super) n_edits: usize,
     /// Edits of a validation.
@@ -116,7 +113,7 @@ impl Combining {
 
 impl Learning {
     pub(super) fn check(&self) -> Result<(), SettingsError> {
-        above_zero(&[("lr", self.lr), ("lr_lr", self.lr_lr), ("grad_clip", self.grad_clip)])?;
+        above_zero(&[("lr", self.lr), ("grad_clip", self.grad_clip)])?;
         not_below_zero(&[("cedit", self.cedit), ("cloc", self.cloc)])?;
         let part = (0.0..1.0).contains(&self.eps);
         require(part, "eps", "at least 0 and below 1", || self.eps.to_string())?;

@@ -51,9 +51,17 @@ const OWN: &[Setting] = &[
         "0 or more",
         "step size of the weight of what is to stay, in training",
     ),
-    Setting::new("margin_kl_max", "0 or more", "what may change of that, at first"),
-    Setting::new("margin_kl_min", "0 or more", "the same at last"),
-    Setting::new("max_scale", "above 0", "size of the largest edit's gates"),
+    Setting::new(
+        "margin_kl_max",
+        "0 or more",
+        "KL that what is to stay may change by, in training, at first",
+    ),
+    Setting::new(
+        "margin_kl_min",
+        "0 or more",
+        "KL that what is to stay may change by, in training, at last",
+    ),
+    Setting::new("max_scale", "above 0", "scale of an edit, in units of a matrix's outputs"),
 ];
 
 /// What the editor can be told.

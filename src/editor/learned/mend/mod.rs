@@ -20,7 +20,9 @@ use super::{
 };
 use crate::editor::{
     presets::{ModelSize, blocks_value},
-    settings::{Defaults, MethodSettings, Setting, SettingsError, listed, parse, require},
+    settings::{
+        Defaults, MethodSettings, Setting, SettingsError, above_zero, listed, parse, require,
+    },
 };
 #[cfg(feature = "torch")]
 use network::{Network, Plan};
@@ -52,6 +54,7 @@ const OWN: &[Setting] = &[
         "not 0",
         "what an edit's learned step sizes are at first; below zero they lead down the gradient",
     ),
+    Setting::new("lr_lr", "above 0", "step size of an edit's step sizes, in training"),
     Setting::new("n_hidden", "0 or more", "layers of the network before its last"),
     Setting::new("rank", "1 or more", "rank of the network's layers, at most").by_model(),
 ];
@@ -66,6 +69,7 @@ pub(in crate::editor) struct Settings {
     #[serde(flatten)]
     learning: Learning,
     edit_lr: f64,
+    lr_lr: f64,
     n_hidden: usize,
     rank: usize,
 }
@@ -96,6 +100,7 @@ impl MethodSettings for Settings {
         self.learning.check()?;
         let steps = self.edit_lr != 0.0 && self.edit_lr.is_finite();
         require(steps, "edit_lr", "a number but zero", || self.edit_lr.to_string())?;
+        above_zero(&[("lr_lr", self.lr_lr)])?;
         require(self.rank > 0, "rank", "at least 1", || "0".to_owned())
     }
 }
@@ -114,6 +119,10 @@ impl Learned for Settings {
 
     fn learning(&self) -> &Learning {
         &self.learning
+    }
+
+    fn step_rate(&self) -> f64 {
+        self.lr_lr
     }
 
     fn plan(&self) -> Plan {
