@@ -11,7 +11,7 @@ use super::{
     maps::{Factors, LowRank, Map, chosen, maps},
     outer::{self, Constraint},
     rehearsal::Rehearsal,
-    settings::{Combining, Edited, Learning},
+    settings::{Combining, Edited, Shared},
     texts::{Entering, Text},
 };
 #[cfg(feature = "torch")]
@@ -81,23 +81,17 @@ pub(in crate::editor) trait Learned: serde::Serialize {
     /// The network.
     type Network: Hypernetwork;
 
-    /// What is edited.
-    fn edited(&self) -> &Edited;
-
-    /// How the changes of several facts become one.
-    fn combining(&self) -> Combining;
-
-    /// How it is trained.
-    fn learning(&self) -> &Learning;
+    /// What all such editors are told.
+    fn shared(&self) -> &Shared;
 
     /// Step size of what the network learns of an edit's step sizes.
     fn step_rate(&self) -> f64 {
-        self.learning().lr
+        self.shared().learning.lr
     }
 
     /// What holds back the change of what is to stay.
     fn constraint(&self) -> Constraint {
-        Constraint::weight(self.learning().cloc)
+        Constraint::weight(self.shared().learning.cloc)
     }
 
     /// What the network looks like.
@@ -140,7 +134,7 @@ impl<S: Settled> Method for Learner<S> {
     #[cfg(feature = "torch")]
     fn read(&self, settings: &str, model: &Spec) -> Result<Box<dyn Editor>, SettingsError> {
         let settings = S::read(settings, &model.into())?;
-        module::fit(&settings.edited().modules, model)?;
+        module::fit(&settings.shared().edited.modules, model)?;
         Ok(Box::new(Trainable(settings)))
     }
 }
@@ -162,21 +156,26 @@ struct Trainable<S>(S);
 #[cfg(feature = "torch")]
 impl<S: Settled> Trainable<S> {
     fn maps(&self, model: &Model) -> Vec<Map> {
-        let Edited { layers, modules } = self.0.edited();
+        let Edited { layers, modules } = &self.0.shared().edited;
         maps(model, layers, modules)
     }
 
     /// The keys of earlier commits that are to stay, if any are.
     fn past_keys(&self, job: &EditJob<'_>, map: &Map, model: &Model) -> Option<tch::Tensor> {
         let (_, inputs) = map.shape();
-        let past =
-            self.0.combining().carry.then(|| job.version.past_keys(&map.site.tensor, inputs))?;
+        let past = self
+            .0
+            .shared()
+            .combining
+            .carry
+            .then(|| job.version.past_keys(&map.site.tensor, inputs))?;
         (past.rows > 0).then(|| tensor(&past, model.decoder().device()))
     }
 
     /// The settings that an edit depends on, in their one spelling.
     fn settings(&self) -> String {
-        let both = EditSettings { edited: self.0.edited(), combining: self.0.combining() };
+        let both =
+            EditSettings { edited: &self.0.shared().edited, combining: self.0.shared().combining };
         canonical(&both)
     }
 }
@@ -197,7 +196,7 @@ impl<S: Settled> Editor for Trainable<S> {
             grain: Grain::Fact,
             tensors: sites.map(|site| (site.tensor, site.orientation)).collect(),
             needs: NEEDS,
-            artefact: Some(canonical(self.0.edited())),
+            artefact: Some(canonical(&self.0.shared().edited)),
             search: None,
             joins_subjects: false,
             prefix_settings: String::new(),
@@ -245,7 +244,7 @@ impl<S: Settled> Editor for Trainable<S> {
         for (map, found) in maps.iter().zip(&found) {
             let past = self.past_keys(job, map, model);
             let Combined { change: LowRank { left, right }, keys, counts } =
-                combined(found, past.as_ref(), self.0.combining());
+                combined(found, past.as_ref(), self.0.shared().combining);
             let form =
                 ChangeForm::LowRank { left: matrix(&left).transposed(), right: matrix(&right) };
             let keys = keys.as_ref().map(matrix);

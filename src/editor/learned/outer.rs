@@ -40,7 +40,7 @@ pub(super) fn train<T: Trainable>(
     job: &mut TrainJob<'_>,
     progress: &mut dyn Progress,
 ) -> Result<Trained, EditError> {
-    let learning = editor.learning();
+    let learning = &editor.shared().learning;
     progress.part("texts");
     let pieces = pieces(model, job.seed, progress)?;
     let context = model.spec().context;
@@ -180,7 +180,7 @@ impl<'a, N: Hypernetwork> Course<'a, N> {
         let constraint = editor.constraint();
         let best_tensors = network.tensors();
         let mut course = Self {
-            learning: editor.learning(),
+            learning: &editor.shared().learning,
             step_rate: editor.step_rate(),
             constraint,
             network,

@@ -4,8 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::editor::{
     module::{MODULES, Module, some_once},
-    settings::{Setting, SettingsError, above_zero, blocks, not_below_zero, require},
+    presets::{ModelSize, blocks_value},
+    settings::{Setting, SettingsError, above_zero, blocks, not_below_zero, parse, require},
 };
+
+/// Blocks that are edited where nobody has published any: so many of the last.
+const LAST: usize = 3;
 
 /// All of [`Learning`], by key.
 pub(super) const LEARNING: &[Setting] = &[
@@ -95,6 +99,38 @@ pub(in crate::editor) struct Edited {
     pub(super) layers: Vec<usize>,
     /// What of them.
     pub(super) modules: Vec<Module>,
+}
+
+/// What all editors that are trained are told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(in crate::editor) struct Shared {
+    /// What is edited.
+    #[serde(flatten)]
+    pub(super) edited: Edited,
+    /// How the changes of several facts become one.
+    #[serde(flatten)]
+    pub(super) combining: Combining,
+    /// How the network is trained.
+    #[serde(flatten)]
+    pub(super) learning: Learning,
+}
+
+impl Shared {
+    /// The presets of a model: `common` to all, TOML, and of its blocks the last.
+    pub(super) fn preset(common: &str, model: &ModelSize) -> Result<toml::Table, SettingsError> {
+        require(model.layers > 0, "layers", "at least one block", || "none".to_owned())?;
+        let mut preset = parse(common)?;
+        let last: Vec<usize> = (model.layers.saturating_sub(LAST)..model.layers).collect();
+        preset.insert("layers".to_owned(), blocks_value(&last));
+        Ok(preset)
+    }
+
+    /// Blocks are there below `layers`, if it is known.
+    pub(super) fn check(&self, layers: Option<usize>) -> Result<(), SettingsError> {
+        self.edited.check(layers)?;
+        self.combining.check()?;
+        self.learning.check()
+    }
 }
 
 impl Edited {

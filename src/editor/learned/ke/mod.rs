@@ -16,13 +16,13 @@ use serde::{Deserialize, Serialize};
 use super::{method::Learned, outer::Constraint};
 use super::{
     method::Learner,
-    settings::{COMBINING, Combining, Edited, LEARNING, Learning},
+    settings::{COMBINING, LEARNING, Shared},
 };
 use crate::editor::{
-    presets::{ModelSize, blocks_value},
+    presets::ModelSize,
     settings::{
         Defaults, MethodSettings, Setting, SettingsError, above_zero, listed, not_below_zero,
-        parse, require,
+        require,
     },
 };
 #[cfg(feature = "torch")]
@@ -38,9 +38,6 @@ pub(in crate::editor) const KE: Learner<Settings> = Learner::new(
 );
 
 const COMMON: &str = include_str!("../../presets/ke.toml");
-
-/// Blocks that are edited: so many of the last. The original edits all.
-const LAST: usize = 3;
 
 /// What only this editor is told.
 const OWN: &[Setting] = &[
@@ -68,11 +65,7 @@ const OWN: &[Setting] = &[
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(in crate::editor) struct Settings {
     #[serde(flatten)]
-    edited: Edited,
-    #[serde(flatten)]
-    combining: Combining,
-    #[serde(flatten)]
-    learning: Learning,
+    shared: Shared,
     condition_dim: usize,
     hidden_dim: usize,
     lr_alpha: f64,
@@ -87,10 +80,7 @@ impl MethodSettings for Settings {
     }
 
     fn defaults(model: &ModelSize) -> Result<Defaults, SettingsError> {
-        require(model.layers > 0, "layers", "at least one block", || "none".to_owned())?;
-        let mut preset = parse(COMMON)?;
-        let last: Vec<usize> = (model.layers.saturating_sub(LAST)..model.layers).collect();
-        preset.insert("layers".to_owned(), blocks_value(&last));
+        let preset = Shared::preset(COMMON, model)?;
         Ok(Defaults { preset, faithful: toml::Table::new() })
     }
 
@@ -100,9 +90,7 @@ impl MethodSettings for Settings {
     }
 
     fn check(&self, layers: Option<usize>) -> Result<(), SettingsError> {
-        self.edited.check(layers)?;
-        self.combining.check()?;
-        self.learning.check()?;
+        self.shared.check(layers)?;
         above_zero(&[("max_scale", self.max_scale)])?;
         not_below_zero(&[
             ("lr_alpha", self.lr_alpha),
@@ -122,21 +110,13 @@ impl MethodSettings for Settings {
 impl Learned for Settings {
     type Network = Network;
 
-    fn edited(&self) -> &Edited {
-        &self.edited
-    }
-
-    fn combining(&self) -> Combining {
-        self.combining
-    }
-
-    fn learning(&self) -> &Learning {
-        &self.learning
+    fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     fn constraint(&self) -> Constraint {
         let margin = (self.margin_kl_max, self.margin_kl_min.min(self.margin_kl_max));
-        Constraint { weight: self.learning.cloc, rate: self.lr_alpha, margin }
+        Constraint { weight: self.shared.learning.cloc, rate: self.lr_alpha, margin }
     }
 
     fn plan(&self) -> Plan {

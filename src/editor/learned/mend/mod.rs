@@ -16,13 +16,11 @@ use serde::{Deserialize, Serialize};
 use super::method::Learned;
 use super::{
     method::Learner,
-    settings::{COMBINING, Combining, Edited, LEARNING, Learning},
+    settings::{COMBINING, LEARNING, Shared},
 };
 use crate::editor::{
-    presets::{ModelSize, blocks_value},
-    settings::{
-        Defaults, MethodSettings, Setting, SettingsError, above_zero, listed, parse, require,
-    },
+    presets::ModelSize,
+    settings::{Defaults, MethodSettings, Setting, SettingsError, above_zero, listed, require},
 };
 #[cfg(feature = "torch")]
 use network::{Network, Plan};
@@ -37,9 +35,6 @@ pub(in crate::editor) const MEND: Learner<Settings> = Learner::new(
 );
 
 const COMMON: &str = include_str!("../../presets/mend.toml");
-
-/// Blocks that are edited where nobody has published any: so many of the last.
-const LAST: usize = 3;
 
 /// The rank of the network is a part of the widths of x and δ, so that small models have small networks; 1,920 is the
 /// original's for all.
@@ -63,11 +58,7 @@ const OWN: &[Setting] = &[
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(in crate::editor) struct Settings {
     #[serde(flatten)]
-    edited: Edited,
-    #[serde(flatten)]
-    combining: Combining,
-    #[serde(flatten)]
-    learning: Learning,
+    shared: Shared,
     edit_lr: f64,
     lr_lr: f64,
     n_hidden: usize,
@@ -80,10 +71,7 @@ impl MethodSettings for Settings {
     }
 
     fn defaults(model: &ModelSize) -> Result<Defaults, SettingsError> {
-        require(model.layers > 0, "layers", "at least one block", || "none".to_owned())?;
-        let mut preset = parse(COMMON)?;
-        let last: Vec<usize> = (model.layers.saturating_sub(LAST)..model.layers).collect();
-        preset.insert("layers".to_owned(), blocks_value(&last));
+        let mut preset = Shared::preset(COMMON, model)?;
         let rank = ((model.width + model.inner) / PER_RANK).clamp(LEAST_RANK, MOST_RANK);
         preset.insert("rank".to_owned(), i64::try_from(rank).unwrap_or(i64::MAX).into());
         Ok(Defaults { preset, faithful: toml::Table::new() })
@@ -95,9 +83,7 @@ impl MethodSettings for Settings {
     }
 
     fn check(&self, layers: Option<usize>) -> Result<(), SettingsError> {
-        self.edited.check(layers)?;
-        self.combining.check()?;
-        self.learning.check()?;
+        self.shared.check(layers)?;
         let steps = self.edit_lr != 0.0 && self.edit_lr.is_finite();
         require(steps, "edit_lr", "a number but zero", || self.edit_lr.to_string())?;
         above_zero(&[("lr_lr", self.lr_lr)])?;
@@ -109,16 +95,8 @@ impl MethodSettings for Settings {
 impl Learned for Settings {
     type Network = Network;
 
-    fn edited(&self) -> &Edited {
-        &self.edited
-    }
-
-    fn combining(&self) -> Combining {
-        self.combining
-    }
-
-    fn learning(&self) -> &Learning {
-        &self.learning
+    fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     fn step_rate(&self) -> f64 {
