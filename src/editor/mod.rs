@@ -21,6 +21,7 @@ mod locate;
 mod matrix;
 mod method;
 mod module;
+mod neurons;
 mod presets;
 mod settings;
 mod tune;
@@ -64,6 +65,7 @@ pub const METHODS: &[&dyn Method] = &{
         &learned::MEND,
         &learned::KE,
         &learned::ENN,
+        &neurons::KN,
     ]
 };
 
@@ -132,7 +134,7 @@ mod tests {
         assert_eq!(
             error,
             "there is no editor \"nobody\"; there is memit, alphaedit, emmet, pmet, rome, r-rome, ft, ft-l, ft-m, ft-c, \
-             locft-bf, lora, mend, ke, enn"
+             locft-bf, lora, mend, ke, enn, kn"
         );
     }
 }

@@ -14,19 +14,19 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(in crate::editor) struct Map {
     part: Part,
-    pub(super) layer: usize,
-    pub(super) site: EditSite,
+    pub(in crate::editor) layer: usize,
+    pub(in crate::editor) site: EditSite,
 }
 
 impl Map {
     /// Width of y and of x.
-    pub(super) const fn shape(&self) -> (usize, usize) {
+    pub(in crate::editor) const fn shape(&self) -> (usize, usize) {
         (self.site.outputs, self.site.inputs)
     }
 }
 
 /// The maps of `modules` in the blocks `layers`, from below.
-pub(super) fn maps(model: &Model, layers: &[usize], modules: &[Module]) -> Vec<Map> {
+pub(in crate::editor) fn maps(model: &Model, layers: &[usize], modules: &[Module]) -> Vec<Map> {
     let slots = model.decoder().weights().slots().iter();
     let wanted = slots.filter(|slot| {
         layers.contains(&slot.layer)
@@ -49,21 +49,21 @@ pub(super) fn maps(model: &Model, layers: &[usize], modules: &[Module]) -> Vec<M
 #[derive(Debug)]
 pub(in crate::editor) struct Factors {
     /// What enters the map, `[rows, tokens, in]`, f32.
-    pub(super) x: Tensor,
+    pub(in crate::editor) x: Tensor,
     /// δ = ∂L/∂y, `[rows, tokens, out]`, f32.
-    pub(super) delta: Tensor,
+    pub(in crate::editor) delta: Tensor,
 }
 
 impl Factors {
     /// Where neither is zero, `[rows, tokens]`: other tokens have no part in the gradient.
-    pub(super) fn active(&self) -> Tensor {
+    pub(in crate::editor) fn active(&self) -> Tensor {
         nonzero(&self.x).logical_and(&nonzero(&self.delta))
     }
 }
 
 /// Takes x and δ at maps, by nothing that is added to y and asks for its gradient: no gradient of a weight is computed.
 #[derive(Debug)]
-pub(super) struct Capture<'a> {
+pub(in crate::editor) struct Capture<'a> {
     maps: &'a [Map],
     /// Whether x and δ are to have gradients themselves.
     differentiable: bool,
@@ -72,13 +72,13 @@ pub(super) struct Capture<'a> {
 }
 
 impl<'a> Capture<'a> {
-    pub(super) fn at(maps: &'a [Map], differentiable: bool) -> Self {
+    pub(in crate::editor) fn at(maps: &'a [Map], differentiable: bool) -> Self {
         let none = || maps.iter().map(|_| Tensor::new()).collect();
         Self { maps, differentiable, x: none(), nothing: none() }
     }
 
     /// The factors of the gradient of `loss`, which came of the pass, by map.
-    pub(super) fn factors(self, loss: Tensor) -> Vec<Factors> {
+    pub(in crate::editor) fn factors(self, loss: Tensor) -> Vec<Factors> {
         let twice = self.differentiable;
         let deltas = Tensor::run_backward(&[loss], &self.nothing, twice, twice);
         let factors = |(x, delta): (Tensor, Tensor)| Factors {
@@ -111,19 +111,19 @@ impl Probe for Capture<'_> {
 #[derive(Debug)]
 pub(in crate::editor) struct LowRank {
     /// `[groups, columns, out]`.
-    pub(super) left: Tensor,
+    pub(in crate::editor) left: Tensor,
     /// `[groups, columns, in]`.
-    pub(super) right: Tensor,
+    pub(in crate::editor) right: Tensor,
 }
 
 impl LowRank {
     /// Which columns change something, `[groups, columns]`.
-    pub(super) fn active(&self) -> Tensor {
+    pub(in crate::editor) fn active(&self) -> Tensor {
         nonzero(&self.left).logical_and(&nonzero(&self.right))
     }
 
     /// A change for each of `groups`, the sum of those of as many of its rows.
-    pub(super) fn in_groups(&self, groups: i64) -> Self {
+    pub(in crate::editor) fn in_groups(&self, groups: i64) -> Self {
         let joined = |factor: &Tensor| {
             let width = *factor.size().last().expect("because it has three dimensions");
             factor.reshape([groups, -1, width])
@@ -132,13 +132,13 @@ impl LowRank {
     }
 
     /// The sum of two changes of the same groups.
-    pub(super) fn and(&self, other: &Self) -> Self {
+    pub(in crate::editor) fn and(&self, other: &Self) -> Self {
         let both = |a: &Tensor, b: &Tensor| Tensor::cat(&[a, b], 1);
         Self { left: both(&self.left, &other.left), right: both(&self.right, &other.right) }
     }
 
     /// Those columns of all groups that are `active` `[groups, columns]`, `[active, ..]`.
-    pub(super) fn columns_where(&self, active: &Tensor) -> Self {
+    pub(in crate::editor) fn columns_where(&self, active: &Tensor) -> Self {
         Self { left: chosen(&self.left, active), right: chosen(&self.right, active) }
     }
 }
@@ -149,31 +149,31 @@ fn nonzero(values: &Tensor) -> Tensor {
 }
 
 /// The rows of `values` `[rows, tokens, width]` that are `active` `[rows, tokens]`.
-pub(super) fn chosen(values: &Tensor, active: &Tensor) -> Tensor {
+pub(in crate::editor) fn chosen(values: &Tensor, active: &Tensor) -> Tensor {
     let places = active.flatten(0, -1).nonzero().squeeze_dim(1);
     values.flatten(0, 1).index_select(0, &places)
 }
 
 /// What is added to maps.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Added<'a> {
+pub(in crate::editor) struct Added<'a> {
     /// For all rows of a pass, `[out, in]`; none, or one for each map.
-    pub(super) whole: &'a [Tensor],
+    pub(in crate::editor) whole: &'a [Tensor],
     /// For groups of rows; none, or one for each map. The rows of a pass are those of one group after those of another, as
     /// many of each.
-    pub(super) changes: &'a [LowRank],
+    pub(in crate::editor) changes: &'a [LowRank],
 }
 
 /// Adds to what leaves the maps.
 #[derive(Debug)]
-pub(super) struct Applied<'a> {
+pub(in crate::editor) struct Applied<'a> {
     maps: &'a [Map],
     added: Added<'a>,
     x: Vec<Tensor>,
 }
 
 impl<'a> Applied<'a> {
-    pub(super) fn new(maps: &'a [Map], added: Added<'a>) -> Self {
+    pub(in crate::editor) fn new(maps: &'a [Map], added: Added<'a>) -> Self {
         Self { maps, added, x: maps.iter().map(|_| Tensor::new()).collect() }
     }
 }
@@ -202,7 +202,10 @@ impl Probe for Applied<'_> {
 }
 
 /// Two probes, one after the other.
-pub(super) struct Both<'a>(pub(super) &'a mut dyn Probe, pub(super) &'a mut dyn Probe);
+pub(in crate::editor) struct Both<'a>(
+    pub(in crate::editor) &'a mut dyn Probe,
+    pub(in crate::editor) &'a mut dyn Probe,
+);
 
 impl Probe for Both<'_> {
     fn visit(&mut self, site: Site, value: &mut Tensor) -> ControlFlow<()> {

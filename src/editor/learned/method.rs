@@ -271,7 +271,7 @@ impl<S: Settled> Editor for Trainable<S> {
             columns = (0u32..).zip(counts).flat_map(of_fact).collect();
         }
         progress.finish("");
-        let traces = traces(bench.model, &maps, job, &changes, &texts, &steps)?;
+        let traces = traces(bench.model, &maps, job, &changes, (&texts, &steps))?;
         Ok(EditOutcome {
             columns,
             changes,
@@ -310,15 +310,14 @@ fn alone<N: Hypernetwork>(
     (alone, steps)
 }
 
-/// How each fact stands after the edit.
+/// How each fact stands after the edit; what was made in how many steps.
 #[cfg(feature = "torch")]
-fn traces(
+pub(in crate::editor) fn traces(
     model: &mut Model,
     maps: &[Map],
     job: &EditJob<'_>,
     changes: &BTreeMap<String, Change>,
-    texts: &[Text],
-    steps: &[u32],
+    (texts, steps): (&[Text], &[u32]),
 ) -> Result<Vec<Option<ZTrace>>, EditError> {
     let sites: Vec<_> = maps.iter().map(|map| (map.layer, map.site.clone())).collect();
     let mut workbench = Workbench::new(model);
@@ -330,8 +329,9 @@ fn traces(
         workbench.set(name, sum)?;
     }
     let decoder = workbench.model.decoder();
+    let lowest = maps.first().map_or(0, |map| map.layer);
     let trace = |(text, &steps): (&Text, &u32)| {
-        let entering = Entering::new(decoder, &[text], maps[0].layer);
+        let entering = Entering::new(decoder, &[text], lowest);
         let log_p = tch::no_grad(|| entering.log_p(decoder, &mut Unprobed));
         #[expect(clippy::cast_possible_truncation, reason = "a figure for people")]
         let loss = entering.nll(&log_p).mean(tch::Kind::Double).double_value(&[]) as f32;

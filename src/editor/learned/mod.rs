@@ -17,9 +17,9 @@ mod ke;
 #[cfg(feature = "torch")]
 mod lessons;
 #[cfg(feature = "torch")]
-mod maps;
+pub(super) mod maps;
 mod mend;
-mod method;
+pub(super) mod method;
 #[cfg(feature = "torch")]
 mod outer;
 #[cfg(feature = "torch")]
@@ -28,7 +28,7 @@ mod settings;
 #[cfg(all(test, feature = "torch"))]
 mod tests;
 #[cfg(feature = "torch")]
-mod texts;
+pub(super) mod texts;
 
 pub(super) use enn::ENN;
 pub(super) use ke::KE;

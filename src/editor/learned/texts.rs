@@ -11,10 +11,10 @@ use crate::{
 
 /// A prompt and what is to follow it, but for its last token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Text {
-    pub(super) ids: Vec<u32>,
+pub(in crate::editor) struct Text {
+    pub(in crate::editor) ids: Vec<u32>,
     /// The last places predict these, one each.
-    pub(super) wanted: Vec<u32>,
+    pub(in crate::editor) wanted: Vec<u32>,
 }
 
 impl Text {
@@ -22,7 +22,7 @@ impl Text {
     ///
     /// # Errors
     /// When they have a token in common, or are too long to be read together.
-    pub(super) fn new(
+    pub(in crate::editor) fn new(
         tokens: &Tokens,
         prompt: &str,
         target: &str,
@@ -41,14 +41,14 @@ impl Text {
     }
 
     /// A request in the words that edits are made with.
-    pub(super) fn of(asked: &Asked) -> Self {
+    pub(in crate::editor) fn of(asked: &Asked) -> Self {
         Self { ids: asked.contexts[0].ids.clone(), wanted: asked.target.clone() }
     }
 }
 
 /// Texts up to the block where they begin to change.
 #[derive(Debug)]
-pub(super) struct Entering {
+pub(in crate::editor) struct Entering {
     /// What enters that block, `[rows, tokens, d]`; what is right of a text means nothing.
     hidden: Tensor,
     lowest: usize,
@@ -62,7 +62,7 @@ pub(super) struct Entering {
 
 impl Entering {
     /// Runs `texts` through the blocks below `lowest`, to which nobody listens.
-    pub(super) fn new(decoder: &Decoder, texts: &[&Text], lowest: usize) -> Self {
+    pub(in crate::editor) fn new(decoder: &Decoder, texts: &[&Text], lowest: usize) -> Self {
         let rows: Vec<Vec<u32>> = texts.iter().map(|text| text.ids.clone()).collect();
         let batch = Batch::new(&rows, Padding::Right, decoder.device());
         let hidden = no_grad(|| {
@@ -83,7 +83,7 @@ impl Entering {
     }
 
     /// log p of all tokens where the texts are read, with `probe` in the pass, `[places, vocabulary]`, f32.
-    pub(super) fn log_p(&self, decoder: &Decoder, probe: &mut dyn Probe) -> Tensor {
+    pub(in crate::editor) fn log_p(&self, decoder: &Decoder, probe: &mut dyn Probe) -> Tensor {
         let hidden = self.hidden.shallow_clone();
         let hidden = through(decoder, self.lowest, decoder.spec().layers, hidden, probe);
         let read = hidden.flatten(0, 1).index_select(0, &self.read);
@@ -91,26 +91,26 @@ impl Entering {
     }
 
     /// −log p of what is wanted, `[places]`.
-    pub(super) fn nll(&self, log_p: &Tensor) -> Tensor {
+    pub(in crate::editor) fn nll(&self, log_p: &Tensor) -> Tensor {
         -log_p.gather(1, &self.wanted, false).squeeze_dim(1)
     }
 
     /// The part that each place has in its row's mean, `[places]`.
     #[expect(clippy::cast_precision_loss, reason = "places are few")]
-    pub(super) fn shares(&self) -> Tensor {
+    pub(in crate::editor) fn shares(&self) -> Tensor {
         let shares = self.places.iter().flat_map(|&n| std::iter::repeat_n(1.0 / n as f32, n));
         Tensor::from_slice(&shares.collect::<Vec<f32>>()).to_device(self.wanted.device())
     }
 
     /// The tokens that are likeliest, by row.
-    pub(super) fn likeliest(&self, log_p: &Tensor) -> Vec<Vec<i64>> {
+    pub(in crate::editor) fn likeliest(&self, log_p: &Tensor) -> Vec<Vec<i64>> {
         let likeliest = log_p.argmax(-1, false);
         let all = Vec::<i64>::try_from(likeliest).expect("because tokens are i64");
         self.by_row(&all)
     }
 
     /// Whether each row would be continued as is wanted.
-    pub(super) fn hits(&self, log_p: &Tensor) -> Vec<bool> {
+    pub(in crate::editor) fn hits(&self, log_p: &Tensor) -> Vec<bool> {
         let wanted =
             Vec::<i64>::try_from(self.wanted.squeeze_dim(1)).expect("because they are i64");
         self.by_row(&wanted).into_iter().zip(self.likeliest(log_p)).map(|(a, b)| a == b).collect()
@@ -140,6 +140,6 @@ fn through(
     }
 }
 
-pub(super) fn int(n: usize) -> i64 {
+pub(in crate::editor) fn int(n: usize) -> i64 {
     i64::try_from(n).expect("because sizes are far below 2^63")
 }

@@ -1,0 +1,199 @@
+//! From attributions to a change of weights.
+
+use std::{collections::BTreeMap, iter};
+
+use tch::{Kind, Tensor, no_grad};
+
+use super::{NEEDS, Settings, attribution::Prompt};
+use crate::{
+    delta::{Change, ChangeForm},
+    editor::{
+        error::EditError,
+        learned::{
+            maps::{Added, Applied, LowRank, Map, maps},
+            method::traces,
+            texts::{Entering, Text},
+        },
+        locate::{lookup::Asked, openings::int},
+        matrix::matrix,
+        method::{Bench, Editor},
+        module::Module,
+        settings::canonical,
+    },
+    engine::{Description, EditJob, EditOutcome, Grain, Progress},
+    model::{Decoder, Model, Part},
+    tensor::Matrix,
+};
+
+/// A unit: its block, and its number there.
+pub(super) type Unit = (usize, usize);
+
+impl Editor for Settings {
+    fn canonical(&self) -> String {
+        canonical(self)
+    }
+
+    fn describe(&self, model: &Model) -> Result<Description, EditError> {
+        let sites = all_maps(model).into_iter().map(|map| map.site);
+        Ok(Description {
+            axes: Vec::new(),
+            widest: None,
+            uncalibrated: false,
+            weight: None,
+            grain: Grain::Fact,
+            tensors: sites.map(|site| (site.tensor, site.orientation)).collect(),
+            needs: NEEDS,
+            artefact: None,
+            search: None,
+            joins_subjects: false,
+            prefix_settings: String::new(),
+        })
+    }
+
+    fn edit(
+        &self,
+        bench: Bench<'_>,
+        job: &mut EditJob<'_>,
+        progress: &mut dyn Progress,
+    ) -> Result<EditOutcome, EditError> {
+        bench.model.load()?;
+        let model: &Model = bench.model;
+        let maps = all_maps(model);
+        let context = model.spec().context;
+        let ask = |request| Asked::new(model.tokens(), &[], true, request, context);
+        let asked = job.requests.iter().map(ask).collect::<Result<Vec<_>, _>>()?;
+
+        progress.start("edits", Some(asked.len() as u64));
+        let mut found: Vec<Vec<LowRank>> = Vec::new();
+        for (done, asked) in (1..).zip(&asked) {
+            found.push(self.change(model.decoder(), &maps, asked));
+            progress.advance(done, "")?;
+        }
+        progress.finish("");
+
+        let rank = |change: &[LowRank]| usize::try_from(change[0].left.size()[1]).unwrap_or(0);
+        let of_fact =
+            |(request, change): (u32, &Vec<LowRank>)| iter::repeat_n(request, rank(change));
+        let columns = (0u32..).zip(&found).flat_map(of_fact).collect();
+        let mut changes = BTreeMap::new();
+        let mut changed = Vec::new();
+        for (place, map) in maps.iter().enumerate() {
+            let all = |part: fn(&LowRank) -> &Tensor| {
+                let parts: Vec<_> =
+                    found.iter().map(|change| part(&change[place]).get(0)).collect();
+                Tensor::cat(&parts, 0)
+            };
+            let (left, right) = (all(|change| &change.left), all(|change| &change.right));
+            if left.count_nonzero(None).int64_value(&[]) == 0 {
+                continue;
+            }
+            let form = ChangeForm::LowRank { left: matrix(&left.tr()), right: matrix(&right) };
+            let change = Change { orientation: map.site.orientation, form, keys: None };
+            changes.insert(map.site.tensor.clone(), change);
+            changed.push(map.clone());
+        }
+        let texts: Vec<Text> = asked.iter().map(Text::of).collect();
+        let once = vec![1; texts.len()];
+        let traces = traces(bench.model, &changed, job, &changes, (&texts, &once))?;
+        Ok(EditOutcome {
+            columns,
+            changes,
+            z: Matrix::zeros(0, 0),
+            traces,
+            reached: Vec::new(),
+            settings: canonical(self),
+            notes: Vec::new(),
+        })
+    }
+}
+
+/// The down projections of all blocks.
+fn all_maps(model: &Model) -> Vec<Map> {
+    let all: Vec<usize> = (0..model.spec().layers).collect();
+    maps(model, &all, &[Module::MlpDown])
+}
+
+impl Settings {
+    /// The change of each of `maps` that makes the model say one fact, in one group.
+    fn change(&self, decoder: &Decoder, maps: &[Map], asked: &Asked) -> Vec<LowRank> {
+        let mut values: Vec<Vec<(usize, Tensor)>> = maps.iter().map(|_| Vec::new()).collect();
+        for (place, &token) in asked.target.iter().enumerate() {
+            let begun = |ids: &[u32]| {
+                let end = ids.len() + 1 + place - asked.target.len();
+                Prompt::new(decoder, &ids[..end])
+            };
+            let prompts: Vec<Prompt<'_>> =
+                asked.contexts.iter().map(|context| begun(&context.ids)).collect();
+            let (old, new) = (prompts[0].answer(), i64::from(token));
+            let unit_row = |token: i64| {
+                let row = decoder.row(token).to_kind(Kind::Float);
+                &row / row.norm()
+            };
+            let says = no_grad(|| {
+                let says = unit_row(new) * self.lambda_new;
+                if old == new { says } else { says - unit_row(old) * self.lambda_old }
+            });
+            for (layer, unit) in self.units(&prompts, old) {
+                let at = int(unit);
+                let acts = prompts[0].activations[layer].double_value(&[at]).signum();
+                let own = decoder.weights().weight(Part::MlpDown, layer).select(1, at);
+                values[layer].push((unit, &says * own.norm().double_value(&[]) * acts));
+            }
+        }
+        let rank = values.iter().map(Vec::len).max().unwrap_or(0);
+        let change = |(map, values): (&Map, &Vec<(usize, Tensor)>)| {
+            let (outputs, inputs) = map.shape();
+            let options = (Kind::Float, decoder.device());
+            let left = Tensor::zeros([1, int(rank), int(outputs)], options);
+            let right = Tensor::zeros([1, int(rank), int(inputs)], options);
+            for (column, (unit, value)) in (0..).zip(values) {
+                left.get(0).get(column).copy_(value);
+                let _one = right.get(0).get(column).narrow(0, int(*unit), 1).fill_(1.0);
+            }
+            LowRank { left, right }
+        };
+        let change = maps.iter().zip(&values).map(change).collect();
+        self.strengthened(decoder, maps, change, &Text::of(asked))
+    }
+
+    /// The units that say `answer`, in most of `prompts`.
+    pub(super) fn units(&self, prompts: &[Prompt<'_>], answer: i64) -> Vec<Unit> {
+        let mut counts: BTreeMap<Unit, usize> = BTreeMap::new();
+        for prompt in prompts {
+            let attributions = prompt.attributions(answer, self.steps);
+            let least = attributions.max().double_value(&[]) * self.adaptive_threshold;
+            let above = Vec::<Vec<i64>>::try_from(attributions.gt(least).nonzero());
+            for place in above.expect("because places are i64") {
+                let number = |n: i64| usize::try_from(n).unwrap_or(0);
+                *counts.entry((number(place[0]), number(place[1]))).or_default() += 1;
+            }
+        }
+        // Where no unit is shared so far, those count that most prompts share.
+        let most = counts.values().copied().max().unwrap_or(0);
+        let enough = |count: usize| count as f64 > self.p * prompts.len() as f64 || count == most;
+        counts.into_iter().filter(|(_, count)| enough(*count)).map(|(unit, _)| unit).collect()
+    }
+
+    /// The change, doubled until `text` is said.
+    fn strengthened(
+        &self,
+        decoder: &Decoder,
+        maps: &[Map],
+        mut change: Vec<LowRank>,
+        text: &Text,
+    ) -> Vec<LowRank> {
+        no_grad(|| {
+            let entering = Entering::new(decoder, &[text], 0);
+            for _ in 0..self.doublings {
+                let mut applied = Applied::new(maps, Added { whole: &[], changes: &change });
+                if entering.hits(&entering.log_p(decoder, &mut applied)) == [true] {
+                    break;
+                }
+                for LowRank { left, .. } in &mut change {
+                    *left = &*left * 2.0;
+                }
+            }
+            change
+        })
+    }
+}
