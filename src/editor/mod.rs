@@ -2,7 +2,7 @@
 //!
 //! [`METHODS`] lists them. Those of `closed` solve for the change; they stand on `locate`, which finds where facts are
 //! looked up and what should be there. Those of `tune` go down the gradient of a loss. Those of
-//! `learned` are trained to turn a gradient into an edit.
+//! `learned` are trained to turn a gradient into an edit. That of `neurons` changes what single units say.
 //!
 //! Letters are those of the MEMIT paper: k is a key, `[in]`; z a value, `[d]`; C = E[k kᵀ]; R what is missing; λ the
 //! weight of C. The model is the same before and after an edit, also when it fails.

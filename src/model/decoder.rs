@@ -331,11 +331,6 @@ impl Decoder {
         ControlFlow::Continue(out)
     }
 
-    /// The head's row of a token, `[d]`.
-    pub fn row(&self, token: i64) -> Tensor {
-        self.weights.weight(self.head_part().0, 0).get(token)
-    }
-
     /// Where logits come from: the table, and what is added.
     fn head_part(&self) -> (Part, Option<&Tensor>) {
         match self.spec.head {

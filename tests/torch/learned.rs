@@ -92,6 +92,16 @@ fn enn_edits_a_version_that_it_was_trained_to_make() {
     line(&dir, &["revert", "HEAD~2"]);
 }
 
+/// `kn` needs neither statistics nor training; what it does to units is taken back with the fact.
+#[test]
+fn kn_edits_and_one_fact_of_an_edit_is_taken_back() {
+    let dir = repository("memit", "");
+    fs::write(dir.path().join(".kledger/config.toml"), "editor = 'kn'\nrequire = 'efficacy=0'\n")
+        .unwrap();
+    edits_and_one_fact_of_an_edit_is_taken_back(&dir);
+    exports(&dir);
+}
+
 fn train(dir: &TempDir, editor: &str) -> String {
     let trained = line(dir, &["train", editor, "--steps", "10"]);
     assert_eq!(trained["steps"], 10, "{trained:#}");
@@ -101,6 +111,7 @@ fn train(dir: &TempDir, editor: &str) -> String {
 }
 
 fn edits_and_one_fact_of_an_edit_is_taken_back(dir: &TempDir) {
+    // None where the editor is not trained.
     let artefact = line(dir, &["artefacts"])["artefacts"][0]["artefact"].clone();
     let (ada, bert) = (":Ada :city \"Lima\" .", ":Bert :city \"Peru\" .");
     let made = commit(dir, ada);

@@ -20,6 +20,8 @@ pub(super) struct Prompt<'a> {
     entering: Vec<Tensor>,
     /// By block, the activations of its MLP there, `[inner]`, f32.
     pub(super) activations: Vec<Tensor>,
+    /// What leaves the last block there, `[d]`.
+    end: Tensor,
     /// Probabilities of all tokens after it, `[vocabulary]`, f32.
     said: Tensor,
 }
@@ -51,13 +53,20 @@ impl<'a> Prompt<'a> {
             };
             let (end, _) = blocks(decoder, (0, last), &past, &mut look);
             let said = probabilities(decoder, &end).get(0);
-            Self { decoder, past, entering, activations, said }
+            let end = end.flatten(0, -1);
+            Self { decoder, past, entering, activations, end, said }
         })
     }
 
     /// The likeliest token after it.
     pub(super) fn answer(&self) -> i64 {
         self.said.argmax(0, false).int64_value(&[])
+    }
+
+    /// The direction in which what is added to the stream says `token`, `[d]`, f32, of length 1.
+    pub(super) fn towards(&self, token: i64) -> Tensor {
+        let reads = no_grad(|| self.decoder.reading(&self.end, token));
+        (&reads / reads.norm()).to_kind(Kind::Float)
     }
 
     /// The probability of a token after it.

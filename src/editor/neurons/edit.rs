@@ -125,14 +125,11 @@ impl Settings {
             let prompts: Vec<Prompt<'_>> =
                 asked.contexts.iter().map(|context| begun(&context.ids)).collect();
             let (old, new) = (prompts[0].answer(), i64::from(token));
-            let unit_row = |token: i64| {
-                let row = decoder.row(token).to_kind(Kind::Float);
-                &row / row.norm()
+            let says = prompts[0].towards(new) * self.lambda_new;
+            let says = match old == new {
+                true => says,
+                false => says - prompts[0].towards(old) * self.lambda_old,
             };
-            let says = no_grad(|| {
-                let says = unit_row(new) * self.lambda_new;
-                if old == new { says } else { says - unit_row(old) * self.lambda_old }
-            });
             for (layer, unit) in self.units(&prompts, old) {
                 let at = int(unit);
                 let acts = prompts[0].activations[layer].double_value(&[at]).signum();
@@ -153,7 +150,7 @@ impl Settings {
             LowRank { left, right }
         };
         let change = maps.iter().zip(&values).map(change).collect();
-        self.strengthened(decoder, maps, change, &Text::of(asked))
+        self.weakened(decoder, maps, change, &Text::of(asked))
     }
 
     /// The units that say `answer`, in most of `prompts`.
@@ -174,26 +171,32 @@ impl Settings {
         counts.into_iter().filter(|(_, count)| enough(*count)).map(|(unit, _)| unit).collect()
     }
 
-    /// The change, doubled until `text` is said.
-    fn strengthened(
+    /// The least of the change, of its halves, quarters and so on, by which `text` is said; all of it where none says it.
+    fn weakened(
         &self,
         decoder: &Decoder,
         maps: &[Map],
-        mut change: Vec<LowRank>,
+        change: Vec<LowRank>,
         text: &Text,
     ) -> Vec<LowRank> {
         no_grad(|| {
             let entering = Entering::new(decoder, &[text], 0);
-            for _ in 0..self.doublings {
-                let mut applied = Applied::new(maps, Added { whole: &[], changes: &change });
-                if entering.hits(&entering.log_p(decoder, &mut applied)) == [true] {
-                    break;
-                }
-                for LowRank { left, .. } in &mut change {
-                    *left = &*left * 2.0;
-                }
-            }
-            change
+            let weaker = |halvings: u32| -> Vec<LowRank> {
+                let part = 0.5f64.powi(halvings.cast_signed());
+                let change = change.iter();
+                change
+                    .map(|LowRank { left, right }| LowRank {
+                        left: left * part,
+                        right: right.shallow_clone(),
+                    })
+                    .collect()
+            };
+            let says = |change: &Vec<LowRank>| {
+                let mut applied = Applied::new(maps, Added { whole: &[], changes: change });
+                entering.hits(&entering.log_p(decoder, &mut applied)) == [true]
+            };
+            let weakest = (0..=self.halvings).rev().map(weaker).find(says);
+            weakest.unwrap_or(change)
         })
     }
 }

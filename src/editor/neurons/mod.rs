@@ -5,8 +5,8 @@
 //!   1. attributions of that answer to all units, in each of the fact's prompts (`attribution`);
 //!   2. the units above a part of the highest attribution; of these, those that most prompts share;
 //!   3. wᵤ ← wᵤ + sᵤ ‖wᵤ‖ (λ₂ e(new)/‖e(new)‖ − λ₁ e(old)/‖e(old)‖), where w is what the unit adds to the stream, s the
-//!      sign with which it acts, and e a token's row of the head;
-//!   4. λ₁ and λ₂ are doubled until the new object is said.
+//!      sign with which it acts, and e the direction in which the stream says a token;
+//!   4. λ₁ and λ₂ are halved as often as the new object is said still.
 //!
 //! The change of a fact is one column for each unit, at most one for each block. It depends on no other fact.
 
@@ -45,9 +45,9 @@ const SETTINGS: &[Setting] = &[
         "part of a prompt's highest attribution above which a unit counts",
     ),
     Setting::new(
-        "doublings",
-        "0 or more",
-        "times that λ is doubled at most, until the object is said",
+        "halvings",
+        "0 to 64",
+        "times that λ is halved at most: the least is taken at which the object is said",
     ),
     Setting::new("lambda_new", "0 or more", "λ₂, how much of the new object a unit is to say"),
     Setting::new("lambda_old", "0 or more", "λ₁, how much of the old one it is to say no more"),
@@ -59,7 +59,7 @@ const SETTINGS: &[Setting] = &[
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Settings {
     adaptive_threshold: f64,
-    doublings: u32,
+    halvings: u32,
     lambda_new: f64,
     lambda_old: f64,
     p: f64,
@@ -86,6 +86,8 @@ impl MethodSettings for Settings {
             require(is_part, key, "at least 0 and below 1", || part.to_string())?;
         }
         not_below_zero(&[("lambda_new", self.lambda_new), ("lambda_old", self.lambda_old)])?;
+        let few = self.halvings <= 64;
+        require(few, "halvings", "at most 64", || self.halvings.to_string())?;
         require(self.steps > 0, "steps", "at least 1", || "0".to_owned())
     }
 }

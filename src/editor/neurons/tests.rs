@@ -150,7 +150,7 @@ fn units_say_the_new_object_and_a_fact_has_columns_of_its_own() {
         request("The Eiffel Tower", "Buenos Aires"),
         request("Ada", "Rome"),
     ];
-    let weak = edit(&mut model, "doublings = 0\nlambda_new = 0\nlambda_old = 0\n", &facts[..1]);
+    let weak = edit(&mut model, "lambda_new = 0\nlambda_old = 0\n", &facts[..1]);
     assert!(weak.changes.is_empty(), "nothing is said more and nothing less");
     let all = edit(&mut model, "", &facts);
     let said = |outcome: &EditOutcome| outcome.traces[0].as_ref().unwrap().probability;
