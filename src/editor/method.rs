@@ -2,10 +2,14 @@
 
 #[cfg(feature = "torch")]
 use std::collections::BTreeMap;
+use std::marker::PhantomData;
 
-use super::settings::{Setting, SettingsError};
 #[cfg(feature = "torch")]
 use super::{closed::Solver, error::EditError};
+use super::{
+    presets::ModelSize,
+    settings::{MethodSettings, Setting, SettingsError},
+};
 use crate::engine::{Grain, Needs};
 #[cfg(feature = "torch")]
 use crate::{
@@ -39,9 +43,7 @@ pub trait Method: Sync {
     fn defaults(&self) -> toml::Table;
 
     /// What `faithful = true` sets: the choices of the original implementation.
-    fn faithful(&self) -> toml::Table {
-        toml::Table::new()
-    }
+    fn faithful(&self) -> toml::Table;
 
     /// Checks settings (TOML) as far as that goes without a model.
     ///
@@ -55,6 +57,101 @@ pub trait Method: Sync {
     /// When a key is unknown, a value is out of range or a layer does not exist.
     #[cfg(feature = "torch")]
     fn read(&self, settings: &str, model: &Spec) -> Result<Box<dyn Editor>, SettingsError>;
+}
+
+/// What tells a method apart. Its settings are `Self`.
+pub(super) trait Recipe: MethodSettings + 'static {
+    /// What methods like it have in common.
+    type Kind: Kind<Self>;
+
+    /// What commits and configurations call it.
+    const NAME: &'static str;
+
+    /// Raised when the same input would give another output, by more than rounding does on another machine.
+    const VERSION: u32;
+
+    /// What it is, in a line.
+    const ABOUT: &'static str;
+}
+
+/// What methods of one kind have in common, whose settings are an `S`.
+pub(super) trait Kind<S> {
+    /// What of their changes belongs to one fact.
+    const GRAIN: Grain;
+
+    /// What they have to be given.
+    const NEEDS: Needs;
+
+    /// One that is set to `settings`.
+    ///
+    /// # Errors
+    /// When the model has not what they name.
+    #[cfg(feature = "torch")]
+    fn editor(settings: S, model: &Spec) -> Result<Box<dyn Editor>, SettingsError>;
+}
+
+/// The method whose settings are an `S`.
+#[derive(Debug)]
+pub(super) struct Registered<S>(PhantomData<fn() -> S>);
+
+impl<S> Registered<S> {
+    pub(super) const NEW: Self = Self(PhantomData);
+}
+
+impl<S: Recipe> Registered<S> {
+    /// What all models have of `table`, or another one for each.
+    fn known(table: toml::Table, of: impl Fn(&Setting) -> bool) -> toml::Table {
+        let known = S::known();
+        let is_known = |key: &str| known.iter().any(|setting| setting.key == key && of(setting));
+        table.into_iter().filter(|(key, _)| is_known(key)).collect()
+    }
+
+    fn of_any_model() -> super::settings::Defaults {
+        S::defaults(&ModelSize::any()).expect("because that model has blocks")
+    }
+}
+
+impl<S: Recipe> Method for Registered<S> {
+    fn name(&self) -> &'static str {
+        S::NAME
+    }
+
+    fn version(&self) -> u32 {
+        S::VERSION
+    }
+
+    fn about(&self) -> &'static str {
+        S::ABOUT
+    }
+
+    fn grain(&self) -> Grain {
+        S::Kind::GRAIN
+    }
+
+    fn needs(&self) -> Needs {
+        S::Kind::NEEDS
+    }
+
+    fn settings(&self) -> Vec<&'static Setting> {
+        S::known()
+    }
+
+    fn defaults(&self) -> toml::Table {
+        Self::known(Self::of_any_model().preset, |setting| !setting.by_model)
+    }
+
+    fn faithful(&self) -> toml::Table {
+        Self::known(Self::of_any_model().faithful, |_| true)
+    }
+
+    fn fit_some_model(&self, settings: &str) -> Result<(), SettingsError> {
+        S::fit_some_model(settings)
+    }
+
+    #[cfg(feature = "torch")]
+    fn read(&self, settings: &str, model: &Spec) -> Result<Box<dyn Editor>, SettingsError> {
+        S::Kind::editor(S::read(settings, &model.into())?, model)
+    }
 }
 
 /// A method and what it is set to.

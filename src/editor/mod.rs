@@ -41,6 +41,7 @@ pub(crate) use locate::lookup::continuation;
 pub use locate::prefixes::sample_prefixes;
 pub use locate::settings::{Matmul, Scale, Search, ZOn};
 pub use method::Method;
+use method::Registered;
 #[cfg(feature = "torch")]
 pub use method::{Bench, Editor};
 pub use presets::ModelSize;
@@ -50,22 +51,22 @@ pub use settings::{Defaults, MethodSettings, Setting, SettingsError};
 pub const METHODS: &[&dyn Method] = &{
     let [ft, ft_l, ft_m, ft_c, locft_bf, lora] = tune::METHODS;
     [
-        &memit::MEMIT as &dyn Method,
-        &alphaedit::ALPHAEDIT,
-        &emmet::EMMET,
-        &pmet::PMET,
-        &rome::ROME,
-        &rome::R_ROME,
+        &Registered::<memit::Settings>::NEW as &dyn Method,
+        &Registered::<alphaedit::Settings>::NEW,
+        &Registered::<emmet::Settings>::NEW,
+        &Registered::<pmet::Settings>::NEW,
+        &Registered::<rome::Settings>::NEW,
+        &Registered::<rome::Rebuilt>::NEW,
         ft,
         ft_l,
         ft_m,
         ft_c,
         locft_bf,
         lora,
-        &learned::MEND,
-        &learned::KE,
-        &learned::ENN,
-        &neurons::KN,
+        &Registered::<learned::mend::Settings>::NEW,
+        &Registered::<learned::ke::Settings>::NEW,
+        &Registered::<learned::enn::Settings>::NEW,
+        &Registered::<neurons::Settings>::NEW,
     ]
 };
 

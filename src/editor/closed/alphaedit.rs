@@ -25,6 +25,7 @@ use super::{
 };
 use crate::editor::{
     locate::settings::{self as locate, Search},
+    method::Recipe,
     presets::{ModelSize, Presets},
     settings::{Defaults, MethodSettings, Setting, SettingsError, above_zero, listed, require},
 };
@@ -94,12 +95,13 @@ pub struct Settings {
     pub solving: Solving,
 }
 
-/// Null-space constrained editing.
-pub const ALPHAEDIT: Closed<Settings> = Closed::new(
-    "alphaedit",
-    1,
-    "AlphaEdit (Fang et al., 2025): MEMIT whose changes keep to the directions in which other keys are small",
-);
+impl Recipe for Settings {
+    type Kind = Closed;
+
+    const NAME: &'static str = "alphaedit";
+    const VERSION: u32 = 1;
+    const ABOUT: &'static str = "AlphaEdit (Fang et al., 2025): MEMIT whose changes keep to the directions in which other keys are small";
+}
 
 impl MethodSettings for Settings {
     const WEIGHTS: &'static [&'static str] = &[L2];

@@ -26,6 +26,7 @@ use super::{
 };
 use crate::editor::{
     locate::settings::{self as locate, Search},
+    method::Recipe,
     presets::{ModelSize, Presets},
     settings::{
         Defaults, MethodSettings, Setting, SettingsError, above_zero, listed, not_below_zero,
@@ -74,13 +75,14 @@ pub struct Settings {
     pub solving: Solving,
 }
 
-/// Equality-constrained mass model editing.
-pub const EMMET: Closed<Settings> = Closed::new(
-    "emmet",
-    1,
-    "Equality-constrained mass model editing (Gupta et al., 2024): many facts at once, all of them exactly, in one \
-     block's MLP",
-);
+impl Recipe for Settings {
+    type Kind = Closed;
+
+    const NAME: &'static str = "emmet";
+    const VERSION: u32 = 1;
+    const ABOUT: &'static str = "Equality-constrained mass model editing (Gupta et al., 2024): many facts at once, all of them exactly, in one \
+     block's MLP";
+}
 
 impl MethodSettings for Settings {
     const WEIGHTS: &'static [&'static str] = &[WEIGHT];

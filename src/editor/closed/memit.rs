@@ -18,6 +18,7 @@ use super::{
 };
 use crate::editor::{
     locate::settings::{self as locate, Search},
+    method::Recipe,
     presets::{ModelSize, Presets, blocks_by_depth, blocks_value},
     settings::{Defaults, MethodSettings, Setting, SettingsError, listed, not_below_zero, parse},
 };
@@ -131,13 +132,14 @@ pub(super) fn blocks_of(preset: &toml::Table) -> &[toml::Value] {
     preset.get("layers").and_then(toml::Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-/// Mass-editing memory in a transformer.
-pub const MEMIT: Closed<Settings> = Closed::new(
-    NAME,
-    VERSION,
-    "Mass-editing memory in a transformer (Meng et al., 2023): many facts at once, by least squares over some blocks' \
-     MLPs",
-);
+impl Recipe for Settings {
+    type Kind = Closed;
+
+    const NAME: &'static str = NAME;
+    const VERSION: u32 = VERSION;
+    const ABOUT: &'static str = "Mass-editing memory in a transformer (Meng et al., 2023): many facts at once, by least squares over some blocks' \
+     MLPs";
+}
 
 #[cfg(feature = "torch")]
 impl ClosedForm for Settings {

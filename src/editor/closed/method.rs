@@ -1,7 +1,5 @@
 //! Closed-form methods as editors.
 
-use std::marker::PhantomData;
-
 #[cfg(feature = "torch")]
 use super::{
     layers::ClosedForm,
@@ -15,7 +13,7 @@ use crate::{
         error::EditError,
         locate::{prefixes::sample_prefixes, settings::ZOn},
         method::{Bench, Editor},
-        settings::canonical,
+        settings::{SettingsError, canonical},
     },
     engine::{
         Description, EditJob, EditOutcome, Progress, Search, Statistics, StatisticsText,
@@ -24,89 +22,39 @@ use crate::{
     model::{Model, ModelError, Spec},
 };
 use crate::{
-    editor::{
-        method::Method,
-        presets::ModelSize,
-        settings::{MethodSettings, Setting, SettingsError},
-    },
+    editor::{method::Kind, settings::MethodSettings},
     engine::{Grain, Needs},
 };
 
 /// What every closed-form method has to be given.
 const NEEDS: Needs = Needs { prefixes: true, moments: true, artefact: false };
 
-/// A closed-form method, whose settings are an `S`.
+/// Methods that solve for a change.
 #[derive(Debug)]
-pub struct Closed<S> {
-    name: &'static str,
-    version: u32,
-    about: &'static str,
-    settings: PhantomData<fn() -> S>,
-}
-
-impl<S> Closed<S> {
-    pub(super) const fn new(name: &'static str, version: u32, about: &'static str) -> Self {
-        Self { name, version, about, settings: PhantomData }
-    }
-}
+pub(in crate::editor) struct Closed;
 
 /// Settings that say how to edit.
 #[cfg(feature = "torch")]
-pub trait Settled: MethodSettings + ClosedForm + 'static {}
+pub(in crate::editor) trait Settled:
+    MethodSettings + ClosedForm + 'static
+{
+}
 #[cfg(feature = "torch")]
 impl<S: MethodSettings + ClosedForm + 'static> Settled for S {}
 
 /// Settings that can be checked.
 #[cfg(not(feature = "torch"))]
-pub trait Settled: MethodSettings + 'static {}
+pub(in crate::editor) trait Settled: MethodSettings + 'static {}
 #[cfg(not(feature = "torch"))]
 impl<S: MethodSettings + 'static> Settled for S {}
 
-impl<S: Settled> Method for Closed<S> {
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
-    fn version(&self) -> u32 {
-        self.version
-    }
-
-    fn about(&self) -> &'static str {
-        self.about
-    }
-
-    fn grain(&self) -> Grain {
-        Grain::Fact
-    }
-
-    fn needs(&self) -> Needs {
-        NEEDS
-    }
-
-    fn settings(&self) -> Vec<&'static Setting> {
-        S::known()
-    }
-
-    fn defaults(&self) -> toml::Table {
-        let defaults = S::defaults(&ModelSize::any()).expect("because that model has blocks");
-        let of_all = |key: &str| S::known().iter().any(|one| one.key == key && !one.by_model);
-        defaults.preset.into_iter().filter(|(key, _)| of_all(key)).collect()
-    }
-
-    fn faithful(&self) -> toml::Table {
-        let mut faithful =
-            S::defaults(&ModelSize::any()).expect("because that model has blocks").faithful;
-        faithful.retain(|key, _| S::known().iter().any(|setting| setting.key == key));
-        faithful
-    }
-
-    fn fit_some_model(&self, settings: &str) -> Result<(), SettingsError> {
-        S::fit_some_model(settings)
-    }
+impl<S: Settled> Kind<S> for Closed {
+    const GRAIN: Grain = Grain::Fact;
+    const NEEDS: Needs = NEEDS;
 
     #[cfg(feature = "torch")]
-    fn read(&self, settings: &str, model: &Spec) -> Result<Box<dyn Editor>, SettingsError> {
-        Ok(Box::new(ClosedEditor(S::read(settings, &model.into())?)))
+    fn editor(settings: S, _: &Spec) -> Result<Box<dyn Editor>, SettingsError> {
+        Ok(Box::new(ClosedEditor(settings)))
     }
 }
 

@@ -23,6 +23,7 @@ use super::{
     method::Closed,
 };
 use crate::editor::{
+    method::Recipe,
     presets::{ModelSize, Presets},
     settings::{Defaults, MethodSettings, Setting, SettingsError, parse},
 };
@@ -51,12 +52,13 @@ const PRESETS: Presets = Presets {
 #[serde(transparent)]
 pub struct Settings(pub memit::Settings);
 
-/// Precise model editing in a transformer.
-pub const PMET: Closed<Settings> = Closed::new(
-    "pmet",
-    1,
-    "PMET (Li et al., 2024): MEMIT that seeks what the attention should say too, and writes the MLP's part alone",
-);
+impl Recipe for Settings {
+    type Kind = Closed;
+
+    const NAME: &'static str = "pmet";
+    const VERSION: u32 = 1;
+    const ABOUT: &'static str = "PMET (Li et al., 2024): MEMIT that seeks what the attention should say too, and writes the MLP's part alone";
+}
 
 impl MethodSettings for Settings {
     const WEIGHTS: &'static [&'static str] = &[WEIGHT];

@@ -19,6 +19,7 @@ use super::{
 use super::{memit, method::Closed, settings::RIDGE};
 use crate::editor::{
     locate::settings::{self as locate, Search},
+    method::Recipe,
     presets::{ModelSize, Presets},
     settings::{
         Defaults, MethodSettings, Setting, SettingsError, listed, not_below_zero, parse, require,
@@ -81,19 +82,21 @@ pub struct Settings {
 #[serde(transparent)]
 pub struct Rebuilt(pub Settings);
 
-/// Rank-one model editing.
-pub const ROME: Closed<Settings> = Closed::new(
-    "rome",
-    1,
-    "Rank-one model editing (Meng et al., 2022): one fact after the other, each exactly, in one block's MLP",
-);
+impl Recipe for Settings {
+    type Kind = Closed;
 
-/// ROME with one key throughout.
-pub const R_ROME: Closed<Rebuilt> = Closed::new(
-    "r-rome",
-    1,
-    "r-ROME (Gupta et al., 2024): ROME that asks the same key wherever it asks one, and so never gives a huge change",
-);
+    const NAME: &'static str = "rome";
+    const VERSION: u32 = 1;
+    const ABOUT: &'static str = "Rank-one model editing (Meng et al., 2022): one fact after the other, each exactly, in one block's MLP";
+}
+
+impl Recipe for Rebuilt {
+    type Kind = Closed;
+
+    const NAME: &'static str = "r-rome";
+    const VERSION: u32 = 1;
+    const ABOUT: &'static str = "r-ROME (Gupta et al., 2024): ROME that asks the same key wherever it asks one, and so never gives a huge change";
+}
 
 impl MethodSettings for Settings {
     fn known() -> Vec<&'static Setting> {

@@ -1,6 +1,5 @@
 //! Editors that are trained, as editors: each is a network and what it is set to.
 
-use std::marker::PhantomData;
 #[cfg(feature = "torch")]
 use std::{collections::BTreeMap, iter};
 
@@ -23,7 +22,7 @@ use crate::{
         matrix::{matrix, tensor},
         method::{Bench, Editor},
         module,
-        settings::canonical,
+        settings::{SettingsError, canonical},
         workbench::Workbench,
     },
     engine::{Description, EditJob, EditOutcome, Progress, TrainJob, Trained, ZTrace},
@@ -31,37 +30,16 @@ use crate::{
     tensor::Matrix,
 };
 use crate::{
-    editor::{
-        method::Method,
-        settings::{MethodSettings, Setting, SettingsError, parse},
-    },
+    editor::{method::Kind, settings::MethodSettings},
     engine::{Grain, Needs},
 };
 
 /// What every editor that is trained has to be given.
 const NEEDS: Needs = Needs { prefixes: false, moments: false, artefact: true };
 
-/// An editor that is trained, whose settings are an `S`.
+/// Methods that are trained.
 #[derive(Debug)]
-pub(in crate::editor) struct Learner<S> {
-    name: &'static str,
-    version: u32,
-    about: &'static str,
-    /// The settings of all models, TOML.
-    common: &'static str,
-    settings: PhantomData<fn() -> S>,
-}
-
-impl<S> Learner<S> {
-    pub(super) const fn new(
-        name: &'static str,
-        version: u32,
-        about: &'static str,
-        common: &'static str,
-    ) -> Self {
-        Self { name, version, about, common, settings: PhantomData }
-    }
-}
+pub(in crate::editor) struct Learner;
 
 /// Settings of a network that makes edits.
 #[cfg(feature = "torch")]
@@ -108,42 +86,12 @@ pub(in crate::editor) trait Learned: serde::Serialize {
     fn plan(&self) -> <Self::Network as Hypernetwork>::Plan;
 }
 
-impl<S: Settled> Method for Learner<S> {
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
-    fn version(&self) -> u32 {
-        self.version
-    }
-
-    fn about(&self) -> &'static str {
-        self.about
-    }
-
-    fn grain(&self) -> Grain {
-        Grain::Fact
-    }
-
-    fn needs(&self) -> Needs {
-        NEEDS
-    }
-
-    fn settings(&self) -> Vec<&'static Setting> {
-        S::known()
-    }
-
-    fn defaults(&self) -> toml::Table {
-        parse(self.common).expect("because the table for all models is TOML")
-    }
-
-    fn fit_some_model(&self, settings: &str) -> Result<(), SettingsError> {
-        S::fit_some_model(settings)
-    }
+impl<S: Settled> Kind<S> for Learner {
+    const GRAIN: Grain = Grain::Fact;
+    const NEEDS: Needs = NEEDS;
 
     #[cfg(feature = "torch")]
-    fn read(&self, settings: &str, model: &Spec) -> Result<Box<dyn Editor>, SettingsError> {
-        let settings = S::read(settings, &model.into())?;
+    fn editor(settings: S, model: &Spec) -> Result<Box<dyn Editor>, SettingsError> {
         module::fit(&settings.shared().edited.modules, model)?;
         Ok(Box::new(Trainable(settings)))
     }

@@ -10,15 +10,15 @@
 
 #[cfg(feature = "torch")]
 mod combine;
-mod enn;
+pub(super) mod enn;
 #[cfg(feature = "torch")]
 mod hypernetwork;
-mod ke;
+pub(super) mod ke;
 #[cfg(feature = "torch")]
 mod lessons;
 #[cfg(feature = "torch")]
 pub(super) mod maps;
-mod mend;
+pub(super) mod mend;
 pub(super) mod method;
 #[cfg(feature = "torch")]
 mod outer;
@@ -29,7 +29,3 @@ mod settings;
 mod tests;
 #[cfg(feature = "torch")]
 pub(super) mod texts;
-
-pub(super) use enn::ENN;
-pub(super) use ke::KE;
-pub(super) use mend::MEND;

@@ -20,7 +20,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    method::Method,
+    method::{Kind, Recipe},
     presets::ModelSize,
     settings::{
         Defaults, MethodSettings, Setting, SettingsError, listed, not_below_zero, parse, require,
@@ -29,9 +29,6 @@ use super::{
 use crate::engine::{Grain, Needs};
 #[cfg(feature = "torch")]
 use crate::{editor::method::Editor, model::Spec};
-
-/// Knowledge neurons.
-pub(super) const KN: KnowledgeNeurons = KnowledgeNeurons;
 
 const COMMON: &str = include_str!("../presets/kn.toml");
 
@@ -92,46 +89,25 @@ impl MethodSettings for Settings {
     }
 }
 
-/// The method.
+impl Recipe for Settings {
+    type Kind = Neurons;
+
+    const NAME: &'static str = "kn";
+    const VERSION: u32 = 1;
+    const ABOUT: &'static str = "Knowledge neurons (Dai et al., 2022): the units of the MLPs that say an answer, found by \
+                                 their attributions, are made to say another one";
+}
+
+/// Methods that change what units say.
 #[derive(Debug)]
-pub(super) struct KnowledgeNeurons;
+pub(super) struct Neurons;
 
-impl Method for KnowledgeNeurons {
-    fn name(&self) -> &'static str {
-        "kn"
-    }
-
-    fn version(&self) -> u32 {
-        1
-    }
-
-    fn about(&self) -> &'static str {
-        "Knowledge neurons (Dai et al., 2022): the units of the MLPs that say an answer, found by their attributions, are \
-         made to say another one"
-    }
-
-    fn grain(&self) -> Grain {
-        Grain::Fact
-    }
-
-    fn needs(&self) -> Needs {
-        NEEDS
-    }
-
-    fn settings(&self) -> Vec<&'static Setting> {
-        Settings::known()
-    }
-
-    fn defaults(&self) -> toml::Table {
-        parse(COMMON).expect("because the table for all models is TOML")
-    }
-
-    fn fit_some_model(&self, settings: &str) -> Result<(), SettingsError> {
-        Settings::fit_some_model(settings)
-    }
+impl Kind<Settings> for Neurons {
+    const GRAIN: Grain = Grain::Fact;
+    const NEEDS: Needs = NEEDS;
 
     #[cfg(feature = "torch")]
-    fn read(&self, settings: &str, model: &Spec) -> Result<Box<dyn Editor>, SettingsError> {
-        Ok(Box::new(Settings::read(settings, &model.into())?))
+    fn editor(settings: Settings, _: &Spec) -> Result<Box<dyn Editor>, SettingsError> {
+        Ok(Box::new(settings))
     }
 }

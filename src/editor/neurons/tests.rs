@@ -8,13 +8,13 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
-use super::{KN, Settings, attribution::Prompt, edit::Unit};
+use super::{Settings, attribution::Prompt, edit::Unit};
 use crate::{
     checkpoint::Checkpoint,
     delta::{ChangeForm, Version},
     editor::{
         closed::Solver,
-        method::{Bench, Method as _},
+        method::{Bench, Method as _, Registered},
         presets::ModelSize,
         settings::MethodSettings as _,
     },
@@ -131,7 +131,7 @@ fn edit(model: &mut Model, settings: &str, requests: &[Request]) -> EditOutcome 
         known_z: &[],
         found: &mut |_| {},
     };
-    let editor = KN.read(settings, model.spec()).unwrap();
+    let editor = Registered::<Settings>::NEW.read(settings, model.spec()).unwrap();
     let bench = Bench { model, solver: &mut Solver::default() };
     editor.edit(bench, &mut job, &mut Silent).unwrap()
 }
@@ -178,7 +178,7 @@ fn settings_out_of_range_are_refused() {
         ("steps = 0", "steps must be at least 1, found 0"),
         ("lambda_new = -1.0", "lambda_new must"),
     ] {
-        let error = KN.fit_some_model(text).unwrap_err().to_string();
+        let error = Registered::<Settings>::NEW.fit_some_model(text).unwrap_err().to_string();
         assert!(error.contains(said), "{error}");
     }
 }

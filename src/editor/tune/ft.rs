@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     blocks,
-    recipe::Recipe,
+    recipe::Tuning,
     settings::{TRAINING, Training, WHOLE},
 };
 #[cfg(feature = "torch")]
@@ -20,6 +20,7 @@ use super::{
     settings::Scale,
 };
 use crate::editor::{
+    method::Recipe,
     presets::{ModelSize, Presets},
     settings::{Defaults, MethodSettings, Setting, SettingsError, listed},
 };
@@ -32,6 +33,9 @@ const PRESETS: Presets = Presets {
         ("gptj", 28, 4096, 16384, include_str!("../presets/ft-gpt-j-6b.toml")),
     ],
 };
+
+/// What all models are set to unless more is known of one.
+const COMMON: &str = include_str!("../presets/ft.toml");
 
 /// What the method can be told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,7 +54,7 @@ impl MethodSettings for Settings {
 
     fn defaults(model: &ModelSize) -> Result<Defaults, SettingsError> {
         const FAITHFUL: &str = include_str!("../presets/ft-faithful.toml");
-        blocks::defaults(model, Self::COMMON, (0, 1), &PRESETS, FAITHFUL)
+        blocks::defaults(model, COMMON, (0, 1), &PRESETS, FAITHFUL)
     }
 
     fn published(model: &ModelSize) -> bool {
@@ -63,11 +67,12 @@ impl MethodSettings for Settings {
 }
 
 impl Recipe for Settings {
+    type Kind = Tuning;
+
     const NAME: &'static str = "ft";
     const VERSION: u32 = 1;
     const ABOUT: &'static str = "Fine-tuning of a block's MLP on the words of the targets, as the baseline of ROME does it \
                                  (Meng et al., 2022)";
-    const COMMON: &'static str = include_str!("../presets/ft.toml");
 }
 
 #[cfg(feature = "torch")]

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     blocks,
-    recipe::Recipe,
+    recipe::Tuning,
     settings::{EPS, SCALES, Scale, TRAINING, Training, WHOLE},
 };
 #[cfg(feature = "torch")]
@@ -22,6 +22,7 @@ use super::{
     recipe::Trains,
 };
 use crate::editor::{
+    method::Recipe,
     presets::{ModelSize, Presets},
     settings::{Defaults, MethodSettings, Setting, SettingsError, listed},
 };
@@ -42,6 +43,9 @@ const OWN: &[Setting] = &[
         "what eps is for: each weight by itself (L∞), or the length of the whole move (L2)",
     ),
 ];
+
+/// What all models are set to unless more is known of one.
+const COMMON: &str = include_str!("../presets/ft-c.toml");
 
 /// What the method can be told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -72,7 +76,7 @@ impl MethodSettings for Settings {
 
     fn defaults(model: &ModelSize) -> Result<Defaults, SettingsError> {
         const FAITHFUL: &str = include_str!("../presets/ft-c-faithful.toml");
-        blocks::defaults(model, Self::COMMON, (0, 1), &PRESETS, FAITHFUL)
+        blocks::defaults(model, COMMON, (0, 1), &PRESETS, FAITHFUL)
     }
 
     fn published(model: &ModelSize) -> bool {
@@ -86,11 +90,12 @@ impl MethodSettings for Settings {
 }
 
 impl Recipe for Settings {
+    type Kind = Tuning;
+
     const NAME: &'static str = "ft-c";
     const VERSION: u32 = 1;
     const ABOUT: &'static str = "Fine-tuning of a block within a box or a ball around its weights, on new facts or mixed with \
                                  kept ones (Zhu et al., 2020)";
-    const COMMON: &'static str = include_str!("../presets/ft-c.toml");
 }
 
 #[cfg(feature = "torch")]

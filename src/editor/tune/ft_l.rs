@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     blocks,
-    recipe::Recipe,
+    recipe::Tuning,
     settings::{EPS, SCALES, Scale, TRAINING, Training, WHOLE},
 };
 #[cfg(feature = "torch")]
@@ -16,6 +16,7 @@ use super::{
     recipe::Trains,
 };
 use crate::editor::{
+    method::Recipe,
     presets::{ModelSize, Presets},
     settings::{Defaults, MethodSettings, Setting, SettingsError, listed},
 };
@@ -39,6 +40,9 @@ const OWN: &[Setting] = &[Setting::new(
     "how far each weight may move at most; \"auto\" goes by the size of the weights",
 )];
 
+/// What all models are set to unless more is known of one.
+const COMMON: &str = include_str!("../presets/ft-l.toml");
+
 /// What the method can be told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Settings {
@@ -57,7 +61,7 @@ impl MethodSettings for Settings {
 
     fn defaults(model: &ModelSize) -> Result<Defaults, SettingsError> {
         const FAITHFUL: &str = include_str!("../presets/ft-faithful.toml");
-        blocks::defaults(model, Self::COMMON, (0, 1), &PRESETS, FAITHFUL)
+        blocks::defaults(model, COMMON, (0, 1), &PRESETS, FAITHFUL)
     }
 
     fn published(model: &ModelSize) -> bool {
@@ -71,11 +75,12 @@ impl MethodSettings for Settings {
 }
 
 impl Recipe for Settings {
+    type Kind = Tuning;
+
     const NAME: &'static str = "ft-l";
     const VERSION: u32 = 1;
     const ABOUT: &'static str = "Fine-tuning as ft, each weight staying near where it was (Meng et al., 2022, after Zhu \
                                  et al., 2020)";
-    const COMMON: &'static str = include_str!("../presets/ft-l.toml");
 }
 
 #[cfg(feature = "torch")]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     blocks,
-    recipe::Recipe,
+    recipe::Tuning,
     settings::{END, TRAINING, Training, WHOLE},
 };
 #[cfg(feature = "torch")]
@@ -20,6 +20,7 @@ use super::{
     settings::Scale,
 };
 use crate::editor::{
+    method::Recipe,
     presets::{ModelSize, Presets},
     settings::{Defaults, MethodSettings, Setting, SettingsError, listed},
 };
@@ -44,6 +45,9 @@ const PRESETS: Presets = Presets {
     ],
 };
 
+/// What all models are set to unless more is known of one.
+const COMMON: &str = include_str!("../presets/ft-m.toml");
+
 /// What the method can be told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Settings {
@@ -62,7 +66,7 @@ impl MethodSettings for Settings {
 
     fn defaults(model: &ModelSize) -> Result<Defaults, SettingsError> {
         const FAITHFUL: &str = include_str!("../presets/ft-m-faithful.toml");
-        blocks::defaults(model, Self::COMMON, (0, 1), &PRESETS, FAITHFUL)
+        blocks::defaults(model, COMMON, (0, 1), &PRESETS, FAITHFUL)
     }
 
     fn published(model: &ModelSize) -> bool {
@@ -75,11 +79,12 @@ impl MethodSettings for Settings {
 }
 
 impl Recipe for Settings {
+    type Kind = Tuning;
+
     const NAME: &'static str = "ft-m";
     const VERSION: u32 = 1;
     const ABOUT: &'static str =
         "Fine-tuning of a block's MLP on the targets as texts (Zhang et al., 2024, EasyEdit)";
-    const COMMON: &'static str = include_str!("../presets/ft-m.toml");
 }
 
 #[cfg(feature = "torch")]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     blocks,
-    recipe::Recipe,
+    recipe::Tuning,
     settings::{END, TRAINING, Training, WHOLE},
 };
 #[cfg(feature = "torch")]
@@ -20,6 +20,7 @@ use super::{
     settings::Scale,
 };
 use crate::editor::{
+    method::Recipe,
     presets::{ModelSize, Presets},
     settings::{Defaults, MethodSettings, Setting, SettingsError, listed},
 };
@@ -33,6 +34,9 @@ const PRESETS: Presets = Presets {
         ("qwen2", 28, 3584, 18944, include_str!("../presets/locft-bf-qwen-2.5-7b.toml")),
     ],
 };
+
+/// What all models are set to unless more is known of one.
+const COMMON: &str = include_str!("../presets/locft-bf.toml");
 
 /// What the method can be told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,7 +56,7 @@ impl MethodSettings for Settings {
 
     fn defaults(model: &ModelSize) -> Result<Defaults, SettingsError> {
         const FAITHFUL: &str = include_str!("../presets/locft-bf-faithful.toml");
-        blocks::defaults(model, Self::COMMON, (0, 1), &PRESETS, FAITHFUL)
+        blocks::defaults(model, COMMON, (0, 1), &PRESETS, FAITHFUL)
     }
 
     fn published(model: &ModelSize) -> bool {
@@ -65,11 +69,12 @@ impl MethodSettings for Settings {
 }
 
 impl Recipe for Settings {
+    type Kind = Tuning;
+
     const NAME: &'static str = "locft-bf";
     const VERSION: u32 = 1;
     const ABOUT: &'static str =
         "Fine-tuning of one matrix on all facts side by side, in shuffled batches (LocFT-BF, 2025)";
-    const COMMON: &'static str = include_str!("../presets/locft-bf.toml");
 }
 
 #[cfg(feature = "torch")]

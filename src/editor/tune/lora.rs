@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     blocks,
-    recipe::Recipe,
+    recipe::Tuning,
     settings::{END, TRAINING, Training},
 };
 #[cfg(feature = "torch")]
@@ -20,6 +20,7 @@ use super::{
     settings::Scale,
 };
 use crate::editor::{
+    method::Recipe,
     presets::{ModelSize, Presets},
     settings::{Defaults, MethodSettings, Setting, SettingsError, above_zero, listed, require},
 };
@@ -46,6 +47,9 @@ const OWN: &[Setting] = &[
     Setting::new("rank", "1 or more", "columns of the factors"),
 ];
 
+/// What all models are set to unless more is known of one.
+const COMMON: &str = include_str!("../presets/lora.toml");
+
 /// What the method can be told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Settings {
@@ -65,7 +69,7 @@ impl MethodSettings for Settings {
 
     fn defaults(model: &ModelSize) -> Result<Defaults, SettingsError> {
         const FAITHFUL: &str = include_str!("../presets/lora-faithful.toml");
-        let mut defaults = blocks::defaults(model, Self::COMMON, (0, 1), &PRESETS, FAITHFUL)?;
+        let mut defaults = blocks::defaults(model, COMMON, (0, 1), &PRESETS, FAITHFUL)?;
         // What is published is of all blocks.
         let published = blocks::all(model);
         if PRESETS.knows(model) {
@@ -87,11 +91,12 @@ impl MethodSettings for Settings {
 }
 
 impl Recipe for Settings {
+    type Kind = Tuning;
+
     const NAME: &'static str = "lora";
     const VERSION: u32 = 1;
     const ABOUT: &'static str =
         "Fine-tuning of factors of low rank that are added to matrices (Hu et al., 2022)";
-    const COMMON: &'static str = include_str!("../presets/lora.toml");
 }
 
 #[cfg(feature = "torch")]

@@ -27,15 +27,14 @@ mod texts;
 #[cfg(feature = "torch")]
 mod train;
 
-use super::method::Method;
-use recipe::Tune;
+use super::method::{Method, Registered};
 
 /// All of them.
 pub(super) const METHODS: [&dyn Method; 6] = [
-    &Tune::<ft::Settings>::NEW,
-    &Tune::<ft_l::Settings>::NEW,
-    &Tune::<ft_m::Settings>::NEW,
-    &Tune::<ft_c::Settings>::NEW,
-    &Tune::<locft_bf::Settings>::NEW,
-    &Tune::<lora::Settings>::NEW,
+    &Registered::<ft::Settings>::NEW,
+    &Registered::<ft_l::Settings>::NEW,
+    &Registered::<ft_m::Settings>::NEW,
+    &Registered::<ft_c::Settings>::NEW,
+    &Registered::<locft_bf::Settings>::NEW,
+    &Registered::<lora::Settings>::NEW,
 ];

@@ -1,7 +1,5 @@
 //! A fine-tuning method as an editor.
 
-use std::marker::PhantomData;
-
 use serde::Serialize;
 
 #[cfg(feature = "torch")]
@@ -17,33 +15,15 @@ use crate::{
         error::EditError,
         method::{Bench, Editor},
         module,
-        settings::canonical,
+        settings::{SettingsError, canonical},
     },
     engine::{Description, EditJob, EditOutcome, Progress},
     model::{Model, Spec},
 };
 use crate::{
-    editor::{
-        method::Method,
-        settings::{MethodSettings, Setting, SettingsError, parse},
-    },
+    editor::{method::Kind, settings::MethodSettings},
     engine::{Grain, Needs},
 };
-
-/// What tells fine-tuning methods apart.
-pub(super) trait Recipe: MethodSettings + Serialize + Clone + Trains + 'static {
-    /// What commits and configurations call it.
-    const NAME: &'static str;
-
-    /// Raised when the same input would give another output, by more than rounding does on another machine.
-    const VERSION: u32;
-
-    /// What it is, in a line.
-    const ABOUT: &'static str;
-
-    /// What all models are set to unless more is known of one.
-    const COMMON: &'static str;
-}
 
 /// What a method does.
 #[cfg(feature = "torch")]
@@ -65,60 +45,37 @@ pub(super) trait Trains {}
 #[cfg(not(feature = "torch"))]
 impl<T> Trains for T {}
 
-/// A method whose settings are `R`.
-pub(super) struct Tune<R>(PhantomData<fn() -> R>);
+/// What fine-tuning needs: nothing.
+const NEEDS: Needs = Needs { prefixes: false, moments: false, artefact: false };
 
-impl<R> Tune<R> {
-    pub(super) const NEW: Self = Self(PhantomData);
+/// Methods that fine-tune.
+#[derive(Debug)]
+pub(in crate::editor) struct Tuning;
+
+/// Settings that say how to train.
+pub(in crate::editor) trait Settled:
+    MethodSettings + Serialize + Clone + Trains + 'static
+{
 }
+impl<S: MethodSettings + Serialize + Clone + Trains + 'static> Settled for S {}
 
-impl<R: Recipe> Method for Tune<R> {
-    fn name(&self) -> &'static str {
-        R::NAME
-    }
-
-    fn version(&self) -> u32 {
-        R::VERSION
-    }
-
-    fn about(&self) -> &'static str {
-        R::ABOUT
-    }
-
-    fn grain(&self) -> Grain {
-        Grain::Whole
-    }
-
-    fn needs(&self) -> Needs {
-        Needs { prefixes: false, moments: false, artefact: false }
-    }
-
-    fn settings(&self) -> Vec<&'static Setting> {
-        R::known()
-    }
-
-    fn defaults(&self) -> toml::Table {
-        parse(R::COMMON).expect("because the table for all models is TOML")
-    }
-
-    fn fit_some_model(&self, settings: &str) -> Result<(), SettingsError> {
-        R::fit_some_model(settings)
-    }
+impl<S: Settled> Kind<S> for Tuning {
+    const GRAIN: Grain = Grain::Whole;
+    const NEEDS: Needs = NEEDS;
 
     #[cfg(feature = "torch")]
-    fn read(&self, settings: &str, model: &Spec) -> Result<Box<dyn Editor>, SettingsError> {
-        let settings = R::read(settings, &model.into())?;
+    fn editor(settings: S, model: &Spec) -> Result<Box<dyn Editor>, SettingsError> {
         module::fit(&settings.training().modules, model)?;
-        Ok(Box::new(Settled(settings)))
+        Ok(Box::new(Tuner(settings)))
     }
 }
 
 /// A method and what it is set to.
 #[cfg(feature = "torch")]
-struct Settled<R>(R);
+struct Tuner<S>(S);
 
 #[cfg(feature = "torch")]
-impl<R: Recipe> Editor for Settled<R> {
+impl<S: Settled> Editor for Tuner<S> {
     fn canonical(&self) -> String {
         canonical(&self.0)
     }
@@ -136,12 +93,12 @@ impl<R: Recipe> Editor for Settled<R> {
         Ok(Description {
             axes: self.0.training().axes(model.spec().layers),
             widest: None,
-            uncalibrated: !R::published(&model.spec().into()),
+            uncalibrated: !S::published(&model.spec().into()),
             weight: None,
             grain: Grain::Whole,
             tensors: sites.into_iter().map(|(_, site)| (site.tensor, site.orientation)).collect(),
             artefact: None,
-            needs: Needs { prefixes: false, moments: false, artefact: false },
+            needs: NEEDS,
             search: None,
             joins_subjects: false,
             prefix_settings: String::new(),

@@ -15,7 +15,7 @@ use super::{
     METHODS, ft, ft_c, ft_l, ft_m, locft_bf, lora,
     parameters::Parameters,
     plan::Auto,
-    recipe::Recipe,
+    recipe::Settled,
     train::{self, Tuned},
 };
 use crate::{
@@ -72,11 +72,11 @@ impl Bench {
         }
     }
 
-    fn tune<R: Recipe>(&mut self, settings: &str) -> Result<Tuned, EditError> {
+    fn tune<R: Settled>(&mut self, settings: &str) -> Result<Tuned, EditError> {
         self.watched::<R>(settings, &mut |_, _| {}, &mut Silent)
     }
 
-    fn watched<R: Recipe>(
+    fn watched<R: Settled>(
         &mut self,
         settings: &str,
         seen: &mut dyn FnMut(&Parameters, f64),
@@ -121,7 +121,7 @@ fn apart(a: &Tensor, b: &Tensor) -> f64 {
 }
 
 /// Runs a case of the originals', and compares weights and losses step by step.
-fn agrees<R: Recipe>(bench: &mut Bench, case: &Value, golden: &BTreeMap<String, Tensor>) {
+fn agrees<R: Settled>(bench: &mut Bench, case: &Value, golden: &BTreeMap<String, Tensor>) {
     let name = case["name"].as_str().unwrap();
     let settings = toml::to_string(&case["settings"]).unwrap();
     let mut step = 0;

@@ -20,6 +20,7 @@ use super::{
     settings::{COMBINING, DESCENT, Descent, LEARNING, Shared},
 };
 use crate::editor::{
+    method::Recipe,
     presets::ModelSize,
     settings::{
         Defaults, MethodSettings, Setting, SettingsError, above_zero, listed, not_below_zero,
@@ -27,15 +28,6 @@ use crate::editor::{
 };
 #[cfg(feature = "torch")]
 use network::Network;
-
-/// The editor whose base is trained.
-pub(in crate::editor) const ENN: Learner<Settings> = Learner::new(
-    "enn",
-    1,
-    "Editable neural networks (Sinitsin et al., 2020): the last blocks' MLPs are trained, once for a base, so that steps \
-     down the gradient of a fact's loss edit it",
-    COMMON,
-);
 
 const COMMON: &str = include_str!("../../presets/enn.toml");
 
@@ -81,6 +73,15 @@ impl MethodSettings for Settings {
         above_zero(&[("lr_lr", self.lr_lr)])?;
         not_below_zero(&[("cbase", self.cbase)])
     }
+}
+
+impl Recipe for Settings {
+    type Kind = Learner;
+
+    const NAME: &'static str = "enn";
+    const VERSION: u32 = 1;
+    const ABOUT: &'static str = "Editable neural networks (Sinitsin et al., 2020): the last blocks' MLPs are trained, once for a base, so that steps \
+     down the gradient of a fact's loss edit it";
 }
 
 #[cfg(feature = "torch")]

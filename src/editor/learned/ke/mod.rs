@@ -19,6 +19,7 @@ use super::{
     settings::{COMBINING, LEARNING, Shared},
 };
 use crate::editor::{
+    method::Recipe,
     presets::ModelSize,
     settings::{
         Defaults, MethodSettings, Setting, SettingsError, above_zero, listed, not_below_zero,
@@ -27,15 +28,6 @@ use crate::editor::{
 };
 #[cfg(feature = "torch")]
 use network::{Network, Plan};
-
-/// The editor that reads what it edits.
-pub(in crate::editor) const KE: Learner<Settings> = Learner::new(
-    "ke",
-    1,
-    "KnowledgeEditor (De Cao et al., 2021): a network, trained once for a base, reads a fact and gates the gradients of its \
-     loss, in the last blocks' MLPs",
-    COMMON,
-);
 
 const COMMON: &str = include_str!("../../presets/ke.toml");
 
@@ -104,6 +96,15 @@ impl MethodSettings for Settings {
         }
         Ok(())
     }
+}
+
+impl Recipe for Settings {
+    type Kind = Learner;
+
+    const NAME: &'static str = "ke";
+    const VERSION: u32 = 1;
+    const ABOUT: &'static str = "KnowledgeEditor (De Cao et al., 2021): a network, trained once for a base, reads a fact and gates the gradients of its \
+     loss, in the last blocks' MLPs";
 }
 
 #[cfg(feature = "torch")]

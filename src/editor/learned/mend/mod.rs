@@ -19,20 +19,12 @@ use super::{
     settings::{COMBINING, LEARNING, Shared},
 };
 use crate::editor::{
+    method::Recipe,
     presets::ModelSize,
     settings::{Defaults, MethodSettings, Setting, SettingsError, above_zero, listed, require},
 };
 #[cfg(feature = "torch")]
 use network::{Network, Plan};
-
-/// Model editor networks with gradient decomposition.
-pub(in crate::editor) const MEND: Learner<Settings> = Learner::new(
-    "mend",
-    1,
-    "Model editor networks (Mitchell et al., 2022): a network, trained once for a base, makes edits of the gradients of \
-     facts, in the last blocks' MLPs",
-    COMMON,
-);
 
 const COMMON: &str = include_str!("../../presets/mend.toml");
 
@@ -89,6 +81,15 @@ impl MethodSettings for Settings {
         above_zero(&[("lr_lr", self.lr_lr)])?;
         require(self.rank > 0, "rank", "at least 1", || "0".to_owned())
     }
+}
+
+impl Recipe for Settings {
+    type Kind = Learner;
+
+    const NAME: &'static str = "mend";
+    const VERSION: u32 = 1;
+    const ABOUT: &'static str = "Model editor networks (Mitchell et al., 2022): a network, trained once for a base, makes edits of the gradients of \
+     facts, in the last blocks' MLPs";
 }
 
 #[cfg(feature = "torch")]

@@ -3,9 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
-mod enn;
-mod ke;
-mod mend;
+mod of_enn;
+mod of_ke;
+mod of_mend;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
@@ -13,10 +13,12 @@ use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
 use super::{
-    ENN, KE, MEND,
+    enn,
     hypernetwork::{Hypernetwork, loaded},
+    ke,
     lessons::Drill,
     maps::{Added, Applied, LowRank, Map, maps},
+    mend,
     rehearsal::Rehearsal,
     settings::Descent,
     texts::{Entering, Text},
@@ -27,7 +29,7 @@ use crate::{
     editor::{
         closed::Solver,
         error::EditError,
-        method::{Bench, Method},
+        method::{Bench, Method, Registered},
         module::Module,
     },
     engine::{EditJob, EditOutcome, Learned, Lesson, LessonPart, Silent, TrainJob, Trained},
@@ -38,9 +40,18 @@ use crate::{
 
 /// All, each set to be small.
 const EDITORS: [(&dyn Method, &str); 3] = [
-    (&MEND, "rank = 4\nbatch_size = 4\nval_interval = 3\nval_edits = 2\n"),
-    (&KE, "hidden_dim = 4\ncondition_dim = 6\nbatch_size = 4\nval_interval = 3\nval_edits = 2\n"),
-    (&ENN, "n_edit_steps = 2\nbatch_size = 4\nval_interval = 3\nval_edits = 2\n"),
+    (
+        &Registered::<mend::Settings>::NEW,
+        "rank = 4\nbatch_size = 4\nval_interval = 3\nval_edits = 2\n",
+    ),
+    (
+        &Registered::<ke::Settings>::NEW,
+        "hidden_dim = 4\ncondition_dim = 6\nbatch_size = 4\nval_interval = 3\nval_edits = 2\n",
+    ),
+    (
+        &Registered::<enn::Settings>::NEW,
+        "n_edit_steps = 2\nbatch_size = 4\nval_interval = 3\nval_edits = 2\n",
+    ),
 ];
 
 /// Rounding of f32 in another order.
