@@ -9,8 +9,13 @@ use super::read::Checkpoint;
 use crate::tensor::Orientation;
 
 /// By `model_type`: the prefix, for the architectures that have another than [`PREFIX`].
-const PREFIXES: &[(&str, &str)] =
-    &[("gpt2", "transformer."), ("gptj", "transformer."), ("gpt_neox", "gpt_neox.")];
+const PREFIXES: &[(&str, &str)] = &[
+    ("gpt2", "transformer."),
+    ("gptj", "transformer."),
+    ("gpt_neox", "gpt_neox."),
+    ("bert", "bert."),
+    ("distilbert", "distilbert."),
+];
 
 /// The prefix of all others.
 const PREFIX: &str = "model.";

@@ -25,6 +25,8 @@ mod presets;
 mod settings;
 mod tune;
 #[cfg(feature = "torch")]
+mod worded;
+#[cfg(feature = "torch")]
 mod workbench;
 
 #[cfg(feature = "torch")]
@@ -34,8 +36,6 @@ pub use closed::{ClosedForm, Prior, Singular, Solver, System, sample_documents, 
 pub use closed::{SolveFactor, Solving, Weight, alphaedit, emmet, memit, pmet, rome};
 #[cfg(feature = "torch")]
 pub use error::EditError;
-#[cfg(feature = "torch")]
-pub(crate) use locate::lookup::continuation;
 #[cfg(feature = "torch")]
 pub use locate::prefixes::sample_prefixes;
 pub use locate::settings::{Matmul, Scale, Search, ZOn};
@@ -76,6 +76,21 @@ pub fn method(name: &str) -> Result<&'static dyn Method, SettingsError> {
         let known: Vec<&str> = METHODS.iter().map(|method| method.name()).collect();
         SettingsError::Editor { name: name.to_owned(), known: known.join(", ") }
     })
+}
+
+/// Makes sure of what an editor stands on that looks facts up at the end of their subject.
+///
+/// # Errors
+/// When the model reads both ways.
+#[cfg(feature = "torch")]
+fn reads_forward(editor: &'static str, model: &crate::model::Spec) -> Result<(), SettingsError> {
+    if model.direction == crate::model::Direction::Forward {
+        return Ok(());
+    }
+    // What needs no places where facts are looked up goes down a gradient, which there is of any model.
+    let others = METHODS.iter().filter(|method| !method.needs().moments);
+    let others = others.map(|method| method.name()).collect::<Vec<_>>().join(", ");
+    Err(SettingsError::ReadsBothWays { editor, model_type: model.model_type, others })
 }
 
 /// The same error; where it is of a setting that other methods have, with their names.

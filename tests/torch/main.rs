@@ -10,6 +10,7 @@ mod cli;
 #[cfg(feature = "cli")]
 mod crash;
 mod editor;
+mod encoder;
 mod engine;
 mod evaluation;
 mod family;

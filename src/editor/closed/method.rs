@@ -12,6 +12,7 @@ use super::{
 #[cfg(feature = "torch")]
 use crate::{
     editor::{
+        self,
         error::EditError,
         locate::{prefixes::sample_prefixes, settings::ZOn},
         method::{Bench, Editor},
@@ -106,6 +107,7 @@ impl<S: Settled> Method for Closed<S> {
 
     #[cfg(feature = "torch")]
     fn read(&self, settings: &str, model: &Spec) -> Result<Box<dyn Editor>, SettingsError> {
+        editor::reads_forward(self.name, model)?;
         Ok(Box::new(ClosedEditor(S::read(settings, &model.into())?)))
     }
 }

@@ -19,11 +19,11 @@ use crate::{
     delta::{Change, ChangeForm},
     editor::{
         error::EditError,
-        locate::lookup::Asked,
         matrix::{matrix, tensor},
         method::{Bench, Editor},
         module,
         settings::canonical,
+        worded::Worded,
         workbench::Workbench,
     },
     engine::{Description, EditJob, EditOutcome, Progress, TrainJob, Trained, ZTrace},
@@ -227,9 +227,8 @@ impl<S: Settled> Editor for Trainable<S> {
         let network =
             S::Network::read(model.decoder(), &maps, artefact).ok_or(EditError::ForeignArtefact)?;
         let context = model.spec().context;
-        let ask = |request| Asked::new(model.tokens(), &[], false, request, context);
-        let asked = job.requests.iter().map(ask).collect::<Result<Vec<_>, _>>()?;
-        let texts: Vec<Text> = asked.iter().map(Text::of).collect();
+        let text = |request| Ok(Worded::new(model, false, request, context)?.edited.swap_remove(0));
+        let texts = job.requests.iter().map(text).collect::<Result<Vec<Text>, EditError>>()?;
         let rehearsal = Rehearsal::new(model, &maps);
 
         progress.start("edits", Some(texts.len() as u64));
