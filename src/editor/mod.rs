@@ -90,6 +90,8 @@ fn reads_forward(editor: &'static str, model: &crate::model::Spec) -> Result<(),
     // What needs no places where facts are looked up goes down a gradient, which there is of any model.
     let others = METHODS.iter().filter(|method| !method.needs().moments);
     let others = others.map(|method| method.name()).collect::<Vec<_>>().join(", ");
+    let others = others.rsplit_once(", ").map(|(first, last)| format!("{first} or {last}"));
+    let others = others.unwrap_or_default();
     Err(SettingsError::ReadsBothWays { editor, model_type: model.model_type, others })
 }
 

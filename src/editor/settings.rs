@@ -53,8 +53,7 @@ pub enum SettingsError {
     },
     /// An editor that stands on what an encoder has not: places that see nothing of what is after them.
     #[error(
-        "{editor} looks facts up where the text is not read further, and {model_type} reads both ways: editors for it are \
-         {others}"
+        "{editor} needs a model that reads forward, and {model_type} reads both ways: use {others}"
     )]
     ReadsBothWays {
         /// The editor.

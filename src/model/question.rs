@@ -157,7 +157,11 @@ impl Tokens {
     /// # Errors
     /// When the tokenizer's decoder fails.
     pub fn said(&self, ids: &[u32]) -> Result<String, ModelError> {
-        let Asking::Classes(classes) = self.asking() else { return self.decode(ids) };
+        let classes = match self.asking() {
+            Asking::Following => return self.decode(ids),
+            Asking::Masked { .. } => return self.decode_marks(ids),
+            Asking::Classes(classes) => classes,
+        };
         let name = |id: &u32| usize::try_from(*id).ok().and_then(|number| classes.get(number));
         Ok(ids.iter().filter_map(name).cloned().collect::<Vec<_>>().join(" "))
     }

@@ -159,7 +159,16 @@ impl Tokens {
     /// # Errors
     /// When the tokenizer's decoder fails.
     pub fn decode(&self, ids: &[u32]) -> Result<String, ModelError> {
-        self.tokenizer.decode(ids, true).map_err(|error| ModelError::Tokenizer {
+        self.decoded(ids, true)
+    }
+
+    /// Text of `ids`, where tokens such as that of an unknown word are called by their names.
+    pub(super) fn decode_marks(&self, ids: &[u32]) -> Result<String, ModelError> {
+        self.decoded(ids, false)
+    }
+
+    fn decoded(&self, ids: &[u32], without_marks: bool) -> Result<String, ModelError> {
+        self.tokenizer.decode(ids, without_marks).map_err(|error| ModelError::Tokenizer {
             path: "tokenizer.json".into(),
             why: error.to_string(),
         })

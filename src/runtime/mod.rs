@@ -22,7 +22,7 @@ use tch::{Kind, Tensor as Torch, no_grad};
 
 use crate::{
     delta::Accumulator,
-    editor::{self, Bench, EditError, Editor, Solver},
+    editor::{self, Bench, EditError, Editor, SettingsError, Solver},
     engine::{
         Acting, Answer, Approximation, Columns, Continuations, Description, Drawing, EditJob,
         EditOutcome, EditorSpec, Engine, EngineError, Factors, FoundWith, Lens, Progress, Prompt,
@@ -474,6 +474,10 @@ impl From<EditError> for EngineError {
     fn from(error: EditError) -> Self {
         match error {
             EditError::Watcher(error) => error,
+            // Nothing is wrong with any setting.
+            EditError::Settings(error @ SettingsError::ReadsBothWays { .. }) => {
+                Self::Refused { source: error.into(), hint: None }
+            }
             EditError::Settings(error) => Self::Settings(error.to_string()),
             EditError::Request { subject, why } => Self::Request { subject, why },
             EditError::Model(error) => error.into(),
