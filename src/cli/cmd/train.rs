@@ -15,7 +15,7 @@ use crate::{
         report::{Render, Report},
     },
     engine::Validation,
-    eval::dataset::{Dataset, Reading},
+    eval::dataset::{Dataset, Reading, Verbaliser},
     ledger::verb::train::{TrainOn, TrainOptions, TrainReport},
 };
 
@@ -70,7 +70,8 @@ impl Args {
         let mut cases = Vec::new();
         for file in &self.data {
             let name = file.to_string_lossy();
-            let data = Dataset::read(&cx.path(file), &name, &Reading::default())?;
+            let reading = Reading { verbaliser: Verbaliser::labels(), ..Reading::default() };
+            let data = Dataset::read(&cx.path(file), &name, &reading)?;
             cases.extend(data.cases.into_iter().map(|(_, case)| case));
         }
         let names: Vec<_> = self.data.iter().map(|file| file.display().to_string()).collect();

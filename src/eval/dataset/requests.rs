@@ -10,6 +10,8 @@ use crate::{
 const NAMED: &str = "https://kledger.dev/name/";
 const ENTITY: &str = "http://www.wikidata.org/entity/";
 const PROPERTY: &str = "http://www.wikidata.org/prop/direct/";
+/// What a claim is judged by.
+const VERDICT: &str = "verdict";
 
 /// What a dataset asks to be edited in.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -91,7 +93,8 @@ fn fact(case: &Case, prompt: &str) -> Fact {
     };
     Fact {
         subject: named(&case.subject),
-        predicate: known(PROPERTY, &case.relation).unwrap_or_else(|| named(prompt)),
+        predicate: known(PROPERTY, &case.relation)
+            .unwrap_or_else(|| named(if case.is_claim() { VERDICT } else { prompt })),
         object: Term::Iri(known(ENTITY, &case.target_id).unwrap_or_else(|| named(&case.target))),
     }
 }

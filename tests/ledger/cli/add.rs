@@ -130,7 +130,7 @@ fn a_benchmark_of_another_kind_is_told_what_it_is() {
     for (file, from, hint) in [
         ("counterfact.json", "zsre", "--from counterfact"),
         ("zsre.json", "counterfact", "--from zsre"),
-        ("fever.jsonl", "counterfact", "kledger eval --dataset FILE"),
+        ("fever.jsonl", "counterfact", "--from fever"),
     ] {
         let path = fixtures.join(file);
         let words = ["add", "--from", from, path.to_str().unwrap()];
