@@ -11,6 +11,8 @@ mod cli;
 mod crash;
 mod editor;
 mod encoder;
+#[cfg(feature = "cli")]
+mod encoder_verbs;
 mod engine;
 mod evaluation;
 mod family;
