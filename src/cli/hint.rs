@@ -77,6 +77,11 @@ pub(super) fn hint(error: &LedgerError) -> Option<String> {
                 "kledger train {editor} makes what it edits with; kledger artefacts lists what there is"
             ));
         }
+        LedgerError::NotTrained { artefact, .. } => {
+            return Some(format!(
+                "kledger import --from-artefact {artefact:.12} makes a version that has it"
+            ));
+        }
         LedgerError::ForeignArtefact { .. } | LedgerError::ArtefactName { .. } => {
             "kledger artefacts lists what there is"
         }

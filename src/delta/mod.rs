@@ -19,7 +19,7 @@ mod version;
 pub use confined::confined;
 pub use leading::leading_to;
 pub use materialise::Accumulator;
-pub use object::{Delta, DeltaTensor, Form, Lineage, TensorEntry, TensorFile};
+pub use object::{DENSE, Delta, DeltaTensor, Form, Lineage, TensorEntry, TensorFile};
 pub use sums::{Sum, Sums};
 pub use tuned::{Rounding, Tuned, compare, tensors_of_base};
 pub use version::{Change, ChangeForm, LoadedDelta, Version, VersionError};

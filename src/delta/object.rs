@@ -32,6 +32,9 @@ pub struct TensorEntry {
     pub id: TensorId,
 }
 
+/// What the name of a whole change ends with, after that of its tensor and a full stop.
+pub const DENSE: &str = "dense";
+
 /// A change of weights.
 ///
 /// Its factors are in one tensor file, per tensor `<name>.left` and `<name>.right`, or

@@ -63,6 +63,7 @@ pub const METHODS: &[&dyn Method] = &{
         lora,
         &learned::MEND,
         &learned::KE,
+        &learned::ENN,
     ]
 };
 
@@ -148,7 +149,7 @@ mod tests {
         assert_eq!(
             error,
             "there is no editor \"nobody\"; there is memit, alphaedit, emmet, pmet, rome, r-rome, ft, ft-l, ft-m, ft-c, \
-             locft-bf, lora, mend, ke"
+             locft-bf, lora, mend, ke, enn"
         );
     }
 }

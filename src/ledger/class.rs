@@ -135,6 +135,7 @@ impl LedgerError {
             | Self::NoStatistics { .. }
             | Self::NoArtefact { .. }
             | Self::ForeignArtefact { .. }
+            | Self::NotTrained { .. }
             | Self::ArtefactName { .. }
             | Self::NothingToTrain { .. }
             | Self::TooFewLessons { .. }

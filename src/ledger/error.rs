@@ -553,7 +553,7 @@ pub enum LedgerError {
     /// What is to be imported changes nothing.
     #[error("{} changes nothing: {why}", dir.display())]
     NothingToImport {
-        /// The directory.
+        /// The directory, or what it is called.
         dir: PathBuf,
         /// How that is.
         why: &'static str,
@@ -622,6 +622,16 @@ pub enum LedgerError {
         editor: String,
         /// What is wrong.
         why: String,
+    },
+    /// The editor's edits stand on a change of the base that it was trained to, and the version does not have it.
+    #[error(
+        "this version lacks what edits by {editor} stand on: the base as artefact {artefact:.12} changes it"
+    )]
+    NotTrained {
+        /// What was to be edited with.
+        artefact: Id<Artefact>,
+        /// The editor that was to edit with it.
+        editor: String,
     },
     /// There is no such artefact, or several.
     #[error("{why}: {name:?}")]

@@ -49,6 +49,15 @@ impl Kv {
     }
 }
 
+/// How attention is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kernel {
+    /// In one operation, whose gradient has no gradient on the CPU.
+    Fused,
+    /// As products and a softmax, which have gradients of any order.
+    Plain,
+}
+
 /// What the tokens of a pass may look at.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Attention<'a> {
@@ -88,8 +97,8 @@ impl Attention<'_> {
         &self,
         query: &Tensor,
         new: Kv,
-        scale: f64,
-        (direction, window): (Direction, Option<usize>),
+        (scale, window): (f64, Option<usize>),
+        (direction, kernel): (Direction, Kernel),
     ) -> (Tensor, Kv) {
         let kept = match self.past {
             Some(past) => past.then(&new),
@@ -115,17 +124,30 @@ impl Attention<'_> {
             None => (query, mask),
         };
         let is_causal = direction == Direction::Forward && mask.is_none() && self.past.is_none();
-        let grouped = query.size()[1] != kept.key.size()[1];
-        let out = Tensor::scaled_dot_product_attention(
-            query,
-            &kept.key,
-            &kept.value,
-            mask.as_ref(),
-            0.0,
-            is_causal,
-            scale,
-            grouped,
-        );
+        let groups = query.size()[1] / kept.key.size()[1];
+        let out = match kernel {
+            Kernel::Fused => Tensor::scaled_dot_product_attention(
+                query,
+                &kept.key,
+                &kept.value,
+                mask.as_ref(),
+                0.0,
+                is_causal,
+                scale,
+                groups != 1,
+            ),
+            Kernel::Plain => {
+                let of_heads = |kept: &Tensor| kept.repeat_interleave_self_int(groups, 1, None);
+                let scores = query.matmul(&of_heads(&kept.key).transpose(2, 3)) * scale;
+                let mask =
+                    mask.or_else(|| is_causal.then(|| causal(tokens, total, query.device())));
+                let seen = match mask {
+                    Some(mask) => scores.masked_fill(&mask.logical_not(), f64::NEG_INFINITY),
+                    None => scores,
+                };
+                seen.softmax(-1, query.kind()).matmul(&of_heads(&kept.value))
+            }
+        };
         (out, kept)
     }
 }

@@ -5,7 +5,7 @@ use std::ops::{ControlFlow, Range};
 use tch::{Device, Kind, Tensor};
 
 use super::{
-    attention::{Attention, Kv},
+    attention::{Attention, Kernel, Kv},
     batch::{Batch, Padding, mask},
     linear::linear,
     probe::{Probe, Site},
@@ -24,13 +24,27 @@ use super::{
 pub struct Decoder {
     spec: Spec,
     weights: Weights,
+    kernel: Kernel,
 }
 
 impl Decoder {
     /// A decoder of the given weights.
     #[must_use]
     pub const fn new(spec: Spec, weights: Weights) -> Self {
-        Self { spec, weights }
+        Self { spec, weights, kernel: Kernel::Fused }
+    }
+
+    /// The same decoder once more; its weights are there once.
+    #[must_use]
+    pub fn share(&self) -> Self {
+        let weights = self.weights.with_kind(self.kind(), |_, _| false);
+        Self { spec: self.spec.clone(), weights, kernel: self.kernel }
+    }
+
+    /// The same decoder for passes whose gradients have gradients.
+    #[must_use]
+    pub fn twice_differentiable(&self) -> Self {
+        Self { kernel: Kernel::Plain, ..self.share() }
     }
 
     /// The same decoder for passes that begin at block `first`, where attention, MLP and head compute
@@ -41,7 +55,8 @@ impl Decoder {
         let chosen = |part: Part, layer| {
             part == head || (part.in_block() && layer >= first && !part.is_stream_norm())
         };
-        Self::new(self.spec.clone(), self.weights.with_kind(kind, chosen))
+        let weights = self.weights.with_kind(kind, chosen);
+        Self { spec: self.spec.clone(), weights, kernel: self.kernel }
     }
 
     /// Sizes and switches.
@@ -266,9 +281,8 @@ impl Decoder {
             query = turns.turn(&query);
             new.key = turns.turn(&new.key);
         }
-        let (scale, window) = (self.spec.score_scales[layer], self.spec.windows[layer]);
-        let reach = (self.spec.direction, window);
-        let (out, kept) = seen.attend(&query, new, scale, reach); // [b, heads, t, head]
+        let how = (self.spec.score_scales[layer], self.spec.windows[layer]);
+        let (out, kept) = seen.attend(&query, new, how, (self.spec.direction, self.kernel)); // [b, heads, t, head]
         let out = out.transpose(1, 2).flatten(2, 3);
         ControlFlow::Continue((self.linear(Part::AttentionOut, layer, &out, probe)?, kept))
     }

@@ -16,7 +16,7 @@ use crate::{
         runtime::Runtime,
     },
     ledger::{
-        OpenEngine,
+        LedgerError, OpenEngine, Repo,
         verb::import::{ImportOptions, ImportReport, ImportSource},
     },
 };
@@ -32,7 +32,8 @@ Examples:
   kledger import --from-delta ../other/landmarks
   kledger import --from-peft lora-out -m 'House style'
   kledger import --from-checkpoint finetuned --no-check
-  kledger import --from-checkpoint finetuned --trained-from HEAD~2")]
+  kledger import --from-checkpoint finetuned --trained-from HEAD~2
+  kledger import --from-artefact 1f3a -m 'What enn was trained to'")]
 pub struct Args {
     #[command(flatten)]
     source: Source,
@@ -41,10 +42,10 @@ pub struct Args {
     message: Option<String>,
     /// The version that the checkpoint was trained from: else the nearest is looked for, and has to be
     /// the base
-    #[arg(long, value_name = "REV", conflicts_with_all = ["from_delta", "from_peft"])]
+    #[arg(long, value_name = "REV", conflicts_with_all = ["from_delta", "from_peft", "from_artefact"])]
     trained_from: Option<String>,
     /// Import an adapter even if it says that it is for another model
-    #[arg(long, conflicts_with_all = ["from_delta", "from_checkpoint"])]
+    #[arg(long, conflicts_with_all = ["from_delta", "from_checkpoint", "from_artefact"])]
     any_base: bool,
     /// Run no model: do not ask what holds afterwards
     #[arg(long, conflicts_with = "require")]
@@ -67,15 +68,20 @@ struct Source {
     /// and it needs no tokenizer
     #[arg(long, value_name = "DIR")]
     from_checkpoint: Option<PathBuf>,
+    /// What an editor was trained to, where its edits stand on a change of the base: the beginning of its id
+    #[arg(long, value_name = "ARTEFACT")]
+    from_artefact: Option<String>,
 }
 
 impl Source {
-    fn read(&self, cx: &Context) -> Option<ImportSource> {
-        let Self { from_delta, from_peft, from_checkpoint } = self;
+    fn read(&self, cx: &Context, repo: &Repo) -> Result<Option<ImportSource>, LedgerError> {
+        let Self { from_delta, from_peft, from_checkpoint, from_artefact } = self;
         let path = |dir: &PathBuf| cx.path(dir);
         let delta = from_delta.as_ref().map(path).map(ImportSource::Delta);
         let peft = from_peft.as_ref().map(path).map(ImportSource::Peft);
-        delta.or(peft).or(from_checkpoint.as_ref().map(path).map(ImportSource::Checkpoint))
+        let checkpoint = from_checkpoint.as_ref().map(path).map(ImportSource::Checkpoint);
+        let artefact = from_artefact.as_ref().map(|name| repo.artefact_named(name)).transpose()?;
+        Ok(delta.or(peft).or(checkpoint).or(artefact.map(ImportSource::Artefact)))
     }
 }
 
@@ -86,8 +92,8 @@ impl Args {
 }
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
-    let source = args.source.read(cx).expect("because clap asks for one of them");
     let repo = cx.repo()?;
+    let source = args.source.read(cx, &repo)?.expect("because clap asks for one of them");
     let actor = cx.actor(Some(&repo))?;
     let mut open = |base: &Path| cx.runtime().open(base);
     let engine: Option<OpenEngine<'_>> =

@@ -1,6 +1,6 @@
 //! What is trained: a network that makes changes of weights of what a fact's gradient is made of.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use tch::{Device, Tensor};
 
@@ -18,6 +18,8 @@ pub(in crate::editor) struct Gradients {
     pub(super) factors: Vec<Factors>,
     /// Each edit as a text: what the base says, what it is to say, and the prompt.
     pub(super) conditions: Vec<Vec<u32>>,
+    /// Whether what each edit is for is said already.
+    pub(super) said: Vec<bool>,
 }
 
 /// A network that makes changes of maps.
@@ -55,9 +57,24 @@ pub(in crate::editor) trait Hypernetwork: Sized {
         let _nothing_to_find = loss;
     }
 
-    /// The change of each map, in groups of as many rows: the columns of a group are those of its rows; columns that
-    /// change nothing are zero.
-    fn changes(&self, edits: &Gradients, groups: i64) -> Vec<LowRank>;
+    /// What is added to the maps before any edit, `[out, in]` each; nothing where edits are of the base itself.
+    fn whole(&self) -> Vec<Tensor> {
+        Vec::new()
+    }
+
+    /// The change of each map, a group for each edit; columns that change nothing are zero.
+    fn changes(&self, edits: &Gradients) -> Vec<LowRank>;
+}
+
+/// First steps that are tried, down the gradient: powers of two.
+const STEPS: RangeInclusive<i32> = -12..=12;
+
+/// The step size for which `loss` is least.
+pub(super) fn best_step(loss: impl FnMut(f64) -> f64) -> f64 {
+    let mut loss = loss;
+    let tried = STEPS.map(|power| 2f64.powi(power)).map(|step| (loss(step), step));
+    let best = tried.filter(|(loss, _)| loss.is_finite()).min_by(|(a, _), (b, _)| a.total_cmp(b));
+    best.map_or(0.0, |(_, step)| step)
 }
 
 /// A tensor as the ledger has it, f32.

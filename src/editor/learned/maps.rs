@@ -65,19 +65,22 @@ impl Factors {
 #[derive(Debug)]
 pub(super) struct Capture<'a> {
     maps: &'a [Map],
+    /// Whether x and δ are to have gradients themselves.
+    differentiable: bool,
     x: Vec<Tensor>,
     nothing: Vec<Tensor>,
 }
 
 impl<'a> Capture<'a> {
-    pub(super) fn at(maps: &'a [Map]) -> Self {
+    pub(super) fn at(maps: &'a [Map], differentiable: bool) -> Self {
         let none = || maps.iter().map(|_| Tensor::new()).collect();
-        Self { maps, x: none(), nothing: none() }
+        Self { maps, differentiable, x: none(), nothing: none() }
     }
 
     /// The factors of the gradient of `loss`, which came of the pass, by map.
     pub(super) fn factors(self, loss: Tensor) -> Vec<Factors> {
-        let deltas = Tensor::run_backward(&[loss], &self.nothing, false, false);
+        let twice = self.differentiable;
+        let deltas = Tensor::run_backward(&[loss], &self.nothing, twice, twice);
         let factors = |(x, delta): (Tensor, Tensor)| Factors {
             x: x.to_kind(Kind::Float),
             delta: delta.to_kind(Kind::Float),
@@ -89,6 +92,9 @@ impl<'a> Capture<'a> {
 impl Probe for Capture<'_> {
     fn visit(&mut self, site: Site, value: &mut Tensor) -> ControlFlow<()> {
         match at(self.maps, site) {
+            Some((place, End::Into)) if self.differentiable => {
+                self.x[place] = value.shallow_clone();
+            }
             Some((place, End::Into)) => self.x[place] = value.detach(),
             Some((place, End::OutOf)) => {
                 let nothing = value.zeros_like().set_requires_grad(true);
@@ -116,6 +122,21 @@ impl LowRank {
         nonzero(&self.left).logical_and(&nonzero(&self.right))
     }
 
+    /// A change for each of `groups`, the sum of those of as many of its rows.
+    pub(super) fn in_groups(&self, groups: i64) -> Self {
+        let joined = |factor: &Tensor| {
+            let width = *factor.size().last().expect("because it has three dimensions");
+            factor.reshape([groups, -1, width])
+        };
+        Self { left: joined(&self.left), right: joined(&self.right) }
+    }
+
+    /// The sum of two changes of the same groups.
+    pub(super) fn and(&self, other: &Self) -> Self {
+        let both = |a: &Tensor, b: &Tensor| Tensor::cat(&[a, b], 1);
+        Self { left: both(&self.left, &other.left), right: both(&self.right, &other.right) }
+    }
+
     /// Those columns of all groups that are `active` `[groups, columns]`, `[active, ..]`.
     pub(super) fn columns_where(&self, active: &Tensor) -> Self {
         Self { left: chosen(&self.left, active), right: chosen(&self.right, active) }
@@ -133,17 +154,27 @@ pub(super) fn chosen(values: &Tensor, active: &Tensor) -> Tensor {
     values.flatten(0, 1).index_select(0, &places)
 }
 
-/// Adds changes to what leaves the maps. The rows of a pass are those of one group after those of another, as many of each.
+/// What is added to maps.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Added<'a> {
+    /// For all rows of a pass, `[out, in]`; none, or one for each map.
+    pub(super) whole: &'a [Tensor],
+    /// For groups of rows; none, or one for each map. The rows of a pass are those of one group after those of another, as
+    /// many of each.
+    pub(super) changes: &'a [LowRank],
+}
+
+/// Adds to what leaves the maps.
 #[derive(Debug)]
 pub(super) struct Applied<'a> {
     maps: &'a [Map],
-    changes: &'a [LowRank],
+    added: Added<'a>,
     x: Vec<Tensor>,
 }
 
 impl<'a> Applied<'a> {
-    pub(super) fn new(maps: &'a [Map], changes: &'a [LowRank]) -> Self {
-        Self { maps, changes, x: maps.iter().map(|_| Tensor::new()).collect() }
+    pub(super) fn new(maps: &'a [Map], added: Added<'a>) -> Self {
+        Self { maps, added, x: maps.iter().map(|_| Tensor::new()).collect() }
     }
 }
 
@@ -152,17 +183,31 @@ impl Probe for Applied<'_> {
         match at(self.maps, site) {
             Some((place, End::Into)) => self.x[place] = value.shallow_clone(),
             Some((place, End::OutOf)) => {
-                let LowRank { left, right } = &self.changes[place];
-                let (groups, kind) = (left.size()[0], value.kind());
-                let width = *right.size().last().expect("because it has three dimensions");
-                let x = self.x[place].reshape([groups, -1, width]); // [groups, rows · tokens, in]
-                let read = x.bmm(&right.to_kind(kind).transpose(1, 2)); // [groups, rows · tokens, columns]
-                let change = read.bmm(&left.to_kind(kind)).view_as(value);
-                *value = &*value + change;
+                let (x, kind) = (&self.x[place], value.kind());
+                if let Some(whole) = self.added.whole.get(place) {
+                    *value = &*value + x.matmul(&whole.to_kind(kind).tr());
+                }
+                if let Some(LowRank { left, right }) = self.added.changes.get(place) {
+                    let groups = left.size()[0];
+                    let width = *right.size().last().expect("because it has three dimensions");
+                    let x = x.reshape([groups, -1, width]); // [groups, rows · tokens, in]
+                    let read = x.bmm(&right.to_kind(kind).transpose(1, 2)); // [groups, rows · tokens, columns]
+                    *value = &*value + read.bmm(&left.to_kind(kind)).view_as(value);
+                }
             }
             None => {}
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// Two probes, one after the other.
+pub(super) struct Both<'a>(pub(super) &'a mut dyn Probe, pub(super) &'a mut dyn Probe);
+
+impl Probe for Both<'_> {
+    fn visit(&mut self, site: Site, value: &mut Tensor) -> ControlFlow<()> {
+        self.0.visit(site, value)?;
+        self.1.visit(site, value)
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
     maps::{Factors, LowRank, Map, chosen, maps},
     outer::{self, Constraint},
     rehearsal::Rehearsal,
-    settings::{Combining, Edited, Shared},
+    settings::{Combining, Descent, Edited, Shared},
     texts::{Entering, Text},
 };
 #[cfg(feature = "torch")]
@@ -94,6 +94,16 @@ pub(in crate::editor) trait Learned: serde::Serialize {
         Constraint::weight(self.shared().learning.cloc)
     }
 
+    /// How an edit goes down its gradient.
+    fn descent(&self) -> Descent {
+        Descent::ONE
+    }
+
+    /// Weight of the change that the training itself makes of what is to stay.
+    fn cbase(&self) -> f64 {
+        0.0
+    }
+
     /// What the network looks like.
     fn plan(&self) -> <Self::Network as Hypernetwork>::Plan;
 }
@@ -147,6 +157,9 @@ struct EditSettings<'a> {
     edited: &'a Edited,
     #[serde(flatten)]
     combining: Combining,
+    /// Where it makes more than one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_steps: Option<u32>,
 }
 
 /// An editor that is trained and what it is set to.
@@ -174,9 +187,9 @@ impl<S: Settled> Trainable<S> {
 
     /// The settings that an edit depends on, in their one spelling.
     fn settings(&self) -> String {
-        let both =
-            EditSettings { edited: &self.0.shared().edited, combining: self.0.shared().combining };
-        canonical(&both)
+        let Shared { edited, combining, .. } = self.0.shared();
+        let max_steps = Some(self.0.descent().max_steps).filter(|steps| *steps > 1);
+        canonical(&EditSettings { edited, combining: *combining, max_steps })
     }
 }
 
@@ -229,13 +242,17 @@ impl<S: Settled> Editor for Trainable<S> {
         let context = model.spec().context;
         let text = |request| Ok(Worded::new(model, false, request, context)?.edited.swap_remove(0));
         let texts = job.requests.iter().map(text).collect::<Result<Vec<Text>, EditError>>()?;
-        let rehearsal = Rehearsal::new(model, &maps);
+        // What is edited is not learned from.
+        let descent = Descent { first_order: true, ..self.0.descent() };
+        let rehearsal = Rehearsal::new(model, &maps, descent);
 
         progress.start("edits", Some(texts.len() as u64));
         let mut found: Vec<Vec<Alone>> = maps.iter().map(|_| Vec::new()).collect();
+        let mut steps = Vec::new();
         for (done, text) in (1..).zip(&texts) {
             // Alone: what others are edited beside it has no part in it, not even in rounding.
-            let changes = alone(&rehearsal, &network, text);
+            let (changes, made) = alone(&rehearsal, &network, text, descent.max_steps);
+            steps.push(made);
             iter::zip(&mut found, changes).for_each(|(found, change)| found.push(change));
             progress.advance(done, "")?;
         }
@@ -253,7 +270,7 @@ impl<S: Settled> Editor for Trainable<S> {
             columns = (0u32..).zip(counts).flat_map(of_fact).collect();
         }
         progress.finish("");
-        let traces = traces(bench.model, &maps, job, &changes, &texts)?;
+        let traces = traces(bench.model, &maps, job, &changes, &texts, &steps)?;
         Ok(EditOutcome {
             columns,
             changes,
@@ -266,13 +283,18 @@ impl<S: Settled> Editor for Trainable<S> {
     }
 }
 
-/// What the network makes of one text, by map. Columns that change no map are left out, and so are tokens that have no part
-/// in the gradient of any.
+/// What the network makes of one text, by map, and in how many steps, of `most`. Columns that change no map are left out, and
+/// so are tokens that have no part in the gradient of any.
 #[cfg(feature = "torch")]
-fn alone<N: Hypernetwork>(rehearsal: &Rehearsal<'_>, network: &N, text: &Text) -> Vec<Alone> {
-    let gradients = rehearsal.gradients(&[text]);
-    tch::no_grad(|| {
-        let changes = network.changes(&gradients, 1);
+fn alone<N: Hypernetwork>(
+    rehearsal: &Rehearsal<'_>,
+    network: &N,
+    text: &Text,
+    most: u32,
+) -> (Vec<Alone>, u32) {
+    let gradients = rehearsal.gradients(network, &[text]);
+    let (changes, steps) = rehearsal.edit(network, &[text], &gradients, most);
+    let alone = tch::no_grad(|| {
         let any = |active: &mut dyn Iterator<Item = tch::Tensor>| {
             active.reduce(|a, b| a.logical_or(&b)).expect("because there is a map")
         };
@@ -283,7 +305,8 @@ fn alone<N: Hypernetwork>(rehearsal: &Rehearsal<'_>, network: &N, text: &Text) -
             keys: chosen(&factors.x, &tokens),
         };
         changes.iter().zip(&gradients.factors).map(of_map).collect()
-    })
+    });
+    (alone, steps)
 }
 
 /// How each fact stands after the edit.
@@ -294,6 +317,7 @@ fn traces(
     job: &EditJob<'_>,
     changes: &BTreeMap<String, Change>,
     texts: &[Text],
+    steps: &[u32],
 ) -> Result<Vec<Option<ZTrace>>, EditError> {
     let sites: Vec<_> = maps.iter().map(|map| (map.layer, map.site.clone())).collect();
     let mut workbench = Workbench::new(model);
@@ -305,12 +329,12 @@ fn traces(
         workbench.set(name, sum)?;
     }
     let decoder = workbench.model.decoder();
-    let trace = |text: &Text| {
+    let trace = |(text, &steps): (&Text, &u32)| {
         let entering = Entering::new(decoder, &[text], maps[0].layer);
         let log_p = tch::no_grad(|| entering.log_p(decoder, &mut Unprobed));
         #[expect(clippy::cast_possible_truncation, reason = "a figure for people")]
         let loss = entering.nll(&log_p).mean(tch::Kind::Double).double_value(&[]) as f32;
-        Some(ZTrace { steps: 1, loss, probability: (-loss).exp() })
+        Some(ZTrace { steps, loss, probability: (-loss).exp() })
     };
-    Ok(texts.iter().map(trace).collect())
+    Ok(texts.iter().zip(steps).map(trace).collect())
 }

@@ -3,7 +3,8 @@
 //! For each step: draw drills; take the gradients of their edits on the base; the network makes changes of them; pass what is
 //! to be asked, with the changes, through the model;
 //!
-//!   L = cedit · mean −log p(object | other words) + α · (mean KL(base ‖ edited) of what is to stay − m);
+//!   L = cedit · mean −log p(object | other words) + α · (mean KL(before ‖ edited) of what is to stay − m)
+//!       + cbase · mean KL(base ‖ before) of what is to stay;
 //!
 //! θ ← Adam(θ, ∇L). Edits of a step are made in groups, as large as is drawn, so that the editor learns to make one and many.
 
@@ -50,12 +51,12 @@ pub(super) fn train<T: Trainable>(
         return Err(lessons.none_fits());
     }
     let exams = Exams::draw(&lessons, learning.val_edits, job.seed);
-    let rehearsal = Rehearsal::new(model, maps);
+    let rehearsal = Rehearsal::new(model, maps, editor.descent());
 
-    let network = T::Network::new(rehearsal.decoder, maps, editor.plan(), job.seed);
+    let network = T::Network::new(&rehearsal.decoder, maps, editor.plan(), job.seed);
     let mut course = Course::new(network, editor);
     match job.begun.take() {
-        Some(begun) if course.go_on(&begun, maps, rehearsal.decoder) => {}
+        Some(begun) if course.go_on(&begun, maps, &rehearsal.decoder) => {}
         _ => {
             let mut random = SplitMix::new(job.seed);
             let first = (0..FIRST).map(|_| lessons.drill(&training, &mut random));
@@ -72,7 +73,7 @@ pub(super) fn train<T: Trainable>(
         let validated = course.steps.is_multiple_of(learning.val_interval);
         if validated || course.steps == job.steps {
             course.validate(&rehearsal, &exams);
-            course.round(maps, rehearsal.decoder);
+            course.round(maps, &rehearsal.decoder);
             (job.keep)(&course.learned())?;
         }
         progress
@@ -80,7 +81,7 @@ pub(super) fn train<T: Trainable>(
     }
     let (best, validation) = course.best;
     progress.finish(&format!("validation {validation:.3} at step {best}"));
-    let network = course.best_network(maps, rehearsal.decoder);
+    let network = course.best_network(maps, &rehearsal.decoder);
     let examined = |part: &[Drill]| {
         let examine = || rehearsal.examine(&network, part, learning.batch_size).1;
         (!part.is_empty()).then(examine)
@@ -151,6 +152,7 @@ struct Course<'a, N> {
     /// Step size of the network's step sizes.
     step_rate: f64,
     constraint: Constraint,
+    cbase: f64,
     network: N,
     /// α, `[1]`, f32.
     weight: Tensor,
@@ -183,6 +185,7 @@ impl<'a, N: Hypernetwork> Course<'a, N> {
             learning: &editor.shared().learning,
             step_rate: editor.step_rate(),
             constraint,
+            cbase: editor.cbase(),
             network,
             weight: Tensor::from(constraint.weight).to_kind(Kind::Float).view(1),
             margin: constraint.margin.0,
@@ -216,15 +219,16 @@ impl<'a, N: Hypernetwork> Course<'a, N> {
     /// Sees the first drills before any step.
     fn begin(&mut self, rehearsal: &Rehearsal<'_>, drills: &[Drill]) {
         let parts = drills.chunks(self.learning.batch_size);
-        let gradients: Vec<_> = parts.clone().map(|part| rehearsal.gradients_of(part)).collect();
+        let gradients: Vec<_> =
+            parts.clone().map(|part| rehearsal.gradients_of(&self.network, part)).collect();
         gradients.iter().for_each(|gradients| self.network.observe(gradients));
         let (cedit, cloc) = (self.learning.cedit, self.learning.cloc);
         let mut loss = |network: &N| {
             let of = |(part, gradients)| {
-                let (edits, kept) = rehearsal.losses(network, part, gradients, (1, 0.0));
+                let [edits, kept, _] = rehearsal.losses(network, part, gradients, (1, 0.0));
                 (edits * cedit + kept * cloc).double_value(&[])
             };
-            no_grad(|| parts.clone().zip(&gradients).map(of).sum())
+            parts.clone().zip(&gradients).map(of).sum()
         };
         self.network.begin(&mut loss);
     }
@@ -247,16 +251,17 @@ impl<'a, N: Hypernetwork> Course<'a, N> {
         let drills = (0..count).map(|_| lessons.drill(training, &mut random));
         let drills = drills.collect::<Result<Vec<_>, _>>()?;
 
-        let gradients = rehearsal.gradients_of(&drills);
-        self.network.observe(&gradients);
         let leaves: Vec<Tensor> = self.network.values().values().map(leaf).collect();
         for (value, leaf) in self.network.values_mut().values_mut().zip(&leaves) {
             *value = leaf.shallow_clone();
         }
+        let gradients = rehearsal.gradients_of(&self.network, &drills);
+        no_grad(|| self.network.observe(&gradients));
         let how = (together, learning.eps);
-        let (edits, kept) = rehearsal.losses(&self.network, &drills, &gradients, how);
+        let [edits, kept, base] = rehearsal.losses(&self.network, &drills, &gradients, how);
         let excess = kept - self.margin;
-        let loss = (edits * learning.cedit + &excess * &self.weight).sum(Kind::Float);
+        let loss = edits * learning.cedit + &excess * &self.weight + base * self.cbase;
+        let loss = loss.sum(Kind::Float);
         let value = loss.double_value(&[]);
         if !value.is_finite() {
             return Err(EditError::TrainingDiverged { step: self.steps });
@@ -290,11 +295,11 @@ impl<'a, N: Hypernetwork> Course<'a, N> {
             [] => -(self.steps as f64),
             drills => {
                 let batch = self.learning.batch_size;
-                let ([edits, kept], went) = rehearsal.examine(&self.network, drills, batch);
+                let ([edits, kept, base], went) = rehearsal.examine(&self.network, drills, batch);
                 if went.reliability > MADE {
                     self.margin = single(self.margin * SHRINK).max(self.constraint.margin.1);
                 }
-                self.learning.cedit * edits + self.learning.cloc * kept
+                self.learning.cedit * edits + self.learning.cloc * kept + self.cbase * base
             }
         };
         // As it is kept, so that a training that goes on compares the same.

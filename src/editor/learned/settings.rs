@@ -46,6 +46,21 @@ pub(super) const COMBINING: &[Setting] = &[
     Setting::new("ridge", "above 0", "λ of the solve, in units of the mean square of a key"),
 ];
 
+/// All of [`Descent`], by key.
+pub(super) const DESCENT: &[Setting] = &[
+    Setting::new(
+        "first_order",
+        "true, false",
+        "whether training takes the gradient of an edit as it is, not as something that depends on what is learned",
+    ),
+    Setting::new(
+        "max_steps",
+        "1 or more",
+        "steps of an edit, at most: it ends when the object is said",
+    ),
+    Setting::new("n_edit_steps", "1 or more", "steps of an edit, in training"),
+];
+
 /// How the changes of several facts become one.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(in crate::editor) struct Combining {
@@ -90,6 +105,30 @@ pub(in crate::editor) struct Learning {
     pub(super) val_edits: usize,
     /// Steps between validations.
     pub(super) val_interval: u64,
+}
+
+/// How an edit goes down its gradient. Names are those of the original implementation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::editor) struct Descent {
+    /// Whether what is learned takes an edit's gradient as it is, and not as something that depends on it.
+    pub(super) first_order: bool,
+    /// Steps of an edit, in training.
+    pub(super) n_edit_steps: u32,
+    /// Steps of an edit at most, once it is trained: it ends when the new object is said.
+    pub(super) max_steps: u32,
+}
+
+impl Descent {
+    /// One step.
+    #[cfg(feature = "torch")]
+    pub(super) const ONE: Self = Self { first_order: true, n_edit_steps: 1, max_steps: 1 };
+
+    pub(super) fn check(&self) -> Result<(), SettingsError> {
+        for (key, steps) in [("n_edit_steps", self.n_edit_steps), ("max_steps", self.max_steps)] {
+            require(steps > 0, key, "at least 1", || steps.to_string())?;
+        }
+        Ok(())
+    }
 }
 
 /// What is edited.

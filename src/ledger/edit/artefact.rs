@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::{earlier::Earlier, setup::Setup};
+use super::{attempt::Job, earlier::Earlier, setup::Setup};
 use crate::{
     checkpoint::Base,
+    codec::id_of,
     commit::Artefact,
+    delta::{DENSE, TensorFile},
     engine::Engine,
     id::Id,
-    ledger::{error::LedgerError, repo::Repo, state::open::Stored},
+    ledger::{error::LedgerError, lineage::line::Line, repo::Repo, state::open::Stored},
+    store::OpenTensorFile,
     tensor::Tensor,
 };
 
@@ -18,17 +21,37 @@ pub(crate) struct Parameters {
     pub(crate) tensors: BTreeMap<String, Tensor>,
 }
 
+/// What of an artefact is a change of the base that its edits stand on: the tensors of `contents` that are whole changes.
+/// `None` where edits are of the base itself.
+pub(crate) fn stands_on(contents: &TensorFile) -> Option<TensorFile> {
+    let entries = contents.tensors.iter();
+    let whole = entries.filter(|entry| changed(&entry.name).is_some()).cloned().collect::<Vec<_>>();
+    (!whole.is_empty()).then_some(TensorFile { tensors: whole })
+}
+
+/// The tensor that an artefact's tensor of this name is a whole change of, if it is of one.
+pub(crate) fn changed(name: &str) -> Option<&str> {
+    name.strip_suffix(DENSE)?.strip_suffix('.')
+}
+
+/// Whether versions of `line` have what edits by an artefact of these `contents` stand on.
+fn is_trained(line: &Line, contents: &TensorFile) -> bool {
+    let Some(whole) = stands_on(contents) else { return true };
+    let file = id_of(&whole);
+    line.entries().iter().any(|entry| entry.delta.is_whole() && entry.delta.file == file)
+}
+
 impl Setup {
-    /// The artefact that an edit of `base` is made with: the one that is named, else the newest that fits.
+    /// The artefacts that an edit of `base` can be made with, the newest first: the one that is named, or all that fit.
     ///
     /// # Errors
     /// When there is none, or the named one is of something else.
-    pub(crate) fn artefact(
+    fn artefacts(
         &self,
         engine: &dyn Engine,
         base: Id<Base>,
         earlier: &Earlier,
-    ) -> Result<Stored<Artefact>, LedgerError> {
+    ) -> Result<Vec<Stored<Artefact>>, LedgerError> {
         let made = |artefact: &Artefact| {
             (&artefact.editor, artefact.editor_version) == (&self.editor.name, self.editor.version)
         };
@@ -50,31 +73,49 @@ impl Setup {
         };
         let editor = self.editor.name.clone();
         let Some(named) = self.named_artefact else {
-            let fitting = earlier.artefacts.iter().find(|(_, artefact)| misfit(artefact).is_none());
-            return fitting.cloned().ok_or(LedgerError::NoArtefact { editor });
+            let fitting = earlier.artefacts.iter();
+            let fitting: Vec<_> =
+                fitting.filter(|(_, artefact)| misfit(artefact).is_none()).cloned().collect();
+            let none = fitting.is_empty().then_some(LedgerError::NoArtefact { editor });
+            return none.map_or(Ok(fitting), Err);
         };
         let found = earlier.artefacts.iter().find(|(id, _)| *id == named);
         let (id, artefact) = found.ok_or(LedgerError::NoArtefact { editor: editor.clone() })?;
         match misfit(artefact) {
-            None => Ok((*id, artefact.clone())),
+            None => Ok(vec![(*id, artefact.clone())]),
             Some(why) => Err(LedgerError::ForeignArtefact { artefact: named, editor, why }),
         }
     }
 }
 
 impl Repo {
-    /// Reads the parameters of an artefact.
+    /// What an edit is made with: the newest artefact that fits and whose edits the version can have.
     ///
     /// # Errors
-    /// When its file is missing or damaged.
+    /// When there is none, the named one is of something else, the version lacks what edits stand on, or a file is missing
+    /// or damaged.
     pub(crate) fn parameters(
         &self,
-        (id, artefact): Stored<Artefact>,
+        setup: &Setup,
+        engine: &dyn Engine,
+        job: &Job<'_>,
     ) -> Result<Parameters, LedgerError> {
-        let file = self.store().tensors().open(artefact.file)?;
-        let names = file.contents().tensors.iter().map(|entry| entry.name.clone());
-        let read = |name: String| Ok((name.clone(), file.tensor(&name)?));
-        let tensors = names.map(read).collect::<Result<_, LedgerError>>()?;
-        Ok(Parameters { id, tensors })
+        let fitting = setup.artefacts(engine, job.base, job.earlier)?;
+        let newest = fitting[0].0;
+        for (id, artefact) in fitting {
+            let file = self.store().tensors().open(artefact.file)?;
+            if is_trained(job.line, file.contents()) {
+                let tensors = all_of(&file)?;
+                return Ok(Parameters { id, tensors });
+            }
+        }
+        let editor = setup.editor.name.clone();
+        Err(LedgerError::NotTrained { artefact: newest, editor })
     }
+}
+
+/// All tensors of a file, by name.
+fn all_of(file: &OpenTensorFile) -> Result<BTreeMap<String, Tensor>, LedgerError> {
+    let names = file.contents().tensors.iter().map(|entry| entry.name.clone());
+    names.map(|name| Ok((name.clone(), file.tensor(&name)?))).collect()
 }

@@ -104,11 +104,9 @@ impl Repo {
             None
         };
 
-        let parameters = if needed.artefact {
-            let artefact = setup.artefact(engine, job.base, job.earlier)?;
-            Some(self.parameters(artefact)?)
-        } else {
-            None
+        let parameters = match needed.artefact {
+            true => Some(self.parameters(&setup, engine, &job)?),
+            false => None,
         };
 
         let (facts, requests): (Vec<FactKey>, Vec<Request>) = job.requests.into_iter().unzip();

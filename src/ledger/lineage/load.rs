@@ -9,7 +9,9 @@ use super::line::{Entry, Line};
 use crate::{
     checkpoint::Checkpoint,
     commit::{Commit, EditedTensor},
-    delta::{Change, ChangeForm, Delta, DeltaTensor, Form, LoadedDelta, TensorFile, Version},
+    delta::{
+        Change, ChangeForm, DENSE, Delta, DeltaTensor, Form, LoadedDelta, TensorFile, Version,
+    },
     engine::{Description, EditOutcome, Grain},
     fact::FactKey,
     id::Id,
@@ -82,7 +84,7 @@ pub(crate) fn change(
             left: factor("left", outputs, width(rank))?,
             right: factor("right", width(rank), inputs)?,
         },
-        Form::Dense => ChangeForm::Dense(factor("dense", outputs, inputs)?),
+        Form::Dense => ChangeForm::Dense(factor(DENSE, outputs, inputs)?),
         Form::Tuned => ChangeForm::Tuned(needed("tuned")?),
     };
     let keys = match stored("keys")? {
@@ -106,7 +108,7 @@ pub(crate) fn parts(name: &str, change: &Change) -> (DeltaTensor, Vec<(String, T
             Form::LowRank { rank: right.rows as u64 },
             vec![part("left", left.into()), part("right", right.into())],
         ),
-        ChangeForm::Dense(dense) => (Form::Dense, vec![part("dense", dense.into())]),
+        ChangeForm::Dense(dense) => (Form::Dense, vec![part(DENSE, dense.into())]),
         ChangeForm::Tuned(tuned) => (Form::Tuned, vec![part("tuned", tuned.clone())]),
     };
     parts.extend(change.keys.as_ref().map(|keys| part("keys", keys.into())));

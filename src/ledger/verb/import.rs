@@ -120,7 +120,7 @@ impl Repo {
         let said =
             Said { trained_from: options.trained_from.as_deref(), any_base: options.any_base };
         let mut incoming = Incoming::read(self, source, said, progress)?;
-        let mut plan = self.plan_import(source.dir(), &incoming)?;
+        let mut plan = self.plan_import(&source.dir(), &incoming)?;
         let after = self.build(&plan.line)?;
         self.refuse_duplicate(source, &incoming, &plan, &after)?;
         let mut check = None;
@@ -214,7 +214,7 @@ impl Repo {
         plan: &Plan,
         after: &BTreeMap<String, Tensor>,
     ) -> Result<(), LedgerError> {
-        let dir = source.dir().to_owned();
+        let dir = source.dir();
         match source {
             ImportSource::Delta(_)
                 if plan.roots == plan.current.roots()
@@ -228,7 +228,9 @@ impl Repo {
                 let [shared, ranks] = peft::shared(changes, &files, &plan.head_line)?;
                 if shared == 0 { Ok(()) } else { Err(LedgerError::Twice { dir, shared, ranks }) }
             }
-            ImportSource::Delta(_) | ImportSource::Checkpoint(_) => Ok(()),
+            ImportSource::Delta(_) | ImportSource::Checkpoint(_) | ImportSource::Artefact(_) => {
+                Ok(())
+            }
         }
     }
 

@@ -11,6 +11,7 @@ use kledger::{
     ledger::{
         EditOptions, LedgerError, Requirements,
         verb::commit::CommitOptions,
+        verb::import::ImportSource,
         verb::train::{TrainOn, TrainOptions, TrainReport},
     },
 };
@@ -131,6 +132,64 @@ fn what_is_staged_and_an_eighth_of_the_subjects_are_held_back() {
     let after = train(&place, &options(10)).unwrap().held_back;
     assert!(after.learned < before.learned, "{before:?} {after:?}");
     assert_eq!(after.learned + after.seen, 41);
+}
+
+/// An editor whose edits stand on a change of the base, which is a version of its own.
+#[test]
+fn edits_that_stand_on_a_trained_base_need_a_version_that_has_it() {
+    let place = knowing();
+    let meta: toml::Table = "meta = true".parse().unwrap();
+    let first =
+        train(&place, &TrainOptions { settings: meta.clone(), ..options(100) }).unwrap().artefact;
+    place.add(":Bert :likes :Rome .").unwrap();
+    let mut commit = with("second");
+    commit.edit.settings = meta.clone();
+    let error = place.commit_with(&commit, &mut Silent).unwrap_err();
+    let said = format!(
+        "this version lacks what edits by trained stand on: the base as artefact {first:.12} changes it"
+    );
+    assert_eq!(error.to_string(), said);
+    assert_eq!(place.repo.status().unwrap().staged.len(), 1, "what is staged still is");
+
+    let imported = place.import(&ImportSource::Artefact(first)).unwrap();
+    assert_eq!(imported.tensors.len(), 1);
+    assert!(imported.check.unwrap().facts.is_empty(), "it brings none");
+    let message = place.repo.show("HEAD").unwrap().commit.message;
+    assert_eq!(message, format!("Import what trained was trained to, artefact {first:.12}"));
+    place.commit_with(&commit, &mut Silent).unwrap();
+    assert_eq!(used(&place, "HEAD"), Some(first));
+
+    // One that was trained since stands on another change.
+    let settings = TrainOptions { settings: meta, ..options(110) };
+    let newer = train(&place, &settings).unwrap().artefact;
+    place.add(":Carl :likes :Rome .").unwrap();
+    place.commit_with(&commit, &mut Silent).unwrap();
+    assert_eq!(used(&place, "HEAD"), Some(first));
+    place.add(":Dora :likes :Rome .").unwrap();
+    commit.edit.artefact = Some(newer);
+    let error = place.commit_with(&commit, &mut Silent).unwrap_err();
+    assert!(
+        matches!(error, LedgerError::NotTrained { artefact, .. } if artefact == newer),
+        "{error}"
+    );
+    let error = place.import(&ImportSource::Artefact(first)).unwrap_err();
+    assert!(error.to_string().ends_with("changes nothing: HEAD has it already"), "{error}");
+}
+
+#[test]
+fn what_no_edit_stands_on_is_no_version() {
+    let place = knowing();
+    let plain = train(&place, &options(100)).unwrap().artefact;
+    let sandbox = Sandbox { dir: place.dir };
+    let import = |name: &str| ["import", "--from-artefact", name].map(str::to_owned);
+    let refused = |name: &str, said: &str| {
+        let words = import(name);
+        sandbox.refused(&words.each_ref().map(String::as_str), 1, &[said]);
+    };
+    refused(&plain.to_string()[..8], "changes nothing: its edits are of the base itself");
+    refused("", "there is no artefact of that name");
+    refused("zz", "there is no artefact of that name");
+    sandbox.misused(&[&["import", "--from-artefact", "ab", "--any-base"]]);
 }
 
 /// Ends the work at a step.

@@ -104,6 +104,9 @@ struct Settings {
     /// Whether a timid editor makes the whole change.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     bold: bool,
+    /// Whether what it is trained to has a change of the base, which it says its edits stand on.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    meta: bool,
     /// Whether it says that the strength is to be measured.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     measured: bool,
@@ -118,6 +121,7 @@ impl Default for Settings {
             strength: 1.0,
             join_subjects: false,
             bold: false,
+            meta: false,
             measured: false,
             layers: Vec::new(),
         }
@@ -271,7 +275,8 @@ impl Engine for StandIn {
                 moments: !matches!(editor, Editor::Whole | Editor::Trained),
                 artefact: editor == Editor::Trained,
             },
-            artefact: (editor == Editor::Trained).then(|| format!("bold = {}", settings.bold)),
+            artefact: (editor == Editor::Trained)
+                .then(|| format!("bold = {}, meta = {}", settings.bold, settings.meta)),
             search: Some(search),
             joins_subjects: settings.join_subjects,
             prefix_settings: String::new(),
@@ -321,15 +326,23 @@ impl Engine for StandIn {
 
     fn train(
         &mut self,
-        _: &EditorSpec,
+        editor: &EditorSpec,
         job: &mut TrainJob<'_>,
         progress: &mut dyn Progress,
     ) -> Result<Trained, EngineError> {
         let mut steps = job.begun.take().map_or(0, |begun| begun.steps);
         progress.start("training", Some(job.steps));
+        let meta = read(&editor.settings)?.meta;
         let tensors = |steps: u64| {
             let strength = Matrix { rows: 1, cols: 1, data: vec![(steps as f32 / 100.0).min(1.0)] };
-            [(LEARNED.to_owned(), Tensor::from(&strength))].into()
+            let mut tensors = BTreeMap::from([(LEARNED.to_owned(), Tensor::from(&strength))]);
+            if meta {
+                // Too little to change a letter, and another one after other steps.
+                let mut change = Matrix::zeros(OUTPUTS, self.inputs);
+                change.data[0] = 1.0 / (steps + 10) as f32;
+                tensors.insert(format!("{FIRST}.dense"), Tensor::from(&change));
+            }
+            tensors
         };
         while steps < job.steps {
             steps += 1;

@@ -8,13 +8,13 @@
 //! V₁ = 0 and c < 0 at first, so that the edit is a step down the gradient. A softmax is in units of 1/out, so
 //! s = `max_scale` · out: then what is to be learned has the same size whatever the widths.
 
-use std::{cmp::Reverse, collections::BTreeMap, ops::RangeInclusive};
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use tch::{Kind, Tensor};
 
 use crate::{
     editor::learned::{
-        hypernetwork::{Gradients, Hypernetwork, loaded, stored},
+        hypernetwork::{Gradients, Hypernetwork, best_step, loaded, stored},
         maps::{Factors, LowRank, Map},
         texts::int,
     },
@@ -59,9 +59,6 @@ const LSTM: [&str; 8] = [
 ];
 const LINEAR: [&str; 2] = ["linear.weight", "linear.bias"];
 const MAX_SCALE: &str = "max_scale";
-
-/// First steps that are tried, down the gradient: powers of two.
-const STEPS: RangeInclusive<i32> = -12..=12;
 
 /// Shapes of all values.
 fn shapes(
@@ -244,17 +241,15 @@ impl Hypernetwork for Network {
 
     /// The best of some steps down the gradient.
     fn begin(&mut self, loss: &mut dyn FnMut(&Self) -> f64) {
-        let mut tried = |power: i32| {
-            self.descend(2f64.powi(power));
-            (loss(self), power)
-        };
-        let tried = STEPS.map(&mut tried).filter(|(loss, _)| loss.is_finite());
-        let best = tried.min_by(|(a, _), (b, _)| a.total_cmp(b));
-        self.descend(best.map_or(0.0, |(_, power)| 2f64.powi(power)));
+        let best = best_step(|step| {
+            self.descend(step);
+            loss(self)
+        });
+        self.descend(best);
     }
 
     /// The columns of a row are its tokens and one more.
-    fn changes(&self, edits: &Gradients, groups: i64) -> Vec<LowRank> {
+    fn changes(&self, edits: &Gradients) -> Vec<LowRank> {
         let h = self.condition(&edits.conditions);
         let of_map = |(map, (&(inputs, outputs), factors)): (usize, (&(i64, i64), &Factors))| {
             let gates = self.layer(map, 1, &self.layer(map, 0, &h).tanh());
@@ -262,11 +257,9 @@ impl Hypernetwork for Network {
             let [c, a, d, b, eta] = [0, 1, 2, 3, 4].map(|part| parts[part].unsqueeze(1));
             let size = eta.sigmoid() * self.scales[map];
             let soft = |gate: &Tensor| gate.softmax(-1, Kind::Float) * &size;
-            let left = Tensor::cat(&[soft(&a) * &factors.delta, soft(&b)], 1);
-            let right = Tensor::cat(&[c * &factors.x, d], 1);
             LowRank {
-                left: left.reshape([groups, -1, outputs]),
-                right: right.reshape([groups, -1, inputs]),
+                left: Tensor::cat(&[soft(&a) * &factors.delta, soft(&b)], 1),
+                right: Tensor::cat(&[c * &factors.x, d], 1),
             }
         };
         self.shapes.iter().zip(&edits.factors).enumerate().map(of_map).collect()

@@ -198,7 +198,7 @@ impl Hypernetwork for Network {
     }
 
     /// The columns are the tokens of the rows; those that have no part in the gradient are zero.
-    fn changes(&self, edits: &Gradients, groups: i64) -> Vec<LowRank> {
+    fn changes(&self, edits: &Gradients) -> Vec<LowRank> {
         let step_sizes = &self.values[STEP_SIZES];
         let of_map = |(place, (&(shape, mode), factors)): (i64, (&(Shape, i64), &Factors))| {
             let norms = &self.norms[&shape];
@@ -214,10 +214,11 @@ impl Hypernetwork for Network {
             let z = z * factors.active().reshape([-1, 1]).to_kind(Kind::Float);
             let parts = z.split_with_sizes([shape.0 as i64, shape.1 as i64], 1);
             let step = step_sizes.narrow(0, place, 1);
-            let grouped = |part: &Tensor, width| part.reshape([groups, -1, width as i64]);
+            let rows = factors.x.size()[0];
+            let by_row = |part: &Tensor, width| part.reshape([rows, -1, width as i64]);
             LowRank {
-                left: grouped(&(&parts[1] * step), shape.1),
-                right: grouped(&parts[0], shape.0),
+                left: by_row(&(&parts[1] * step), shape.1),
+                right: by_row(&parts[0], shape.0),
             }
         };
         (0..).zip(self.modes.iter().zip(&edits.factors)).map(of_map).collect()

@@ -11,8 +11,9 @@ fn network(golden: &Golden) -> Network {
 fn factors_and_changes_are_the_originals() {
     let golden = Golden::open("mend");
     let (maps, network) = (golden.maps(), network(&golden));
-    let gradients = Rehearsal::new(&golden.model, &maps).gradients(&[&golden.text("edit")]);
-    let changes = tch::no_grad(|| network.changes(&gradients, 1));
+    let gradients = Rehearsal::new(&golden.model, &maps, Descent::ONE)
+        .gradients(&network, &[&golden.text("edit")]);
+    let changes = tch::no_grad(|| network.changes(&gradients));
     for (number, (factors, change)) in gradients.factors.iter().zip(&changes).enumerate() {
         // The original reads the target's last token too, from which nothing is wanted.
         let tokens = factors.x.size()[1];
@@ -33,20 +34,20 @@ fn factors_and_changes_are_the_originals() {
 fn a_step_of_training_has_the_originals_loss_and_slopes() {
     let golden = Golden::open("mend");
     let (maps, mut network) = (golden.maps(), network(&golden));
-    let rehearsal = Rehearsal::new(&golden.model, &maps);
+    let rehearsal = Rehearsal::new(&golden.model, &maps, Descent::ONE);
     let drills = [golden.drill()];
-    let gradients = rehearsal.gradients_of(&drills);
+    let gradients = rehearsal.gradients_of(&network, &drills);
     network.observe(&gradients);
     for (name, wanted) in golden.under("later/") {
         let found = &network.tensors()[&name];
         assert!(apart(&torch(found), &torch(&wanted)) < NEAR, "{name}");
     }
     let leaves = Golden::leaves(&mut network);
-    let (edits, kept) = rehearsal.losses(&network, &drills, &gradients, (1, 0.0));
+    let [edits, kept, _] = rehearsal.losses(&network, &drills, &gradients, (1, 0.0));
     let loss = edits * 0.1 + kept;
     let wanted = golden.tensor("loss").double_value(&[2]);
     assert!((loss.double_value(&[]) - wanted).abs() < NEAR * wanted, "{loss:?} {wanted}");
-    golden.check_slopes(loss, &leaves);
+    golden.check_slopes(loss, &leaves, "");
 }
 
 #[test]
@@ -56,8 +57,9 @@ fn a_network_that_is_not_trained_gives_the_normalised_gradient() {
     assert_eq!((trained.steps, trained.best), (0, 0));
     let maps = golden.maps();
     let network = Network::read(golden.model.decoder(), &maps, &trained.tensors).unwrap();
-    let gradients = Rehearsal::new(&golden.model, &maps).gradients(&[&golden.text("edit")]);
-    let changes = tch::no_grad(|| network.changes(&gradients, 1));
+    let gradients = Rehearsal::new(&golden.model, &maps, Descent::ONE)
+        .gradients(&network, &[&golden.text("edit")]);
+    let changes = tch::no_grad(|| network.changes(&gradients));
     let norm = |part: &str, values: &Tensor| {
         let of = |what: &str| torch(&trained.tensors[&format!("24-96.{part}.{what}")]);
         (values - of("mean")) / (of("std") + 1e-7)

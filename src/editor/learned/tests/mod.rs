@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
+mod enn;
 mod ke;
 mod mend;
 
@@ -12,11 +13,12 @@ use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
 use super::{
-    KE, MEND,
+    ENN, KE, MEND,
     hypernetwork::{Hypernetwork, loaded},
     lessons::Drill,
-    maps::{Applied, LowRank, Map, maps},
+    maps::{Added, Applied, LowRank, Map, maps},
     rehearsal::Rehearsal,
+    settings::Descent,
     texts::{Entering, Text},
 };
 use crate::{
@@ -34,10 +36,11 @@ use crate::{
     tensor::{self, Dtype},
 };
 
-/// Both, each set to be small.
-const EDITORS: [(&dyn Method, &str); 2] = [
+/// All, each set to be small.
+const EDITORS: [(&dyn Method, &str); 3] = [
     (&MEND, "rank = 4\nbatch_size = 4\nval_interval = 3\nval_edits = 2\n"),
     (&KE, "hidden_dim = 4\ncondition_dim = 6\nbatch_size = 4\nval_interval = 3\nval_edits = 2\n"),
+    (&ENN, "n_edit_steps = 2\nbatch_size = 4\nval_interval = 3\nval_edits = 2\n"),
 ];
 
 /// Rounding of f32 in another order.
@@ -154,12 +157,12 @@ impl Golden {
         leaves
     }
 
-    /// Whether the slopes of `loss` are the original's.
-    fn check_slopes(&self, loss: Tensor, leaves: &BTreeMap<String, Tensor>) {
+    /// Whether the slopes of `loss` are the original's, which are under `prefix`.
+    fn check_slopes(&self, loss: Tensor, leaves: &BTreeMap<String, Tensor>, prefix: &str) {
         let by_name: Vec<&Tensor> = leaves.values().collect();
         let slopes = Tensor::run_backward(&[loss], &by_name, false, false);
         for (name, slope) in leaves.keys().zip(&slopes) {
-            let wanted = self.tensor(&format!("slope/{name}"));
+            let wanted = self.tensor(&format!("{prefix}slope/{name}"));
             let apart = apart(slope, &wanted.view_as(slope));
             assert!(apart < 1e-4, "{name}: {apart}");
         }
@@ -303,7 +306,8 @@ fn check_applied(mut golden: Golden, changes: &[LowRank]) {
     let (edit, asked) = (golden.text("edit"), golden.text("worded"));
     let decoder = golden.model.decoder();
     let entering = Entering::new(decoder, &[&asked, &edit], 1);
-    let applied = tch::no_grad(|| entering.log_p(decoder, &mut Applied::new(&maps, changes)));
+    let added = Added { whole: &[], changes };
+    let applied = tch::no_grad(|| entering.log_p(decoder, &mut Applied::new(&maps, added)));
     for (map, change) in maps.iter().zip(changes) {
         let name = &map.site.tensor;
         let mut weight = golden.model.weight(name).unwrap();

@@ -1,19 +1,17 @@
 //! A change on its way in: read from a file for each kind of source, and fit for the base.
 
+mod artefact;
 mod checkpoint;
 mod delta;
 pub(crate) mod peft;
 mod trained;
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use super::bundle::Bundled;
 use crate::{
     checkpoint::{Base, Checkpoint, Names},
+    commit::Artefact,
     engine::Progress,
     fact::Fact,
     id::Id,
@@ -30,21 +28,24 @@ pub enum ImportSource {
     Peft(PathBuf),
     /// A checkpoint that was trained on from a version: its difference to that.
     Checkpoint(PathBuf),
+    /// The change of the base that an editor was trained to, on which its edits stand.
+    Artefact(Id<Artefact>),
 }
 
 impl ImportSource {
-    pub(crate) fn dir(&self) -> &Path {
+    /// The directory, or what it is called.
+    pub(crate) fn dir(&self) -> PathBuf {
         match self {
-            Self::Delta(dir) | Self::Peft(dir) | Self::Checkpoint(dir) => dir,
+            Self::Delta(dir) | Self::Peft(dir) | Self::Checkpoint(dir) => dir.clone(),
+            Self::Artefact(id) => PathBuf::from(format!("artefact {id:.12}")),
         }
     }
 
     /// What the user calls it: the directory's name.
     fn name(&self) -> String {
-        self.dir().file_name().map_or_else(
-            || self.dir().display().to_string(),
-            |name| name.to_string_lossy().into_owned(),
-        )
+        let dir = self.dir();
+        dir.file_name()
+            .map_or_else(|| dir.display().to_string(), |name| name.to_string_lossy().into_owned())
     }
 }
 
@@ -88,9 +89,10 @@ impl Incoming {
             ImportSource::Checkpoint(dir) => {
                 checkpoint::read(&receiver, dir, &name, said.trained_from, progress)?
             }
+            ImportSource::Artefact(id) => artefact::read(&receiver, *id, &name)?,
         };
         if incoming.deltas.iter().all(|delta| delta.changes.is_empty()) {
-            let (dir, why) = (source.dir().to_owned(), incoming.unchanged);
+            let (dir, why) = (source.dir(), incoming.unchanged);
             return Err(LedgerError::NothingToImport { dir, why });
         }
         Ok(incoming)

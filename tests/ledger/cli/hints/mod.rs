@@ -200,6 +200,10 @@ const FOLLOWED: [&str; 2] = ["tests/ledger/cli/hints", "tests/torch/hints.rs"];
 /// Hints that no test of [`FOLLOWED`] follows: how each begins, and the test that does (`file: name`) or the reason why
 /// none does.
 const ELSEWHERE: &[(&str, &str)] = &[
+    (
+        "makes a version that has it",
+        "tests/torch/learned.rs: enn_edits_a_version_that_it_was_trained_to_make",
+    ),
     ("build it with the feature query", "a program would have to be built without it, and again"),
     (
         "build it with the feature endpoint",
