@@ -68,7 +68,14 @@ pub(super) enum Asking {
     /// What follows a prompt.
     Following,
     /// What stands in the place of masks at a prompt's end.
-    Masked { mask: String, id: u32 },
+    Masked {
+        /// The mask as text.
+        mask: String,
+        /// Its token.
+        id: u32,
+        /// The token of words that the model does not know.
+        unknown: Option<u32>,
+    },
     /// Of which class a text is.
     Classes(Vec<String>),
 }
@@ -79,8 +86,9 @@ impl Asking {
         Ok(match spec.head {
             Head::Tied | Head::Apart => Self::Following,
             Head::Masked => {
-                let (mask, id) = TokenizerConfig::read(dir)?.mask(tokenizer)?;
-                Self::Masked { mask, id }
+                let config = TokenizerConfig::read(dir)?;
+                let (mask, id) = config.mask(tokenizer)?;
+                Self::Masked { mask, id, unknown: config.unknown(tokenizer) }
             }
             Head::Classes(_) => Self::Classes(spec.classes.clone()),
         })
@@ -92,7 +100,8 @@ impl Tokens {
     /// stop, or as the class of the prompt.
     ///
     /// # Errors
-    /// When prompt and continuation have a token in common, nothing is wanted, or there is no such class.
+    /// When prompt and continuation have a token in common, nothing is wanted or a word that is not known, or there is no
+    /// such class.
     pub fn question(&self, prompt: &str, wanted: &str) -> Result<Question, ModelError> {
         let question = match self.asking() {
             Asking::Following => {
@@ -104,8 +113,13 @@ impl Tokens {
                 let following = self.continuation(prompt, &ids, wanted)?;
                 Question::following(ids, following)
             }
-            Asking::Masked { mask, id } => {
-                let wanted = self.encode_bare(wanted)?;
+            Asking::Masked { mask, id, unknown } => {
+                let named = wanted;
+                let wanted = self.encode_bare(named)?;
+                if wanted.iter().any(|&token| Some(token) == *unknown) {
+                    let (part, text) = (named.to_owned(), format!("{prompt} {named}."));
+                    return Err(ModelError::NoToken { part, text });
+                }
                 let masks = vec![mask.as_str(); wanted.len()].join(" ");
                 let ids = self.encode_whole(&format!("{prompt} {masks}."))?;
                 let places = (0..ids.len()).rev().filter(|&place| ids[place] == *id);

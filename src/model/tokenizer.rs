@@ -152,6 +152,12 @@ impl<'a> TokenizerConfig<'a> {
         Ok((mask.to_owned(), id))
     }
 
+    /// The token of words that the tokenizer does not know.
+    pub(super) fn unknown(&self, tokenizer: &Tokenizer) -> Option<u32> {
+        let unknown = self.mark("unk_token").and_then(content).unwrap_or("[UNK]");
+        tokenizer.token_to_id(unknown)
+    }
+
     /// The token that ends a text: the tokenizer's, else the model's.
     pub(super) fn end(&self, tokenizer: &Tokenizer) -> Option<u32> {
         let end = self.mark("eos_token").and_then(content);

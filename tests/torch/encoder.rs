@@ -126,6 +126,28 @@ fn filling_short_texts_on_either_side_changes_nothing() {
     }
 }
 
+#[test]
+fn bf16_is_as_near_as_it_can_be() {
+    for name in encoders() {
+        let (exact, expected) = (open(&fixture(name)), expected(name));
+        let rough = Model::open(&fixture(name), Device::Cpu, Dtype::Bf16).unwrap();
+        let questions = questions(&exact, &expected.cases);
+        for (row, found) in logits(&rough, &questions, Padding::Right).iter().enumerate() {
+            let wanted = &expected.values[&format!("{row}.logits")];
+            let apart = (found.to_kind(Kind::Float) - wanted).norm() / wanted.norm();
+            assert!(apart.double_value(&[]) < 0.1, "{name} {row} is off by {apart:?}");
+        }
+    }
+}
+
+#[test]
+fn words_that_are_not_known_are_not_asked_for() {
+    let model = open(&fixture("bert-masked"));
+    let error = model.tokens().question("The capital of France is", "Ω").unwrap_err();
+    assert!(matches!(error, ModelError::NoToken { .. }), "{error}");
+    assert_eq!(error.to_string(), "\"Ω\" has no token in \"The capital of France is Ω.\"");
+}
+
 /// Names without a prefix, norms as old checkpoints call them, and what stands beside the weights.
 #[test]
 fn other_spellings_of_a_checkpoint_are_the_same_model() {
@@ -235,12 +257,12 @@ fn scores_and_answers_are_those_of_the_logits() {
             let (score, answer) = (scores[number].as_ref().unwrap(), &answers[number]);
             assert_eq!(score.expected, case.tokens);
             let (mut wanted, mut highest) = (1.0, 1.0);
-            for (place, token) in (0..).zip(&case.tokens) {
-                let at = log_p.get(place);
+            for (place, token) in case.tokens.iter().enumerate() {
+                let at = log_p.get(place as i64);
                 let log_p = at.double_value(&[i64::from(*token)]);
-                assert!((score.log_p[place as usize] - log_p).abs() < TOLERANCE, "{name}");
+                assert!((score.log_p[place] - log_p).abs() < TOLERANCE, "{name}");
                 let likeliest = at.argmax(0, false).int64_value(&[]);
-                assert_eq!(i64::from(score.likeliest[place as usize]), likeliest, "{name}");
+                assert_eq!(i64::from(score.likeliest[place]), likeliest, "{name}");
                 wanted *= log_p.exp();
                 highest *= at.max().double_value(&[]).exp();
             }
