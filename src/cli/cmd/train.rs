@@ -41,7 +41,7 @@ pub struct Args {
     /// Whose facts are learned from
     #[arg(long, value_name = "REV", default_value = "HEAD", conflicts_with = "data")]
     from: String,
-    /// Learn from the records of benchmarks in place of a version's facts: CounterFact, zsRE or EasyEdit
+    /// Learn from the records of benchmarks in place of a version's facts: CounterFact, zsRE, EasyEdit or FEVER
     #[arg(long, value_name = "FILE", num_args = 1..)]
     data: Vec<PathBuf>,
     /// Steps at most

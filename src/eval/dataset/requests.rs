@@ -20,6 +20,8 @@ pub struct Requests {
     pub triples: Vec<(Fact, Position)>,
     /// Records left out because an earlier one answers the same question.
     pub skipped: u64,
+    /// Claims left out because they are labelled neither true nor false.
+    pub undecided: u64,
     /// Paraphrases left out because they do not name their subject, or have braces.
     pub unusable: u64,
 }
@@ -29,6 +31,7 @@ impl Requests {
     pub fn extend(&mut self, more: Self) {
         self.triples.extend(more.triples);
         self.skipped += more.skipped;
+        self.undecided += more.undecided;
         self.unusable += more.unusable;
     }
 }
@@ -38,7 +41,8 @@ impl Requests {
 /// # Errors
 /// When the prompt of a case does not name its subject.
 pub fn requests(dataset: &Dataset) -> Result<Requests, DatasetError> {
-    let mut requests = Requests { skipped: dataset.skipped, ..Requests::default() };
+    let (skipped, undecided) = (dataset.skipped, dataset.passed_over);
+    let mut requests = Requests { skipped, undecided, ..Requests::default() };
     for (place, case) in &dataset.cases {
         let Some(prompt) = template(&case.prompt, &case.subject) else {
             return Err(DatasetError::Field {
