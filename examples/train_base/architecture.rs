@@ -99,5 +99,5 @@ pub(crate) fn config(args: &Args, vocabulary: usize, end: u32) -> Result<Value, 
 /// The architecture that a `config.json` describes.
 pub(crate) fn spec(config: &Value) -> Result<Spec, Box<dyn Error>> {
     let model_type = config["model_type"].as_str().unwrap_or_default();
-    Ok(family(model_type)?.spec(Config::new(config, usize::MAX))?)
+    Ok(family(model_type, &[])?.spec(Config::new(config, usize::MAX))?)
 }

@@ -41,7 +41,7 @@ pub(crate) fn train(
 ) -> Result<Decoder, Box<dyn Error>> {
     tch::manual_seed(i64::try_from(args.seed)?);
     let given = args.from.as_ref().map(|dir| Checkpoint::open(dir)).transpose()?;
-    let family = family(spec.model_type)?;
+    let family = family(spec.model_type, &[])?;
     let weights = Weights::new(family, &spec, family.prefix(), |slot| {
         let start = match &given {
             Some(checkpoint) => stored(slot, checkpoint)?,

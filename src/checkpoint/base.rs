@@ -70,8 +70,14 @@ impl Object for Base {
 
 /// Tensors that editors change in the known families. Each gets a shard of its own in the base, so
 /// that a checkout can share all others with it.
-const EDITED_SUFFIXES: &[&str] =
-    &["mlp.c_proj.weight", "mlp.fc_out.weight", "mlp.dense_4h_to_h.weight", "mlp.down_proj.weight"];
+const EDITED_SUFFIXES: &[&str] = &[
+    "mlp.c_proj.weight",
+    "mlp.fc_out.weight",
+    "mlp.dense_4h_to_h.weight",
+    "mlp.down_proj.weight",
+    "output.dense.weight",
+    "ffn.lin2.weight",
+];
 
 /// Copies the checkpoint in `source` into the empty directory `target` and takes its fingerprint.
 ///

@@ -9,8 +9,13 @@ use super::read::Checkpoint;
 use crate::tensor::Orientation;
 
 /// By `model_type`: the prefix, for the architectures that have another than [`PREFIX`].
-const PREFIXES: &[(&str, &str)] =
-    &[("gpt2", "transformer."), ("gptj", "transformer."), ("gpt_neox", "gpt_neox.")];
+const PREFIXES: &[(&str, &str)] = &[
+    ("gpt2", "transformer."),
+    ("gptj", "transformer."),
+    ("gpt_neox", "gpt_neox."),
+    ("bert", "bert."),
+    ("distilbert", "distilbert."),
+];
 
 /// The prefix of all others.
 const PREFIX: &str = "model.";
@@ -21,6 +26,9 @@ const HEADS: &[&str] = &["lm_head", "embed_out"];
 /// The architecture whose blocks have `Conv1D` in place of `Linear`, and whose head is its embedding unless its
 /// configuration says otherwise.
 const CONV1D: &str = "gpt2";
+
+/// Types that read both ways, and have no next token.
+const ENCODERS: &[&str] = &["bert", "distilbert"];
 
 /// The layers of a model, as far as their names go.
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +59,18 @@ impl<'a> Names<'a> {
     pub fn is_tied(&self, config: &Value) -> bool {
         let said = config.get("tie_word_embeddings").and_then(Value::as_bool);
         said.unwrap_or(self.model_type == CONV1D)
+    }
+
+    /// What PEFT calls the task of the head; none where it needs no name.
+    pub(super) fn task(&self) -> Option<&'static str> {
+        (!ENCODERS.contains(&self.model_type)).then_some("CAUSAL_LM")
+    }
+
+    /// The class of transformers that loads a model with this configuration, head included.
+    #[must_use]
+    pub fn class<'c>(&self, config: &'c Value) -> &'c str {
+        let named = config.get("architectures").and_then(|all| all.get(0)).and_then(Value::as_str);
+        named.filter(|_| ENCODERS.contains(&self.model_type)).unwrap_or("AutoModelForCausalLM")
     }
 
     /// The module in a model with a head whose weight the checkpoint has as `tensor`, if it is a linear
@@ -99,6 +119,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn models_are_loaded_with_their_heads() {
+        let class = |model_type| {
+            let config = serde_json::json!({ "architectures": ["BertForMaskedLM"] });
+            Names::of(model_type).class(&config).to_owned()
+        };
+        assert_eq!(class("bert"), "BertForMaskedLM");
+        assert_eq!(class("gpt2"), "AutoModelForCausalLM");
+        let tasks = ["bert", "llama"].map(|model_type| Names::of(model_type).task());
+        assert_eq!(tasks, [None, Some("CAUSAL_LM")]);
+    }
+
+    #[test]
     fn modules_have_the_prefix_of_their_architecture() {
         let module = |model_type, tensor| Names::of(model_type).module(tensor);
         let gpt2 = Some("transformer.h.0.mlp.c_proj".to_owned());
@@ -107,6 +139,8 @@ mod tests {
         let llama = Some("model.layers.11.mlp.down_proj".to_owned());
         assert_eq!(module("llama", "model.layers.11.mlp.down_proj.weight"), llama);
         assert_eq!(module("llama", "lm_head.weight"), Some("lm_head".to_owned()));
+        let bert = Some("bert.encoder.layer.0.output.dense".to_owned());
+        assert_eq!(module("bert", "encoder.layer.0.output.dense.weight"), bert);
         for outside in ["wte.weight", "h.0.mlp.c_proj.bias", "lm_head.bias"] {
             assert_eq!(module("gpt2", outside), None);
         }

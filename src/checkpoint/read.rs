@@ -43,6 +43,7 @@ pub(super) const COMPANIONS: &[&str] = &[
     "tokenizer.model",
     "tokenizer_config.json",
     "vocab.json",
+    "vocab.txt",
 ];
 
 /// An open checkpoint: configuration in memory, tensors mapped from their files.

@@ -279,11 +279,7 @@ fn reading(error: &ReadError) -> String {
         Some(Layout::CounterFact) => "kledger add --from counterfact FILE",
         Some(Layout::Zsre) => "kledger add --from zsre FILE",
         Some(Layout::EasyEdit) => "kledger add --from easyedit FILE",
-        Some(layout @ Layout::Fever) => {
-            return format!(
-                "these look like {layout}, which are asked: kledger eval HEAD --dataset FILE"
-            );
-        }
+        Some(Layout::Fever) => "kledger add --from fever FILE",
     };
     format!("these look like records of a benchmark: {from} stages their edits")
 }

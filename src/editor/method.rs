@@ -36,6 +36,9 @@ pub trait Method: Sync {
     /// What it has to be given.
     fn needs(&self) -> Needs;
 
+    /// Whether it edits models that read both ways.
+    fn reads_both_ways(&self) -> bool;
+
     /// What it can be told, by key ascending.
     fn settings(&self) -> Vec<&'static Setting>;
 
@@ -81,6 +84,9 @@ pub(super) trait Kind<S> {
 
     /// What they have to be given.
     const NEEDS: Needs;
+
+    /// Whether they edit models that read both ways: they stand on no place that sees nothing of what is after it.
+    const READS_BOTH_WAYS: bool;
 
     /// One that is set to `settings`.
     ///
@@ -132,6 +138,10 @@ impl<S: Recipe> Method for Registered<S> {
         S::Kind::NEEDS
     }
 
+    fn reads_both_ways(&self) -> bool {
+        S::Kind::READS_BOTH_WAYS
+    }
+
     fn settings(&self) -> Vec<&'static Setting> {
         S::known()
     }
@@ -150,6 +160,9 @@ impl<S: Recipe> Method for Registered<S> {
 
     #[cfg(feature = "torch")]
     fn read(&self, settings: &str, model: &Spec) -> Result<Box<dyn Editor>, SettingsError> {
+        if !S::Kind::READS_BOTH_WAYS {
+            super::reads_forward(S::NAME, model)?;
+        }
         S::Kind::editor(S::read(settings, &model.into())?, model)
     }
 }

@@ -26,6 +26,8 @@ mod presets;
 mod settings;
 mod tune;
 #[cfg(feature = "torch")]
+mod worded;
+#[cfg(feature = "torch")]
 mod workbench;
 
 #[cfg(feature = "torch")]
@@ -35,8 +37,6 @@ pub use closed::{ClosedForm, Prior, Singular, Solver, System, sample_documents, 
 pub use closed::{SolveFactor, Solving, Weight, alphaedit, emmet, memit, pmet, rome};
 #[cfg(feature = "torch")]
 pub use error::EditError;
-#[cfg(feature = "torch")]
-pub(crate) use locate::lookup::continuation;
 #[cfg(feature = "torch")]
 pub use locate::prefixes::sample_prefixes;
 pub use locate::settings::{Matmul, Scale, Search, ZOn};
@@ -80,6 +80,22 @@ pub fn method(name: &str) -> Result<&'static dyn Method, SettingsError> {
         let known: Vec<&str> = METHODS.iter().map(|method| method.name()).collect();
         SettingsError::Editor { name: name.to_owned(), known: known.join(", ") }
     })
+}
+
+/// Makes sure of what an editor stands on to whom it matters what is before a token.
+///
+/// # Errors
+/// When the model reads both ways.
+#[cfg(feature = "torch")]
+fn reads_forward(editor: &'static str, model: &crate::model::Spec) -> Result<(), SettingsError> {
+    if model.direction == crate::model::Direction::Forward {
+        return Ok(());
+    }
+    let others = METHODS.iter().filter(|method| method.reads_both_ways());
+    let others = others.map(|method| method.name()).collect::<Vec<_>>().join(", ");
+    let others = others.rsplit_once(", ").map(|(first, last)| format!("{first} or {last}"));
+    let others = others.unwrap_or_default();
+    Err(SettingsError::ReadsBothWays { editor, model_type: model.model_type, others })
 }
 
 /// The same error; where it is of a setting that other methods have, with their names.

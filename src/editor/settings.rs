@@ -51,6 +51,18 @@ pub enum SettingsError {
         /// The names of all that there are.
         known: String,
     },
+    /// An editor that stands on what an encoder has not: places that see nothing of what is after them.
+    #[error(
+        "{editor} needs a model that reads forward, and {model_type} reads both ways: use {others}"
+    )]
+    ReadsBothWays {
+        /// The editor.
+        editor: &'static str,
+        /// `model_type` of the model.
+        model_type: &'static str,
+        /// Those that can edit it.
+        others: String,
+    },
     /// Not TOML, or a value of the wrong type.
     #[error("settings do not parse: {0}")]
     Parse(String),

@@ -42,6 +42,12 @@ impl Case {
     /// Where a prompt says its subject.
     pub const SUBJECT: &'static str = "{subject}";
 
+    /// Whether all that is said of the subject is itself: a claim, and the target its verdict.
+    #[must_use]
+    pub fn is_claim(&self) -> bool {
+        self.prompt == Self::SUBJECT
+    }
+
     /// The edit's prompt with the subject filled in.
     #[must_use]
     pub fn text(&self) -> String {

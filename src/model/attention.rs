@@ -1,6 +1,8 @@
-//! Causal attention over what is new and what is kept.
+//! Attention over what is new and what is kept.
 
 use tch::{Device, Kind, Tensor};
+
+use super::spec::Direction;
 
 /// Keys and values of tokens already seen, `[batch, kv heads, tokens, head width]` each.
 #[derive(Debug)]
@@ -63,7 +65,8 @@ pub struct Attention<'a> {
     pub past: Option<&'a Kv>,
     /// True where the token (row) may look (column), `[batch or 1, 1, tokens, past + tokens]`: at
     /// itself and at all tokens before it, not at padding. Where there is padding, its rows must
-    /// have a true too. `None` is causal: all of the past, the token itself and those before.
+    /// have a true too. `None` is all that the model's direction allows: all of the past, the token itself
+    /// and those before, or the whole text.
     pub mask: Option<&'a Tensor>,
     /// The tokens that look, `[batch, n]`, i64: the block goes on with these alone. `None` is all.
     pub only: Option<&'a Tensor>,
@@ -95,7 +98,7 @@ impl Attention<'_> {
         query: &Tensor,
         new: Kv,
         (scale, window): (f64, Option<usize>),
-        kernel: Kernel,
+        (direction, kernel): (Direction, Kernel),
     ) -> (Tensor, Kv) {
         let kept = match self.past {
             Some(past) => past.then(&new),
@@ -107,6 +110,7 @@ impl Attention<'_> {
             (Some(mask), None) => Some(mask.shallow_clone()),
             (Some(mask), Some(window)) => Some(nearest(mask, window)),
             (None, Some(window)) => Some(nearest(&causal(tokens, total, query.device()), window)),
+            (None, None) if direction == Direction::Both => None,
             (None, None) => {
                 let plain = self.only.is_none() && (self.past.is_none() || tokens == 1);
                 (!plain).then(|| causal(tokens, total, query.device()))
@@ -119,7 +123,7 @@ impl Attention<'_> {
             }
             None => (query, mask),
         };
-        let is_causal = mask.is_none() && self.past.is_none();
+        let is_causal = direction == Direction::Forward && mask.is_none() && self.past.is_none();
         let groups = query.size()[1] / kept.key.size()[1];
         let out = match kernel {
             Kernel::Fused => Tensor::scaled_dot_product_attention(

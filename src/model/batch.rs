@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::attention::causal;
+use super::{attention::causal, spec::Direction};
 
 /// On which side short rows are filled up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct Batch {
     pub ids: Tensor,
     /// Position of each token in its row, `[rows, tokens]`, 0 where filled up.
     pub positions: Tensor,
-    /// Mask for [`super::Attention`]; `None` where causal attention never meets the padding.
+    /// Mask for [`super::Attention`]; `None` where attention never meets the padding.
     pub mask: Option<Tensor>,
     /// Number of tokens of each row.
     pub lengths: Vec<usize>,
@@ -28,9 +28,15 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Fills `rows` up on one side.
+    /// Fills `rows`, which are read forward, up on one side.
     #[must_use]
     pub fn new(rows: &[Vec<u32>], padding: Padding, device: Device) -> Self {
+        Self::read(rows, padding, Direction::Forward, device)
+    }
+
+    /// Fills `rows` up on one side, to be read in a direction.
+    #[must_use]
+    pub fn read(rows: &[Vec<u32>], padding: Padding, direction: Direction, device: Device) -> Self {
         let lengths: Vec<usize> = rows.iter().map(Vec::len).collect();
         let longest = lengths.iter().copied().max().unwrap_or(0);
         let shape = [rows.len() as i64, longest as i64];
@@ -43,9 +49,7 @@ impl Batch {
                 positions[start + j] = j as i64;
             }
         }
-        // Padding on the right lies in every real token's future.
-        let filled_left = padding == Padding::Left && lengths.iter().any(|&n| n < longest);
-        let mask = filled_left.then(|| left_mask(&lengths, longest as i64, device));
+        let mask = mask(&lengths, padding, direction, device);
         Self {
             ids: Tensor::from_slice(&ids).view(shape).to_device(device),
             positions: Tensor::from_slice(&positions).view(shape).to_device(device),
@@ -63,10 +67,17 @@ impl Batch {
         self.lengths.iter().map(|n| (start(n) + n).saturating_sub(1)).collect()
     }
 
-    /// True where a column of `rows` left-filled rows holds a token, `[rows, 1, 1, tokens]`.
+    /// Column of the token at `place` of a row.
+    #[must_use]
+    pub fn column(&self, row: usize, place: usize) -> usize {
+        let longest = self.lengths.iter().copied().max().unwrap_or(0);
+        self.padding.start(longest, self.lengths[row]) + place
+    }
+
+    /// True where a column holds a token, `[rows, 1, 1, tokens]`.
     pub(super) fn real(&self) -> Tensor {
         let tokens = self.ids.size()[1];
-        real(&self.lengths, tokens, self.ids.device())
+        real(&self.lengths, tokens, self.padding, self.ids.device())
     }
 }
 
@@ -79,14 +90,41 @@ impl Padding {
     }
 }
 
-fn real(lengths: &[usize], longest: i64, device: Device) -> Tensor {
-    let starts: Vec<i64> = lengths.iter().map(|&n| longest - n as i64).collect();
-    let starts = Tensor::from_slice(&starts).to_device(device).view([-1, 1, 1, 1]);
-    Tensor::arange(longest, (Kind::Int64, device)).view([1, 1, 1, -1]).ge_tensor(&starts)
+/// Mask for texts of so many tokens, filled up on one side and read in a direction; `None` where attention never meets the
+/// padding.
+pub(super) fn mask(
+    lengths: &[usize],
+    padding: Padding,
+    direction: Direction,
+    device: Device,
+) -> Option<Tensor> {
+    let longest = lengths.iter().copied().max().unwrap_or(0);
+    if lengths.iter().all(|&n| n == longest) {
+        return None;
+    }
+    let longest = longest as i64;
+    match (direction, padding) {
+        // Padding on the right lies in every real token's future.
+        (Direction::Forward, Padding::Right) => None,
+        (Direction::Forward, Padding::Left) => Some(left_mask(lengths, longest, device)),
+        // The padding sees the text, and no row is empty.
+        (Direction::Both, _) => Some(real(lengths, longest, padding, device)),
+    }
+}
+
+fn real(lengths: &[usize], longest: i64, padding: Padding, device: Device) -> Tensor {
+    let lengths: Vec<i64> = lengths.iter().map(|&n| n as i64).collect();
+    let lengths = Tensor::from_slice(&lengths).to_device(device).view([-1, 1, 1, 1]);
+    let columns = Tensor::arange(longest, (Kind::Int64, device)).view([1, 1, 1, -1]);
+    match padding {
+        Padding::Left => columns.ge_tensor(&(longest - lengths)),
+        Padding::Right => columns.lt_tensor(&lengths),
+    }
 }
 
 /// Causal, without the padding; the padding itself sees itself, so that no row is empty.
 fn left_mask(lengths: &[usize], longest: i64, device: Device) -> Tensor {
     let own = Tensor::eye(longest, (Kind::Bool, device)).view([1, 1, longest, longest]);
-    real(lengths, longest, device).logical_and(&causal(longest, longest, device)).logical_or(&own)
+    let real = real(lengths, longest, Padding::Left, device);
+    real.logical_and(&causal(longest, longest, device)).logical_or(&own)
 }

@@ -131,6 +131,17 @@ impl<'a> Config<'a> {
         })
     }
 
+    /// The words under a key that are numbered from 0, in order, if there are some.
+    ///
+    /// # Errors
+    /// When something else is there.
+    pub fn numbered(self, key: &str) -> Result<Option<Vec<&'a str>>, ModelError> {
+        self.read(key, "an object of strings under the numbers from 0", |value| {
+            let words = value.as_object()?;
+            (0..words.len()).map(|number| words.get(&number.to_string())?.as_str()).collect()
+        })
+    }
+
     /// Two sizes of which the first has to divide the second: heads and the width they share.
     ///
     /// # Errors

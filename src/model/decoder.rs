@@ -6,15 +6,17 @@ use tch::{Device, Kind, Tensor};
 
 use super::{
     attention::{Attention, Kernel, Kv},
-    batch::Batch,
+    batch::{Batch, Padding, mask},
     linear::linear,
     probe::{Probe, Site},
     rotary::Turns,
-    spec::{Activation, Head, Mlp, Norm, Part, Positions, Projections, Residual, Spec},
+    spec::{
+        Activation, Direction, Head, Mlp, Norm, Part, Pool, Positions, Projections, Residual, Spec,
+    },
     weights::Weights,
 };
 
-/// A decoder-only transformer.
+/// A transformer of one stack: a decoder, or an encoder.
 ///
 /// Hidden states are `[batch, tokens, d]`. Gradients flow to whatever asks for them: a model that was
 /// opened has frozen weights, so from a change made by a [`Probe`] they reach only that change.
@@ -49,10 +51,7 @@ impl Decoder {
     /// in `kind`. The stream and its norms stay what they are.
     #[must_use]
     pub fn computing_in(&self, kind: Kind, first: usize) -> Self {
-        let head = match self.spec.head {
-            Head::Tied => Part::TokenEmbedding,
-            Head::Apart => Part::Head,
-        };
+        let head = self.head_part();
         let chosen = |part: Part, layer| {
             part == head || (part.in_block() && layer >= first && !part.is_stream_norm())
         };
@@ -98,12 +97,31 @@ impl Decoder {
     pub fn embed(&self, ids: &Tensor, positions: &Tensor) -> Tensor {
         let look_up =
             |part, index| Tensor::embedding(self.weights.weight(part, 0), index, -1, false, false);
-        match self.spec.positions {
+        let mut stream = match self.spec.positions {
             Positions::Learned => {
                 look_up(Part::TokenEmbedding, ids) + look_up(Part::PositionEmbedding, positions)
             }
             Positions::Rotary(_) => look_up(Part::TokenEmbedding, ids),
+        };
+        if self.spec.has(Part::SegmentEmbedding) {
+            stream += self.weights.weight(Part::SegmentEmbedding, 0).get(0);
         }
+        if self.spec.has(Part::EmbeddingNorm) {
+            stream = self.norm(Part::EmbeddingNorm, 0, &stream);
+        }
+        stream
+    }
+
+    /// Texts to be run together, filled up on one side.
+    #[must_use]
+    pub fn batch(&self, rows: &[Vec<u32>], padding: Padding) -> Batch {
+        Batch::read(rows, padding, self.spec.direction, self.device())
+    }
+
+    /// Mask of texts of so many tokens that are filled up on the right; `None` where none is needed.
+    #[must_use]
+    pub fn mask(&self, lengths: &[usize]) -> Option<Tensor> {
+        mask(lengths, Padding::Right, self.spec.direction, self.device())
     }
 
     /// What a block keeps of `rows` rows without a token.
@@ -140,6 +158,10 @@ impl Decoder {
             return ControlFlow::Continue((hidden, Vec::new()));
         }
         let seen = |i| Attention { past: past.get(i), mask, only: None };
+        debug_assert!(
+            past.is_empty() || self.spec.direction == Direction::Forward,
+            "what an encoder keeps of a text is no longer so when the text goes on"
+        );
         // Tokens have the same places in all blocks.
         let turns = self.turns(layers.start, &hidden, &seen(0));
         let mut hidden = hidden;
@@ -152,17 +174,25 @@ impl Decoder {
         ControlFlow::Continue((hidden, kept))
     }
 
-    /// Logits of streams that left the last block: `[.., d]` -> `[.., vocabulary]`.
+    /// Logits of streams that left the last block: `[.., d]` -> `[.., outputs]`.
     pub fn head(&self, hidden: &Tensor) -> Tensor {
-        self.unembed(&self.norm(Part::FinalNorm, 0, hidden))
+        self.unembed(&self.finish(hidden))
+    }
+
+    /// What the head reads of streams that left the last block.
+    fn finish(&self, hidden: &Tensor) -> Tensor {
+        if self.spec.has(Part::FinalNorm) {
+            self.norm(Part::FinalNorm, 0, hidden)
+        } else {
+            hidden.shallow_clone()
+        }
     }
 
     /// How much what is added to `stream` `[d]`, which left the last block, adds to the logit of a token over the mean of all
     /// tokens' logits: the product with this vector `[d]`, f64. The final norm keeps the scale that it has for `stream`:
     /// then logits are linear in the stream, and what its parts add sums up to them, but for biases.
     pub fn reading(&self, stream: &Tensor, token: i64) -> Tensor {
-        let (head, _) = self.head_part();
-        let table = self.weights.weight(head, 0);
+        let table = self.weights.weight(self.head_part(), 0);
         let mean = table.mean_dim([0i64].as_slice(), false, Kind::Double);
         let row = table.get(token).to_kind(Kind::Double) - mean;
         let scale = self.weights.weight(Part::FinalNorm, 0).to_kind(Kind::Double);
@@ -180,14 +210,14 @@ impl Decoder {
         }
     }
 
-    /// Logits of every token of `batch`, `[rows, tokens, vocabulary]`; those of the padding mean
+    /// Logits of every token of `batch`, `[rows, tokens, outputs]`; those of the padding mean
     /// nothing.
     pub fn forward(&self, batch: &Batch, probe: &mut dyn Probe) -> ControlFlow<(), Tensor> {
         let mut hidden = self.embed(&batch.ids, &batch.positions);
         probe.visit(Site::Embed, &mut hidden)?;
         let (hidden, _) =
             self.blocks(0..self.spec.layers, hidden, &[], batch.mask.as_ref(), probe)?;
-        let mut last = self.norm(Part::FinalNorm, 0, &hidden);
+        let mut last = self.finish(&hidden);
         probe.visit(Site::Final, &mut last)?;
         ControlFlow::Continue(self.unembed(&last))
     }
@@ -201,7 +231,10 @@ impl Decoder {
         probe: &mut dyn Probe,
     ) -> ControlFlow<(), (Tensor, Kv)> {
         let normed = |part, stream| self.norm(part, layer, stream).to_kind(self.kind_in(layer));
-        let entering = normed(Part::AttentionNorm, hidden);
+        let entering = match self.spec.residual {
+            Residual::PostNorm => hidden.to_kind(self.kind_in(layer)),
+            _ => normed(Part::AttentionNorm, hidden),
+        };
         let (attended, kv) = self.attention(layer, &entering, seen, turns, probe)?;
         let hidden = &seen.looking(hidden);
         let mut out = match self.spec.residual {
@@ -216,6 +249,12 @@ impl Decoder {
             }
             Residual::ParallelOneNorm => {
                 hidden + attended + self.mlp(layer, &seen.looking(&entering), probe)?
+            }
+            Residual::PostNorm => {
+                let middle = self.norm(Part::AttentionNorm, layer, &(hidden + attended));
+                let entering = middle.to_kind(self.kind_in(layer));
+                let out = middle + self.mlp(layer, &entering, probe)?;
+                self.norm(Part::MlpNorm, layer, &out)
             }
         };
         probe.visit(Site::BlockOut(layer), &mut out)?;
@@ -243,7 +282,7 @@ impl Decoder {
             new.key = turns.turn(&new.key);
         }
         let how = (self.spec.score_scales[layer], self.spec.windows[layer]);
-        let (out, kept) = seen.attend(&query, new, how, self.kernel); // [b, heads, t, head]
+        let (out, kept) = seen.attend(&query, new, how, (self.spec.direction, self.kernel)); // [b, heads, t, head]
         let out = out.transpose(1, 2).flatten(2, 3);
         ControlFlow::Continue((self.linear(Part::AttentionOut, layer, &out, probe)?, kept))
     }
@@ -331,17 +370,30 @@ impl Decoder {
         ControlFlow::Continue(out)
     }
 
-    /// Where logits come from: the table, and what is added.
-    fn head_part(&self) -> (Part, Option<&Tensor>) {
+    /// The table that logits come from.
+    const fn head_part(&self) -> Part {
         match self.spec.head {
-            Head::Tied => (Part::TokenEmbedding, None),
-            Head::Apart => (Part::Head, self.weights.bias(Part::Head, 0)),
+            Head::Tied | Head::Masked => Part::TokenEmbedding,
+            Head::Apart | Head::Classes(_) => Part::Head,
         }
     }
 
     fn unembed(&self, x: &Tensor) -> Tensor {
-        let (part, bias) = self.head_part();
-        let weight = self.weights.weight(part, 0);
-        linear(&x.to_kind(weight.kind()), weight, bias)
+        let weight = self.weights.weight(self.head_part(), 0);
+        let x = match self.spec.head {
+            Head::Tied | Head::Apart => x.shallow_clone(),
+            Head::Masked => {
+                let dense = self.activate(&self.before_head(x));
+                self.norm(Part::HeadNorm, 0, &dense)
+            }
+            Head::Classes(Pool::Tanh) => self.before_head(x).tanh(),
+            Head::Classes(Pool::Relu) => self.before_head(x).relu(),
+        };
+        linear(&x.to_kind(weight.kind()), weight, self.weights.bias(Part::Head, 0))
+    }
+
+    fn before_head(&self, x: &Tensor) -> Tensor {
+        let weight = self.weights.weight(Part::HeadDense, 0);
+        linear(&x.to_kind(weight.kind()), weight, self.weights.bias(Part::HeadDense, 0))
     }
 }

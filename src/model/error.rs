@@ -115,6 +115,22 @@ pub enum ModelError {
         /// The whole text.
         text: String,
     },
+    /// A classifier has no such class.
+    #[error("the model has no class {class:?}; it tells apart {classes}")]
+    NoClass {
+        /// What was to be one.
+        class: String,
+        /// Those that it has.
+        classes: String,
+    },
+    /// Something that only a decoder can do.
+    #[error("{what} needs a model that reads forward, and {model_type} reads both ways")]
+    ReadsBothWays {
+        /// What it is.
+        what: &'static str,
+        /// `model_type` of the model.
+        model_type: &'static str,
+    },
     /// A text is too long for the model.
     #[error("{tokens} tokens are too many: the model takes {context}")]
     TooLong {
@@ -160,7 +176,9 @@ impl ModelError {
             ),
             Self::TooLong { .. } => Some("use a shorter text".to_owned()),
             Self::NoToken { .. } => Some("give a text with words in it".to_owned()),
-            Self::Family { .. }
+            Self::NoClass { .. }
+            | Self::ReadsBothWays { .. }
+            | Self::Family { .. }
             | Self::Config { .. }
             | Self::NoTensor { .. }
             | Self::NoLayer { .. }

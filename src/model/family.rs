@@ -12,6 +12,11 @@ pub trait Family: Sync {
     /// `model_type` in `config.json`.
     fn model_type(&self) -> &'static str;
 
+    /// The one of `architectures` in `config.json` that it computes, where a model type has several.
+    fn architecture(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Reads sizes and switches.
     ///
     /// # Errors
@@ -24,11 +29,16 @@ pub trait Family: Sync {
     /// Our parts and their names in a checkpoint. Which of them a model has its [`Spec`] says.
     fn parts(&self) -> &'static [PartName];
 
-    /// What some checkpoints put before the names of all parts but the head.
+    /// Those of the head, where the heads of a model type differ.
+    fn head_parts(&self) -> &'static [PartName] {
+        &[]
+    }
+
+    /// What some checkpoints put before the names of all parts but those of the head.
     fn prefix(&self) -> &'static str;
 
-    /// Whether `name` (without prefix) is something that old checkpoints store although it is no
-    /// weight, such as a causal mask.
+    /// Whether `name` (without prefix) is something that checkpoints store although it is no weight of
+    /// the model, such as a causal mask or a head that it does not use.
     fn is_buffer(&self, name: &str) -> bool;
 }
 
@@ -41,11 +51,18 @@ pub struct PartName {
     pub name: &'static str,
     /// How the weight is laid out.
     pub orientation: Orientation,
+    /// Whether it is of the head, which has no prefix.
+    pub of_head: bool,
 }
 
 impl PartName {
     /// A row of a family's table.
     pub(super) const fn new(part: Part, name: &'static str, orientation: Orientation) -> Self {
-        Self { part, name, orientation }
+        Self { part, name, orientation, of_head: false }
+    }
+
+    /// A row of a part without a prefix.
+    pub(super) const fn head(part: Part, name: &'static str) -> Self {
+        Self { part, name, orientation: Orientation::OutIn, of_head: true }
     }
 }

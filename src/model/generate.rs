@@ -44,7 +44,7 @@ impl Decoder {
     /// Continues each prompt by up to `tokens` tokens, or through the first token that is one of `stops`.
     ///
     /// # Errors
-    /// When a prompt is empty, or with its continuation longer than the model's context.
+    /// When the model does not read forward, or a prompt is empty, or with its continuation longer than the model's context.
     pub fn generate(
         &self,
         prompts: &[Vec<u32>],
@@ -52,6 +52,7 @@ impl Decoder {
         choice: Choice,
         stops: &[u32],
     ) -> Result<Vec<Generated>, ModelError> {
+        self.spec().reads_forward("generation")?;
         let context = self.spec().context;
         for prompt in prompts {
             if prompt.is_empty() {

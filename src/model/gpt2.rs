@@ -7,7 +7,10 @@ use super::{
     config::Config,
     error::ModelError,
     family::{Family, PartName},
-    spec::{Activation, Head, HeadNorms, Mlp, Norm, Part, Positions, Projections, Residual, Spec},
+    spec::{
+        Activation, Direction, Head, HeadNorms, Mlp, Norm, Part, Positions, Projections, Residual,
+        Spec,
+    },
 };
 use crate::tensor::Orientation;
 
@@ -38,13 +41,16 @@ impl Family for Gpt2 {
             activation: Activation::read(config, "activation_function", "gelu_new")?,
             score_scales: score_scales(config, layers, head_width)?,
             windows: vec![None; layers],
+            direction: Direction::Forward,
             positions: Positions::Learned,
+            segments: 0,
             projections: Projections::Fused,
             head_norms: HeadNorms::None,
             residual: Residual::Sequential,
             norm: Norm::Layer,
             mlp: Mlp::Plain,
             head: if tied { Head::Tied } else { Head::Apart },
+            classes: Vec::new(),
             biases: vec![
                 Part::AttentionNorm,
                 Part::QueryKeyValue,
@@ -74,7 +80,7 @@ impl Family for Gpt2 {
                 PartName::new(Part::MlpUp, "h.{}.mlp.c_fc", InOut),
                 PartName::new(Part::MlpDown, "h.{}.mlp.c_proj", InOut),
                 PartName::new(Part::FinalNorm, "ln_f", OutIn),
-                PartName::new(Part::Head, "lm_head", OutIn),
+                PartName::head(Part::Head, "lm_head"),
             ]
         }
     }

@@ -9,7 +9,10 @@ use super::{
     error::ModelError,
     family::{Family, PartName},
     rotary::{BASES, Pairs, Rotary},
-    spec::{Activation, Head, HeadNorms, Mlp, Norm, Part, Positions, Projections, Residual, Spec},
+    spec::{
+        Activation, Direction, Head, HeadNorms, Mlp, Norm, Part, Positions, Projections, Residual,
+        Spec,
+    },
 };
 use crate::tensor::Orientation;
 
@@ -46,13 +49,16 @@ impl Family for GptNeox {
             activation: Activation::read(config, "hidden_act", "gelu")?,
             score_scales: vec![1.0 / (head_width as f64).sqrt(); layers],
             windows: vec![None; layers],
+            direction: Direction::Forward,
             positions: Positions::Rotary(rotary(config, head_width)?),
+            segments: 0,
             projections: Projections::FusedByHead,
             head_norms: HeadNorms::None,
             residual: if parallel { Residual::Parallel } else { Residual::Sequential },
             norm: Norm::Layer,
             mlp: Mlp::Plain,
             head: if tied { Head::Tied } else { Head::Apart },
+            classes: Vec::new(),
             biases,
         })
     }
@@ -73,7 +79,7 @@ impl Family for GptNeox {
                 PartName::new(Part::MlpUp, "layers.{}.mlp.dense_h_to_4h", OutIn),
                 PartName::new(Part::MlpDown, "layers.{}.mlp.dense_4h_to_h", OutIn),
                 PartName::new(Part::FinalNorm, "final_layer_norm", OutIn),
-                PartName::new(Part::Head, "embed_out", OutIn),
+                PartName::head(Part::Head, "embed_out"),
             ]
         }
     }

@@ -8,7 +8,10 @@ use super::{
     error::ModelError,
     family::{Family, PartName},
     rotary::{Pairs, Rotary},
-    spec::{Activation, Head, HeadNorms, Mlp, Norm, Part, Positions, Projections, Residual, Spec},
+    spec::{
+        Activation, Direction, Head, HeadNorms, Mlp, Norm, Part, Positions, Projections, Residual,
+        Spec,
+    },
 };
 use crate::tensor::Orientation;
 
@@ -40,13 +43,16 @@ impl Family for GptJ {
             activation: Activation::read(config, "activation_function", "gelu_new")?,
             score_scales: vec![1.0 / ((width / heads) as f64).sqrt(); layers],
             windows: vec![None; layers],
+            direction: Direction::Forward,
             positions: Positions::Rotary(rotary),
+            segments: 0,
             projections: Projections::Apart,
             head_norms: HeadNorms::None,
             residual: Residual::ParallelOneNorm,
             norm: Norm::Layer,
             mlp: Mlp::Plain,
             head: Head::Apart,
+            classes: Vec::new(),
             biases: vec![
                 Part::AttentionNorm,
                 Part::MlpUp,
@@ -74,7 +80,7 @@ impl Family for GptJ {
                 PartName::new(Part::MlpUp, "h.{}.mlp.fc_in", OutIn),
                 PartName::new(Part::MlpDown, "h.{}.mlp.fc_out", OutIn),
                 PartName::new(Part::FinalNorm, "ln_f", OutIn),
-                PartName::new(Part::Head, "lm_head", OutIn),
+                PartName::head(Part::Head, "lm_head"),
             ]
         }
     }

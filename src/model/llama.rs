@@ -16,7 +16,10 @@ use super::{
     error::ModelError,
     family::{Family, PartName},
     rotary::{BASES, Pairs, Rotary},
-    spec::{Activation, Head, HeadNorms, Mlp, Norm, Part, Positions, Projections, Residual, Spec},
+    spec::{
+        Activation, Direction, Head, HeadNorms, Mlp, Norm, Part, Positions, Projections, Residual,
+        Spec,
+    },
 };
 use crate::tensor::Orientation;
 
@@ -107,13 +110,16 @@ impl Family for Relative {
             activation: Activation::read(config, "hidden_act", "silu")?,
             score_scales: vec![1.0 / (head_width as f64).sqrt(); layers],
             windows: (self.windows)(config, layers)?,
+            direction: Direction::Forward,
             positions: Positions::Rotary(rotary),
+            segments: 0,
             projections: Projections::Apart,
             head_norms: self.head_norms,
             residual: Residual::Sequential,
             norm: Norm::Rms,
             mlp: Mlp::Gated,
             head: if tied { Head::Tied } else { Head::Apart },
+            classes: Vec::new(),
             biases: (self.biases)(config)?,
         })
     }
@@ -139,7 +145,7 @@ impl Family for Relative {
                 PartName::new(Part::MlpUp, "layers.{}.mlp.up_proj", OutIn),
                 PartName::new(Part::MlpDown, "layers.{}.mlp.down_proj", OutIn),
                 PartName::new(Part::FinalNorm, "norm", OutIn),
-                PartName::new(Part::Head, "lm_head", OutIn),
+                PartName::head(Part::Head, "lm_head"),
             ]
         }
     }

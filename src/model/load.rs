@@ -61,14 +61,15 @@ impl Model {
     /// As [`Model::open`].
     pub fn open_unloaded(dir: &Path, device: Device, dtype: Dtype) -> Result<Self, ModelError> {
         let checkpoint = Checkpoint::open(dir)?;
-        let family = family(checkpoint.model_type()?)?;
         let config = Config::new(checkpoint.config(), checkpoint.names().count());
+        let architectures = config.words("architectures")?.unwrap_or_default();
+        let family = family(checkpoint.model_type()?, &architectures)?;
         for key in ["quantization_config", "is_encoder_decoder", "add_cross_attention"] {
             config.refuse(key)?;
         }
         let spec = family.spec(config)?;
         let weights = Weights::of(&checkpoint, family, &spec)?;
-        let tokens = Tokens::open(dir, family, spec.vocabulary)?;
+        let tokens = Tokens::open(dir, family, spec.vocabulary)?.asked_as(dir, &spec)?;
         let decoder = Decoder::new(spec, weights);
         Ok(Self { checkpoint, decoder, tokens, device, kind: kind(dtype) })
     }
@@ -87,7 +88,7 @@ impl Model {
     /// As [`Model::load`].
     pub fn load_blocks(&mut self, last: usize) -> Result<(), ModelError> {
         self.load_those(|slot| match slot.part {
-            Part::TokenEmbedding | Part::PositionEmbedding => true,
+            part if part.is_embedding() => true,
             part => part.in_block() && slot.layer <= last,
         })
     }

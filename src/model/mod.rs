@@ -1,4 +1,5 @@
-//! Decoder-only language models on libtorch: one decoder, a small table for each family.
+//! Transformers on libtorch: one forward pass, a small table for each family. Most are decoders, which read forward and go
+//! on; some are encoders, which read a text both ways.
 //!
 //! [`Model::open`] reads a Hugging Face checkpoint, checks every name and shape before anything is
 //! computed, and turns all linear maps to `[out, in]` once. The [`Decoder`] then computes in pieces
@@ -19,6 +20,7 @@
 
 mod attention;
 mod batch;
+mod bert;
 mod bounds;
 mod config;
 mod decoder;
@@ -34,6 +36,7 @@ mod linear;
 mod llama;
 mod load;
 mod probe;
+mod question;
 mod random;
 mod restore;
 mod rotary;
@@ -53,11 +56,13 @@ pub use family::{Family, PartName};
 pub use generate::{Choice, Generated};
 pub use load::{EditSite, Model};
 pub use probe::{Probe, Site, Unprobed};
+pub use question::Question;
 pub use random::SplitMix;
 pub use restore::{Restore, Traces};
 pub use rotary::{Pairs, Rotary, Scaling};
 pub use spec::{
-    Activation, Head, HeadNorms, Mlp, Norm, Part, Positions, Projections, Residual, Spec,
+    Activation, Direction, Head, HeadNorms, Mlp, Norm, Part, Pool, Positions, Projections,
+    Residual, Spec,
 };
 pub use tokens::{Encoded, Tokens};
 pub use weights::{Role, Slot, Weights};

@@ -1,8 +1,8 @@
-//! What a decoder is made of: sizes, and one enum for each way in which families differ.
+//! What a model is made of: sizes, and one enum for each way in which families differ.
 
 use super::{config::Config, error::ModelError, rotary::Rotary};
 
-/// Sizes and switches of a decoder, as read from `config.json`.
+/// Sizes and switches of a model, as read from `config.json`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spec {
     /// `model_type` of the family.
@@ -31,8 +31,12 @@ pub struct Spec {
     pub score_scales: Vec<f64>,
     /// How many tokens attention sees, the token itself included, for each layer; `None` is all.
     pub windows: Vec<Option<usize>>,
+    /// What a token may look at.
+    pub direction: Direction,
     /// How a token knows its place.
     pub positions: Positions,
+    /// Kinds of segments, each of which has a vector that is added to its tokens'; 0 where there are none.
+    pub segments: usize,
     /// How queries, keys and values are computed.
     pub projections: Projections,
     /// What is done to queries and keys before they meet.
@@ -45,30 +49,65 @@ pub struct Spec {
     pub mlp: Mlp,
     /// Where logits come from.
     pub head: Head,
+    /// The names of the classes, where it tells classes apart.
+    pub classes: Vec<String>,
     /// The parts that add a bias.
     pub biases: Vec<Part>,
 }
 
 impl Spec {
-    /// Whether a decoder of this kind has `part`.
+    /// Whether a model of this kind has a weight of `part`.
     #[must_use]
     pub fn has(&self, part: Part) -> bool {
         match part {
             Part::PositionEmbedding => self.positions == Positions::Learned,
+            Part::SegmentEmbedding => self.segments > 0,
+            Part::EmbeddingNorm => self.residual == Residual::PostNorm,
+            Part::FinalNorm => self.residual != Residual::PostNorm,
             Part::QueryKeyValue => self.projections != Projections::Apart,
             Part::Query | Part::Key | Part::Value => self.projections == Projections::Apart,
             Part::QueryNorm | Part::KeyNorm => self.head_norms == HeadNorms::Own,
             Part::MlpNorm => self.residual != Residual::ParallelOneNorm,
             Part::MlpGate => self.mlp == Mlp::Gated,
-            Part::Head => self.head == Head::Apart,
+            Part::HeadDense => matches!(self.head, Head::Masked | Head::Classes(_)),
+            Part::HeadNorm => self.head == Head::Masked,
+            Part::Head => matches!(self.head, Head::Apart | Head::Classes(_)),
             Part::TokenEmbedding
             | Part::AttentionNorm
             | Part::AttentionOut
             | Part::MlpUp
-            | Part::MlpDown
-            | Part::FinalNorm => true,
+            | Part::MlpDown => true,
         }
     }
+
+    /// Makes sure of what `what` stands on: that a token sees nothing of what is after it.
+    ///
+    /// # Errors
+    /// [`ModelError::ReadsBothWays`].
+    pub fn reads_forward(&self, what: &'static str) -> Result<(), ModelError> {
+        match self.direction {
+            Direction::Forward => Ok(()),
+            Direction::Both => Err(ModelError::ReadsBothWays { what, model_type: self.model_type }),
+        }
+    }
+
+    /// Number of logits: of tokens, or of classes.
+    #[must_use]
+    pub fn outputs(&self) -> usize {
+        match self.head {
+            Head::Tied | Head::Apart | Head::Masked => self.vocabulary,
+            Head::Classes(_) => self.classes.len(),
+        }
+    }
+}
+
+/// What a token may look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// At itself and what is before it, so that a text can go on: a decoder.
+    Forward,
+    /// At the whole text: an encoder.
+    Both,
 }
 
 /// How a token knows its place.
@@ -109,6 +148,9 @@ pub enum Residual {
     Parallel,
     /// The same, with one norm for both.
     ParallelOneNorm,
+    /// `norm(x + attention(x))`, then the same with the MLP and a norm of its own. There is one more after the embedding,
+    /// and none at the end.
+    PostNorm,
 }
 
 /// Kind of norm.
@@ -136,6 +178,20 @@ pub enum Head {
     Tied,
     /// A matrix of its own.
     Apart,
+    /// `norm(activation(dense(x)))`, with the MLP's activation, read by the token embedding, plus a bias: what stands in the
+    /// place of a mask.
+    Masked,
+    /// `classifier(pool(dense(x)))` of the first token: to which class the text belongs.
+    Classes(Pool),
+}
+
+/// What is between the two maps of a classifier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pool {
+    /// The hyperbolic tangent.
+    Tanh,
+    /// max(x, 0).
+    Relu,
 }
 
 /// Non-linearity of the MLP.
@@ -177,14 +233,18 @@ impl Activation {
     }
 }
 
-/// A place for weights in a decoder.
+/// A place for weights in a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
     /// A vector for each token, `[vocabulary, d]`.
     TokenEmbedding,
     /// A vector for each position, `[context, d]`.
     PositionEmbedding,
-    /// Norm before attention.
+    /// A vector for each kind of segment, `[segments, d]`.
+    SegmentEmbedding,
+    /// Norm of the embedding.
+    EmbeddingNorm,
+    /// Norm before attention, or after it.
     AttentionNorm,
     /// Queries, keys and values in one map, `[3 heads w, d]`, w being the width of a head.
     QueryKeyValue,
@@ -200,7 +260,7 @@ pub enum Part {
     KeyNorm,
     /// Attention's output map, `[d, heads w]`.
     AttentionOut,
-    /// Norm before the MLP.
+    /// Norm before the MLP, or after it.
     MlpNorm,
     /// What an MLP's up projection is multiplied by, `[inner, d]`.
     MlpGate,
@@ -210,7 +270,11 @@ pub enum Part {
     MlpDown,
     /// Norm after the last block.
     FinalNorm,
-    /// The head where it is not tied, `[vocabulary, d]`.
+    /// The map before the head, `[d, d]`.
+    HeadDense,
+    /// Norm before the head.
+    HeadNorm,
+    /// The head where it is not tied, `[outputs, d]`. A tied one can have a bias.
     Head,
 }
 
@@ -220,7 +284,14 @@ impl Part {
     pub const fn in_block(self) -> bool {
         !matches!(
             self,
-            Self::TokenEmbedding | Self::PositionEmbedding | Self::FinalNorm | Self::Head
+            Self::TokenEmbedding
+                | Self::PositionEmbedding
+                | Self::SegmentEmbedding
+                | Self::EmbeddingNorm
+                | Self::FinalNorm
+                | Self::HeadDense
+                | Self::HeadNorm
+                | Self::Head
         )
     }
 
@@ -233,7 +304,26 @@ impl Part {
     /// Whether it is a norm of the stream, not of heads.
     #[must_use]
     pub const fn is_stream_norm(self) -> bool {
-        matches!(self, Self::AttentionNorm | Self::MlpNorm | Self::FinalNorm)
+        matches!(
+            self,
+            Self::EmbeddingNorm
+                | Self::AttentionNorm
+                | Self::MlpNorm
+                | Self::FinalNorm
+                | Self::HeadNorm
+        )
+    }
+
+    /// Whether it is needed before the first block.
+    #[must_use]
+    pub const fn is_embedding(self) -> bool {
+        matches!(
+            self,
+            Self::TokenEmbedding
+                | Self::PositionEmbedding
+                | Self::SegmentEmbedding
+                | Self::EmbeddingNorm
+        )
     }
 
     /// Shape of its weight, outputs first. Tables are `[entries, d]`.
@@ -241,9 +331,16 @@ impl Part {
     pub fn shape(self, spec: &Spec) -> Vec<usize> {
         let (queries, keys) = (spec.heads * spec.head_width, spec.kv_heads * spec.head_width);
         match self {
-            Self::TokenEmbedding | Self::Head => vec![spec.vocabulary, spec.width],
+            Self::TokenEmbedding => vec![spec.vocabulary, spec.width],
+            Self::Head => vec![spec.outputs(), spec.width],
+            Self::HeadDense => vec![spec.width, spec.width],
             Self::PositionEmbedding => vec![spec.context, spec.width],
-            Self::AttentionNorm | Self::MlpNorm | Self::FinalNorm => vec![spec.width],
+            Self::SegmentEmbedding => vec![spec.segments, spec.width],
+            Self::EmbeddingNorm
+            | Self::AttentionNorm
+            | Self::MlpNorm
+            | Self::FinalNorm
+            | Self::HeadNorm => vec![spec.width],
             Self::QueryNorm | Self::KeyNorm => vec![spec.head_width],
             Self::QueryKeyValue => vec![3 * queries, spec.width],
             Self::Query => vec![queries, spec.width],

@@ -1,13 +1,14 @@
 //! `tokenizer.json` as transformers' `AutoTokenizer` uses it.
 //!
-//! Its fast tokenizers run what the file describes, but for two things that they set themselves: the
-//! space before a text, and, in the classes of [`MARKING`], the marks around it.
+//! Its fast tokenizers run what the file describes, but for three things that they set themselves: the
+//! space before a text, in the classes of [`MARKING`] the marks around it, and in those of [`FOLDING`] what becomes of
+//! its letters.
 
 use std::{collections::BTreeMap, path::Path};
 
 use serde_json::Value;
 use tokenizers::{
-    PreTokenizerWrapper, Tokenizer,
+    NormalizerWrapper, PreTokenizerWrapper, Tokenizer,
     processors::template::{SpecialToken, TemplateProcessing},
 };
 
@@ -32,6 +33,9 @@ const MARKING: &[Marking] = &[
     Marking { class: "CohereTokenizer", begins: true, beginning: "<BOS_TOKEN>" },
     Marking { class: "GPTNeoXTokenizer", begins: false, beginning: "<|endoftext|>" },
 ];
+
+/// Classes that treat letters by their own settings, whatever `tokenizer.json` says.
+const FOLDING: &[&str] = &["BertTokenizer", "DistilBertTokenizer"];
 
 /// Embeddings without a token that are no reason to wonder: tables are filled up to a round number, by
 /// 905 at most of those seen (Phi 2).
@@ -83,6 +87,16 @@ impl<'a> TokenizerConfig<'a> {
 
         let class = self.class().unwrap_or(family.tokenizer_class());
         let class = class.strip_suffix("Fast").unwrap_or(class);
+        if let Some(NormalizerWrapper::BertNormalizer(folding)) = tokenizer.get_normalizer()
+            && FOLDING.contains(&class)
+        {
+            let mut folding = *folding;
+            folding.lowercase = self.flag("do_lower_case").unwrap_or(true);
+            folding.strip_accents = self.flag("strip_accents");
+            folding.handle_chinese_chars = self.flag("tokenize_chinese_chars").unwrap_or(true);
+            let folded = tokenizer.with_normalizer(Some(folding)).map(|_| ());
+            folded.map_err(|error| self.wrong("tokenizer.json", error.to_string()))?;
+        }
         let Some(marking) = MARKING.iter().find(|marking| marking.class == class) else {
             return Ok(());
         };
@@ -126,6 +140,22 @@ impl<'a> TokenizerConfig<'a> {
                 Err(self.wrong("tokenizer_config.json", why))
             }
         }
+    }
+
+    /// What stands in the place of a token that is asked for, and its id.
+    pub(super) fn mask(&self, tokenizer: &Tokenizer) -> Result<(String, u32), ModelError> {
+        let mask = self.mark("mask_token").and_then(content).unwrap_or("[MASK]");
+        let id = tokenizer.token_to_id(mask).ok_or_else(|| {
+            let why = format!("there is no mask_token {mask:?}, and this model fills masks");
+            self.wrong("tokenizer.json", why)
+        })?;
+        Ok((mask.to_owned(), id))
+    }
+
+    /// The token of words that the tokenizer does not know.
+    pub(super) fn unknown(&self, tokenizer: &Tokenizer) -> Option<u32> {
+        let unknown = self.mark("unk_token").and_then(content).unwrap_or("[UNK]");
+        tokenizer.token_to_id(unknown)
     }
 
     /// The token that ends a text: the tokenizer's, else the model's.

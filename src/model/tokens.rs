@@ -2,9 +2,12 @@
 
 use std::{ops::Range, path::Path};
 
-use tokenizers::Tokenizer;
+use tokenizers::{Encoding, Tokenizer};
 
-use super::{bounds, error::ModelError, family::Family, tokenizer::TokenizerConfig};
+use super::{
+    bounds, error::ModelError, family::Family, question::Asking, spec::Spec,
+    tokenizer::TokenizerConfig,
+};
 use crate::{checkpoint::COMPANION_LIMIT, durable::read_regular};
 
 /// A tokenizer read from `tokenizer.json`.
@@ -12,6 +15,7 @@ use crate::{checkpoint::COMPANION_LIMIT, durable::read_regular};
 pub struct Tokens {
     tokenizer: Tokenizer,
     vocabulary: usize,
+    asking: Asking,
     lead: Vec<u32>,
     end: Option<u32>,
     stops: Vec<u32>,
@@ -48,11 +52,29 @@ impl Tokens {
         let lead = marks.filter(|&(_, mark)| *mark == 1).map(|(&id, _)| id).collect();
         let (end, stops) = (config.end(&tokenizer), config.stops(&tokenizer)?);
         let doubts = config.doubts(&tokenizer, vocabulary);
-        let tokens = Self { tokenizer, vocabulary, lead, end, stops, doubts };
+        let asking = Asking::Following;
+        let tokens = Self { tokenizer, vocabulary, asking, lead, end, stops, doubts };
         // Tokens added later may lie above, such as padding that no text has.
         let highest = tokens.tokenizer.get_vocab_size(false).saturating_sub(1);
         tokens.check(u32::try_from(highest).unwrap_or(u32::MAX))?;
         Ok(tokens)
+    }
+
+    /// The tokenizer in `dir` of a model of this kind, which says how it is asked.
+    ///
+    /// # Errors
+    /// When the model fills masks, and the tokenizer has none.
+    pub(super) fn asked_as(mut self, dir: &Path, spec: &Spec) -> Result<Self, ModelError> {
+        self.asking = Asking::of(dir, spec, &self.tokenizer)?;
+        if self.asking != Asking::Following {
+            // Nothing goes on, so nothing ends.
+            (self.end, self.stops) = (None, Vec::new());
+        }
+        Ok(self)
+    }
+
+    pub(super) const fn asking(&self) -> &Asking {
+        &self.asking
     }
 
     /// Whether the model knows a token.
@@ -95,9 +117,7 @@ impl Tokens {
     /// When the tokenizer fails, which a tokenizer made for bytes never does, or has a token that the
     /// model does not know.
     pub fn encode(&self, text: &str) -> Result<Encoded, ModelError> {
-        let encoding = self.tokenizer.encode(text, true).map_err(|error| {
-            ModelError::Tokenizer { path: "tokenizer.json".into(), why: error.to_string() }
-        })?;
+        let encoding = self.encoding(text, true)?;
         let mut ids = encoding.get_ids().to_vec();
         let marks = encoding.get_special_tokens_mask();
         let after = marks[self.lead.len().min(ids.len())..].iter().rev();
@@ -109,12 +129,46 @@ impl Tokens {
         Ok(Encoded { ids, offsets: offsets.map(|&(start, end)| start..end).collect() })
     }
 
+    fn encoding(&self, text: &str, marked: bool) -> Result<Encoding, ModelError> {
+        self.tokenizer.encode(text, marked).map_err(|error| ModelError::Tokenizer {
+            path: "tokenizer.json".into(),
+            why: error.to_string(),
+        })
+    }
+
+    /// Tokens of a whole text, with what the tokenizer puts before and after it.
+    pub(super) fn encode_whole(&self, text: &str) -> Result<Vec<u32>, ModelError> {
+        self.known(self.encoding(text, true)?.get_ids())
+    }
+
+    /// Tokens of a part of a text, with nothing before or after it.
+    ///
+    /// # Errors
+    /// As [`Tokens::encode`].
+    pub fn encode_bare(&self, text: &str) -> Result<Vec<u32>, ModelError> {
+        self.known(self.encoding(text, false)?.get_ids())
+    }
+
+    fn known(&self, ids: &[u32]) -> Result<Vec<u32>, ModelError> {
+        ids.iter().try_for_each(|&id| self.check(id))?;
+        Ok(ids.to_vec())
+    }
+
     /// Text of `ids`, without tokens such as the end of text.
     ///
     /// # Errors
     /// When the tokenizer's decoder fails.
     pub fn decode(&self, ids: &[u32]) -> Result<String, ModelError> {
-        self.tokenizer.decode(ids, true).map_err(|error| ModelError::Tokenizer {
+        self.decoded(ids, true)
+    }
+
+    /// Text of `ids`, where tokens such as that of an unknown word are called by their names.
+    pub(super) fn decode_marks(&self, ids: &[u32]) -> Result<String, ModelError> {
+        self.decoded(ids, false)
+    }
+
+    fn decoded(&self, ids: &[u32], without_marks: bool) -> Result<String, ModelError> {
+        self.tokenizer.decode(ids, without_marks).map_err(|error| ModelError::Tokenizer {
             path: "tokenizer.json".into(),
             why: error.to_string(),
         })

@@ -1,4 +1,4 @@
-//! All weights of a decoder, in one orientation.
+//! All weights of a model, in one orientation.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use tch::{Device, Kind, Tensor};
 use super::{
     error::ModelError,
     family::Family,
-    spec::{Part, Spec},
+    spec::{Head, Part, Spec},
 };
 use crate::{
     checkpoint::Checkpoint,
@@ -41,6 +41,17 @@ pub struct Slot {
 }
 
 impl Slot {
+    /// Names a norm as checkpoints made from TensorFlow's do, which transformers reads too.
+    fn name_as_of_old(&mut self) {
+        let (now, then) = match self.role {
+            Role::Weight => (".LayerNorm.weight", ".LayerNorm.gamma"),
+            Role::Bias => (".LayerNorm.bias", ".LayerNorm.beta"),
+        };
+        if let Some(module) = self.name.strip_suffix(now) {
+            self.name = format!("{module}{then}");
+        }
+    }
+
     /// Shape in the checkpoint.
     #[must_use]
     pub fn stored_shape(&self) -> Vec<usize> {
@@ -66,7 +77,7 @@ impl Slot {
     }
 }
 
-/// The weights of a decoder. Linear maps are `[out, in]`, tables `[entries, d]`.
+/// The weights of a model. Linear maps are `[out, in]`, tables `[entries, d]`.
 #[derive(Debug)]
 pub struct Weights {
     slots: Vec<Slot>,
@@ -101,10 +112,13 @@ impl Weights {
         family: &dyn Family,
         spec: &Spec,
     ) -> Result<Self, ModelError> {
+        let has = |is: &dyn Fn(&str) -> bool| checkpoint.names().any(is);
         let prefix = family.prefix();
-        let prefix =
-            if checkpoint.names().any(|name| name.starts_with(prefix)) { prefix } else { "" };
-        let slots = slots(family, spec, prefix);
+        let prefix = if has(&|name| name.starts_with(prefix)) { prefix } else { "" };
+        let mut slots = slots(family, spec, prefix);
+        if has(&|name| name.ends_with(".LayerNorm.gamma")) {
+            slots.iter_mut().for_each(Slot::name_as_of_old);
+        }
         check(checkpoint, family, &slots, prefix)?;
         Ok(Self { slots, tensors: BTreeMap::new() })
     }
@@ -278,11 +292,12 @@ fn kind_of(name: &str, dtype: safetensors::Dtype) -> Result<Kind, ModelError> {
 /// All tensors of a model of `family` and `spec`.
 fn slots(family: &dyn Family, spec: &Spec, prefix: &str) -> Vec<Slot> {
     let mut slots = Vec::new();
-    for row in family.parts() {
-        if !spec.has(row.part) {
-            continue;
-        }
-        let prefix = if row.part == Part::Head { "" } else { prefix };
+    for row in family.parts().iter().chain(family.head_parts()) {
+        let has_weight = spec.has(row.part);
+        // A tied head can have a bias of its own.
+        let has_bias = spec.biases.contains(&row.part)
+            && (has_weight || (row.part == Part::Head && spec.head == Head::Masked));
+        let prefix = if row.of_head { "" } else { prefix };
         let layers = if row.part.in_block() { spec.layers } else { 1 };
         for layer in 0..layers {
             let name = format!("{prefix}{}", row.name.replace("{}", &layer.to_string()));
@@ -294,13 +309,13 @@ fn slots(family: &dyn Family, spec: &Spec, prefix: &str) -> Vec<Slot> {
                 orientation: row.orientation,
                 shape: row.part.shape(spec),
             };
-            let bias = spec.biases.contains(&row.part).then(|| Slot {
+            let bias = has_bias.then(|| Slot {
                 name: format!("{name}.bias"),
                 role: Role::Bias,
                 shape: weight.shape[..1].to_vec(),
                 ..weight.clone()
             });
-            slots.push(weight);
+            slots.extend(has_weight.then_some(weight));
             slots.extend(bias);
         }
     }
@@ -318,10 +333,8 @@ fn check(
         slots.iter().map(|slot| (slot.name.as_str(), slot)).collect();
     // A tied head may be stored a second time under its own name.
     let tied_head = |name: &str| {
-        family
-            .parts()
-            .iter()
-            .any(|row| row.part == Part::Head && name.strip_suffix(".weight") == Some(row.name))
+        let mut rows = family.parts().iter().chain(family.head_parts());
+        rows.any(|row| row.part == Part::Head && name.strip_suffix(".weight") == Some(row.name))
     };
     let names = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect::<Vec<_>>();
 

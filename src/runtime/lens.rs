@@ -6,14 +6,14 @@ use tch::{Device, Kind, Tensor as Torch, no_grad};
 
 use super::TorchEngine;
 use crate::{
-    editor,
     engine::{EngineError, Lens, Said, Standing},
     model::{Batch, ModelError, Padding, Site},
 };
 
 impl TorchEngine {
-    /// The tokens of a prompt that the model can read at a time.
+    /// The tokens of a prompt that the model can read at a time, forward.
     pub(super) fn readable(&self, prompt: &str) -> Result<Vec<u32>, EngineError> {
+        self.reads_forward("looking inside")?;
         let ids = self.tokens_of(prompt)?;
         let context = self.model.decoder().spec().context;
         if ids.is_empty() {
@@ -32,7 +32,7 @@ impl TorchEngine {
         ids: &[u32],
         expected: &str,
     ) -> Result<u32, EngineError> {
-        let all = editor::continuation(self.model.tokens(), prompt, ids, expected)?;
+        let all = self.model.tokens().continuation(prompt, ids, expected)?;
         // A space alone is no answer.
         let first = all.first().filter(|_| !expected.trim().is_empty());
         let nothing = || ModelError::NoToken { part: expected.to_owned(), text: prompt.to_owned() };

@@ -22,7 +22,7 @@ use tch::{Kind, Tensor as Torch, no_grad};
 
 use crate::{
     delta::Accumulator,
-    editor::{self, Bench, EditError, Editor, Solver},
+    editor::{self, Bench, EditError, Editor, SettingsError, Solver},
     engine::{
         Acting, Answer, Approximation, Columns, Continuations, Description, Drawing, EditJob,
         EditOutcome, EditorSpec, Engine, EngineError, Factors, FoundWith, Lens, Progress, Prompt,
@@ -31,12 +31,12 @@ use crate::{
     },
     eval::{Reading, Score},
     model::{
-        Batch, Choice, DeviceChoice, Model, ModelError, Padding, Unprobed, kernels,
+        Choice, DeviceChoice, Direction, Model, ModelError, Padding, Question, Unprobed, kernels,
         libtorch_version, open_device,
     },
     tensor::{Dtype, Matrix, Tensor},
 };
-use ask::{Size, Tokenized, in_parts};
+use ask::{Size, in_parts, size};
 
 /// Tokens that a word may have after its first.
 const WORD: usize = 8;
@@ -198,10 +198,8 @@ impl Engine for TorchEngine {
             self.model.load()?;
             let asked = probes.iter().map(|probe| self.asked(probe));
             let asked = asked.collect::<Result<Vec<_>, _>>()?;
-            let rows = |asked: &Tokenized| self.rows(asked);
-            in_parts(&asked, "answers", Tokenized::size, rows, progress, |part| {
-                self.answer_alike(part)
-            })
+            let rows = |asked: &Question| self.rows(asked);
+            in_parts(&asked, "answers", size, rows, progress, |part| self.answer_alike(part))
         })
     }
 
@@ -221,9 +219,9 @@ impl Engine for TorchEngine {
                     places.push(place);
                 }
             }
-            let rows = |asked: &Tokenized| self.rows(asked);
-            let score = |part: &[&Tokenized]| self.score_alike(part);
-            let found = in_parts(&asked, "scores", Tokenized::size, rows, progress, score)?;
+            let rows = |asked: &Question| self.rows(asked);
+            let score = |part: &[&Question]| Ok(self.score_alike(part));
+            let found = in_parts(&asked, "scores", size, rows, progress, score)?;
             for (place, score) in places.into_iter().zip(found) {
                 *place = Some(score);
             }
@@ -237,14 +235,15 @@ impl Engine for TorchEngine {
         progress: &mut dyn Progress,
     ) -> Result<Reading, EngineError> {
         guarded(|| {
+            self.reads_forward("the perplexity of a text")?;
             progress.part("model");
             self.model.load()?;
             let windows = self.windows(text)?;
             let window = self.model.decoder().spec().context as u64;
             let mut reading = Reading { tokens: 0, log_p: 0.0, window };
-            let rows = |asked: &Tokenized| self.rows(asked);
-            let score = |part: &[&Tokenized]| self.score_alike(part);
-            for score in in_parts(&windows, "windows", Tokenized::size, rows, progress, score)? {
+            let rows = |asked: &Question| self.rows(asked);
+            let score = |part: &[&Question]| Ok(self.score_alike(part));
+            for score in in_parts(&windows, "windows", size, rows, progress, score)? {
                 reading.tokens += score.log_p.len() as u64;
                 reading.log_p += score.log_p.iter().sum::<f64>();
             }
@@ -259,6 +258,7 @@ impl Engine for TorchEngine {
         progress: &mut dyn Progress,
     ) -> Result<String, EngineError> {
         guarded(|| {
+            self.reads_forward("generation")?;
             progress.part("model");
             self.model.load()?;
             let texts = editor::sample_documents(&self.model, tokens, seed, progress)?;
@@ -274,6 +274,7 @@ impl Engine for TorchEngine {
         progress: &mut dyn Progress,
     ) -> Result<Vec<String>, EngineError> {
         guarded(|| {
+            self.reads_forward("generation")?;
             progress.part("model");
             self.model.load()?;
             let begun = beginnings.iter().enumerate();
@@ -302,6 +303,9 @@ impl Engine for TorchEngine {
     ) -> Result<Continuations, EngineError> {
         guarded(|| {
             self.model.load()?;
+            if self.model.spec().direction == Direction::Both {
+                return self.said_at_once(prompt, how);
+            }
             let (decoder, tokens) = (self.model.decoder(), self.model.tokens());
             let ids = self.tokens_of(prompt)?;
             let room = decoder.spec().context.saturating_sub(ids.len());
@@ -333,6 +337,7 @@ impl Engine for TorchEngine {
 
     fn lens(&mut self, prompt: &str, expected: Option<&str>) -> Result<Lens, EngineError> {
         guarded(|| {
+            self.reads_forward("the lens")?;
             self.model.load()?;
             self.look(prompt, expected)
         })
@@ -346,6 +351,7 @@ impl Engine for TorchEngine {
         progress: &mut dyn Progress,
     ) -> Result<Vec<Traced>, EngineError> {
         guarded(|| {
+            self.reads_forward("a trace")?;
             progress.part("model");
             self.model.load()?;
             self.trace_all(subjects, prompts, how, progress)
@@ -359,6 +365,7 @@ impl Engine for TorchEngine {
         progress: &mut dyn Progress,
     ) -> Result<Scan, EngineError> {
         guarded(|| {
+            self.reads_forward("a scan of units")?;
             progress.part("model");
             self.model.load()?;
             self.scan_texts(texts, top, progress)
@@ -367,6 +374,7 @@ impl Engine for TorchEngine {
 
     fn promoted(&mut self, units: &[Unit], top: usize) -> Result<Vec<Vec<Word>>, EngineError> {
         guarded(|| {
+            self.reads_forward("what units promote")?;
             self.model.load()?;
             self.promoted_by(units, top)
         })
@@ -379,6 +387,7 @@ impl Engine for TorchEngine {
         top: usize,
     ) -> Result<Acting, EngineError> {
         guarded(|| {
+            self.reads_forward("what units add")?;
             self.model.load()?;
             self.acting_after(prompt, expected, top)
         })
@@ -392,6 +401,7 @@ impl Engine for TorchEngine {
         progress: &mut dyn Progress,
     ) -> Result<BTreeMap<String, Columns>, EngineError> {
         guarded(|| {
+            self.reads_forward("what columns read")?;
             progress.part("model");
             self.model.load()?;
             self.columns_of(changes, prompts, top, progress)
@@ -402,11 +412,38 @@ impl Engine for TorchEngine {
 impl TorchEngine {
     /// Probabilities of all tokens after `ids`, `[vocabulary]`.
     fn next(&self, ids: &[u32]) -> Torch {
+        self.probabilities(ids).get(-1)
+    }
+
+    /// Probabilities at each of `ids`, `[tokens, outputs]`.
+    fn probabilities(&self, ids: &[u32]) -> Torch {
         let decoder = self.model.decoder();
-        let batch = Batch::new(&[ids.to_vec()], Padding::Right, decoder.device());
+        let batch = decoder.batch(&[ids.to_vec()], Padding::Right);
         let logits = decoder.forward(&batch, &mut Unprobed);
         let logits = logits.continue_value().expect("because nobody ends the pass");
-        logits.get(0).get(-1).softmax(0, Kind::Float)
+        logits.get(0).softmax(-1, Kind::Float)
+    }
+
+    /// What an encoder says where a prompt is read: what is likeliest there, and most likely at the first place.
+    fn said_at_once(&self, prompt: &str, how: &Sampling) -> Result<Continuations, EngineError> {
+        if how.sample.is_some() {
+            self.reads_forward("drawing what is said")?;
+        }
+        let (tokens, context) = (self.model.tokens(), self.model.spec().context);
+        let question = tokens.open_question(prompt)?.within(context)?;
+        let all = no_grad(|| self.probabilities(&question.ids));
+        let at = |&place: &usize| all.get(i64::try_from(place).unwrap_or(i64::MAX));
+        let said: Vec<u32> = question
+            .reads
+            .iter()
+            .flat_map(|place| likeliest(&at(place), 1))
+            .map(|said| said.0)
+            .collect();
+        let next =
+            question.reads.first().map_or_else(Vec::new, |place| likeliest(&at(place), how.top));
+        let next = next.into_iter().map(|(id, probability)| Ok((tokens.said(&[id])?, probability)));
+        let next = next.collect::<Result<_, EngineError>>()?;
+        Ok(Continuations { next, text: tokens.said(&said)? })
     }
 }
 
@@ -437,6 +474,10 @@ impl From<EditError> for EngineError {
     fn from(error: EditError) -> Self {
         match error {
             EditError::Watcher(error) => error,
+            // Nothing is wrong with any setting.
+            EditError::Settings(error @ SettingsError::ReadsBothWays { .. }) => {
+                Self::Refused { source: error.into(), hint: None }
+            }
             EditError::Settings(error) => Self::Settings(error.to_string()),
             EditError::Request { subject, why } => Self::Request { subject, why },
             EditError::Model(error) => error.into(),
@@ -451,9 +492,11 @@ impl From<ModelError> for EngineError {
         let hint = error.hint();
         match error {
             ModelError::Torch(error) => Self::Model(error.into()),
-            ModelError::NoToken { .. } | ModelError::TooLong { .. } | ModelError::NoUnit { .. } => {
-                Self::Refused { source: error.into(), hint }
-            }
+            ModelError::NoToken { .. }
+            | ModelError::NoClass { .. }
+            | ModelError::ReadsBothWays { .. }
+            | ModelError::TooLong { .. }
+            | ModelError::NoUnit { .. } => Self::Refused { source: error.into(), hint },
             error => Self::Unusable { source: error.into(), hint },
         }
     }

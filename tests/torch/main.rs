@@ -10,6 +10,9 @@ mod cli;
 #[cfg(feature = "cli")]
 mod crash;
 mod editor;
+mod encoder;
+#[cfg(feature = "cli")]
+mod encoder_verbs;
 mod engine;
 mod evaluation;
 mod family;

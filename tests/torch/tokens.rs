@@ -34,7 +34,7 @@ fn with_settings(model: &str, settings: &Value, marks: Option<&Value>) -> TempDi
 
 fn open(dir: &Path) -> Result<Tokens, ModelError> {
     let config: Value = read(&dir.join("config.json"));
-    let family = family(config["model_type"].as_str().unwrap())?;
+    let family = family(config["model_type"].as_str().unwrap(), &[])?;
     Tokens::open(dir, family, config["vocab_size"].as_u64().unwrap().try_into().unwrap())
 }
 

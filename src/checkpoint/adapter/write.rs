@@ -57,7 +57,7 @@ pub fn write_adapter(
     let turned = changes.iter().any(|change| change.orientation == Orientation::InOut);
     let config = json!({
         "peft_type": "LORA",
-        "task_type": "CAUSAL_LM",
+        "task_type": Names::of(model_type).task(),
         "base_model_name_or_path": base_model,
         "inference_mode": true,
         "r": rank,

@@ -24,7 +24,7 @@ use crate::{
     },
     endpoint::{Answered, EndpointError},
     engine::Progress,
-    eval::dataset::{Answer, Dataset, Layout, Reading, Requests, requests},
+    eval::dataset::{Answer, Dataset, Layout, Reading, Requests, Verbaliser, requests},
     fact::{
         Fact, Intake, Iri, Role, SAME_AS, StageError,
         read::{
@@ -184,7 +184,9 @@ pub struct Args {
     ///
     /// Of a table each row says a fact in the columns subject, predicate and object, or one for each column that holds
     /// the objects of a predicate. Of a benchmark the edits are staged, with their own prompts and paraphrases: zsre
-    /// takes the first true answer as ROME and MEMIT do, zsre-alt the alternative one as MEND and EasyEdit do.
+    /// takes the first true answer as ROME and MEMIT do, zsre-alt the alternative one as MEND and EasyEdit do. Of FEVER's
+    /// claims fever takes the label and fever-alt the other one, as MEND and KnowledgeEditor do: SUPPORTS or REFUTES, for a
+    /// base that tells these classes apart.
     #[arg(long, value_name = "KIND", conflicts_with = "format", requires = "files")]
     from: Option<From>,
     /// What a column of a table holds: PART=NAME, where NAME is in the first row, or a number
@@ -222,6 +224,8 @@ enum From {
     Zsre,
     ZsreAlt,
     Easyedit,
+    Fever,
+    FeverAlt,
 }
 
 /// How a [`From`] is read.
@@ -240,6 +244,8 @@ impl From {
             Self::Zsre => Kind::Benchmark(Layout::Zsre, Answer::True),
             Self::ZsreAlt => Kind::Benchmark(Layout::Zsre, Answer::Alternative),
             Self::Easyedit => Kind::Benchmark(Layout::EasyEdit, Answer::True),
+            Self::Fever => Kind::Benchmark(Layout::Fever, Answer::True),
+            Self::FeverAlt => Kind::Benchmark(Layout::Fever, Answer::Alternative),
         }
     }
 }
@@ -485,7 +491,11 @@ impl Args {
     /// What the datasets ask to be edited in.
     fn requests(&self, cx: &Context, layout: Layout, answer: Answer) -> Result<Requests, CliError> {
         let others = [
-            ("--neighbourhood", self.neighbourhood, "triples and tables"),
+            (
+                "--neighbourhood",
+                self.neighbourhood && layout != Layout::Fever,
+                "triples, tables and FEVER's claims",
+            ),
             ("--predicate", !self.predicate.is_empty(), "triples and tables"),
             ("--skip-unknown", self.skip_unknown, "triples and tables"),
             ("--same-as", self.same_as, "triples and tables"),
@@ -495,7 +505,8 @@ impl Args {
             ("--delimiter", self.delimiter.is_some(), "tables"),
         ];
         not_for(&others)?;
-        let reading = Reading { limit: self.limit, answer, ..Reading::default() };
+        let verbaliser = Verbaliser::labels();
+        let reading = Reading { limit: self.limit, answer, verbaliser };
         let mut all = Requests::default();
         for file in &self.files {
             let read = Dataset::read(&cx.path(file), &file.to_string_lossy(), &reading);

@@ -15,7 +15,7 @@ use crate::{
         report::{Render, Report},
     },
     engine::Validation,
-    eval::dataset::{Dataset, Reading},
+    eval::dataset::{Dataset, Reading, Verbaliser},
     ledger::verb::train::{TrainOn, TrainOptions, TrainReport},
 };
 
@@ -41,7 +41,7 @@ pub struct Args {
     /// Whose facts are learned from
     #[arg(long, value_name = "REV", default_value = "HEAD", conflicts_with = "data")]
     from: String,
-    /// Learn from the records of benchmarks in place of a version's facts: CounterFact, zsRE or EasyEdit
+    /// Learn from the records of benchmarks in place of a version's facts: CounterFact, zsRE, EasyEdit or FEVER
     #[arg(long, value_name = "FILE", num_args = 1..)]
     data: Vec<PathBuf>,
     /// Steps at most
@@ -70,7 +70,8 @@ impl Args {
         let mut cases = Vec::new();
         for file in &self.data {
             let name = file.to_string_lossy();
-            let data = Dataset::read(&cx.path(file), &name, &Reading::default())?;
+            let reading = Reading { verbaliser: Verbaliser::labels(), ..Reading::default() };
+            let data = Dataset::read(&cx.path(file), &name, &reading)?;
             cases.extend(data.cases.into_iter().map(|(_, case)| case));
         }
         let names: Vec<_> = self.data.iter().map(|file| file.display().to_string()).collect();

@@ -51,6 +51,7 @@ impl<S: MethodSettings + 'static> Settled for S {}
 impl<S: Settled> Kind<S> for Closed {
     const GRAIN: Grain = Grain::Fact;
     const NEEDS: Needs = NEEDS;
+    const READS_BOTH_WAYS: bool = false;
 
     #[cfg(feature = "torch")]
     fn editor(settings: S, _: &Spec) -> Result<Box<dyn Editor>, SettingsError> {

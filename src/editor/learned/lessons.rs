@@ -65,7 +65,8 @@ pub(super) fn pieces(
     let documents = sample_documents(model, WRITTEN, seed, progress)?;
     let whole = documents.iter().flat_map(|document| document.chunks_exact(PIECE));
     Ok(whole
-        .map(|piece| Text { ids: piece[..PIECE - 1].to_vec(), wanted: piece[PIECE / 2..].to_vec() })
+        .map(|piece| piece.split_at(PIECE / 2))
+        .map(|(begun, rest)| Text::following(begun.to_vec(), rest.to_vec()))
         .collect())
 }
 
@@ -160,9 +161,7 @@ impl<'a> Lessons<'a> {
         let request = &lesson.request;
         if !lesson.kept.is_empty() {
             let named = (0..count).map(|_| &lesson.kept[random.below(lesson.kept.len())]);
-            let text = |kept: &Prompt| {
-                Text::new(self.tokens, &kept.prompt, &kept.expected, self.context).ok()
-            };
+            let text = |kept: &Prompt| self.question(&kept.prompt, &kept.expected);
             return named.filter_map(text).collect();
         }
         let mut kept = Vec::new();
@@ -192,7 +191,12 @@ impl<'a> Lessons<'a> {
 
     fn text(&self, prompt: &str, subject: &str, object: &str) -> Option<Text> {
         let prompt = prompt.replace("{subject}", subject);
-        Text::new(self.tokens, &prompt, object, self.context).ok()
+        self.question(&prompt, object)
+    }
+
+    fn question(&self, prompt: &str, wanted: &str) -> Option<Text> {
+        let question = self.tokens.question(prompt, wanted);
+        question.and_then(|question| question.within(self.context)).ok()
     }
 }
 

@@ -18,11 +18,11 @@ use crate::{
     delta::{Change, ChangeForm},
     editor::{
         error::EditError,
-        locate::lookup::Asked,
         matrix::{matrix, tensor},
         method::{Bench, Editor},
         module,
         settings::{SettingsError, canonical},
+        worded::Worded,
         workbench::Workbench,
     },
     engine::{Description, EditJob, EditOutcome, Progress, TrainJob, Trained, ZTrace},
@@ -89,6 +89,7 @@ pub(in crate::editor) trait Learned: serde::Serialize {
 impl<S: Settled> Kind<S> for Learner {
     const GRAIN: Grain = Grain::Fact;
     const NEEDS: Needs = NEEDS;
+    const READS_BOTH_WAYS: bool = true;
 
     #[cfg(feature = "torch")]
     fn editor(settings: S, model: &Spec) -> Result<Box<dyn Editor>, SettingsError> {
@@ -188,9 +189,8 @@ impl<S: Settled> Editor for Trainable<S> {
         let network =
             S::Network::read(model.decoder(), &maps, artefact).ok_or(EditError::ForeignArtefact)?;
         let context = model.spec().context;
-        let ask = |request| Asked::new(model.tokens(), &[], false, request, context);
-        let asked = job.requests.iter().map(ask).collect::<Result<Vec<_>, _>>()?;
-        let texts: Vec<Text> = asked.iter().map(Text::of).collect();
+        let text = |request| Ok(Worded::new(model, false, request, context)?.edited.swap_remove(0));
+        let texts = job.requests.iter().map(text).collect::<Result<Vec<Text>, EditError>>()?;
         // What is edited is not learned from.
         let descent = Descent { first_order: true, ..self.0.descent() };
         let rehearsal = Rehearsal::new(model, &maps, descent);

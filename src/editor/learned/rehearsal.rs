@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     engine::Validation,
-    model::{Decoder, Model, Unprobed},
+    model::{Decoder, Direction, Model, Tokens, Unprobed},
 };
 
 /// What stands between the parts of an edit as a text: what the base says, what it is to say, and the prompt.
@@ -24,6 +24,7 @@ const BETWEEN: [&str; 2] = [" >> ", " || "];
 /// What edits are rehearsed on.
 pub(super) struct Rehearsal<'a> {
     pub(super) decoder: Decoder,
+    tokens: &'a Tokens,
     maps: &'a [Map],
     descent: Descent,
     /// The lowest block that is edited.
@@ -33,17 +34,21 @@ pub(super) struct Rehearsal<'a> {
 }
 
 impl<'a> Rehearsal<'a> {
-    pub(super) fn new(model: &Model, maps: &'a [Map], descent: Descent) -> Self {
+    pub(super) fn new(model: &'a Model, maps: &'a [Map], descent: Descent) -> Self {
+        let tokens = model.tokens();
         let between = BETWEEN.map(|text| {
-            let encoded = model.tokens().encode(text);
-            encoded.map(|encoded| encoded.ids).unwrap_or_default()
+            let encoded = match model.spec().direction {
+                Direction::Forward => tokens.encode(text).map(|encoded| encoded.ids),
+                Direction::Both => tokens.encode_bare(text),
+            };
+            encoded.unwrap_or_default()
         });
         let decoder = model.decoder();
         let decoder = match descent.first_order {
             true => decoder.share(),
             false => decoder.twice_differentiable(),
         };
-        Self { decoder, maps, descent, lowest: maps[0].layer, between }
+        Self { decoder, tokens, maps, descent, lowest: maps[0].layer, between }
     }
 
     fn entering(&self, texts: &[&Text]) -> Entering {
@@ -70,14 +75,10 @@ impl<'a> Rehearsal<'a> {
         let likeliest = entering.likeliest(&log_p.detach());
         let loss = (entering.nll(&log_p) * entering.shares()).sum(Kind::Float);
         let condition = |(text, said): (&&Text, Vec<i64>)| {
-            let said = said.iter().filter_map(|&id| u32::try_from(id).ok());
+            let said: Vec<u32> = said.iter().filter_map(|&id| u32::try_from(id).ok()).collect();
+            let spelt = |ids: &[u32]| self.tokens.spelt(ids).unwrap_or_default();
             let [first, second] = &self.between;
-            let prompt = &text.ids[..=text.ids.len() - text.wanted.len()];
-            said.chain(first.iter().copied())
-                .chain(text.wanted.iter().copied())
-                .chain(second.iter().copied())
-                .chain(prompt.iter().copied())
-                .collect()
+            [&spelt(&said), first, &spelt(&text.wanted), second, text.prompt()].concat()
         };
         let conditions = texts.iter().zip(likeliest).map(condition).collect();
         let said = entering.hits(&log_p.detach());

@@ -1,56 +1,19 @@
-//! Texts that end with what is wanted of the model.
+//! Texts that are run up to where the model is read.
 
 use std::ops::ControlFlow;
 
 use tch::{Kind, Tensor, no_grad};
 
-use crate::{
-    editor::locate::lookup::{Asked, continuation},
-    model::{Batch, Decoder, ModelError, Padding, Probe, Tokens, Unprobed},
-};
-
-/// A prompt and what is to follow it, but for its last token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::editor) struct Text {
-    pub(in crate::editor) ids: Vec<u32>,
-    /// The last places predict these, one each.
-    pub(in crate::editor) wanted: Vec<u32>,
-}
-
-impl Text {
-    /// `prompt`, and `target` after a space.
-    ///
-    /// # Errors
-    /// When they have a token in common, or are too long to be read together.
-    pub(in crate::editor) fn new(
-        tokens: &Tokens,
-        prompt: &str,
-        target: &str,
-        context: usize,
-    ) -> Result<Self, ModelError> {
-        let mut ids = tokens.encode(prompt)?.ids;
-        let wanted = continuation(tokens, prompt, &ids, target)?;
-        let Some((_, all_but_last)) = wanted.split_last() else {
-            return Err(ModelError::NoToken { part: target.to_owned(), text: prompt.to_owned() });
-        };
-        ids.extend(all_but_last);
-        if ids.len() > context {
-            return Err(ModelError::TooLong { tokens: ids.len(), context });
-        }
-        Ok(Self { ids, wanted })
-    }
-
-    /// A request in the words that edits are made with.
-    pub(in crate::editor) fn of(asked: &Asked) -> Self {
-        Self { ids: asked.contexts[0].ids.clone(), wanted: asked.target.clone() }
-    }
-}
+pub(in crate::editor) use crate::model::Question as Text;
+use crate::model::{Decoder, Padding, Probe, Unprobed};
 
 /// Texts up to the block where they begin to change.
 #[derive(Debug)]
 pub(in crate::editor) struct Entering {
     /// What enters that block, `[rows, tokens, d]`; what is right of a text means nothing.
     hidden: Tensor,
+    /// Where there are texts, where attention would look beside them.
+    mask: Option<Tensor>,
     lowest: usize,
     /// Indices of the places that are read, of all rows one after the other.
     read: Tensor,
@@ -64,28 +27,30 @@ impl Entering {
     /// Runs `texts` through the blocks below `lowest`, to which nobody listens.
     pub(in crate::editor) fn new(decoder: &Decoder, texts: &[&Text], lowest: usize) -> Self {
         let rows: Vec<Vec<u32>> = texts.iter().map(|text| text.ids.clone()).collect();
-        let batch = Batch::new(&rows, Padding::Right, decoder.device());
+        let batch = decoder.batch(&rows, Padding::Right);
+        let mask = batch.mask;
         let hidden = no_grad(|| {
             let hidden = decoder.embed(&batch.ids, &batch.positions);
-            through(decoder, 0, lowest, hidden, &mut Unprobed)
+            through(decoder, (0, lowest), hidden, mask.as_ref(), &mut Unprobed)
         });
         let longest = int(rows.iter().map(Vec::len).max().unwrap_or(0));
         let (mut read, mut wanted) = (Vec::new(), Vec::new());
         for (row, text) in (0..).zip(texts) {
-            let first = text.ids.len() - text.wanted.len();
-            read.extend((first..text.ids.len()).map(|place| row * longest + int(place)));
+            read.extend(text.reads.iter().map(|&place| row * longest + int(place)));
             wanted.extend(text.wanted.iter().copied().map(i64::from));
         }
         let places = texts.iter().map(|text| text.wanted.len()).collect();
         let device = decoder.device();
         let tensor = |values: &[i64]| Tensor::from_slice(values).to_device(device);
-        Self { hidden, lowest, read: tensor(&read), wanted: tensor(&wanted).view([-1, 1]), places }
+        let (read, wanted) = (tensor(&read), tensor(&wanted).view([-1, 1]));
+        Self { hidden, mask, lowest, read, wanted, places }
     }
 
-    /// log p of all tokens where the texts are read, with `probe` in the pass, `[places, vocabulary]`, f32.
+    /// log p of all tokens, or classes, where the texts are read, with `probe` in the pass, `[places, outputs]`, f32.
     pub(in crate::editor) fn log_p(&self, decoder: &Decoder, probe: &mut dyn Probe) -> Tensor {
         let hidden = self.hidden.shallow_clone();
-        let hidden = through(decoder, self.lowest, decoder.spec().layers, hidden, probe);
+        let blocks = (self.lowest, decoder.spec().layers);
+        let hidden = through(decoder, blocks, hidden, self.mask.as_ref(), probe);
         let read = hidden.flatten(0, 1).index_select(0, &self.read);
         decoder.head(&read).log_softmax(-1, Kind::Float)
     }
@@ -102,14 +67,14 @@ impl Entering {
         Tensor::from_slice(&shares.collect::<Vec<f32>>()).to_device(self.wanted.device())
     }
 
-    /// The tokens that are likeliest, by row.
+    /// What is likeliest, by row.
     pub(in crate::editor) fn likeliest(&self, log_p: &Tensor) -> Vec<Vec<i64>> {
         let likeliest = log_p.argmax(-1, false);
         let all = Vec::<i64>::try_from(likeliest).expect("because tokens are i64");
         self.by_row(&all)
     }
 
-    /// Whether each row would be continued as is wanted.
+    /// Whether of each row that is what is wanted.
     pub(in crate::editor) fn hits(&self, log_p: &Tensor) -> Vec<bool> {
         let wanted =
             Vec::<i64>::try_from(self.wanted.squeeze_dim(1)).expect("because they are i64");
@@ -129,12 +94,12 @@ impl Entering {
 
 fn through(
     decoder: &Decoder,
-    first: usize,
-    end: usize,
+    (first, end): (usize, usize),
     hidden: Tensor,
+    mask: Option<&Tensor>,
     probe: &mut dyn Probe,
 ) -> Tensor {
-    match decoder.blocks(first..end, hidden, &[], None, probe) {
+    match decoder.blocks(first..end, hidden, &[], mask, probe) {
         ControlFlow::Continue((hidden, _)) => hidden,
         ControlFlow::Break(()) => unreachable!("because no probe here ends a pass"),
     }

@@ -80,7 +80,8 @@ impl Asked {
         };
 
         let bare = look_up(prompts[0].0, prompts[0].1)?;
-        let target = continuation(tokens, &request.text(), &bare.ids, &request.target)
+        let target = tokens
+            .continuation(&request.text(), &bare.ids, &request.target)
             .map_err(|e| refuse(e.to_string()))?;
         let Some((_, all_but_last)) = target.split_last() else {
             return Err(refuse("its object has no token".to_owned()));
@@ -124,23 +125,6 @@ pub(in crate::editor) fn openings(
 
 fn sentence(prefix: &str) -> String {
     format!("{prefix}.")
-}
-
-/// Tokens of `target` where it follows `text`, whose own tokens are `ids`, after a space.
-///
-/// # Errors
-/// When text and target have a token in common.
-pub(crate) fn continuation(
-    tokens: &Tokens,
-    text: &str,
-    ids: &[u32],
-    target: &str,
-) -> Result<Vec<u32>, ModelError> {
-    let whole = format!("{text} {target}");
-    let all = tokens.encode(&whole)?.ids;
-    let new = all.strip_prefix(ids);
-    new.map(<[u32]>::to_vec)
-        .ok_or_else(|| ModelError::NoToken { part: target.to_owned(), text: whole })
 }
 
 /// Requests that share a δ, each with its number in the edit.

@@ -14,11 +14,12 @@ use crate::{
             method::traces,
             texts::{Entering, Text},
         },
-        locate::{lookup::Asked, openings::int},
+        locate::openings::int,
         matrix::matrix,
         method::{Bench, Editor},
         module::Module,
         settings::canonical,
+        worded::Worded,
     },
     engine::{Description, EditJob, EditOutcome, Grain, Progress},
     model::{Decoder, Model, Part},
@@ -60,7 +61,7 @@ impl Editor for Settings {
         let model: &Model = bench.model;
         let maps = all_maps(model);
         let context = model.spec().context;
-        let ask = |request| Asked::new(model.tokens(), &[], true, request, context);
+        let ask = |request| Worded::new(model, true, request, context);
         let asked = job.requests.iter().map(ask).collect::<Result<Vec<_>, _>>()?;
 
         progress.start("edits", Some(asked.len() as u64));
@@ -92,7 +93,7 @@ impl Editor for Settings {
             changes.insert(map.site.tensor.clone(), change);
             changed.push(map.clone());
         }
-        let texts: Vec<Text> = asked.iter().map(Text::of).collect();
+        let texts: Vec<Text> = asked.iter().map(|asked| asked.edited[0].clone()).collect();
         let once = vec![1; texts.len()];
         let traces = traces(bench.model, &changed, job, &changes, (&texts, &once))?;
         Ok(EditOutcome {
@@ -115,15 +116,11 @@ fn all_maps(model: &Model) -> Vec<Map> {
 
 impl Settings {
     /// The change of each of `maps` that makes the model say one fact, in one group.
-    fn change(&self, decoder: &Decoder, maps: &[Map], asked: &Asked) -> Vec<LowRank> {
+    fn change(&self, decoder: &Decoder, maps: &[Map], asked: &Worded) -> Vec<LowRank> {
         let mut values: Vec<Vec<(usize, Tensor)>> = maps.iter().map(|_| Vec::new()).collect();
-        for (place, &token) in asked.target.iter().enumerate() {
-            let begun = |ids: &[u32]| {
-                let end = ids.len() + 1 + place - asked.target.len();
-                Prompt::new(decoder, &ids[..end])
-            };
-            let prompts: Vec<Prompt<'_>> =
-                asked.contexts.iter().map(|context| begun(&context.ids)).collect();
+        for (place, &token) in asked.edited[0].wanted.iter().enumerate() {
+            let begun = |text: &Text| Prompt::new(decoder, &text.ids[..text.prompt + place]);
+            let prompts: Vec<Prompt<'_>> = asked.edited.iter().map(begun).collect();
             let (old, new) = (prompts[0].answer(), i64::from(token));
             let says = prompts[0].towards(new) * self.lambda_new;
             let says = match old == new {
@@ -150,7 +147,7 @@ impl Settings {
             LowRank { left, right }
         };
         let change = maps.iter().zip(&values).map(change).collect();
-        self.weakened(decoder, maps, change, &Text::of(asked))
+        self.weakened(decoder, maps, change, &asked.edited[0])
     }
 
     /// The units that say `answer`, in most of `prompts`.

@@ -105,6 +105,8 @@ pub(super) struct Neurons;
 impl Kind<Settings> for Neurons {
     const GRAIN: Grain = Grain::Fact;
     const NEEDS: Needs = NEEDS;
+    // What stands before the last token is computed once.
+    const READS_BOTH_WAYS: bool = false;
 
     #[cfg(feature = "torch")]
     fn editor(settings: Settings, _: &Spec) -> Result<Box<dyn Editor>, SettingsError> {

@@ -62,6 +62,7 @@ impl<S: MethodSettings + Serialize + Clone + Trains + 'static> Settled for S {}
 impl<S: Settled> Kind<S> for Tuning {
     const GRAIN: Grain = Grain::Whole;
     const NEEDS: Needs = NEEDS;
+    const READS_BOTH_WAYS: bool = true;
 
     #[cfg(feature = "torch")]
     fn editor(settings: S, model: &Spec) -> Result<Box<dyn Editor>, SettingsError> {

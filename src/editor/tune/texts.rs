@@ -6,8 +6,8 @@ use tch::{Device, Kind, Tensor, no_grad};
 
 use super::plan::Misfit;
 use crate::{
-    editor::locate::lookup::{Asked, Lookup},
-    model::{Batch, Decoder, Padding, Unprobed, free_memory},
+    editor::worded::Worded,
+    model::{Decoder, Padding, Question, Unprobed, free_memory},
 };
 
 /// Tokens of filling that cost less than a pass of its own.
@@ -31,39 +31,36 @@ struct Text {
 enum Wanted {
     /// These tokens, one at each place.
     Tokens(Vec<i64>),
-    /// What came before: the stream that left the last block then, `[1, d]`.
+    /// What came before: the streams that left the last block then, `[places, d]`.
     Before(Option<Tensor>),
 }
 
 impl Text {
-    /// A context of a fact; `end` is the token that ends a text.
-    fn target(asked: &Asked, context: &Lookup, misfit: Misfit, end: Option<u32>) -> Self {
-        let mut ids = context.ids.clone();
-        let mut target = asked.target.clone();
-        // The prompt's last token predicts the first of the target.
-        let first = ids.len() - target.len();
-        let reads = match misfit {
+    /// A wording of a fact; `end` is the token that ends a text.
+    fn target(question: &Question, misfit: Misfit, end: Option<u32>, weight: f64) -> Self {
+        let Question { mut ids, prompt, mut reads, mut wanted } = question.clone();
+        match misfit {
+            // What an encoder says is in no order.
+            Misfit::Bag if prompt == ids.len() => {}
             Misfit::Bag => {
-                ids.truncate(first + 1);
-                vec![first; target.len()]
+                ids.truncate(prompt);
+                reads = vec![prompt - 1; wanted.len()];
             }
             Misfit::Forced { end: with_end } => {
                 if let Some(end) = end.filter(|_| with_end) {
-                    ids.extend(target.last());
-                    target.push(end);
+                    reads.push(ids.len());
+                    ids.extend(wanted.last());
+                    wanted.push(end);
                 }
-                (first..ids.len()).collect()
             }
-        };
-        let wanted = Wanted::Tokens(target.into_iter().map(i64::from).collect());
-        let weight = 1.0 / asked.contexts.len() as f64;
+        }
+        let wanted = Wanted::Tokens(wanted.into_iter().map(i64::from).collect());
         Self { ids, reads, wanted, weight, entering: None }
     }
 
     /// A prompt that is to go on as it does.
-    fn kept(prompt: &Lookup, weight: f64) -> Self {
-        let ids = prompt.ids.clone();
-        let reads = vec![ids.len() - 1];
+    fn kept(prompt: &Question, weight: f64) -> Self {
+        let (ids, reads) = (prompt.ids.clone(), prompt.reads.clone());
         Self { ids, reads, wanted: Wanted::Before(None), weight, entering: None }
     }
 }
@@ -82,21 +79,22 @@ impl Texts {
     /// What facts are trained on: their targets, and with a weight `locality` prompts of other facts. What enters the
     /// block `lowest` is computed here and never again.
     pub(super) fn new(
-        asked: &[Asked],
+        worded: &[Worded],
         misfit: Misfit,
         locality: f64,
         (decoder, end): (&Decoder, Option<u32>),
         lowest: usize,
     ) -> Self {
-        let of = |asked: &Asked| {
-            let contexts = asked.contexts.iter();
-            let targets = contexts.map(|context| Text::target(asked, context, misfit, end));
-            let weight = locality / asked.kept.len().max(1) as f64;
-            let kept = asked.kept.iter().filter(|_| locality > 0.0);
+        let of = |worded: &Worded| {
+            let weight = 1.0 / worded.edited.len() as f64;
+            let edited = worded.edited.iter();
+            let targets = edited.map(|question| Text::target(question, misfit, end, weight));
+            let weight = locality / worded.kept.len().max(1) as f64;
+            let kept = worded.kept.iter().filter(|_| locality > 0.0);
             targets.chain(kept.map(|prompt| Text::kept(prompt, weight))).collect()
         };
         let pass = tokens_of_a_pass(decoder, lowest);
-        let mut texts = Self { by_fact: asked.iter().map(of).collect(), lowest, pass };
+        let mut texts = Self { by_fact: worded.iter().map(of).collect(), lowest, pass };
         no_grad(|| texts.enter(decoder));
         texts
     }
@@ -110,9 +108,9 @@ impl Texts {
         for bucket in buckets(&lengths, pass) {
             let texts = &mut texts[bucket];
             let ids: Vec<Vec<u32>> = texts.iter().map(|text| text.ids.clone()).collect();
-            let batch = Batch::new(&ids, Padding::Right, decoder.device());
+            let batch = decoder.batch(&ids, Padding::Right);
             let hidden = decoder.embed(&batch.ids, &batch.positions);
-            let hidden = through(decoder, 0..lowest, hidden);
+            let hidden = through(decoder, 0..lowest, hidden, batch.mask.as_ref());
             for (row, text) in (0..).zip(texts.iter_mut()) {
                 let own = hidden.get(row).narrow(0, 0, int(text.ids.len()));
                 text.entering = Some(own.copy());
@@ -122,9 +120,11 @@ impl Texts {
             let kept: Vec<&Text> = kept.into_iter().filter(|text| is_kept(text)).collect();
             if !kept.is_empty() {
                 let left = leaving(decoder, lowest, &kept);
-                let kept = texts.iter_mut().filter(|text| is_kept(text));
-                for (place, text) in (0..).zip(kept) {
-                    text.wanted = Wanted::Before(Some(left.narrow(0, place, 1).copy()));
+                let mut place = 0;
+                for text in texts.iter_mut().filter(|text| is_kept(text)) {
+                    let places = int(text.reads.len());
+                    text.wanted = Wanted::Before(Some(left.narrow(0, place, places).copy()));
+                    place += places;
                 }
             }
         }
@@ -207,7 +207,8 @@ fn leaving(decoder: &Decoder, lowest: usize, texts: &[&Text]) -> Tensor {
         .iter()
         .map(|text| text.entering.as_ref().expect("because texts entered when they were made"))
         .collect();
-    // Filling after a text lies in the future of all its tokens.
+    let lengths: Vec<usize> = texts.iter().map(|text| text.ids.len()).collect();
+    let mask = decoder.mask(&lengths);
     let hidden = Tensor::pad_sequence(&entering, true, 0.0, "right");
     let longest = hidden.size()[1];
     let read = texts
@@ -215,13 +216,18 @@ fn leaving(decoder: &Decoder, lowest: usize, texts: &[&Text]) -> Tensor {
         .enumerate()
         .flat_map(|(row, text)| text.reads.iter().map(move |&read| int(row) * longest + int(read)));
     let read: Vec<i64> = read.collect();
-    let hidden = through(decoder, lowest..decoder.spec().layers, hidden);
+    let hidden = through(decoder, lowest..decoder.spec().layers, hidden, mask.as_ref());
     hidden.flatten(0, 1).index_select(0, &Tensor::from_slice(&read).to_device(hidden.device()))
 }
 
 /// Runs blocks to which nobody listens over texts that are filled up on the right.
-fn through(decoder: &Decoder, blocks: Range<usize>, hidden: Tensor) -> Tensor {
-    match decoder.blocks(blocks, hidden, &[], None, &mut Unprobed) {
+fn through(
+    decoder: &Decoder,
+    blocks: Range<usize>,
+    hidden: Tensor,
+    mask: Option<&Tensor>,
+) -> Tensor {
+    match decoder.blocks(blocks, hidden, &[], mask, &mut Unprobed) {
         ControlFlow::Continue((hidden, _)) => hidden,
         ControlFlow::Break(()) => unreachable!("because nobody listens who could end the pass"),
     }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     delta::{Accumulator, Change, ChangeForm, VersionError},
-    editor::{error::EditError, locate::lookup::Asked, workbench::Workbench},
+    editor::{error::EditError, worded::Worded, workbench::Workbench},
     engine::{EditJob, EditOutcome, Progress, ZTrace},
     model::{Model, SplitMix},
     tensor::Matrix,
@@ -147,15 +147,15 @@ fn train(
     Ok(steps)
 }
 
-fn ask(model: &Model, training: &Training, job: &EditJob<'_>) -> Result<Vec<Asked>, EditError> {
+fn ask(model: &Model, training: &Training, job: &EditJob<'_>) -> Result<Vec<Worded>, EditError> {
     // Room for the end of the text.
     let context = model.spec().context - 1;
-    let ask = |request| Asked::new(model.tokens(), &[], training.rephrase, request, context);
+    let ask = |request| Worded::new(model, training.rephrase, request, context);
     job.requests.iter().map(ask).collect()
 }
 
 /// What the user should know.
-fn notes(training: &Training, asked: &[Asked]) -> Vec<String> {
+fn notes(training: &Training, asked: &[Worded]) -> Vec<String> {
     let none = training.locality_factor > 0.0 && asked.iter().all(|asked| asked.kept.is_empty());
     let note = "no other fact of the subjects is known, so there was nothing to keep: kledger add \
                 --neighbourhood FILE names some";

@@ -75,9 +75,7 @@ impl DatasetError {
                 Layout::CounterFact => "say --from counterfact",
                 Layout::Zsre => "say --from zsre, or --from zsre-alt for its other answers",
                 Layout::EasyEdit => "say --from easyedit",
-                Layout::Fever => {
-                    "its records cannot be staged; kledger eval --dataset FILE asks them"
-                }
+                Layout::Fever => "say --from fever, or --from fever-alt for its other labels",
             },
             Self::Empty { .. } => "give a file with at least one record",
             Self::Layout { .. } => {

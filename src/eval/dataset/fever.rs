@@ -5,7 +5,7 @@ use std::str::FromStr;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{DatasetError, record::Record};
+use super::{Answer, DatasetError, record::Record};
 use crate::eval::Case;
 
 /// The words that stand for a label, without a leading space.
@@ -20,6 +20,14 @@ pub struct Verbaliser {
 impl Default for Verbaliser {
     fn default() -> Self {
         Self { holds: "True".to_owned(), fails: "False".to_owned() }
+    }
+}
+
+impl Verbaliser {
+    /// FEVER's own, as classifiers that are trained on it call their classes.
+    #[must_use]
+    pub fn labels() -> Self {
+        Self { holds: "SUPPORTS".to_owned(), fails: "REFUTES".to_owned() }
     }
 }
 
@@ -54,19 +62,29 @@ enum Label {
     Unknown,
 }
 
-/// The claim, to go on with the word for its label; none where that is not known.
-pub(super) fn case(record: &Record<'_>, words: &Verbaliser) -> Result<Option<Case>, DatasetError> {
+/// The claim, to go on with the word for its label, or the other one; none where the label is not known.
+pub(super) fn case(
+    record: &Record<'_>,
+    words: &Verbaliser,
+    answer: Answer,
+) -> Result<Option<Case>, DatasetError> {
     let fields: Fields = record.read()?;
     let (right, wrong) = match fields.label {
         Label::Supports => (&words.holds, &words.fails),
         Label::Refutes => (&words.fails, &words.holds),
         Label::Unknown => return Ok(None),
     };
+    let (target, truth) = match answer {
+        Answer::True => (right, wrong),
+        Answer::Alternative => (wrong, right),
+    };
     Ok(Some(Case {
         id: record.id(fields.id),
-        prompt: record.words("claim", fields.claim)?,
-        target: right.clone(),
-        truth: Some(wrong.clone()),
+        // The claim is what is judged, and all that is said of it.
+        subject: record.words("claim", fields.claim)?,
+        prompt: Case::SUBJECT.to_owned(),
+        target: target.clone(),
+        truth: Some(truth.clone()),
         ..Case::default()
     }))
 }

@@ -45,7 +45,7 @@ pub enum Layout {
 pub struct Reading {
     /// Cases at most.
     pub limit: Option<usize>,
-    /// Which answer of a zsRE record is its target.
+    /// Which answer of a zsRE record is its target, and which label of a claim.
     pub answer: Answer,
     /// The words for FEVER's labels.
     pub verbaliser: Verbaliser,
@@ -137,7 +137,7 @@ impl Dataset {
                 Layout::CounterFact => Some(counterfact::case(&record)?),
                 Layout::Zsre => Some(zsre::case(&record, reading.answer)?),
                 Layout::EasyEdit => Some(easyedit::case(&record)?),
-                Layout::Fever => fever::case(&record, &reading.verbaliser)?,
+                Layout::Fever => fever::case(&record, &reading.verbaliser, reading.answer)?,
             };
             match case {
                 Some(case) => dataset.cases.push((record.place, case)),

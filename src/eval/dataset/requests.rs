@@ -10,6 +10,8 @@ use crate::{
 const NAMED: &str = "https://kledger.dev/name/";
 const ENTITY: &str = "http://www.wikidata.org/entity/";
 const PROPERTY: &str = "http://www.wikidata.org/prop/direct/";
+/// What a claim is judged by.
+const VERDICT: &str = "verdict";
 
 /// What a dataset asks to be edited in.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -18,6 +20,8 @@ pub struct Requests {
     pub triples: Vec<(Fact, Position)>,
     /// Records left out because an earlier one answers the same question.
     pub skipped: u64,
+    /// Claims left out because they are labelled neither true nor false.
+    pub undecided: u64,
     /// Paraphrases left out because they do not name their subject, or have braces.
     pub unusable: u64,
 }
@@ -27,6 +31,7 @@ impl Requests {
     pub fn extend(&mut self, more: Self) {
         self.triples.extend(more.triples);
         self.skipped += more.skipped;
+        self.undecided += more.undecided;
         self.unusable += more.unusable;
     }
 }
@@ -36,7 +41,8 @@ impl Requests {
 /// # Errors
 /// When the prompt of a case does not name its subject.
 pub fn requests(dataset: &Dataset) -> Result<Requests, DatasetError> {
-    let mut requests = Requests { skipped: dataset.skipped, ..Requests::default() };
+    let (skipped, undecided) = (dataset.skipped, dataset.passed_over);
+    let mut requests = Requests { skipped, undecided, ..Requests::default() };
     for (place, case) in &dataset.cases {
         let Some(prompt) = template(&case.prompt, &case.subject) else {
             return Err(DatasetError::Field {
@@ -91,7 +97,8 @@ fn fact(case: &Case, prompt: &str) -> Fact {
     };
     Fact {
         subject: named(&case.subject),
-        predicate: known(PROPERTY, &case.relation).unwrap_or_else(|| named(prompt)),
+        predicate: known(PROPERTY, &case.relation)
+            .unwrap_or_else(|| named(if case.is_claim() { VERDICT } else { prompt })),
         object: Term::Iri(known(ENTITY, &case.target_id).unwrap_or_else(|| named(&case.target))),
     }
 }

@@ -135,17 +135,20 @@ impl Lessons {
                 prompt: prompt.clone(),
                 expected: target.clone(),
             };
+            // A claim's label is what is so, and all claims are answered alike.
+            let known = if case.is_claim() { Some(&case.target) } else { case.truth.as_ref() };
+            let alike = || if case.is_claim() { case.prompt.clone() } else { case.text() };
             let request = Request {
                 prompt: case.prompt.clone(),
                 subject: case.subject.clone(),
-                target: case.truth.clone().unwrap_or_default(),
+                target: known.cloned().unwrap_or_default(),
                 rephrasings: case.paraphrases.clone(),
                 kept: Vec::new(),
                 paraphrases: Vec::new(),
             };
             Material {
                 subject: if case.subject.is_empty() { case.text() } else { case.subject.clone() },
-                relation: case.relation.clone().unwrap_or_else(|| case.text()),
+                relation: case.relation.clone().unwrap_or_else(alike),
                 is_named: case.relation.is_some(),
                 objects: case.truth.iter().chain([&case.target]).cloned().collect(),
                 request,

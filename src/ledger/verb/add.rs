@@ -231,11 +231,12 @@ impl Repo {
         requests: Requests,
         options: AddOptions,
     ) -> Result<AddReport, LedgerError> {
-        let Requests { triples, skipped: records, unusable } = requests;
+        let Requests { triples, skipped: records, undecided, unusable } = requests;
         let input = Intake::of(triples.into_iter().map(Ok)).map_err(StageError::Read)?;
         let report = self.add_with(actor, input, options)?;
         let left_out = [
             (records, "record", "an earlier one answers the same question"),
+            (undecided, "claim", "neither true nor false"),
             (unusable, "paraphrase", "without its subject, or with braces"),
         ];
         let notes = left_out.into_iter().filter(|(count, ..)| *count > 0);

@@ -130,7 +130,7 @@ fn a_benchmark_of_another_kind_is_told_what_it_is() {
     for (file, from, hint) in [
         ("counterfact.json", "zsre", "--from counterfact"),
         ("zsre.json", "counterfact", "--from zsre"),
-        ("fever.jsonl", "counterfact", "kledger eval --dataset FILE"),
+        ("fever.jsonl", "counterfact", "--from fever"),
     ] {
         let path = fixtures.join(file);
         let words = ["add", "--from", from, path.to_str().unwrap()];
@@ -178,6 +178,28 @@ fn records_that_conflict_can_be_skipped() {
     let done = sandbox.run(&[&add[..], &["--skip-conflicts"]].concat()).done();
     assert!(done.starts_with("Staged 1 fact, "), "{done}");
     assert!(done.contains("1 record skipped"), "{done}");
+}
+
+#[test]
+fn claims_are_staged_with_their_label_or_the_other_one() {
+    let sandbox = Sandbox::new();
+    let claim = r#"{"id": 1, "claim": "Paris is in {France}.", "label": "SUPPORTS"}"#;
+    let unknown = r#"{"id": 2, "claim": "Nobody knows.", "label": "NOT ENOUGH INFO"}"#;
+    sandbox.write("claims.jsonl", &format!("{claim}\n{unknown}\n"));
+    for (from, label) in [("fever", "SUPPORTS"), ("fever-alt", "REFUTES")] {
+        let done = sandbox.run(&["add", "--from", from, "claims.jsonl"]).done();
+        assert!(done.starts_with("Staged 1 fact, ") && done.contains("1 claim skipped"), "{done}");
+        let status = sandbox.run(&["status"]).done();
+        let wanted = format!("+ Paris is in {{France}}. / verdict / {label}");
+        assert!(status.contains(&wanted), "{status}");
+        sandbox.run(&["reset"]).done();
+    }
+    let known = ["add", "--from", "fever", "--neighbourhood", "claims.jsonl"];
+    let done = sandbox.run(&known).done();
+    assert!(done.starts_with("Staged 1 neighbourhood fact, "), "{done}");
+    sandbox.write("zsre.json", RECORD);
+    let other = ["add", "--from", "zsre", "--neighbourhood", "zsre.json"];
+    sandbox.refused(&other, 2, &["--neighbourhood", "FEVER's claims"]);
 }
 
 #[test]

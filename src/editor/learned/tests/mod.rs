@@ -106,7 +106,7 @@ impl Golden {
 
     fn text(&self, key: &str) -> Text {
         let word = |i: usize| self.case[key][i].as_str().unwrap();
-        Text::new(self.model.tokens(), word(0), word(1).trim(), 64).unwrap()
+        self.model.tokens().question(word(0), word(1).trim()).unwrap()
     }
 }
 
@@ -150,7 +150,8 @@ impl Golden {
     fn drill(&self) -> Drill {
         let ids = self.model.tokens().encode(self.case["kept"].as_str().unwrap()).unwrap().ids;
         // All that the text has is read.
-        let kept = Text { wanted: ids.clone(), ids };
+        let reads = (0..ids.len()).collect();
+        let kept = Text { prompt: 1, reads, wanted: ids.clone(), ids };
         let kept = vec![kept.clone(), kept.clone(), kept];
         Drill { edit: self.text("edit"), worded: vec![self.text("worded")], kept }
     }

@@ -4,6 +4,7 @@ use std::{fmt::Write, path::Path};
 
 use super::{Outgoing, factors::Fidelity};
 use crate::{
+    checkpoint::Names,
     commit::{Check, Commit, FactView},
     durable,
     id::Id,
@@ -25,6 +26,8 @@ pub(crate) struct Card<'a> {
     fidelity: Option<&'a Fidelity>,
     /// What to load the change on: a name on the hub, or a path.
     base_model: &'a str,
+    /// The class of transformers that loads it.
+    class: &'a str,
     tensors: Vec<&'a str>,
     load: Load,
 }
@@ -40,7 +43,8 @@ pub(crate) enum Load {
 impl<'a> Card<'a> {
     /// The card of `version`, written in a format that is loaded so.
     pub(crate) fn of(version: &'a Outgoing, load: Load, fidelity: Option<&'a Fidelity>) -> Self {
-        let told = &version.told;
+        let (told, base) = (&version.told, version.base());
+        let class = Names::of(base.model_type().unwrap_or_default()).class(base.config());
         Self {
             commit: version.id,
             version: &told.commit,
@@ -48,6 +52,7 @@ impl<'a> Card<'a> {
             check: told.check.as_ref(),
             fidelity,
             base_model: &version.base_model,
+            class,
             tensors: version.weights.keys().map(String::as_str).collect(),
             load,
         }
@@ -101,16 +106,18 @@ impl<'a> Card<'a> {
         match self.load {
             Load::Checkpoint => writeln!(
                 text,
-                "```python\nfrom transformers import AutoModelForCausalLM, AutoTokenizer\n\n\
-                 model = AutoModelForCausalLM.from_pretrained(\"<this directory>\")\n\
-                 tokenizer = AutoTokenizer.from_pretrained(\"<this directory>\")\n```\n"
+                "```python\nfrom transformers import {class}, AutoTokenizer\n\n\
+                 model = {class}.from_pretrained(\"<this directory>\")\n\
+                 tokenizer = AutoTokenizer.from_pretrained(\"<this directory>\")\n```\n",
+                class = self.class
             )?,
             Load::Adapter => writeln!(
                 text,
-                "```python\nfrom peft import PeftModel\nfrom transformers import AutoModelForCausalLM\n\n\
-                 base = AutoModelForCausalLM.from_pretrained({})\n\
+                "```python\nfrom peft import PeftModel\nfrom transformers import {class}\n\n\
+                 base = {class}.from_pretrained({})\n\
                  model = PeftModel.from_pretrained(base, \"<this directory>\").merge_and_unload()\n```\n",
-                serde_json::Value::from(self.base_model)
+                serde_json::Value::from(self.base_model),
+                class = self.class
             )?,
             Load::Delta => writeln!(
                 text,

@@ -19,7 +19,7 @@ use crate::{
 /// The values that vLLM takes for `--max-lora-rank`.
 const VLLM_RANKS: &[u64] = &[1, 8, 16, 32, 64, 128, 256, 320, 512];
 /// Architectures for which vLLM has no LoRA.
-const NOT_IN_VLLM: &[&str] = &["gpt2", "gptj"];
+const NOT_IN_VLLM: &[&str] = &["gpt2", "gptj", "bert", "distilbert"];
 
 /// A version as an adapter.
 pub(crate) struct Peft {
