@@ -85,11 +85,10 @@ impl StoredStage {
         };
         let cited = before.and_then(|before| *before.citations);
         let citations = match role {
-            Role::Edit => attributed.cited(draft, cited, &changes, &bytes)?,
+            Role::Edit => attributed.cited(draft, cited, changes, &bytes)?,
             Role::Neighbourhood => cited,
         };
         let citations = citations.into();
-        drop(changes);
         drop(bytes);
         let other = |draft: &mut Draft<'_>, root: fn(&Self) -> Id<StagedTree>| match &before {
             Some(before) => root(before),
