@@ -5,6 +5,7 @@ use std::mem;
 use super::{
     Intake, Staged,
     call::{Planned, read},
+    gathered::Order,
 };
 use crate::{
     codec::{self, Draft, ObjectError, Verbatim},
@@ -58,13 +59,13 @@ impl Intake {
 pub(super) struct Attributed(Vec<(usize, Attribution)>);
 
 impl Attributed {
-    /// The citations `before`, as `changes` leave them, whose facts are among `bytes`.
+    /// The citations `before`, as `changes` leave them, which are in `order`.
     pub(super) fn cited(
         &self,
         draft: &mut Draft<'_>,
         before: Option<Id<CitationTree>>,
         changes: Vec<Planned<'_>>,
-        bytes: &[u8],
+        order: &Order,
     ) -> Result<Option<Id<CitationTree>>, ObjectError> {
         if before.is_none() && self.0.iter().all(|(_, attribution)| attribution.is_empty()) {
             return Ok(None);
@@ -73,9 +74,8 @@ impl Attributed {
             (!attribution.is_empty()).then(|| draft.put(attribution))
         };
         let ids: Vec<Option<Id<Attribution>>> = self.0.iter().map(known).collect();
-        let start = bytes.as_ptr().addr();
         let attribution = |Verbatim(change): &Verbatim<'_>| {
-            let at = change.as_ptr().addr() - start;
+            let at = order.of(change);
             let of = self.0.partition_point(|(end, _)| *end <= at);
             ids.get(of).copied().flatten()
         };
