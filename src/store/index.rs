@@ -277,7 +277,7 @@ impl Index {
         packs: &Packs,
         hash: &[u8; 32],
     ) -> Result<Option<Vec<u8>>, StoreError> {
-        if let Some(bytes) = packs.preloaded(hash) {
+        if let Some(bytes) = packs.at_hand(hash) {
             return Ok(Some(bytes));
         }
         match self.places.get(hash)? {

@@ -71,6 +71,8 @@ const WHOLE: usize = 2;
 const SHORT: usize = 1 << 20;
 /// As many blocks are kept: a walk through a tree comes back to those that have the ends of its branches.
 const BLOCKS: usize = 64;
+/// As many of them are looked through before the index is asked: a node's neighbours are mostly beside it.
+const NEAR: usize = 2;
 /// As many bytes are read where the length is not known: most blocks have fewer.
 const AHEAD: usize = 16 << 10;
 
@@ -246,7 +248,7 @@ impl Packs {
         blocks.push_back(block);
     }
 
-    /// Reads all of the pack `id`, if it is short, for [`Packs::preloaded`]. One that is not well-formed is left
+    /// Reads all of the pack `id`, if it is short, for [`Packs::at_hand`]. One that is not well-formed is left
     /// to the reader of an object.
     pub(super) fn preload(&self, id: Id<Pack>) -> Result<(), StoreError> {
         let mut whole = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
@@ -270,10 +272,17 @@ impl Packs {
         Ok(())
     }
 
-    /// An object's bytes, if they are in a pack that was read as a whole; the caller checks their hash.
-    pub(super) fn preloaded(&self, hash: &[u8; 32]) -> Option<Vec<u8>> {
+    /// An object's bytes, if they are in a pack that was read as a whole, or in one of the blocks that were read last;
+    /// the caller checks their hash.
+    pub(super) fn at_hand(&self, hash: &[u8; 32]) -> Option<Vec<u8>> {
         let whole = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
-        whole.iter().rev().find_map(|pack| pack.find(hash)).map(<[u8]>::to_vec)
+        if let Some(object) = whole.iter().rev().find_map(|pack| pack.find(hash)) {
+            return Some(object.to_vec());
+        }
+        let blocks = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
+        blocks.iter().rev().take(NEAR).find_map(|Read { entries, .. }| {
+            block::find(entries, hash).map(|found| entries[found].to_vec())
+        })
     }
 
     fn open(&self, id: Id<Pack>) -> io::Result<Arc<Open>> {

@@ -89,7 +89,7 @@ fn objects_of_packs_without_blocks_are_read() {
         assert_eq!(contents.find(hash).unwrap(), *object);
     }
     packs.preload(id).unwrap();
-    assert_eq!(packs.preloaded(&[1; 32]).unwrap(), b"one");
+    assert_eq!(packs.at_hand(&[1; 32]).unwrap(), b"one");
     places[2].1 = Place::Object { pack: id, at: bytes.len() as u64 - 39 };
     assert!(read(&packs, &places[2]).unwrap_err().is_damage());
 }
@@ -162,6 +162,9 @@ fn few_blocks_are_kept() {
     for record in places.iter().chain(&places) {
         read(&packs, record).unwrap();
     }
+    let (last, _) = places.last().unwrap();
+    assert_eq!(packs.at_hand(last).as_ref(), objects.get(last));
+    assert_eq!(packs.at_hand(&places[0].0), None);
     let kept = packs.blocks.lock().unwrap();
     assert!(kept.len() <= BLOCKS);
     assert!(kept.iter().all(|block| block.entries.len() <= 2 * block::FULL));
