@@ -2,15 +2,18 @@
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, HashMap, hash_map::Entry},
+    collections::BTreeMap,
     fs::File,
     hash::{BuildHasherDefault, Hasher},
     io,
     os::unix::fs::FileExt as _,
-    vec,
 };
 
 use bincode::Encode;
+use indexmap::{
+    IndexMap,
+    map::{self, Entry},
+};
 
 use super::{HEAD, OBJECT_LIMIT, Object, ObjectError, Objects, append_as};
 use crate::id::Id;
@@ -64,8 +67,8 @@ impl Objects for Draft<'_> {
 /// folder for temporary files, and if none can be written there, in memory.
 #[derive(Debug, Default)]
 pub struct NewObjects {
-    /// Where each is.
-    places: HashMap<[u8; 32], Place, BuildHasherDefault<Beginning>>,
+    /// Where each is, in the order in which they were added.
+    places: IndexMap<[u8; 32], Place, BuildHasherDefault<Beginning>>,
     /// The bytes of the last ones, one behind the other.
     kept: Vec<u8>,
     /// Bytes of those before them.
@@ -183,8 +186,6 @@ impl NewObjects {
         let first = number(self.others.len());
         let own = first + number(files.len());
         self.others.extend(files.into_iter().chain(file));
-        let mut places: Vec<_> = places.into_iter().collect();
-        places.sort_unstable_by_key(|(_, place)| place.offset);
         for (hash, place) in places {
             let Place { file, length, offset } = place;
             match offset.checked_sub(written).filter(|_| file == OWN) {
@@ -240,17 +241,9 @@ impl NewObjects {
         self.sorted().map(|(hash, place)| (hash, self.read(*place)))
     }
 
-    /// All of them, in the order in which they were added, so that files are read from their beginning on.
+    /// All of them, in the order in which they were added: files are read from their beginning on.
     pub(crate) fn in_order(&self) -> InOrder<'_> {
-        let mut places: Vec<_> = self.places.iter().map(|(hash, place)| (*hash, *place)).collect();
-        places.sort_unstable_by_key(|(_, place)| (place.file, place.offset));
-        InOrder {
-            objects: self,
-            places: places.into_iter(),
-            now: [0; 32],
-            read: Vec::new(),
-            at: (OWN, 0),
-        }
+        InOrder { objects: self, places: self.places.iter(), read: Vec::new(), at: (OWN, 0) }
     }
 
     /// All of them, in memory.
@@ -321,25 +314,22 @@ const AHEAD: usize = 1 << 20;
 pub(crate) struct InOrder<'a> {
     objects: &'a NewObjects,
     /// Those that are still to come.
-    places: vec::IntoIter<([u8; 32], Place)>,
-    /// The hash of the one that came last.
-    now: [u8; 32],
+    places: map::Iter<'a, [u8; 32], Place>,
     /// What was read, and where that begins in which file.
     read: Vec<u8>,
     at: (u32, u64),
 }
 
-impl InOrder<'_> {
+impl<'a> InOrder<'a> {
     /// The hash and the bytes of the next one.
-    pub(crate) fn following(&mut self) -> Option<io::Result<(&[u8; 32], &[u8])>> {
+    pub(crate) fn following(&mut self) -> Option<io::Result<(&'a [u8; 32], &[u8])>> {
         let (hash, place) = self.places.next()?;
-        self.now = hash;
-        let start = match self.objects.file(place) {
-            Ok(file) => self.start(file, place),
-            Err(kept) => return Some(Ok((&self.now, kept))),
+        let file = match self.objects.file(*place) {
+            Ok(file) => file,
+            Err(kept) => return Some(Ok((hash, kept))),
         };
-        let bytes = start.map(|start| &self.read[start..start + place.length as usize]);
-        Some(bytes.map(|bytes| (&self.now, bytes)))
+        let start = self.start(file, *place);
+        Some(start.map(|start| (hash, &self.read[start..start + place.length as usize])))
     }
 
     /// Where an object that is in `file` is in what was read; reads it, and what is behind it, where it is not.

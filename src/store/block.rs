@@ -14,7 +14,7 @@ use crate::codec::{HEAD, OBJECT_LIMIT};
 /// most of what neighbours share.
 pub(super) const FULL: usize = 32 << 10;
 /// Bytes of an entry before its object: hash and length.
-pub(super) const ENTRY: usize = 32 + 8;
+pub(super) const ENTRY: usize = 32 + 4;
 /// The longest block has one entry with the longest object.
 const LONGEST: usize = ENTRY + HEAD + OBJECT_LIMIT;
 /// zstd's level: higher ones take longer and save little where half of the bytes are hashes.
@@ -58,7 +58,8 @@ impl Lengths {
 /// Adds an entry to the bytes of a block.
 pub(super) fn put(entries: &mut Vec<u8>, hash: &[u8; 32], object: &[u8]) {
     entries.extend_from_slice(hash);
-    entries.extend_from_slice(&(object.len() as u64).to_le_bytes());
+    let length = u32::try_from(object.len()).expect("because objects are short");
+    entries.extend_from_slice(&length.to_le_bytes());
     entries.extend_from_slice(object);
 }
 
@@ -122,7 +123,7 @@ impl<'b> Entries<'b> {
 
     fn entry(&self) -> Option<(&'b [u8; 32], Range<usize>)> {
         let (hash, rest) = self.bytes.get(self.at..)?.split_first_chunk()?;
-        let length = usize::try_from(u64::from_le_bytes(*rest.first_chunk()?)).ok()?;
+        let length = usize::try_from(u32::from_le_bytes(*rest.first_chunk()?)).ok()?;
         let start = self.at + ENTRY;
         let end = start.checked_add(length).filter(|end| *end <= self.bytes.len())?;
         Some((hash, start..end))
@@ -176,7 +177,7 @@ mod tests {
         let mut entries = Vec::new();
         put(&mut entries, blake3::hash(b"a").as_bytes(), blake3::hash(b"b").as_bytes());
         let block = packed(&entries);
-        assert_eq!(block, [&[72, 0, 0, 0, 72, 0, 0, 0], entries.as_slice()].concat());
+        assert_eq!(block, [&[68, 0, 0, 0, 68, 0, 0, 0], entries.as_slice()].concat());
     }
 
     /// Changed, cut short or made longer: other entries than were packed, of the length that is said, or nothing.
@@ -206,7 +207,7 @@ mod tests {
         let lengths = |stored: u32, unpacked: u32| {
             Lengths::of(&[stored.to_le_bytes(), unpacked.to_le_bytes()].concat())
         };
-        for (stored, unpacked) in [(8, u32::MAX), (u32::MAX, u32::MAX), (0, 64), (65, 64), (8, 39)]
+        for (stored, unpacked) in [(8, u32::MAX), (u32::MAX, u32::MAX), (0, 64), (65, 64), (8, 35)]
         {
             assert_eq!(lengths(stored, unpacked), None, "{stored} {unpacked}");
         }
@@ -216,7 +217,7 @@ mod tests {
     #[test]
     fn entries_that_lie_about_their_length_end_the_block() {
         let mut entries = entries();
-        entries[32..40].copy_from_slice(&u64::MAX.to_le_bytes());
+        entries[32..36].copy_from_slice(&u32::MAX.to_le_bytes());
         assert_eq!(Entries::of(&entries).collect::<Vec<_>>(), [None]);
         assert_eq!(Entries::of(&entries[..7]).collect::<Vec<_>>(), [None]);
     }

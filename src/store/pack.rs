@@ -2,7 +2,7 @@
 //!
 //! `kledger pack 2\n`, the number of entries, and [blocks](super::block) of entries, each of which is a hash, a length and
 //! that many bytes. Entries come in the order in which their objects were made, so what is near in a tree is near in
-//! the file. A pack of before, `kledger pack 1\n`, has its entries as they are, ascending by hash. Integers are
+//! the file. A pack of before, `kledger pack 1\n`, has its [entries](Old) as they are, ascending by hash. Integers are
 //! little-endian. The file is named by the hash of all its bytes.
 
 use std::{
@@ -173,12 +173,9 @@ impl Packs {
 
     /// The object of the entry at `at` of a pack without blocks.
     fn entry(&self, id: Id<Pack>, pack: &Open, at: u64) -> Result<Vec<u8>, StoreError> {
-        let length = |head: &[u8]| {
-            let length = head.get(32..)?.first_chunk().map(|length| u64::from_le_bytes(*length));
-            usize::try_from(length?).ok()
-        };
-        let mut entry = self.bytes(id, pack, at, block::ENTRY, length)?;
-        Ok(entry.split_off(block::ENTRY))
+        let length = |head: &[u8]| Old::head(head).map(|(_, length)| length);
+        let mut entry = self.bytes(id, pack, at, Old::HEAD, length)?;
+        Ok(entry.split_off(Old::HEAD))
     }
 
     /// The entries of the block at `at`.
@@ -420,8 +417,7 @@ impl Contents {
         let (_, at) = self.entries.get(at)?;
         let rest = self.bytes.get(usize::try_from(*at).ok()?..)?;
         if !self.has_blocks() {
-            let (_, range) = Entries::of(rest).next().flatten()?;
-            return rest.get(range).map(<[u8]>::to_vec);
+            return Old(rest).next().flatten().map(|(_, object)| object.to_vec());
         }
         let entries = first_block(rest)?.1;
         block::find(&entries, hash).map(|range| entries[range].to_vec())
@@ -511,12 +507,13 @@ fn scan(bytes: &[u8], mut take: impl FnMut(u64, &[u8; 32], &[u8])) -> Option<()>
     let mut at = START;
     if start.starts_with(MAGIC_1) {
         let mut last = None;
-        for entry in Entries::of(rest) {
-            let (hash, range) = entry?;
+        for entry in Old(rest) {
+            let (hash, object) = entry?;
             if last.is_some_and(|last| last >= *hash) {
                 return None;
             }
-            take((START + range.start - block::ENTRY) as u64, hash, &rest[range]);
+            take(at as u64, hash, object);
+            at += Old::HEAD + object.len();
             (found, last) = (found + 1, Some(*hash));
         }
     } else if start.starts_with(MAGIC) {
@@ -533,6 +530,39 @@ fn scan(bytes: &[u8], mut take: impl FnMut(u64, &[u8; 32], &[u8])) -> Option<()>
         return None;
     }
     (found == count).then_some(())
+}
+
+/// The entries of a pack without blocks, from one on: hash, length (u64) and object of each; `None` for what is no entry,
+/// and ends them.
+struct Old<'b>(&'b [u8]);
+
+impl<'b> Old<'b> {
+    /// Bytes before an object.
+    const HEAD: usize = 32 + 8;
+
+    /// The hash and the length that `bytes` begin with.
+    fn head(bytes: &[u8]) -> Option<(&[u8; 32], usize)> {
+        let (hash, rest) = bytes.split_first_chunk()?;
+        Some((hash, usize::try_from(u64::from_le_bytes(*rest.first_chunk()?)).ok()?))
+    }
+
+    fn entry(&self) -> Option<(&'b [u8; 32], &'b [u8])> {
+        let (hash, length) = Self::head(self.0)?;
+        Some((hash, self.0.get(Self::HEAD..)?.get(..length)?))
+    }
+}
+
+impl<'b> Iterator for Old<'b> {
+    type Item = Option<(&'b [u8; 32], &'b [u8])>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let entry = self.entry();
+        self.0 = entry.map_or(&[], |(_, object)| &self.0[Self::HEAD + object.len()..]);
+        Some(entry)
+    }
 }
 
 /// The objects of a pack's bytes, ascending by hash, which their reader checks; `None` when they are not a well-formed
