@@ -3,11 +3,15 @@
 use super::Staged;
 use crate::codec;
 
-/// A piece has no further change once it is as long.
-const FULL: usize = 1 << 20;
+/// Room that a piece has: so much that the system lends it, and takes it back, by itself.
+const ROOM: usize = 16 << 20;
+/// The first piece has less: mostly there is only it, and it has a few changes.
+const FIRST: usize = 1 << 20;
+/// A piece has no further change where less room is left.
+const LEFT: usize = 4 << 10;
 
-/// The bytes of [`Staged`] changes, in pieces that are not moved any more: what was read in parts is put together without
-/// being copied. A change is named by where it begins and ends among all bytes.
+/// The bytes of [`Staged`] changes, in pieces that do not grow into others: one vector of all would be moved again and
+/// again, and be there twice where files are put together. A change is named by where it begins and ends among all bytes.
 #[derive(Debug, Default)]
 pub(super) struct Pieces {
     pieces: Vec<Vec<u8>>,
@@ -28,9 +32,12 @@ impl Pieces {
 
     /// Adds a change, and says where it begins and ends.
     pub(super) fn put(&mut self, staged: &Staged) -> (usize, usize) {
-        if self.pieces.last().is_none_or(|last| last.len() >= FULL) {
-            self.pieces.push(Vec::new());
-            self.starts.push(self.length);
+        match self.pieces.last() {
+            None => self.begin(Vec::new()),
+            Some(last) if last.capacity().max(FIRST) - last.len() < LEFT => {
+                self.begin(Vec::with_capacity(ROOM));
+            }
+            Some(_) => {}
         }
         let start = self.length;
         if let (Some(last), Some(from)) = (self.pieces.last_mut(), self.starts.last()) {
@@ -40,16 +47,28 @@ impl Pieces {
         (start, self.length)
     }
 
-    /// Adds `others` behind these.
+    fn begin(&mut self, piece: Vec<u8>) {
+        self.starts.push(self.length);
+        self.length += piece.len();
+        self.pieces.push(piece);
+    }
+
+    /// Adds `others` behind these. Short pieces are put together, long ones stay.
     pub(super) fn append(&mut self, others: Self) {
-        // What it would have grown by is left to others.
-        let others_pieces = others.pieces.into_iter().map(|mut piece| {
-            piece.shrink_to_fit();
-            piece
-        });
-        self.pieces.extend(others_pieces);
-        self.starts.extend(others.starts.into_iter().map(|start| self.length + start));
-        self.length += others.length;
+        for piece in others.pieces {
+            let room = self.pieces.last().map_or(0, |last| last.capacity() - last.len());
+            if piece.len() > room.max(ROOM / 2) {
+                self.begin(piece);
+                continue;
+            }
+            if piece.len() > room {
+                self.begin(Vec::with_capacity(ROOM));
+            }
+            if let Some(last) = self.pieces.last_mut() {
+                last.extend_from_slice(&piece);
+                self.length += piece.len();
+            }
+        }
     }
 
     /// The change that begins and ends there.
@@ -109,7 +128,8 @@ mod tests {
             assert_eq!(own.is_empty(), part == 0);
             all.append(own);
         }
-        assert!(all.pieces.len() > 40);
+        assert!((2..40).contains(&all.pieces.len()));
+        assert!(all.pieces.iter().all(|piece| piece.capacity() <= ROOM));
         let order = all.order();
         assert_eq!(places.last().map(|(_, end, _)| *end), Some(all.len()));
         for (start, end, number) in places {
