@@ -7,7 +7,6 @@
 //! checksums that prove the answer: the one that the hash lies in, or the two that it lies between.
 
 use std::{
-    collections::HashMap,
     fs::File,
     io::{self, BufWriter, Write},
     os::unix::fs::FileExt as _,
@@ -17,6 +16,8 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
 };
+
+use indexmap::IndexSet;
 
 use super::{
     StoreError,
@@ -97,14 +98,10 @@ pub(super) fn write(
             io::Result::Ok(())
         };
         let mut bytes = Vec::with_capacity(BLOCK);
-        let (mut numbers, mut files) = (HashMap::new(), Vec::new());
+        let mut files = IndexSet::new();
         for (hash, place) in &mut readable {
             let (of, at) = place.parts();
-            let next = u32::try_from(files.len()).map_err(io::Error::other)?;
-            let listed = *numbers.entry(of).or_insert(next);
-            if listed == next {
-                files.push(of);
-            }
+            let listed = u32::try_from(files.insert_full(of).0).map_err(io::Error::other)?;
             bytes.extend(hash);
             bytes.extend(listed.to_le_bytes());
             bytes.extend(at.to_le_bytes());
@@ -116,6 +113,7 @@ pub(super) fn write(
         if !bytes.is_empty() {
             put(&mut bytes)?;
         }
+        let files: Vec<place::File> = files.into_iter().collect();
         for files in files.chunks(FILES_PER_BLOCK) {
             files.iter().for_each(|file| bytes.extend(file.to_bytes()));
             put(&mut bytes)?;
