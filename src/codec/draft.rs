@@ -2,13 +2,18 @@
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, btree_map::Entry},
+    collections::BTreeMap,
     fs::File,
+    hash::{BuildHasherDefault, Hasher},
     io,
     os::unix::fs::FileExt as _,
 };
 
 use bincode::Encode;
+use indexmap::{
+    IndexMap,
+    map::{self, Entry},
+};
 
 use super::{HEAD, OBJECT_LIMIT, Object, ObjectError, Objects, append_as};
 use crate::id::Id;
@@ -62,8 +67,8 @@ impl Objects for Draft<'_> {
 /// folder for temporary files, and if none can be written there, in memory.
 #[derive(Debug, Default)]
 pub struct NewObjects {
-    /// Where each is.
-    places: BTreeMap<[u8; 32], Place>,
+    /// Where each is, in the order in which they were added.
+    places: IndexMap<[u8; 32], Place, BuildHasherDefault<Beginning>>,
     /// The bytes of the last ones, one behind the other.
     kept: Vec<u8>,
     /// Bytes of those before them.
@@ -94,6 +99,23 @@ struct Place {
     file: u32,
     length: u32,
     offset: u64,
+}
+
+/// A hash's own first bytes, which are as good as any.
+#[derive(Default)]
+struct Beginning(u64);
+
+impl Hasher for Beginning {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.first_chunk().map_or(self.0, |beginning| u64::from_le_bytes(*beginning));
+    }
+
+    // How long a hash is says nothing.
+    fn write_usize(&mut self, _length: usize) {}
 }
 
 /// Stands for the file that is written to, with what is kept in memory behind it.
@@ -182,27 +204,46 @@ impl NewObjects {
         self.places.get(hash).map(|place| self.read(*place))
     }
 
-    fn read(&self, Place { file, length, offset }: Place) -> io::Result<Cow<'_, [u8]>> {
-        let file = match self.others.get(file as usize) {
-            Some(file) => file,
-            None => match offset.checked_sub(self.written) {
-                Some(start) => return Ok(Cow::Borrowed(within(&self.kept, start, length))),
-                None => self.file.as_ref().expect("because what is not in memory is in a file"),
-            },
+    fn read(&self, place: Place) -> io::Result<Cow<'_, [u8]>> {
+        let file = match self.file(place) {
+            Ok(file) => file,
+            Err(kept) => return Ok(Cow::Borrowed(kept)),
         };
-        let mut bytes = vec![0; length as usize];
-        file.read_exact_at(&mut bytes, offset)?;
+        let mut bytes = vec![0; place.length as usize];
+        file.read_exact_at(&mut bytes, place.offset)?;
         Ok(Cow::Owned(bytes))
+    }
+
+    /// The file that an object is in, or its bytes, which are in memory.
+    fn file(&self, Place { file, length, offset }: Place) -> Result<&File, &[u8]> {
+        match self.others.get(file as usize) {
+            Some(file) => Ok(file),
+            None => match offset.checked_sub(self.written) {
+                Some(start) => Err(within(&self.kept, start, length)),
+                None => Ok(self.file.as_ref().expect("because what is not in memory is in a file")),
+            },
+        }
     }
 
     /// All of them, ascending by hash, with their lengths in bytes.
     pub fn lengths(&self) -> impl Iterator<Item = (&[u8; 32], usize)> {
-        self.places.iter().map(|(hash, place)| (hash, place.length as usize))
+        self.sorted().map(|(hash, place)| (hash, place.length as usize))
+    }
+
+    fn sorted(&self) -> impl Iterator<Item = (&[u8; 32], &Place)> {
+        let mut places: Vec<_> = self.places.iter().collect();
+        places.sort_unstable_by_key(|(hash, _)| **hash);
+        places.into_iter()
     }
 
     /// All of them, ascending by hash.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8; 32], io::Result<Cow<'_, [u8]>>)> {
-        self.places.iter().map(|(hash, place)| (hash, self.read(*place)))
+        self.sorted().map(|(hash, place)| (hash, self.read(*place)))
+    }
+
+    /// All of them, in the order in which they were added: files are read from their beginning on.
+    pub(crate) fn in_order(&self) -> InOrder<'_> {
+        InOrder { objects: self, places: self.places.iter(), read: Vec::new(), at: (OWN, 0) }
     }
 
     /// All of them, in memory.
@@ -263,6 +304,58 @@ impl NewObjects {
             None => self.file.insert(tempfile::tempfile()?),
         };
         file.write_all_at(&self.kept, self.written)
+    }
+}
+
+/// As many bytes are read at a time of files of objects that are wanted in order.
+const AHEAD: usize = 1 << 20;
+
+/// See [`NewObjects::in_order`].
+pub(crate) struct InOrder<'a> {
+    objects: &'a NewObjects,
+    /// Those that are still to come.
+    places: map::Iter<'a, [u8; 32], Place>,
+    /// What was read, and where that begins in which file.
+    read: Vec<u8>,
+    at: (u32, u64),
+}
+
+impl<'a> InOrder<'a> {
+    /// The hash and the bytes of the next one.
+    pub(crate) fn following(&mut self) -> Option<io::Result<(&'a [u8; 32], &[u8])>> {
+        let (hash, place) = self.places.next()?;
+        let file = match self.objects.file(*place) {
+            Ok(file) => file,
+            Err(kept) => return Some(Ok((hash, kept))),
+        };
+        let start = self.start(file, *place);
+        Some(start.map(|start| (hash, &self.read[start..start + place.length as usize])))
+    }
+
+    /// Where an object that is in `file` is in what was read; reads it, and what is behind it, where it is not.
+    fn start(&mut self, file: &File, place: Place) -> io::Result<usize> {
+        let length = place.length as usize;
+        let start =
+            place.offset.checked_sub(self.at.1).and_then(|start| usize::try_from(start).ok());
+        let start =
+            start.filter(|start| self.at.0 == place.file && start + length <= self.read.len());
+        if let Some(start) = start {
+            return Ok(start);
+        }
+        self.at = (place.file, place.offset);
+        self.read.resize(AHEAD.max(length), 0);
+        let mut done = 0;
+        while done < length {
+            let at = place.offset + done as u64;
+            match file.read_at(&mut self.read[done..], at) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(read) => done += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.read.truncate(done);
+        Ok(0)
     }
 }
 

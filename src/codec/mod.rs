@@ -20,6 +20,7 @@ use bincode::{
     error::EncodeError,
 };
 
+pub(crate) use self::draft::InOrder;
 pub use self::{
     draft::{Draft, NewObjects, TooLong},
     later::Later,
@@ -31,7 +32,7 @@ use crate::id::{Id, Kind};
 pub const OBJECT_LIMIT: usize = 64 << 20;
 
 /// Tag and version, which come before the fields.
-const HEAD: usize = 2;
+pub(crate) const HEAD: usize = 2;
 
 /// A value that is stored under the hash of its canonical bytes.
 ///

@@ -62,7 +62,7 @@ pub(super) fn settle(
     let path = packs.path(pack);
     let collection: Collection = contents
         .find(&hash)
-        .and_then(|bytes| codec::decode(bytes).ok())
+        .and_then(|bytes| codec::decode(&bytes).ok())
         .filter(|collection| *codec::id_of(collection).as_bytes() == hash)
         .ok_or_else(|| StoreError::damaged(&path, "it does not say what gc removed"))?;
     // What is gone can be written again later, by a transaction with the very same objects.

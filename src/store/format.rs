@@ -1,7 +1,7 @@
 //! The number that a store's format has.
 
 /// What the `format` file of a store says that this program reads and writes.
-pub const FORMAT: &str = "kledger 2";
+pub const FORMAT: &str = "kledger 3";
 
 /// Whether there are steps from this format to the program's.
 pub(super) fn is_older(format: &str) -> bool {

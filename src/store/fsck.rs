@@ -214,8 +214,7 @@ impl Check<'_> {
         kinds: &Kinds,
         objects: &mut BTreeMap<[u8; 32], References>,
     ) {
-        for (hash, range) in &contents.entries {
-            let bytes = contents.object(range);
+        contents.each(|hash, bytes| {
             let short = blake3::Hash::from_bytes(*hash).to_hex();
             self.found.objects += 1;
             match kinds.read(hash, bytes) {
@@ -224,7 +223,7 @@ impl Check<'_> {
                 }
                 Err(what) => self.problem(path, format!("object {short:.12} {what}"), false),
             }
-        }
+        });
     }
 
     /// Follows every reference, from objects as well as from what is `wanted`.

@@ -3,7 +3,7 @@
 //! What is kept is found by following references from the roots: refs, HEAD, everything that is
 //! current under a name, and what the operations since a moment name. Packs are never changed, so one
 //! in which something is not wanted any more is removed as a whole, and what is wanted of it goes into
-//! a new pack first. The index is then built anew, without what is gone.
+//! a new pack first. So does all of a pack without blocks, which becomes smaller. The index is then built anew, without what is gone.
 //!
 //! **Order of writes:** the new pack; a record in the journal that says which packs are gone; the
 //! index; and only then are files removed. A process that is killed in between leaves files that
@@ -17,7 +17,7 @@ use super::{
     index::State,
     journal::{Entry, Journal, Position},
     leftovers,
-    pack::Packs,
+    pack::{self, Packs},
     place::Pack,
     rebuild,
     refs::Head,
@@ -218,19 +218,20 @@ impl Collector<'_> {
                 continue;
             }
             let contents = self.session.packs().read(id)?;
-            let mut entries = contents.entries.iter();
-            if entries.all(|(hash, range)| live(hash, contents.object(range))) {
+            let mut is_wanted = true;
+            contents.each(|hash, object| is_wanted &= live(hash, object));
+            if is_wanted && contents.has_blocks() {
                 sorted.kept.insert(id);
                 continue;
             }
             sorted.dropped.insert(id);
-            for (hash, range) in &contents.entries {
+            contents.each(|hash, object| {
                 if self.done.live.contains(hash) {
-                    sorted.moved.insert(*hash, contents.object(range));
-                } else if contents.object(range).first() != Some(&Collection::TAG) {
+                    sorted.moved.insert(*hash, object);
+                } else if object.first() != Some(&Collection::TAG) {
                     self.done.objects += 1;
                 }
-            }
+            });
         }
         Ok(sorted)
     }
@@ -244,12 +245,15 @@ impl Collector<'_> {
         let Self { store, how, session, earlier, files, mut done, .. } = self;
         let Sorted { mut kept, dropped, moved } = sorted;
         let packs = Packs::of(store.dir());
-        let written: u64 = moved.lengths().map(|(_, length)| length as u64).sum();
-        if !dropped.is_empty() {
+        if done.objects > 0 {
             done.since = since;
         }
+        let mut written = 0;
         // The store is held until the files are gone.
-        let _session = if dropped.is_empty() || how.dry_run {
+        let _session = if dropped.is_empty() {
+            session
+        } else if how.dry_run {
+            written = pack::length(&moved).map_err(|error| StoreError::read(packs.dir(), error))?;
             session
         } else {
             progress("index");
@@ -260,9 +264,10 @@ impl Collector<'_> {
             let collection = Collection {
                 packs: gone.into_iter().collect(),
                 forgotten: forgotten.into_iter().collect(),
-                since,
+                since: done.since,
             };
             let (session, pack) = record(session, how, &collection, moved)?;
+            written = leftovers::length(&packs.path(pack));
             kept.insert(pack);
             session
         };

@@ -277,13 +277,11 @@ impl Index {
         packs: &Packs,
         hash: &[u8; 32],
     ) -> Result<Option<Vec<u8>>, StoreError> {
-        if let Some(bytes) = packs.preloaded(hash) {
+        if let Some(bytes) = packs.at_hand(hash) {
             return Ok(Some(bytes));
         }
         match self.places.get(hash)? {
-            Some(Place::Object { pack, offset, length }) => {
-                packs.read_at(pack, offset, length).map(Some)
-            }
+            Some(Place::Object { pack, at }) => packs.object(pack, at, hash).map(Some),
             _ => Ok(None),
         }
     }
@@ -307,14 +305,22 @@ impl Index {
         prefix: &[u8],
         tag: u8,
     ) -> Result<Vec<[u8; 32]>, StoreError> {
+        let places = self.places.starting_with(prefix)?.into_iter();
+        let mut objects: Vec<_> = places
+            .filter_map(|(hash, place)| match place {
+                Place::Object { pack, at } => Some((pack, at, hash)),
+                Place::Row { .. } => None,
+            })
+            .collect();
+        // What is in one block is read together.
+        objects.sort_unstable();
         let mut found = Vec::new();
-        for (hash, place) in self.places.starting_with(prefix)? {
-            if let Place::Object { pack, offset, length } = place
-                && packs.read_at(pack, offset, length.min(1))?.first() == Some(&tag)
-            {
+        for (pack, at, hash) in objects {
+            if packs.object(pack, at, &hash)?.first() == Some(&tag) {
                 found.push(hash);
             }
         }
+        found.sort_unstable();
         Ok(found)
     }
 

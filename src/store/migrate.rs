@@ -16,9 +16,12 @@ use crate::durable;
 mod m0001_initial;
 #[path = "../../migrations/m0002_runs.rs"]
 mod m0002_runs;
+#[path = "../../migrations/m0003_blocks.rs"]
+mod m0003_blocks;
 
 /// Every step, in order; step n migrates to format n.
-const MIGRATIONS: &[Migration] = &[m0001_initial::MIGRATION, m0002_runs::MIGRATION];
+const MIGRATIONS: &[Migration] =
+    &[m0001_initial::MIGRATION, m0002_runs::MIGRATION, m0003_blocks::MIGRATION];
 
 /// One step from a format to the next.
 #[derive(Debug, Clone, Copy)]
@@ -101,13 +104,14 @@ mod tests {
     #[test]
     fn other_formats_are_refused_by_name() {
         let dir = tempfile::tempdir().unwrap();
-        for other in ["kledger 1\n", "kledger 02\n", "", "kledger 3", "kledger 2"] {
+        for other in ["kledger 1\n", "kledger 02\n", "kledger 2\n", "", "kledger 4", "kledger 3"] {
             fs::write(dir.path().join("format"), other).unwrap();
             let refused = check_format(dir.path());
-            assert_eq!(refused.is_ok(), other == "kledger 2", "{other:?}");
+            assert_eq!(refused.is_ok(), other == "kledger 3", "{other:?}");
             let Err(error) = refused else { continue };
             let migrates = error.hint().unwrap().contains("kledger migrate");
-            assert_eq!(migrates, other == "kledger 1\n", "{other:?}");
+            let is_older = matches!(other, "kledger 1\n" | "kledger 2\n");
+            assert_eq!(migrates, is_older, "{other:?}");
         }
     }
 }

@@ -20,10 +20,8 @@ pub(super) enum Place {
     Object {
         /// The pack.
         pack: Id<Pack>,
-        /// Of the object's first byte.
-        offset: u64,
-        /// In bytes.
-        length: u64,
+        /// Where the block begins that has its entry; in a pack without blocks, where the entry does.
+        at: u64,
     },
     /// A z vector, found by the hash of what it depends on.
     Row {
@@ -39,45 +37,60 @@ pub(super) type Record = ([u8; 32], Place);
 
 impl Place {
     /// Length of a place in bytes.
-    pub(super) const BYTES: usize = 49;
+    pub(super) const BYTES: usize = File::BYTES + 8;
 
-    /// 0, pack, offset, length; or 1, file, row, zeros.
+    /// The file it is in, and where in that.
+    pub(super) fn parts(self) -> (File, u64) {
+        match self {
+            Self::Object { pack, at } => (File(0, *pack.as_bytes()), at),
+            Self::Row { file, row } => (File(1, *file.as_bytes()), row.into()),
+        }
+    }
+
+    /// The place that [`Place::parts`] gave these of.
+    pub(super) fn of_parts(File(kind, id): File, at: u64) -> Option<Self> {
+        match kind {
+            0 => Some(Self::Object { pack: Id::from_bytes(id), at }),
+            1 => Some(Self::Row { file: Id::from_bytes(id), row: at.try_into().ok()? }),
+            _ => None,
+        }
+    }
+
+    /// Kind and id of the file, and where in it.
     pub(super) fn to_bytes(self) -> [u8; Self::BYTES] {
+        let (file, at) = self.parts();
         let mut bytes = [0; Self::BYTES];
-        let (kind, id) = match &self {
-            Self::Object { pack, offset, length } => {
-                bytes[33..41].copy_from_slice(&offset.to_le_bytes());
-                bytes[41..].copy_from_slice(&length.to_le_bytes());
-                (0, pack.as_bytes())
-            }
-            Self::Row { file, row } => {
-                bytes[33..37].copy_from_slice(&row.to_le_bytes());
-                (1, file.as_bytes())
-            }
-        };
-        bytes[0] = kind;
-        bytes[1..33].copy_from_slice(id);
+        bytes[..File::BYTES].copy_from_slice(&file.to_bytes());
+        bytes[File::BYTES..].copy_from_slice(&at.to_le_bytes());
         bytes
     }
 
     /// The place that these bytes say, if they are what [`Place::to_bytes`] gave.
     pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (kind, rest) = bytes.split_first()?;
-        let (id, rest) = rest.split_first_chunk::<32>()?;
-        let place = match kind {
-            0 => {
-                let (offset, length) = rest.split_first_chunk::<8>()?;
-                let (offset, length) =
-                    (u64::from_le_bytes(*offset), u64::from_le_bytes(length.try_into().ok()?));
-                Self::Object { pack: Id::from_bytes(*id), offset, length }
-            }
-            1 => {
-                let row = u32::from_le_bytes(*rest.first_chunk()?);
-                Self::Row { file: Id::from_bytes(*id), row }
-            }
-            _ => return None,
-        };
-        (place.to_bytes() == bytes).then_some(place)
+        let (file, at) = bytes.split_first_chunk()?;
+        Self::of_parts(File::from_bytes(file), u64::from_le_bytes(at.try_into().ok()?))
+    }
+}
+
+/// A file that things are in: which kind of file, 0 a pack and 1 a tensor file, and its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct File(u8, [u8; 32]);
+
+impl File {
+    /// Its length in bytes.
+    pub(super) const BYTES: usize = 33;
+
+    pub(super) fn to_bytes(self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        bytes[0] = self.0;
+        bytes[1..].copy_from_slice(&self.1);
+        bytes
+    }
+
+    pub(super) fn from_bytes(bytes: &[u8; Self::BYTES]) -> Self {
+        let mut id = [0; 32];
+        id.copy_from_slice(&bytes[1..]);
+        Self(bytes[0], id)
     }
 }
 
@@ -87,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_place_has_one_spelling() {
-        let object = Place::Object { pack: Id::from_bytes([7; 32]), offset: 3, length: 1 << 40 };
+        let object = Place::Object { pack: Id::from_bytes([7; 32]), at: 1 << 40 };
         let row = Place::Row { file: Id::from_bytes([9; 32]), row: 258 };
         for place in [object, row] {
             let bytes = place.to_bytes();
@@ -99,8 +112,10 @@ mod tests {
                 assert_eq!(Place::from_bytes(&bytes[..at]), None, "{at} bytes");
             }
         }
-        let mut padded = row.to_bytes();
-        padded[48] = 1;
-        assert_eq!(Place::from_bytes(&padded), None);
+        for (at, value) in [(0, 2), (40, 1)] {
+            let mut wrong = row.to_bytes();
+            wrong[at] = value;
+            assert_eq!(Place::from_bytes(&wrong), None, "no kind of file, or no row");
+        }
     }
 }

@@ -156,16 +156,15 @@ impl Known {
                 Err(error) => return Err(error),
             };
             self.stored.insert(id);
-            for (hash, range) in &contents.entries {
-                let bytes = contents.object(range);
-                let Ok(references) = kinds.read(hash, bytes) else { continue };
+            contents.each(|hash, bytes| {
+                let Ok(references) = kinds.read(hash, bytes) else { return };
                 if let Ok(collection) = codec::decode::<Collection>(bytes) {
                     self.collections.push((*hash, collection));
                 }
                 let is_commit = bytes.first() == Some(&Commit::TAG);
                 let stored = Stored { packs: Vec::new(), is_commit, references };
                 self.objects.entry(*hash).or_insert(stored).packs.push(id);
-            }
+            });
         }
         Ok(())
     }

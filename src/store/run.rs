@@ -1,8 +1,8 @@
 //! Sorted runs: files that say where things are, by hash.
 //!
-//! A run holds records in blocks of [`BLOCK`] bytes, ascending by hash; the last block says which run
-//! it is and how many records there are. Each block ends with a checksum over the run's number, its own and
-//! its bytes. A run is written once; a look-up reads the few blocks that lie on the
+//! A run holds records in blocks of [`BLOCK`] bytes, ascending by hash; behind them the files that things are in, each
+//! once; the last block says which run it is and how many of both there are. Each block ends with a checksum over the
+//! run's number, its own and its bytes. A run is written once; a look-up reads the few blocks that lie on the
 //! way, so opening one costs the same however long it is. Of these blocks those are compared with their
 //! checksums that prove the answer: the one that the hash lies in, or the two that it lies between.
 
@@ -11,12 +11,17 @@ use std::{
     io::{self, BufWriter, Write},
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
+
+use indexmap::IndexSet;
 
 use super::{
     StoreError,
-    place::{Place, Record},
+    place::{self, Place, Record},
 };
 use crate::{
     durable,
@@ -25,9 +30,11 @@ use crate::{
 
 const BLOCK: usize = 4096;
 const CHECKSUM: usize = 32;
-const RECORD: usize = 32 + Place::BYTES;
+/// Hash, number of the file, and where in that.
+const RECORD: usize = 32 + 4 + 8;
 const PER_BLOCK: usize = (BLOCK - CHECKSUM) / RECORD;
-const MAGIC: &[u8] = b"kledger run 1\n";
+const FILES_PER_BLOCK: usize = (BLOCK - CHECKSUM) / place::File::BYTES;
+const MAGIC: &[u8] = b"kledger run 2\n";
 /// As often is a place guessed from how hashes spread; after that the middle is taken.
 const GUESSES: usize = 4;
 
@@ -49,6 +56,10 @@ pub(super) struct Run {
     file: File,
     /// How many records it has.
     count: u64,
+    /// How many files things are in.
+    files: u64,
+    /// Those, block by block, once they were asked for.
+    listed: Vec<OnceLock<Vec<place::File>>>,
     /// Which blocks have their checksums.
     checked: Vec<AtomicBool>,
 }
@@ -87,9 +98,13 @@ pub(super) fn write(
             io::Result::Ok(())
         };
         let mut bytes = Vec::with_capacity(BLOCK);
+        let mut files = IndexSet::new();
         for (hash, place) in &mut readable {
+            let (of, at) = place.parts();
+            let listed = u32::try_from(files.insert_full(of).0).map_err(io::Error::other)?;
             bytes.extend(hash);
-            bytes.extend(place.to_bytes());
+            bytes.extend(listed.to_le_bytes());
+            bytes.extend(at.to_le_bytes());
             count += 1;
             if bytes.len() == PER_BLOCK * RECORD {
                 put(&mut bytes)?;
@@ -98,7 +113,14 @@ pub(super) fn write(
         if !bytes.is_empty() {
             put(&mut bytes)?;
         }
-        bytes.extend([MAGIC, &number.to_le_bytes(), &count.to_le_bytes()].concat());
+        let files: Vec<place::File> = files.into_iter().collect();
+        for files in files.chunks(FILES_PER_BLOCK) {
+            files.iter().for_each(|file| bytes.extend(file.to_bytes()));
+            put(&mut bytes)?;
+        }
+        let files = files.len() as u64;
+        let numbers = [number, count, files].map(u64::to_le_bytes);
+        bytes.extend([MAGIC, numbers.as_flattened()].concat());
         put(&mut bytes)?;
         file.flush()
     });
@@ -119,21 +141,26 @@ impl Run {
         let file = durable::call("run: open", || durable::open_below(index, path));
         let file = file.map_err(failed)?;
         let length = file.metadata().map_err(failed)?.len();
-        let checked = Vec::new();
-        let mut run = Self { path: path.to_owned(), number, file, count: 0, checked };
+        let (checked, listed) = (Vec::new(), Vec::new());
+        let path = path.to_owned();
+        let mut run = Self { path, number, file, count: 0, files: 0, listed, checked };
         let blocks = length / BLOCK as u64;
-        let count = match blocks.checked_sub(1) {
+        let counts = match blocks.checked_sub(1) {
             Some(last) => run.block(last)?.strip_prefix(MAGIC).and_then(|end| {
-                let (said, count) = end.split_first_chunk::<8>()?;
-                (u64::from_le_bytes(*said) == number)
-                    .then(|| count.first_chunk().map(|count| u64::from_le_bytes(*count)))?
+                let (numbers, _) = end.as_chunks::<8>();
+                let [said, count, files] = *numbers.first_chunk::<3>()?;
+                let [said, count, files] = [said, count, files].map(u64::from_le_bytes);
+                (said == number).then_some((count, files))
             }),
             None => None,
         };
-        run.count = count.ok_or_else(|| run.damaged("it does not end as a run does"))?;
-        if length.checked_rem(BLOCK as u64) != Some(0) || run.blocks() + 1 != blocks {
+        let counts = counts.ok_or_else(|| run.damaged("it does not end as a run does"))?;
+        (run.count, run.files) = counts;
+        let said = run.blocks().checked_add(run.file_blocks()).and_then(|said| said.checked_add(1));
+        if length.checked_rem(BLOCK as u64) != Some(0) || said != Some(blocks) {
             return Err(run.damaged("it is not as long as it says"));
         }
+        run.listed = (0..run.file_blocks()).map(|_| OnceLock::new()).collect();
         run.checked = (0..blocks).map(|_| AtomicBool::new(false)).collect();
         Ok(run)
     }
@@ -154,11 +181,35 @@ impl Run {
         };
         match self.in_block(at, &block).get(place).and_then(|record| record.strip_prefix(hash)) {
             None => Ok(None),
-            Some(place) => match Place::from_bytes(place) {
-                None => Err(self.damaged("a record in it says no place")),
-                found => Ok(found),
-            },
+            Some(place) => self.place(place).map(Some),
         }
+    }
+
+    /// The place that a record says behind its hash.
+    fn place(&self, bytes: &[u8]) -> Result<Place, StoreError> {
+        let said = bytes.split_first_chunk().and_then(|(listed, at)| {
+            Some((u32::from_le_bytes(*listed), u64::from_le_bytes(*at.first_chunk()?)))
+        });
+        let place = match said {
+            Some((listed, at)) => self.listed(listed)?.and_then(|file| Place::of_parts(file, at)),
+            None => None,
+        };
+        place.ok_or_else(|| self.damaged("a record in it says no place"))
+    }
+
+    /// The file with this number, if there is one.
+    fn listed(&self, number: u32) -> Result<Option<place::File>, StoreError> {
+        let number = number as usize;
+        let (block, at) = (number / FILES_PER_BLOCK, number % FILES_PER_BLOCK);
+        let Some(listed) = self.listed.get(block) else { return Ok(None) };
+        if let Some(files) = listed.get() {
+            return Ok(files.get(at).copied());
+        }
+        let left = usize::try_from(self.files).unwrap_or(usize::MAX) - block * FILES_PER_BLOCK;
+        let bytes = self.block(self.blocks() + block as u64)?;
+        let files = bytes.as_chunks().0.iter().take(left.min(FILES_PER_BLOCK));
+        let files = listed.get_or_init(|| files.map(place::File::from_bytes).collect());
+        Ok(files.get(at).copied())
     }
 
     /// The records whose hashes are not below `least`.
@@ -177,6 +228,11 @@ impl Run {
 
     const fn blocks(&self) -> u64 {
         self.count.div_ceil(PER_BLOCK as u64)
+    }
+
+    /// How many blocks list files.
+    const fn file_blocks(&self) -> u64 {
+        self.files.div_ceil(FILES_PER_BLOCK as u64)
     }
 
     /// Where the first record is that is not below `hash`.
@@ -234,11 +290,11 @@ impl Run {
     fn block_records(&self, at: u64) -> Result<Vec<Record>, StoreError> {
         let block = self.block(at)?;
         let record = |bytes: &[u8; RECORD]| {
-            let (hash, place) = bytes.split_first_chunk::<32>()?;
-            Some((*hash, Place::from_bytes(place)?))
+            let (hash, place) =
+                bytes.split_first_chunk::<32>().expect("because a record is longer");
+            Ok((*hash, self.place(place)?))
         };
-        let records: Option<Vec<Record>> = self.in_block(at, &block).iter().map(record).collect();
-        records.ok_or_else(|| self.damaged("a record in it says no place"))
+        self.in_block(at, &block).iter().map(record).collect()
     }
 
     /// The records of the block `at`, which are at least one.
@@ -417,8 +473,10 @@ mod tests {
             let sum = checksum(7, number, &bytes);
             [bytes.as_slice(), sum.as_bytes()].concat()
         };
-        let record = block(0, &[&[0xab; 32], &[1], &[3; 32], &[1, 0, 0, 0]]);
-        let end = block(1, &[b"kledger run 1\n", &[7, 0, 0, 0, 0, 0, 0, 0], &[1]]);
-        assert_eq!(found, [record, end].concat());
+        let record = block(0, &[&[0xab; 32], &[0, 0, 0, 0], &[1, 0, 0, 0, 0, 0, 0, 0]]);
+        let file = block(1, &[&[1], &[3; 32]]);
+        let numbers = [[7, 0, 0, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0, 0, 0]];
+        let end = block(2, &[b"kledger run 2\n", numbers.as_flattened(), &[1]]);
+        assert_eq!(found, [record, file, end].concat());
     }
 }

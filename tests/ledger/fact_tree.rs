@@ -356,6 +356,27 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// A million facts in one batch; run by name, with `--release`, for the figures.
+/// So many that they are not merged into what is there one by one.
+#[test]
+fn many_changes_of_a_small_tree_make_the_tree_that_has_them_from_the_start() {
+    let mut memory = Memory::default();
+    let held: BTreeMap<_, _> = (0..9).map(|number| numbered(number, 1)).collect();
+    let before = memory.tree(&held);
+    let gone = (0..1500).map(|number| (numbered(number, 1).0, None));
+    for (kept, changes) in [
+        // Three stay, of nine: no more than a leaf; and the same with thousands that come.
+        (6..9, gone.clone().filter(|(key, _)| !(6..9).any(|n| numbered(n, 1).0 == *key)).collect()),
+        (0..0, gone.collect()),
+        (0..9, (100..4000).map(|number| numbered(number, 2)).map(|(k, f)| (k, Some(f))).collect()),
+    ] {
+        let changes: BTreeMap<FactKey, Option<Fact>> = changes;
+        let mut expected: BTreeMap<_, _> = kept.map(|number| numbered(number, 1)).collect();
+        expected.extend(changes.iter().filter_map(|(key, fact)| Some((*key, fact.clone()?))));
+        let whole = memory.tree(&expected);
+        assert_eq!(memory.update(before, &changes), whole, "{} facts", expected.len());
+    }
+}
+
 #[test]
 #[ignore = "a measurement"]
 fn a_million_facts() {

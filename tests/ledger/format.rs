@@ -4,13 +4,16 @@
 //! With `KLEDGER_MAKE_FIXTURE` set, the test makes the newest format's fixture where there is none; none is
 //! ever made again.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use kledger::{
     engine::Silent,
     ledger::{
         InTheWay, Repo,
-        verb::{fsck::FsckOptions, log::LogOptions},
+        verb::{fsck::FsckOptions, gc::GcOptions, log::LogOptions},
     },
     store::FORMAT,
 };
@@ -59,7 +62,9 @@ fn make(to: &Path) {
     fs::create_dir_all(&store).unwrap();
     copy(place.repo.store().dir(), &store);
     fs::remove_dir_all(store.join("ledger")).unwrap();
-    fs::remove_file(store.join("lock")).unwrap();
+    for file in ["lock", "reserve", "verified"] {
+        fs::remove_file(store.join(file)).unwrap();
+    }
     let told = serde_json::to_string_pretty(&told(&place.repo)).unwrap();
     fs::write(to.join("expected.json"), told + "\n").unwrap();
 }
@@ -95,4 +100,48 @@ fn stores_of_every_format_open() {
         place.repo.switch(&place.actor("switch"), "main", None).unwrap();
         place.commit("Goes on from here").unwrap();
     }
+}
+
+/// Files below the packs of a store, and what each begins with.
+fn packs(store: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let inside = |path: &Path| -> Vec<PathBuf> {
+        fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect()
+    };
+    let mut packs = Vec::new();
+    for file in inside(&store.join("packs")).iter().flat_map(|folder| inside(folder)) {
+        let bytes = fs::read(&file).unwrap();
+        packs.push((file, bytes[..15].to_vec()));
+    }
+    packs.sort();
+    packs
+}
+
+#[test]
+fn old_packs_stay_until_gc_packs_them_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    copy(&fixtures().join("v0002"), dir.path());
+    let store = dir.path().join(".kledger");
+    let before = packs(&store);
+    kledger::store::migrate(&store).unwrap();
+    assert_eq!(packs(&store), before);
+    assert!(before.iter().all(|(_, start)| start == b"kledger pack 1\n"));
+
+    let repo = Repo::open(dir.path()).unwrap();
+    let place = Place::around(dir, repo);
+    let expected = told(&place.repo);
+    let how = |dry_run| GcOptions { keep_days: Some(100_000), z: false, dry_run };
+    let actor = place.actor("gc");
+    let said = place.repo.gc(&actor, &how(true), &mut Silent).unwrap();
+    let done = place.repo.gc(&actor, &how(false), &mut Silent).unwrap();
+    assert_eq!((said.objects, done.objects), (0, 0));
+    assert_eq!(done.first_operation, 1, "nothing is gone that an undo could need");
+    assert!(done.freed > 0 && said.freed >= done.freed, "{} {}", said.freed, done.freed);
+    let after = packs(&store);
+    assert_eq!((after.len(), after[0].1.as_slice()), (1, &b"kledger pack 2\n"[..]));
+    assert_eq!(told(&place.repo), expected);
+    place.fsck();
+    let again = place.repo.gc(&actor, &how(false), &mut Silent).unwrap();
+    assert_eq!((again.freed, packs(&store)), (0, after));
+    place.commit("Goes on from here").unwrap();
+    place.fsck();
 }

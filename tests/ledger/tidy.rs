@@ -24,6 +24,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("flate2::", &["input"]),
     ("bzip2::", &["input"]),
     ("ruzstd::", &["input"]),
+    ("zstd::", &["store"]),
+    ("memchr::", &["fact"]),
     ("clap::", &["cli"]),
     ("clap_complete::", &["cli"]),
     ("clap_mangen::", &["cli"]),

@@ -21,7 +21,7 @@ use crate::{
         settings::canonical,
         worded::Worded,
     },
-    engine::{Description, EditJob, EditOutcome, Grain, Progress},
+    engine::{Axis, Description, EditJob, EditOutcome, Grain, Progress},
     model::{Decoder, Model, Part},
     tensor::Matrix,
 };
@@ -37,7 +37,13 @@ impl Editor for Settings {
     fn describe(&self, model: &Model) -> Result<Description, EditError> {
         let sites = all_maps(model).into_iter().map(|map| map.site);
         Ok(Description {
-            axes: Vec::new(),
+            axes: vec![
+                Axis {
+                    key: "adaptive_threshold",
+                    values: vec![0.1.into(), 0.4.into(), 0.7.into()],
+                },
+                Axis { key: "p", values: vec![0.3.into(), 0.5.into()] },
+            ],
             widest: None,
             uncalibrated: false,
             weight: None,

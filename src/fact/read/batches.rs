@@ -5,6 +5,7 @@ use std::{
     iter, mem,
 };
 
+use memchr::memchr_iter;
 use rayon::prelude::*;
 
 use super::{
@@ -67,7 +68,7 @@ impl<R: BufRead> Reader<R> {
             let part = part(&batch.text[done..]);
             done += part.len();
             batch.parts.push((done, self.before));
-            self.before += part.iter().filter(|byte| **byte == b'\n').count() as u64;
+            self.before += memchr_iter(b'\n', part).count() as u64;
         }
         batch.failed = read.err().map(|problem| match problem {
             Problem::TooLong { .. } => (problem, self.before + 1),

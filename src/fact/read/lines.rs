@@ -1,5 +1,7 @@
 //! Lines of a format of a triple a line, read by one thread.
 
+use memchr::memchr;
+
 use super::{Format, Graphs, Item, Problem, ReadError, chosen::Source, plain, streamed::Streamed};
 use crate::fact::triple::Fact;
 
@@ -122,12 +124,16 @@ impl Iterator for Lines<'_> {
                 self.known -= 1;
                 continue;
             }
-            let mut lines = self.text.split_inclusive(|byte| *byte == b'\n');
-            let first = lines.next()?;
+            if self.text.is_empty() {
+                return None;
+            }
+            let end = memchr(b'\n', self.text).map_or(self.text.len(), |at| at + 1);
+            let (first, rest) = self.text.split_at(end);
             if let Some(fact) = self.plain(first) {
                 self.take(first.len(), 1);
                 return Some(Ok((fact, self.source.at(self.before))));
             }
+            let lines = rest.split_inclusive(|byte| *byte == b'\n');
             let others = lines.zip(1..self.reach).map(|(line, _)| line);
             let others = others.take_while(|line| self.plain(line).is_none());
             let (length, lines) = others

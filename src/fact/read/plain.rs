@@ -2,6 +2,8 @@
 
 use std::str;
 
+use memchr::memchr;
+
 use super::limits::IRI;
 use crate::fact::{
     term::{Iri, Term},
@@ -23,8 +25,9 @@ pub(super) fn fact(line: &[u8]) -> Option<Fact> {
 
 /// The IRI that `text` begins with, and what comes behind the space after it.
 fn iri(text: &str) -> Option<(Iri, &str)> {
-    let (iri, rest) = text.strip_prefix('<')?.split_once("> ")?;
-    Some((Iri::plain(iri)?, rest))
+    let text = text.strip_prefix('<')?;
+    let end = memchr(b'>', text.as_bytes())?;
+    Some((Iri::plain(&text[..end])?, text[end..].strip_prefix("> ")?))
 }
 
 #[cfg(test)]

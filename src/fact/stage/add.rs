@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use super::{
     AddOutcome, Conflict, Intake, Role, Roots, StageError, Staged, StagedChange,
     call::{Known, Many, Planned, Trees, question_end, read, sorted, together_end},
+    gathered::Order,
 };
 use crate::{
     codec::{self, Draft, Verbatim},
@@ -74,7 +75,8 @@ impl StoredStage {
         let many = Many::among(&predicates, &lexicon)?;
         let trees = Trees::new(draft, held, staged)?;
         let conflicts = BTreeMap::new();
-        let mut call = Call { trees, many, replace, outcome, conflicts, total: 0 };
+        let order = bytes.order();
+        let mut call = Call { trees, many, order: &order, replace, outcome, conflicts, total: 0 };
         let facts = sorted(facts, &bytes);
         let changes = call.changes(facts)?;
         let outcome = call.finish()?;
@@ -85,11 +87,10 @@ impl StoredStage {
         };
         let cited = before.and_then(|before| *before.citations);
         let citations = match role {
-            Role::Edit => attributed.cited(draft, cited, &changes, &bytes)?,
+            Role::Edit => attributed.cited(draft, cited, changes, &order)?,
             Role::Neighbourhood => cited,
         };
         let citations = citations.into();
-        drop(changes);
         drop(bytes);
         let other = |draft: &mut Draft<'_>, root: fn(&Self) -> Id<StagedTree>| match &before {
             Some(before) => root(before),
@@ -126,6 +127,7 @@ struct Before {
 struct Call<'a> {
     trees: Trees<'a>,
     many: Many,
+    order: &'a Order,
     replace: bool,
     outcome: AddOutcome,
     /// The first conflicts, by where their second fact is.
@@ -233,7 +235,7 @@ impl Call<'_> {
 
     fn conflict(&mut self, at: &[u8], first: &Staged, second: Staged, earlier: bool) {
         self.total += 1;
-        let at = at.as_ptr().addr();
+        let at = self.order.of(at);
         let last = self.conflicts.last_key_value().map(|(last, _)| *last);
         if self.conflicts.len() == LISTED && last < Some(at) {
             return;

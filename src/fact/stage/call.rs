@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
-use super::Staged;
+use super::{Staged, gathered::Pieces};
 use crate::{
     codec::{self, ObjectError, Objects, Verbatim},
     fact::{
@@ -25,9 +25,9 @@ const TOGETHER: usize = 4096;
 pub(super) type Planned<'b> = tree::TreeEdit<Staged, Verbatim<'b>>;
 
 /// By question, and as read for each.
-pub(super) fn sorted(mut facts: Vec<(FactKey, usize, usize)>, bytes: &[u8]) -> Vec<Planned<'_>> {
+pub(super) fn sorted(mut facts: Vec<(FactKey, usize, usize)>, bytes: &Pieces) -> Vec<Planned<'_>> {
     facts.par_sort_unstable();
-    let planned = |(key, start, end)| (staged_key(key), Some(Verbatim(&bytes[start..end])));
+    let planned = |(key, start, end)| (staged_key(key), Some(Verbatim(bytes.get(start, end))));
     facts.into_iter().map(planned).collect()
 }
 

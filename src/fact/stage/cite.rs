@@ -5,9 +5,10 @@ use std::mem;
 use super::{
     Intake, Staged,
     call::{Planned, read},
+    gathered::Order,
 };
 use crate::{
-    codec::{Draft, ObjectError, Verbatim},
+    codec::{self, Draft, ObjectError, Verbatim},
     fact::{
         citation::{Attribution, Citation, CitationTree},
         stored::{StoredStage, fact_key},
@@ -58,13 +59,13 @@ impl Intake {
 pub(super) struct Attributed(Vec<(usize, Attribution)>);
 
 impl Attributed {
-    /// The citations `before`, as `changes` leave them, whose facts are among `bytes`.
+    /// The citations `before`, as `changes` leave them, which are in `order`.
     pub(super) fn cited(
         &self,
         draft: &mut Draft<'_>,
         before: Option<Id<CitationTree>>,
-        changes: &[Planned<'_>],
-        bytes: &[u8],
+        changes: Vec<Planned<'_>>,
+        order: &Order,
     ) -> Result<Option<Id<CitationTree>>, ObjectError> {
         if before.is_none() && self.0.iter().all(|(_, attribution)| attribution.is_empty()) {
             return Ok(None);
@@ -73,22 +74,28 @@ impl Attributed {
             (!attribution.is_empty()).then(|| draft.put(attribution))
         };
         let ids: Vec<Option<Id<Attribution>>> = self.0.iter().map(known).collect();
-        let start = bytes.as_ptr().addr();
-        let cite = |Verbatim(change): &Verbatim<'_>| {
-            let at = change.as_ptr().addr() - start;
+        let attribution = |Verbatim(change): &Verbatim<'_>| {
+            let at = order.of(change);
             let of = self.0.partition_point(|(end, _)| *end <= at);
-            let attribution = ids.get(of).copied().flatten()?;
-            Some(Citation { place: read(change).source, attribution: Some(attribution) })
+            ids.get(of).copied().flatten()
         };
+        // They stay the bytes that they are: a million places would be as much again.
         let edits: Vec<_> = changes
-            .iter()
-            .map(|(key, change)| (Citation::key(fact_key(*key)), change.as_ref().and_then(cite)))
+            .into_iter()
+            .map(|(key, change)| {
+                let cited = change.filter(|change| attribution(change).is_some());
+                (Citation::key(fact_key(key)), cited)
+            })
             .collect();
+        let append = |change: &Verbatim<'_>, bytes: &mut Vec<u8>| {
+            let place = read(change.0).source;
+            codec::append(&Citation { place, attribution: attribution(change) }, bytes);
+        };
         let root = match before {
             Some(before) => before,
             None => tree::empty(draft),
         };
-        let root = tree::update_sorted(draft, root, &edits)?;
+        let root = tree::update_appended(draft, root, &edits, &append)?;
         filled(draft, root)
     }
 }

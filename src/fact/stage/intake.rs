@@ -8,21 +8,18 @@ use std::{
     mem,
 };
 
-use super::{Staged, StagedChange, call::read};
+use super::{Staged, StagedChange, call::read, gathered::Pieces};
 #[cfg(feature = "sql")]
 use crate::fact::read::Quads;
-use crate::{
-    codec,
-    fact::{
-        citation::Attribution,
-        read::{
-            Choice, Format, Item, LeftOut, Mistakes, Position, Problem, ReadError, Table,
-            read_parts, read_rows,
-        },
-        term::Iri,
-        triple::{Fact, FactKey},
-        vocabulary::{self, Saying, Words},
+use crate::fact::{
+    citation::Attribution,
+    read::{
+        Choice, Format, Item, LeftOut, Mistakes, Position, Problem, ReadError, Table, read_parts,
+        read_rows,
     },
+    term::Iri,
+    triple::{Fact, FactKey},
+    vocabulary::{self, Saying, Words},
 };
 
 /// Triples that were read and wait to be staged: words, and facts as bytes, which are a fraction of what
@@ -30,7 +27,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Intake {
     /// [`Staged`] changes, one behind the other, encoded.
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: Pieces,
     /// Of each fact, its question, that is the key it has where it is the only answer, and where it
     /// begins and ends.
     pub(super) facts: Vec<(FactKey, usize, usize)>,
@@ -150,7 +147,7 @@ impl Intake {
     /// Never.
     pub(crate) fn whole_keys(&self) -> BTreeSet<FactKey> {
         let fact = |(_, start, end): &(FactKey, usize, usize)| {
-            read(&self.bytes[*start..*end]).change.fact().key(true)
+            read(self.bytes.get(*start, *end)).change.fact().key(true)
         };
         self.facts.iter().map(fact).collect()
     }
@@ -178,10 +175,9 @@ impl Intake {
             }
         }
         let question = fact.key(false);
-        let start = self.bytes.len();
         let staged = Staged { change: StagedChange::Set(fact), source: position.to_string() };
-        codec::append(&staged, &mut self.bytes);
-        self.facts.push((question, start, self.bytes.len()));
+        let (start, end) = self.bytes.put(&staged);
+        self.facts.push((question, start, end));
         Ok(())
     }
 
@@ -203,7 +199,7 @@ impl Intake {
         let before = self.bytes.len();
         let attributed = others.attributed.into_iter();
         self.attributed.extend(attributed.map(|(end, attribution)| (before + end, attribution)));
-        self.bytes.extend(others.bytes);
+        self.bytes.append(others.bytes);
         let facts = others.facts.into_iter();
         self.facts.extend(facts.map(|(key, start, end)| (key, before + start, before + end)));
         for (predicate, count) in others.predicates {

@@ -45,7 +45,7 @@ impl Intake {
         let Self { bytes, facts, predicates, left_out, .. } = self;
         let mut wrong = Ok(());
         facts.retain(|(_, start, end)| {
-            let StagedChange::Set(fact) = read(&bytes[*start..*end]).change else { return true };
+            let StagedChange::Set(fact) = read(bytes.get(*start, *end)).change else { return true };
             let has_template = known[&fact.predicate]
                 || lexicon.words(&fact.question()).map_or_else(
                     |error| {

@@ -16,6 +16,7 @@ mod apply;
 mod call;
 mod cite;
 mod error;
+mod gathered;
 mod intake;
 mod known;
 mod remove;

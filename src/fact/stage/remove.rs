@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     Intake, RemoveOutcome, Role, Roots, StageError, Staged, StagedChange,
     call::{Many, Trees, read, sorted, together_end},
+    gathered::Order,
 };
 use crate::{
     codec::{self, Draft, Verbatim},
@@ -46,7 +47,8 @@ impl StoredStage {
         let many = Many::among(&predicates, &lexicon)?;
         let mut outcome = RemoveOutcome::default();
         let mut changes = BTreeMap::new();
-        let mut missing = Missing::default();
+        let order = bytes.order();
+        let mut missing = Missing { order: &order, first: None, total: 0 };
         let facts = sorted(facts, &bytes);
         let mut done = 0;
         while done < facts.len() {
@@ -90,8 +92,8 @@ impl StoredStage {
 }
 
 /// Facts that are neither staged nor committed.
-#[derive(Default)]
 struct Missing<'b> {
+    order: &'b Order,
     /// The one that was read first.
     first: Option<&'b [u8]>,
     total: u64,
@@ -99,7 +101,7 @@ struct Missing<'b> {
 
 impl<'b> Missing<'b> {
     fn take(&mut self, bytes: &'b [u8]) {
-        let earlier = |first: &&[u8]| first.as_ptr() < bytes.as_ptr();
+        let earlier = |first: &&[u8]| self.order.of(first) < self.order.of(bytes);
         self.first = self.first.filter(earlier).or(Some(bytes));
         self.total += 1;
     }

@@ -3,12 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{Intake, StageError, Staged, StagedChange, call::read};
-use crate::{
-    codec,
-    fact::{
-        term::{Iri, Term},
-        triple::Fact,
-    },
+use crate::fact::{
+    term::{Iri, Term},
+    triple::Fact,
 };
 
 /// The predicate by which two names are equal.
@@ -38,7 +35,7 @@ impl Intake {
         let mut equal = Equal::default();
         for (_, start, end) in &self.facts {
             let Staged { change: StagedChange::Set(fact) | StagedChange::Retract(fact), source } =
-                read(&self.bytes[*start..*end]);
+                read(self.bytes.get(*start, *end));
             if fact.predicate.as_str() == SAME_AS {
                 let Term::Iri(other) = fact.object else {
                     let fact = Box::new(fact);
@@ -76,7 +73,7 @@ impl Intake {
             while let Some((_, attribution)) = attributed.next_if(|(until, _)| until <= start) {
                 renamed.attribute(attribution.clone());
             }
-            let staged = read(&self.bytes[*start..*end]);
+            let staged = read(self.bytes.get(*start, *end));
             let source = staged.source;
             let (StagedChange::Set(mut fact) | StagedChange::Retract(mut fact)) = staged.change;
             if fact.predicate.as_str() == SAME_AS {
@@ -84,10 +81,10 @@ impl Intake {
             }
             touched += u64::from(rename(&mut fact, names));
             *renamed.predicates.entry(fact.predicate.clone()).or_default() += 1;
-            let (key, from) = (fact.key(false), renamed.bytes.len());
+            let key = fact.key(false);
             let staged = Staged { change: StagedChange::Set(fact), source };
-            codec::append(&staged, &mut renamed.bytes);
-            renamed.facts.push((key, from, renamed.bytes.len()));
+            let (start, end) = renamed.bytes.put(&staged);
+            renamed.facts.push((key, start, end));
         }
         for (_, attribution) in attributed {
             renamed.attribute(attribution.clone());

@@ -25,5 +25,7 @@ pub use compare::{
 };
 pub use node::{Child, Entry, FactTree, LEAF, LexiconTree, Long, Node, Slot};
 pub use seen::Seen;
-pub use update::{TreeEdit, build, build_sorted, empty, update, update_sorted};
+pub use update::{
+    Append, TreeEdit, build, build_sorted, empty, update, update_appended, update_sorted,
+};
 pub use walk::{Iter, filter_map, get, get_many, get_seen, iter, len, select, starting_with};

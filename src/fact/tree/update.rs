@@ -4,10 +4,7 @@
 //! for each digit. Changes go down with the part of them that each child gets, and on the way back up each level decides
 //! anew whether what is left is a leaf or a branch. So any order of changes ends with the same nodes, and the same ids.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, PoisonError},
-};
+use std::collections::BTreeMap;
 
 use bincode::Encode;
 use rayon::prelude::*;
@@ -17,7 +14,7 @@ use super::{
     written::{Entries, put_leaf, slot, written},
 };
 use crate::{
-    codec::{Draft, NewObjects, ObjectError},
+    codec::{self, Draft, NewObjects, ObjectError},
     id::Id,
 };
 
@@ -56,12 +53,28 @@ pub fn update_sorted<V: Entry, T: Encode + Sync>(
     root: Id<Node<V>>,
     changes: &[TreeEdit<V, T>],
 ) -> Result<Id<Node<V>>, ObjectError> {
+    update_appended(draft, root, changes, &codec::append)
+}
+
+/// As [`update_sorted`], for changes whose values `append` adds the bytes of to others.
+///
+/// # Errors
+/// When a node on the way is missing or damaged.
+pub fn update_appended<V: Entry, T: Sync>(
+    draft: &mut Draft<'_>,
+    root: Id<Node<V>>,
+    changes: &[TreeEdit<V, T>],
+    append: &Append<'_, T>,
+) -> Result<Id<Node<V>>, ObjectError> {
     if changes.is_empty() {
         return Ok(root);
     }
-    let whole = change(draft, Place::ROOT, Some((root, None)), changes)?;
+    let whole = change(draft, Place::ROOT, Some((root, None)), changes, append)?;
     Ok(whole.root(draft.new_objects()))
 }
+
+/// Adds the bytes of a value to others.
+pub type Append<'f, T> = dyn Fn(&T, &mut Vec<u8>) + Sync + 'f;
 
 /// The tree of `entries`, which ascend by key.
 pub fn build<'v, V: Entry>(
@@ -78,7 +91,7 @@ pub fn build_sorted<V: Entry, T: Encode + Sync>(
     changes: &[TreeEdit<V, T>],
 ) -> Id<Node<V>> {
     let new = draft.new_objects();
-    let whole = planted(new, 0, changes);
+    let whole = planted(new, 0, changes, &codec::append);
     whole.root(new)
 }
 
@@ -120,27 +133,28 @@ impl<V: Entry> Subtree<V> {
     }
 }
 
-fn change<V: Entry, T: Encode + Sync>(
+fn change<V: Entry, T: Sync>(
     draft: &mut Draft<'_>,
     place: Place<V>,
     old: Option<(Id<Node<V>>, Option<u64>)>,
     changes: &[TreeEdit<V, T>],
+    append: &Append<'_, T>,
 ) -> Result<Subtree<V>, ObjectError> {
     // Nothing was here: what is set is a tree by itself, and removals have nothing to remove.
     let Some((id, count)) = old else {
-        return Ok(planted(draft.new_objects(), place.depth, changes));
+        return Ok(planted(draft.new_objects(), place.depth, changes, append));
     };
     match place.read(draft, id, count)? {
         Node::Leaf(old) => {
             let count = old.len() as u64;
             let old = written(old);
             let new = draft.new_objects();
-            let entries = merged(new, old.clone(), changes);
+            let subtree = regrown(new, place.depth, old.clone(), changes, append);
             // A change that changes nothing keeps the node, so the levels above keep theirs.
-            if entries == old {
+            if matches!(&subtree, Subtree::Small(entries) if *entries == old) {
                 return Ok(Subtree::Stored(Child { id, count }));
             }
-            Ok(grow(new, place.depth, entries))
+            Ok(subtree)
         }
         Node::Branch(old) => {
             let mut subtrees = Vec::with_capacity(16);
@@ -151,7 +165,7 @@ fn change<V: Entry, T: Encode + Sync>(
                     (Some(child), []) => Subtree::Stored(child.clone()),
                     (child, here) => {
                         let old = child.as_ref().map(|child| (child.id, Some(child.count)));
-                        change(draft, place.below(next), old, here)?
+                        change(draft, place.below(next), old, here, append)?
                     }
                 });
             }
@@ -207,49 +221,53 @@ fn branch<V: Entry>(
 }
 
 /// The subtree of what is set in `changes`, which share their first `depth` digits.
-fn planted<V: Entry, T: Encode + Sync>(
+fn planted<V: Entry, T: Sync>(
     new: &mut NewObjects,
     depth: usize,
     changes: &[TreeEdit<V, T>],
+    append: &Append<'_, T>,
 ) -> Subtree<V> {
-    if changes.len() <= MANY {
-        return grown(new, depth, changes);
+    let count = set(changes);
+    if count <= MANY {
+        return grown(new, depth, changes, append);
     }
-    planted_by_many(&Mutex::new(new), depth, changes)
-}
-
-/// As [`planted`], by many threads: each adds what it has built to `new`, so that this need not stay in memory.
-fn planted_by_many<V: Entry, T: Encode + Sync>(
-    new: &Mutex<&mut NewObjects>,
-    depth: usize,
-    changes: &[TreeEdit<V, T>],
-) -> Subtree<V> {
-    let mut own = NewObjects::default();
-    let subtree = if set(changes) <= MANY {
-        grown(&mut own, depth, changes)
+    let parts = parts(depth, changes);
+    let subtrees = if count > 16 * MANY {
+        // One after the other, so that what is built need not stay in memory.
+        parts.map(|part| planted(new, depth + 1, part, append))
     } else {
-        let parts = parts(depth, changes).into_par_iter();
-        let subtrees: Vec<_> = parts.map(|part| planted_by_many(new, depth + 1, part)).collect();
-        // There are more than a leaf holds in all of them, so this is a branch whatever each part has become.
-        let mut subtrees = subtrees.into_iter();
-        let children = std::array::from_fn(|_| subtrees.next()?.stored(&mut own));
-        branch(&mut own, Box::new(children), set(changes) as u64)
+        let planted = |part: &&[_]| {
+            let mut own = NewObjects::default();
+            let subtree = planted(&mut own, depth + 1, part, append);
+            (subtree, own)
+        };
+        let built: Vec<_> = parts.par_iter().map(planted).collect();
+        let mut built = built.into_iter();
+        // In their order, so that what is near in the tree is near where it is stored.
+        std::array::from_fn(|_| {
+            let (subtree, own) = built.next().expect("because each part was built");
+            new.extend(own);
+            subtree
+        })
     };
-    new.lock().unwrap_or_else(PoisonError::into_inner).extend(own);
-    subtree
+    // There are more than a leaf holds in all of them, so this is a branch whatever each part has become.
+    let children = subtrees.map(|subtree| subtree.stored(new));
+    branch(new, Box::new(children), count as u64)
 }
 
 /// As [`planted`], by one thread.
-fn grown<V: Entry, T: Encode>(
+fn grown<V: Entry, T>(
     new: &mut NewObjects,
     depth: usize,
     changes: &[TreeEdit<V, T>],
+    append: &Append<'_, T>,
 ) -> Subtree<V> {
     let count = set(changes);
     if count <= LEAF {
-        return Subtree::Small(merged(new, Vec::new(), changes));
+        return Subtree::Small(merged(new, Vec::new(), changes, append));
     }
-    let children = parts(depth, changes).map(|part| grown(new, depth + 1, part).stored(new));
+    let children =
+        parts(depth, changes).map(|part| grown(new, depth + 1, part, append).stored(new));
     branch(new, Box::new(children), count as u64)
 }
 
@@ -268,25 +286,61 @@ fn parts<V, T>(depth: usize, mut changes: &[TreeEdit<V, T>]) -> [&[TreeEdit<V, T
     })
 }
 
+/// The subtree of `old` with `changes` made, which all share their first `depth` digits.
+fn regrown<V: Entry, T: Sync>(
+    new: &mut NewObjects,
+    depth: usize,
+    old: Entries<V>,
+    changes: &[TreeEdit<V, T>],
+    append: &Append<'_, T>,
+) -> Subtree<V> {
+    if old.is_empty() {
+        return planted(new, depth, changes, append);
+    }
+    if changes.len() <= MANY {
+        let entries = merged(new, old, changes, append);
+        return grow(new, depth, entries);
+    }
+    let mut before = by_digit(depth, old).into_iter();
+    let subtrees = parts(depth, changes)
+        .map(|part| regrown(new, depth + 1, before.next().unwrap_or_default(), part, append));
+    let count = subtrees.iter().map(Subtree::count).sum::<u64>();
+    if count <= LEAF as u64 {
+        let small = subtrees.into_iter().flat_map(|subtree| match subtree {
+            Subtree::Small(entries) => entries,
+            Subtree::Stored(_) => unreachable!("a branch has more than {LEAF} entries"),
+        });
+        return Subtree::Small(small.collect());
+    }
+    let children = subtrees.map(|subtree| subtree.stored(new));
+    branch(new, Box::new(children), count)
+}
+
 /// The subtree of `entries`, which share their first `depth` digits.
 fn grow<V: Entry>(new: &mut NewObjects, depth: usize, entries: Entries<V>) -> Subtree<V> {
     if entries.len() <= LEAF {
         return Subtree::Small(entries);
     }
     let count = entries.len() as u64;
+    let children = by_digit(depth, entries).map(|part| grow(new, depth + 1, part).stored(new));
+    branch(new, Box::new(children), count)
+}
+
+/// `entries` by the digit of their keys at `depth`.
+fn by_digit<V: Entry>(depth: usize, entries: Entries<V>) -> [Entries<V>; 16] {
     let mut parts = [const { Vec::new() }; 16];
     for entry in entries {
         parts[digit(entry.0, depth)].push(entry);
     }
-    let children = parts.map(|part| grow(new, depth + 1, part).stored(new));
-    branch(new, Box::new(children), count)
+    parts
 }
 
 /// `old` with `changes` made, both ascending.
-fn merged<V: Entry, T: Encode>(
+fn merged<V: Entry, T>(
     new: &mut NewObjects,
     old: Entries<V>,
     changes: &[TreeEdit<V, T>],
+    append: &Append<'_, T>,
 ) -> Entries<V> {
     let mut entries = Vec::with_capacity(old.len() + changes.len());
     let mut old = old.into_iter().peekable();
@@ -297,7 +351,7 @@ fn merged<V: Entry, T: Encode>(
         }
         old.next_if(|(other, _)| other == key);
         if let Some(value) = value {
-            entries.push((*key, slot(new, value)));
+            entries.push((*key, slot(new, |bytes| append(value, bytes))));
         }
     }
     entries.extend(old);

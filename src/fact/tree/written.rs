@@ -25,7 +25,7 @@ pub(super) enum Written<V: Entry> {
 impl<V: Entry> From<Slot<V>> for Written<V> {
     fn from(slot: Slot<V>) -> Self {
         match slot {
-            Slot::Inline(value) => Self::Inline(encoded(&value)),
+            Slot::Inline(value) => Self::Inline(encoded(|bytes| codec::append(&value, bytes))),
             Slot::Long(id) => Self::Long(id),
         }
     }
@@ -51,9 +51,12 @@ pub(super) fn written<V: Entry>(entries: Vec<(Id<V>, Slot<V>)>) -> Entries<V> {
     entries.into_iter().map(|(key, slot)| (key, slot.into())).collect()
 }
 
-/// The slot of what is encoded as a `V` is.
-pub(super) fn slot<V: Entry>(new: &mut NewObjects, value: &impl Encode) -> Written<V> {
-    let value = encoded(value);
+/// The slot of the value whose bytes `append` adds to others.
+pub(super) fn slot<V: Entry>(
+    new: &mut NewObjects,
+    append: impl FnOnce(&mut Vec<u8>),
+) -> Written<V> {
+    let value = encoded(append);
     if value.len() <= V::INLINE {
         Written::Inline(value)
     } else {
@@ -61,9 +64,9 @@ pub(super) fn slot<V: Entry>(new: &mut NewObjects, value: &impl Encode) -> Writt
     }
 }
 
-fn encoded(value: &impl Encode) -> Vec<u8> {
+fn encoded(append: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut bytes = Vec::new();
-    codec::append(value, &mut bytes);
+    append(&mut bytes);
     bytes
 }
 

@@ -8,14 +8,14 @@ use super::Sandbox;
 fn a_repository_of_this_format_stays_as_it_is() {
     let sandbox = Sandbox::with_words();
     let before = sandbox.state();
-    assert_snapshot!(sandbox.run(&["migrate"]).done(), @"The format is kledger 2 already");
+    assert_snapshot!(sandbox.run(&["migrate"]).done(), @"The format is kledger 3 already");
     assert_eq!(sandbox.state(), before);
 }
 
 #[test]
 fn json_lists_the_steps() {
     let told = Sandbox::new().data(&["migrate"]);
-    assert_eq!(told, serde_json::json!({ "format": "kledger 2", "steps": [] }));
+    assert_eq!(told, serde_json::json!({ "format": "kledger 3", "steps": [] }));
 }
 
 #[test]
