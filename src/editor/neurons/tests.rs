@@ -1,7 +1,7 @@
 //! Attributions and units beside those of the original's code (`fixtures/make/kn_reference.py`), and edits on a tiny random
 //! GPT-2.
 
-#![expect(clippy::unwrap_used, reason = "tests may panic")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests may panic")]
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
