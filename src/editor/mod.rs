@@ -22,6 +22,8 @@ mod matrix;
 mod method;
 mod module;
 mod neurons;
+#[cfg(feature = "torch")]
+mod pass;
 mod presets;
 mod settings;
 mod tune;

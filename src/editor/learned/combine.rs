@@ -10,10 +10,8 @@
 
 use tch::{Kind, Tensor};
 
-use super::{
-    maps::LowRank,
-    settings::{Combine, Combining},
-};
+use super::settings::{Combine, Combining};
+use crate::editor::pass::maps::LowRank;
 
 /// The change of a map that one fact makes, alone.
 #[derive(Debug)]

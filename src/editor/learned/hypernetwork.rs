@@ -4,9 +4,11 @@ use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use tch::{Device, Tensor};
 
-use super::maps::{Factors, LowRank, Map};
 use crate::{
-    editor::matrix::floats,
+    editor::{
+        matrix::floats,
+        pass::maps::{Factors, LowRank, Map},
+    },
     model::Decoder,
     tensor::{self, Matrix},
 };

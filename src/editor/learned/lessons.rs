@@ -3,9 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::texts::Text;
 use crate::{
-    editor::{closed::sample_documents, error::EditError},
+    editor::{closed::sample_documents, error::EditError, pass::texts::Text},
     engine::{Lesson, LessonPart, Progress, Prompt},
     model::{Model, SplitMix, Tokens},
 };

@@ -7,11 +7,9 @@ use std::{collections::BTreeMap, iter};
 use super::{
     combine::{Alone, Combined, combined},
     hypernetwork::Hypernetwork,
-    maps::{Factors, LowRank, Map, chosen, maps},
     outer::{self, Constraint},
     rehearsal::Rehearsal,
     settings::{Combining, Descent, Edited, Shared},
-    texts::{Entering, Text},
 };
 #[cfg(feature = "torch")]
 use crate::{
@@ -21,12 +19,16 @@ use crate::{
         matrix::{matrix, tensor},
         method::{Bench, Editor},
         module,
+        pass::{
+            maps::{Factors, LowRank, Map, chosen, maps},
+            texts::Text,
+            traces::traces,
+        },
         settings::{SettingsError, canonical},
         worded::Worded,
-        workbench::Workbench,
     },
-    engine::{Description, EditJob, EditOutcome, Progress, TrainJob, Trained, ZTrace},
-    model::{Model, Spec, Unprobed},
+    engine::{Description, EditJob, EditOutcome, Progress, TrainJob, Trained},
+    model::{Model, Spec},
     tensor::Matrix,
 };
 use crate::{
@@ -256,34 +258,4 @@ fn alone<N: Hypernetwork>(
         changes.iter().zip(&gradients.factors).map(of_map).collect()
     });
     (alone, steps)
-}
-
-/// How each fact stands after the edit; what was made in how many steps.
-#[cfg(feature = "torch")]
-pub(in crate::editor) fn traces(
-    model: &mut Model,
-    maps: &[Map],
-    job: &EditJob<'_>,
-    changes: &BTreeMap<String, Change>,
-    (texts, steps): (&[Text], &[u32]),
-) -> Result<Vec<Option<ZTrace>>, EditError> {
-    let sites: Vec<_> = maps.iter().map(|map| (map.layer, map.site.clone())).collect();
-    let mut workbench = Workbench::new(model);
-    let mut sums = workbench.load(job.version, &sites)?;
-    for (name, sum) in &mut sums {
-        if let ChangeForm::LowRank { left, right } = &changes[name].form {
-            sum.add_low_rank(left, right, &[]);
-        }
-        workbench.set(name, sum)?;
-    }
-    let decoder = workbench.model.decoder();
-    let lowest = maps.first().map_or(0, |map| map.layer);
-    let trace = |(text, &steps): (&Text, &u32)| {
-        let entering = Entering::new(decoder, &[text], lowest);
-        let log_p = tch::no_grad(|| entering.log_p(decoder, &mut Unprobed));
-        #[expect(clippy::cast_possible_truncation, reason = "a figure for people")]
-        let loss = entering.nll(&log_p).mean(tch::Kind::Double).double_value(&[]) as f32;
-        Some(ZTrace { steps, loss, probability: (-loss).exp() })
-    };
-    Ok(texts.iter().zip(steps).map(trace).collect())
 }

@@ -2,8 +2,8 @@
 //!
 //! What is trained is an artefact: it belongs to one base, and a commit names the one that it was made with. `method` is what
 //! these editors have in common; `mend`, `ke` and `enn` read like their papers' algorithms, each with its network beside it. `lessons`
-//! says what is learned from, `outer` is the loop that trains, `rehearsal` what it computes, `maps` takes gradients and adds
-//! changes without a gradient of any weight, `combine` makes one change of those of several facts.
+//! says what is learned from, `outer` is the loop that trains, `rehearsal` what it computes, `combine` makes one change of
+//! those of several facts.
 //!
 //! The factors of a fact's gradient are taken on the base, from a loss of its own. So what the network makes of a fact depends
 //! on nothing else that is edited.
@@ -16,10 +16,8 @@ mod hypernetwork;
 pub(super) mod ke;
 #[cfg(feature = "torch")]
 mod lessons;
-#[cfg(feature = "torch")]
-pub(super) mod maps;
 pub(super) mod mend;
-pub(super) mod method;
+mod method;
 #[cfg(feature = "torch")]
 mod outer;
 #[cfg(feature = "torch")]
@@ -27,5 +25,3 @@ mod rehearsal;
 mod settings;
 #[cfg(all(test, feature = "torch"))]
 mod tests;
-#[cfg(feature = "torch")]
-pub(super) mod texts;

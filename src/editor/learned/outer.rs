@@ -15,13 +15,12 @@ use tch::{Kind, Tensor, no_grad};
 use super::{
     hypernetwork::{Hypernetwork, loaded, stored},
     lessons::{Drill, Lessons, pieces},
-    maps::Map,
     method::Learned as Trainable,
     rehearsal::Rehearsal,
     settings::Learning,
 };
 use crate::{
-    editor::{error::EditError, locate::adam::Adam},
+    editor::{error::EditError, locate::adam::Adam, pass::maps::Map},
     engine::{Learned, LessonPart, Progress, TrainJob, Trained},
     model::{Decoder, Model, SplitMix},
     tensor,

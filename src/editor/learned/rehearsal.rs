@@ -9,11 +9,13 @@ use tch::{Kind, Tensor, no_grad};
 use super::{
     hypernetwork::{Gradients, Hypernetwork},
     lessons::{Drill, KEPT, WORDINGS},
-    maps::{Added, Applied, Both, Capture, LowRank, Map},
     settings::Descent,
-    texts::{Entering, Text, int},
 };
 use crate::{
+    editor::pass::{
+        maps::{Added, Applied, Both, Capture, LowRank, Map},
+        texts::{Entering, Text, int},
+    },
     engine::Validation,
     model::{Decoder, Direction, Model, Tokens, Unprobed},
 };

@@ -9,15 +9,15 @@ use crate::{
     delta::{Change, ChangeForm},
     editor::{
         error::EditError,
-        learned::{
-            maps::{Added, Applied, LowRank, Map, maps},
-            method::traces,
-            texts::{Entering, Text},
-        },
         locate::openings::int,
         matrix::matrix,
         method::{Bench, Editor},
         module::Module,
+        pass::{
+            maps::{Added, Applied, LowRank, Map, maps},
+            texts::{Entering, Text},
+            traces::traces,
+        },
         settings::canonical,
         worded::Worded,
     },

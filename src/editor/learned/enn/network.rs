@@ -10,10 +10,12 @@ use tch::{Device, Kind, Tensor};
 
 use crate::{
     delta::DENSE,
-    editor::learned::{
-        hypernetwork::{Gradients, Hypernetwork, best_step, loaded, stored},
-        maps::{Factors, LowRank, Map},
-        texts::int,
+    editor::{
+        learned::hypernetwork::{Gradients, Hypernetwork, best_step, loaded, stored},
+        pass::{
+            maps::{Factors, LowRank, Map},
+            texts::int,
+        },
     },
     model::Decoder,
     tensor,

@@ -13,10 +13,12 @@ use std::{cmp::Reverse, collections::BTreeMap};
 use tch::{Kind, Tensor};
 
 use crate::{
-    editor::learned::{
-        hypernetwork::{Gradients, Hypernetwork, best_step, loaded, stored},
-        maps::{Factors, LowRank, Map},
-        texts::int,
+    editor::{
+        learned::hypernetwork::{Gradients, Hypernetwork, best_step, loaded, stored},
+        pass::{
+            maps::{Factors, LowRank, Map},
+            texts::int,
+        },
     },
     model::{Batch, Decoder, Padding, Part, SplitMix},
     tensor,

@@ -13,9 +13,9 @@ use std::collections::BTreeMap;
 use tch::{Device, Kind, Tensor};
 
 use crate::{
-    editor::learned::{
-        hypernetwork::{Gradients, Hypernetwork, loaded, stored},
-        maps::{Factors, LowRank, Map, chosen},
+    editor::{
+        learned::hypernetwork::{Gradients, Hypernetwork, loaded, stored},
+        pass::maps::{Factors, LowRank, Map, chosen},
     },
     model::{Decoder, SplitMix},
     tensor::{self, Matrix},

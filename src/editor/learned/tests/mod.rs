@@ -17,11 +17,9 @@ use super::{
     hypernetwork::{Hypernetwork, loaded},
     ke,
     lessons::Drill,
-    maps::{Added, Applied, LowRank, Map, maps},
     mend,
     rehearsal::Rehearsal,
     settings::Descent,
-    texts::{Entering, Text},
 };
 use crate::{
     checkpoint::Checkpoint,
@@ -31,6 +29,10 @@ use crate::{
         error::EditError,
         method::{Bench, Method, Registered},
         module::Module,
+        pass::{
+            maps::{Added, Applied, LowRank, Map, maps},
+            texts::{Entering, Text},
+        },
     },
     engine::{EditJob, EditOutcome, Learned, Lesson, LessonPart, Silent, TrainJob, Trained},
     fact::Request,
