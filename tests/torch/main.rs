@@ -19,6 +19,7 @@ mod family;
 #[cfg(feature = "cli")]
 mod hints;
 mod inside;
+#[cfg(feature = "cli")]
 mod learned;
 #[cfg(feature = "cli")]
 mod merge;
@@ -28,3 +29,5 @@ mod refusal;
 mod tokens;
 #[cfg(feature = "cli")]
 mod tune;
+#[cfg(feature = "cli")]
+mod weight;

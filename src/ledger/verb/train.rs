@@ -18,7 +18,10 @@ use crate::{
     ledger::{
         EditOptions, LedgerError, OpenEngine, Repo,
         actor::Actor,
-        edit::{lessons::Lessons, partial::Partial, sample::if_worded, setup::Setup},
+        edit::{
+            artefact::stands_on, lessons::Lessons, partial::Partial, sample::if_worded,
+            setup::Setup,
+        },
         state::{open::Ledger, roots::ARTEFACTS, update::Update},
     },
 };
@@ -193,6 +196,12 @@ impl Repo {
             .apply(&ledger, actor)?;
         drop(ledger);
         kept.remove()?;
+        let mut notes = trained.notes;
+        if stands_on(&contents).is_some() {
+            notes.push(format!(
+                "its edits stand on a change of the base: kledger import --from-artefact {id:.12} makes a version of it"
+            ));
+        }
         Ok(TrainReport {
             artefact: id,
             editor: artefact.editor,
@@ -203,7 +212,7 @@ impl Repo {
             seen: artefact.seen,
             unseen: artefact.unseen,
             bytes: self.tensor_file_bytes(file)?,
-            notes: trained.notes,
+            notes,
         })
     }
 }

@@ -139,8 +139,12 @@ fn what_is_staged_and_an_eighth_of_the_subjects_are_held_back() {
 fn edits_that_stand_on_a_trained_base_need_a_version_that_has_it() {
     let place = knowing();
     let meta: toml::Table = "meta = true".parse().unwrap();
-    let first =
-        train(&place, &TrainOptions { settings: meta.clone(), ..options(100) }).unwrap().artefact;
+    let trained = train(&place, &TrainOptions { settings: meta.clone(), ..options(100) }).unwrap();
+    let first = trained.artefact;
+    let note = format!(
+        "its edits stand on a change of the base: kledger import --from-artefact {first:.12} makes a version of it"
+    );
+    assert_eq!(trained.notes, [note]);
     place.add(":Bert :likes :Rome .").unwrap();
     let mut commit = with("second");
     commit.edit.settings = meta.clone();
