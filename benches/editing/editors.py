@@ -32,7 +32,9 @@ EDITORS = ["memit", "alphaedit", "emmet", "rome", "r-rome"]
 # Facts, and in how many commits.
 SIZES = [(1, 1), (10, 1), (100, 1), (200, 1), (200, 20)]
 # Editors that are trained, and for how many steps.
-TRAINED = {"mend": 1000, "ke": 1000}
+TRAINED = {"mend": 1000, "ke": 1000, "enn": 1000}
+# Those of them whose edits stand on a change of the base.
+STANDING = {"enn"}
 # Facts of the commit that is timed.
 TIMED = 100
 QUESTION = "What each editor does to a model: the same facts, at once and in many commits."
@@ -56,6 +58,8 @@ class Choice:
         if name in TRAINED:
             settings += ["--artefact", self.artefacts[name, steps]]
         kledger("reset", "--hard", START)
+        if name in STANDING:
+            kledger("import", "--from-artefact", self.artefacts[name, steps], "--no-check")
         size, seconds, stored = count // commits, 0.0, 0
         for part in range(commits):
             file = kledger.directory / "facts.nt"

@@ -161,11 +161,8 @@ impl Settings {
         let mut counts: BTreeMap<Unit, usize> = BTreeMap::new();
         for prompt in prompts {
             let attributions = prompt.attributions(answer, self.steps);
-            let least = attributions.max().double_value(&[]) * self.adaptive_threshold;
-            let above = Vec::<Vec<i64>>::try_from(attributions.gt(least).nonzero());
-            for place in above.expect("because places are i64") {
-                let number = |n: i64| usize::try_from(n).unwrap_or(0);
-                *counts.entry((number(place[0]), number(place[1]))).or_default() += 1;
+            for unit in above(&attributions, self.adaptive_threshold) {
+                *counts.entry(unit).or_default() += 1;
             }
         }
         // Where no unit is shared so far, those count that most prompts share.
@@ -202,4 +199,17 @@ impl Settings {
             weakest.unwrap_or(change)
         })
     }
+}
+
+/// The units with more than a `part` of the highest of `attributions` `[blocks, inner]`; where all units speak against the
+/// answer, the one that does so least.
+pub(super) fn above(attributions: &Tensor, part: f64) -> Vec<Unit> {
+    let highest = attributions.max().double_value(&[]);
+    let chosen = match highest > 0.0 {
+        true => attributions.gt(highest * part),
+        false => attributions.eq(highest),
+    };
+    let places = Vec::<Vec<i64>>::try_from(chosen.nonzero()).expect("because places are i64");
+    let number = |n: i64| usize::try_from(n).unwrap_or(0);
+    places.into_iter().map(|place| (number(place[0]), number(place[1]))).collect()
 }

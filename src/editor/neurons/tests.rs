@@ -8,7 +8,11 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
-use super::{Settings, attribution::Prompt, edit::Unit};
+use super::{
+    Settings,
+    attribution::Prompt,
+    edit::{Unit, above},
+};
 use crate::{
     checkpoint::Checkpoint,
     delta::{ChangeForm, Version},
@@ -105,6 +109,9 @@ fn there_is_always_a_unit() {
     let prompts = prompts(&model, &case);
     let strict = settings("adaptive_threshold = 0.95\np = 0.99\n", &model);
     assert!(!strict.units(&prompts, prompts[0].answer()).is_empty());
+    let attributions = |values: [f32; 4]| Tensor::from_slice(&values).view([2, 2]);
+    assert_eq!(above(&attributions([0.1, 0.3, 1.0, -2.0]), 0.2), [(0, 1), (1, 0)]);
+    assert_eq!(above(&attributions([-0.1, -0.3, -0.02, -2.0]), 0.2), [(1, 0)]);
 }
 
 fn request(subject: &str, target: &str) -> Request {
