@@ -337,7 +337,8 @@ fn json_that_is_no_json_ld() {
         &["its fields are", "kledger add --from easyedit"],
     );
     let lines = "{\"claim\": \"x\", \"label\": \"SUPPORTS\"}\n{\"claim\": \"y\"}\n";
-    refused(&sandbox, "fever.json", lines, &["fever.json:2", "several JSON values", "FEVER"]);
+    let fever = ["fever.json:2", "several JSON values", "kledger add --from fever"];
+    refused(&sandbox, "fever.json", lines, &fever);
     refused(&sandbox, "lines.json", "{\"a\": 1}\n{\"a\": 2}\n", &["lines.json:2", "jq -s"]);
     let plain = r#"{"name": "x", "list": [1, {"a": "b"}]}"#;
     refused(&sandbox, "plain.json", plain, &["no JSON-LD", "name, list", "@context"]);
