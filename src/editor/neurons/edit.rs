@@ -152,31 +152,41 @@ impl Settings {
             }
             LowRank { left, right }
         };
-        let change = maps.iter().zip(&values).map(change).collect();
-        self.weakened(decoder, maps, change, &asked.edited[0])
+        let change: Vec<LowRank> = maps.iter().zip(&values).map(change).collect();
+        self.weakened(decoder, maps, &change, &asked.edited[0])
     }
 
-    /// The units that say `answer`, in most of `prompts`.
+    /// The units that say `answer`, in most of `prompts`; those that say most of it where there are many.
     pub(super) fn units(&self, prompts: &[Prompt<'_>], answer: i64) -> Vec<Unit> {
-        let mut counts: BTreeMap<Unit, usize> = BTreeMap::new();
+        // In how many prompts a unit counts, and how much of them it says.
+        let mut shared: BTreeMap<Unit, (usize, f64)> = BTreeMap::new();
         for prompt in prompts {
             let attributions = prompt.attributions(answer, self.steps);
             for unit in above(&attributions, self.adaptive_threshold) {
-                *counts.entry(unit).or_default() += 1;
+                let (count, sum) = shared.entry(unit).or_default();
+                *count += 1;
+                *sum += attributions.double_value(&[int(unit.0), int(unit.1)]);
             }
         }
         // Where no unit is shared so far, those count that most prompts share.
-        let most = counts.values().copied().max().unwrap_or(0);
+        let most = shared.values().map(|(count, _)| *count).max().unwrap_or(0);
         let enough = |count: usize| count as f64 > self.p * prompts.len() as f64 || count == most;
-        counts.into_iter().filter(|(_, count)| enough(*count)).map(|(unit, _)| unit).collect()
+        let enough = shared.into_iter().filter(|(_, (count, _))| enough(*count));
+        let mut units: Vec<(Unit, f64)> = enough.map(|(unit, (_, sum))| (unit, sum)).collect();
+        units.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+        units.truncate(self.most_units);
+        let mut units: Vec<Unit> = units.into_iter().map(|(unit, _)| unit).collect();
+        units.sort_unstable();
+        units
     }
 
-    /// The least of the change, of its halves, quarters and so on, by which `text` is said; all of it where none says it.
+    /// The least of the change, of its halves, quarters and so on, by which `text` is said; where none says it, the one by
+    /// which it is likeliest.
     fn weakened(
         &self,
         decoder: &Decoder,
         maps: &[Map],
-        change: Vec<LowRank>,
+        change: &[LowRank],
         text: &Text,
     ) -> Vec<LowRank> {
         no_grad(|| {
@@ -191,12 +201,19 @@ impl Settings {
                     })
                     .collect()
             };
-            let says = |change: &Vec<LowRank>| {
-                let mut applied = Applied::new(maps, Added { whole: &[], changes: change });
-                entering.hits(&entering.log_p(decoder, &mut applied)) == [true]
-            };
-            let weakest = (0..=self.halvings).rev().map(weaker).find(says);
-            weakest.unwrap_or(change)
+            let mut likeliest = (f64::INFINITY, Vec::new());
+            for change in (0..=self.halvings).rev().map(weaker) {
+                let mut applied = Applied::new(maps, Added { whole: &[], changes: &change });
+                let log_p = entering.log_p(decoder, &mut applied);
+                if entering.hits(&log_p) == [true] {
+                    return change;
+                }
+                let loss = entering.nll(&log_p).sum(Kind::Double).double_value(&[]);
+                if loss < likeliest.0 || likeliest.1.is_empty() {
+                    likeliest = (loss, change);
+                }
+            }
+            likeliest.1
         })
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! For each fact, on the base, and for each token of the new object, where the base says another one or the same:
 //!   1. attributions of that answer to all units, in each of the fact's prompts (`attribution`);
-//!   2. the units above a part of the highest attribution; of these, those that most prompts share;
+//!   2. the units above a part of the highest attribution; of these, those that most prompts share, a few;
 //!   3. wᵤ ← wᵤ + sᵤ ‖wᵤ‖ (λ₂ e(new)/‖e(new)‖ − λ₁ e(old)/‖e(old)‖), where w is what the unit adds to the stream, s the
 //!      sign with which it acts, and e the direction in which the stream says a token;
 //!   4. λ₁ and λ₂ are halved as often as the new object is said still.
@@ -48,6 +48,11 @@ const SETTINGS: &[Setting] = &[
     ),
     Setting::new("lambda_new", "0 or more", "λ₂, how much of the new object a unit is to say"),
     Setting::new("lambda_old", "0 or more", "λ₁, how much of the old one it is to say no more"),
+    Setting::new(
+        "most_units",
+        "1 or more",
+        "units for a token of the object at most: those that say most of the answer",
+    ),
     Setting::new("p", "0 to below 1", "part of the prompts that have to share a unit"),
     Setting::new("steps", "1 or more", "points at which an attribution's gradient is taken"),
 ];
@@ -59,6 +64,7 @@ pub(super) struct Settings {
     halvings: u32,
     lambda_new: f64,
     lambda_old: f64,
+    most_units: usize,
     p: f64,
     steps: u32,
 }
@@ -85,6 +91,7 @@ impl MethodSettings for Settings {
         not_below_zero(&[("lambda_new", self.lambda_new), ("lambda_old", self.lambda_old)])?;
         let few = self.halvings <= 64;
         require(few, "halvings", "at most 64", || self.halvings.to_string())?;
+        require(self.most_units > 0, "most_units", "at least 1", || "0".to_owned())?;
         require(self.steps > 0, "steps", "at least 1", || "0".to_owned())
     }
 }

@@ -79,8 +79,11 @@ fn attributions_and_units_are_the_originals() {
         assert!(apart.double_value(&[]) < NEAR, "{apart:?}");
     }
     let number = |key: &str| case[key].as_f64().unwrap();
-    let text =
-        format!("adaptive_threshold = {}\np = {}\n", number("adaptive_threshold"), number("p"));
+    let text = format!(
+        "adaptive_threshold = {}\np = {}\nmost_units = 1000\n",
+        number("adaptive_threshold"),
+        number("p")
+    );
     let units = settings(&text, &model).units(&prompts, answer);
     let wanted: Vec<Unit> = serde_json::from_value(case["units"].clone()).unwrap();
     assert_eq!(units, wanted);
