@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use super::{closed::Solver, error::EditError};
 use super::{
     presets::ModelSize,
-    settings::{MethodSettings, Setting, SettingsError},
+    settings::{Defaults, MethodSettings, Setting, SettingsError},
 };
 use crate::engine::{Grain, Needs};
 #[cfg(feature = "torch")]
@@ -105,14 +105,15 @@ impl<S> Registered<S> {
 }
 
 impl<S: Recipe> Registered<S> {
-    /// What all models have of `table`, or another one for each.
-    fn known(table: toml::Table, of: impl Fn(&Setting) -> bool) -> toml::Table {
+    /// What of `table` are settings of the method, such as are `wanted`.
+    fn known(table: toml::Table, wanted: impl Fn(&Setting) -> bool) -> toml::Table {
         let known = S::known();
-        let is_known = |key: &str| known.iter().any(|setting| setting.key == key && of(setting));
+        let is_known =
+            |key: &str| known.iter().any(|setting| setting.key == key && wanted(setting));
         table.into_iter().filter(|(key, _)| is_known(key)).collect()
     }
 
-    fn of_any_model() -> super::settings::Defaults {
+    fn of_any_model() -> Defaults {
         S::defaults(&ModelSize::any()).expect("because that model has blocks")
     }
 }
