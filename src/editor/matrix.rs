@@ -4,10 +4,14 @@ use tch::{Device, Kind, Tensor};
 
 use crate::tensor::Matrix;
 
+/// A size as libtorch counts.
+pub(super) fn int(n: usize) -> i64 {
+    i64::try_from(n).expect("because sizes are far below 2^63")
+}
+
 /// A matrix on a device, f32.
 pub(super) fn tensor(matrix: &Matrix, device: Device) -> Tensor {
-    let cols = i64::try_from(matrix.cols).expect("because sizes are far below 2^63");
-    Tensor::from_slice(&matrix.data).view([-1, cols]).to_device(device)
+    Tensor::from_slice(&matrix.data).view([-1, int(matrix.cols)]).to_device(device)
 }
 
 /// A two-dimensional tensor as f32 in memory.

@@ -8,7 +8,7 @@
 
 use tch::{Kind, Tensor};
 
-use crate::editor::locate::openings::int;
+use crate::editor::matrix::int;
 
 /// Rows that hold all but this part of what the contexts' keys would, on the mean of the requests, are enough.
 const LOST: f64 = 0.01;

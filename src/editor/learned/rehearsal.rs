@@ -12,9 +12,12 @@ use super::{
     settings::Descent,
 };
 use crate::{
-    editor::pass::{
-        maps::{Added, Applied, Both, Capture, LowRank, Map},
-        texts::{Entering, Text, int},
+    editor::{
+        matrix::int,
+        pass::{
+            maps::{Added, Applied, Both, Capture, LowRank, Map},
+            texts::{Entering, Text},
+        },
     },
     engine::Validation,
     model::{Decoder, Direction, Model, Tokens, Unprobed},

@@ -6,13 +6,16 @@ use tch::{Kind, Tensor};
 
 use super::{
     lookup::{Asked, Lookup},
-    openings::{Openings, int},
+    openings::Openings,
     place::Place,
     settings::Search,
     tails::{Tails, stack},
     term::Term,
 };
-use crate::model::{Decoder, Padding};
+use crate::{
+    editor::matrix::int,
+    model::{Decoder, Padding},
+};
 
 /// Rows of one bucket; row i belongs to group `groups[i]` of a batch.
 #[derive(Debug)]

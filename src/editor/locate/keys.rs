@@ -9,14 +9,11 @@ use std::{collections::BTreeMap, ops::ControlFlow};
 
 use tch::{Device, Kind, Tensor, no_grad};
 
-use super::{
-    bucket::numbers,
-    lookup::Asked,
-    openings::{Openings, int},
-    place::Place,
-    tails::run,
+use super::{bucket::numbers, lookup::Asked, openings::Openings, place::Place, tails::run};
+use crate::{
+    editor::matrix::int,
+    model::{Attention, Decoder, Part, Site, free_memory},
 };
-use crate::model::{Attention, Decoder, Part, Site, free_memory};
 
 /// Tokens that are computed together; more would only need more memory.
 const TOKENS: usize = 4096;

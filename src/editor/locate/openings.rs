@@ -8,7 +8,10 @@ use std::ops::Range;
 use tch::{Device, Kind, Tensor};
 
 use super::tails::run;
-use crate::model::{Batch, Decoder, Kv, Padding};
+use crate::{
+    editor::matrix::int,
+    model::{Batch, Decoder, Kv, Padding},
+};
 
 /// Beginnings of texts, each computed up to the same block. The first is empty.
 #[derive(Debug)]
@@ -108,8 +111,4 @@ pub(super) fn real(lengths: &[usize], device: Device) -> Tensor {
     let starts: Vec<i64> = lengths.iter().map(|&n| longest - int(n)).collect();
     let starts = Tensor::from_slice(&starts).view([-1, 1]).to_device(device);
     Tensor::arange(longest, (Kind::Int64, device)).view([1, -1]).ge_tensor(&starts)
-}
-
-pub(in crate::editor) fn int(n: usize) -> i64 {
-    i64::try_from(n).expect("because sizes are far below 2^63")
 }

@@ -9,12 +9,12 @@ use super::{
     bucket::{Bucket, Row, numbers},
     budget::Budget,
     lookup::{Group, Lookup},
-    openings::{Openings, int},
+    openings::Openings,
     place::Place,
     settings::{Scale, Search as Settings},
 };
 use crate::{
-    editor::matrix::{floats, matrix},
+    editor::matrix::{floats, int, matrix},
     engine::ZTrace,
     model::Decoder,
     tensor::Matrix,

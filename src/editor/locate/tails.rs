@@ -14,10 +14,13 @@ use tch::{Kind, Tensor};
 
 use super::{
     lookup::Lookup,
-    openings::{Openings, int, real},
+    openings::{Openings, real},
     place::Place,
 };
-use crate::model::{Attention, Batch, Decoder, Kv, Padding, Part, Probe, Site, Unprobed};
+use crate::{
+    editor::matrix::int,
+    model::{Attention, Batch, Decoder, Kv, Padding, Part, Probe, Site, Unprobed},
+};
 
 /// Tails of some texts, computed up to some block.
 #[derive(Debug)]

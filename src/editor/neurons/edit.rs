@@ -9,8 +9,7 @@ use crate::{
     delta::{Change, ChangeForm},
     editor::{
         error::EditError,
-        locate::openings::int,
-        matrix::matrix,
+        matrix::{int, matrix},
         method::{Bench, Editor},
         module::Module,
         pass::{

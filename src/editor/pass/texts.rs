@@ -5,7 +5,10 @@ use std::ops::ControlFlow;
 use tch::{Kind, Tensor, no_grad};
 
 pub(in crate::editor) use crate::model::Question as Text;
-use crate::model::{Decoder, Padding, Probe, Unprobed};
+use crate::{
+    editor::matrix::int,
+    model::{Decoder, Padding, Probe, Unprobed},
+};
 
 /// Texts up to the block where they begin to change.
 #[derive(Debug)]
@@ -103,8 +106,4 @@ fn through(
         ControlFlow::Continue((hidden, _)) => hidden,
         ControlFlow::Break(()) => unreachable!("because no probe here ends a pass"),
     }
-}
-
-pub(in crate::editor) fn int(n: usize) -> i64 {
-    i64::try_from(n).expect("because sizes are far below 2^63")
 }

@@ -6,7 +6,7 @@ use tch::{Device, Kind, Tensor, no_grad};
 
 use super::plan::Misfit;
 use crate::{
-    editor::worded::Worded,
+    editor::{matrix::int, worded::Worded},
     model::{Decoder, Padding, Question, Unprobed, free_memory},
 };
 
@@ -264,8 +264,4 @@ fn buckets(lengths: &[usize], pass: usize) -> Vec<Range<usize>> {
         tokens = length;
     }
     buckets
-}
-
-fn int(n: usize) -> i64 {
-    i64::try_from(n).expect("because sizes are far below 2^63")
 }

@@ -12,10 +12,8 @@ use crate::{
     delta::DENSE,
     editor::{
         learned::hypernetwork::{Gradients, Hypernetwork, best_step, loaded, stored},
-        pass::{
-            maps::{Factors, LowRank, Map},
-            texts::int,
-        },
+        matrix::int,
+        pass::maps::{Factors, LowRank, Map},
     },
     model::Decoder,
     tensor,

@@ -15,10 +15,8 @@ use tch::{Kind, Tensor};
 use crate::{
     editor::{
         learned::hypernetwork::{Gradients, Hypernetwork, best_step, loaded, stored},
-        pass::{
-            maps::{Factors, LowRank, Map},
-            texts::int,
-        },
+        matrix::int,
+        pass::maps::{Factors, LowRank, Map},
     },
     model::{Batch, Decoder, Padding, Part, SplitMix},
     tensor,
