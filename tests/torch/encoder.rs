@@ -332,7 +332,7 @@ fn what_needs_a_decoder_is_refused_by_name() {
             format!("{what} needs a model that reads forward, and distilbert reads both ways");
         assert_eq!(error.to_string(), wanted);
     }
-    for editor in ["memit", "rome", "emmet", "pmet", "alphaedit", "r-rome", "kn"] {
+    for editor in ["memit", "rome", "emmet", "pmet", "alphaedit", "r-rome"] {
         let error = engine.settle(editor, "").unwrap_err().to_string();
         assert!(
             error.starts_with(editor) && error.contains("distilbert reads both ways"),

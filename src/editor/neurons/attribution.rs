@@ -2,91 +2,99 @@
 //!
 //!   A(u) = aᵤ ∫₀¹ ∂p(answer | α a)/∂aᵤ dα,
 //!
-//! where a are the activations of one block's MLP at the prompt's last token, and the integral is taken at the middles of as
-//! many parts of it. Only that token changes, and only from that block on: what stands before it is computed once.
+//! where a are the activations of one block's MLP at the place where the prompt is read, and the integral is taken at the
+//! middles of as many parts of it. What is below that block stays. Where a model reads forward, so does what stands before
+//! that place: it is computed once.
 
 use std::ops::ControlFlow;
 
 use tch::{Kind, Tensor, no_grad};
 
-use crate::model::{Batch, Decoder, Kv, Padding, Part, Site, Unprobed};
+use crate::{
+    editor::matrix::int,
+    model::{Decoder, Direction, Kv, Padding, Part, Probe, Site, Unprobed},
+};
 
 /// A prompt, as far as it goes without a change.
 pub(super) struct Prompt<'a> {
     decoder: &'a Decoder,
-    /// By block, keys and values of all tokens but the last.
+    /// By block, keys and values of what stands before and does not change; none where all changes.
     past: Vec<Kv>,
-    /// By block, what enters it at the last token, `[1, 1, d]`.
+    /// By block, what enters it, `[1, tokens, d]`.
     entering: Vec<Tensor>,
+    /// Which of these tokens is read.
+    place: i64,
     /// By block, the activations of its MLP there, `[inner]`, f32.
     pub(super) activations: Vec<Tensor>,
-    /// What leaves the last block there, `[d]`.
+    /// What leaves the last block there, `[1, d]`.
     end: Tensor,
-    /// Probabilities of all tokens after it, `[vocabulary]`, f32.
+    /// Probabilities of all that can be said there, `[outputs]`, f32.
     said: Tensor,
 }
 
 impl<'a> Prompt<'a> {
-    pub(super) fn new(decoder: &'a Decoder, ids: &[u32]) -> Self {
+    /// The text `ids`, read at `place`.
+    pub(super) fn new(decoder: &'a Decoder, ids: &[u32], place: usize) -> Self {
+        let (ids, before) = match decoder.spec().direction {
+            Direction::Forward => (&ids[..=place], int(place)),
+            Direction::Both => (ids, 0),
+        };
+        let place = int(place) - before;
         no_grad(|| {
             let layers = decoder.spec().layers;
-            let batch = Batch::new(&[ids.to_vec()], Padding::Right, decoder.device());
+            let batch = decoder.batch(&[ids.to_vec()], Padding::Right);
             let stream = decoder.embed(&batch.ids, &batch.positions);
-            let before = stream.size()[1] - 1;
             let past = match before {
-                0 => (0..layers).map(|_| decoder.keeps_nothing(1)).collect(),
+                0 => Vec::new(),
                 _ => blocks(decoder, (0, stream.narrow(1, 0, before)), &[], &mut Unprobed).1,
             };
-            let last = stream.narrow(1, before, 1);
-            let (mut entering, mut activations) = (vec![last.shallow_clone()], Vec::new());
+            let rest = stream.narrow(1, before, stream.size()[1] - before);
+            let (mut entering, mut activations) = (vec![rest.shallow_clone()], Vec::new());
             let mut look = |site: Site, value: &mut Tensor| {
                 match site {
                     Site::BlockOut(layer) if layer + 1 < layers => {
                         entering.push(value.shallow_clone());
                     }
                     Site::Into(Part::MlpDown, _) => {
-                        activations.push(value.flatten(0, -1).to_kind(Kind::Float));
+                        activations.push(value.get(0).get(place).to_kind(Kind::Float));
                     }
                     _ => {}
                 }
                 ControlFlow::Continue(())
             };
-            let (end, _) = blocks(decoder, (0, last), &past, &mut look);
+            let end = blocks(decoder, (0, rest), &past, &mut look).0.select(1, place);
             let said = probabilities(decoder, &end).get(0);
-            let end = end.flatten(0, -1);
-            Self { decoder, past, entering, activations, end, said }
+            Self { decoder, past, entering, place, activations, end, said }
         })
     }
 
-    /// The likeliest token after it.
+    /// What is likeliest there: a token or a class.
     pub(super) fn answer(&self) -> i64 {
         self.said.argmax(0, false).int64_value(&[])
     }
 
-    /// The direction in which what is added to the stream says `token`, `[d]`, f32, of length 1.
-    pub(super) fn towards(&self, token: i64) -> Tensor {
-        let reads = no_grad(|| self.decoder.reading(&self.end, token));
-        (&reads / reads.norm()).to_kind(Kind::Float)
+    /// The direction in which what is added to the stream says `answer`: that of the slope of its logit over the mean of all,
+    /// `[d]`, f32, of length 1.
+    pub(super) fn towards(&self, answer: i64) -> Tensor {
+        let end = self.end.detach().set_requires_grad(true);
+        let logits = self.decoder.head(&end).to_kind(Kind::Float).get(0);
+        let over = logits.get(answer) - logits.mean(Kind::Float);
+        let slope = Tensor::run_backward(&[over], &[&end], false, false).remove(0);
+        let slope = slope.get(0).to_kind(Kind::Float);
+        &slope / slope.norm()
     }
 
-    /// The probability of a token after it.
+    /// The probability of an answer.
     #[cfg(test)]
-    pub(super) fn probability(&self, token: i64) -> f64 {
-        self.said.double_value(&[token])
+    pub(super) fn probability(&self, answer: i64) -> f64 {
+        self.said.double_value(&[answer])
     }
 
-    /// The probability of a token after it where the MLP of a block adds nothing there but its bias.
+    /// The probability of an answer where the MLP of a block adds nothing at that place but its bias.
     #[cfg(test)]
-    pub(super) fn without(&self, layer: usize, token: i64) -> f64 {
-        let mut silence = |site: Site, value: &mut Tensor| {
-            if site == Site::Into(Part::MlpDown, layer) {
-                *value = value.zeros_like();
-            }
-            ControlFlow::Continue(())
-        };
-        let stream = self.entering[layer].shallow_clone();
-        let (end, _) = blocks(self.decoder, (layer, stream), &self.past[layer..], &mut silence);
-        probabilities(self.decoder, &end).double_value(&[0, token])
+    pub(super) fn without(&self, layer: usize, answer: i64) -> f64 {
+        let silence = self.activations[layer].zeros_like().view([1, 1, -1]);
+        self.answered(layer, &silence, answer).double_value(&[0])
     }
 
     /// A of all units of all blocks for `answer`, `[blocks, inner]`, f32, at `steps` points.
@@ -96,21 +104,33 @@ impl<'a> Prompt<'a> {
         let parts = (Tensor::arange(steps, options) + 0.5) / steps as f64;
         let of_block = |(layer, activations): (usize, &Tensor)| {
             let scaled = (parts.view([-1, 1, 1]) * activations).set_requires_grad(true);
-            let mut replace = |site: Site, value: &mut Tensor| {
-                if site == Site::Into(Part::MlpDown, layer) {
-                    *value = scaled.to_kind(value.kind());
-                }
-                ControlFlow::Continue(())
-            };
-            let stream = self.entering[layer].expand([steps, -1, -1], false);
-            let (end, _) = blocks(self.decoder, (layer, stream), &self.past[layer..], &mut replace);
-            let answered = probabilities(self.decoder, &end).select(1, answer).sum(Kind::Float);
+            let answered = self.answered(layer, &scaled, answer).sum(Kind::Float);
             let slope = Tensor::run_backward(&[answered], &[&scaled], false, false).remove(0);
             slope.sum_dim_intlist([0i64, 1].as_slice(), false, Kind::Float) * activations
                 / steps as f64
         };
         let all: Vec<Tensor> = self.activations.iter().enumerate().map(of_block).collect();
         Tensor::stack(&all, 0)
+    }
+
+    /// The probability of an answer with other activations of a block there, `[rows, 1, inner]`: of each row, `[rows]`.
+    fn answered(&self, layer: usize, activations: &Tensor, answer: i64) -> Tensor {
+        let mut replace = |site: Site, value: &mut Tensor| {
+            if site == Site::Into(Part::MlpDown, layer) {
+                let (first, after) = (self.place, self.place + 1);
+                let parts = [
+                    value.narrow(1, 0, first),
+                    activations.to_kind(value.kind()),
+                    value.narrow(1, after, value.size()[1] - after),
+                ];
+                *value = Tensor::cat(&parts, 1);
+            }
+            ControlFlow::Continue(())
+        };
+        let stream = self.entering[layer].expand([activations.size()[0], -1, -1], false);
+        let past = self.past.get(layer..).unwrap_or_default();
+        let (end, _) = blocks(self.decoder, (layer, stream), past, &mut replace);
+        probabilities(self.decoder, &end.select(1, self.place)).select(1, answer)
     }
 }
 
@@ -119,13 +139,13 @@ fn blocks(
     decoder: &Decoder,
     (first, stream): (usize, Tensor),
     past: &[Kv],
-    probe: &mut dyn crate::model::Probe,
+    probe: &mut dyn Probe,
 ) -> (Tensor, Vec<Kv>) {
     let through = decoder.blocks(first..decoder.spec().layers, stream, past, None, probe);
     through.continue_value().expect("because no probe here ends a pass")
 }
 
-/// Probabilities of all tokens after the one token of each row, `[rows, vocabulary]`, f32.
+/// Probabilities of all that can be said at streams that left the last block, `[rows, d]`: `[rows, outputs]`, f32.
 fn probabilities(decoder: &Decoder, end: &Tensor) -> Tensor {
-    decoder.head(&end.select(1, 0)).softmax(-1, Kind::Float)
+    decoder.head(end).softmax(-1, Kind::Float)
 }

@@ -124,7 +124,7 @@ impl Settings {
     fn change(&self, decoder: &Decoder, maps: &[Map], asked: &Worded) -> Vec<LowRank> {
         let mut values: Vec<Vec<(usize, Tensor)>> = maps.iter().map(|_| Vec::new()).collect();
         for (place, &token) in asked.edited[0].wanted.iter().enumerate() {
-            let begun = |text: &Text| Prompt::new(decoder, &text.ids[..text.prompt + place]);
+            let begun = |text: &Text| Prompt::new(decoder, &text.ids, text.reads[place]);
             let prompts: Vec<Prompt<'_>> = asked.edited.iter().map(begun).collect();
             let (old, new) = (prompts[0].answer(), i64::from(token));
             let says = prompts[0].towards(new) * self.lambda_new;

@@ -112,8 +112,7 @@ pub(super) struct Neurons;
 impl Kind<Settings> for Neurons {
     const GRAIN: Grain = Grain::Fact;
     const NEEDS: Needs = NEEDS;
-    // What stands before the last token is computed once.
-    const READS_BOTH_WAYS: bool = false;
+    const READS_BOTH_WAYS: bool = true;
 
     #[cfg(feature = "torch")]
     fn editor(settings: Settings, _: &Spec) -> Result<Box<dyn Editor>, SettingsError> {

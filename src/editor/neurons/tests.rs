@@ -1,5 +1,5 @@
-//! Attributions and units beside those of the original's code (`fixtures/make/kn_reference.py`), and edits on a tiny random
-//! GPT-2.
+//! Attributions and units beside those of the original's code (`fixtures/make/kn_reference.py`), on a tiny random
+//! GPT-2 and BERT, and edits of the first.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests may panic")]
 
@@ -32,14 +32,19 @@ fn fixtures(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/editors").join(name)
 }
 
+fn open(path: &Path) -> Model {
+    Model::open(path, Device::Cpu, Dtype::F32).unwrap()
+}
+
 fn tiny() -> Model {
-    Model::open(&fixtures("memit"), Device::Cpu, Dtype::F32).unwrap()
+    open(&fixtures("memit"))
 }
 
 /// The original's case, its attributions by prompt, and the probability of the answer.
-fn golden() -> (Value, Vec<Tensor>, f64) {
-    let case = serde_json::from_slice(&std::fs::read(fixtures("kn/case.json")).unwrap()).unwrap();
-    let bytes = std::fs::read(fixtures("kn/golden.safetensors")).unwrap();
+fn golden(name: &str) -> (Value, Vec<Tensor>, f64) {
+    let read = |file: &str| std::fs::read(fixtures(name).join(file)).unwrap();
+    let case = serde_json::from_slice(&read("case.json")).unwrap();
+    let bytes = read("golden.safetensors");
     let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     let tensor = |name: &str| {
         let view = file.tensor(name).unwrap();
@@ -54,9 +59,9 @@ fn golden() -> (Value, Vec<Tensor>, f64) {
 }
 
 fn prompts<'a>(model: &'a Model, case: &Value) -> Vec<Prompt<'a>> {
-    let ids = |prompt: &Value| model.tokens().encode(prompt.as_str().unwrap()).unwrap().ids;
-    let prompts = case["prompts"].as_array().unwrap().iter();
-    prompts.map(|prompt| Prompt::new(model.decoder(), &ids(prompt))).collect()
+    let asked = case["prompts"].as_array().unwrap().iter();
+    let asked = asked.map(|prompt| model.tokens().open_question(prompt.as_str().unwrap()).unwrap());
+    asked.map(|asked| Prompt::new(model.decoder(), &asked.ids, asked.reads[0])).collect()
 }
 
 fn settings(text: &str, model: &Model) -> Settings {
@@ -68,31 +73,34 @@ const NEAR: f64 = 1e-4;
 
 #[test]
 fn attributions_and_units_are_the_originals() {
-    let ((case, wanted, probability), model) = (golden(), tiny());
-    let prompts = prompts(&model, &case);
-    let answer = case["answer"].as_i64().unwrap();
-    assert_eq!(prompts[0].answer(), answer);
-    assert!((prompts[0].probability(answer) / probability - 1.0).abs() < NEAR);
-    for (prompt, wanted) in prompts.iter().zip(&wanted) {
-        let found = prompt.attributions(answer, 20);
-        let apart = (found - wanted).norm() / wanted.norm();
-        assert!(apart.double_value(&[]) < NEAR, "{apart:?}");
+    let bert = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/models/bert-masked");
+    for (name, model) in [("kn", tiny()), ("kn-bert", open(&bert))] {
+        let (case, wanted, probability) = golden(name);
+        let prompts = prompts(&model, &case);
+        let answer = case["answer"].as_i64().unwrap();
+        assert_eq!(prompts[0].answer(), answer, "{name}");
+        assert!((prompts[0].probability(answer) / probability - 1.0).abs() < NEAR, "{name}");
+        for (prompt, wanted) in prompts.iter().zip(&wanted) {
+            let found = prompt.attributions(answer, 20);
+            let apart = (found - wanted).norm() / wanted.norm();
+            assert!(apart.double_value(&[]) < NEAR, "{name}: {apart:?}");
+        }
+        let number = |key: &str| case[key].as_f64().unwrap();
+        let text = format!(
+            "adaptive_threshold = {}\np = {}\nmost_units = 1000\n",
+            number("adaptive_threshold"),
+            number("p")
+        );
+        let units = settings(&text, &model).units(&prompts, answer);
+        let wanted: Vec<Unit> = serde_json::from_value(case["units"].clone()).unwrap();
+        assert_eq!(units, wanted, "{name}");
     }
-    let number = |key: &str| case[key].as_f64().unwrap();
-    let text = format!(
-        "adaptive_threshold = {}\np = {}\nmost_units = 1000\n",
-        number("adaptive_threshold"),
-        number("p")
-    );
-    let units = settings(&text, &model).units(&prompts, answer);
-    let wanted: Vec<Unit> = serde_json::from_value(case["units"].clone()).unwrap();
-    assert_eq!(units, wanted);
 }
 
 /// Integrated gradients are complete: those of a block add up to what the answer's probability loses without it.
 #[test]
 fn attributions_of_a_block_add_up_to_what_it_says() {
-    let ((case, ..), model) = (golden(), tiny());
+    let ((case, ..), model) = (golden("kn"), tiny());
     let prompt = &prompts(&model, &case)[0];
     let answer = prompt.answer();
     let sums =
@@ -108,7 +116,7 @@ fn attributions_of_a_block_add_up_to_what_it_says() {
 /// Where no unit is shared by enough prompts, those count that most share.
 #[test]
 fn there_is_always_a_unit() {
-    let ((case, ..), model) = (golden(), tiny());
+    let ((case, ..), model) = (golden("kn"), tiny());
     let prompts = prompts(&model, &case);
     let strict = settings("adaptive_threshold = 0.95\np = 0.99\n", &model);
     assert!(!strict.units(&prompts, prompts[0].answer()).is_empty());
