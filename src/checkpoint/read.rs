@@ -167,6 +167,16 @@ impl Checkpoint {
         })
     }
 
+    /// What a model that tells classes of texts apart calls them, in no order; none of another model.
+    pub fn classes(&self) -> impl Iterator<Item = &str> {
+        let heads =
+            self.config.get("architectures").and_then(Value::as_array).into_iter().flatten();
+        let mut heads = heads.filter_map(Value::as_str);
+        let tells_apart = heads.any(|head| head.ends_with("ForSequenceClassification"));
+        let classes = tells_apart.then(|| self.config.get("id2label")?.as_object()).flatten();
+        classes.into_iter().flat_map(|classes| classes.values()).filter_map(Value::as_str)
+    }
+
     /// Names of all tensors, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.tensors.keys().map(String::as_str)

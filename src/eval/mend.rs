@@ -6,7 +6,7 @@ use super::{
         Computed::{Alone, SinceBase},
         Protocol, Question, measure,
     },
-    questions::{edit, known, paraphrases},
+    questions::{edit, known, lost, paraphrases},
     score::Score,
     summary::Unit::Share,
 };
@@ -28,8 +28,4 @@ pub const MEND: Protocol = Protocol {
 
 fn edit_and_paraphrases(case: &Case) -> Vec<Question> {
     [edit(case), paraphrases(case)].concat()
-}
-
-fn lost(now: &Score, base: &Score) -> f64 {
-    base.exact() - now.exact()
 }

@@ -1,6 +1,6 @@
 //! The questions that several protocols ask of a case.
 
-use super::{Case, PromptTarget, protocol::Question};
+use super::{Case, PromptTarget, protocol::Question, score::Score};
 
 /// The edit's prompt, with the new object against the true one.
 pub(super) fn edit(case: &Case) -> Vec<Question> {
@@ -20,6 +20,11 @@ pub(super) fn known(case: &Case) -> Vec<Question> {
 /// A question with nothing held against it.
 pub(super) fn question(asked: &PromptTarget) -> Question {
     Question { prompt: asked.prompt.clone(), target: asked.target.clone(), other: None }
+}
+
+/// What of an answer is right no longer: whole answers that were on the base.
+pub(super) fn lost(now: &Score, base: &Score) -> f64 {
+    base.exact() - now.exact()
 }
 
 fn about(case: &Case, prompt: String) -> Question {

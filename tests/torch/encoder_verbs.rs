@@ -164,11 +164,15 @@ fn verdicts_on_claims_are_edited() {
         let eval = line(&dir, &["eval", "--facts", "--protocol", "mend"]);
         let metrics = &eval["versions"][0]["metrics"];
         assert_eq!((&metrics[0]["name"], &metrics[1]["name"]), (&json!("ES"), &json!("DD")));
-        let words = ["--words", "SUPPORTS,REFUTES"];
-        let asked = [&["eval", "--dataset", "claims.jsonl"][..], &words].concat();
-        let eval = line(&dir, &asked);
+        let eval = line(&dir, &["eval", "--facts", "--protocol", "fever"]);
+        let names = eval["versions"][0]["metrics"].as_array().unwrap().iter();
+        let names: Vec<_> = names.map(|metric| metric["name"].as_str().unwrap()).collect();
+        assert_eq!(names, ["Accuracy", "Magnitude", "Greedy", "DD"], "{eval:#}");
+        // The classifier's classes are the words, unless others are named.
+        let eval = line(&dir, &["eval", "--dataset", "claims.jsonl"]);
         assert_eq!(eval["versions"][0]["cases"], 24, "{eval:#}");
-        let message = refused(&dir, &["eval", "--dataset", "claims.jsonl"]);
+        let message =
+            refused(&dir, &["eval", "--dataset", "claims.jsonl", "--words", "True,False"]);
         assert!(
             message.contains("no class \"False\"; it tells apart SUPPORTS, REFUTES"),
             "{message}"

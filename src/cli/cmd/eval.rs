@@ -23,7 +23,7 @@ use crate::{
     },
     input,
     ledger::{
-        Evaluation, LedgerError, Texts,
+        Evaluation, LedgerError, Repo, Texts,
         verb::eval::{EvalOptions, EvalReport, Evaluated, Material},
     },
 };
@@ -64,7 +64,7 @@ pub struct Args {
     /// Of several records for one subject and predicate, take the first, as add --from does
     #[arg(long, requires = "dataset")]
     skip_conflicts: bool,
-    /// The words for true and false claims
+    /// The words for true and false claims [default: True,False, or the classes SUPPORTS,REFUTES of a model that has them]
     #[arg(long, value_name = "TRUE,FALSE", requires = "dataset")]
     words: Option<Verbaliser>,
     /// Have the model write texts too, for fluency and consistency; this takes long
@@ -138,13 +138,24 @@ struct Loaded {
 }
 
 impl Args {
-    fn load(&self, cx: &Context, file: &Path) -> Result<Loaded, CliError> {
+    fn load(&self, cx: &Context, repo: &Repo, file: &Path) -> Result<Loaded, CliError> {
         let alternative = [EASYEDIT.name, MEND.name];
         let answer = match self.protocol {
             Some(protocol) if alternative.contains(&protocol.name) => Answer::Alternative,
             _ => Answer::True,
         };
-        let verbaliser = self.words.clone().unwrap_or_default();
+        let verbaliser = match &self.words {
+            Some(words) => words.clone(),
+            None => {
+                let (base, labels) = (repo.base()?, Verbaliser::labels());
+                let has = |class: &str| base.classes().any(|own| own == class);
+                if has(&labels.holds) && has(&labels.fails) {
+                    labels
+                } else {
+                    Verbaliser::default()
+                }
+            }
+        };
         let reading = Reading { limit: self.limit, answer, verbaliser };
         let mut dataset = Dataset::read(&cx.path(file), &file.to_string_lossy(), &reading)?;
         if self.words.is_some() && dataset.layout != Layout::Fever {
@@ -184,7 +195,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
     let actor = args.store.then(|| cx.actor(Some(&repo))).transpose()?;
     let revisions: Vec<String> = [&args.revision].into_iter().chain(&args.vs).cloned().collect();
     let loaded = match &args.material.dataset {
-        Some(file) => args.load(cx, file)?,
+        Some(file) => args.load(cx, &repo, file)?,
         None => Loaded {
             source: Source::facts(),
             cases: Vec::new(),
