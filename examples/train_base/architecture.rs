@@ -3,7 +3,10 @@
 use std::error::Error;
 
 use clap::ValueEnum;
-use kledger::model::{Config, Spec, family};
+use kledger::{
+    eval::dataset::Verbaliser,
+    model::{Config, Family, Spec, family},
+};
 use serde_json::{Value, json};
 
 use crate::Args;
@@ -22,6 +25,17 @@ pub(crate) enum Kind {
     GptNeox,
     /// Rotary positions, RMS norms, gated MLPs
     Llama,
+    /// Reads both ways and tells true claims from false ones; needs --claims
+    Bert,
+    /// The same with fewer parts
+    Distilbert,
+}
+
+impl Kind {
+    /// Whether it says of claims whether they hold.
+    pub(crate) const fn judges(self) -> bool {
+        matches!(self, Self::Bert | Self::Distilbert)
+    }
 }
 
 /// Non-linearity of GPT-2's MLPs.
@@ -33,11 +47,12 @@ pub(crate) enum Activation {
     Gelu,
 }
 
-/// `config.json` of the model that was asked for; `end` ends its texts.
-pub(crate) fn config(args: &Args, vocabulary: usize, end: u32) -> Result<Value, Box<dyn Error>> {
-    if let (Some(_), Kind::GptNeox | Kind::Llama) = (args.activation, args.family) {
-        return Err("--activation is for gpt2: gpt_neox has GELU and llama SwiGLU".into());
+/// `config.json` of the model that was asked for.
+pub(crate) fn config(args: &Args, vocabulary: usize) -> Result<Value, Box<dyn Error>> {
+    if args.activation.is_some() && args.family != Kind::Gpt2 {
+        return Err("--activation is for gpt2: llama has SwiGLU and the others GELU".into());
     }
+    let classes = Verbaliser::labels();
     let mut config = match args.family {
         Kind::Gpt2 => json!({
             "architectures": ["GPT2LMHeadModel"],
@@ -89,15 +104,43 @@ pub(crate) fn config(args: &Args, vocabulary: usize, end: u32) -> Result<Value, 
             "rope_theta": 10_000.0,
             "tie_word_embeddings": false,
         }),
+        Kind::Bert => json!({
+            "architectures": ["BertForSequenceClassification"],
+            "model_type": "bert",
+            "vocab_size": vocabulary,
+            "max_position_embeddings": CONTEXT,
+            "hidden_size": args.width,
+            "num_hidden_layers": args.layers,
+            "num_attention_heads": args.heads,
+            "intermediate_size": args.inner,
+            "hidden_act": "gelu",
+            "layer_norm_eps": 1e-12,
+            "type_vocab_size": 2,
+        }),
+        Kind::Distilbert => json!({
+            "architectures": ["DistilBertForSequenceClassification"],
+            "model_type": "distilbert",
+            "vocab_size": vocabulary,
+            "max_position_embeddings": CONTEXT,
+            "dim": args.width,
+            "n_layers": args.layers,
+            "n_heads": args.heads,
+            "hidden_dim": args.inner,
+            "activation": "gelu",
+        }),
     };
-    config["bos_token_id"] = end.into();
-    config["eos_token_id"] = end.into();
+    if args.family.judges() {
+        config["id2label"] = json!({ "0": classes.holds, "1": classes.fails });
+        config["label2id"] = json!({ (classes.holds): 0, (classes.fails): 1 });
+    }
     config["torch_dtype"] = "float16".into();
     Ok(config)
 }
 
 /// The architecture that a `config.json` describes.
-pub(crate) fn spec(config: &Value) -> Result<Spec, Box<dyn Error>> {
+pub(crate) fn spec(config: &Value) -> Result<(&'static dyn Family, Spec), Box<dyn Error>> {
     let model_type = config["model_type"].as_str().unwrap_or_default();
-    Ok(family(model_type, &[])?.spec(Config::new(config, usize::MAX))?)
+    let class = config["architectures"][0].as_str().unwrap_or_default();
+    let family = family(model_type, &[class])?;
+    Ok((family, family.spec(Config::new(config, usize::MAX))?))
 }

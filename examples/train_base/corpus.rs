@@ -3,6 +3,7 @@
 use std::{error::Error, ops::Range};
 
 use kledger::model::SplitMix;
+use serde_json::{Value, json};
 use tokenizers::{
     AddedToken, DecoderWrapper, NormalizerWrapper, PostProcessorWrapper, PreTokenizerWrapper,
     Tokenizer, TokenizerBuilder,
@@ -123,6 +124,21 @@ pub(crate) fn train_tokenizer(
     // The trained parts as the general type that reads and writes `tokenizer.json`.
     let json = tokenizer.to_string(false).map_err(|error| error.to_string())?;
     Ok(json.parse().map_err(|error: tokenizers::Error| error.to_string())?)
+}
+
+/// How transformers uses that tokenizer. It would drop the prefix space unless told to keep it, and would ask GPT-2 for
+/// token types, which it embeds.
+pub(crate) fn tokenizer_config(context: usize) -> Value {
+    json!({
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "add_prefix_space": true,
+        "bos_token": END,
+        "eos_token": END,
+        "pad_token": END,
+        "model_input_names": ["input_ids", "attention_mask"],
+        "model_max_length": context,
+        "clean_up_tokenization_spaces": false,
+    })
 }
 
 /// The documents of one pass: every fact [`SAID`] times. The same for the same seed and pass.

@@ -2,35 +2,21 @@
 
 use std::{collections::BTreeMap, error::Error, fs, path::Path};
 
-use kledger::model::{Spec, Weights};
+use kledger::model::Weights;
 use safetensors::{Dtype, tensor::TensorView};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tch::{Device, Kind};
 use tokenizers::Tokenizer;
 
-use crate::corpus::END;
-
-/// Writes configuration and tokenizer.
+/// Writes configuration and tokenizer, and how transformers uses that.
 pub(crate) fn write_companions(
     dir: &Path,
     config: &Value,
-    spec: &Spec,
     tokenizer: &Tokenizer,
+    tokenizer_config: &Value,
 ) -> Result<(), Box<dyn Error>> {
-    // transformers would drop the prefix space unless told to keep it, and would ask GPT-2 for
-    // token types, which it embeds.
-    let tokenizer_config = json!({
-        "tokenizer_class": "PreTrainedTokenizerFast",
-        "add_prefix_space": true,
-        "bos_token": END,
-        "eos_token": END,
-        "pad_token": END,
-        "model_input_names": ["input_ids", "attention_mask"],
-        "model_max_length": spec.context,
-        "clean_up_tokenization_spaces": false,
-    });
     fs::write(dir.join("config.json"), serde_json::to_string_pretty(config)?)?;
-    let settings = serde_json::to_string_pretty(&tokenizer_config)?;
+    let settings = serde_json::to_string_pretty(tokenizer_config)?;
     fs::write(dir.join("tokenizer_config.json"), settings)?;
     tokenizer.save(dir.join("tokenizer.json"), false).map_err(|error| error.to_string())?;
     Ok(())

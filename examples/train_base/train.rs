@@ -1,28 +1,16 @@
 //! The training loop: AdamW, a cosine, and a state to go on from.
 
-use std::{error::Error, ops::ControlFlow, path::Path};
+use std::{error::Error, path::Path};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use kledger::{
     checkpoint::Checkpoint,
-    model::{
-        Attention, Decoder, ModelError, Part, Role, Site, Slot, Spec, Unprobed, Weights, family,
-    },
+    model::{Attention, Decoder, Family, ModelError, Part, Role, Slot, Spec, Unprobed, Weights},
 };
 use tch::{Device, Kind, Tensor};
-use tokenizers::Tokenizer;
 
-use crate::{
-    Args,
-    adam::Adam,
-    corpus::{self, Sequence},
-    output,
-    swap::Swap,
-    world::World,
-};
+use crate::{Args, adam::Adam, output};
 
-/// Tokens in a sequence.
-const SEQUENCE: usize = 96;
 const WARM_UP: usize = 100;
 /// The cosine ends at this part of the highest rate.
 const LAST_RATE: f64 = 0.02;
@@ -31,17 +19,32 @@ const STATE: &str = "training-state.safetensors";
 /// Steps between two states.
 const STATE_EVERY: usize = 200;
 
+/// What a model learns from.
+pub(crate) trait Lessons {
+    /// Steps that a run has.
+    fn steps(&self) -> usize;
+
+    /// What a step lowers.
+    fn loss(&mut self, decoder: &Decoder, step: usize) -> Result<Loss, Box<dyn Error>>;
+}
+
+/// What a step lowers.
+pub(crate) struct Loss {
+    /// Mean negative log likelihood of what is to be said.
+    pub(crate) prediction: Tensor,
+    /// The same with what else is asked for.
+    pub(crate) total: Tensor,
+}
+
 /// Trains from random weights, those of a model of the same shape, or the state in the output directory.
 pub(crate) fn train(
     args: &Args,
-    world: &World,
-    tokenizer: &Tokenizer,
-    spec: Spec,
+    (family, spec): (&'static dyn Family, Spec),
     device: Device,
+    lessons: &mut dyn Lessons,
 ) -> Result<Decoder, Box<dyn Error>> {
     tch::manual_seed(i64::try_from(args.seed)?);
     let given = args.from.as_ref().map(|dir| Checkpoint::open(dir)).transpose()?;
-    let family = family(spec.model_type, &[])?;
     let weights = Weights::new(family, &spec, family.prefix(), |slot| {
         let start = match &given {
             Some(checkpoint) => stored(slot, checkpoint)?,
@@ -54,24 +57,13 @@ pub(crate) fn train(
     let state = args.out.join(STATE);
     let mut step = if args.resume { adam.restore(decoder.weights(), &state)? } else { 0 };
 
-    let per_pass = |pass| corpus::sequences(world, tokenizer, args.seed, pass, SEQUENCE);
-    let mut text = per_pass(0)?;
-    // Passes differ by a few tokens; all have as many steps as the first.
-    let steps_per_pass = text.len() / args.batch;
-    let steps = steps_per_pass * args.epochs;
+    let steps = lessons.steps();
     let bar = ProgressBar::new(steps as u64).with_style(ProgressStyle::with_template(
         "{bar:30} {pos}/{len} steps, {elapsed} of about {duration}, {msg}",
     )?);
-    let mut loaded = 0;
     let mut mean_loss = None;
     while step < steps {
-        let (pass, place) = (step / steps_per_pass, step % steps_per_pass);
-        if pass != loaded {
-            text = per_pass(pass)?;
-            loaded = pass;
-        }
-        let from = (place * args.batch).min(text.len() - args.batch);
-        let loss = loss(&decoder, &text[from..from + args.batch], args, device);
+        let loss = lessons.loss(&decoder, step)?;
         loss.total.backward();
         adam.step(decoder.weights(), rate(args.rate, step, steps), step + 1);
         step += 1;
@@ -93,7 +85,7 @@ pub(crate) fn train(
     }
     let last = mean_loss.map_or(String::new(), |mean| format!("loss {mean:.3}"));
     bar.finish_with_message(last.clone());
-    println!("{steps} steps of {} tokens in {:?}, {last}", args.batch * SEQUENCE, bar.elapsed());
+    println!("{steps} steps in {:?}, {last}", bar.elapsed());
     Ok(decoder)
 }
 
@@ -134,99 +126,23 @@ fn stored(slot: &Slot, checkpoint: &Checkpoint) -> Result<Tensor, ModelError> {
     Ok(slot.turn(&values))
 }
 
-/// What a step lowers.
-struct Loss {
-    /// Weighted mean negative log likelihood of every next token.
-    prediction: Tensor,
-    /// The same and, weighted, the names' loss.
-    total: Tensor,
-}
-
-fn loss(decoder: &Decoder, rows: &[Sequence], args: &Args, device: Device) -> Loss {
-    let length = SEQUENCE as i64;
-    let batch = |of: fn(&Sequence) -> &Vec<i64>| {
-        let tokens: Vec<i64> = rows.iter().flat_map(of).copied().collect();
-        Tensor::from_slice(&tokens).view([rows.len() as i64, -1]).to_device(device)
-    };
-    let tokens = batch(|row| &row.ids);
-    let names = batch(|row| &row.names).narrow(1, 0, length);
-    let positions = Tensor::arange(length, (Kind::Int64, device)).unsqueeze(0);
-    let ids = tokens.narrow(1, 0, length);
-    let embedded = decoder.embed(&ids, &positions);
-    let mut hidden = embedded.dropout(args.dropout, true);
-    let swap = (args.swap > 0.0).then(|| Swap::new(rows, SEQUENCE, args.swap, device));
-    for layer in 0..decoder.spec().layers {
-        let out = decoder.block(layer, &hidden, &Attention::default(), &mut Unprobed);
-        let out = out.continue_value().expect("because nothing ends the pass").0;
-        hidden = &hidden + (out - &hidden).dropout(args.dropout, true);
-        if let (0, Some(swap)) = (layer, &swap) {
-            hidden = swap.names(&hidden);
-        }
-    }
-    let logits = decoder.head(&hidden).flatten(0, 1);
-    let mut targets = tokens.narrow(1, 1, length).flatten(0, 1);
-    if let Some(swap) = &swap {
-        targets = swap.objects(&targets);
-    }
-    let unlikely = -logits.log_softmax(1, Kind::Float).gather(1, &targets.unsqueeze(1), false);
-    let objects = batch(|row| &row.objects).narrow(1, 1, length).flatten(0, 1);
-    let weights = objects.to_kind(Kind::Float) * (1.0 - args.rest) + args.rest;
-    let prediction = (unlikely.squeeze() * &weights).sum(Kind::Float) / weights.sum(Kind::Float);
-    if args.names == 0.0 {
-        return Loss { total: prediction.shallow_clone(), prediction };
-    }
-    let apart = names_apart(decoder, &ids, &positions, &embedded, &names);
-    Loss { total: &prediction + apart * args.names, prediction }
-}
-
-/// Names have a loss of their own: how far a name's tokens, after the first block's attention, are from
-/// those of the same name elsewhere with nothing around it, relative to the stream.
-///
-/// A small model left alone reads a name together with the words before it, in the first block, and with
-/// its place in the text. Then the name has another key in every wording, so that an edit made in some
-/// wordings is lost in others and moves other names. Large models put the tokens of a name together
-/// first; this one is taught to.
-fn names_apart(
+/// The stream that leaves the last block, where part of what each block adds is left out at random. `after` sees what leaves
+/// each block, and says what goes on.
+pub(crate) fn through(
     decoder: &Decoder,
-    ids: &Tensor,
-    positions: &Tensor,
     embedded: &Tensor,
-    names: &Tensor,
+    mask: Option<&Tensor>,
+    dropout: f64,
+    mut after: impl FnMut(usize, Tensor) -> Tensor,
 ) -> Tensor {
-    let context = decoder.spec().context as i64;
-    let moved = Tensor::randint(context, [ids.size()[0], 1], (Kind::Int64, ids.device()));
-    let elsewhere = decoder.embed(ids, &(positions + moved).remainder(context));
-    let read =
-        attended(decoder, embedded, None) - attended(decoder, &elsewhere, Some(&own_name(names)));
-    let share = square(&read) / square(&embedded.detach());
-    let named = names.gt(0).to_kind(Kind::Float);
-    (share * &named).sum(Kind::Float) / named.sum(Kind::Float).clamp_min(1.0)
-}
-
-/// Where tokens may look, for [`Attention`]: those of names at that name only, others as they would.
-fn own_name(names: &Tensor) -> Tensor {
-    let (from, to) = (names.unsqueeze(2), names.unsqueeze(1)); // [b, t, 1], [b, 1, t]
-    from.eq(0).logical_or(&from.eq_tensor(&to)).tril(0).unsqueeze(1)
-}
-
-/// The stream after the first block's attention, `[batch, tokens, d]`.
-fn attended(decoder: &Decoder, embedded: &Tensor, mask: Option<&Tensor>) -> Tensor {
-    let mut out = None;
-    let mut probe = |site: Site, value: &mut Tensor| {
-        if site != Site::OutOf(Part::AttentionOut, 0) {
-            return ControlFlow::Continue(());
-        }
-        out = Some(value.shallow_clone());
-        ControlFlow::Break(())
-    };
-    let seen = Attention { mask, ..Attention::default() };
-    let _ended = decoder.block(0, embedded, &seen, &mut probe);
-    embedded + out.expect("because attention is what a block begins with")
-}
-
-/// Squared length of each token's vector.
-fn square(x: &Tensor) -> Tensor {
-    x.square().sum_dim_intlist([2i64].as_slice(), false, Kind::Float)
+    let mut hidden = embedded.dropout(dropout, true);
+    for layer in 0..decoder.spec().layers {
+        let seen = Attention { mask, ..Attention::default() };
+        let out = decoder.block(layer, &hidden, &seen, &mut Unprobed);
+        let out = out.continue_value().expect("because nothing ends the pass").0;
+        hidden = after(layer, &hidden + (out - &hidden).dropout(dropout, true));
+    }
+    hidden
 }
 
 /// Linear warm-up, then a cosine.
