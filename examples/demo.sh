@@ -63,3 +63,9 @@ run revert HEAD
 run checkout main
 run ask "$tower"
 run fsck --weights
+
+say 'The same by an editor that learned to edit, on the base, in under a minute'
+run add ../examples/edits/counterfactual-10.nt
+run train mend --steps 100 --set batch_size=8 --set lr=0.0003 --set val_edits=32
+run commit -m 'Landmarks moved by MEND' --editor mend
+run eval HEAD --vs HEAD~2 --facts --protocol counterfact

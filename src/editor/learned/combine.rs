@@ -10,7 +10,7 @@
 
 use tch::{Kind, Tensor};
 
-use super::settings::{Combine, Combining};
+use super::settings::{Combine, Making};
 use crate::editor::pass::maps::LowRank;
 
 /// The change of a map that one fact makes, alone.
@@ -32,7 +32,7 @@ pub(super) struct Combined {
 }
 
 /// Makes one change of several; `past` has the keys of earlier commits, `[keys, in]`.
-pub(super) fn combined(facts: &[Alone], past: Option<&Tensor>, how: Combining) -> Combined {
+pub(super) fn combined(facts: &[Alone], past: Option<&Tensor>, how: Making) -> Combined {
     let rows = |tensor: &Tensor| usize::try_from(tensor.size()[0]).unwrap_or_default();
     let all =
         |part: fn(&Alone) -> Tensor| Tensor::cat(&facts.iter().map(part).collect::<Vec<_>>(), 0);
@@ -98,14 +98,14 @@ mod tests {
     #[test]
     fn solved_facts_move_their_own_keys_as_alone() {
         let facts = facts(3, 2);
-        let how = Combining { carry: true, combine: Combine::Solve, ridge: 1e-7 };
+        let how = Making { carry: true, combine: Combine::Solve, max_steps: 1, ridge: 1e-7 };
         let Combined { change, counts, .. } = combined(&facts, None, how);
         assert_eq!(counts, [2, 2, 2]);
         for fact in &facts {
             let moved = |change: &LowRank| fact.keys.matmul(&whole(change).tr());
             assert!(moved(&change).allclose(&moved(&fact.change), 1e-3, 1e-3, false));
         }
-        let sum = combined(&facts, None, Combining { combine: Combine::Sum, ..how });
+        let sum = combined(&facts, None, Making { combine: Combine::Sum, ..how });
         assert_eq!((sum.counts, sum.keys), (vec![3, 3, 3], None));
         let each = facts.iter().map(|fact| whole(&fact.change)).reduce(|a, b| a + b);
         assert!(whole(&sum.change).allclose(&each.expect("three"), 1e-5, 1e-5, false));
@@ -118,7 +118,7 @@ mod tests {
         for (keys, held) in [(1, 0), (2, 3), (9, 0), (9, 4)] {
             let facts = facts(2, keys);
             let ridge = 0.3;
-            let how = Combining { carry: true, combine: Combine::Solve, ridge };
+            let how = Making { carry: true, combine: Combine::Solve, max_steps: 1, ridge };
             let past = Tensor::randn([held, WIDTHS.1], (Kind::Float, tch::Device::Cpu));
             let Combined { change, .. } = combined(&facts, Some(&past), how);
             let k = Tensor::cat(&[&facts[0].keys, &facts[1].keys], 0).to_kind(Kind::Double);

@@ -20,8 +20,6 @@ pub(in crate::editor) struct Gradients {
     pub(super) factors: Vec<Factors>,
     /// Each edit as a text: what the base says, what it is to say, and the prompt.
     pub(super) conditions: Vec<Vec<u32>>,
-    /// Whether what each edit is for is said already.
-    pub(super) said: Vec<bool>,
 }
 
 /// A network that makes changes of maps.

@@ -29,6 +29,8 @@ const TRIES: usize = 100;
 pub(super) struct Drill {
     /// What it is made with.
     pub(super) edit: Text,
+    /// What it is made with besides, in validation, where the object is not said there.
+    pub(super) others: Vec<Text>,
     /// The same in other words; one in training, [`WORDINGS`] in validation.
     pub(super) worded: Vec<Text>,
     /// What is to stay, [`KEPT`] texts; in validation all of them facts.
@@ -117,7 +119,7 @@ impl<'a> Lessons<'a> {
                 None => kept.extend(self.kept(lesson, random, 1)),
             }
             if kept.len() == KEPT {
-                return Ok(Drill { edit, worded: vec![asked], kept });
+                return Ok(Drill { edit, others: Vec::new(), worded: vec![asked], kept });
             }
         }
         Err(self.none_fits())
@@ -130,14 +132,19 @@ impl<'a> Lessons<'a> {
         let request = &lesson.request;
         let object = self.other_object(lesson, random);
         let text = |prompt: &str| self.text(prompt, &request.subject, object);
-        let unseen = [&request.paraphrases, &request.rephrasings];
-        let unseen = unseen.into_iter().find(|prompts| !prompts.is_empty());
         let only = std::slice::from_ref(&request.prompt);
-        let unseen = unseen.map_or(only, Vec::as_slice).iter().cycle().take(WORDINGS);
+        let (others, unseen): (&[String], &[String]) =
+            match (request.rephrasings.as_slice(), request.paraphrases.as_slice()) {
+                ([], []) => (&[], only),
+                (rephrasings, []) => (&[], rephrasings),
+                (rephrasings, paraphrases) => (rephrasings, paraphrases),
+            };
+        let others = others.iter().filter_map(|prompt| text(prompt)).collect();
+        let unseen = unseen.iter().cycle().take(WORDINGS);
         let worded = unseen.map(|prompt| text(prompt)).collect::<Option<Vec<_>>>()?;
         let kept = self.kept(lesson, random, KEPT);
         let edit = text(&request.prompt)?;
-        (kept.len() == KEPT).then_some(Drill { edit, worded, kept })
+        (kept.len() == KEPT).then_some(Drill { edit, others, worded, kept })
     }
 
     pub(super) fn none_fits(&self) -> EditError {

@@ -8,8 +8,8 @@ use super::{
     combine::{Alone, Combined, combined},
     hypernetwork::Hypernetwork,
     outer::{self, Constraint},
-    rehearsal::Rehearsal,
-    settings::{Combining, Descent, Edited, Shared},
+    rehearsal::{Rehearsal, Single},
+    settings::{Descent, Edited, Making, Shared},
 };
 #[cfg(feature = "torch")]
 use crate::{
@@ -107,10 +107,7 @@ struct EditSettings<'a> {
     #[serde(flatten)]
     edited: &'a Edited,
     #[serde(flatten)]
-    combining: Combining,
-    /// Where it makes more than one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_steps: Option<u32>,
+    making: Making,
 }
 
 /// An editor that is trained and what it is set to.
@@ -130,7 +127,7 @@ impl<S: Settled> Trainable<S> {
         let past = self
             .0
             .shared()
-            .combining
+            .making
             .carry
             .then(|| job.version.past_keys(&map.site.tensor, inputs))?;
         (past.rows > 0).then(|| tensor(&past, model.decoder().device()))
@@ -138,9 +135,8 @@ impl<S: Settled> Trainable<S> {
 
     /// The settings that an edit depends on, in their one spelling.
     fn settings(&self) -> String {
-        let Shared { edited, combining, .. } = self.0.shared();
-        let max_steps = Some(self.0.descent().max_steps).filter(|steps| *steps > 1);
-        canonical(&EditSettings { edited, combining: *combining, max_steps })
+        let Shared { edited, making, .. } = self.0.shared();
+        canonical(&EditSettings { edited, making: *making })
     }
 }
 
@@ -191,18 +187,20 @@ impl<S: Settled> Editor for Trainable<S> {
         let network =
             S::Network::read(model.decoder(), &maps, artefact).ok_or(EditError::ForeignArtefact)?;
         let context = model.spec().context;
-        let text = |request| Ok(Worded::new(model, false, request, context)?.edited.swap_remove(0));
-        let texts = job.requests.iter().map(text).collect::<Result<Vec<Text>, EditError>>()?;
+        let ask = |request| Worded::new(model, true, request, context);
+        let asked = job.requests.iter().map(ask).collect::<Result<Vec<_>, EditError>>()?;
+        let making = self.0.shared().making;
         // What is edited is not learned from.
         let descent = Descent { first_order: true, ..self.0.descent() };
         let rehearsal = Rehearsal::new(model, &maps, descent);
 
-        progress.start("edits", Some(texts.len() as u64));
+        progress.start("edits", Some(asked.len() as u64));
         let mut found: Vec<Vec<Alone>> = maps.iter().map(|_| Vec::new()).collect();
         let mut steps = Vec::new();
-        for (done, text) in (1..).zip(&texts) {
+        for (done, asked) in (1..).zip(&asked) {
             // Alone: what others are edited beside it has no part in it, not even in rounding.
-            let (changes, made) = alone(&rehearsal, &network, text, descent.max_steps);
+            let wordings: Vec<&Text> = asked.edited.iter().collect();
+            let (changes, made) = alone(&rehearsal, &network, &wordings, making.max_steps);
             steps.push(made);
             iter::zip(&mut found, changes).for_each(|(found, change)| found.push(change));
             progress.advance(done, "")?;
@@ -211,7 +209,7 @@ impl<S: Settled> Editor for Trainable<S> {
         for (map, found) in maps.iter().zip(&found) {
             let past = self.past_keys(job, map, model);
             let Combined { change: LowRank { left, right }, keys, counts } =
-                combined(found, past.as_ref(), self.0.shared().combining);
+                combined(found, past.as_ref(), making);
             let form =
                 ChangeForm::LowRank { left: matrix(&left).transposed(), right: matrix(&right) };
             let keys = keys.as_ref().map(matrix);
@@ -221,6 +219,7 @@ impl<S: Settled> Editor for Trainable<S> {
             columns = (0u32..).zip(counts).flat_map(of_fact).collect();
         }
         progress.finish("");
+        let texts: Vec<Text> = asked.iter().map(|asked| asked.edited[0].clone()).collect();
         let traces = traces(bench.model, &maps, job, &changes, (&texts, &steps))?;
         Ok(EditOutcome {
             columns,
@@ -234,28 +233,34 @@ impl<S: Settled> Editor for Trainable<S> {
     }
 }
 
-/// What the network makes of one text, by map, and in how many steps, of `most`. Columns that change no map are left out, and
-/// so are tokens that have no part in the gradient of any.
+/// What the network makes of one fact, by map, and in how many steps, of `most`. Columns that change no map are left out, and
+/// so are the keys of tokens that have no part in the gradient of any.
 #[cfg(feature = "torch")]
 fn alone<N: Hypernetwork>(
     rehearsal: &Rehearsal<'_>,
     network: &N,
-    text: &Text,
+    wordings: &[&Text],
     most: u32,
 ) -> (Vec<Alone>, u32) {
-    let gradients = rehearsal.gradients(network, &[text]);
-    let (changes, steps) = rehearsal.edit(network, &[text], &gradients, most);
+    let Single { changes, steps } = rehearsal.until_said(network, wordings, most);
     let alone = tch::no_grad(|| {
         let any = |active: &mut dyn Iterator<Item = tch::Tensor>| {
             active.reduce(|a, b| a.logical_or(&b)).expect("because there is a map")
         };
         let active = any(&mut changes.iter().map(LowRank::active));
-        let tokens = any(&mut gradients.factors.iter().map(Factors::active));
-        let of_map = |(change, factors): (&LowRank, &Factors)| Alone {
-            change: change.columns_where(&active),
-            keys: chosen(&factors.x, &tokens),
+        // The keys of a wording are those at its first step.
+        let is_first = |&step: &usize| steps[..step].iter().all(|(of, _)| *of != steps[step].0);
+        let texts: Vec<_> = (0..steps.len()).filter(is_first).map(|step| &steps[step].1).collect();
+        let tokens: Vec<_> =
+            texts.iter().map(|factors| any(&mut factors.iter().map(Factors::active))).collect();
+        let of_map = |(place, change): (usize, &LowRank)| {
+            let keys = texts.iter().zip(&tokens).map(|(of, tokens)| chosen(&of[place].x, tokens));
+            Alone {
+                change: change.columns_where(&active),
+                keys: tch::Tensor::cat(&keys.collect::<Vec<_>>(), 0),
+            }
         };
-        changes.iter().zip(&gradients.factors).map(of_map).collect()
+        changes.iter().enumerate().map(of_map).collect()
     });
-    (alone, steps)
+    (alone, u32::try_from(steps.len()).unwrap_or(most))
 }

@@ -82,7 +82,8 @@ pub(super) fn train<T: Trainable>(
     progress.finish(&format!("validation {validation:.3} at step {best}"));
     let network = course.best_network(maps, &rehearsal.decoder);
     let examined = |part: &[Drill]| {
-        let examine = || rehearsal.examine(&network, part, learning.batch_size).1;
+        let most = editor.shared().making.max_steps;
+        let examine = || rehearsal.examine(&network, part, most);
         (!part.is_empty()).then(examine)
     };
     Ok(Trained {
@@ -294,8 +295,8 @@ impl<'a, N: Hypernetwork> Course<'a, N> {
             [] => -(self.steps as f64),
             drills => {
                 let batch = self.learning.batch_size;
-                let ([edits, kept, base], went) = rehearsal.examine(&self.network, drills, batch);
-                if went.reliability > MADE {
+                let ([edits, kept, base], held) = rehearsal.validate(&self.network, drills, batch);
+                if held > MADE {
                     self.margin = single(self.margin * SHRINK).max(self.constraint.margin.1);
                 }
                 self.learning.cedit * edits + self.learning.cloc * kept + self.cbase * base

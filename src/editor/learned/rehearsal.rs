@@ -15,7 +15,7 @@ use crate::{
     editor::{
         matrix::int,
         pass::{
-            maps::{Added, Applied, Both, Capture, LowRank, Map},
+            maps::{Added, Applied, Both, Capture, Factors, LowRank, Map},
             texts::{Entering, Text},
         },
     },
@@ -86,8 +86,7 @@ impl<'a> Rehearsal<'a> {
             [&spelt(&said), first, &spelt(&text.wanted), second, text.prompt()].concat()
         };
         let conditions = texts.iter().zip(likeliest).map(condition).collect();
-        let said = entering.hits(&log_p.detach());
-        Gradients { factors: capture.factors(loss), conditions, said }
+        Gradients { factors: capture.factors(loss), conditions }
     }
 
     /// The same of the edits of drills.
@@ -95,37 +94,45 @@ impl<'a> Rehearsal<'a> {
         self.gradients(network, &drills.iter().map(|drill| &drill.edit).collect::<Vec<_>>())
     }
 
-    /// The change of each map that edits with `texts` make in `steps` at most, a group for each, and the steps made; `first`
-    /// is what is known of them before. They end once all is said.
+    /// The change of each map that edits with `texts` make in so many steps as training has, a group for each; `first` is what
+    /// is known of them before.
     pub(super) fn edit(
         &self,
         network: &impl Hypernetwork,
         texts: &[&Text],
         first: &Gradients,
-        steps: u32,
-    ) -> (Vec<LowRank>, u32) {
+    ) -> Vec<LowRank> {
         let whole = network.whole();
         let mut changes = network.changes(first);
-        for step in 1..steps {
+        for _ in 1..self.descent.n_edit_steps {
             let next = self.gradients_at(Added { whole: &whole, changes: &changes }, texts);
-            if next.said.iter().all(|said| *said) {
-                return (changes, step);
-            }
-            let further = network.changes(&next);
-            changes = iter::zip(&changes, &further).map(|(sum, more)| sum.and(more)).collect();
+            changes = sum(&changes, &network.changes(&next));
         }
-        (changes, steps)
+        changes
     }
 
-    /// The change of each map that drills make, a group for each; `first` is what is known of their edits.
-    fn edit_of(
+    /// The change of one fact, in one group. The first step is from the first of its `wordings`; as long as one does not
+    /// give the object, another is from the one that gives it least, up to `most`.
+    pub(super) fn until_said(
         &self,
         network: &impl Hypernetwork,
-        drills: &[Drill],
-        first: &Gradients,
-    ) -> Vec<LowRank> {
-        let texts: Vec<&Text> = drills.iter().map(|drill| &drill.edit).collect();
-        self.edit(network, &texts, first, self.descent.n_edit_steps).0
+        wordings: &[&Text],
+        most: u32,
+    ) -> Single {
+        let whole = network.whole();
+        let asked = self.entering(wordings);
+        let first = self.gradients(network, &wordings[..1]);
+        let mut changes = network.changes(&first);
+        let mut steps = vec![(0, first.factors)];
+        while steps.len() < most as usize {
+            let added = Added { whole: &whole, changes: &changes };
+            let log_p = no_grad(|| self.log_p(&asked, added));
+            let Some(worst) = asked.furthest(&log_p) else { break };
+            let next = self.gradients_at(added, &wordings[worst..=worst]);
+            changes = sum(&changes, &network.changes(&next));
+            steps.push((worst, next.factors));
+        }
+        Single { changes, steps }
     }
 
     /// What drills come to that are edited in groups of `together`: mean −log p of the edited facts in other words, where
@@ -140,7 +147,8 @@ impl<'a> Rehearsal<'a> {
     ) -> [Tensor; 3] {
         let whole = network.whole();
         let groups = int(drills.len() / together);
-        let changes = self.edit_of(network, drills, gradients);
+        let texts: Vec<&Text> = drills.iter().map(|drill| &drill.edit).collect();
+        let changes = self.edit(network, &texts, gradients);
         let changes: Vec<_> = changes.iter().map(|change| change.in_groups(groups)).collect();
         let ask = |texts: Vec<&Text>| {
             let entering = self.entering(&texts);
@@ -174,48 +182,76 @@ impl<'a> Rehearsal<'a> {
         [edits, kl(&before.detach(), &log_p), kl(&base, &before)]
     }
 
-    /// The losses of single edits, and how they went; `batch` are computed together.
-    pub(super) fn examine(
+    /// The losses of single edits of as many steps as in training, and the part of them that hold; `batch` are computed
+    /// together.
+    pub(super) fn validate(
         &self,
         network: &impl Hypernetwork,
         drills: &[Drill],
         batch: usize,
-    ) -> ([f64; 3], Validation) {
+    ) -> ([f64; 3], f64) {
         let whole = network.whole();
-        let (mut losses, mut counts) = ([0.0; 3], [0usize; 3]);
+        let (mut losses, mut held) = ([0.0; 3], 0);
         for part in drills.chunks(batch) {
             let gradients = self.gradients_of(network, part);
-            let changes = self.edit_of(network, part, &gradients);
             for (sum, loss) in
                 iter::zip(&mut losses, self.losses(network, part, &gradients, (1, 0.0)))
             {
                 *sum += loss.double_value(&[]) * part.len() as f64;
             }
-            no_grad(|| {
-                let ask = |texts: Vec<&Text>| {
-                    let entering = self.entering(&texts);
-                    let log_p = self.log_p(&entering, Added { whole: &whole, changes: &changes });
-                    (entering, log_p)
-                };
-                let hits = |texts: Vec<&Text>| {
-                    let (entering, log_p) = ask(texts);
-                    entering.hits(&log_p).into_iter().filter(|hit| *hit).count()
-                };
-                counts[0] += hits(part.iter().map(|drill| &drill.edit).collect());
-                counts[1] += hits(part.iter().flat_map(|drill| &drill.worded).collect());
-                let (entering, log_p) = ask(part.iter().flat_map(|drill| &drill.kept).collect());
-                let before = entering.log_p(&self.decoder, &mut Unprobed);
-                let same = entering.likeliest(&log_p).into_iter().zip(entering.likeliest(&before));
-                counts[2] += same.filter(|(now, before)| now == before).count();
+            let texts: Vec<&Text> = part.iter().map(|drill| &drill.edit).collect();
+            let changes = self.edit(network, &texts, &gradients);
+            let entering = self.entering(&texts);
+            let added = Added { whole: &whole, changes: &changes };
+            let log_p = no_grad(|| self.log_p(&entering, added));
+            held += entering.hits(&log_p).into_iter().filter(|hit| *hit).count();
+        }
+        (losses.map(|loss| loss / drills.len() as f64), held as f64 / drills.len() as f64)
+    }
+
+    /// How single edits go, as a commit makes them.
+    pub(super) fn examine(
+        &self,
+        network: &impl Hypernetwork,
+        drills: &[Drill],
+        most: u32,
+    ) -> Validation {
+        let whole = network.whole();
+        let mut counts = [0usize; 3];
+        for drill in drills {
+            let wordings: Vec<&Text> = iter::once(&drill.edit).chain(&drill.others).collect();
+            let Single { changes, .. } = self.until_said(network, &wordings, most);
+            let asked = iter::once(&drill.edit).chain(&drill.worded).chain(&drill.kept);
+            let entering = self.entering(&asked.collect::<Vec<_>>());
+            let added = Added { whole: &whole, changes: &changes };
+            let (now, base) = no_grad(|| {
+                (self.log_p(&entering, added), entering.log_p(&self.decoder, &mut Unprobed))
             });
+            let wanted = 1 + drill.worded.len();
+            let hits = entering.hits(&now);
+            counts[0] += usize::from(hits[0]);
+            counts[1] += hits[1..wanted].iter().filter(|hit| **hit).count();
+            let same = entering.likeliest(&now).into_iter().zip(entering.likeliest(&base));
+            counts[2] += same.skip(wanted).filter(|(now, before)| now == before).count();
         }
         let of = |count: usize, each: usize| count as f64 / (each * drills.len()) as f64;
-        let validation = Validation {
+        Validation {
             edits: drills.len() as u64,
             reliability: of(counts[0], 1),
             generality: of(counts[1], WORDINGS),
             locality: of(counts[2], KEPT),
-        };
-        (losses.map(|loss| loss / drills.len() as f64), validation)
+        }
     }
+}
+
+/// The change of one fact.
+pub(super) struct Single {
+    /// Of each map, in one group.
+    pub(super) changes: Vec<LowRank>,
+    /// For each step which wording it was from, and by map the factors of its gradient.
+    pub(super) steps: Vec<(usize, Vec<Factors>)>,
+}
+
+fn sum(changes: &[LowRank], further: &[LowRank]) -> Vec<LowRank> {
+    iter::zip(changes, further).map(|(one, more)| one.and(more)).collect()
 }

@@ -31,8 +31,8 @@ pub(super) const LEARNING: &[Setting] = &[
     Setting::new("val_interval", "1 or more", "steps between validations"),
 ];
 
-/// All of [`Combining`], by key.
-pub(super) const COMBINING: &[Setting] = &[
+/// All of [`Making`], by key.
+pub(super) const MAKING: &[Setting] = &[
     Setting::new(
         "carry",
         "true, false",
@@ -42,6 +42,11 @@ pub(super) const COMBINING: &[Setting] = &[
         "combine",
         "sum, solve",
         "how the changes of several facts become one: added up, or so that each moves its own keys as it would alone",
+    ),
+    Setting::new(
+        "max_steps",
+        "1 or more",
+        "steps of an edit, at most: it ends when the object is said in each of the fact's wordings",
     ),
     Setting::new("ridge", "above 0", "λ of the solve, in units of the mean square of a key"),
 ];
@@ -53,21 +58,18 @@ pub(super) const DESCENT: &[Setting] = &[
         "true, false",
         "whether training takes the gradient of an edit as it is, not as something that depends on what is learned",
     ),
-    Setting::new(
-        "max_steps",
-        "1 or more",
-        "steps of an edit, at most: it ends when the object is said",
-    ),
     Setting::new("n_edit_steps", "1 or more", "steps of an edit, in training"),
 ];
 
-/// How the changes of several facts become one.
+/// How edits are made with what was trained.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub(in crate::editor) struct Combining {
+pub(in crate::editor) struct Making {
     /// Whether the solve holds the keys of earlier commits.
     pub(super) carry: bool,
-    /// By which rule.
+    /// How the changes of several facts become one.
     pub(super) combine: Combine,
+    /// Steps of an edit at most.
+    pub(super) max_steps: u32,
     /// λ of the solve, in units of the mean square of a key.
     pub(super) ridge: f64,
 }
@@ -107,27 +109,22 @@ pub(in crate::editor) struct Learning {
     pub(super) val_interval: u64,
 }
 
-/// How an edit goes down its gradient. Names are those of the original implementation.
+/// How an edit goes down its gradient, in training. Names are those of the original implementation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::editor) struct Descent {
     /// Whether what is learned takes an edit's gradient as it is, and not as something that depends on it.
     pub(super) first_order: bool,
-    /// Steps of an edit, in training.
+    /// Steps of an edit.
     pub(super) n_edit_steps: u32,
-    /// Steps of an edit at most, once it is trained: it ends when the new object is said.
-    pub(super) max_steps: u32,
 }
 
 impl Descent {
     /// One step.
     #[cfg(feature = "torch")]
-    pub(super) const ONE: Self = Self { first_order: true, n_edit_steps: 1, max_steps: 1 };
+    pub(super) const ONE: Self = Self { first_order: true, n_edit_steps: 1 };
 
     pub(super) fn check(&self) -> Result<(), SettingsError> {
-        for (key, steps) in [("n_edit_steps", self.n_edit_steps), ("max_steps", self.max_steps)] {
-            require(steps > 0, key, "at least 1", || steps.to_string())?;
-        }
-        Ok(())
+        require(self.n_edit_steps > 0, "n_edit_steps", "at least 1", || "0".to_owned())
     }
 }
 
@@ -146,9 +143,9 @@ pub(in crate::editor) struct Shared {
     /// What is edited.
     #[serde(flatten)]
     pub(super) edited: Edited,
-    /// How the changes of several facts become one.
+    /// How edits are made.
     #[serde(flatten)]
-    pub(super) combining: Combining,
+    pub(super) making: Making,
     /// How the network is trained.
     #[serde(flatten)]
     pub(super) learning: Learning,
@@ -167,7 +164,7 @@ impl Shared {
     /// Blocks are there below `layers`, if it is known.
     pub(super) fn check(&self, layers: Option<usize>) -> Result<(), SettingsError> {
         self.edited.check(layers)?;
-        self.combining.check()?;
+        self.making.check()?;
         self.learning.check()
     }
 }
@@ -180,8 +177,9 @@ impl Edited {
     }
 }
 
-impl Combining {
+impl Making {
     pub(super) fn check(&self) -> Result<(), SettingsError> {
+        require(self.max_steps > 0, "max_steps", "at least 1", || "0".to_owned())?;
         above_zero(&[("ridge", self.ridge)])
     }
 }

@@ -84,6 +84,16 @@ impl Entering {
         self.by_row(&wanted).into_iter().zip(self.likeliest(log_p)).map(|(a, b)| a == b).collect()
     }
 
+    /// The row whose wanted places are least likely, of those where something else is likelier; `None` where all is said.
+    pub(in crate::editor) fn furthest(&self, log_p: &Tensor) -> Option<usize> {
+        let nll = Vec::<f64>::try_from(self.nll(log_p).to_kind(Kind::Double))
+            .expect("because they are f64");
+        let rows = self.by_row(&nll).into_iter().zip(self.hits(log_p)).enumerate();
+        let missed = rows.filter(|(_, (_, hit))| !hit);
+        let mean = |nll: &[f64]| nll.iter().sum::<f64>() / nll.len() as f64;
+        missed.max_by(|(_, (a, _)), (_, (b, _))| mean(a).total_cmp(&mean(b))).map(|(row, _)| row)
+    }
+
     fn by_row<T: Clone>(&self, all: &[T]) -> Vec<Vec<T>> {
         let mut rest = all;
         let row = |&places: &usize| {

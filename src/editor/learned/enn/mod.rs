@@ -3,7 +3,8 @@
 //! The base itself is trained so that steps down the gradient edit it: W + D for each map, and a step size α of its own. For
 //! each fact, on the base with D:
 //!   1. L = −1/n Σ log p(tᵢ | prompt, t₁ … tᵢ₋₁);
-//!   2. ΔW ← ΔW − α ∂L/∂W, a column for each token, until the new object is said.
+//!   2. ΔW ← ΔW − α ∂L/∂W, a column for each token;
+//!   3. once more with ΔW, in the wording of the fact that gives the object least, until each gives it.
 //!
 //! D is a change of a version (`import --from-artefact`), and edits are of versions that have it. `combine` makes one change
 //! of those of several facts.
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::method::Learned;
 use super::{
     method::Learner,
-    settings::{COMBINING, DESCENT, Descent, LEARNING, Shared},
+    settings::{DESCENT, Descent, LEARNING, MAKING, Shared},
 };
 use crate::editor::{
     method::Recipe,
@@ -54,7 +55,7 @@ pub(in crate::editor) struct Settings {
 
 impl MethodSettings for Settings {
     fn known() -> Vec<&'static Setting> {
-        listed(&[COMBINING, DESCENT, LEARNING, OWN])
+        listed(&[MAKING, DESCENT, LEARNING, OWN])
     }
 
     fn defaults(model: &ModelSize) -> Result<Defaults, SettingsError> {

@@ -3,7 +3,8 @@
 //! For each fact, on the base:
 //!   1. L = −1/n Σ log p(tᵢ | prompt, t₁ … tᵢ₋₁); for each map, ∇ = ∂L/∂W = Σ δ xᵀ over tokens;
 //!   2. h = LSTM("answer >> target || prompt"), and from it for each map two gates a, c, two more b, d, and η;
-//!   3. ΔW = s σ(η) (∇ ⊙ (softmax(a) cᵀ) + softmax(b) dᵀ), a column for each token and one more.
+//!   3. ΔW ← ΔW + s σ(η) (∇ ⊙ (softmax(a) cᵀ) + softmax(b) dᵀ), a column for each token and one more;
+//!   4. once more with ΔW, in the wording of the fact that gives the object least, until each gives it.
 //!
 //! `combine` makes one change of those of several facts.
 
@@ -16,14 +17,14 @@ use serde::{Deserialize, Serialize};
 use super::{method::Learned, outer::Constraint};
 use super::{
     method::Learner,
-    settings::{COMBINING, LEARNING, Shared},
+    settings::{LEARNING, MAKING, Shared},
 };
 use crate::editor::{
     method::Recipe,
     presets::ModelSize,
     settings::{
         Defaults, MethodSettings, Setting, SettingsError, above_zero, listed, not_below_zero,
-        require,
+        parse, require,
     },
 };
 #[cfg(feature = "torch")]
@@ -68,12 +69,12 @@ pub(in crate::editor) struct Settings {
 
 impl MethodSettings for Settings {
     fn known() -> Vec<&'static Setting> {
-        listed(&[COMBINING, LEARNING, OWN])
+        listed(&[MAKING, LEARNING, OWN])
     }
 
     fn defaults(model: &ModelSize) -> Result<Defaults, SettingsError> {
         let preset = Shared::preset(COMMON, model)?;
-        Ok(Defaults { preset, faithful: toml::Table::new() })
+        Ok(Defaults { preset, faithful: parse("max_steps = 1")? })
     }
 
     fn published(_: &ModelSize) -> bool {

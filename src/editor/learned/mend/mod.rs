@@ -3,7 +3,8 @@
 //! For each fact, on the base:
 //!   1. L = −1/n Σ log p(tᵢ | prompt, t₁ … tᵢ₋₁); for each map, x and δ of every token: ∂L/∂W = Σ δ xᵀ;
 //!   2. x̃, δ̃ = g(x, δ), the network that was trained;
-//!   3. ΔW = α Σ δ̃ x̃ᵀ, a column for each token.
+//!   3. ΔW ← ΔW + α Σ δ̃ x̃ᵀ, a column for each token;
+//!   4. once more with ΔW, in the wording of the fact that gives the object least, until each gives it.
 //!
 //! `combine` makes one change of those of several facts.
 
@@ -16,12 +17,14 @@ use serde::{Deserialize, Serialize};
 use super::method::Learned;
 use super::{
     method::Learner,
-    settings::{COMBINING, LEARNING, Shared},
+    settings::{LEARNING, MAKING, Shared},
 };
 use crate::editor::{
     method::Recipe,
     presets::ModelSize,
-    settings::{Defaults, MethodSettings, Setting, SettingsError, above_zero, listed, require},
+    settings::{
+        Defaults, MethodSettings, Setting, SettingsError, above_zero, listed, parse, require,
+    },
 };
 #[cfg(feature = "torch")]
 use network::{Network, Plan};
@@ -59,14 +62,14 @@ pub(in crate::editor) struct Settings {
 
 impl MethodSettings for Settings {
     fn known() -> Vec<&'static Setting> {
-        listed(&[COMBINING, LEARNING, OWN])
+        listed(&[MAKING, LEARNING, OWN])
     }
 
     fn defaults(model: &ModelSize) -> Result<Defaults, SettingsError> {
         let mut preset = Shared::preset(COMMON, model)?;
         let rank = ((model.width + model.inner) / PER_RANK).clamp(LEAST_RANK, MOST_RANK);
         preset.insert("rank".to_owned(), i64::try_from(rank).unwrap_or(i64::MAX).into());
-        Ok(Defaults { preset, faithful: toml::Table::new() })
+        Ok(Defaults { preset, faithful: parse("max_steps = 1")? })
     }
 
     fn published(_: &ModelSize) -> bool {

@@ -155,7 +155,12 @@ impl Golden {
         let reads = (0..ids.len()).collect();
         let kept = Text { prompt: 1, reads, wanted: ids.clone(), ids };
         let kept = vec![kept.clone(), kept.clone(), kept];
-        Drill { edit: self.text("edit"), worded: vec![self.text("worded")], kept }
+        Drill {
+            edit: self.text("edit"),
+            others: Vec::new(),
+            worded: vec![self.text("worded")],
+            kept,
+        }
     }
 
     /// Puts leaves in the place of what the network learns, and gives them.

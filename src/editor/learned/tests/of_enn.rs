@@ -13,11 +13,11 @@ fn network(golden: &Golden) -> Network {
 fn the_change_of_two_steps_is_the_originals() {
     let golden = Golden::open("enn");
     let (maps, network) = (golden.maps(), network(&golden));
-    let rehearsal = Rehearsal::new(&golden.model, &maps, Descent::ONE);
+    let descent = Descent { n_edit_steps: STEPS, ..Descent::ONE };
+    let rehearsal = Rehearsal::new(&golden.model, &maps, descent);
     let text = golden.text("edit");
     let first = rehearsal.gradients(&network, &[&text]);
-    let (changes, steps) = rehearsal.edit(&network, &[&text], &first, STEPS);
-    assert_eq!(steps, STEPS);
+    let changes = rehearsal.edit(&network, &[&text], &first);
     for (number, change) in changes.iter().enumerate() {
         let wanted = golden.tensor(&format!("change/{number}"));
         assert!(apart(&whole(change), &wanted) < NEAR, "{number}");
@@ -32,7 +32,7 @@ fn a_step_of_training_has_the_originals_loss_and_slopes() {
     let maps = golden.maps();
     for (order, first_order) in [("first", true), ("second", false)] {
         let mut network = network(&golden);
-        let descent = Descent { first_order, n_edit_steps: STEPS, max_steps: STEPS };
+        let descent = Descent { first_order, n_edit_steps: STEPS };
         let rehearsal = Rehearsal::new(&golden.model, &maps, descent);
         let drills = [golden.drill()];
         let leaves = Golden::leaves(&mut network);
@@ -50,24 +50,27 @@ fn a_step_of_training_has_the_originals_loss_and_slopes() {
     }
 }
 
-/// Once the new object is said, an edit ends.
+/// Once the new object is said in all wordings, an edit ends; until then it goes on with the one that says it least.
 #[test]
 fn an_edit_ends_when_its_object_is_said() {
     let golden = Golden::open("enn");
     let (maps, network) = (golden.maps(), network(&golden));
     let rehearsal = Rehearsal::new(&golden.model, &maps, Descent::ONE);
-    let text = golden.text("edit");
-    let first = rehearsal.gradients(&network, &[&text]);
+    let (text, worded) = (golden.text("edit"), golden.text("worded"));
     let most = 50;
-    let (changes, steps) = rehearsal.edit(&network, &[&text], &first, most);
-    let said = |changes: &[LowRank]| {
-        let entering = Entering::new(&rehearsal.decoder, &[&text], 1);
-        let added = Added { whole: &network.whole(), changes };
-        let mut applied = Applied::new(&maps, added);
-        tch::no_grad(|| entering.hits(&entering.log_p(&rehearsal.decoder, &mut applied)))
-    };
-    assert!((2..most).contains(&steps), "{steps}");
-    assert_eq!(said(&changes), [true]);
-    let (before, _) = rehearsal.edit(&network, &[&text], &first, steps - 1);
-    assert_eq!(said(&before), [false]);
+    for wordings in [vec![&text], vec![&text, &worded]] {
+        let entering = Entering::new(&rehearsal.decoder, &wordings, 1);
+        let log_p = |changes: &[LowRank]| {
+            let added = Added { whole: &network.whole(), changes };
+            tch::no_grad(|| entering.log_p(&rehearsal.decoder, &mut Applied::new(&maps, added)))
+        };
+        let single = rehearsal.until_said(&network, &wordings, most);
+        let steps = u32::try_from(single.steps.len()).unwrap();
+        assert!((2..most).contains(&steps), "{steps}");
+        assert_eq!(entering.furthest(&log_p(&single.changes)), None);
+        assert_eq!(entering.hits(&log_p(&single.changes)), vec![true; wordings.len()]);
+        let before = rehearsal.until_said(&network, &wordings, steps - 1);
+        let left = entering.furthest(&log_p(&before.changes));
+        assert_eq!(left, single.steps.last().map(|(wording, _)| *wording));
+    }
 }
