@@ -8,79 +8,32 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    blocks,
-    recipe::Tuning,
-    settings::{TRAINING, Training, WHOLE},
-};
 #[cfg(feature = "torch")]
-use super::{
-    plan::{Auto, Bound, Misfit, Moves, Plan},
-    recipe::Trains,
-    settings::Scale,
-};
-use crate::editor::{
-    method::Recipe,
-    presets::{ModelSize, Presets},
-    settings::{Defaults, MethodSettings, Setting, SettingsError, listed},
-};
+use super::plan::{Auto, Bound, Misfit, Moves, Plan};
+use super::{recipe::FineTuning, settings::WHOLE};
+use crate::editor::{presets::Presets, settings::Setting};
 
-/// What is published.
-const PRESETS: Presets = Presets {
-    families: &[],
-    models: &[
-        ("gpt2", 48, 1600, 6400, include_str!("../presets/ft-gpt2-xl.toml")),
-        ("gptj", 28, 4096, 16384, include_str!("../presets/ft-gpt-j-6b.toml")),
-    ],
-};
-
-/// What all models are set to unless more is known of one.
-const COMMON: &str = include_str!("../presets/ft.toml");
-
-/// What the method can be told.
+/// What it is told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Settings {
-    #[serde(flatten)]
-    training: Training,
+pub(super) struct Own {
     bias: bool,
 }
 
-impl MethodSettings for Settings {
-    const FREE: &'static [&'static str] = &["lr"];
-
-    fn known() -> Vec<&'static Setting> {
-        listed(&[TRAINING, WHOLE])
-    }
-
-    fn defaults(model: &ModelSize) -> Result<Defaults, SettingsError> {
-        const FAITHFUL: &str = include_str!("../presets/ft-faithful.toml");
-        blocks::defaults(model, COMMON, (0, 1), &PRESETS, FAITHFUL)
-    }
-
-    fn published(model: &ModelSize) -> bool {
-        PRESETS.knows(model)
-    }
-
-    fn check(&self, layers: Option<usize>) -> Result<(), SettingsError> {
-        self.training.check(layers)
-    }
-}
-
-impl Recipe for Settings {
-    type Kind = Tuning;
-
+impl FineTuning for Own {
     const NAME: &'static str = "ft";
-    const VERSION: u32 = 1;
-    const ABOUT: &'static str = "Fine-tuning of a block's MLP on the words of the targets, as the baseline of ROME does it \
-                                 (Meng et al., 2022)";
-}
+    const ABOUT: &'static str = "Fine-tuning of a block's MLP on the words of the targets, as the baseline of ROME does it (Meng et al., 2022)";
+    const TOLD: &'static [&'static [Setting]] = &[WHOLE];
+    const PRESETS: Presets = Presets {
+        families: &[],
+        models: &[
+            ("gpt2", 48, 1600, 6400, include_str!("../presets/ft-gpt2-xl.toml")),
+            ("gptj", 28, 4096, 16384, include_str!("../presets/ft-gpt-j-6b.toml")),
+        ],
+    };
+    const COMMON: &'static str = include_str!("../presets/ft.toml");
+    const FAITHFUL: &'static str = include_str!("../presets/ft-faithful.toml");
 
-#[cfg(feature = "torch")]
-impl Trains for Settings {
-    fn training(&self) -> &Training {
-        &self.training
-    }
-
+    #[cfg(feature = "torch")]
     fn plan(&self) -> Plan {
         Plan {
             misfit: Misfit::Bag,
@@ -88,10 +41,5 @@ impl Trains for Settings {
             within: Bound::Free,
             auto: Auto::MATRIX,
         }
-    }
-
-    fn with(mut self, lr: Scale, _: Scale) -> Self {
-        self.training.lr = lr;
-        self
     }
 }

@@ -11,24 +11,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    blocks,
-    recipe::Tuning,
-    settings::{EPS, SCALES, Scale, TRAINING, Training, WHOLE},
-};
 #[cfg(feature = "torch")]
+use super::plan::{Auto, Bound, Misfit, Moves, Plan};
 use super::{
-    plan::{Auto, Bound, Misfit, Moves, Plan},
-    recipe::Trains,
+    recipe::FineTuning,
+    settings::{EPS, LR, SCALES, Scale, WHOLE},
 };
 use crate::editor::{
-    method::Recipe,
-    presets::{ModelSize, Presets},
-    settings::{Defaults, MethodSettings, Setting, SettingsError, listed},
+    presets::Presets,
+    settings::{Setting, SettingsError},
 };
-
-/// Nothing is published for decoders.
-const PRESETS: Presets = Presets { families: &[], models: &[] };
 
 /// What only this method is told.
 const OWN: &[Setting] = &[
@@ -44,14 +36,9 @@ const OWN: &[Setting] = &[
     ),
 ];
 
-/// What all models are set to unless more is known of one.
-const COMMON: &str = include_str!("../presets/ft-c.toml");
-
-/// What the method can be told.
+/// What it is told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Settings {
-    #[serde(flatten)]
-    training: Training,
+pub(super) struct Own {
     bias: bool,
     eps: Scale,
     within: Within,
@@ -67,43 +54,21 @@ enum Within {
     Ball,
 }
 
-impl MethodSettings for Settings {
-    const FREE: &'static [&'static str] = &["lr", EPS];
+impl FineTuning for Own {
+    const NAME: &'static str = "ft-c";
+    const ABOUT: &'static str = "Fine-tuning of a block within a box or a ball around its weights, on new facts or mixed with kept ones (Zhu et al., 2020)";
+    const TOLD: &'static [&'static [Setting]] = &[WHOLE, OWN];
+    const AUTO: &'static [&'static str] = &[LR, EPS];
+    // Nothing is published for decoders.
+    const PRESETS: Presets = Presets { families: &[], models: &[] };
+    const COMMON: &'static str = include_str!("../presets/ft-c.toml");
+    const FAITHFUL: &'static str = include_str!("../presets/ft-c-faithful.toml");
 
-    fn known() -> Vec<&'static Setting> {
-        listed(&[TRAINING, WHOLE, OWN])
-    }
-
-    fn defaults(model: &ModelSize) -> Result<Defaults, SettingsError> {
-        const FAITHFUL: &str = include_str!("../presets/ft-c-faithful.toml");
-        blocks::defaults(model, COMMON, (0, 1), &PRESETS, FAITHFUL)
-    }
-
-    fn published(model: &ModelSize) -> bool {
-        PRESETS.knows(model)
-    }
-
-    fn check(&self, layers: Option<usize>) -> Result<(), SettingsError> {
-        self.training.check(layers)?;
+    fn check(&self) -> Result<(), SettingsError> {
         self.eps.check(EPS)
     }
-}
 
-impl Recipe for Settings {
-    type Kind = Tuning;
-
-    const NAME: &'static str = "ft-c";
-    const VERSION: u32 = 1;
-    const ABOUT: &'static str = "Fine-tuning of a block within a box or a ball around its weights, on new facts or mixed with \
-                                 kept ones (Zhu et al., 2020)";
-}
-
-#[cfg(feature = "torch")]
-impl Trains for Settings {
-    fn training(&self) -> &Training {
-        &self.training
-    }
-
+    #[cfg(feature = "torch")]
     fn plan(&self) -> Plan {
         Plan {
             misfit: Misfit::Forced { end: false },
@@ -116,9 +81,8 @@ impl Trains for Settings {
         }
     }
 
-    fn with(mut self, lr: Scale, eps: Scale) -> Self {
-        self.training.lr = lr;
+    #[cfg(feature = "torch")]
+    fn found(&mut self, eps: Scale) {
         self.eps = eps;
-        self
     }
 }

@@ -5,32 +5,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    blocks,
-    recipe::Tuning,
-    settings::{EPS, SCALES, Scale, TRAINING, Training, WHOLE},
-};
 #[cfg(feature = "torch")]
+use super::plan::{Auto, Bound, Misfit, Moves, Plan};
 use super::{
-    plan::{Auto, Bound, Misfit, Moves, Plan},
-    recipe::Trains,
+    recipe::FineTuning,
+    settings::{EPS, LR, SCALES, Scale, WHOLE},
 };
 use crate::editor::{
-    method::Recipe,
-    presets::{ModelSize, Presets},
-    settings::{Defaults, MethodSettings, Setting, SettingsError, listed},
-};
-
-/// What is published.
-const PRESETS: Presets = Presets {
-    families: &[],
-    models: &[
-        ("gpt2", 24, 1024, 4096, include_str!("../presets/ft-l-gpt2-medium.toml")),
-        ("gpt2", 36, 1280, 5120, include_str!("../presets/ft-l-gpt2-large.toml")),
-        ("gpt2", 48, 1600, 6400, include_str!("../presets/ft-l-gpt2-xl.toml")),
-        ("gptj", 28, 4096, 16384, include_str!("../presets/ft-l-gpt-j-6b.toml")),
-        ("mistral", 32, 4096, 14336, include_str!("../presets/ft-l-mistral-7b.toml")),
-    ],
+    presets::Presets,
+    settings::{Setting, SettingsError},
 };
 
 /// What only this method is told.
@@ -40,55 +23,36 @@ const OWN: &[Setting] = &[Setting::new(
     "how far each weight may move at most; \"auto\" goes by the size of the weights",
 )];
 
-/// What all models are set to unless more is known of one.
-const COMMON: &str = include_str!("../presets/ft-l.toml");
-
-/// What the method can be told.
+/// What it is told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Settings {
-    #[serde(flatten)]
-    training: Training,
+pub(super) struct Own {
     bias: bool,
     eps: Scale,
 }
 
-impl MethodSettings for Settings {
-    const FREE: &'static [&'static str] = &["lr", EPS];
+impl FineTuning for Own {
+    const NAME: &'static str = "ft-l";
+    const ABOUT: &'static str = "Fine-tuning as ft, each weight staying near where it was (Meng et al., 2022, after Zhu et al., 2020)";
+    const TOLD: &'static [&'static [Setting]] = &[WHOLE, OWN];
+    const AUTO: &'static [&'static str] = &[LR, EPS];
+    const PRESETS: Presets = Presets {
+        families: &[],
+        models: &[
+            ("gpt2", 24, 1024, 4096, include_str!("../presets/ft-l-gpt2-medium.toml")),
+            ("gpt2", 36, 1280, 5120, include_str!("../presets/ft-l-gpt2-large.toml")),
+            ("gpt2", 48, 1600, 6400, include_str!("../presets/ft-l-gpt2-xl.toml")),
+            ("gptj", 28, 4096, 16384, include_str!("../presets/ft-l-gpt-j-6b.toml")),
+            ("mistral", 32, 4096, 14336, include_str!("../presets/ft-l-mistral-7b.toml")),
+        ],
+    };
+    const COMMON: &'static str = include_str!("../presets/ft-l.toml");
+    const FAITHFUL: &'static str = include_str!("../presets/ft-faithful.toml");
 
-    fn known() -> Vec<&'static Setting> {
-        listed(&[TRAINING, WHOLE, OWN])
-    }
-
-    fn defaults(model: &ModelSize) -> Result<Defaults, SettingsError> {
-        const FAITHFUL: &str = include_str!("../presets/ft-faithful.toml");
-        blocks::defaults(model, COMMON, (0, 1), &PRESETS, FAITHFUL)
-    }
-
-    fn published(model: &ModelSize) -> bool {
-        PRESETS.knows(model)
-    }
-
-    fn check(&self, layers: Option<usize>) -> Result<(), SettingsError> {
-        self.training.check(layers)?;
+    fn check(&self) -> Result<(), SettingsError> {
         self.eps.check(EPS)
     }
-}
 
-impl Recipe for Settings {
-    type Kind = Tuning;
-
-    const NAME: &'static str = "ft-l";
-    const VERSION: u32 = 1;
-    const ABOUT: &'static str = "Fine-tuning as ft, each weight staying near where it was (Meng et al., 2022, after Zhu \
-                                 et al., 2020)";
-}
-
-#[cfg(feature = "torch")]
-impl Trains for Settings {
-    fn training(&self) -> &Training {
-        &self.training
-    }
-
+    #[cfg(feature = "torch")]
     fn plan(&self) -> Plan {
         Plan {
             misfit: Misfit::Bag,
@@ -98,9 +62,8 @@ impl Trains for Settings {
         }
     }
 
-    fn with(mut self, lr: Scale, eps: Scale) -> Self {
-        self.training.lr = lr;
+    #[cfg(feature = "torch")]
+    fn found(&mut self, eps: Scale) {
         self.eps = eps;
-        self
     }
 }

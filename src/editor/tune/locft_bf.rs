@@ -8,81 +8,38 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    blocks,
-    recipe::Tuning,
-    settings::{END, TRAINING, Training, WHOLE},
-};
 #[cfg(feature = "torch")]
+use super::plan::{Auto, Bound, Misfit, Moves, Plan};
 use super::{
-    plan::{Auto, Bound, Misfit, Moves, Plan},
-    recipe::Trains,
-    settings::Scale,
+    recipe::FineTuning,
+    settings::{END, WHOLE},
 };
-use crate::editor::{
-    method::Recipe,
-    presets::{ModelSize, Presets},
-    settings::{Defaults, MethodSettings, Setting, SettingsError, listed},
-};
+use crate::editor::{presets::Presets, settings::Setting};
 
-/// What is published.
-const PRESETS: Presets = Presets {
-    families: &[],
-    models: &[
-        ("llama", 32, 4096, 14336, include_str!("../presets/locft-bf-llama-3-8b.toml")),
-        ("mistral", 32, 4096, 14336, include_str!("../presets/locft-bf-mistral-7b.toml")),
-        ("qwen2", 28, 3584, 18944, include_str!("../presets/locft-bf-qwen-2.5-7b.toml")),
-    ],
-};
-
-/// What all models are set to unless more is known of one.
-const COMMON: &str = include_str!("../presets/locft-bf.toml");
-
-/// What the method can be told.
+/// What it is told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Settings {
-    #[serde(flatten)]
-    training: Training,
+pub(super) struct Own {
     bias: bool,
     end_of_text: bool,
 }
 
-impl MethodSettings for Settings {
-    const FREE: &'static [&'static str] = &["lr"];
-
-    fn known() -> Vec<&'static Setting> {
-        listed(&[TRAINING, WHOLE, END])
-    }
-
-    fn defaults(model: &ModelSize) -> Result<Defaults, SettingsError> {
-        const FAITHFUL: &str = include_str!("../presets/locft-bf-faithful.toml");
-        blocks::defaults(model, COMMON, (0, 1), &PRESETS, FAITHFUL)
-    }
-
-    fn published(model: &ModelSize) -> bool {
-        PRESETS.knows(model)
-    }
-
-    fn check(&self, layers: Option<usize>) -> Result<(), SettingsError> {
-        self.training.check(layers)
-    }
-}
-
-impl Recipe for Settings {
-    type Kind = Tuning;
-
+impl FineTuning for Own {
     const NAME: &'static str = "locft-bf";
-    const VERSION: u32 = 1;
     const ABOUT: &'static str =
         "Fine-tuning of one matrix on all facts side by side, in shuffled batches (LocFT-BF, 2025)";
-}
+    const TOLD: &'static [&'static [Setting]] = &[WHOLE, END];
+    const PRESETS: Presets = Presets {
+        families: &[],
+        models: &[
+            ("llama", 32, 4096, 14336, include_str!("../presets/locft-bf-llama-3-8b.toml")),
+            ("mistral", 32, 4096, 14336, include_str!("../presets/locft-bf-mistral-7b.toml")),
+            ("qwen2", 28, 3584, 18944, include_str!("../presets/locft-bf-qwen-2.5-7b.toml")),
+        ],
+    };
+    const COMMON: &'static str = include_str!("../presets/locft-bf.toml");
+    const FAITHFUL: &'static str = include_str!("../presets/locft-bf-faithful.toml");
 
-#[cfg(feature = "torch")]
-impl Trains for Settings {
-    fn training(&self) -> &Training {
-        &self.training
-    }
-
+    #[cfg(feature = "torch")]
     fn plan(&self) -> Plan {
         Plan {
             misfit: Misfit::Forced { end: self.end_of_text },
@@ -90,10 +47,5 @@ impl Trains for Settings {
             within: Bound::Free,
             auto: Auto::MATRIX,
         }
-    }
-
-    fn with(mut self, lr: Scale, _: Scale) -> Self {
-        self.training.lr = lr;
-        self
     }
 }

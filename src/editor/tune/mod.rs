@@ -1,8 +1,8 @@
 //! Editors that fine-tune: steps down the gradient of a loss over the facts.
 //!
-//! A method says what it is told in its settings and what it does in a plan: the loss, what of the
-//! weights moves, how far it may, and what the change is written down as. The files `ft` to `lora` read like the papers'
-//! algorithms; `train` is the loop that they share, `texts` the loss, `parameters` the weights.
+//! The files `ft` to `lora` read like the papers' algorithms, and say what sets each apart: what it is told, and in a plan the
+//! loss, what of the weights moves, how far it may, and what the change is written down as. `recipe` makes editors of them;
+//! `train` is the loop that they share, `texts` the loss, `parameters` the weights.
 //!
 //! Weights are those of the version that is edited. What enters the lowest tuned block never changes, so it is computed
 //! once for each text and kept.
@@ -27,14 +27,15 @@ mod texts;
 #[cfg(feature = "torch")]
 mod train;
 
+use self::recipe::Settings;
 use super::method::{Method, Registered};
 
 /// All of them.
 pub(super) const METHODS: [&dyn Method; 6] = [
-    &Registered::<ft::Settings>::NEW,
-    &Registered::<ft_l::Settings>::NEW,
-    &Registered::<ft_m::Settings>::NEW,
-    &Registered::<ft_c::Settings>::NEW,
-    &Registered::<locft_bf::Settings>::NEW,
-    &Registered::<lora::Settings>::NEW,
+    &Registered::<Settings<ft::Own>>::NEW,
+    &Registered::<Settings<ft_l::Own>>::NEW,
+    &Registered::<Settings<ft_m::Own>>::NEW,
+    &Registered::<Settings<ft_c::Own>>::NEW,
+    &Registered::<Settings<locft_bf::Own>>::NEW,
+    &Registered::<Settings<lora::Own>>::NEW,
 ];

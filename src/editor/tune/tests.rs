@@ -15,7 +15,7 @@ use super::{
     METHODS, ft, ft_c, ft_l, ft_m, locft_bf, lora,
     parameters::Parameters,
     plan::Auto,
-    recipe::Settled,
+    recipe::{FineTuning, Settings},
     train::{self, Tuned},
 };
 use crate::{
@@ -72,17 +72,17 @@ impl Bench {
         }
     }
 
-    fn tune<R: Settled>(&mut self, settings: &str) -> Result<Tuned, EditError> {
-        self.watched::<R>(settings, &mut |_, _| {}, &mut Silent)
+    fn tune<M: FineTuning>(&mut self, settings: &str) -> Result<Tuned, EditError> {
+        self.watched::<M>(settings, &mut |_, _| {}, &mut Silent)
     }
 
-    fn watched<R: Settled>(
+    fn watched<M: FineTuning>(
         &mut self,
         settings: &str,
         seen: &mut dyn FnMut(&Parameters, f64),
         progress: &mut dyn Progress,
     ) -> Result<Tuned, EditError> {
-        let settings = R::read(settings, &self.model.spec().into())?;
+        let settings = Settings::<M>::read(settings, &self.model.spec().into())?;
         let job = EditJob {
             prefixes: &[],
             second_moments: &BTreeMap::new(),
@@ -93,8 +93,8 @@ impl Bench {
             known_z: &[],
             found: &mut |_| {},
         };
-        let (training, plan) = (settings.training(), settings.plan());
-        train::edit(&mut self.model, training, plan, &job, seen, progress)
+        let plan = settings.own.plan();
+        train::edit(&mut self.model, &settings.training, plan, &job, seen, progress)
     }
 
     /// The version with a change on top.
@@ -121,7 +121,7 @@ fn apart(a: &Tensor, b: &Tensor) -> f64 {
 }
 
 /// Runs a case of the originals', and compares weights and losses step by step.
-fn agrees<R: Settled>(bench: &mut Bench, case: &Value, golden: &BTreeMap<String, Tensor>) {
+fn agrees<M: FineTuning>(bench: &mut Bench, case: &Value, golden: &BTreeMap<String, Tensor>) {
     let name = case["name"].as_str().unwrap();
     let settings = toml::to_string(&case["settings"]).unwrap();
     let mut step = 0;
@@ -141,7 +141,7 @@ fn agrees<R: Settled>(bench: &mut Bench, case: &Value, golden: &BTreeMap<String,
         assert!((loss - then).abs() < 1e-4, "{name}, step {step}: loss {loss}, {then} there");
         step += 1;
     };
-    bench.watched::<R>(&settings, &mut compare, &mut Silent).unwrap();
+    bench.watched::<M>(&settings, &mut compare, &mut Silent).unwrap();
     assert_eq!(usize::try_from(step).unwrap(), losses.len(), "{name}: steps");
 }
 
@@ -155,11 +155,11 @@ fn every_step_is_that_of_the_originals() {
             .collect();
     for case in bench.cases.clone() {
         match case["editor"].as_str().unwrap() {
-            "ft" => agrees::<ft::Settings>(&mut bench, &case, &golden),
-            "ft-l" => agrees::<ft_l::Settings>(&mut bench, &case, &golden),
-            "ft-m" => agrees::<ft_m::Settings>(&mut bench, &case, &golden),
-            "locft-bf" => agrees::<locft_bf::Settings>(&mut bench, &case, &golden),
-            "lora" => agrees::<lora::Settings>(&mut bench, &case, &golden),
+            "ft" => agrees::<ft::Own>(&mut bench, &case, &golden),
+            "ft-l" => agrees::<ft_l::Own>(&mut bench, &case, &golden),
+            "ft-m" => agrees::<ft_m::Own>(&mut bench, &case, &golden),
+            "locft-bf" => agrees::<locft_bf::Own>(&mut bench, &case, &golden),
+            "lora" => agrees::<lora::Own>(&mut bench, &case, &golden),
             other => panic!("{other} has no original"),
         }
     }
@@ -171,11 +171,11 @@ fn published_settings_are_those_of_the_originals() {
     let of = |name: &str, family: &str, layers, width, inner, text: &str| {
         let model = ModelSize { family: family.to_owned(), layers, width, inner };
         let settings = match name {
-            "ft" => ft::Settings::read(text, &model).map(|s| canonical(&s)),
-            "ft-l" => ft_l::Settings::read(text, &model).map(|s| canonical(&s)),
-            "ft-m" => ft_m::Settings::read(text, &model).map(|s| canonical(&s)),
-            "locft-bf" => locft_bf::Settings::read(text, &model).map(|s| canonical(&s)),
-            _ => lora::Settings::read(text, &model).map(|s| canonical(&s)),
+            "ft" => Settings::<ft::Own>::read(text, &model).map(|s| canonical(&s)),
+            "ft-l" => Settings::<ft_l::Own>::read(text, &model).map(|s| canonical(&s)),
+            "ft-m" => Settings::<ft_m::Own>::read(text, &model).map(|s| canonical(&s)),
+            "locft-bf" => Settings::<locft_bf::Own>::read(text, &model).map(|s| canonical(&s)),
+            _ => Settings::<lora::Own>::read(text, &model).map(|s| canonical(&s)),
         };
         let settings: toml::Table = settings.unwrap().parse().unwrap();
         let shown = ["layers", "lr", "modules", "order"].map(|key| settings[key].to_string());
@@ -210,7 +210,7 @@ fn a_dense_change_is_exact() {
     for deltas in 1..=3 {
         let mut last = BTreeMap::new();
         let mut seen = |parameters: &Parameters, _| last = parameters.now();
-        let tuned = bench.watched::<ft_m::Settings>(DEPTH, &mut seen, &mut Silent).unwrap();
+        let tuned = bench.watched::<ft_m::Own>(DEPTH, &mut seen, &mut Silent).unwrap();
         for (name, change) in &tuned.outcome.changes {
             let whole = matches!(change.form, ChangeForm::Tuned(_));
             assert_eq!(whole, deltas == 1, "only the base's tensor can be replaced: {name}");
@@ -233,16 +233,15 @@ fn a_dense_change_is_exact() {
 fn a_change_of_low_rank_is_stored_as_factors_where_these_are_smaller() {
     let mut bench = Bench::open();
     let tuned = bench
-        .tune::<lora::Settings>(&format!("{QUICK}modules = ['mlp-down', 'mlp-up']\nrank = 3\n"))
+        .tune::<lora::Own>(&format!("{QUICK}modules = ['mlp-down', 'mlp-up']\nrank = 3\n"))
         .unwrap();
     assert_eq!(tuned.outcome.changes.len(), 2);
     for change in tuned.outcome.changes.values() {
         assert_eq!(change.rank(), Some(3));
     }
     // 96 + 24 numbers a rank, 96 x 24 of the whole.
-    let tuned = bench
-        .tune::<lora::Settings>(&format!("{QUICK}modules = ['mlp-down']\nrank = 30\n"))
-        .unwrap();
+    let tuned =
+        bench.tune::<lora::Own>(&format!("{QUICK}modules = ['mlp-down']\nrank = 30\n")).unwrap();
     assert_eq!(tuned.outcome.changes.values().next().unwrap().rank(), None);
 }
 
@@ -252,7 +251,7 @@ fn weights_stay_in_their_box_exactly() {
     for (turn, eps) in [0.003, 1e-4, 0.02].into_iter().enumerate() {
         let settings = format!("layers = [0]\nnum_steps = 8\nlr = 0.01\neps = {eps}\n");
         let before = bench.version.clone();
-        let tuned = bench.tune::<ft_l::Settings>(&settings).unwrap();
+        let tuned = bench.tune::<ft_l::Own>(&settings).unwrap();
         bench.version = bench.with(tuned.outcome.changes);
         let mut touched = 0;
         for (name, orientation) in bench.version.changed() {
@@ -272,7 +271,7 @@ fn weights_stay_in_their_box_exactly() {
 fn weights_stay_in_their_ball() {
     let mut bench = Bench::open();
     let settings = "layers = [3]\nnum_steps = 12\nlr = 0.01\neps = 0.25\nwithin = 'ball'\n";
-    let tuned = bench.tune::<ft_c::Settings>(settings).unwrap();
+    let tuned = bench.tune::<ft_c::Own>(settings).unwrap();
     // A block: two norms, four maps, with a bias each.
     assert_eq!(tuned.outcome.changes.len(), 12);
     let version = bench.with(tuned.outcome.changes);
@@ -297,7 +296,7 @@ fn kept_prompts_are_held() {
         let settings = format!(
             "layers = [0]\nnum_steps = 10\nlr = 0.005\neps = 1.0\nlocality_factor = {factor}\n"
         );
-        let tuned = bench.tune::<ft_c::Settings>(&settings).unwrap();
+        let tuned = bench.tune::<ft_c::Own>(&settings).unwrap();
         let version = bench.with(tuned.outcome.changes);
         let said = |bench: &Bench| {
             let texts = bench.requests.iter().map(|request| {
@@ -332,14 +331,14 @@ fn the_model_is_the_same_afterwards_and_so_is_the_result() {
     let mut bench = Bench::open();
     let before = bench.weights();
     let settings = format!("{QUICK}shuffle = true\nbatch_size = 2\norder = 'breadth-first'\n");
-    let first = bench.tune::<locft_bf::Settings>(&settings).unwrap();
+    let first = bench.tune::<locft_bf::Own>(&settings).unwrap();
     assert!(bench.weights() == before);
-    let second = bench.tune::<locft_bf::Settings>(&settings).unwrap();
+    let second = bench.tune::<locft_bf::Own>(&settings).unwrap();
     let version = bench.with(first.outcome.changes);
     let again = bench.with(second.outcome.changes);
     assert_eq!(version.materialise().unwrap(), again.materialise().unwrap());
     bench.seed += 1;
-    let other = bench.tune::<locft_bf::Settings>(&settings).unwrap();
+    let other = bench.tune::<locft_bf::Own>(&settings).unwrap();
     let other = bench.with(other.outcome.changes);
     assert_ne!(version.materialise().unwrap(), other.materialise().unwrap());
 }
@@ -361,7 +360,7 @@ fn a_tuning_can_be_stopped_between_two_steps() {
     let before = bench.weights();
     let mut steps = 0;
     let mut seen = |_: &Parameters, _| steps += 1;
-    let stopped = bench.watched::<ft_m::Settings>(DEPTH, &mut seen, &mut StopAfter(3));
+    let stopped = bench.watched::<ft_m::Own>(DEPTH, &mut seen, &mut StopAfter(3));
     assert!(matches!(stopped, Err(EditError::Watcher(EngineError::Interrupted))));
     assert_eq!(steps, 3);
     assert!(bench.weights() == before);
@@ -371,7 +370,7 @@ fn a_tuning_can_be_stopped_between_two_steps() {
 fn what_runs_away_is_said_in_words() {
     let mut bench = Bench::open();
     let before = bench.weights();
-    let error = bench.tune::<ft_m::Settings>("layers = [1]\nlr = 1e38\nnum_steps = 9").err();
+    let error = bench.tune::<ft_m::Own>("layers = [1]\nlr = 1e38\nnum_steps = 9").err();
     let error = error.unwrap();
     assert!(error.to_string().starts_with("the loss is no number in step "), "{error}");
     assert!(error.hint().is_some_and(|hint| hint.contains("lr=")));
@@ -391,7 +390,7 @@ fn facts_of_all_kinds_are_learned() {
     let eight = Request { target: long.to_owned(), ..first.clone() };
     for requests in [vec![first.clone()], vec![first.clone(), same], vec![eight]] {
         bench.requests = requests;
-        let tuned = bench.tune::<locft_bf::Settings>(settings).unwrap();
+        let tuned = bench.tune::<locft_bf::Own>(settings).unwrap();
         for trace in tuned.outcome.traces {
             let trace = trace.unwrap();
             assert!(trace.probability > 0.5 && trace.loss < 0.7, "{trace:?}");
@@ -400,7 +399,7 @@ fn facts_of_all_kinds_are_learned() {
     }
     let target = "Rome ".repeat(40).trim().to_owned();
     bench.requests = vec![Request { target, ..first }];
-    let error = bench.tune::<ft::Settings>(settings).err().unwrap().to_string();
+    let error = bench.tune::<ft::Own>(settings).err().unwrap().to_string();
     assert!(error.contains("tokens are too many"), "{error}");
 }
 
@@ -408,14 +407,14 @@ fn facts_of_all_kinds_are_learned() {
 fn what_is_left_to_be_found_goes_by_the_size_of_the_weights() {
     let mut bench = Bench::open();
     let settings = "layers = [1]\nnum_steps = 1\nbias = false\n";
-    let found = bench.tune::<ft_l::Settings>(settings).unwrap();
+    let found = bench.tune::<ft_l::Own>(settings).unwrap();
     let weight = bench.model.weight("transformer.h.1.mlp.c_proj.weight").unwrap().data;
     let square = weight.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>();
     let size = (square / weight.len() as f64).sqrt();
     assert!((found.lr / size - Auto::MATRIX.step).abs() < 1e-4);
     assert!((found.eps / size - Auto::MATRIX.room).abs() < 1e-3);
     let told = format!("{settings}lr = {}\neps = {}\n", found.lr, found.eps);
-    let told = bench.tune::<ft_l::Settings>(&told).unwrap();
+    let told = bench.tune::<ft_l::Own>(&told).unwrap();
     let (found, told) = (bench.with(found.outcome.changes), bench.with(told.outcome.changes));
     assert_eq!(found.materialise().unwrap(), told.materialise().unwrap());
 }
