@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// Import a delta, adapter or checkpoint as a commit
+/// Import a delta, adapter, checkpoint or trained artefact as a commit
 ///
 /// The change is added to what HEAD has. It is kept exactly: an adapter as its factors, a checkpoint as
 /// what makes the version it was trained from into it, bit for bit. Only a delta that kledger exported

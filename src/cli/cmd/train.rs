@@ -33,6 +33,7 @@ Examples:
   kledger train mend --minutes 30 --from main
   kledger train mend --data zsre_mend_train.json
   kledger train mend --steps 500 --set layers='[3, 4, 5]'
+  kledger train enn && kledger import --from-artefact 1f3a
   kledger commit --editor mend -m 'With what was trained'")]
 pub struct Args {
     /// Name of the editor
