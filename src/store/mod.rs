@@ -12,7 +12,6 @@
 //! from one commit's id to another's.
 
 pub mod backup;
-mod block;
 mod border;
 mod collection;
 mod error;

@@ -1,6 +1,6 @@
 //! Packs: the new small objects of one transaction, in one file that is never changed.
 //!
-//! `kledger pack 2\n`, the number of entries, and [blocks](super::block) of entries, each of which is a hash, a length and
+//! `kledger pack 2\n`, the number of entries, and [blocks](block) of entries, each of which is a hash, a length and
 //! that many bytes. Entries come in the order in which their objects were made, so what is near in a tree is near in
 //! the file. A pack of before, `kledger pack 1\n`, has its [entries](Old) as they are, ascending by hash. Integers are
 //! little-endian. The file is named by the hash of all its bytes.
@@ -15,16 +15,16 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use rayon::prelude::*;
-
 use super::{
     StoreError, ZMemo,
-    block::{self, Entries, Lengths},
     leftovers,
     place::{Pack, Place, Record},
 };
 use crate::{
-    codec::{self, InOrder, NewObjects, Object},
+    codec::{
+        self, NewObjects, Object,
+        block::{self, Entries, Lengths},
+    },
     durable,
     id::Id,
 };
@@ -36,8 +36,6 @@ const MAGIC: &[u8] = b"kledger pack 2\n";
 const START: usize = MAGIC.len() + 8;
 /// As many bytes are hashed and written at a time.
 const PIECE: usize = 1 << 18;
-/// As many full blocks are packed at a time, by many threads.
-const TOGETHER: usize = 32;
 
 /// The folder of packs.
 pub(super) struct Packs {
@@ -324,25 +322,11 @@ fn encode(objects: &NewObjects, pack: &mut impl Write) -> io::Result<Vec<([u8; 3
     pack.write_all(MAGIC)?;
     pack.write_all(&(objects.len() as u64).to_le_bytes())?;
     let (mut places, mut at) = (Vec::with_capacity(objects.len()), START as u64);
-    let mut objects = objects.in_order();
-    let mut ahead = blocks(&mut objects)?;
-    while !ahead.is_empty() {
-        let now = ahead;
-        let packed: Vec<Vec<u8>>;
-        (packed, ahead) = match now.as_slice() {
-            [one] => (vec![block::packed(one)], blocks(&mut objects)?),
-            many => {
-                let packed = || many.par_iter().map(|entries| block::packed(entries)).collect();
-                let (packed, next) = rayon::join(packed, || blocks(&mut objects));
-                (packed, next?)
-            }
-        };
-        for (entries, packed) in now.iter().zip(packed) {
-            places.extend(Entries::of(entries).flatten().map(|(hash, _)| (*hash, at)));
-            pack.write_all(&packed)?;
-            at += packed.len() as u64;
-        }
-    }
+    objects.each_block(|block, hashes| {
+        places.extend(hashes.iter().map(|hash| (*hash, at)));
+        at += block.len() as u64;
+        pack.write_all(block)
+    })?;
     Ok(places)
 }
 
@@ -364,28 +348,6 @@ impl Write for Counted {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-/// The entries of the next blocks of `objects`, as many as are packed at a time.
-fn blocks(objects: &mut InOrder<'_>) -> io::Result<Vec<Vec<u8>>> {
-    let (mut blocks, mut length): (Vec<Vec<u8>>, _) = (Vec::new(), 0);
-    while length < TOGETHER * block::FULL {
-        let Some(object) = objects.following() else { break };
-        let (hash, object) = object?;
-        match blocks.last_mut() {
-            // A long object does not make those before it dear to read.
-            Some(last) if last.len() < block::FULL && object.len() < block::FULL => {
-                block::put(last, hash, object);
-            }
-            _ => {
-                let mut entries = Vec::new();
-                block::put(&mut entries, hash, object);
-                blocks.push(entries);
-            }
-        }
-        length += object.len();
-    }
-    Ok(blocks)
 }
 
 /// A pack in memory, its blocks as they are in the file.
@@ -419,7 +381,7 @@ impl Contents {
         if !self.has_blocks() {
             return Old(rest).next().flatten().map(|(_, object)| object.to_vec());
         }
-        let entries = first_block(rest)?.1;
+        let entries = block::first(rest)?.1;
         block::find(&entries, hash).map(|range| entries[range].to_vec())
     }
 
@@ -476,13 +438,6 @@ impl Whole {
     }
 }
 
-/// The lengths and the entries of the block that `bytes` begin with.
-fn first_block(bytes: &[u8]) -> Option<(Lengths, Vec<u8>)> {
-    let lengths = Lengths::of(bytes)?;
-    let stored = bytes.get(Lengths::BYTES..)?.get(..lengths.stored)?;
-    Some((lengths, block::unpacked(lengths, stored)?))
-}
-
 /// How long the entries of a pack's bytes are, as they say themselves.
 fn unpacked_length(bytes: &[u8]) -> Option<usize> {
     let mut rest = bytes.get(START..)?;
@@ -518,7 +473,7 @@ fn scan(bytes: &[u8], mut take: impl FnMut(u64, &[u8; 32], &[u8])) -> Option<()>
         }
     } else if start.starts_with(MAGIC) {
         while at < bytes.len() {
-            let (lengths, entries) = first_block(&bytes[at..])?;
+            let (lengths, entries) = block::first(&bytes[at..])?;
             for entry in Entries::of(&entries) {
                 let (hash, range) = entry?;
                 take(at as u64, hash, &entries[range]);

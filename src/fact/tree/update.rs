@@ -20,6 +20,8 @@ use crate::{
 
 /// A subtree of more new entries is built by several threads, part by part.
 const MANY: usize = 1024;
+/// Of a subtree of more the parts are built one after the other, so that what is built need not stay in memory.
+const AT_ONCE: usize = 64 * MANY;
 
 /// What is to be under a key: a value, or something that is encoded as it is; `None` removes.
 pub type TreeEdit<V, T> = (Id<V>, Option<T>);
@@ -232,16 +234,16 @@ fn planted<V: Entry, T: Sync>(
         return grown(new, depth, changes, append);
     }
     let parts = parts(depth, changes);
-    let subtrees = if count > 16 * MANY {
-        // One after the other, so that what is built need not stay in memory.
+    let subtrees = if count > AT_ONCE {
         parts.map(|part| planted(new, depth + 1, part, append))
     } else {
-        let planted = |part: &&[_]| {
+        let grown = |part: &&[_]| {
             let mut own = NewObjects::default();
-            let subtree = planted(&mut own, depth + 1, part, append);
+            let subtree = grown(&mut own, depth + 1, part, append);
+            own.pack();
             (subtree, own)
         };
-        let built: Vec<_> = parts.par_iter().map(planted).collect();
+        let built: Vec<_> = parts.par_iter().map(grown).collect();
         let mut built = built.into_iter();
         // In their order, so that what is near in the tree is near where it is stored.
         std::array::from_fn(|_| {
