@@ -6,7 +6,7 @@
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     fs::File,
     hash::{BuildHasherDefault, Hasher},
     io,
@@ -316,22 +316,18 @@ impl NewObjects {
         all.map(|(hash, place)| Ok((*hash, self.read(*place)?.into_owned()))).collect()
     }
 
-    /// Leaves out those that are not `wanted`.
-    ///
-    /// # Errors
-    /// The first of `wanted`.
-    pub fn retain<E>(
-        &mut self,
-        mut wanted: impl FnMut(&[u8; 32]) -> Result<bool, E>,
-    ) -> Result<(), E> {
-        let mut failed = None;
-        self.places.retain(|hash, _| {
-            wanted(hash).unwrap_or_else(|error| {
-                failed.get_or_insert(error);
-                true
-            })
-        });
-        failed.map_or(Ok(()), Err)
+    /// Leaves out those with these hashes.
+    pub(crate) fn leave_out(&mut self, hashes: &BTreeSet<[u8; 32]>) {
+        if !hashes.is_empty() {
+            self.places.retain(|hash, _| !hashes.contains(hash));
+        }
+    }
+
+    /// All their hashes, ascending.
+    pub(crate) fn hashes(&self) -> Vec<[u8; 32]> {
+        let mut hashes: Vec<[u8; 32]> = self.places.keys().copied().collect();
+        hashes.sort_unstable();
+        hashes
     }
 
     /// How many there are.
@@ -539,7 +535,7 @@ mod tests {
                 .eq(expected.iter().map(|(hash, bytes)| (*hash, bytes.len())))
         );
         let (first, _) = expected.first_key_value().unwrap();
-        new.retain(|hash| Ok::<_, io::Error>(hash != first)).unwrap();
+        new.leave_out(&[*first].into());
         assert!(new.get(first).is_none());
         assert_eq!(new.len(), 399);
     }
