@@ -34,6 +34,7 @@ mod refs;
 mod repair;
 mod room;
 mod run;
+mod salvage;
 mod session;
 mod summary;
 mod tensors;

@@ -16,8 +16,7 @@ use std::{
 };
 
 use super::{
-    StoreError, ZMemo,
-    leftovers,
+    StoreError, ZMemo, leftovers,
     place::{Pack, Place, Record},
 };
 use crate::{
@@ -34,8 +33,8 @@ const MAGIC_1: &[u8] = b"kledger pack 1\n";
 const MAGIC: &[u8] = b"kledger pack 2\n";
 /// Bytes before the entries: one of those, and how many there are.
 const START: usize = MAGIC.len() + 8;
-/// As many bytes are hashed and written at a time.
-const PIECE: usize = 1 << 18;
+/// As many bytes are hashed, by many threads, and written at a time.
+const PIECE: usize = 1 << 20;
 
 /// The folder of packs.
 pub(super) struct Packs {
@@ -308,7 +307,12 @@ struct Hashed {
 impl Write for Hashed {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.file.write(bytes)?;
-        self.hasher.update(&bytes[..written]);
+        let bytes = &bytes[..written];
+        if written < PIECE / 2 {
+            self.hasher.update(bytes);
+        } else {
+            self.hasher.update_rayon(bytes);
+        }
         Ok(written)
     }
 
@@ -366,6 +370,11 @@ impl Contents {
         entries.sort_unstable();
         let is_sound = entries.is_sorted_by(|(a, _), (b, _)| a < b);
         is_sound.then_some(Self { id, bytes, entries })
+    }
+
+    /// How many objects it has.
+    pub(super) const fn len(&self) -> usize {
+        self.entries.len()
     }
 
     /// Whether it is no pack of before.
@@ -518,6 +527,14 @@ impl<'b> Iterator for Old<'b> {
         self.0 = entry.map_or(&[], |(_, object)| &self.0[Self::HEAD + object.len()..]);
         Some(entry)
     }
+}
+
+/// Bytes before an object in a pack without blocks.
+pub(super) const OLD_HEAD: usize = Old::HEAD;
+
+/// The hash and the object of the entry of a pack without blocks that `bytes` begin with.
+pub(super) fn old_entry(bytes: &[u8]) -> Option<(&[u8; 32], &[u8])> {
+    Old(bytes).next().flatten()
 }
 
 /// The objects of a pack's bytes, ascending by hash, which their reader checks; `None` when they are not a well-formed
