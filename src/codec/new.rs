@@ -326,7 +326,7 @@ impl NewObjects {
     /// All their hashes, ascending.
     pub(crate) fn hashes(&self) -> Vec<[u8; 32]> {
         let mut hashes: Vec<[u8; 32]> = self.places.keys().copied().collect();
-        hashes.sort_unstable();
+        hashes.par_sort_unstable();
         hashes
     }
 
@@ -409,7 +409,8 @@ impl NewObjects {
                 (file, end)
             }
         };
-        let packed = |block: &Block| matches!(block.bytes, Bytes::Packed(_) | Bytes::Written { .. });
+        let packed =
+            |block: &Block| matches!(block.bytes, Bytes::Packed(_) | Bytes::Written { .. });
         let blocks = &mut self.blocks[self.written..];
         let done = blocks.iter().take_while(|block| packed(block)).count();
         let mut bytes = Vec::with_capacity(self.kept);

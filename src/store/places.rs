@@ -15,6 +15,7 @@ use std::{
 };
 
 use bincode::{Decode, Encode};
+use rayon::prelude::*;
 use sled::{Batch, Transactional, transaction::ConflictableTransactionError};
 
 use super::{
@@ -103,10 +104,7 @@ impl Places {
     }
 
     /// Those of `hashes`, which ascend, under which an object is.
-    pub(super) fn objects_of(
-        &self,
-        hashes: &[[u8; 32]],
-    ) -> Result<BTreeSet<[u8; 32]>, StoreError> {
+    pub(super) fn objects_of(&self, hashes: &[[u8; 32]]) -> Result<BTreeSet<[u8; 32]>, StoreError> {
         let is_object = |place| matches!(place, Place::Object { .. });
         let mut found = BTreeSet::new();
         let runs = self.runs();
@@ -162,7 +160,7 @@ impl Places {
     /// of several.
     pub(super) fn insert(&self, mut records: Vec<Record>) -> Result<(), StoreError> {
         records.reverse();
-        records.sort_by_key(|(hash, _)| *hash);
+        records.par_sort_by(|(a, _), (b, _)| a.cmp(b));
         records.dedup_by_key(|(hash, _)| *hash);
         durable::step("index: before places are taken in");
         let recent = guard(&self.dir, || Ok(self.recent.tree().len()))?;
