@@ -241,9 +241,12 @@ impl Check<'_> {
             wanted.extend(&references.objects);
             files.extend(&references.files);
         }
+        // It may be in a pack that was brought back.
+        let is_unnamed = !self.found.leftovers.is_empty();
         for hash in wanted.iter().filter(|hash| !objects.contains_key(*hash)) {
             let short = blake3::Hash::from_bytes(*hash).to_hex();
-            self.problem(&journal, format!("object {short:.12} is referred to and missing"), false);
+            let what = format!("object {short:.12} is referred to and missing");
+            self.problem(&journal, what, is_unnamed);
         }
         let tensors = self.store.tensors();
         let mut named = BTreeSet::new();

@@ -53,12 +53,13 @@ fn remake(
 ) -> Result<(), StoreError> {
     // A journal that is whole may still lack its last records: something must have seen its end.
     let is_told = known.told_positions().any(|told| told.sequence == known.last_intact());
-    let is_all =
-        may_stay && known.journal.is_whole && known.last() == known.last_intact() && is_told;
+    let returned = known.returned();
+    let may_stay = may_stay && returned.is_empty() && known.journal.is_whole;
+    let is_all = may_stay && known.last() == known.last_intact() && is_told;
     let records = if is_all {
         rebuild::sources(dir)?
     } else {
-        let entries = known.entries(done);
+        let entries = known.entries(&returned, done);
         let (bytes, mut records) = journal::written(entries);
         let end = records.last().map_or_else(Position::default, |(_, end)| *end);
         let is_exact = known.told_positions().any(|position| position == end);
@@ -232,8 +233,22 @@ impl Known {
         index.into_iter().chain(self.summary)
     }
 
+    /// Packs that no record names, and that have what is missing otherwise: someone has brought them back.
+    fn returned(&self) -> BTreeSet<Id<Pack>> {
+        let entries = || self.journal.entries.values();
+        let named: BTreeSet<Id<Pack>> = entries().filter_map(|entry| entry.pack).collect();
+        let is_named = |stored: &&Stored| stored.packs.iter().any(|pack| named.contains(pack));
+        let led_to = self.objects.values().filter(is_named).flat_map(|it| &it.references.objects);
+        let wanted: BTreeSet<[u8; 32]> =
+            led_to.copied().chain(entries().flat_map(|entry| entry.operation.names())).collect();
+        let missing = self.objects.iter().filter(|(hash, stored)| {
+            wanted.contains(*hash) && stored.packs.iter().all(|pack| !named.contains(pack))
+        });
+        missing.flat_map(|(_, stored)| stored.packs.iter().copied()).collect()
+    }
+
     /// The journal's entries, as far as anything tells; says of what there is no trace.
-    fn entries(&mut self, done: &mut Vec<String>) -> Vec<Entry> {
+    fn entries(&mut self, returned: &BTreeSet<Id<Pack>>, done: &mut Vec<String>) -> Vec<Entry> {
         let last = self.last();
         let (mut entries, mut open, mut lost) = (Vec::new(), Vec::new(), Vec::new());
         for number in 1..=last {
@@ -275,7 +290,7 @@ impl Known {
             index.is_whole && last > 0 && index.all.position().sequence >= self.last_intact()
         });
         if is_complete && lost.is_empty() {
-            left.retain(|pack| self.is_in_index(*pack));
+            left.retain(|pack| self.is_in_index(*pack) || returned.contains(pack));
         }
         self.take_up(&mut entries, left, done);
         entries
