@@ -31,22 +31,21 @@ pub(crate) struct Listing {
 type Difference = (Option<Fact>, Option<Fact>);
 
 impl Listing {
-    /// Lists at most `listed` of the changes that are `staged` on top of `facts`. Those that leave a fact as
+    /// Lists at most `listed` of the `changes` that are staged on top of `facts`. Those that leave a fact as
     /// it is, since HEAD moved, are left out; of those that were not read nobody knows.
     pub(crate) fn read(
         ledger: &Ledger<'_>,
         lexicon: &Lexicon<'_>,
         facts: Id<FactTree>,
-        staged: Id<StagedTree>,
+        changes: Id<StagedTree>,
         listed: usize,
     ) -> Result<Self, LedgerError> {
         let mut templates = Templates { lexicon, known: BTreeMap::new(), none: BTreeSet::new() };
         let mut found: Vec<Difference> = Vec::new();
-        let mut changes = Vec::new();
-        let mut ahead = tree::iter(ledger, staged);
-        let mut unread = tree::len(ledger, staged)?;
-        while unread > 0 && found.len() + changes.len() < listed.max(1) {
-            let some = ahead.by_ref().take(READ).collect::<Result<Vec<_>, _>>()?;
+        let mut staged = tree::iter(ledger, changes);
+        let mut unread = tree::len(ledger, changes)?;
+        while unread > 0 && (found.is_empty() || found.len() < listed) {
+            let some = staged.by_ref().take(READ).collect::<Result<Vec<_>, _>>()?;
             unread -= some.len() as u64;
             for (before, after) in differences(ledger, facts, some)? {
                 if let Some(fact) = &after {
@@ -54,32 +53,20 @@ impl Listing {
                 }
                 found.push((before, after));
             }
-            // Where many are listed they are not kept as facts too.
-            if listed > READ {
-                changes.extend(worded(lexicon, found.drain(..))?);
-            }
         }
-        let more = unread + (found.len() + changes.len()).saturating_sub(listed) as u64;
         found.sort_by_cached_key(|(before, after)| {
             after.as_ref().or(before.as_ref()).map(ToString::to_string)
         });
-        changes.extend(worded(lexicon, found.into_iter().take(listed))?);
-        changes.sort_by(|a, b| a.triple().cmp(b.triple()));
-        changes.truncate(listed);
-        let without_template = templates.none.into_iter().collect();
-        Ok(Self { changes, more, without_template })
+        let more = unread + found.len().saturating_sub(listed) as u64;
+        let changes = found.into_iter().take(listed).filter_map(|(before, after)| {
+            wording::fact_change(lexicon, before.as_ref(), after.as_ref()).transpose()
+        });
+        Ok(Self {
+            changes: changes.collect::<Result<_, _>>()?,
+            more,
+            without_template: templates.none.into_iter().collect(),
+        })
     }
-}
-
-/// `differences` in words.
-fn worded(
-    lexicon: &Lexicon<'_>,
-    differences: impl Iterator<Item = Difference>,
-) -> Result<Vec<FactChange>, ObjectError> {
-    let change = |(before, after): Difference| {
-        wording::fact_change(lexicon, before.as_ref(), after.as_ref()).transpose()
-    };
-    differences.filter_map(change).collect()
 }
 
 /// What `staged` changes of the tree `facts`.

@@ -137,11 +137,6 @@ impl FactChange {
             Self::Added { after } | Self::Replaced { after, .. } => Some(after),
         }
     }
-
-    /// The triple that it is sorted by: that of the fact after it, or else before it.
-    pub(crate) fn triple(&self) -> &str {
-        self.after().or_else(|| self.before()).map_or("", |fact| &fact.triple)
-    }
 }
 
 impl FactCounts {

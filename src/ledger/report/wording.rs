@@ -59,6 +59,11 @@ pub(crate) fn fact_changes(
             changes.push((key, change));
         }
     }
-    changes.sort_by(|(_, a), (_, b)| a.triple().cmp(b.triple()));
+    changes.sort_by(|(_, a), (_, b)| triple(a).cmp(triple(b)));
     Ok(changes)
+}
+
+fn triple(change: &FactChange) -> &str {
+    let fact = change.after().or_else(|| change.before());
+    fact.map_or("", |fact| fact.triple.as_str())
 }
