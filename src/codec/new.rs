@@ -196,9 +196,8 @@ impl NewObjects {
             let bytes = Bytes::Entries(Vec::with_capacity(room));
             self.blocks.push(Block { count: 0, bytes });
         }
-        let open = match self.blocks.last_mut() {
-            Some(Block { bytes: Bytes::Entries(entries), .. }) => entries,
-            _ => unreachable!("a block that is not full has its entries as they are"),
+        let Some(Block { bytes: Bytes::Entries(open), .. }) = self.blocks.last_mut() else {
+            unreachable!("a block that is not full has its entries as they are")
         };
         let start = open.len();
         open.resize(start + block::ENTRY, 0);

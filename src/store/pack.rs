@@ -72,6 +72,8 @@ const BLOCKS: usize = 64;
 const NEAR: usize = 2;
 /// As many bytes are read where the length is not known: most blocks have fewer.
 const AHEAD: usize = 16 << 10;
+/// Likewise of a pack without blocks: most nodes of a tree have fewer, and what is behind one is not near it in the tree.
+const OLD_AHEAD: usize = 4 << 10;
 
 impl Packs {
     /// The packs of the store in `store`.
@@ -171,32 +173,33 @@ impl Packs {
     /// The object of the entry at `at` of a pack without blocks.
     fn entry(&self, id: Id<Pack>, pack: &Open, at: u64) -> Result<Vec<u8>, StoreError> {
         let length = |head: &[u8]| Old::head(head).map(|(_, length)| length);
-        let mut entry = self.bytes(id, pack, at, Old::HEAD, length)?;
+        let mut entry = self.bytes(id, pack, (at, OLD_AHEAD), Old::HEAD, length)?;
         Ok(entry.split_off(Old::HEAD))
     }
 
     /// The entries of the block at `at`.
     fn block(&self, id: Id<Pack>, pack: &Open, at: u64) -> Result<Vec<u8>, StoreError> {
         let stored = |head: &[u8]| Lengths::of(head).map(|lengths| lengths.stored);
-        let bytes = self.bytes(id, pack, at, Lengths::BYTES, stored)?;
+        let bytes = self.bytes(id, pack, (at, AHEAD), Lengths::BYTES, stored)?;
         let (head, stored) = bytes.split_at(Lengths::BYTES);
         Lengths::of(head).and_then(|lengths| block::unpacked(lengths, stored)).ok_or_else(|| {
             StoreError::damaged(&self.path(id), "a block of it is not what was written")
         })
     }
 
-    /// The bytes of a pack from `at` on: as many as a head has, and as many behind it as the head says.
+    /// The bytes of a pack from `at` on: as many as a head has, and as many behind it as the head says; `ahead` are read
+    /// at once.
     fn bytes(
         &self,
         id: Id<Pack>,
         pack: &Open,
-        at: u64,
+        (at, ahead): (u64, usize),
         head: usize,
         behind: impl Fn(&[u8]) -> Option<usize>,
     ) -> Result<Vec<u8>, StoreError> {
         let left = usize::try_from(pack.length.saturating_sub(at)).unwrap_or(usize::MAX);
         let failed = |error| StoreError::read(&self.path(id), error);
-        let mut bytes = vec![0; AHEAD.min(left)];
+        let mut bytes = vec![0; ahead.min(left)];
         pack.file.read_exact_at(&mut bytes, at).map_err(failed)?;
         let length = bytes.get(..head).and_then(behind).and_then(|behind| head.checked_add(behind));
         let length = length.filter(|length| *length <= left).ok_or_else(|| {
