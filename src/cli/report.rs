@@ -1,9 +1,12 @@
 //! What a verb returns: plain data with two renderings.
 
-use std::fmt::{self, Debug};
+use std::{
+    fmt::{self, Debug},
+    io,
+};
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Serializer, ser::Formatter};
 
 use super::{
     error::Exit,
@@ -34,7 +37,25 @@ pub struct Report {
 
 trait Body: Debug {
     fn text(&self, page: &mut Page) -> fmt::Result;
-    fn json(&self) -> Value;
+    fn json(&self, kind: &'static str, spent: &[Spent], out: &mut dyn io::Write) -> io::Result<()>;
+}
+
+/// A line of JSON Lines.
+#[derive(Serialize)]
+struct Line<'r, T> {
+    r#type: &'static str,
+    data: &'r T,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    spent: &'r [Spent],
+}
+
+/// JSON without spaces, in which an `f32` has the digits of the `f64` that it is.
+struct Exact;
+
+impl Formatter for Exact {
+    fn write_f32<W: ?Sized + io::Write>(&mut self, out: &mut W, value: f32) -> io::Result<()> {
+        self.write_f64(out, value.into())
+    }
 }
 
 impl<T: Render + Serialize + Debug> Body for T {
@@ -42,8 +63,9 @@ impl<T: Render + Serialize + Debug> Body for T {
         self.render(page)
     }
 
-    fn json(&self) -> Value {
-        serde_json::to_value(self).expect("because reports have string keys and plain values")
+    fn json(&self, kind: &'static str, spent: &[Spent], out: &mut dyn io::Write) -> io::Result<()> {
+        let line = Line { r#type: kind, data: self, spent };
+        Ok(line.serialize(&mut Serializer::with_formatter(out, Exact))?)
     }
 }
 
@@ -90,15 +112,15 @@ impl Report {
         Self { spent, ..self }
     }
 
-    /// One line of JSON Lines.
-    #[must_use]
-    pub fn json(&self) -> Value {
-        let data = self.body.as_ref().map(|body| body.json());
-        let mut line = serde_json::json!({ "type": self.kind, "data": data });
-        if !self.spent.is_empty() {
-            line["spent"] = serde_json::json!(self.spent);
+    /// Writes one line of JSON Lines, without the newline, as it comes: a list of a million facts is never there twice.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub fn json(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        match &self.body {
+            Some(body) => body.json(self.kind, &self.spent, out),
+            None => Ok(()),
         }
-        line
     }
 
     pub(super) fn text(&self, page: &mut Page) -> fmt::Result {

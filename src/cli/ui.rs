@@ -55,7 +55,10 @@ impl Ui {
             return Ok(());
         }
         if self.json {
-            return line(&report.json());
+            let mut out = io::BufWriter::new(Spelled::new(io::stdout().lock(), Spelling::Json));
+            report.json(&mut out)?;
+            writeln!(out)?;
+            return out.flush();
         }
         let mut page = Page::new(self.verbose, self.quiet);
         report.text(&mut page).expect("because a string can always be written");

@@ -8,8 +8,10 @@
 //!
 //! This module knows nothing of where objects are kept.
 
+pub(crate) mod block;
 mod draft;
 mod later;
+mod new;
 
 use bincode::{
     BorrowDecode, Decode, Encode, config,
@@ -20,10 +22,10 @@ use bincode::{
     error::EncodeError,
 };
 
-pub(crate) use self::draft::InOrder;
 pub use self::{
-    draft::{Draft, NewObjects, TooLong},
+    draft::Draft,
     later::Later,
+    new::{NewObjects, TooLong},
 };
 use crate::id::{Id, Kind};
 

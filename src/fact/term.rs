@@ -13,6 +13,7 @@ use bincode::{
     enc::Encoder,
     error::{DecodeError, EncodeError},
 };
+use memchr::memchr;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
@@ -224,18 +225,35 @@ fn is_plain(text: &str) -> bool {
     let Some(text) = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")) else {
         return false;
     };
-    let in_host = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
-    let host = text.bytes().take_while(|byte| in_host(byte)).count();
-    let (path, fragment) = text[host..].split_once('#').unwrap_or((&text[host..], ""));
-    let stands_for_itself = |byte: u8| {
+    let text = text.as_bytes();
+    let in_host = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
+    let host = text.iter().take_while(in_host).count();
+    let rest = &text[host..];
+    let begins_path = |rest: &[u8]| rest.is_empty() || rest.starts_with(b"/");
+    let stand_for_themselves =
+        |part: &[u8]| part.iter().all(|byte| STANDS_FOR_ITSELF[usize::from(*byte)]);
+    let are_sound = match memchr(b'#', rest) {
+        None => begins_path(rest) && stand_for_themselves(rest),
+        Some(at) => {
+            let (path, fragment) = (&rest[..at], &rest[at + 1..]);
+            begins_path(path) && stand_for_themselves(path) && stand_for_themselves(fragment)
+        }
+    };
+    host > 0 && are_sound
+}
+
+/// By byte, whether it stands for itself in a path and a fragment.
+const STANDS_FOR_ITSELF: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
         let mark =
             matches!(byte, b'!' | b'$' | b'&'..=b'/' | b':' | b';' | b'=' | b'@' | b'_' | b'~');
-        mark || byte.is_ascii_alphanumeric()
-    };
-    host > 0
-        && (path.is_empty() || path.starts_with('/'))
-        && [path, fragment].iter().all(|part| part.bytes().all(stands_for_itself))
-}
+        table[byte as usize] = mark || byte.is_ascii_alphanumeric();
+        byte += 1;
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {

@@ -77,8 +77,8 @@ pub struct Repaired {
     pub removed: Vec<PathBuf>,
 }
 
-/// Makes journal and index again where they are damaged, each from the other and from packs, and removes what
-/// killed processes left. What was damaged is kept under another name. No other process may have the
+/// Makes journal and index again where they are damaged, each from the other and from packs, puts what can be read of
+/// damaged packs into new ones, and removes what killed processes left. What was damaged is kept under another name. No other process may have the
 /// store open: see [`Store::alone`].
 ///
 /// # Errors
@@ -200,7 +200,9 @@ impl Check<'_> {
         let mut named = BTreeSet::new();
         for &id in ids {
             named.insert(packs.path(id));
-            let Some(contents) = self.damage(false, packs.read(id))? else { continue };
+            let read = packs.read(id);
+            let is_there = matches!(read, Err(StoreError::Damaged { .. }));
+            let Some(contents) = self.damage(is_there, read)? else { continue };
             self.pack(&packs.path(id), &contents, kinds, &mut objects);
         }
         self.found.leftovers.extend(leftovers::strays(packs.dir(), &named)?);
@@ -239,9 +241,12 @@ impl Check<'_> {
             wanted.extend(&references.objects);
             files.extend(&references.files);
         }
+        // It may be in a pack that was brought back.
+        let is_unnamed = !self.found.leftovers.is_empty();
         for hash in wanted.iter().filter(|hash| !objects.contains_key(*hash)) {
             let short = blake3::Hash::from_bytes(*hash).to_hex();
-            self.problem(&journal, format!("object {short:.12} is referred to and missing"), false);
+            let what = format!("object {short:.12} is referred to and missing");
+            self.problem(&journal, what, is_unnamed);
         }
         let tensors = self.store.tensors();
         let mut named = BTreeSet::new();

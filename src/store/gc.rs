@@ -97,7 +97,9 @@ pub fn collect(
     agree(store, &session, &records)?;
     let done = Collected { since: earlier.since, ..Collected::default() };
     let files = BTreeSet::new();
-    let mut collector = Collector { store, kinds, how, session, records, earlier, files, done };
+    let order = Vec::new();
+    let mut collector =
+        Collector { store, kinds, how, session, records, earlier, files, order, done };
     progress("references");
     let since = collector.mark()?;
     progress("packs");
@@ -131,6 +133,8 @@ struct Collector<'a> {
     earlier: Collection,
     /// Tensor files that are kept.
     files: BTreeSet<Id<TensorFile>>,
+    /// Objects that are kept, each before those that it refers to.
+    order: Vec<[u8; 32]>,
     done: Collected,
 }
 
@@ -185,8 +189,9 @@ impl Collector<'_> {
             if forget.contains(&hash) || !self.done.live.insert(hash) {
                 continue;
             }
+            self.order.push(hash);
             let references = self.references(&hash)?;
-            ahead.extend(references.objects);
+            ahead.extend(references.objects.into_iter().rev());
             self.files.extend(references.files);
         }
         let new = self.done.live.len() - before;
@@ -199,16 +204,21 @@ impl Collector<'_> {
     /// What an object refers to. gc goes no further where it cannot read: a damaged object may refer to
     /// something.
     fn references(&self, hash: &[u8; 32]) -> Result<References, StoreError> {
-        let damaged = |what: &str| {
-            let short = blake3::Hash::from_bytes(*hash).to_hex();
-            StoreError::damaged(self.store.dir(), format!("object {short:.12} {what}"))
-        };
-        let bytes = self.session.bytes(hash)?.ok_or_else(|| damaged("is missing"))?;
-        self.kinds.read(hash, &bytes).map_err(|what| damaged(&what))
+        self.kinds.read(hash, &self.object(hash)?).map_err(|what| self.damaged(hash, &what))
+    }
+
+    fn object(&self, hash: &[u8; 32]) -> Result<Vec<u8>, StoreError> {
+        self.session.bytes(hash)?.ok_or_else(|| self.damaged(hash, "is missing"))
+    }
+
+    fn damaged(&self, hash: &[u8; 32], what: &str) -> StoreError {
+        let short = blake3::Hash::from_bytes(*hash).to_hex();
+        StoreError::damaged(self.store.dir(), format!("object {short:.12} {what}"))
     }
 
     fn sort(&mut self) -> Result<Sorted, StoreError> {
         let mut sorted = Sorted::default();
+        let mut moving = BTreeSet::new();
         // Earlier collections are no reason to move what is beside them.
         let live = |hash: &[u8; 32], bytes: &[u8]| {
             self.done.live.contains(hash) || bytes.first() == Some(&Collection::TAG)
@@ -227,11 +237,15 @@ impl Collector<'_> {
             sorted.dropped.insert(id);
             contents.each(|hash, object| {
                 if self.done.live.contains(hash) {
-                    sorted.moved.insert(*hash, object);
+                    moving.insert(*hash);
                 } else if object.first() != Some(&Collection::TAG) {
                     self.done.objects += 1;
                 }
             });
+        }
+        // As they refer to one another: packs of before have them by hash, and what is near in a tree is to be near.
+        for hash in self.order.iter().filter(|hash| moving.contains(*hash)) {
+            sorted.moved.insert(*hash, &self.object(hash)?);
         }
         Ok(sorted)
     }

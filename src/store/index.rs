@@ -5,7 +5,7 @@
 //! at most 4 KiB: larger ones would end up in files that sled never syncs.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -296,6 +296,11 @@ impl Index {
 
     pub(super) fn contains(&self, hash: &[u8; 32]) -> Result<bool, StoreError> {
         Ok(matches!(self.places.get(hash)?, Some(Place::Object { .. })))
+    }
+
+    /// Those of `hashes`, which ascend, of objects that are stored.
+    pub(super) fn stored(&self, hashes: &[[u8; 32]]) -> Result<BTreeSet<[u8; 32]>, StoreError> {
+        self.places.objects_of(hashes)
     }
 
     /// Hashes of objects that begin with `prefix` (whole bytes) and have the tag `tag`.

@@ -12,7 +12,6 @@
 //! from one commit's id to another's.
 
 pub mod backup;
-mod block;
 mod border;
 mod collection;
 mod error;
@@ -35,6 +34,7 @@ mod refs;
 mod repair;
 mod room;
 mod run;
+mod salvage;
 mod session;
 mod summary;
 mod tensors;

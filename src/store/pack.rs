@@ -1,6 +1,6 @@
 //! Packs: the new small objects of one transaction, in one file that is never changed.
 //!
-//! `kledger pack 2\n`, the number of entries, and [blocks](super::block) of entries, each of which is a hash, a length and
+//! `kledger pack 2\n`, the number of entries, and [blocks](block) of entries, each of which is a hash, a length and
 //! that many bytes. Entries come in the order in which their objects were made, so what is near in a tree is near in
 //! the file. A pack of before, `kledger pack 1\n`, has its [entries](Old) as they are, ascending by hash. Integers are
 //! little-endian. The file is named by the hash of all its bytes.
@@ -15,16 +15,15 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use rayon::prelude::*;
-
 use super::{
-    StoreError, ZMemo,
-    block::{self, Entries, Lengths},
-    leftovers,
+    StoreError, ZMemo, leftovers,
     place::{Pack, Place, Record},
 };
 use crate::{
-    codec::{self, InOrder, NewObjects, Object},
+    codec::{
+        self, NewObjects, Object,
+        block::{self, Entries, Lengths},
+    },
     durable,
     id::Id,
 };
@@ -34,10 +33,8 @@ const MAGIC_1: &[u8] = b"kledger pack 1\n";
 const MAGIC: &[u8] = b"kledger pack 2\n";
 /// Bytes before the entries: one of those, and how many there are.
 const START: usize = MAGIC.len() + 8;
-/// As many bytes are hashed and written at a time.
-const PIECE: usize = 1 << 18;
-/// As many full blocks are packed at a time, by many threads.
-const TOGETHER: usize = 32;
+/// As many bytes are hashed, by many threads, and written at a time.
+const PIECE: usize = 1 << 20;
 
 /// The folder of packs.
 pub(super) struct Packs {
@@ -75,6 +72,8 @@ const BLOCKS: usize = 64;
 const NEAR: usize = 2;
 /// As many bytes are read where the length is not known: most blocks have fewer.
 const AHEAD: usize = 16 << 10;
+/// Likewise of a pack without blocks: most nodes of a tree have fewer, and what is behind one is not near it in the tree.
+const OLD_AHEAD: usize = 4 << 10;
 
 impl Packs {
     /// The packs of the store in `store`.
@@ -174,32 +173,33 @@ impl Packs {
     /// The object of the entry at `at` of a pack without blocks.
     fn entry(&self, id: Id<Pack>, pack: &Open, at: u64) -> Result<Vec<u8>, StoreError> {
         let length = |head: &[u8]| Old::head(head).map(|(_, length)| length);
-        let mut entry = self.bytes(id, pack, at, Old::HEAD, length)?;
+        let mut entry = self.bytes(id, pack, (at, OLD_AHEAD), Old::HEAD, length)?;
         Ok(entry.split_off(Old::HEAD))
     }
 
     /// The entries of the block at `at`.
     fn block(&self, id: Id<Pack>, pack: &Open, at: u64) -> Result<Vec<u8>, StoreError> {
         let stored = |head: &[u8]| Lengths::of(head).map(|lengths| lengths.stored);
-        let bytes = self.bytes(id, pack, at, Lengths::BYTES, stored)?;
+        let bytes = self.bytes(id, pack, (at, AHEAD), Lengths::BYTES, stored)?;
         let (head, stored) = bytes.split_at(Lengths::BYTES);
         Lengths::of(head).and_then(|lengths| block::unpacked(lengths, stored)).ok_or_else(|| {
             StoreError::damaged(&self.path(id), "a block of it is not what was written")
         })
     }
 
-    /// The bytes of a pack from `at` on: as many as a head has, and as many behind it as the head says.
+    /// The bytes of a pack from `at` on: as many as a head has, and as many behind it as the head says; `ahead` are read
+    /// at once.
     fn bytes(
         &self,
         id: Id<Pack>,
         pack: &Open,
-        at: u64,
+        (at, ahead): (u64, usize),
         head: usize,
         behind: impl Fn(&[u8]) -> Option<usize>,
     ) -> Result<Vec<u8>, StoreError> {
         let left = usize::try_from(pack.length.saturating_sub(at)).unwrap_or(usize::MAX);
         let failed = |error| StoreError::read(&self.path(id), error);
-        let mut bytes = vec![0; AHEAD.min(left)];
+        let mut bytes = vec![0; ahead.min(left)];
         pack.file.read_exact_at(&mut bytes, at).map_err(failed)?;
         let length = bytes.get(..head).and_then(behind).and_then(|behind| head.checked_add(behind));
         let length = length.filter(|length| *length <= left).ok_or_else(|| {
@@ -310,7 +310,12 @@ struct Hashed {
 impl Write for Hashed {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.file.write(bytes)?;
-        self.hasher.update(&bytes[..written]);
+        let bytes = &bytes[..written];
+        if written < PIECE / 2 {
+            self.hasher.update(bytes);
+        } else {
+            self.hasher.update_rayon(bytes);
+        }
         Ok(written)
     }
 
@@ -324,25 +329,11 @@ fn encode(objects: &NewObjects, pack: &mut impl Write) -> io::Result<Vec<([u8; 3
     pack.write_all(MAGIC)?;
     pack.write_all(&(objects.len() as u64).to_le_bytes())?;
     let (mut places, mut at) = (Vec::with_capacity(objects.len()), START as u64);
-    let mut objects = objects.in_order();
-    let mut ahead = blocks(&mut objects)?;
-    while !ahead.is_empty() {
-        let now = ahead;
-        let packed: Vec<Vec<u8>>;
-        (packed, ahead) = match now.as_slice() {
-            [one] => (vec![block::packed(one)], blocks(&mut objects)?),
-            many => {
-                let packed = || many.par_iter().map(|entries| block::packed(entries)).collect();
-                let (packed, next) = rayon::join(packed, || blocks(&mut objects));
-                (packed, next?)
-            }
-        };
-        for (entries, packed) in now.iter().zip(packed) {
-            places.extend(Entries::of(entries).flatten().map(|(hash, _)| (*hash, at)));
-            pack.write_all(&packed)?;
-            at += packed.len() as u64;
-        }
-    }
+    objects.each_block(|block, hashes| {
+        places.extend(hashes.iter().map(|hash| (*hash, at)));
+        at += block.len() as u64;
+        pack.write_all(block)
+    })?;
     Ok(places)
 }
 
@@ -366,28 +357,6 @@ impl Write for Counted {
     }
 }
 
-/// The entries of the next blocks of `objects`, as many as are packed at a time.
-fn blocks(objects: &mut InOrder<'_>) -> io::Result<Vec<Vec<u8>>> {
-    let (mut blocks, mut length): (Vec<Vec<u8>>, _) = (Vec::new(), 0);
-    while length < TOGETHER * block::FULL {
-        let Some(object) = objects.following() else { break };
-        let (hash, object) = object?;
-        match blocks.last_mut() {
-            // A long object does not make those before it dear to read.
-            Some(last) if last.len() < block::FULL && object.len() < block::FULL => {
-                block::put(last, hash, object);
-            }
-            _ => {
-                let mut entries = Vec::new();
-                block::put(&mut entries, hash, object);
-                blocks.push(entries);
-            }
-        }
-        length += object.len();
-    }
-    Ok(blocks)
-}
-
 /// A pack in memory, its blocks as they are in the file.
 pub(super) struct Contents {
     pub(super) id: Id<Pack>,
@@ -406,6 +375,11 @@ impl Contents {
         is_sound.then_some(Self { id, bytes, entries })
     }
 
+    /// How many objects it has.
+    pub(super) const fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Whether it is no pack of before.
     pub(super) fn has_blocks(&self) -> bool {
         self.bytes.starts_with(MAGIC)
@@ -419,7 +393,7 @@ impl Contents {
         if !self.has_blocks() {
             return Old(rest).next().flatten().map(|(_, object)| object.to_vec());
         }
-        let entries = first_block(rest)?.1;
+        let entries = block::first(rest)?.1;
         block::find(&entries, hash).map(|range| entries[range].to_vec())
     }
 
@@ -476,13 +450,6 @@ impl Whole {
     }
 }
 
-/// The lengths and the entries of the block that `bytes` begin with.
-fn first_block(bytes: &[u8]) -> Option<(Lengths, Vec<u8>)> {
-    let lengths = Lengths::of(bytes)?;
-    let stored = bytes.get(Lengths::BYTES..)?.get(..lengths.stored)?;
-    Some((lengths, block::unpacked(lengths, stored)?))
-}
-
 /// How long the entries of a pack's bytes are, as they say themselves.
 fn unpacked_length(bytes: &[u8]) -> Option<usize> {
     let mut rest = bytes.get(START..)?;
@@ -518,7 +485,7 @@ fn scan(bytes: &[u8], mut take: impl FnMut(u64, &[u8; 32], &[u8])) -> Option<()>
         }
     } else if start.starts_with(MAGIC) {
         while at < bytes.len() {
-            let (lengths, entries) = first_block(&bytes[at..])?;
+            let (lengths, entries) = block::first(&bytes[at..])?;
             for entry in Entries::of(&entries) {
                 let (hash, range) = entry?;
                 take(at as u64, hash, &entries[range]);
@@ -563,6 +530,14 @@ impl<'b> Iterator for Old<'b> {
         self.0 = entry.map_or(&[], |(_, object)| &self.0[Self::HEAD + object.len()..]);
         Some(entry)
     }
+}
+
+/// Bytes before an object in a pack without blocks.
+pub(super) const OLD_HEAD: usize = Old::HEAD;
+
+/// The hash and the object of the entry of a pack without blocks that `bytes` begin with.
+pub(super) fn old_entry(bytes: &[u8]) -> Option<(&[u8; 32], &[u8])> {
+    Old(bytes).next().flatten()
 }
 
 /// The objects of a pack's bytes, ascending by hash, which their reader checks; `None` when they are not a well-formed

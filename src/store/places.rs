@@ -7,7 +7,7 @@
 //! disk.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     iter::Peekable,
     path::{Path, PathBuf},
@@ -15,6 +15,7 @@ use std::{
 };
 
 use bincode::{Decode, Encode};
+use rayon::prelude::*;
 use sled::{Batch, Transactional, transaction::ConflictableTransactionError};
 
 use super::{
@@ -33,6 +34,9 @@ use crate::{
 
 /// As many records are kept in sled, before they become a run.
 const RECENT: usize = 1024;
+
+/// All records are read to find some hashes, where those are not so many times as many.
+const TIMES: u64 = 16;
 
 /// The runs that count, by number, the newest first.
 #[derive(Default, Encode, Decode)]
@@ -99,6 +103,39 @@ impl Places {
         Ok(None)
     }
 
+    /// Those of `hashes`, which ascend, under which an object is.
+    pub(super) fn objects_of(&self, hashes: &[[u8; 32]]) -> Result<BTreeSet<[u8; 32]>, StoreError> {
+        let is_object = |place| matches!(place, Place::Object { .. });
+        let mut found = BTreeSet::new();
+        let runs = self.runs();
+        let records: u64 = runs.iter().map(Run::count).sum();
+        if hashes.len() < RECENT || TIMES * (hashes.len() as u64) < records {
+            for hash in hashes {
+                if self.get(hash)?.is_some_and(is_object) {
+                    found.insert(*hash);
+                }
+            }
+            return Ok(found);
+        }
+        let mut sources = vec![self.recent(&[])?];
+        for run in runs.iter() {
+            sources.push(Box::new(run.records()));
+        }
+        let mut left = hashes.iter().peekable();
+        for record in Merged::of(sources) {
+            let (hash, place) = record?;
+            while left.next_if(|next| **next < hash).is_some() {}
+            match left.peek() {
+                None => break,
+                Some(next) if **next == hash && is_object(place) => {
+                    found.insert(hash);
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(found)
+    }
+
     /// Everything whose hash begins with `prefix`.
     pub(super) fn starting_with(
         &self,
@@ -123,7 +160,7 @@ impl Places {
     /// of several.
     pub(super) fn insert(&self, mut records: Vec<Record>) -> Result<(), StoreError> {
         records.reverse();
-        records.sort_by_key(|(hash, _)| *hash);
+        records.par_sort_by(|(a, _), (b, _)| a.cmp(b));
         records.dedup_by_key(|(hash, _)| *hash);
         durable::step("index: before places are taken in");
         let recent = guard(&self.dir, || Ok(self.recent.tree().len()))?;

@@ -1,4 +1,4 @@
-//! Making journal and index again, each from the other and from packs.
+//! Making journal and index again, each from the other and from packs, and these from what can be read of them.
 //!
 //! Nothing is removed or moved before what is to take its place is whole and agrees with all that could
 //! be read; what was there is kept under a name of its own. What is known comes, in this order, from
@@ -23,6 +23,7 @@ use super::{
     place::{Pack, Place},
     rebuild::{self, Rebuilt},
     refs::Head,
+    salvage::{self, Salvaged},
     summary::Summary,
 };
 use crate::{
@@ -32,44 +33,59 @@ use crate::{
     id::Id,
 };
 
-/// Makes journal and index again where they are damaged or do not agree. Returns what was done, in words.
+/// Makes packs, journal and index again where they are damaged or do not agree. Returns what was done, in words.
 pub(super) fn repair(dir: &Path, kinds: &Kinds) -> Result<Vec<String>, StoreError> {
     let _lock = Lock::acquire(dir)?;
-    let mut known = Known::of(dir, kinds)?;
+    let salvaged = salvage::packs(dir, kinds)?;
+    let known = Known::of(dir, kinds, &salvaged)?;
     let mut done = Vec::new();
+    remake(dir, known, salvaged.is_empty(), &mut done)?;
+    salvage::put_aside(dir, &salvaged, &mut done)?;
+    Ok(done)
+}
+
+/// Makes journal and index again from what is `known`. A journal that `may_stay` does so if nothing is wrong with it.
+fn remake(
+    dir: &Path,
+    mut known: Known,
+    may_stay: bool,
+    done: &mut Vec<String>,
+) -> Result<(), StoreError> {
     // A journal that is whole may still lack its last records: something must have seen its end.
     let is_told = known.told_positions().any(|told| told.sequence == known.last_intact());
-    let is_all = known.journal.is_whole && known.last() == known.last_intact() && is_told;
+    let returned = known.returned();
+    let may_stay = may_stay && returned.is_empty() && known.journal.is_whole;
+    let is_all = may_stay && known.last() == known.last_intact() && is_told;
     let records = if is_all {
         rebuild::sources(dir)?
     } else {
-        let entries = known.entries(&mut done);
+        let entries = known.entries(&returned, done);
         let (bytes, mut records) = journal::written(entries);
         let end = records.last().map_or_else(Position::default, |(_, end)| *end);
         let is_exact = known.told_positions().any(|position| position == end);
         collection::settle(&known.packs, &mut records)?;
         if is_exact {
-            known.put_journal(dir, &bytes, &mut done)?;
+            known.put_journal(dir, &bytes, done)?;
             // The index has taken in just this one.
             if known
                 .index
                 .as_ref()
                 .is_some_and(|index| index.all.position() == end && index.is_whole)
             {
-                return Ok(done);
+                return Ok(());
             }
             records
         } else {
             let rebuilt = Rebuilt::of(dir, &records)?;
             known.agrees(dir, &records)?;
-            known.put_journal(dir, &bytes, &mut done)?;
-            put_index(dir, rebuilt, &mut done)?;
-            return Ok(done);
+            known.put_journal(dir, &bytes, done)?;
+            put_index(dir, rebuilt, done)?;
+            return Ok(());
         }
     };
     let rebuilt = Rebuilt::of(dir, &records)?;
-    put_index(dir, rebuilt, &mut done)?;
-    Ok(done)
+    put_index(dir, rebuilt, done)?;
+    Ok(())
 }
 
 fn put_index(dir: &Path, rebuilt: Rebuilt, done: &mut Vec<String>) -> Result<(), StoreError> {
@@ -112,8 +128,12 @@ struct Stored {
 }
 
 impl Known {
-    fn of(dir: &Path, kinds: &Kinds) -> Result<Self, StoreError> {
-        let (packs, journal) = (Packs::of(dir), Journal::of(dir).salvage()?);
+    /// What can be read in `dir`, with the packs that were `salvaged` in the place of the damaged ones.
+    fn of(dir: &Path, kinds: &Kinds, salvaged: &Salvaged) -> Result<Self, StoreError> {
+        let (packs, mut journal) = (Packs::of(dir), Journal::of(dir).salvage()?);
+        for entry in journal.entries.values_mut().chain(journal.doubtful.values_mut()) {
+            entry.pack = entry.pack.map(|pack| salvaged.get(&pack).copied().unwrap_or(pack));
+        }
         let index = Index::salvage(&dir.join("ledger"))?.map(|(all, is_whole)| {
             let packs = all.places.values().filter_map(|place| match place {
                 Place::Object { pack, .. } => Some(*pack),
@@ -213,8 +233,22 @@ impl Known {
         index.into_iter().chain(self.summary)
     }
 
+    /// Packs that no record names, and that have what is missing otherwise: someone has brought them back.
+    fn returned(&self) -> BTreeSet<Id<Pack>> {
+        let entries = || self.journal.entries.values();
+        let named: BTreeSet<Id<Pack>> = entries().filter_map(|entry| entry.pack).collect();
+        let is_named = |stored: &&Stored| stored.packs.iter().any(|pack| named.contains(pack));
+        let led_to = self.objects.values().filter(is_named).flat_map(|it| &it.references.objects);
+        let wanted: BTreeSet<[u8; 32]> =
+            led_to.copied().chain(entries().flat_map(|entry| entry.operation.names())).collect();
+        let missing = self.objects.iter().filter(|(hash, stored)| {
+            wanted.contains(*hash) && stored.packs.iter().all(|pack| !named.contains(pack))
+        });
+        missing.flat_map(|(_, stored)| stored.packs.iter().copied()).collect()
+    }
+
     /// The journal's entries, as far as anything tells; says of what there is no trace.
-    fn entries(&mut self, done: &mut Vec<String>) -> Vec<Entry> {
+    fn entries(&mut self, returned: &BTreeSet<Id<Pack>>, done: &mut Vec<String>) -> Vec<Entry> {
         let last = self.last();
         let (mut entries, mut open, mut lost) = (Vec::new(), Vec::new(), Vec::new());
         for number in 1..=last {
@@ -256,7 +290,7 @@ impl Known {
             index.is_whole && last > 0 && index.all.position().sequence >= self.last_intact()
         });
         if is_complete && lost.is_empty() {
-            left.retain(|pack| self.is_in_index(*pack));
+            left.retain(|pack| self.is_in_index(*pack) || returned.contains(pack));
         }
         self.take_up(&mut entries, left, done);
         entries

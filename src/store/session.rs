@@ -1,7 +1,7 @@
 //! The store while its index is open.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::OnceLock,
     thread,
@@ -290,6 +290,11 @@ impl Session {
     /// When the index is damaged.
     pub fn contains(&self, hash: &[u8; 32]) -> Result<bool, StoreError> {
         self.index().contains(hash)
+    }
+
+    /// Those of `hashes`, which ascend, of objects that are stored.
+    pub(super) fn stored(&self, hashes: &[[u8; 32]]) -> Result<BTreeSet<[u8; 32]>, StoreError> {
+        self.index().stored(hashes)
     }
 
     /// Reads all that was stored together with an object, if it is not much, in one go. A command that asks what a

@@ -105,7 +105,7 @@ impl Session {
                 objects.insert(hash, &bytes);
             }
         }
-        objects.retain(|hash| self.contains(hash).map(|stored| !stored))?;
+        objects.leave_out(&self.stored(&objects.hashes())?);
         let operation = Operation {
             sequence: self.position()?.sequence + 1,
             time,

@@ -24,7 +24,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("flate2::", &["input"]),
     ("bzip2::", &["input"]),
     ("ruzstd::", &["input"]),
-    ("zstd::", &["store"]),
+    ("zstd::", &["codec"]),
     ("memchr::", &["fact"]),
     ("clap::", &["cli"]),
     ("clap_complete::", &["cli"]),

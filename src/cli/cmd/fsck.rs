@@ -17,8 +17,9 @@ use crate::{
 /// Every object and tensor file is read and its hash compared. Damage ends with exit code 3.
 ///
 /// --repair makes index and journal again, each from the other and from packs, and puts them in place when they
-/// are whole; what was damaged stays beside them under a numbered name. It removes what killed processes left only
-/// where nothing is or was damaged.
+/// are whole; what can be read of a damaged pack goes into a new one. What was damaged stays beside them under a
+/// numbered name. It removes what killed processes left only where nothing is or was damaged. A pack that is brought
+/// back later is taken up by --repair again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -26,7 +27,8 @@ Examples:
   kledger fsck --weights
   kledger fsck --repair")]
 pub struct Args {
-    /// Make index and journal again where they are damaged, and remove what killed processes left
+    /// Make index and journal again where they are damaged, keep what can be read of packs, and remove what killed
+    /// processes left
     #[arg(long)]
     repair: bool,
     /// Build the weights of every version and compare them with the hashes their commits name
@@ -62,8 +64,8 @@ impl Render for FsckReport {
             0 => writeln!(page, "No damage found"),
             problems => {
                 page.note(
-                    "kledger fsck --repair rebuilds index and journal; any other file has to be brought back \
-                     from a backup, under its name",
+                    "kledger fsck --repair rebuilds index and journal, and keeps what can be read of packs; what \
+                     is missing then, and any other file, has to be brought back from a backup, under its name",
                 )?;
                 writeln!(page, "{} found", many(problems, "problem"))
             }

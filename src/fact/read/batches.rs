@@ -17,7 +17,7 @@ use super::{
 };
 
 /// Bytes that are read before they are parsed.
-const BATCH: u64 = 4 << 20;
+const BATCH: usize = 4 << 20;
 /// Bytes of a batch that one thread parses at a time.
 const PART: usize = 256 << 10;
 
@@ -60,7 +60,9 @@ impl<R: BufRead> Reader<R> {
         if self.at_end {
             return None;
         }
-        let mut batch = Batch::default();
+        // Some room more, for the end of the last line.
+        let text = Vec::with_capacity(BATCH + PART);
+        let mut batch = Batch { text, ..Batch::default() };
         let read = self.read(&mut batch.text);
         self.at_end = read.is_err() || batch.text.is_empty();
         let mut done = 0;
@@ -78,7 +80,7 @@ impl<R: BufRead> Reader<R> {
     }
 
     fn read(&mut self, text: &mut Vec<u8>) -> Result<(), Problem> {
-        self.reader.by_ref().take(BATCH).read_to_end(text).map_err(Problem::Read)?;
+        self.reader.by_ref().take(BATCH as u64).read_to_end(text).map_err(Problem::Read)?;
         let mut rest = self.reader.by_ref().take(TOKEN as u64);
         let read = rest.read_until(b'\n', text).map_err(Problem::Read)?;
         if read == TOKEN && !text.ends_with(b"\n") {

@@ -1,6 +1,9 @@
 //! Adding to a stage, which is a change of its trees.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use rayon::prelude::*;
 
@@ -82,8 +85,8 @@ impl StoredStage {
         let outcome = call.finish()?;
 
         let staged = match staged {
-            Some(root) => tree::update_sorted(draft, root, &changes)?,
-            None => tree::build_sorted(draft, &changes),
+            Some(root) => tree::update_encoded(draft, root, &changes, &as_it_is)?,
+            None => tree::build_encoded(draft, &changes, &as_it_is),
         };
         let cited = before.and_then(|before| *before.citations);
         let citations = match role {
@@ -112,6 +115,10 @@ impl StoredStage {
         };
         Ok((draft.put(&after), outcome))
     }
+}
+
+fn as_it_is<'c>(Verbatim(change): &'c Verbatim<'_>) -> Cow<'c, [u8]> {
+    Cow::Borrowed(change)
 }
 
 /// The facts of a question that came before another in the call.

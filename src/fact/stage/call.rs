@@ -26,9 +26,16 @@ pub(super) type Planned<'b> = tree::TreeEdit<Staged, Verbatim<'b>>;
 
 /// By question, and as read for each.
 pub(super) fn sorted(mut facts: Vec<(FactKey, usize, usize)>, bytes: &Pieces) -> Vec<Planned<'_>> {
-    facts.par_sort_unstable();
+    // Most keys differ in their first bytes.
+    facts.par_sort_unstable_by(|a, b| beginning(a.0).cmp(&beginning(b.0)).then_with(|| a.cmp(b)));
     let planned = |(key, start, end)| (staged_key(key), Some(Verbatim(bytes.get(start, end))));
     facts.into_iter().map(planned).collect()
+}
+
+/// The first eight bytes of a key, as a number that sorts as keys do.
+#[expect(clippy::big_endian_bytes, reason = "keys are compared from their first byte on")]
+fn beginning(key: FactKey) -> u64 {
+    u64::from_be_bytes(*key.as_bytes().first_chunk().expect("because a key has 32 bytes"))
 }
 
 /// Where the facts end that are looked up together with the one at `at`; no question is divided.

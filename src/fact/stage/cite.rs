@@ -1,6 +1,6 @@
 //! What is known of where staged facts come from.
 
-use std::mem;
+use std::{borrow::Cow, mem};
 
 use super::{
     Intake, Staged,
@@ -87,15 +87,15 @@ impl Attributed {
                 (Citation::key(fact_key(key)), cited)
             })
             .collect();
-        let append = |change: &Verbatim<'_>, bytes: &mut Vec<u8>| {
-            let place = read(change.0).source;
-            codec::append(&Citation { place, attribution: attribution(change) }, bytes);
-        };
         let root = match before {
             Some(before) => before,
             None => tree::empty(draft),
         };
-        let root = tree::update_appended(draft, root, &edits, &append)?;
+        let root = tree::update_encoded(draft, root, &edits, &|change| {
+            let (place, mut bytes) = (read(change.0).source, Vec::new());
+            codec::append(&Citation { place, attribution: attribution(change) }, &mut bytes);
+            Cow::Owned(bytes)
+        })?;
         filled(draft, root)
     }
 }

@@ -9,6 +9,8 @@ const ROOM: usize = 16 << 20;
 const FIRST: usize = 1 << 20;
 /// A piece has no further change where less room is left.
 const LEFT: usize = 4 << 10;
+/// Pieces of as many bytes stay as they are where they are put together with others.
+const LONG: usize = 64 << 10;
 
 /// The bytes of [`Staged`] changes, in pieces that do not grow into others: one vector of all would be moved again and
 /// again, and be there twice where files are put together. A change is named by where it begins and ends among all bytes.
@@ -55,9 +57,10 @@ impl Pieces {
 
     /// Adds `others` behind these. Short pieces are put together, long ones stay.
     pub(super) fn append(&mut self, others: Self) {
-        for piece in others.pieces {
+        for mut piece in others.pieces {
             let room = self.pieces.last().map_or(0, |last| last.capacity() - last.len());
-            if piece.len() > room.max(ROOM / 2) {
+            if piece.len() >= LONG {
+                piece.shrink_to_fit();
                 self.begin(piece);
                 continue;
             }
@@ -121,7 +124,7 @@ mod tests {
         for part in 0..40 {
             let mut own = Pieces::default();
             let before = all.len();
-            for number in 0..part * 500 {
+            for number in 0..part * 50 {
                 let (start, end) = own.put(&staged(number));
                 places.push((before + start, before + end, number));
             }

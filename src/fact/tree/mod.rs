@@ -26,6 +26,6 @@ pub use compare::{
 pub use node::{Child, Entry, FactTree, LEAF, LexiconTree, Long, Node, Slot};
 pub use seen::Seen;
 pub use update::{
-    Append, TreeEdit, build, build_sorted, empty, update, update_appended, update_sorted,
+    Encoded, TreeEdit, build, build_encoded, empty, update, update_encoded, update_sorted,
 };
 pub use walk::{Iter, filter_map, get, get_many, get_seen, iter, len, select, starting_with};

@@ -4,7 +4,7 @@
 //! for each digit. Changes go down with the part of them that each child gets, and on the way back up each level decides
 //! anew whether what is left is a leaf or a branch. So any order of changes ends with the same nodes, and the same ids.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use bincode::Encode;
 use rayon::prelude::*;
@@ -20,6 +20,8 @@ use crate::{
 
 /// A subtree of more new entries is built by several threads, part by part.
 const MANY: usize = 1024;
+/// Of a subtree of more the parts are built one after the other, so that what is built need not stay in memory.
+const AT_ONCE: usize = 64 * MANY;
 
 /// What is to be under a key: a value, or something that is encoded as it is; `None` removes.
 pub type TreeEdit<V, T> = (Id<V>, Option<T>);
@@ -53,28 +55,34 @@ pub fn update_sorted<V: Entry, T: Encode + Sync>(
     root: Id<Node<V>>,
     changes: &[TreeEdit<V, T>],
 ) -> Result<Id<Node<V>>, ObjectError> {
-    update_appended(draft, root, changes, &codec::append)
+    update_encoded(draft, root, changes, &encode)
 }
 
-/// As [`update_sorted`], for changes whose values `append` adds the bytes of to others.
+/// As [`update_sorted`], for changes whose values have the bytes that `encoded` says.
 ///
 /// # Errors
 /// When a node on the way is missing or damaged.
-pub fn update_appended<V: Entry, T: Sync>(
+pub fn update_encoded<V: Entry, T: Sync>(
     draft: &mut Draft<'_>,
     root: Id<Node<V>>,
     changes: &[TreeEdit<V, T>],
-    append: &Append<'_, T>,
+    encoded: &Encoded<'_, T>,
 ) -> Result<Id<Node<V>>, ObjectError> {
     if changes.is_empty() {
         return Ok(root);
     }
-    let whole = change(draft, Place::ROOT, Some((root, None)), changes, append)?;
+    let whole = change(draft, Place::ROOT, Some((root, None)), changes, encoded)?;
     Ok(whole.root(draft.new_objects()))
 }
 
-/// Adds the bytes of a value to others.
-pub type Append<'f, T> = dyn Fn(&T, &mut Vec<u8>) + Sync + 'f;
+/// The bytes of a value inside an object.
+pub type Encoded<'f, T> = dyn for<'v> Fn(&'v T) -> Cow<'v, [u8]> + Sync + 'f;
+
+fn encode<T: Encode>(value: &T) -> Cow<'_, [u8]> {
+    let mut bytes = Vec::new();
+    codec::append(value, &mut bytes);
+    Cow::Owned(bytes)
+}
 
 /// The tree of `entries`, which ascend by key.
 pub fn build<'v, V: Entry>(
@@ -82,29 +90,30 @@ pub fn build<'v, V: Entry>(
     entries: impl IntoIterator<Item = (Id<V>, &'v V)>,
 ) -> Id<Node<V>> {
     let entries: Vec<_> = entries.into_iter().map(|(key, value)| (key, Some(value))).collect();
-    build_sorted(draft, &entries)
+    build_encoded(draft, &entries, &|value| encode(value))
 }
 
-/// The tree of what is set in `changes`, as [`update_sorted`] takes them.
-pub fn build_sorted<V: Entry, T: Encode + Sync>(
+/// The tree of what is set in `changes`, as [`update_encoded`] takes them.
+pub fn build_encoded<V: Entry, T: Sync>(
     draft: &mut Draft<'_>,
     changes: &[TreeEdit<V, T>],
+    encoded: &Encoded<'_, T>,
 ) -> Id<Node<V>> {
     let new = draft.new_objects();
-    let whole = planted(new, 0, changes, &codec::append);
+    let whole = planted(new, 0, changes, encoded);
     whole.root(new)
 }
 
 /// A subtree after a change.
-enum Subtree<V: Entry> {
+enum Subtree<'c, V: Entry> {
     /// It is stored, or in the draft.
     Stored(Child<V>),
     /// It has at most [`LEAF`] entries and is not stored: the level above decides whether they are a
     /// leaf here or join their neighbours in one.
-    Small(Entries<V>),
+    Small(Entries<'c, V>),
 }
 
-impl<V: Entry> Subtree<V> {
+impl<V: Entry> Subtree<'_, V> {
     fn count(&self) -> u64 {
         match self {
             Self::Stored(child) => child.count,
@@ -133,23 +142,23 @@ impl<V: Entry> Subtree<V> {
     }
 }
 
-fn change<V: Entry, T: Sync>(
+fn change<'c, V: Entry, T: Sync>(
     draft: &mut Draft<'_>,
     place: Place<V>,
     old: Option<(Id<Node<V>>, Option<u64>)>,
-    changes: &[TreeEdit<V, T>],
-    append: &Append<'_, T>,
-) -> Result<Subtree<V>, ObjectError> {
+    changes: &'c [TreeEdit<V, T>],
+    encoded: &Encoded<'_, T>,
+) -> Result<Subtree<'c, V>, ObjectError> {
     // Nothing was here: what is set is a tree by itself, and removals have nothing to remove.
     let Some((id, count)) = old else {
-        return Ok(planted(draft.new_objects(), place.depth, changes, append));
+        return Ok(planted(draft.new_objects(), place.depth, changes, encoded));
     };
     match place.read(draft, id, count)? {
         Node::Leaf(old) => {
             let count = old.len() as u64;
             let old = written(old);
             let new = draft.new_objects();
-            let subtree = regrown(new, place.depth, old.clone(), changes, append);
+            let subtree = regrown(new, place.depth, old.clone(), changes, encoded);
             // A change that changes nothing keeps the node, so the levels above keep theirs.
             if matches!(&subtree, Subtree::Small(entries) if *entries == old) {
                 return Ok(Subtree::Stored(Child { id, count }));
@@ -165,7 +174,7 @@ fn change<V: Entry, T: Sync>(
                     (Some(child), []) => Subtree::Stored(child.clone()),
                     (child, here) => {
                         let old = child.as_ref().map(|child| (child.id, Some(child.count)));
-                        change(draft, place.below(next), old, here, append)?
+                        change(draft, place.below(next), old, here, encoded)?
                     }
                 });
             }
@@ -175,13 +184,13 @@ fn change<V: Entry, T: Sync>(
 }
 
 /// Puts a branch together again, or makes it small where what is left fits into a leaf.
-fn join<V: Entry>(
+fn join<'c, V: Entry>(
     draft: &mut Draft<'_>,
     place: Place<V>,
     id: Id<Node<V>>,
     old: &[Option<Child<V>>; 16],
-    subtrees: Vec<Subtree<V>>,
-) -> Result<Subtree<V>, ObjectError> {
+    subtrees: Vec<Subtree<'c, V>>,
+) -> Result<Subtree<'c, V>, ObjectError> {
     let count = subtrees.iter().map(Subtree::count).sum::<u64>();
     // It shrank to what a leaf holds: its children, few and small, become one. Only now are unchanged ones read.
     if count <= LEAF as u64 {
@@ -212,36 +221,36 @@ fn join<V: Entry>(
     Ok(branch(new, children, count))
 }
 
-fn branch<V: Entry>(
+fn branch<'c, V: Entry>(
     new: &mut NewObjects,
     children: Box<[Option<Child<V>>; 16]>,
     count: u64,
-) -> Subtree<V> {
+) -> Subtree<'c, V> {
     Subtree::Stored(Child { id: new.put_as(&Node::Branch(children)), count })
 }
 
 /// The subtree of what is set in `changes`, which share their first `depth` digits.
-fn planted<V: Entry, T: Sync>(
+fn planted<'c, V: Entry, T: Sync>(
     new: &mut NewObjects,
     depth: usize,
-    changes: &[TreeEdit<V, T>],
-    append: &Append<'_, T>,
-) -> Subtree<V> {
+    changes: &'c [TreeEdit<V, T>],
+    encoded: &Encoded<'_, T>,
+) -> Subtree<'c, V> {
     let count = set(changes);
     if count <= MANY {
-        return grown(new, depth, changes, append);
+        return grown(new, depth, changes, encoded);
     }
     let parts = parts(depth, changes);
-    let subtrees = if count > 16 * MANY {
-        // One after the other, so that what is built need not stay in memory.
-        parts.map(|part| planted(new, depth + 1, part, append))
+    let subtrees = if count > AT_ONCE {
+        parts.map(|part| planted(new, depth + 1, part, encoded))
     } else {
-        let planted = |part: &&[_]| {
+        let grown = |part: &&'c [_]| {
             let mut own = NewObjects::default();
-            let subtree = planted(&mut own, depth + 1, part, append);
+            let subtree = grown(&mut own, depth + 1, part, encoded);
+            own.pack();
             (subtree, own)
         };
-        let built: Vec<_> = parts.par_iter().map(planted).collect();
+        let built: Vec<_> = parts.par_iter().map(grown).collect();
         let mut built = built.into_iter();
         // In their order, so that what is near in the tree is near where it is stored.
         std::array::from_fn(|_| {
@@ -256,18 +265,18 @@ fn planted<V: Entry, T: Sync>(
 }
 
 /// As [`planted`], by one thread.
-fn grown<V: Entry, T>(
+fn grown<'c, V: Entry, T>(
     new: &mut NewObjects,
     depth: usize,
-    changes: &[TreeEdit<V, T>],
-    append: &Append<'_, T>,
-) -> Subtree<V> {
+    changes: &'c [TreeEdit<V, T>],
+    encoded: &Encoded<'_, T>,
+) -> Subtree<'c, V> {
     let count = set(changes);
     if count <= LEAF {
-        return Subtree::Small(merged(new, Vec::new(), changes, append));
+        return Subtree::Small(merged(new, Vec::new(), changes, encoded));
     }
     let children =
-        parts(depth, changes).map(|part| grown(new, depth + 1, part, append).stored(new));
+        parts(depth, changes).map(|part| grown(new, depth + 1, part, encoded).stored(new));
     branch(new, Box::new(children), count as u64)
 }
 
@@ -287,23 +296,23 @@ fn parts<V, T>(depth: usize, mut changes: &[TreeEdit<V, T>]) -> [&[TreeEdit<V, T
 }
 
 /// The subtree of `old` with `changes` made, which all share their first `depth` digits.
-fn regrown<V: Entry, T: Sync>(
+fn regrown<'c, V: Entry, T: Sync>(
     new: &mut NewObjects,
     depth: usize,
-    old: Entries<V>,
-    changes: &[TreeEdit<V, T>],
-    append: &Append<'_, T>,
-) -> Subtree<V> {
+    old: Entries<'c, V>,
+    changes: &'c [TreeEdit<V, T>],
+    encoded: &Encoded<'_, T>,
+) -> Subtree<'c, V> {
     if old.is_empty() {
-        return planted(new, depth, changes, append);
+        return planted(new, depth, changes, encoded);
     }
     if changes.len() <= MANY {
-        let entries = merged(new, old, changes, append);
+        let entries = merged(new, old, changes, encoded);
         return grow(new, depth, entries);
     }
     let mut before = by_digit(depth, old).into_iter();
     let subtrees = parts(depth, changes)
-        .map(|part| regrown(new, depth + 1, before.next().unwrap_or_default(), part, append));
+        .map(|part| regrown(new, depth + 1, before.next().unwrap_or_default(), part, encoded));
     let count = subtrees.iter().map(Subtree::count).sum::<u64>();
     if count <= LEAF as u64 {
         let small = subtrees.into_iter().flat_map(|subtree| match subtree {
@@ -317,7 +326,11 @@ fn regrown<V: Entry, T: Sync>(
 }
 
 /// The subtree of `entries`, which share their first `depth` digits.
-fn grow<V: Entry>(new: &mut NewObjects, depth: usize, entries: Entries<V>) -> Subtree<V> {
+fn grow<'c, V: Entry>(
+    new: &mut NewObjects,
+    depth: usize,
+    entries: Entries<'c, V>,
+) -> Subtree<'c, V> {
     if entries.len() <= LEAF {
         return Subtree::Small(entries);
     }
@@ -327,7 +340,7 @@ fn grow<V: Entry>(new: &mut NewObjects, depth: usize, entries: Entries<V>) -> Su
 }
 
 /// `entries` by the digit of their keys at `depth`.
-fn by_digit<V: Entry>(depth: usize, entries: Entries<V>) -> [Entries<V>; 16] {
+fn by_digit<'c, V: Entry>(depth: usize, entries: Entries<'c, V>) -> [Entries<'c, V>; 16] {
     let mut parts = [const { Vec::new() }; 16];
     for entry in entries {
         parts[digit(entry.0, depth)].push(entry);
@@ -336,12 +349,12 @@ fn by_digit<V: Entry>(depth: usize, entries: Entries<V>) -> [Entries<V>; 16] {
 }
 
 /// `old` with `changes` made, both ascending.
-fn merged<V: Entry, T>(
+fn merged<'c, V: Entry, T>(
     new: &mut NewObjects,
-    old: Entries<V>,
-    changes: &[TreeEdit<V, T>],
-    append: &Append<'_, T>,
-) -> Entries<V> {
+    old: Entries<'c, V>,
+    changes: &'c [TreeEdit<V, T>],
+    encoded: &Encoded<'_, T>,
+) -> Entries<'c, V> {
     let mut entries = Vec::with_capacity(old.len() + changes.len());
     let mut old = old.into_iter().peekable();
     // A merge join: of what is under the same key, the change counts.
@@ -351,7 +364,7 @@ fn merged<V: Entry, T>(
         }
         old.next_if(|(other, _)| other == key);
         if let Some(value) = value {
-            entries.push((*key, slot(new, |bytes| append(value, bytes))));
+            entries.push((*key, slot(new, encoded(value))));
         }
     }
     entries.extend(old);

@@ -1,5 +1,7 @@
 //! Leaves that are about to be stored: their values are bytes already, which are not taken apart.
 
+use std::borrow::Cow;
+
 use bincode::{
     Encode,
     enc::{Encoder, write::Writer as _},
@@ -13,25 +15,29 @@ use crate::{
 };
 
 /// Entries of a leaf, ascending by key.
-pub(super) type Entries<V> = Vec<(Id<V>, Written<V>)>;
+pub(super) type Entries<'c, V> = Vec<(Id<V>, Written<'c, V>)>;
 
 /// A [`Slot`] with its value encoded.
 #[derive(Clone, PartialEq)]
-pub(super) enum Written<V: Entry> {
-    Inline(Vec<u8>),
+pub(super) enum Written<'c, V: Entry> {
+    Inline(Cow<'c, [u8]>),
     Long(Id<Long<V>>),
 }
 
-impl<V: Entry> From<Slot<V>> for Written<V> {
+impl<V: Entry> From<Slot<V>> for Written<'_, V> {
     fn from(slot: Slot<V>) -> Self {
         match slot {
-            Slot::Inline(value) => Self::Inline(encoded(|bytes| codec::append(&value, bytes))),
+            Slot::Inline(value) => {
+                let mut bytes = Vec::new();
+                codec::append(&value, &mut bytes);
+                Self::Inline(Cow::Owned(bytes))
+            }
             Slot::Long(id) => Self::Long(id),
         }
     }
 }
 
-impl<V: Entry> Encode for Written<V> {
+impl<V: Entry> Encode for Written<'_, V> {
     fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
         match self {
             Self::Inline(value) => {
@@ -47,16 +53,12 @@ impl<V: Entry> Encode for Written<V> {
 }
 
 /// The entries of a stored leaf.
-pub(super) fn written<V: Entry>(entries: Vec<(Id<V>, Slot<V>)>) -> Entries<V> {
+pub(super) fn written<V: Entry>(entries: Vec<(Id<V>, Slot<V>)>) -> Entries<'static, V> {
     entries.into_iter().map(|(key, slot)| (key, slot.into())).collect()
 }
 
-/// The slot of the value whose bytes `append` adds to others.
-pub(super) fn slot<V: Entry>(
-    new: &mut NewObjects,
-    append: impl FnOnce(&mut Vec<u8>),
-) -> Written<V> {
-    let value = encoded(append);
+/// The slot of the value that has these bytes.
+pub(super) fn slot<'c, V: Entry>(new: &mut NewObjects, value: Cow<'c, [u8]>) -> Written<'c, V> {
     if value.len() <= V::INLINE {
         Written::Inline(value)
     } else {
@@ -64,13 +66,7 @@ pub(super) fn slot<V: Entry>(
     }
 }
 
-fn encoded(append: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    append(&mut bytes);
-    bytes
-}
-
 /// Adds the [`Node::Leaf`] of `entries`.
-pub(super) fn put_leaf<V: Entry>(new: &mut NewObjects, entries: &Entries<V>) -> Id<Node<V>> {
+pub(super) fn put_leaf<V: Entry>(new: &mut NewObjects, entries: &Entries<'_, V>) -> Id<Node<V>> {
     new.put_as(&(0u32, entries))
 }

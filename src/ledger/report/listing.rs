@@ -58,7 +58,7 @@ impl Listing {
             after.as_ref().or(before.as_ref()).map(ToString::to_string)
         });
         let more = unread + found.len().saturating_sub(listed) as u64;
-        let changes = found.iter().take(listed).filter_map(|(before, after)| {
+        let changes = found.into_iter().take(listed).filter_map(|(before, after)| {
             wording::fact_change(lexicon, before.as_ref(), after.as_ref()).transpose()
         });
         Ok(Self {

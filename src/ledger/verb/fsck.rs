@@ -32,8 +32,9 @@ pub struct FsckReport {
 /// What `fsck` does besides reading everything.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FsckOptions {
-    /// Make index and journal again where they are damaged, each from the other and from packs, and remove what
-    /// killed processes left behind. What was damaged is kept under another name.
+    /// Make index and journal again where they are damaged, each from the other and from packs, put what can be read
+    /// of damaged packs into new ones, and remove what killed processes left behind. What was damaged is kept under
+    /// another name.
     pub repair: bool,
     /// Build the weights of every version that a ref reaches.
     pub weights: bool,

@@ -6,6 +6,7 @@ use std::{
 };
 
 use insta::assert_snapshot;
+use serde_json::Value;
 
 use super::Sandbox;
 
@@ -68,6 +69,68 @@ fn a_damaged_index_is_made_again() {
     let told = sandbox.run(&["fsck", "--repair"]).done();
     assert!(told.contains("  repaired: "), "{told}");
     assert_eq!(sandbox.state(), before);
+}
+
+/// The pack of many facts, in many blocks, and its path.
+fn large_pack(sandbox: &Sandbox) -> (PathBuf, Vec<u8>) {
+    let line =
+        |n: usize| format!("<http://a.b/s{n}> <http://a.b/p{}> <http://a.b/o{}> .\n", n % 7, n * n);
+    sandbox.write("many.nt", &(0..4000).map(line).collect::<String>());
+    sandbox.run(&["add", "many.nt"]).done();
+    let packs = files_under(&sandbox.root().join(".kledger/packs"));
+    let packs = packs.into_iter().map(|path| (fs::read(&path).unwrap(), path));
+    let (bytes, path) = packs.max_by_key(|(bytes, _)| bytes.len()).unwrap();
+    assert!(bytes.len() > 200 << 10, "{}", bytes.len());
+    (path, bytes)
+}
+
+fn overwrite(path: &Path, bytes: &[u8]) {
+    fs::remove_file(path).unwrap();
+    fs::write(path, bytes).unwrap();
+}
+
+/// The number of entries is no object's: all of them are kept.
+#[test]
+fn a_pack_of_which_all_can_be_read_is_made_again() {
+    let sandbox = Sandbox::with_words();
+    let (path, mut bytes) = large_pack(&sandbox);
+    let before = sandbox.state();
+    bytes[16] ^= 1;
+    overwrite(&path, &bytes);
+    assert_eq!(sandbox.run(&["fsck"]).code, 3);
+    let told = sandbox.run(&["fsck", "--repair"]).done();
+    assert!(told.contains("objects that can be read of a damaged pack, which is "), "{told}");
+    assert_eq!(sandbox.state(), before);
+    sandbox.run(&["fsck"]).done();
+}
+
+/// Of a pack with a changed byte in its middle all blocks but that one are kept; a backup has the rest.
+#[test]
+fn what_can_be_read_of_a_damaged_pack_is_kept() {
+    let sandbox = Sandbox::with_words();
+    let (path, bytes) = large_pack(&sandbox);
+    let before = sandbox.state();
+    let all = sandbox.data(&["fsck"])["objects"].as_u64().unwrap();
+    let mut changed = bytes.clone();
+    changed[bytes.len() / 2] ^= 1;
+    overwrite(&path, &changed);
+    let told = sandbox.line(&["fsck", "--repair"], 3);
+    let left = told["data"]["objects"].as_u64().unwrap();
+    assert!(left < all && left > all - 50, "{left} of {all}");
+    let problems = told["data"]["problems"].as_array().unwrap();
+    let missing = |problem: &Value| problem.as_str().unwrap().ends_with("referred to and missing");
+    assert!(!problems.is_empty() && problems.iter().all(missing), "{problems:#?}");
+    // What was committed is all there, and the damaged pack too.
+    sandbox.run(&["show", "HEAD"]).done();
+    let store = files_under(&sandbox.root().join(".kledger"));
+    let kept = store.iter().find(|path| path.to_string_lossy().contains("/pack-"));
+    assert_eq!(fs::read(kept.unwrap()).unwrap(), changed);
+
+    fs::write(&path, &bytes).unwrap();
+    let told = sandbox.run(&["fsck", "--repair"]).done();
+    assert!(told.contains("taken up again"), "{told}");
+    assert_eq!(sandbox.state(), before);
+    sandbox.run(&["fsck"]).done();
 }
 
 fn damage_packs(sandbox: &Sandbox) {

@@ -435,7 +435,9 @@ impl Sandbox {
 fn shown(verb: &'static str, report: impl Render + serde::Serialize + Debug + 'static) -> String {
     let mut page = Page::new(false, false);
     report.render(&mut page).unwrap();
-    json::valid(&Report::done(verb, report).json());
+    let mut line = Vec::new();
+    Report::done(verb, report).json(&mut line).unwrap();
+    json::valid(&serde_json::from_slice(&line).unwrap());
     without_ids(&anstream::adapter::strip_str(&page.into_text()).to_string())
 }
 

@@ -8,13 +8,13 @@ use std::{cell::RefCell, io, ops::Range};
 
 use zstd::bulk::{Compressor, Decompressor};
 
-use crate::codec::{HEAD, OBJECT_LIMIT};
+use super::{HEAD, OBJECT_LIMIT};
 
 /// A block has no further entry once it has as many bytes: few enough to be unpacked for one object, and enough to have
 /// most of what neighbours share.
-pub(super) const FULL: usize = 32 << 10;
+pub(crate) const FULL: usize = 32 << 10;
 /// Bytes of an entry before its object: hash and length.
-pub(super) const ENTRY: usize = 32 + 4;
+pub(crate) const ENTRY: usize = 32 + 4;
 /// The longest block has one entry with the longest object.
 const LONGEST: usize = ENTRY + HEAD + OBJECT_LIMIT;
 /// zstd's level: higher ones take longer and save little where half of the bytes are hashes.
@@ -22,19 +22,19 @@ const LEVEL: i32 = 1;
 
 /// The two lengths that a block begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Lengths {
+pub(crate) struct Lengths {
     /// Of its bytes in the file, behind these.
-    pub(super) stored: usize,
+    pub(crate) stored: usize,
     /// Of its entries.
-    pub(super) unpacked: usize,
+    pub(crate) unpacked: usize,
 }
 
 impl Lengths {
     /// Their own length.
-    pub(super) const BYTES: usize = 8;
+    pub(crate) const BYTES: usize = 8;
 
     /// What `bytes` begin with, if it can be the lengths of a block.
-    pub(super) fn of(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn of(bytes: &[u8]) -> Option<Self> {
         let (stored, rest) = bytes.split_first_chunk()?;
         let unpacked = rest.first_chunk()?;
         let length = |bytes: &[u8; 4]| usize::try_from(u32::from_le_bytes(*bytes)).ok();
@@ -56,11 +56,18 @@ impl Lengths {
 }
 
 /// Adds an entry to the bytes of a block.
-pub(super) fn put(entries: &mut Vec<u8>, hash: &[u8; 32], object: &[u8]) {
-    entries.extend_from_slice(hash);
-    let length = u32::try_from(object.len()).expect("because objects are short");
-    entries.extend_from_slice(&length.to_le_bytes());
+pub(crate) fn put(entries: &mut Vec<u8>, hash: &[u8; 32], object: &[u8]) {
+    let start = entries.len();
+    entries.resize(start + ENTRY, 0);
+    put_head(&mut entries[start..], hash, object.len());
     entries.extend_from_slice(object);
+}
+
+/// Begins an entry, in as many bytes as come before its object of this `length`.
+pub(crate) fn put_head(entry: &mut [u8], hash: &[u8; 32], length: usize) {
+    let length = u32::try_from(length).expect("because objects are short");
+    entry[..32].copy_from_slice(hash);
+    entry[32..ENTRY].copy_from_slice(&length.to_le_bytes());
 }
 
 thread_local! {
@@ -83,7 +90,7 @@ fn with<T, R>(
 }
 
 /// The block of `entries`, as it is in the file.
-pub(super) fn packed(entries: &[u8]) -> Vec<u8> {
+pub(crate) fn packed(entries: &[u8]) -> Vec<u8> {
     let compressed =
         PACKS.with(|tool| with(tool, || Compressor::new(LEVEL), |packs| packs.compress(entries)));
     // Where it cannot be compressed, for want of memory, it is written all the same.
@@ -97,7 +104,7 @@ pub(super) fn packed(entries: &[u8]) -> Vec<u8> {
 
 /// The entries of a block of these `lengths` whose bytes in the file are `stored`; `None` where they are not what was
 /// written.
-pub(super) fn unpacked(lengths: Lengths, stored: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn unpacked(lengths: Lengths, stored: &[u8]) -> Option<Vec<u8>> {
     if stored.len() != lengths.stored {
         return None;
     }
@@ -110,14 +117,21 @@ pub(super) fn unpacked(lengths: Lengths, stored: &[u8]) -> Option<Vec<u8>> {
     found.ok().filter(|entries| entries.len() == lengths.unpacked)
 }
 
+/// The lengths and the entries of the block that `bytes` begin with.
+pub(crate) fn first(bytes: &[u8]) -> Option<(Lengths, Vec<u8>)> {
+    let lengths = Lengths::of(bytes)?;
+    let stored = bytes.get(Lengths::BYTES..)?.get(..lengths.stored)?;
+    Some((lengths, unpacked(lengths, stored)?))
+}
+
 /// Each entry of a block's `entries`: its hash, and where its object is; `None` for what is no entry, and ends them.
-pub(super) struct Entries<'b> {
+pub(crate) struct Entries<'b> {
     bytes: &'b [u8],
     at: usize,
 }
 
 impl<'b> Entries<'b> {
-    pub(super) const fn of(bytes: &'b [u8]) -> Self {
+    pub(crate) const fn of(bytes: &'b [u8]) -> Self {
         Self { bytes, at: 0 }
     }
 
@@ -144,7 +158,7 @@ impl<'b> Iterator for Entries<'b> {
 }
 
 /// Where the object with this hash is in a block's `entries`.
-pub(super) fn find(entries: &[u8], hash: &[u8; 32]) -> Option<Range<usize>> {
+pub(crate) fn find(entries: &[u8], hash: &[u8; 32]) -> Option<Range<usize>> {
     Entries::of(entries).flatten().find(|(found, _)| *found == hash).map(|(_, range)| range)
 }
 
