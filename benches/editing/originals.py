@@ -83,8 +83,9 @@ def apply(job, model, tokenizer, moments):
         hparams.mlp_module_tmp, hparams.attn_module_tmp = (f"transformer.h.{{}}.{part}.c_proj" for part in ("mlp", "attn"))
         hparams.rewrite_module_tmps = [MODULES["rewrite_module_tmp"]]
         hparams.nll_loss_factor = 1
+        changes = pmet.execute_pmet(model, tokenizer, requests, hparams)
         with torch.no_grad():
-            for weight, change in pmet.execute_pmet(model, tokenizer, requests, hparams).items():
+            for weight, change in changes.items():
                 model.get_parameter(weight).add_(change.float())
     elif editor == "ft-m":
         ft_m(path, model, tokenizer, requests, settings)
