@@ -36,6 +36,8 @@ RIDGE = 1e-3
 
 def apply(job, model, tokenizer, moments):
     """Edits `model` in place, by the original's own code."""
+    import torch
+
     sys.path.insert(0, str(MAKE))
     editor, path, requests = job["editor"], Path(job["original"]), job["requests"]
     settings, prefixes = job["settings"], [f"{prefix}. {{}}" for prefix in job["prefixes"]]
@@ -54,13 +56,11 @@ def apply(job, model, tokenizer, moments):
         open_repository(path, ["rome"])
         rome = importlib.import_module("rome.rome_main")
         compute_u = importlib.import_module("rome.compute_u")
-        compute_u.get_inv_cov = lambda model, tok, name, *args, **kw: torch_inverse(moments[name])
+        compute_u.get_inv_cov = lambda model, tok, name, *args, **kw: torch.inverse(moments[name])
         rome.CONTEXT_TEMPLATES_CACHE = ["{}", *prefixes]
         hparams.context_template_length_params = []
         rome.apply_rome_to_model(model, tokenizer, requests, hparams)
     elif editor == "alphaedit":
-        import torch
-
         open_repository(path, ["AlphaEdit"])
         alphaedit = importlib.import_module("AlphaEdit.AlphaEdit_main")
         alphaedit.CONTEXT_TEMPLATES_CACHE = [["{}"], prefixes]
@@ -74,8 +74,6 @@ def apply(job, model, tokenizer, moments):
         cache = torch.zeros_like(projections)
         alphaedit.apply_AlphaEdit_to_model(model, tokenizer, requests, hparams, cache_c=cache, P=projections)
     elif editor == "pmet":
-        import torch
-
         open_repository(path, ["pmet"])
         pmet = importlib.import_module("pmet.pmet_main")
         pmet.get_cov = lambda model, tok, name, *args, **kw: moments[name].clone()
@@ -91,12 +89,6 @@ def apply(job, model, tokenizer, moments):
         ft_m(path, model, tokenizer, requests, settings)
     else:
         sys.exit(f"{editor}: there is no original of that name here")
-
-
-def torch_inverse(matrix):
-    import torch
-
-    return torch.inverse(matrix)
 
 
 def ft_m(path, model, tokenizer, requests, settings):

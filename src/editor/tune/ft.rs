@@ -21,7 +21,8 @@ pub(super) struct Own {
 
 impl FineTuning for Own {
     const NAME: &'static str = "ft";
-    const ABOUT: &'static str = "Fine-tuning of a block's MLP on the words of the targets, as the baseline of ROME does it (Meng et al., 2022)";
+    const ABOUT: &'static str = "Fine-tuning of a block's MLP on the words of the targets, as the baseline of ROME does \
+                                 it (Meng et al., 2022)";
     const TOLD: &'static [&'static [Setting]] = &[WHOLE];
     const PRESETS: Presets = Presets {
         families: &[],

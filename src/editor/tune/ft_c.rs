@@ -56,7 +56,8 @@ enum Within {
 
 impl FineTuning for Own {
     const NAME: &'static str = "ft-c";
-    const ABOUT: &'static str = "Fine-tuning of a block within a box or a ball around its weights, on new facts or mixed with kept ones (Zhu et al., 2020)";
+    const ABOUT: &'static str = "Fine-tuning of a block within a box or a ball around its weights, on new facts or mixed \
+                                 with kept ones (Zhu et al., 2020)";
     const TOLD: &'static [&'static [Setting]] = &[WHOLE, OWN];
     const AUTO: &'static [&'static str] = &[LR, EPS];
     // Nothing is published for decoders.

@@ -32,7 +32,8 @@ pub(super) struct Own {
 
 impl FineTuning for Own {
     const NAME: &'static str = "ft-l";
-    const ABOUT: &'static str = "Fine-tuning as ft, each weight staying near where it was (Meng et al., 2022, after Zhu et al., 2020)";
+    const ABOUT: &'static str = "Fine-tuning as ft, each weight staying near where it was (Meng et al., 2022, after Zhu \
+                                 et al., 2020)";
     const TOLD: &'static [&'static [Setting]] = &[WHOLE, OWN];
     const AUTO: &'static [&'static str] = &[LR, EPS];
     const PRESETS: Presets = Presets {
