@@ -18,6 +18,10 @@ use crate::{
     id::Id,
 };
 
+/// So many times the bytes of a pack are looked through of what looks like a block and is none: in a file that was made to
+/// look so at each byte, that would go on without end.
+const IN_VAIN: usize = 16;
+
 /// Which pack has what could be read of which.
 pub(super) type Salvaged = BTreeMap<Id<Pack>, Id<Pack>>;
 
@@ -77,17 +81,20 @@ fn readable(bytes: &[u8], kinds: &Kinds) -> NewObjects {
         }
         is_sound
     };
-    let mut at = 0;
+    let (mut at, mut in_vain) = (0, 0);
     while at < bytes.len() {
         let rest = &bytes[at..];
-        at += match block::first(rest) {
-            Some((lengths, entries)) if any_of(&entries, &mut take) => {
-                block::Lengths::BYTES + lengths.stored
+        let looks = in_vain / IN_VAIN < bytes.len();
+        if let Some((lengths, entries)) = looks.then(|| block::first(rest)).flatten() {
+            if any_of(&entries, &mut take) {
+                at += block::Lengths::BYTES + lengths.stored;
+                continue;
             }
-            _ => match pack::old_entry(rest) {
-                Some((hash, object)) if take(hash, object) => pack::OLD_HEAD + object.len(),
-                _ => 1,
-            },
+            in_vain += lengths.unpacked;
+        }
+        at += match pack::old_entry(rest) {
+            Some((hash, object)) if take(hash, object) => pack::OLD_HEAD + object.len(),
+            _ => 1,
         };
     }
     found
@@ -169,6 +176,20 @@ mod tests {
         assert!(half.len() > objects.len() / 3, "{}", half.len());
         let shifted = readable(&[b"rubbish", whole.as_slice()].concat(), &kinds());
         assert_eq!(shifted.len(), objects.len());
+    }
+
+    /// Each byte of the rest begins what looks like a block of the next 65,537.
+    #[test]
+    fn what_looks_like_blocks_everywhere_comes_to_an_end() {
+        let objects = objects();
+        let dir = tempfile::tempdir().unwrap();
+        let packs = Packs::of(dir.path());
+        fs::create_dir(packs.dir()).unwrap();
+        let (id, _) = packs.write(&objects.clone().into_iter().collect()).unwrap();
+        let whole = fs::read(packs.path(id)).unwrap();
+        let hurts = [1, 0, 1, 0].repeat(1 << 18);
+        let found = readable(&[whole, hurts].concat(), &kinds()).in_memory().unwrap();
+        assert!(found == objects);
     }
 
     #[test]
