@@ -8,6 +8,8 @@ commit it measures:
 
     S, ES, PS, NS    CounterFact's scores: the facts, in other words, and their neighbours
     EA, PA, NA       facts and paraphrases whose greedy answer is the new object, neighbours' the true one
+    free             facts that a text says which the model writes by itself, and not the object before (wild's Reliability)
+    subject          answers to other questions about the subjects of the facts that are the base's (wild's Subject)
     PPL              perplexity on text that the base was trained on, of things that no edit is about
     stored           size of what the commits keep
 
@@ -27,7 +29,11 @@ from histories import untouched
 from kledger import START, add_arguments, neighbourhood, repository
 from results import Column, Results
 
-SCORES = ["S", "ES", "PS", "NS", "EA", "PA", "NA"]
+# Figures by protocol, and what the table calls them.
+SCORES = {
+    "counterfact": {name: name for name in ["S", "ES", "PS", "NS", "EA", "PA", "NA"]},
+    "wild": {"Reliability": "free", "Subject": "subject"},
+}
 EDITORS = ["memit", "alphaedit", "emmet", "rome", "r-rome"]
 # Facts, and in how many commits.
 SIZES = [(1, 1), (10, 1), (100, 1), (200, 1), (200, 20)]
@@ -73,10 +79,13 @@ class Choice:
 
     def measure(self, kledger):
         """The scores of HEAD."""
-        evaluated = kledger("eval", "--facts", "--protocol", "counterfact")["versions"][0]
-        mean = {metric["name"]: metric["mean"] for metric in evaluated["metrics"]}
+        figures = []
+        for protocol, scores in SCORES.items():
+            evaluated = kledger("eval", "--facts", "--protocol", protocol)["versions"][0]
+            mean = {metric["name"]: metric["mean"] for metric in evaluated["metrics"]}
+            figures += [mean.get(score) for score in scores]
         read = kledger("eval", "--text", self.text)["versions"][0]["metrics"][0]["mean"]
-        return [*(mean[score] for score in SCORES), read]
+        return [*figures, read]
 
 
 def read(editor):
@@ -107,7 +116,10 @@ def train(kledger, editor, choices):
 
 
 def middle(values):
-    """Their mean, with the half of their range where they differ."""
+    """Their mean, with the half of their range where they differ; nothing of nothing."""
+    values = [value for value in values if value is not None]
+    if not values:
+        return None
     mean = sum(values) / len(values)
     return mean if len(values) == 1 else {"mean": mean, "interval": (max(values) - min(values)) / 2}
 
@@ -125,7 +137,7 @@ def main():
         "editor",
         "facts",
         "commits",
-        *(Column(score, digits=1) for score in SCORES),
+        *(Column(name, digits=1) for scores in SCORES.values() for name in scores.values()),
         Column("PPL", digits=1),
         Column("stored", "KiB", 0),
     ]

@@ -36,12 +36,41 @@ pub struct Sampling {
 /// How [`Engine::write_texts`](super::Engine::write_texts) goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drawing {
-    /// Tokens of a text, its beginning included; fewer where the model reads fewer at a time.
-    pub tokens: usize,
+    /// How long a text becomes; shorter where the model reads fewer tokens at a time.
+    pub length: Length,
     /// Each token is drawn by probability from so many likeliest ones.
     pub top: usize,
     /// Seed.
     pub seed: u64,
+}
+
+impl Drawing {
+    /// So many `tokens` after the beginning, each the likeliest.
+    #[must_use]
+    pub const fn greedy(tokens: usize) -> Self {
+        Self { length: Length::More(tokens), top: 1, seed: 0 }
+    }
+}
+
+/// How long a text becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Length {
+    /// So many tokens, its beginning included.
+    Whole(usize),
+    /// So many tokens after its beginning.
+    More(usize),
+}
+
+impl Length {
+    /// Tokens after a beginning of `begun`, where the model reads `context` at a time.
+    #[must_use]
+    pub fn after(self, begun: usize, context: usize) -> usize {
+        let whole = match self {
+            Self::Whole(tokens) => tokens,
+            Self::More(tokens) => begun + tokens,
+        };
+        whole.min(context).saturating_sub(begun)
+    }
 }
 
 /// Continuations of one prompt.

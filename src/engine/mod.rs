@@ -18,7 +18,7 @@ use crate::{
     eval::{Reading, Score},
     tensor::{Matrix, Tensor},
 };
-pub use ask::{Answer, Continuations, Drawing, Prompt, Sampling};
+pub use ask::{Answer, Continuations, Drawing, Length, Prompt, Sampling};
 pub use edit::{
     Approximation, Axis, Description, EditJob, EditOutcome, EditorSpec, Found, FoundWith, Grain,
     Needs, Reached, Search, Statistics, StatisticsText, WeightSetting, ZTrace,

@@ -30,6 +30,8 @@ pub struct Case {
     pub paraphrases: Vec<String>,
     /// What an edit is to leave alone, with what is true there.
     pub locality: Vec<PromptTarget>,
+    /// Other facts of the subject, which are to stay.
+    pub companions: Vec<PromptTarget>,
     /// What follows from the edit.
     pub portability: Vec<PromptTarget>,
     /// Beginnings of texts about the subject.

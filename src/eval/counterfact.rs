@@ -8,7 +8,7 @@ use super::{
     fluency::mean_entropy,
     protocol::{
         Computed::{Against, Alone},
-        Protocol, Question, Written, measure, writing,
+        Decoding, Protocol, Question, Written, measure, writing,
     },
     questions::{edit, known, paraphrases},
     score::Score,
@@ -37,6 +37,7 @@ pub const COUNTERFACT: Protocol = Protocol {
         writing("RS", Percent, consistency, "consistency: likeness to reference texts"),
     ],
     beginnings: |case| case.beginnings.clone(),
+    decoding: Decoding::Sampled,
     score: &["ES", "PS", "NS"],
 };
 

@@ -6,7 +6,7 @@ use super::{
     fluency::mean_entropy,
     protocol::{
         Computed::{Alone, SinceBase},
-        Protocol, Question, Written, measure, writing,
+        Decoding, Protocol, Question, Written, measure, writing,
     },
     questions::{edit, known, paraphrases, question},
     score::Score,
@@ -29,6 +29,7 @@ pub const EASYEDIT: Protocol = Protocol {
         writing("Fluency", Bits, fluency, "entropy of bigrams and trigrams"),
     ],
     beginnings: |case| vec![case.text()],
+    decoding: Decoding::Sampled,
     score: &[],
 };
 

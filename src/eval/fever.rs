@@ -5,7 +5,7 @@ use super::{
     counterfact::{by, likelier},
     protocol::{
         Computed::{Against, Alone, SinceBase},
-        Protocol, measure,
+        Decoding, Protocol, measure,
     },
     questions::{edit, known, lost},
     score::Score,
@@ -25,5 +25,6 @@ pub const FEVER: Protocol = Protocol {
     ],
     writings: &[],
     beginnings: |_| Vec::new(),
+    decoding: Decoding::Sampled,
     score: &[],
 };

@@ -4,7 +4,7 @@ use super::{
     Case,
     protocol::{
         Computed::{Alone, SinceBase},
-        Protocol, Question, measure,
+        Decoding, Protocol, Question, measure,
     },
     questions::{edit, known, lost, paraphrases},
     score::Score,
@@ -23,6 +23,7 @@ pub const MEND: Protocol = Protocol {
     ],
     writings: &[],
     beginnings: |_| Vec::new(),
+    decoding: Decoding::Sampled,
     score: &[],
 };
 

@@ -23,6 +23,7 @@ mod score;
 mod source;
 mod summary;
 mod treebank;
+mod wild;
 mod zsre;
 
 pub use case::{Case, PromptTarget};
@@ -33,11 +34,14 @@ pub use fever::FEVER;
 pub use fluency::entropy;
 pub use mend::MEND;
 pub use perplexity::{PERPLEXITY, Reading};
-pub use protocol::{Answers, Computed, Measure, Protocol, Question, Row, Writing, Written};
+pub use protocol::{
+    Answers, Computed, Decoding, Measure, Protocol, Question, Row, Writing, Written,
+};
 pub use score::Score;
 pub use source::Source;
 pub use summary::{Metric, Unit, harmonic_mean};
+pub use wild::WILD;
 pub use zsre::ZSRE;
 
 /// The protocols that ask for continuations, by name.
-pub const PROTOCOLS: [&Protocol; 5] = [&COUNTERFACT, &ZSRE, &MEND, &EASYEDIT, &FEVER];
+pub const PROTOCOLS: [&Protocol; 6] = [&COUNTERFACT, &ZSRE, &MEND, &EASYEDIT, &FEVER, &WILD];

@@ -17,6 +17,8 @@ pub struct Protocol {
     pub writings: &'static [Writing],
     /// How those texts begin.
     pub beginnings: fn(&Case) -> Vec<String>,
+    /// How they go on.
+    pub decoding: Decoding,
     /// The measures whose harmonic mean is the score, S; none where the paper has no such score.
     pub score: &'static [&'static str],
 }
@@ -69,6 +71,18 @@ pub struct Writing {
     pub computed: fn(&Written<'_>) -> Option<f64>,
     /// How papers print it.
     pub unit: Unit,
+}
+
+/// How a model goes on with a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decoding {
+    /// Each token is drawn. It takes long, so only where it is asked for.
+    Sampled,
+    /// So many tokens, each the likeliest; always.
+    Greedy {
+        /// Tokens after the beginning.
+        tokens: usize,
+    },
 }
 
 /// What a model wrote for a case.

@@ -1,7 +1,7 @@
 //! zsRE, as ROME and MEMIT measure it.
 
 use super::{
-    protocol::{Computed::Alone, Protocol, measure},
+    protocol::{Computed::Alone, Decoding, Protocol, measure},
     questions::{edit, known, paraphrases},
     score::Score,
     summary::Unit::Percent,
@@ -21,5 +21,6 @@ pub const ZSRE: Protocol = Protocol {
     ],
     writings: &[],
     beginnings: |_| Vec::new(),
+    decoding: Decoding::Sampled,
     score: &["Efficacy", "Paraphrase", "Specificity"],
 };

@@ -279,11 +279,14 @@ impl TorchEngine {
     ) -> Result<Vec<String>, EngineError> {
         let rows: Vec<Vec<u32>> = begun.iter().map(|(_, ids)| ids.clone()).collect();
         let length = rows.first().map_or(0, Vec::len);
-        let tokens = how.tokens.min(self.context()).saturating_sub(length);
+        let tokens = how.length.after(length, self.context());
         // No two of them draw from one stream.
         let first = begun.first().map_or(0, |(number, _)| *number as u64);
         let seed = how.seed.wrapping_add(first);
-        let choice = Choice::Sample { temperature: 1.0, top: how.top, seed };
+        let choice = match how.top {
+            1 => Choice::Greedy,
+            top => Choice::Sample { temperature: 1.0, top, seed },
+        };
         let written = self.model.decoder().generate(&rows, tokens, choice, &[])?;
         let whole = rows.into_iter().zip(written).map(|(begun, new)| [begun, new.ids].concat());
         whole.map(|ids| Ok(self.model.tokens().decode(&ids)?)).collect()

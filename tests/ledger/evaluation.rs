@@ -4,10 +4,10 @@
 use std::{collections::BTreeMap, path::Path};
 
 use kledger::{
-    engine::{Drawing, Silent},
+    engine::{Drawing, Length, Silent},
     eval::{
         Answers, COUNTERFACT, Case, EASYEDIT, FEVER, MEND, Metric, PromptTarget, Protocol, Row,
-        Score, Source, Weights, Written, ZSRE,
+        Score, Source, WILD, Weights, Written, ZSRE,
         dataset::{Answer, Dataset, DatasetError, Reading, References, requests},
         entropy,
     },
@@ -177,7 +177,8 @@ fn edited() -> Place {
     let place = Place::new();
     place
         .add_neighbours(
-            ":Anna :likes :tea . :Bert :likes :milk . :Carl :likes :juice . :Dora :likes :coffee .",
+            ":Anna :likes :tea . :Bert :likes :milk . :Carl :likes :juice . :Dora :likes :coffee .
+             :Anna :lives :Oslo . :Bert :lives :Rome .",
         )
         .unwrap();
     place.make(":Anna :likes :coffee .", "Coffee");
@@ -225,6 +226,21 @@ fn facts_of_a_version_are_measured_before_and_after() {
     let report = facts(&place, &COUNTERFACT, &["HEAD"], false);
     let after = figures(&report, 0);
     assert_eq!((after["ES"], after["PS"], after["EA"]), (100.0, 100.0, 100.0));
+}
+
+#[test]
+fn what_is_written_freely_and_other_facts_of_the_subject_are_measured() {
+    let place = edited();
+    let report = facts(&place, &WILD, &["HEAD", "HEAD~1"], false);
+    let (after, before) = (figures(&report, 0), figures(&report, 1));
+    assert_eq!((after["Reliability"], after["Generalization"]), (100.0, 100.0));
+    assert_eq!((before["Reliability"], before["Generalization"]), (0.0, 0.0));
+    assert_eq!((after["Locality"], before["Locality"]), (100.0, 100.0));
+    assert_eq!(before["Subject"], 100.0);
+    // The edit and its paraphrase, each with what the model wrote after it.
+    let record = &report.records[0];
+    assert_eq!(record.texts.len(), 2);
+    assert!(record.texts.iter().all(|text| text.contains("coffee")), "{:?}", record.texts);
 }
 
 #[test]
@@ -318,7 +334,7 @@ fn a_benchmark_runs_through_the_ledger() {
     let source = dataset.source.clone();
     let cases = cases(dataset);
     let weights = Weights::default();
-    let drawing = Some(Drawing { tokens: 9, top: 5, seed: 3 });
+    let drawing = Some(Drawing { length: Length::Whole(9), top: 5, seed: 3 });
     let options = EvalOptions {
         revisions: &["HEAD".to_owned()],
         material: Material::Cases(&source, &cases),

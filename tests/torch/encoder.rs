@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, fs, ops::ControlFlow};
 
 use kledger::{
-    engine::{Drawing, Engine, EngineError, Prompt, Sampling, Silent, Tracing},
+    engine::{Drawing, Engine, EngineError, Length, Prompt, Sampling, Silent, Tracing},
     model::{Choice, DeviceChoice, Model, ModelError, Padding, Part, Question, Site, Unprobed},
     runtime::TorchEngine,
     tensor::Dtype,
@@ -307,7 +307,7 @@ fn a_prompt_with_a_mask_is_read_there() {
 fn what_needs_a_decoder_is_refused_by_name() {
     let mut engine = engine("distilbert-masked");
     let text = || "Paris".to_owned();
-    let how = Drawing { tokens: 8, top: 5, seed: 1 };
+    let how = Drawing { length: Length::Whole(8), top: 5, seed: 1 };
     let drawn = Sampling { top: 3, tokens: 1, sample: Some((1.0, 1)) };
     let tracing = Tracing {
         samples: 1,

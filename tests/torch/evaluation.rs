@@ -9,7 +9,7 @@ use std::{
 
 use kledger::{
     checkpoint::Checkpoint,
-    engine::{Drawing, Engine, Prompt, Silent},
+    engine::{Drawing, Engine, Length, Prompt, Silent},
     eval::{
         Answers, COUNTERFACT, Case, EASYEDIT, MEND, PromptTarget, Protocol, ZSRE,
         dataset::{Answer, Dataset, Reading},
@@ -165,7 +165,7 @@ fn texts_are_drawn_by_their_seed() {
     let mut engine = open(&shipped());
     let beginnings = ["France is", "The Eiffel Tower is close to", "France is"].map(str::to_owned);
     let mut write = |seed| {
-        let how = Drawing { tokens: 30, top: 5, seed };
+        let how = Drawing { length: Length::Whole(30), top: 5, seed };
         engine.write_texts(&beginnings, &how, &mut Silent).unwrap()
     };
     let texts = write(1);

@@ -16,7 +16,7 @@ use crate::{
         report::{Render, Report},
     },
     durable,
-    engine::Drawing,
+    engine::{Drawing, Length},
     eval::{
         Case, EASYEDIT, MEND, Metric, PROTOCOLS, Protocol, Source, Weights,
         dataset::{Answer, Dataset, Layout, Reading, References, Verbaliser},
@@ -54,7 +54,7 @@ pub struct Args {
     vs: Option<String>,
     #[command(flatten)]
     material: MaterialArgs,
-    /// What to measure: counterfact, zsre, mend, easyedit or fever; otherwise what the dataset's authors
+    /// What to measure: counterfact, zsre, mend, easyedit, fever or wild; otherwise what the dataset's authors
     /// do, and easyedit for facts
     #[arg(long, value_name = "PROTOCOL", value_parser = protocol, conflicts_with = "text")]
     protocol: Option<&'static Protocol>,
@@ -217,7 +217,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
         None if args.material.facts => Material::Facts(args.limit),
         None => Material::Cases(&loaded.source, &loaded.cases),
     };
-    let drawing = Drawing { tokens: TEXT, top: TOP, seed: args.seed };
+    let drawing = Drawing { length: Length::Whole(TEXT), top: TOP, seed: args.seed };
     let options = EvalOptions {
         revisions: &revisions,
         material,

@@ -54,7 +54,8 @@ impl Draw {
         }
     }
 
-    fn questions(self, lexicon: &Lexicon<'_>) -> Result<Vec<WordedFact>, LedgerError> {
+    /// Those that have words, with them.
+    pub(crate) fn questions(self, lexicon: &Lexicon<'_>) -> Result<Vec<WordedFact>, LedgerError> {
         let mut questions = Vec::new();
         for fact in self.drawn.into_values() {
             questions.extend(if_worded(question(lexicon, &fact))?);

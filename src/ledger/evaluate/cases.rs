@@ -1,16 +1,17 @@
 //! A version's own facts as cases: with the paraphrases that no edit saw, what the base is known to say
-//! instead, and facts of others that are to stay.
+//! instead, and what is to stay: facts of others, and other facts of the subject.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
+    codec::ObjectError,
     commit::Commit,
     eval::{Case, PromptTarget},
-    fact::{Fact, FactKey, LexiconError, tree},
+    fact::{Fact, FactKey, Iri, Lexicon, LexiconError, Request, Roots, tree},
     ledger::{
         edit::{
             examine::WordedFact,
-            sample::{Sample, question},
+            sample::{Draw, Sample, question},
         },
         error::LedgerError,
         state::open::Ledger,
@@ -39,9 +40,9 @@ impl Ledger<'_> {
         let sample = Sample::draw(self, &lexicon, roots, &facts, self.config, self.config.seed)?;
         let mut others: BTreeMap<String, Vec<PromptTarget>> = BTreeMap::new();
         for WordedFact { fact, request } in sample.neighbours {
-            let asked = PromptTarget { prompt: request.text(), target: request.target };
-            others.entry(fact.predicate).or_default().push(asked);
+            others.entry(fact.predicate).or_default().push(asked(request));
         }
+        let mut companions = self.companions(&lexicon, roots, &facts)?;
         let mut found = FactCases { cases: Vec::new(), wordless: 0 };
         for (key, fact) in facts.iter().take(limit.unwrap_or(usize::MAX)) {
             let WordedFact { request, fact: view } = match question(&lexicon, fact) {
@@ -65,9 +66,40 @@ impl Ledger<'_> {
                 target: request.target,
                 truth: known.and_then(|known| lexicon.request(&known).ok()).map(|r| r.target),
                 locality,
+                companions: companions.remove(&fact.subject).unwrap_or_default(),
                 ..Case::default()
             });
         }
         Ok(found)
     }
+
+    /// Facts of the neighbourhood about the subjects of `facts`, but for questions that those answer: by subject, as many
+    /// as there are neighbours of a predicate.
+    fn companions(
+        &self,
+        lexicon: &Lexicon<'_>,
+        roots: Roots,
+        facts: &BTreeMap<FactKey, Fact>,
+    ) -> Result<BTreeMap<Iri, Vec<PromptTarget>>, LedgerError> {
+        let subjects: BTreeSet<&Iri> = facts.values().map(|fact| &fact.subject).collect();
+        let known = tree::select(self, roots.neighbourhood, &|key, fact: &Fact| {
+            Ok::<_, ObjectError>(subjects.contains(&fact.subject) && !facts.contains_key(&key))
+        })?;
+        let mut drawn: BTreeMap<Iri, Draw> = BTreeMap::new();
+        for (key, fact) in known {
+            let draw = || Draw::new(self.config.seed, self.config.neighbours);
+            drawn.entry(fact.subject.clone()).or_insert_with(draw).offer(key, &fact);
+        }
+        let mut companions = BTreeMap::new();
+        for (subject, draw) in drawn {
+            let worded = draw.questions(lexicon)?.into_iter();
+            companions.insert(subject, worded.map(|it| asked(it.request)).collect());
+        }
+        Ok(companions)
+    }
+}
+
+/// The fact as a question and its answer.
+fn asked(request: Request) -> PromptTarget {
+    PromptTarget { prompt: request.text(), target: request.target }
 }

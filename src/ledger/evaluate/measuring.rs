@@ -6,13 +6,13 @@ use serde::Serialize;
 
 use crate::{
     engine::{Drawing, Engine, EngineError, Progress, Prompt},
-    eval::{Answers, Case, Metric, PromptTarget, Protocol, Row, Score, Weights, Written},
+    eval::{Answers, Case, Decoding, Metric, PromptTarget, Protocol, Row, Score, Weights, Written},
 };
 
-/// What a model is to write for the cases, which takes long.
+/// What a model is to write for the cases.
 #[derive(Debug, Clone, Copy)]
 pub struct Texts<'a> {
-    /// How; `None` is nothing.
+    /// How they are drawn, by protocols that draw them; `None` is nothing.
     pub drawing: Option<Drawing>,
     /// What words weigh when texts are compared.
     pub weights: &'a Weights,
@@ -93,7 +93,11 @@ impl<'a> Measuring<'a> {
     ) -> Result<Vec<Metric>, EngineError> {
         self.now = answers(&self.asked, engine, progress)?;
         self.written = vec![Vec::new(); self.cases.len()];
-        if let Some(drawing) = self.texts.drawing {
+        let drawing = match self.protocol.decoding {
+            Decoding::Sampled => self.texts.drawing,
+            Decoding::Greedy { tokens } => Some(Drawing::greedy(tokens)),
+        };
+        if let Some(drawing) = drawing {
             let beginnings: Vec<Vec<String>> =
                 self.cases.iter().map(self.protocol.beginnings).collect();
             let texts = engine.write_texts(&beginnings.concat(), &drawing, progress)?;
