@@ -41,7 +41,7 @@ pub use closed::{SolveFactor, Solving, Weight, alphaedit, emmet, memit, pmet, ro
 pub use error::EditError;
 #[cfg(feature = "torch")]
 pub use locate::prefixes::sample_prefixes;
-pub use locate::settings::{Matmul, Scale, Search, ZOn};
+pub use locate::settings::{Matmul, Optimizer, Scale, Search, ZOn};
 pub use method::Method;
 use method::Registered;
 #[cfg(feature = "torch")]

@@ -12,8 +12,8 @@ use kledger::{
     checkpoint::Checkpoint,
     delta::{Change, ChangeForm, LoadedDelta, Version},
     editor::{
-        ClosedForm as _, EditError, Matmul, MethodSettings as _, ModelSize, Prior, Solver, System,
-        ZOn, memit::Settings,
+        ClosedForm as _, EditError, Matmul, MethodSettings as _, ModelSize, Optimizer, Prior,
+        Solver, System, ZOn, memit::Settings,
     },
     engine::{EditJob, EditOutcome, EngineError, Found, Progress, Silent},
     fact::Request,
@@ -555,6 +555,20 @@ fn both_ways_to_solve_agree() {
     for held in [[&past, &keys].as_slice(), more.as_slice()] {
         assert!(error(&solve(Kind::Float, held), &few) < 1e-10);
     }
+}
+
+#[test]
+fn steps_by_curvature_come_as_far_in_fewer() {
+    let mut case = Case::open();
+    case.settings.search.early_stop_loss = 0.0;
+    let mut losses = |optimizer, steps| {
+        case.settings.search.v_optimizer = optimizer;
+        case.settings.search.v_num_grad_steps = steps;
+        case.edit(&[]).traces.into_iter().flatten().map(|trace| trace.loss).collect::<Vec<f32>>()
+    };
+    let (few, many) = (losses(Optimizer::Lbfgs, 10), losses(Optimizer::Adam, 30));
+    assert!(few.iter().zip(&many).all(|(few, many)| few <= many), "{few:?} {many:?}");
+    assert!(losses(Optimizer::Adam, 10).iter().zip(&few).all(|(adam, few)| few < adam));
 }
 
 #[test]

@@ -14,6 +14,8 @@ mod budget;
 #[cfg(feature = "torch")]
 pub(super) mod keys;
 #[cfg(feature = "torch")]
+mod lbfgs;
+#[cfg(feature = "torch")]
 pub(super) mod lookup;
 #[cfg(feature = "torch")]
 pub(super) mod openings;

@@ -8,10 +8,11 @@ use super::{
     adam::{Adam, clamp_rows, row_norms},
     bucket::{Bucket, Row, numbers},
     budget::Budget,
+    lbfgs::{Lbfgs, Point},
     lookup::{Group, Lookup},
     openings::Openings,
     place::Place,
-    settings::{Scale, Search as Settings},
+    settings::{Optimizer, Scale, Search as Settings},
 };
 use crate::{
     editor::matrix::{floats, int, matrix},
@@ -38,7 +39,7 @@ pub(super) struct Search {
     /// h of each group's first fact, `[groups, d]`.
     before: Tensor,
     delta: Tensor,
-    adam: Adam,
+    descent: Descent,
     /// Weight of each group's misfit in its gradient, `[groups]`.
     misfit_weights: Tensor,
 }
@@ -49,6 +50,37 @@ pub(super) struct Step {
     pub(super) loss: f64,
     /// Groups that ended, by place in the batch.
     pub(super) ended: Vec<(usize, Found)>,
+}
+
+/// How δ moves.
+enum Descent {
+    Adam(Adam),
+    Lbfgs(Lbfgs),
+}
+
+impl Descent {
+    /// What δ is to be next.
+    fn step(&mut self, found: Point) -> Tensor {
+        match self {
+            Self::Adam(adam) => adam.step(&found.values, &found.gradient),
+            Self::Lbfgs(lbfgs) => lbfgs.step(found),
+        }
+    }
+
+    /// What the search ends with.
+    fn best(&self, found: Point) -> Point {
+        match self {
+            Self::Adam(_) => found,
+            Self::Lbfgs(lbfgs) => lbfgs.best(found),
+        }
+    }
+
+    fn keep(&mut self, rows: &Tensor) {
+        match self {
+            Self::Adam(adam) => adam.keep(rows),
+            Self::Lbfgs(lbfgs) => lbfgs.keep(rows),
+        }
+    }
 }
 
 /// What a pass found, by group.
@@ -158,7 +190,14 @@ impl Search {
             let lengths = vector_norms(&before, place) / (decoder.spec().width as f64).sqrt();
             lengths.unsqueeze(2).expand([-1, -1, int(decoder.spec().width)], false).flatten(1, 2)
         });
-        let adam = Adam::new(&delta, settings.v_lr, unit);
+        let descent = match settings.v_optimizer {
+            Optimizer::Adam => Descent::Adam(Adam::new(&delta, settings.v_lr, unit)),
+            Optimizer::Lbfgs => {
+                // As long as a step of v_lr in each coordinate.
+                let unit = unit.unwrap_or_else(|| delta.ones_like());
+                Descent::Lbfgs(Lbfgs::new(row_norms(&unit) * settings.v_lr))
+            }
+        };
         let misfit_weights = Tensor::ones([int(batch.len())], (Kind::Float, device));
         let live = (0..batch.len()).collect();
         Self {
@@ -171,7 +210,7 @@ impl Search {
             begins,
             before,
             delta,
-            adam,
+            descent,
             misfit_weights,
         }
     }
@@ -207,13 +246,14 @@ impl Search {
         let weight = |&said: &bool| if said { settings.nll_factor_said } else { 1.0 };
         let weights = Tensor::from_slice(&said.iter().map(weight).collect::<Vec<f64>>());
         self.misfit_weights = weights.to_kind(Kind::Float).to_device(gradient.device());
+        let found = Point { values: self.delta.shallow_clone(), loss, misfit, gradient };
         let step = Step {
             loss: losses.iter().map(|&l| f64::from(l)).sum::<f64>() / losses.len() as f64,
-            ended: self.end(&ended, &losses, &misfit),
+            ended: self.end(&ended, &self.descent.best(found.share())),
         };
         if !live.is_empty() {
             no_grad(|| {
-                let moved = self.adam.step(&self.delta, &gradient);
+                let moved = self.descent.step(found);
                 let limits = vector_norms(&self.before, self.place) * settings.clamp_norm_factor;
                 let vectors = moved.unflatten(1, [self.place.vectors(), -1]).flatten(0, 1);
                 let vectors = clamp_rows(&vectors, &limits.view([-1, 1]));
@@ -267,17 +307,18 @@ impl Search {
         })
     }
 
-    fn end(&self, rows: &[usize], losses: &[f32], misfit: &Tensor) -> Vec<(usize, Found)> {
+    /// The groups in these rows end with what is `best`.
+    fn end(&self, rows: &[usize], best: &Point) -> Vec<(usize, Found)> {
         if rows.is_empty() {
             return Vec::new();
         }
-        let misfits = floats(misfit);
+        let (losses, misfits) = (floats(&best.loss), floats(&best.misfit));
         let found = rows.iter().map(|&row| {
             let group = self.live[row];
             let begin = self.begins[group];
             let end = self.begins.get(group + 1).map_or(self.streams.size()[0], |&end| int(end));
             let streams = self.streams.narrow(0, int(begin), end - int(begin));
-            let found = streams + self.delta.get(int(row));
+            let found = streams + best.values.get(int(row));
             let z = matrix(&found.narrow(1, 0, found.size()[1] / self.place.vectors()));
             let trace =
                 ZTrace { steps: self.steps, loss: losses[row], probability: (-misfits[row]).exp() };
@@ -298,7 +339,7 @@ impl Search {
             return;
         }
         let rows = numbers(rows).to_device(self.delta.device());
-        self.adam.keep(&rows);
+        self.descent.keep(&rows);
         for tensor in [&mut self.before, &mut self.delta, &mut self.misfit_weights] {
             *tensor = tensor.index_select(0, &rows);
         }

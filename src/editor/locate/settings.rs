@@ -58,6 +58,7 @@ pub(in crate::editor) const SETTINGS: &[Setting] = &[
         .by_model(),
     Setting::new("v_lr", "above 0", "step size of the search"),
     Setting::new("v_num_grad_steps", "1 or more", "steps of the search, at most"),
+    Setting::new("v_optimizer", "\"adam\" or \"lbfgs\"", "how the search makes its steps"),
     Setting::new(
         "v_scale",
         "\"absolute\" or \"state\"",
@@ -108,10 +109,13 @@ pub struct Search {
     /// The block after which the loss is read; the last one if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub v_loss_layer: Option<usize>,
-    /// Step size of Adam.
+    /// Step size of Adam, and of the first step of L-BFGS.
     pub v_lr: f64,
     /// Forward passes at most; the last makes no step.
     pub v_num_grad_steps: u32,
+    /// How steps are made.
+    #[serde(default, skip_serializing_if = "Optimizer::is_adam")]
+    pub v_optimizer: Optimizer,
     /// Weight of the vector's norm in the loss.
     pub v_weight_decay: f64,
     /// What step size and decay are relative to.
@@ -162,6 +166,24 @@ impl Scale {
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
     fn is_absolute(&self) -> bool {
         *self == Self::Absolute
+    }
+}
+
+/// How the steps of a search are made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Optimizer {
+    /// Adam, as published: all steps are about as long.
+    #[default]
+    Adam,
+    /// L-BFGS: steps by the curvature that was met so far. It gets as far in a third of the steps or fewer.
+    Lbfgs,
+}
+
+impl Optimizer {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+    fn is_adam(&self) -> bool {
+        *self == Self::Adam
     }
 }
 
