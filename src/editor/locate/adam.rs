@@ -68,6 +68,16 @@ pub(super) fn clamp_rows(values: &Tensor, limits: &Tensor) -> Tensor {
     values * shrink
 }
 
+/// Slopes less what only leads beyond the `limits` `[rows, 1]`, in rows of `values` that are that long.
+pub(super) fn inward(values: &Tensor, slopes: &Tensor, limits: &Tensor) -> Tensor {
+    let out = (values * slopes).sum_dim_intlist([1i64].as_slice(), true, Kind::Float);
+    let norms = row_norms(values);
+    // They were cut to the limit, but for rounding.
+    let held = norms.ge_tensor(&(limits * (1.0 - 1e-4))).logical_and(&out.lt(0.0));
+    let along = (out / norms.square()).where_self(&held, &norms.zeros_like());
+    slopes - along * values
+}
+
 /// Length of each row, `[rows, 1]`.
 pub(super) fn row_norms(values: &Tensor) -> Tensor {
     values.norm_scalaropt_dim(2, [1i64].as_slice(), true).to_kind(Kind::Float)
@@ -103,6 +113,16 @@ mod tests {
         let plain = plain - row(&[1.0, -2.0]);
         let want = Tensor::cat(&[plain.shallow_clone(), plain * 3.0], 0);
         assert!((moved - want).abs().max().double_value(&[]) < 1e-6);
+    }
+
+    #[test]
+    fn what_leads_beyond_the_limit_is_left_out() {
+        // At the limit, pulled out and aside; at it, pulled in; below it.
+        let values = Tensor::from_slice(&[3.0f32, 4.0, 3.0, 4.0, 0.3, 0.4]).view([3, 2]);
+        let slopes = Tensor::from_slice(&[-5.0f32, 0.0, 5.0, 0.0, -5.0, 0.0]).view([3, 2]);
+        let left = inward(&values, &slopes, &Tensor::from_slice(&[5.0f32, 5.0, 5.0]).view([3, 1]));
+        let want = Tensor::from_slice(&[-3.2f32, 2.4, 5.0, 0.0, -5.0, 0.0]).view([3, 2]);
+        assert!((left - want).abs().max().double_value(&[]) < 1e-5);
     }
 
     #[test]

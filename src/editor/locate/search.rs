@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tch::{Kind, Tensor, no_grad};
 
 use super::{
-    adam::{Adam, clamp_rows, row_norms},
+    adam::{Adam, clamp_rows, inward, row_norms},
     bucket::{Bucket, Row, numbers},
     budget::Budget,
     lbfgs::{Lbfgs, Point},
@@ -59,14 +59,6 @@ enum Descent {
 }
 
 impl Descent {
-    /// What δ is to be next.
-    fn step(&mut self, found: Point) -> Tensor {
-        match self {
-            Self::Adam(adam) => adam.step(&found.values, &found.gradient),
-            Self::Lbfgs(lbfgs) => lbfgs.step(found),
-        }
-    }
-
     /// What the search ends with.
     fn best(&self, found: Point) -> Point {
         match self {
@@ -253,11 +245,19 @@ impl Search {
         };
         if !live.is_empty() {
             no_grad(|| {
-                let moved = self.descent.step(found);
                 let limits = vector_norms(&self.before, self.place) * settings.clamp_norm_factor;
-                let vectors = moved.unflatten(1, [self.place.vectors(), -1]).flatten(0, 1);
-                let vectors = clamp_rows(&vectors, &limits.view([-1, 1]));
-                self.delta = vectors.view_as(&moved);
+                let limits = limits.view([-1, 1]);
+                let vectors =
+                    |of: &Tensor| of.unflatten(1, [self.place.vectors(), -1]).flatten(0, 1);
+                let moved = match &mut self.descent {
+                    Descent::Adam(adam) => adam.step(&found.values, &found.gradient),
+                    Descent::Lbfgs(lbfgs) => {
+                        let (values, slope) = (vectors(&found.values), vectors(&found.gradient));
+                        let slope = inward(&values, &slope, &limits);
+                        lbfgs.step(Point { gradient: slope.view_as(&found.gradient), ..found })
+                    }
+                };
+                self.delta = clamp_rows(&vectors(&moved), &limits).view_as(&moved);
             });
         }
         if !ended.is_empty() {

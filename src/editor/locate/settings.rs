@@ -58,7 +58,8 @@ pub(in crate::editor) const SETTINGS: &[Setting] = &[
         .by_model(),
     Setting::new("v_lr", "above 0", "step size of the search"),
     Setting::new("v_num_grad_steps", "1 or more", "steps of the search, at most"),
-    Setting::new("v_optimizer", "\"adam\" or \"lbfgs\"", "how the search makes its steps"),
+    Setting::new("v_optimizer", "\"adam\" or \"lbfgs\"", "how the search makes its steps")
+        .optional(),
     Setting::new(
         "v_scale",
         "\"absolute\" or \"state\"",
