@@ -28,6 +28,7 @@ from facts import facts
 from histories import untouched
 from kledger import START, add_arguments, neighbourhood, repository
 from results import Column, Results
+from trained import Artefacts
 
 # Figures by protocol, and what the table calls them.
 SCORES = {
@@ -37,10 +38,6 @@ SCORES = {
 EDITORS = ["memit", "alphaedit", "emmet", "rome", "r-rome"]
 # Facts, and in how many commits.
 SIZES = [(1, 1), (10, 1), (100, 1), (200, 1), (200, 20)]
-# Editors that are trained, and for how many steps.
-TRAINED = {"mend": 1000, "ke": 1000, "enn": 1000}
-# Those of them whose edits stand on a change of the base.
-STANDING = {"enn"}
 # Facts of the commit that is timed.
 TIMED = 100
 QUESTION = "What each editor does to a model: the same facts, at once and in many commits."
@@ -55,24 +52,15 @@ class Choice:
         self.text = work / f"read-{seed}.txt"
         self.text.write_text("\n".join(untouched(args.world, self.lines)[: args.read]))
         self.seed = seed
-        self.artefacts = {}
 
-    def edit(self, kledger, count, commits, editor):
+    def edit(self, kledger, count, commits, words):
         """Edits some of the facts; seconds of processors, and bytes of what is stored."""
-        name, settings, steps = read(editor)
-        settings = [word for setting in settings for word in ("--set", setting)]
-        if name in TRAINED:
-            settings += ["--artefact", self.artefacts[name, steps]]
-        kledger("reset", "--hard", START)
-        if name in STANDING:
-            kledger("import", "--from-artefact", self.artefacts[name, steps], "--no-check")
         size, seconds, stored = count // commits, 0.0, 0
         for part in range(commits):
             file = kledger.directory / "facts.nt"
             file.write_text("\n".join(self.lines[part * size : (part + 1) * size]))
             kledger("add", file)
-            words = ["-m", f"Part {part + 1} of {commits}", "--editor", name, "--allow-weak", *settings]
-            report, _, usage = kledger.timed("commit", *words)
+            report, _, usage = kledger.timed("commit", "-m", f"Part {part + 1} of {commits}", *words)
             seconds += usage["cpu"]
             stored += report["edit"]["delta_bytes"]
         return seconds, stored
@@ -88,30 +76,14 @@ class Choice:
         return [*figures, read]
 
 
-def read(editor):
-    """Its name, its settings, and for how many steps it is trained."""
-    name, *settings = editor.split()
-    steps = [int(setting.removeprefix("steps=")) for setting in settings if setting.startswith("steps=")]
-    settings = [setting for setting in settings if not setting.startswith("steps=")]
-    return name, settings, (steps or [TRAINED.get(name)])[0]
-
-
-def train(kledger, editor, choices):
+def train(kledger, editor, choices, artefacts):
     """Trains an editor; nothing of the things that the choices are about is learned from. What came of it, in words."""
-    name, _, steps = read(editor)
     file = kledger.directory / "facts.nt"
     file.write_text("\n".join(line for choice in choices for line in choice.lines))
     kledger("add", file)
-    report, _, usage = kledger.timed("train", name, "--steps", str(steps))
+    said = artefacts.train(kledger, editor)
     kledger("reset", "--hard", START)
     file.unlink()
-    for choice in choices:
-        choice.artefacts[name, steps] = report["artefact"]
-    said = f"{name}: {steps} steps in {usage['cpu']:.0f} s of processors"
-    for part in ("seen", "unseen"):
-        found = report[part]
-        rates = ", ".join(f"{what} {100 * found[what]:.0f} %" for what in ("reliability", "generality", "locality"))
-        said += f"; {found['edits']} single edits, {part}: {rates}"
     return said
 
 
@@ -146,18 +118,19 @@ def main():
         neighbourhood(kledger, args.world)
         choices = [Choice(args, Path(work), seed) for seed in args.seeds]
         results = Results(args, QUESTION, columns, runs=len(choices))
+        artefacts = Artefacts()
         for editor in args.editors:
-            name, _, steps = read(editor)
-            if name in TRAINED and (name, steps) not in choices[0].artefacts:
-                results.note(train(kledger, editor, choices))
+            if said := train(kledger, editor, choices, artefacts):
+                results.note(said)
         fresh = kledger.copy("fresh")
         for editor in args.editors:
-            seconds, _ = choices[0].edit(fresh.copy(), TIMED, 1, editor)
+            copy = fresh.copy()
+            seconds, _ = choices[0].edit(copy, TIMED, 1, artefacts.begin(copy, editor))
             results.note(f"{editor}: {seconds / TIMED:.2f} s of processors for a fact")
             for count, commits in sizes:
                 found = []
                 for choice in choices:
-                    _, stored = choice.edit(kledger, count, commits, editor)
+                    _, stored = choice.edit(kledger, count, commits, artefacts.begin(kledger, editor))
                     found.append([*choice.measure(kledger), stored / 1024])
                 results.add(editor, count, commits, *map(middle, zip(*found)))
             # It takes hours: what is measured is kept.
