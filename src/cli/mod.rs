@@ -27,6 +27,7 @@ mod runtime;
 mod settings_file;
 mod stopwatch;
 pub mod topics;
+mod triples;
 pub mod ui;
 pub mod verbs;
 mod visible;

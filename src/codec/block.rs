@@ -6,7 +6,10 @@
 
 use std::{cell::RefCell, io, ops::Range};
 
-use zstd::bulk::{Compressor, Decompressor};
+use zstd::{
+    bulk::{Compressor, Decompressor},
+    zstd_safe::MAGICNUMBER,
+};
 
 use super::{HEAD, OBJECT_LIMIT};
 
@@ -115,6 +118,14 @@ pub(crate) fn unpacked(lengths: Lengths, stored: &[u8]) -> Option<Vec<u8>> {
         with(tool, Decompressor::new, |unpacks| unpacks.decompress(stored, lengths.unpacked))
     });
     found.ok().filter(|entries| entries.len() == lengths.unpacked)
+}
+
+/// The lengths and the bytes in the file of the compressed block that `bytes` may begin with, as far as that is seen
+/// without unpacking it.
+pub(crate) fn compressed(bytes: &[u8]) -> Option<(Lengths, &[u8])> {
+    let lengths = Lengths::of(bytes).filter(|lengths| lengths.stored < lengths.unpacked)?;
+    let stored = bytes.get(Lengths::BYTES..)?.get(..lengths.stored)?;
+    stored.starts_with(&MAGICNUMBER.to_le_bytes()).then_some((lengths, stored))
 }
 
 /// The lengths and the entries of the block that `bytes` begin with.

@@ -1,12 +1,10 @@
 //! How a stage is kept: as trees, so that a stage of a million facts is made of small objects, and one
 //! that differs a little from the one before adds little to the store.
 
-use std::collections::BTreeMap;
-
 use bincode::{Decode, Encode};
 
 use super::{
-    CitationTree, FactKey, Iri, LexiconTree, Staged, Words,
+    CitationTree, FactKey, LexiconTree, Staged,
     tree::{self, Entry, Node},
 };
 use crate::{
@@ -99,20 +97,4 @@ pub(crate) const fn fact_key(key: Id<Staged>) -> FactKey {
 /// Where a change of the fact `key` is staged.
 pub(crate) const fn staged_key(key: FactKey) -> Id<Staged> {
     Id::from_bytes(*key.as_bytes())
-}
-
-/// Adds the tree of `words` to `draft`.
-pub(super) fn store_words(draft: &mut Draft<'_>, words: &BTreeMap<Iri, Words>) -> Id<LexiconTree> {
-    let words = words.iter().map(|(iri, words)| (Words::key(iri), words));
-    let sorted: BTreeMap<_, _> = words.collect();
-    tree::build(draft, sorted)
-}
-
-/// All words of the tree `root`.
-pub(super) fn load_words(
-    objects: &dyn Objects,
-    root: Id<LexiconTree>,
-) -> Result<BTreeMap<Iri, Words>, ObjectError> {
-    let words = tree::iter(objects, root);
-    words.map(|entry| entry.map(|(_, words)| (words.iri.clone(), words))).collect()
 }

@@ -174,6 +174,38 @@ impl Words {
         }
     }
 
+    /// What the triple adds that [says](saying) these words, where nothing is known.
+    pub(super) fn addition(&self) -> Option<Addition> {
+        if !self.labels.is_empty() {
+            let of_names = self.iri.as_str().starts_with(NAMES);
+            Some(if of_names { Addition::Name } else { Addition::Label })
+        } else if !self.prompts.is_empty() || !self.paraphrases.is_empty() {
+            Some(Addition::Template)
+        } else {
+            self.multi_valued.then_some(Addition::Setting)
+        }
+    }
+
+    /// The subject of the triple that says these words.
+    pub(super) fn subject(&self) -> Iri {
+        self.named().unwrap_or_else(|| self.iri.clone())
+    }
+
+    /// The same words for `other`: what names another thing is a further name of it.
+    pub(super) fn of(self, other: &Iri) -> Self {
+        let iri = if self.labels.is_empty() { other.clone() } else { Self::names_iri(other) };
+        Self { iri, ..self }
+    }
+
+    /// Those that are not shipped: what a user says takes the place of shipped templates.
+    pub(super) fn own(mut self) -> Self {
+        if self.shipped {
+            self.prompts.clear();
+            self.paraphrases.clear();
+        }
+        self
+    }
+
     /// Whether they are the shipped ones for a property of Wikidata under its second IRI.
     pub(crate) fn is_twin(&self) -> bool {
         self.shipped && self.iri.as_str().starts_with(ENTITY)
@@ -273,7 +305,7 @@ impl Words {
 }
 
 /// [`Words`] of which what was said already is found at once, however much that is.
-struct Said {
+pub(super) struct Said {
     labels: BTreeMap<Option<String>, BTreeSet<String>>,
     /// Whether there may be several labels in a language.
     several: bool,
@@ -317,7 +349,24 @@ impl Said {
         labels.insert(text)
     }
 
-    fn into_words(self, iri: Iri) -> Words {
+    /// Takes in what [one triple](saying) says: what it added, which is nothing where it was there already.
+    pub(super) fn say(&mut self, words: Words) -> Option<Addition> {
+        let addition = words.addition()?;
+        let Words { labels, prompts, paraphrases, multi_valued, .. } = words;
+        let mut new = multi_valued && !mem::replace(&mut self.multi_valued, true);
+        for label in labels {
+            new |= self.label(label);
+        }
+        for text in prompts {
+            new |= self.prompts.insert(text);
+        }
+        for text in paraphrases {
+            new |= self.paraphrases.insert(text);
+        }
+        new.then_some(addition)
+    }
+
+    pub(super) fn into_words(self, iri: Iri) -> Words {
         let labels = self.labels.into_iter().flat_map(|(language, texts)| {
             texts.into_iter().map(move |text| Label { language: language.clone(), text })
         });
@@ -337,65 +386,17 @@ impl Said {
 pub(super) struct Gathered(BTreeMap<Iri, Said>);
 
 impl Gathered {
-    /// Begins with `words`.
-    pub(super) fn from(words: BTreeMap<Iri, Words>) -> Self {
-        Self(words.into_iter().map(|(iri, words)| (iri, words.into())).collect())
-    }
-
     /// All that was gathered.
     pub(super) fn into_words(self) -> BTreeMap<Iri, Words> {
         let words = self.0.into_iter();
         words.map(|(iri, said)| (iri.clone(), said.into_words(iri))).collect()
     }
 
-    /// Takes in what is said: what it added, which is nothing where it was there already.
-    pub(super) fn say(&mut self, Saying { iri, word }: Saying) -> Option<Addition> {
-        let iri = if matches!(word, Word::Name(_)) { Words::names_iri(&iri) } else { iri };
-        let said = self.0.entry(iri).or_insert_with_key(|iri| Words::none(iri.clone()).into());
-        let (new, addition) = match word {
-            Word::Label(label) => (said.label(label), Addition::Label),
-            Word::Name(name) => (said.label(name), Addition::Name),
-            Word::Prompt(text) => (said.prompts.insert(text), Addition::Template),
-            Word::Paraphrase(text) => (said.paraphrases.insert(text), Addition::Template),
-            Word::MultiValued(many) => {
-                (many && !mem::replace(&mut said.multi_valued, true), Addition::Setting)
-            }
-        };
-        new.then_some(addition)
+    /// Takes in what [one triple](saying) says: what it added, which is nothing where it was there already.
+    pub(super) fn say(&mut self, words: Words) -> Option<Addition> {
+        let none = |iri: &Iri| Words::none(iri.clone()).into();
+        self.0.entry(words.iri.clone()).or_insert_with_key(none).say(words)
     }
-}
-
-/// What a triple of the vocabulary says.
-#[derive(Debug, Clone)]
-pub(super) struct Saying {
-    /// Of what.
-    iri: Iri,
-    word: Word,
-}
-
-impl Saying {
-    /// Of what.
-    pub(super) const fn iri(&self) -> &Iri {
-        &self.iri
-    }
-
-    /// The same of a thing that is called otherwise: what names it is a further name of it.
-    pub(super) fn of_another(self, iri: Iri) -> Self {
-        let word = match self.word {
-            Word::Label(label) => Word::Name(label),
-            word => word,
-        };
-        Self { iri, word }
-    }
-}
-
-#[derive(Debug, Clone)]
-enum Word {
-    Label(Label),
-    Name(Label),
-    Prompt(String),
-    Paraphrase(String),
-    MultiValued(bool),
 }
 
 /// Whether triples with this predicate are words and not facts.
@@ -408,16 +409,21 @@ pub(crate) fn is_term(predicate: &Iri) -> bool {
 ///
 /// # Errors
 /// When it makes no sense.
-pub(super) fn saying(triple: &Fact) -> Result<Saying, WordsError> {
-    let word = match triple.predicate.as_str().strip_prefix(NAMESPACE) {
-        None if triple.predicate.as_str() == FURTHER_NAME => Word::Name(label_of(triple)?),
-        None => Word::Label(label_of(triple)?),
-        Some("prompt") => Word::Prompt(template(triple, "kl:prompt")?),
-        Some("paraphrase") => Word::Paraphrase(template(triple, "kl:paraphrase")?),
-        Some("multiValued") => Word::MultiValued(is_true(triple)?),
+pub(super) fn saying(triple: &Fact) -> Result<Words, WordsError> {
+    let mut words = Words::none(triple.subject.clone());
+    match triple.predicate.as_str().strip_prefix(NAMESPACE) {
+        None => {
+            words.labels.push(label_of(triple)?);
+            if triple.predicate.as_str() == FURTHER_NAME {
+                words.iri = Words::names_iri(&words.iri);
+            }
+        }
+        Some("prompt") => words.prompts.push(template(triple, "kl:prompt")?),
+        Some("paraphrase") => words.paraphrases.push(template(triple, "kl:paraphrase")?),
+        Some("multiValued") => words.multi_valued = is_true(triple)?,
         Some(_) => return Err(WordsError::Unknown(triple.predicate.clone())),
-    };
-    Ok(Saying { iri: triple.subject.clone(), word })
+    }
+    Ok(words)
 }
 
 fn text<'a>(triple: &'a Fact, term: &'static str) -> Result<&'a Literal, WordsError> {
@@ -557,10 +563,9 @@ mod tests {
             ..words.clone()
         };
         assert_eq!(without_english.label("it"), Some("Rom"));
-        let mut all = Gathered::from([(words.iri.clone(), words.clone())].into());
-        take(&mut all, &said(PREFERRED_LABEL, Literal::in_language("Roma", "de"))).unwrap();
-        let words = all.into_words();
-        assert_eq!(words.values().next().unwrap().label("de"), Some("Roma"), "the newest counts");
+        let newest = said(PREFERRED_LABEL, Literal::in_language("Roma", "de"));
+        words.extend(&saying(&newest).unwrap());
+        assert_eq!(words.label("de"), Some("Roma"), "the newest counts");
     }
 
     #[test]

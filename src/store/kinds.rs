@@ -1,7 +1,7 @@
 //! The kinds of objects and what each refers to: brought by the caller to the code that has to follow
 //! references.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use super::{ZMemo, collection::Collection};
 use crate::{
@@ -42,7 +42,12 @@ impl References {
     }
 }
 
-type Read = Box<dyn Fn(&[u8]) -> Result<([u8; 32], References), DecodeError>>;
+/// A kind of objects.
+struct Read {
+    versions: RangeInclusive<u8>,
+    hash: fn(&[u8]) -> [u8; 32],
+    references: Box<dyn Fn(&[u8]) -> Result<References, DecodeError>>,
+}
 
 /// The kinds of objects that a store may hold: how each is read, and what it refers to.
 #[derive(Default)]
@@ -60,21 +65,35 @@ impl Kinds {
     /// Adds a kind.
     #[must_use]
     pub fn with<T: Object>(mut self, references: impl Fn(&T) -> References + 'static) -> Self {
-        let read = move |bytes: &[u8]| {
-            let object: T = codec::decode(bytes)?;
-            Ok((*Id::<T>::of(bytes).as_bytes(), references(&object)))
+        let read = Read {
+            versions: T::OLDEST..=T::VERSION,
+            hash: |bytes| *Id::<T>::of(bytes).as_bytes(),
+            references: Box::new(move |bytes| {
+                codec::decode(bytes).map(|object| references(&object))
+            }),
         };
-        self.0.insert(T::TAG, Box::new(read));
+        self.0.insert(T::TAG, read);
         self
     }
 
-    /// What the object refers to that is stored under `hash`; says what is wrong with it otherwise.
+    /// The kind of an object with these `bytes`, by the first.
+    fn of(&self, bytes: &[u8]) -> Option<&Read> {
+        self.0.get(bytes.first()?)
+    }
+
+    /// Whether an object of a known kind begins as `bytes` do.
+    pub(super) fn may_be(&self, bytes: &[u8]) -> bool {
+        let version = bytes.get(1);
+        self.of(bytes).zip(version).is_some_and(|(kind, version)| kind.versions.contains(version))
+    }
+
+    /// What the object refers to that is stored under `hash`; says what is wrong with it otherwise. Nothing is decoded
+    /// that has another hash.
     pub(super) fn read(&self, hash: &[u8; 32], bytes: &[u8]) -> Result<References, String> {
-        match bytes.first().and_then(|tag| self.0.get(tag)).map(|read| read(bytes)) {
-            Some(Ok((found, references))) if found == *hash => Ok(references),
-            Some(Ok(_)) => Err("has another hash".to_owned()),
-            Some(Err(error)) => Err(format!("does not decode: {error}")),
-            None => Err("is of no known kind".to_owned()),
+        let kind = self.of(bytes).ok_or_else(|| "is of no known kind".to_owned())?;
+        if (kind.hash)(bytes) != *hash {
+            return Err("has another hash".to_owned());
         }
+        (kind.references)(bytes).map_err(|error| format!("does not decode: {error}"))
     }
 }

@@ -1,10 +1,10 @@
 //! What can be read of damaged packs.
 //!
 //! An object proves itself by its hash, wherever it is. So a damaged pack is looked through from its first byte to its
-//! last for blocks, for entries of packs without blocks, and in each block for entries. What is found goes into a new
-//! pack, which the journal then names; the damaged one is kept.
+//! last for compressed blocks, for entries, and in each block for entries. What is found goes into a new pack, which the
+//! journal then names; the damaged one is kept.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, mem, ops::Range, path::Path};
 
 use super::{
     Kinds, StoreError,
@@ -13,14 +13,18 @@ use super::{
     rebuild,
 };
 use crate::{
-    codec::{NewObjects, block},
+    codec::{NewObjects, OBJECT_LIMIT, block},
     durable,
     id::Id,
 };
 
-/// So many times the bytes of a pack are looked through of what looks like a block and is none: in a file that was made to
-/// look so at each byte, that would go on without end.
+/// As many bytes are looked at in vain for each byte that is passed over, besides [`FREE`]. A file can be made so that
+/// each of its bytes begins what may be an object or a block of many bytes: without end that would go on.
 const IN_VAIN: usize = 16;
+/// As many come before: one block that has nothing costs none of those behind it.
+const FREE: usize = OBJECT_LIMIT;
+/// Places that are no further apart are remembered as one.
+const NEAR: usize = 64;
 
 /// Which pack has what could be read of which.
 pub(super) type Salvaged = BTreeMap<Id<Pack>, Id<Pack>>;
@@ -73,44 +77,98 @@ pub(super) fn put_aside(
 
 /// The objects among the bytes of a pack that are what was written.
 fn readable(bytes: &[u8], kinds: &Kinds) -> NewObjects {
-    let mut found = NewObjects::default();
-    let mut take = |hash: &[u8; 32], object: &[u8]| {
-        let is_sound = kinds.read(hash, object).is_ok();
-        if is_sound {
-            found.insert(*hash, object);
-        }
-        is_sound
-    };
-    let (mut at, mut in_vain) = (0, 0);
-    while at < bytes.len() {
-        let rest = &bytes[at..];
-        let looks = in_vain / IN_VAIN < bytes.len();
-        if let Some((lengths, entries)) = looks.then(|| block::first(rest)).flatten() {
-            if any_of(&entries, &mut take) {
-                at += block::Lengths::BYTES + lengths.stored;
-                continue;
-            }
-            in_vain += lengths.unpacked;
-        }
-        at += match pack::old_entry(rest) {
-            Some((hash, object)) if take(hash, object) => pack::OLD_HEAD + object.len(),
-            _ => 1,
-        };
+    let (found, skipped) = (NewObjects::default(), Vec::new());
+    let mut search = Search { kinds, found, at: 0, passed: 0, in_vain: 0, skipped };
+    while search.at < bytes.len() {
+        let length = search.first(&bytes[search.at..]).unwrap_or(1);
+        search.at += length;
+        search.passed += length;
     }
-    found
+    // What is whole behind bytes that were in vain comes before them on the way back.
+    (search.passed, search.in_vain) = (0, 0);
+    for at in mem::take(&mut search.skipped).into_iter().rev().flat_map(Range::rev) {
+        search.at = at;
+        search.first(&bytes[at..]);
+        search.passed += 1;
+    }
+    search.found
 }
 
-/// Has `take` take the entries of a block, from each byte on at which one begins that it takes; says whether it took any.
-fn any_of(entries: &[u8], take: &mut impl FnMut(&[u8; 32], &[u8]) -> bool) -> bool {
-    let (mut at, mut any) = (0, false);
-    while at < entries.len() {
-        let rest = &entries[at..];
-        let first = block::Entries::of(rest).next().flatten();
-        let taken = first.filter(|(hash, range)| take(hash, &rest[range.clone()]));
-        any |= taken.is_some();
-        at += taken.map_or(1, |(_, range)| range.end);
+/// A search for objects from the first byte of a pack to its last, and back.
+struct Search<'k> {
+    kinds: &'k Kinds,
+    found: NewObjects,
+    /// Where in the pack it is.
+    at: usize,
+    /// Bytes of the pack that are done.
+    passed: usize,
+    /// Where something was not looked at, with what lies [near](NEAR).
+    skipped: Vec<Range<usize>>,
+    /// Bytes that were looked at and have nothing new.
+    in_vain: usize,
+}
+
+impl Search<'_> {
+    /// Whether what may have an object is looked at. It is not where too much was in vain, until more bytes are passed.
+    fn looks(&mut self) -> bool {
+        let looks = self.in_vain <= FREE + IN_VAIN * self.passed;
+        match self.skipped.last_mut() {
+            _ if looks => {}
+            Some(last) if self.at < last.end + NEAR => last.end = last.end.max(self.at + 1),
+            _ => self.skipped.push(self.at..self.at + 1),
+        }
+        looks
     }
-    any
+
+    /// The length of what `bytes` of a pack begin with, if that has objects. The entries of a block that is not compressed
+    /// are found as they are.
+    fn first(&mut self, bytes: &[u8]) -> Option<usize> {
+        if let Some(length) = self.block(bytes).or_else(|| self.entry(bytes)) {
+            return Some(length);
+        }
+        let (hash, object) = pack::old_entry(bytes)?;
+        self.take(hash, object).then_some(pack::OLD_HEAD + object.len())
+    }
+
+    fn block(&mut self, bytes: &[u8]) -> Option<usize> {
+        let (lengths, stored) = block::compressed(bytes)?;
+        if !self.looks() {
+            return None;
+        }
+        let Some(entries) = block::unpacked(lengths, stored) else {
+            self.in_vain += lengths.unpacked;
+            return None;
+        };
+        let (mut at, mut any) = (0, false);
+        while at < entries.len() {
+            let length = self.entry(&entries[at..]);
+            any |= length.is_some();
+            self.in_vain += usize::from(length.is_none());
+            at += length.unwrap_or(1);
+        }
+        any.then_some(block::Lengths::BYTES + lengths.stored)
+    }
+
+    fn entry(&mut self, bytes: &[u8]) -> Option<usize> {
+        let (hash, range) = block::Entries::of(bytes).next().flatten()?;
+        self.take(hash, &bytes[range.clone()]).then_some(range.end)
+    }
+
+    /// Takes an object, if it is one; says whether it is.
+    fn take(&mut self, hash: &[u8; 32], object: &[u8]) -> bool {
+        if !self.kinds.may_be(object) || !self.looks() {
+            return false;
+        }
+        let known = self.found.len();
+        let is_sound = self.kinds.read(hash, object).is_ok();
+        if is_sound {
+            self.found.insert(*hash, object);
+        }
+        if self.found.len() == known {
+            self.in_vain += object.len();
+        }
+        is_sound
+    }
 }
 
 #[cfg(test)]
@@ -178,18 +236,49 @@ mod tests {
         assert_eq!(shifted.len(), objects.len());
     }
 
-    /// Each byte of the rest begins what looks like a block of the next 65,537.
+    /// Bytes that were made to keep a search busy, between two packs: each begins an object of many bytes with another hash
+    /// or one that is there already, or a block that unpacks to many of them.
     #[test]
-    fn what_looks_like_blocks_everywhere_comes_to_an_end() {
-        let objects = objects();
+    fn what_may_have_objects_everywhere_comes_to_an_end_and_costs_nothing_that_is_whole() {
+        let all = objects();
         let dir = tempfile::tempdir().unwrap();
         let packs = Packs::of(dir.path());
         fs::create_dir(packs.dir()).unwrap();
-        let (id, _) = packs.write(&objects.clone().into_iter().collect()).unwrap();
-        let whole = fs::read(packs.path(id)).unwrap();
-        let hurts = [1, 0, 1, 0].repeat(1 << 18);
-        let found = readable(&[whole, hurts].concat(), &kinds()).in_memory().unwrap();
-        assert!(found == objects);
+        let pack = |objects: BTreeMap<[u8; 32], Vec<u8>>| {
+            let (id, _) = packs.write(&objects.into_iter().collect()).unwrap();
+            fs::read(packs.path(id)).unwrap()
+        };
+        let mut behind = all.clone();
+        let before = behind.split_off(&[128; 32]);
+        let (before, behind) = (pack(before), pack(behind));
+        let entry = |length: usize, object: &[u8]| {
+            let mut entry = vec![7; block::ENTRY];
+            block::put_head(&mut entry, &[7; 32], length);
+            [&entry, object].concat()
+        };
+        let long = codec::encode(&Text("what is long ".repeat(5000)));
+        let begun = entry(long.len(), &long[..40]);
+        let begun_before = [&[7; 32][..], &(long.len() as u64).to_le_bytes(), &long[..40]].concat();
+        let (hash, object) = all.iter().next().unwrap();
+        let mut again = Vec::new();
+        block::put(&mut again, hash, object);
+        let begun_within = block::packed(&begun.repeat(9000));
+        for (what, hurts) in [
+            ("blocks as they are", [1, 0, 1, 0].repeat(1 << 18)),
+            ("zeros", vec![0; 1 << 20]),
+            ("ones", vec![0xff; 1 << 20]),
+            ("objects that are begun", begun.repeat(13_000)),
+            ("objects that are begun, without blocks", begun_before.repeat(13_000)),
+            ("heads alone", entry(1 << 19, &[Text::TAG, 1]).repeat(27_000)),
+            ("an object again and again", again.repeat(100_000)),
+            ("a block again and again", block::packed(&again.repeat(900)).repeat(900)),
+            ("blocks of objects that are begun", begun_within.repeat(100)),
+            ("blocks that are begun", begun_within[..block::Lengths::BYTES + 40].repeat(20_000)),
+        ] {
+            let bytes = [before.as_slice(), &hurts, &behind].concat();
+            let found = readable(&bytes, &kinds()).in_memory().unwrap();
+            assert!(found == all, "{what}: {} of {}", found.len(), all.len());
+        }
     }
 
     #[test]

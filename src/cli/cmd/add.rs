@@ -1,45 +1,19 @@
 //! `kledger add`.
 
-#[cfg(any(feature = "sql", feature = "endpoint"))]
-use std::time::Duration;
-use std::{
-    fmt::{self, Write},
-    io::{self, BufRead, BufReader},
-    path::{Path, PathBuf},
-};
+mod database;
+mod rendered;
+mod sentences;
 
-#[cfg(feature = "sql")]
-use crate::cli::context::server_defaults;
-#[cfg(feature = "sql")]
-use crate::sql::{self, Address, Database, Limits, Mapping};
-#[cfg(feature = "endpoint")]
-use crate::{cli::context::endpoint_key, endpoint::Endpoint};
+use std::path::PathBuf;
+
 use crate::{
-    cli::{
-        args::at_least_one,
-        context::Context,
-        error::CliError,
-        page::{Page, many},
-        report::{Render, Report},
-    },
-    endpoint::{Answered, EndpointError},
-    engine::Progress,
+    cli::{args::at_least_one, context::Context, error::CliError, report::Report, triples::Input},
     eval::dataset::{Answer, Dataset, Layout, Reading, Requests, Verbaliser, requests},
     fact::{
-        Fact, Intake, Iri, Role, SAME_AS, StageError,
-        read::{
-            Base, Choice, Column, Format, Graphs, LeftOut, Mistakes, Position, ReadError, Table,
-            TableKind, predicate, read_triples,
-        },
+        Intake, Iri, Role, SAME_AS,
+        read::{Base, Choice, Column, Graphs, Table, TableKind, predicate},
     },
-    input,
-    ledger::{
-        Actor, LedgerError, OpenEngine, Repo, UnreadSentence,
-        verb::{
-            add::{AddOptions, AddReport, PredicateCount},
-            sentences::{Helpers, Passage, Proposer, ReadingOptions},
-        },
-    },
+    ledger::verb::add::AddOptions,
 };
 
 /// Stage facts, labels and templates for the next commit
@@ -265,10 +239,6 @@ fn wanted(text: &str) -> Result<Wanted, String> {
     Ok(Wanted([iri].into_iter().chain(entity).collect()))
 }
 
-/// How long an endpoint may take for a sentence.
-#[cfg(feature = "endpoint")]
-const ENDPOINT: Duration = Duration::from_secs(60);
-
 /// Bytes of what is said of a source.
 const LONGEST_REMARK: usize = 4096;
 
@@ -290,11 +260,6 @@ fn delimiter(text: &str) -> Result<u8, String> {
         _ => Err("expected one character of ASCII that is no quote, or tab".to_owned()),
     }
 }
-
-/// What asks an endpoint.
-trait Asks: FnMut(&str, &[String]) -> Result<Answered, EndpointError> {}
-
-impl<F: FnMut(&str, &[String]) -> Result<Answered, EndpointError>> Asks for F {}
 
 impl Args {
     pub(super) const fn may_run_the_model(&self) -> bool {
@@ -327,93 +292,6 @@ impl Args {
         Input { files: self.files.clone(), format: self.format.clone() }
     }
 
-    fn reading(&self) -> ReadingOptions {
-        ReadingOptions {
-            loosely: self.loose,
-            pick: self.pick,
-            predicates: self.choice().predicates,
-            strict: self.text_file.is_empty(),
-        }
-    }
-
-    /// The texts whose sentences are to be read.
-    fn passages(&self, cx: &Context) -> Result<Vec<Passage>, CliError> {
-        let said = |text: &String| Passage { name: "text".to_owned(), text: text.clone() };
-        let mut passages: Vec<Passage> = self.text.iter().map(said).collect();
-        for file in &self.text_file {
-            let read = if is_stdin(file) {
-                input::text_of(Box::new(BufReader::new(io::stdin())))
-            } else {
-                input::text(&cx.path(file))
-            };
-            let text = read.map_err(|source| CliError::Read { path: file.clone(), source })?;
-            passages.push(Passage { name: file.to_string_lossy().into_owned(), text });
-        }
-        Ok(passages)
-    }
-
-    /// Stages what sentences or a prompt say.
-    fn say(&self, cx: &Context, repo: &Repo, actor: &Actor) -> Result<AddReport, CliError> {
-        let others = [
-            ("--neighbourhood", self.neighbourhood, "triples and tables"),
-            ("--skip-unknown", self.skip_unknown, "triples and tables"),
-            ("--loose", self.loose && self.prompt.is_some(), "sentences"),
-        ];
-        not_for(&others)?;
-        let (reading, options) = (self.reading(), self.options());
-        match (&self.prompt, &self.answer) {
-            (Some(prompt), Some(answer)) => {
-                let (asked, subject) =
-                    ((prompt.as_str(), answer.as_str()), self.subject.as_deref());
-                Ok(repo.add_answer(actor, asked, subject, &reading, options)?)
-            }
-            _ => {
-                let mut open = |base: &Path| cx.runtime().open(base);
-                let mut progress = cx.stoppable();
-                let shown: &mut dyn Progress = progress.as_mut();
-                let rank = (&mut open as OpenEngine<'_>, shown);
-                let passages = self.passages(cx)?;
-                let mut endpoint = self.asked(repo)?;
-                let helpers = Helpers {
-                    rank: self.rank.then_some(rank),
-                    endpoint: endpoint.as_mut().map(|(ask, name)| Proposer {
-                        ask,
-                        name: name.clone(),
-                        base: self.base.clone(),
-                        accept: self.accept,
-                    }),
-                };
-                Ok(repo.add_sentences(actor, &passages, &reading, helpers, options)?)
-            }
-        }
-    }
-
-    /// The server that proposes facts, and its name.
-    #[cfg(feature = "endpoint")]
-    fn asked(&self, repo: &Repo) -> Result<Option<(impl Asks + use<>, String)>, CliError> {
-        let Some(named) = &self.endpoint else { return Ok(None) };
-        let config = repo.config();
-        let url = Some(named.clone()).filter(|url| !url.is_empty()).or(config.endpoint.clone());
-        let model = self.endpoint_model.clone().or(config.endpoint_model.clone());
-        let (Some(url), Some(model)) = (url, model) else { return Err(CliError::NoEndpoint) };
-        let timeout = self.timeout.map_or(ENDPOINT, Duration::from_secs);
-        let endpoint = Endpoint::new(&url, &model, endpoint_key(), timeout);
-        let endpoint = endpoint.map_err(LedgerError::from)?;
-        let name = endpoint.name();
-        let ask = move |sentence: &str, relations: &[String]| endpoint.read(sentence, relations);
-        Ok(Some((ask, name)))
-    }
-
-    #[cfg(not(feature = "endpoint"))]
-    fn asked(&self, _: &Repo) -> Result<Option<(impl Asks + use<>, String)>, CliError> {
-        let _unused = &self.endpoint_model;
-        let none = |_: &str, _: &[String]| Ok(Answered::default());
-        match &self.endpoint {
-            Some(_) => Err(CliError::NoEndpoints),
-            None => Ok(Some((none, String::new())).filter(|_| false)),
-        }
-    }
-
     /// Reads tables, whose options these are.
     fn tables(&self, cx: &Context, kind: TableKind) -> Result<Intake, CliError> {
         let lines = kind == TableKind::JsonLines;
@@ -437,55 +315,6 @@ impl Args {
             let (reader, name) = input.open(cx, file)?;
             Ok(Intake::read_table(reader, &table, &name, &choice))
         })
-    }
-
-    /// Stages what a database says.
-    #[cfg(feature = "sql")]
-    fn database(&self, cx: &Context, repo: &Repo, actor: &Actor) -> Result<AddReport, CliError> {
-        let name = self.sql.clone().unwrap_or_default();
-        let limits = Limits::default();
-        let limits = Limits {
-            time: self.timeout.map_or(limits.time, Duration::from_secs),
-            rows: self.max_rows.unwrap_or(limits.rows),
-        };
-        let base = self.base.as_ref().map(|base| base.iri().as_str());
-        let address = Address::parse(&name, &server_defaults()).map_err(LedgerError::from)?;
-        if self.mapping.is_none() && base.is_none() {
-            return Err(CliError::NoMapping { name });
-        }
-        let database = match &address {
-            // In places and messages it is the file.
-            Address::File(path) => Database::open(&cx.path(path), &path.to_string_lossy(), limits),
-            Address::Server(login) => Database::connect(login, limits),
-        };
-        let database = database.map_err(LedgerError::from)?;
-        let name = database.name().to_owned();
-        let mapping = match (&self.mapping, base) {
-            (Some(file), _) => {
-                let text = input::text(&cx.path(file));
-                let text = text.map_err(|source| CliError::Read { path: file.clone(), source })?;
-                Mapping::parse(&text, &file.to_string_lossy(), base)
-            }
-            (None, base) => Mapping::direct(&database, base.unwrap_or_default()),
-        };
-        let mapping = mapping.map_err(LedgerError::from)?;
-        let choice = self.choice();
-        let input = sql::read::<LedgerError>(&database, &mapping, (base, &choice))?;
-        drop(database);
-        if self.sync {
-            return Ok(repo.sync(actor, input, (&name, &choice), self.options())?);
-        }
-        if input.is_empty() {
-            let none = ReadError::no_triples(&name, input.left_out().clone());
-            return Err(LedgerError::from(StageError::from(none)).into());
-        }
-        Ok(repo.add_with(actor, input, self.options())?)
-    }
-
-    #[cfg(not(feature = "sql"))]
-    fn database(&self, _: &Context, _: &Repo, _: &Actor) -> Result<AddReport, CliError> {
-        let _unused = (&self.mapping, self.sync, self.timeout, self.max_rows);
-        Err(CliError::NoDatabases)
     }
 
     /// What the datasets ask to be edited in.
@@ -525,107 +354,6 @@ fn not_for(options: &[(&'static str, bool, &'static str)]) -> Result<(), CliErro
     match options.iter().find(|(_, given, _)| *given) {
         Some((option, _, what)) => Err(CliError::NotFor { option, what }),
         None => Ok(()),
-    }
-}
-
-/// Files of triples.
-#[derive(Debug, clap::Args)]
-pub(super) struct Input {
-    /// Files to read, - for standard input
-    #[arg(value_name = "FILE", required = true)]
-    pub(super) files: Vec<PathBuf>,
-    /// Format of all files: nt, ttl, nq, trig, rdf or jsonld; otherwise their names say it
-    #[arg(long, value_name = "FORMAT")]
-    pub(super) format: Option<String>,
-}
-
-type Triple = Result<(Fact, Position), ReadError>;
-
-impl Input {
-    /// Reads all files, up to the first error.
-    pub(super) fn read(&self, cx: &Context) -> Result<Vec<Triple>, CliError> {
-        let named = self.named_format()?;
-        let mut triples = Vec::new();
-        for file in &self.files {
-            let format = format(file, named)?;
-            let (reader, name) = self.open(cx, file)?;
-            let before = triples.len();
-            triples.extend(read_triples(reader, format, &name));
-            if triples.len() == before {
-                triples.push(Err(ReadError::no_triples(&name, LeftOut::default())));
-            }
-        }
-        Ok(triples)
-    }
-
-    /// Reads of all files what is in `choice`, for the stage.
-    pub(super) fn intake(&self, cx: &Context, choice: &Choice) -> Result<Intake, CliError> {
-        let named = self.named_format()?;
-        self.gather(|file| {
-            let format = format(file, named)?;
-            let (reader, name) = self.open(cx, file)?;
-            Ok(Intake::read(reader, format, &name, choice))
-        })
-    }
-
-    /// What is read of all files, up to the first in which something is wrong.
-    fn gather(
-        &self,
-        mut read: impl FnMut(&Path) -> Result<Result<Intake, Mistakes>, CliError>,
-    ) -> Result<Intake, CliError> {
-        let mut all = Intake::default();
-        for file in &self.files {
-            let read = read(file)?;
-            all.append(read.map_err(|mistakes| LedgerError::from(StageError::from(mistakes)))?);
-        }
-        if let (true, Some(last)) = (all.is_empty(), self.files.last()) {
-            let none = ReadError::no_triples(&last.to_string_lossy(), all.left_out().clone());
-            return Err(LedgerError::from(StageError::from(none)).into());
-        }
-        Ok(all)
-    }
-
-    /// The format that is named for all files.
-    fn named_format(&self) -> Result<Option<Format>, CliError> {
-        Ok(self.format.as_deref().map(str::parse).transpose()?)
-    }
-
-    /// Opens a file, and what is packed in it; and its name.
-    fn open(
-        &self,
-        cx: &Context,
-        file: &Path,
-    ) -> Result<(Box<dyn BufRead + Send>, String), CliError> {
-        let wrong = |source| CliError::Read { path: file.to_owned(), source };
-        let reader: Box<dyn BufRead + Send> = if is_stdin(file) {
-            Box::new(BufReader::new(io::stdin()))
-        } else {
-            input::open(&cx.path(file)).map_err(wrong)?
-        };
-        Ok((input::unpacked(reader), file.to_string_lossy().into_owned()))
-    }
-}
-
-fn is_stdin(file: &Path) -> bool {
-    file == Path::new("-")
-}
-
-/// The format of a file: what is named for all, or what its name says.
-fn format(file: &Path, named: Option<Format>) -> Result<Format, CliError> {
-    let by_name = || Format::from_path(file).filter(|_| !is_stdin(file));
-    let format = named.or_else(by_name);
-    format.ok_or_else(|| CliError::NoFormat { path: file.to_owned(), table: table(file) })
-}
-
-/// As what a table is read, by its name.
-fn table(file: &Path) -> Option<&'static str> {
-    let name = file.file_name()?.to_str()?.to_ascii_lowercase();
-    let bare = [".gz", ".bz2", ".zst"].iter().find_map(|packed| name.strip_suffix(packed));
-    match Path::new(bare.unwrap_or(&name)).extension()?.to_str()? {
-        "csv" => Some("csv"),
-        "tsv" | "tab" => Some("tsv"),
-        "jsonl" | "ndjson" => Some("jsonl"),
-        _ => None,
     }
 }
 
@@ -672,128 +400,4 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<Report, CliError> {
         None => repo.add_with(&actor, args.input().intake(cx, &args.choice())?, args.options())?,
     };
     Ok(Report::done("add", report))
-}
-
-impl Render for AddReport {
-    fn render(&self, page: &mut Page) -> fmt::Result {
-        let (noun, outcome) = (noun(self.role), &self.outcome);
-        let mut parts = Vec::new();
-        if outcome.added + outcome.replaced > 0 {
-            let replaced = match outcome.replaced {
-                0 => String::new(),
-                replaced => format!(" ({replaced} in place of another)"),
-            };
-            parts.push(format!("{}{replaced}", many(outcome.added + outcome.replaced, noun)));
-        }
-        let retracted = self.sync.map_or(0, |sync| sync.retracted);
-        let unstaged = self.sync.map_or(0, |sync| sync.unstaged);
-        for (count, noun) in [
-            (retracted, "retraction"),
-            (outcome.labels, "label"),
-            (outcome.names, "further name"),
-            (outcome.templates, "template"),
-            (outcome.settings, "predicate setting"),
-        ] {
-            if count > 0 {
-                parts.push(many(count, noun));
-            }
-        }
-        match parts.as_slice() {
-            [] if unstaged > 0 && self.dry_run => {
-                writeln!(page, "Would unstage {}", many(unstaged, noun))?;
-            }
-            [] if unstaged > 0 => writeln!(page, "Unstaged {}", many(unstaged, noun))?,
-            [] => writeln!(page, "Nothing new")?,
-            parts if self.dry_run => writeln!(page, "Would stage {}", parts.join(", "))?,
-            parts => writeln!(page, "Staged {}", parts.join(", "))?,
-        }
-        page.changes(&self.changes)?;
-        let changed = outcome.added + outcome.replaced + retracted;
-        let more = changed.saturating_sub(self.changes.len() as u64);
-        if self.dry_run && more > 0 {
-            page.note(format_args!("and {more} more"))?;
-        }
-        if outcome.unchanged > 0 {
-            page.note(format_args!("{} committed already", outcome.unchanged))?;
-        }
-        if outcome.duplicates > 0 {
-            page.note(format_args!("{} staged already", outcome.duplicates))?;
-        }
-        if (self.dry_run || !self.left_out.is_empty()) && !self.predicates.is_empty() {
-            page.note("facts read, by predicate")?;
-            by_predicate(page, &self.predicates)?;
-        }
-        for note in &self.notes {
-            page.note(note)?;
-            let left = self.left_out.iter().find(|left| note.ends_with(left.why.in_words()));
-            by_predicate(page, left.map_or(&[], |left| &left.predicates))?;
-        }
-        if let Some(united) = &self.same_as {
-            let (names, facts) = (many(united.names, "name"), many(united.facts, "fact"));
-            page.note(format_args!("{names} made one with another, in {facts}"))?;
-            if united.repeated > 0 {
-                let repeated = many(united.repeated, "owl:sameAs triple");
-                page.note(format_args!("{repeated} said twice or in a circle"))?;
-            }
-        }
-        if let Some(sync) = &self.sync {
-            page.note(format_args!("facts from this database before: {}", sync.before))?;
-            if sync.unstaged > 0 && changed > 0 {
-                page.note(format_args!("{} staged no longer", sync.unstaged))?;
-            }
-        }
-        if let Some(sentences) = &self.sentences {
-            let (said, read) = (sentences.understood, sentences.read);
-            page.note(format_args!("sentences that say a fact: {said} of {read}"))?;
-            if sentences.proposed > 0 {
-                page.note(format_args!("as the endpoint reads them: {}", sentences.proposed))?;
-            }
-            if sentences.thrown_away > 0 {
-                let away = many(sentences.thrown_away, "proposal");
-                page.note(format_args!("{away} of the endpoint thrown away"))?;
-            }
-            for (why, count) in &sentences.counts {
-                page.note(format_args!("{}: {}", many(*count, "sentence"), why.in_words()))?;
-            }
-            unread(page, &sentences.unread)?;
-        }
-        if self.dry_run {
-            return page.note("nothing was staged");
-        }
-        match self.staged {
-            0 => Ok(()),
-            staged => page.note(format_args!("{} staged in all", many(staged, "fact"))),
-        }
-    }
-}
-
-/// Sentences that may mean several facts, or one loosely.
-fn unread(page: &mut Page, unread: &[UnreadSentence]) -> fmt::Result {
-    if page.quiet {
-        return Ok(());
-    }
-    for sentence in unread.iter().filter(|unread| !unread.proposals.is_empty()) {
-        writeln!(page, "  {}", sentence.in_short())?;
-        for proposal in sentence.numbered() {
-            writeln!(page, "    {proposal}")?;
-        }
-    }
-    Ok(())
-}
-
-/// Predicates that are listed.
-const LISTED: usize = 10;
-
-/// How many facts each of the first predicates has.
-fn by_predicate(page: &mut Page, counts: &[PredicateCount]) -> fmt::Result {
-    if page.quiet {
-        return Ok(());
-    }
-    let row = |row: &PredicateCount| [String::new(), row.count.to_string(), row.predicate.clone()];
-    let mut rows: Vec<[String; 3]> = counts.iter().take(LISTED).map(row).collect();
-    if let Some(others) = counts.get(LISTED..).filter(|others| !others.is_empty()) {
-        let facts: u64 = others.iter().map(|row| row.count).sum();
-        rows.push([String::new(), facts.to_string(), many(others.len() as u64, "other predicate")]);
-    }
-    page.table(&rows)
 }

@@ -5,13 +5,14 @@ use std::{
     path::PathBuf,
 };
 
-use super::{add::Input, proceed::conflict_line};
+use super::proceed::conflict_line;
 use crate::{
     cli::{
         context::Context,
         error::CliError,
         page::{Page, many},
         report::{Render, Report},
+        triples::Input,
     },
     ledger::{About, Favour, verb::resolve::ResolveReport},
 };

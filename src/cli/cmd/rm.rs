@@ -5,13 +5,14 @@ use std::{
     path::PathBuf,
 };
 
-use super::add::{Input, noun, role};
+use super::add::{noun, role};
 use crate::{
     cli::{
         context::Context,
         error::CliError,
         page::{Page, many},
         report::{Render, Report},
+        triples::Input,
     },
     fact::read::Choice,
     ledger::{About, verb::rm::RmReport},

@@ -1,25 +1,21 @@
 //! Adding to a stage, which is a change of its trees.
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
 use super::{
     AddOutcome, Conflict, Intake, Role, Roots, StageError, Staged, StagedChange,
-    call::{Known, Many, Planned, Trees, question_end, read, sorted, together_end},
+    call::{Known, Many, Planned, Trees, as_it_is, key_end, read, sorted, together_end},
     gathered::Order,
 };
 use crate::{
     codec::{self, Draft, Verbatim},
     fact::{
         lexicon::Lexicon,
-        stored::{StagedTree, StoredStage, fact_key, load_words, staged_key, store_words},
+        stored::{StagedTree, StoredStage, fact_key, staged_key},
         tree,
         triple::FactKey,
-        vocabulary::{Addition, Gathered},
     },
     id::Id,
 };
@@ -45,25 +41,7 @@ impl StoredStage {
         let attributed = intake.take_attributed();
         let Intake { bytes, facts, predicates, words: sayings, .. } = intake;
         let before = before.map(|id| codec::get(draft, id)).transpose()?;
-        let mut outcome = AddOutcome::default();
-        let mut words = match before {
-            Some(before) if !sayings.is_empty() => Gathered::from(load_words(draft, before.words)?),
-            _ => Gathered::default(),
-        };
-        for (saying, _) in sayings {
-            match words.say(saying) {
-                Some(Addition::Label) => outcome.labels += 1,
-                Some(Addition::Name) => outcome.names += 1,
-                Some(Addition::Template) => outcome.templates += 1,
-                Some(Addition::Setting) => outcome.settings += 1,
-                None => {}
-            }
-        }
-        let said = outcome.labels + outcome.names + outcome.templates + outcome.settings > 0;
-        let words = match before {
-            Some(before) if !said => before.words,
-            _ => store_words(draft, &words.into_words()),
-        };
+        let (words, outcome) = sayings.stage(draft, before.map(|before| before.words))?;
 
         // Only now: whether a predicate has many values may be said after its facts.
         let staged = before.map(|before| match role {
@@ -117,10 +95,6 @@ impl StoredStage {
     }
 }
 
-fn as_it_is<'c>(Verbatim(change): &'c Verbatim<'_>) -> Cow<'c, [u8]> {
-    Cow::Borrowed(change)
-}
-
 /// The facts of a question that came before another in the call.
 #[derive(Default)]
 struct Before {
@@ -150,7 +124,7 @@ impl Call<'_> {
             let end = together_end(&facts, done);
             let known = self.trees.known(&facts[done..end], &self.many)?;
             while done < end {
-                let next = question_end(&facts, done);
+                let next = key_end(&facts, done);
                 let mut before = Before::default();
                 for at in done..next {
                     let (question, fact) = facts[at];

@@ -1,7 +1,11 @@
 //! What one call of [`StoredStage::add`](crate::fact::StoredStage::add) or
 //! [`StoredStage::remove`](crate::fact::StoredStage::remove) is about, and what is known of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use rayon::prelude::*;
 
@@ -18,35 +22,42 @@ use crate::{
     id::Id,
 };
 
-/// About so many facts are looked up together.
+/// About so many keys are looked up together.
 const TOGETHER: usize = 4096;
 
 /// A fact under its question, or what it changes: the bytes of a [`Staged`] under its key.
 pub(super) type Planned<'b> = tree::TreeEdit<Staged, Verbatim<'b>>;
 
+pub(super) fn as_it_is<'c>(Verbatim(change): &'c Verbatim<'_>) -> Cow<'c, [u8]> {
+    Cow::Borrowed(change)
+}
+
 /// By question, and as read for each.
 pub(super) fn sorted(mut facts: Vec<(FactKey, usize, usize)>, bytes: &Pieces) -> Vec<Planned<'_>> {
-    // Most keys differ in their first bytes.
-    facts.par_sort_unstable_by(|a, b| beginning(a.0).cmp(&beginning(b.0)).then_with(|| a.cmp(b)));
+    facts.par_sort_unstable_by(|a, b| by_key(a.0, b.0).then_with(|| a.cmp(b)));
     let planned = |(key, start, end)| (staged_key(key), Some(Verbatim(bytes.get(start, end))));
     facts.into_iter().map(planned).collect()
 }
 
+/// How keys are sorted. Most differ in their first bytes.
+pub(super) fn by_key<V>(a: Id<V>, b: Id<V>) -> Ordering {
+    beginning(a).cmp(&beginning(b)).then_with(|| a.cmp(&b))
+}
+
 /// The first eight bytes of a key, as a number that sorts as keys do.
 #[expect(clippy::big_endian_bytes, reason = "keys are compared from their first byte on")]
-fn beginning(key: FactKey) -> u64 {
+fn beginning<V>(key: Id<V>) -> u64 {
     u64::from_be_bytes(*key.as_bytes().first_chunk().expect("because a key has 32 bytes"))
 }
 
-/// Where the facts end that are looked up together with the one at `at`; no question is divided.
-pub(super) fn together_end(facts: &[Planned<'_>], at: usize) -> usize {
-    question_end(facts, (at + TOGETHER).min(facts.len()) - 1)
+/// Where those end that are looked up together with the one at `at`; no key is divided.
+pub(super) fn together_end<V, T>(all: &[tree::TreeEdit<V, T>], at: usize) -> usize {
+    key_end(all, (at + TOGETHER).min(all.len()) - 1)
 }
 
-/// Where the facts end that have the question of the one at `at`.
-pub(super) fn question_end(facts: &[Planned<'_>], at: usize) -> usize {
-    let others = facts[at..].iter().take_while(|(question, _)| *question == facts[at].0);
-    at + others.count()
+/// Where those end that have the key of the one at `at`.
+pub(super) fn key_end<V, T>(all: &[tree::TreeEdit<V, T>], at: usize) -> usize {
+    at + all[at..].iter().take_while(|(key, _)| *key == all[at].0).count()
 }
 
 pub(super) fn read(bytes: &[u8]) -> Staged {

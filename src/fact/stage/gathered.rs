@@ -1,6 +1,7 @@
-//! Staged changes that wait, encoded.
+//! What waits to be staged, encoded.
 
-use super::Staged;
+use bincode::Encode;
+
 use crate::codec;
 
 /// Room that a piece has: so much that the system lends it, and takes it back, by itself.
@@ -12,9 +13,9 @@ const LEFT: usize = 4 << 10;
 /// Pieces of as many bytes stay as they are where they are put together with others.
 const LONG: usize = 64 << 10;
 
-/// The bytes of [`Staged`] changes, in pieces that do not grow into others: one vector of all would be moved again and
-/// again, and be there twice where files are put together. A change is named by where it begins and ends among all bytes.
-#[derive(Debug, Default)]
+/// The bytes of changes, in pieces that do not grow into others: one vector of all would be moved again and again, and be
+/// there twice where files are put together. A change is named by where it begins and ends among all bytes.
+#[derive(Debug, Clone, Default)]
 pub(super) struct Pieces {
     pieces: Vec<Vec<u8>>,
     /// Where each piece begins.
@@ -33,7 +34,7 @@ impl Pieces {
     }
 
     /// Adds a change, and says where it begins and ends.
-    pub(super) fn put(&mut self, staged: &Staged) -> (usize, usize) {
+    pub(super) fn put(&mut self, change: &impl Encode) -> (usize, usize) {
         match self.pieces.last() {
             None => self.begin(Vec::new()),
             Some(last) if last.capacity().max(FIRST) - last.len() < LEFT => {
@@ -43,7 +44,7 @@ impl Pieces {
         }
         let start = self.length;
         if let (Some(last), Some(from)) = (self.pieces.last_mut(), self.starts.last()) {
-            codec::append(staged, last);
+            codec::append(change, last);
             self.length = from + last.len();
         }
         (start, self.length)
@@ -108,7 +109,7 @@ impl Order {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fact::{Fact, Iri, StagedChange, Term};
+    use crate::fact::{Fact, Iri, Staged, StagedChange, Term};
 
     fn staged(number: usize) -> Staged {
         let iri = |name: &str| Iri::new(&format!("https://example.org/{name}")).unwrap();

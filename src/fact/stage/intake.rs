@@ -3,12 +3,12 @@
 #[cfg(feature = "sql")]
 use std::sync::Arc;
 use std::{
-    collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet},
     io::BufRead,
     mem,
 };
 
-use super::{Staged, StagedChange, call::read, gathered::Pieces};
+use super::{Staged, StagedChange, call::read, gathered::Pieces, sayings::Sayings};
 #[cfg(feature = "sql")]
 use crate::fact::read::Quads;
 use crate::fact::{
@@ -19,7 +19,7 @@ use crate::fact::{
     },
     term::Iri,
     triple::{Fact, FactKey},
-    vocabulary::{self, Saying, Words},
+    vocabulary::{self, Words},
 };
 
 /// Triples that were read and wait to be staged: words, and facts as bytes, which are a fraction of what
@@ -34,7 +34,7 @@ pub struct Intake {
     /// The predicates of the facts, and how many facts each has.
     pub(super) predicates: BTreeMap<Iri, u64>,
     /// What triples of the vocabulary say.
-    pub(super) words: Vec<(Saying, Position)>,
+    pub(super) words: Sayings,
     /// Triples that were left out.
     pub(super) left_out: LeftOut,
     /// What is known of where facts come from, by where the bytes of the last one end.
@@ -121,24 +121,9 @@ impl Intake {
     /// Those of `known`.
     pub(crate) fn leave_out_known<E>(
         &mut self,
-        mut known: impl FnMut(&Iri) -> Result<Words, E>,
+        known: impl FnMut(&Iri) -> Result<Words, E>,
     ) -> Result<(), E> {
-        let mut words = BTreeMap::new();
-        for (saying, _) in &self.words {
-            for iri in [saying.iri().clone(), Words::names_iri(saying.iri())] {
-                let Entry::Vacant(new) = words.entry(iri) else { continue };
-                let mut of_it = known(new.key())?;
-                if of_it.shipped {
-                    // What a user says takes their place.
-                    of_it.prompts.clear();
-                    of_it.paraphrases.clear();
-                }
-                new.insert(of_it);
-            }
-        }
-        let mut words = vocabulary::Gathered::from(words);
-        self.words.retain(|(saying, _)| words.say(saying.clone()).is_some());
-        Ok(())
+        self.words.leave_out_known(known)
     }
 
     /// The facts, each under a key of all of it.
@@ -155,8 +140,8 @@ impl Intake {
     fn take(&mut self, fact: Fact, position: Position, choice: &Choice) -> Result<(), ReadError> {
         if vocabulary::is_term(&fact.predicate) {
             return match vocabulary::saying(&fact) {
-                Ok(saying) => {
-                    self.words.push((saying, position));
+                Ok(words) => {
+                    self.words.take(&words, position);
                     Ok(())
                 }
                 Err(problem) => {
@@ -205,7 +190,7 @@ impl Intake {
         for (predicate, count) in others.predicates {
             *self.predicates.entry(predicate).or_default() += count;
         }
-        self.words.extend(others.words);
+        self.words.append(others.words);
     }
 }
 

@@ -5,13 +5,7 @@ use std::collections::BTreeMap;
 use super::{Intake, Roots, StagedChange, call::read};
 use crate::{
     codec::{self, Draft, ObjectError},
-    fact::{
-        lexicon::Lexicon,
-        spoken::spoken,
-        stored::{StoredStage, load_words, store_words},
-        term::Term,
-        vocabulary::Gathered,
-    },
+    fact::{lexicon::Lexicon, spoken::spoken, stored::StoredStage, term::Term},
     id::Id,
 };
 
@@ -29,14 +23,7 @@ impl Intake {
         language: &str,
     ) -> Result<(), ObjectError> {
         let before = before.map(|id| codec::get(draft, id)).transpose()?;
-        let mut words = match before {
-            Some(before) => Gathered::from(load_words(draft, before.words)?),
-            None => Gathered::default(),
-        };
-        for (saying, _) in &self.words {
-            words.say(saying.clone());
-        }
-        let words = store_words(draft, &words.into_words());
+        let (words, _) = self.words.clone().stage(draft, before.map(|before| before.words))?;
         let lexicon = Lexicon::new(draft, committed.lexicon).with(words);
         let mut known = BTreeMap::new();
         for predicate in self.predicates.keys() {

@@ -21,6 +21,7 @@ mod intake;
 mod known;
 mod remove;
 mod same;
+mod sayings;
 
 use bincode::{Decode, Encode};
 
@@ -34,6 +35,7 @@ pub use self::{
 use super::{
     tree::{FactTree, LexiconTree},
     triple::Fact,
+    vocabulary::Addition,
 };
 use crate::id::Id;
 
@@ -107,6 +109,17 @@ pub struct AddOutcome {
     pub templates: u64,
     /// Predicates newly said to have many values.
     pub settings: u64,
+}
+
+impl AddOutcome {
+    const fn count(&mut self, addition: Addition) {
+        match addition {
+            Addition::Label => self.labels += 1,
+            Addition::Name => self.names += 1,
+            Addition::Template => self.templates += 1,
+            Addition::Setting => self.settings += 1,
+        }
+    }
 }
 
 /// What [`StoredStage::remove`](super::StoredStage::remove) did, in triples.

@@ -31,8 +31,8 @@ impl StoredStage {
         role: Role,
     ) -> Result<(Id<Self>, RemoveOutcome), StageError> {
         let Intake { bytes, facts, predicates, words, .. } = intake;
-        if let Some((_, position)) = words.into_iter().next() {
-            return Err(StageError::WordsToRemove(position));
+        if let Some(position) = words.first() {
+            return Err(StageError::WordsToRemove(position.clone()));
         }
         let mut stage = match before {
             Some(before) => codec::get(draft, before)?,

@@ -89,13 +89,8 @@ impl Intake {
         for (_, attribution) in attributed {
             renamed.attribute(attribution.clone());
         }
-        let words = std::mem::take(&mut self.words).into_iter();
-        renamed.words = words
-            .map(|(saying, position)| match names.get(saying.iri()) {
-                Some(one) => (saying.of_another(one.clone()), position),
-                None => (saying, position),
-            })
-            .collect();
+        renamed.words = std::mem::take(&mut self.words);
+        renamed.words.rename(|name| names.get(name));
         renamed.left_out = std::mem::take(&mut self.left_out);
         *self = renamed;
         touched

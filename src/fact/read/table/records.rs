@@ -6,7 +6,9 @@
 use std::{
     borrow::Cow,
     io::{self, Cursor, Read},
-    iter, str,
+    iter, mem,
+    ops::Range,
+    str,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -14,6 +16,7 @@ use std::{
 };
 
 use csv::{ByteRecord, ReaderBuilder, Terminator};
+use memchr::memchr_iter;
 use rayon::prelude::*;
 
 use super::{
@@ -48,13 +51,16 @@ pub(in crate::fact::read) struct Records<R> {
 struct Reader<R> {
     parser: csv::Reader<Metered<R>>,
     left: Arc<AtomicUsize>,
-    /// The row that was read last: whether it is the end is known when there is none behind it.
-    ahead: Option<Row>,
+    /// The row that was read last, if there was one: whether it is the end is known when there is none behind it.
+    ahead: Row,
+    is_ahead: bool,
+    /// The row before it.
+    row: Row,
     at_end: bool,
 }
 
 /// A row.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct Row {
     record: ByteRecord,
     /// Number of the line behind the one in which it begins, from 1; of the last row of an open quote, of that line.
@@ -78,9 +84,36 @@ impl Row {
 }
 
 /// Some rows, and what came behind them.
+#[derive(Default)]
 struct Batch {
-    rows: Vec<Row>,
+    /// What is in their cells, one behind the other.
+    bytes: Vec<u8>,
+    /// Where each cell ends.
+    ends: Vec<usize>,
+    /// Where the cells of each row end, and its line.
+    rows: Vec<(usize, u64)>,
     failed: Option<(Problem, u64)>,
+}
+
+impl Batch {
+    fn push(&mut self, row: &Row) {
+        let before = self.bytes.len();
+        self.bytes.extend_from_slice(row.record.as_slice());
+        let cells = (0..row.record.len()).filter_map(|at| row.record.range(at));
+        self.ends.extend(cells.map(|cell| before + cell.end));
+        self.rows.push((self.ends.len(), row.line()));
+    }
+
+    /// The numbers of the cells of a row, and its line.
+    fn row(&self, number: usize) -> (Range<usize>, u64) {
+        let (end, line) = self.rows[number];
+        (number.checked_sub(1).map_or(0, |before| self.rows[before].0)..end, line)
+    }
+
+    fn cell(&self, number: usize) -> &[u8] {
+        let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.bytes[start..self.ends[number]]
+    }
 }
 
 impl<R: Read> Records<R> {
@@ -92,8 +125,12 @@ impl<R: Read> Records<R> {
     ) -> Result<Self, ReadError> {
         let mut rows = Reader::new(reader, table);
         let wrong = |(problem, line)| ReadError { position: source.at(line), problem };
-        rows.ahead = rows.read().map_err(wrong)?;
-        let first = if table.header { rows.next().map_err(wrong)? } else { rows.ahead.clone() };
+        rows.read().map_err(wrong)?;
+        let first = if table.header {
+            rows.next().map_err(wrong)?.cloned()
+        } else {
+            rows.is_ahead.then(|| rows.ahead.clone())
+        };
         let first = first.filter(|first| !first.is_end());
         let first = first.ok_or_else(|| wrong((Problem::Empty, 1)))?;
         let layout =
@@ -117,21 +154,24 @@ impl<R: Read> Reader<R> {
         // A carriage return before it is white space around a cell: so each line is one.
         builder.terminator(Terminator::Any(b'\n'));
         let parser = builder.delimiter(table.delimiter.unwrap_or(delimiter)).from_reader(metered);
-        Self { parser, left, ahead: None, at_end: false }
+        let (ahead, row) = (Row::default(), Row::default());
+        Self { parser, left, ahead, is_ahead: false, row, at_end: false }
     }
 
-    /// The next row as the parser gives it.
-    fn read(&mut self) -> Result<Option<Row>, (Problem, u64)> {
+    /// Reads the row that is ahead, as the parser gives it.
+    fn read(&mut self) -> Result<(), (Problem, u64)> {
         self.left.store(ROW + BUFFER, Ordering::Relaxed);
-        let mut record = ByteRecord::new();
-        match self.parser.read_byte_record(&mut record) {
+        self.is_ahead = false;
+        match self.parser.read_byte_record(&mut self.ahead.record) {
             Ok(true) => {
                 // The parser says where it was before it passed over empty lines.
-                let within = record.as_slice().iter().filter(|byte| **byte == b'\n').count();
+                let within = memchr_iter(b'\n', self.ahead.record.as_slice()).count();
                 let after = self.parser.position().line();
-                Ok(Some(Row { record, end: after.saturating_sub(within as u64) }))
+                self.ahead.end = after.saturating_sub(within as u64);
+                self.is_ahead = true;
+                Ok(())
             }
-            Ok(false) => Ok(None),
+            Ok(false) => Ok(()),
             Err(error) => {
                 let line = self.parser.position().line();
                 let text = error.to_string();
@@ -144,38 +184,39 @@ impl<R: Read> Reader<R> {
     }
 
     /// The next row of the table.
-    fn next(&mut self) -> Result<Option<Row>, (Problem, u64)> {
-        let Some(row) = self.ahead.take() else { return Ok(None) };
-        self.ahead = self.read()?;
-        if self.ahead.is_some() {
-            return Ok(Some(row));
+    fn next(&mut self) -> Result<Option<&Row>, (Problem, u64)> {
+        if !self.is_ahead {
+            return Ok(None);
         }
-        if row.is_end() { Ok(None) } else { Err((Problem::OpenQuote, row.end.max(1))) }
+        mem::swap(&mut self.row, &mut self.ahead);
+        self.read()?;
+        if self.is_ahead {
+            return Ok(Some(&self.row));
+        }
+        if self.row.is_end() { Ok(None) } else { Err((Problem::OpenQuote, self.row.end.max(1))) }
     }
 
     fn batch(&mut self) -> Option<Batch> {
         if self.at_end {
             return None;
         }
-        let (mut rows, mut bytes, mut failed) = (Vec::new(), 0, None);
-        while bytes < BATCH {
+        let mut batch = Batch { bytes: Vec::with_capacity(BATCH + BUFFER), ..Batch::default() };
+        while batch.bytes.len() + size_of::<usize>() * batch.ends.len() < BATCH {
             match self.next() {
-                Ok(Some(row)) => {
-                    bytes += row.record.as_slice().len() + size_of::<ByteRecord>();
-                    rows.push(row);
-                }
+                Ok(Some(row)) if row.is_empty() => {}
+                Ok(Some(row)) => batch.push(row),
                 Ok(None) => {
                     self.at_end = true;
                     break;
                 }
                 Err(wrong) => {
                     self.at_end = true;
-                    failed = Some(wrong);
+                    batch.failed = Some(wrong);
                     break;
                 }
             }
         }
-        Some(Batch { rows, failed })
+        Some(batch)
     }
 }
 
@@ -191,9 +232,13 @@ impl<R: Read + Send> Records<R> {
     ) -> Result<(), E> {
         let Self { mut rows, layout, source } = self;
         let gathered = |batch: Batch| {
-            let parts: Vec<_> = batch.rows.chunks(PART).collect();
-            let facts = |part| gather(&mut Facts::new(part, &layout, source.apart()));
-            let mut gathered: Vec<T> = parts.into_par_iter().map(facts).collect();
+            let count = batch.rows.len();
+            let facts = |part: usize| {
+                let rows = PART * part..count.min(PART * (part + 1));
+                gather(&mut Facts::new(&batch, rows, &layout, source.apart()))
+            };
+            let parts = (0..count.div_ceil(PART)).into_par_iter();
+            let mut gathered: Vec<T> = parts.map(facts).collect();
             if let Some((problem, line)) = batch.failed {
                 let error = ReadError { position: source.at(line), problem };
                 gathered.push(gather(&mut iter::once(Err(error))));
@@ -206,7 +251,9 @@ impl<R: Read + Send> Records<R> {
 
 /// What some rows say.
 struct Facts<'r> {
-    rows: std::slice::Iter<'r, Row>,
+    batch: &'r Batch,
+    /// The numbers of those that are left.
+    rows: Range<usize>,
     layout: &'r Layout,
     said: Rows<'r>,
     line: u64,
@@ -214,8 +261,8 @@ struct Facts<'r> {
 }
 
 impl<'r> Facts<'r> {
-    fn new(rows: &'r [Row], layout: &'r Layout, source: Source) -> Self {
-        Self { rows: rows.iter(), layout, said: Rows::new(layout), line: 1, source }
+    fn new(batch: &'r Batch, rows: Range<usize>, layout: &'r Layout, source: Source) -> Self {
+        Self { batch, rows, layout, said: Rows::new(layout), line: 1, source }
     }
 }
 
@@ -227,14 +274,11 @@ impl Iterator for Facts<'_> {
             if let Some(fact) = self.said.next() {
                 return Some(placed(Ok(fact), &self.source, self.line));
             }
-            let row = self.rows.next()?;
-            self.line = row.line();
-            if row.is_empty() {
-                continue;
-            }
-            let (found, wanted) = (row.record.len() as u64, self.layout.names().len() as u64);
+            let cells;
+            (cells, self.line) = self.batch.row(self.rows.next()?);
+            let (found, wanted) = (cells.len() as u64, self.layout.names().len() as u64);
             let said = if found == wanted {
-                self.said.say(|at| cell(&row.record, at, self.layout))
+                self.said.say(|at| cell(self.batch.cell(cells.start + at), at, self.layout))
             } else {
                 Err(Problem::Width { found, wanted })
             };
@@ -245,8 +289,7 @@ impl Iterator for Facts<'_> {
     }
 }
 
-fn cell<'r>(row: &'r ByteRecord, at: usize, layout: &Layout) -> Result<Option<Value<'r>>, Problem> {
-    let bytes = row.get(at).unwrap_or_default();
+fn cell<'r>(bytes: &'r [u8], at: usize, layout: &Layout) -> Result<Option<Value<'r>>, Problem> {
     let Ok(text) = str::from_utf8(bytes) else {
         let text = "is not UTF-8: convert the file with iconv";
         return Err(layout.wrong(at, text));
