@@ -120,8 +120,8 @@ impl Search<'_> {
         looks
     }
 
-    /// The length of what `bytes` of a pack begin with, if that has objects. The entries of a block that is not compressed
-    /// are found as they are.
+    /// The length of what `bytes` of a pack begin with, if that has objects. The entries of a block that is not
+    /// compressed are found as they are.
     fn first(&mut self, bytes: &[u8]) -> Option<usize> {
         if let Some(length) = self.block(bytes).or_else(|| self.entry(bytes)) {
             return Some(length);
@@ -236,8 +236,8 @@ mod tests {
         assert_eq!(shifted.len(), objects.len());
     }
 
-    /// Bytes that were made to keep a search busy, between two packs: each begins an object of many bytes with another hash
-    /// or one that is there already, or a block that unpacks to many of them.
+    /// Bytes that were made to keep a search busy, between two packs: each begins an object of many bytes with another
+    /// hash or one that is there already, or a block that unpacks to many of them.
     #[test]
     fn what_may_have_objects_everywhere_comes_to_an_end_and_costs_nothing_that_is_whole() {
         let all = objects();
