@@ -196,7 +196,7 @@ impl LeastSquares for Settings {
 mod tests {
     use super::*;
     use crate::editor::{
-        locate::settings::{Scale, ZOn},
+        locate::settings::{Optimizer, Scale, ZOn},
         settings::canonical,
     };
 
@@ -309,7 +309,7 @@ mod tests {
         assert!(keys.is_sorted(), "{keys:?}");
         let known = Settings::known().into_iter().map(|setting| setting.key);
         // These came later, and are written where they say something.
-        let later = ["carry_keys", "early_stop_drift", "nll_factor_said", "v_scale"];
+        let later = ["carry_keys", "early_stop_drift", "nll_factor_said", "v_optimizer", "v_scale"];
         let known: Vec<&str> = known.filter(|key| !later.contains(key)).collect();
         assert_eq!(keys, known);
         assert_eq!(canonical(&Settings::read(&text, &xl()).unwrap()), text);
@@ -326,6 +326,15 @@ mod tests {
             assert_eq!(read(&canonical(&settings)), settings, "{text}");
         }
         assert_eq!(read("faithful = true").search.v_scale, Scale::Absolute);
+        // And for the shipped base other steps.
+        let base = ModelSize { layers: 7, width: 192, inner: 1536, ..model };
+        let read = |text: &str| Settings::read(text, &base).unwrap();
+        assert_eq!(read("").search.v_optimizer, Optimizer::Lbfgs);
+        for text in ["", "v_optimizer = 'adam'", "faithful = true"] {
+            let settings = read(text);
+            assert_eq!(read(&canonical(&settings)), settings, "{text}");
+        }
+        assert_eq!(read("faithful = true").search.v_optimizer, Optimizer::Adam);
     }
 
     #[test]
