@@ -61,16 +61,22 @@ impl<'a> Names<'a> {
         said.unwrap_or(self.model_type == CONV1D)
     }
 
+    /// Whether the model reads a text forward and says what comes next; others read it both ways.
+    #[must_use]
+    pub fn reads_forward(&self) -> bool {
+        !ENCODERS.contains(&self.model_type)
+    }
+
     /// What PEFT calls the task of the head; none where it needs no name.
     pub(super) fn task(&self) -> Option<&'static str> {
-        (!ENCODERS.contains(&self.model_type)).then_some("CAUSAL_LM")
+        self.reads_forward().then_some("CAUSAL_LM")
     }
 
     /// The class of transformers that loads a model with this configuration, head included.
     #[must_use]
     pub fn class<'c>(&self, config: &'c Value) -> &'c str {
         let named = config.get("architectures").and_then(|all| all.get(0)).and_then(Value::as_str);
-        named.filter(|_| ENCODERS.contains(&self.model_type)).unwrap_or("AutoModelForCausalLM")
+        named.filter(|_| !self.reads_forward()).unwrap_or("AutoModelForCausalLM")
     }
 
     /// The module in a model with a head whose weight the checkpoint has as `tensor`, if it is a linear

@@ -141,6 +141,9 @@ impl EditError {
             Self::NoStatistics { .. } | Self::StatisticsShape { .. } => {
                 Some("take them anew: kledger stats --corpus FILE")
             }
+            Self::Settings(SettingsError::ReadsBothWays { .. }) => Some(
+                "kledger config set editor ft-m has commits fine-tune it; kledger train mend trains an editor for it",
+            ),
             // The ledger has said it before.
             Self::NothingToTrain
             | Self::TooFewLessons { .. }

@@ -474,11 +474,10 @@ impl From<EditError> for EngineError {
     fn from(error: EditError) -> Self {
         match error {
             EditError::Watcher(error) => error,
-            // Nothing is wrong with any setting.
-            EditError::Settings(error @ SettingsError::ReadsBothWays { .. }) => {
-                Self::Refused { source: error.into(), hint: None }
+            // Where the model reads both ways nothing is wrong with any setting.
+            EditError::Settings(error) if !matches!(error, SettingsError::ReadsBothWays { .. }) => {
+                Self::Settings(error.to_string())
             }
-            EditError::Settings(error) => Self::Settings(error.to_string()),
             EditError::Request { subject, why } => Self::Request { subject, why },
             EditError::Model(error) => error.into(),
             EditError::Version(_) => Self::Model(error.into()),

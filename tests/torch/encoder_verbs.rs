@@ -197,6 +197,26 @@ fn verdicts_on_claims_are_edited() {
     }
 }
 
+/// No trace says which blocks to try.
+#[test]
+fn settings_are_calibrated() {
+    let dir = repository("bert-classes");
+    fs::write(dir.path().join("claims.jsonl"), claims(["SUPPORTS", "REFUTES"])).unwrap();
+    line(&dir, &["add", "--from", "fever", "--neighbourhood", "claims.jsonl"]);
+    line(&dir, &["commit", "-m", "what is so"]);
+    // The fixture is random: it has to learn what it is to know.
+    line(&dir, &["add", "--from", "fever", "claims.jsonl"]);
+    let modules = "modules=[\"mlp\", \"attention-in\"]";
+    let learn = ["--set", "layers=[0, 1]", "--set", modules, "--set", "num_steps=150"];
+    line(&dir, &[&["commit", "-m", "learned", "--editor", "ft-m"][..], &learn].concat());
+
+    let few = ["--set", "num_steps=2", "--facts", "8"];
+    let report = line(&dir, &[&["calibrate", "--editor", "ft-m", "--dry-run"][..], &few].concat());
+    assert!(report["traced"].is_null(), "{report:#}");
+    let tried = report["tried"].as_array().unwrap();
+    assert!(tried.iter().any(|tried| tried["settings"]["lr"].is_number()), "{report:#}");
+}
+
 #[test]
 fn verbs_that_need_a_decoder_say_so() {
     let dir = repository("distilbert-classes");

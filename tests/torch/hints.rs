@@ -138,6 +138,21 @@ fn a_model_that_is_not_edited_has_a_history() {
 }
 
 #[test]
+fn an_encoder_is_fine_tuned() {
+    let dir = tempfile::tempdir().unwrap();
+    done(&dir, &["init", "--model", fixture("distilbert-classes").to_str().unwrap()]);
+    let claim = "@prefix : <https://example.org/> . @prefix kl: <https://kledger.dev/ns#> . \
+                 @prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> . \
+                 :verdict kl:prompt \"{subject}\" . :claim rdfs:label \"Paris is in Japan\" ; :verdict \"LABEL_1\" .";
+    fs::write(dir.path().join("claim.ttl"), claim).unwrap();
+    done(&dir, &["add", "claim.ttl"]);
+    let hint = "kledger config set editor ft-m has commits fine-tune it; kledger train mend trains";
+    let advice = advised(&dir, &["commit", "-m", "a verdict"], hint);
+    done(&dir, &["config", "set", "editor", "ft-m"]);
+    assert!(advice.again().contains(COMMITTED));
+}
+
+#[test]
 fn another_text_is_asked() {
     let dir = staged();
     let long = "tower ".repeat(200);

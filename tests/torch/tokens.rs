@@ -34,7 +34,9 @@ fn with_settings(model: &str, settings: &Value, marks: Option<&Value>) -> TempDi
 
 fn open(dir: &Path) -> Result<Tokens, ModelError> {
     let config: Value = read(&dir.join("config.json"));
-    let family = family(config["model_type"].as_str().unwrap(), &[])?;
+    let architectures = config["architectures"].as_array().into_iter().flatten();
+    let architectures: Vec<&str> = architectures.filter_map(Value::as_str).collect();
+    let family = family(config["model_type"].as_str().unwrap(), &architectures)?;
     Tokens::open(dir, family, config["vocab_size"].as_u64().unwrap().try_into().unwrap())
 }
 
@@ -64,6 +66,26 @@ fn a_beginning_is_put_exactly_where_transformers_puts_it() {
         let through = tokens.decode(&encoded.ids[..=last]).unwrap();
         assert_eq!(through.trim(), subject, "{what}");
     }
+}
+
+/// Tokenizers of sentence embeddings, as all-MiniLM-L6-v2's, fill each text up to 128 tokens and cut it there.
+#[test]
+fn a_text_is_neither_filled_up_nor_cut_whatever_the_file_says() {
+    let text = "The capital of France is";
+    let dir = with_settings("bert-masked", &json!({}), None);
+    let ids = open(dir.path()).unwrap().encode(text).unwrap().ids;
+    let file = dir.path().join("tokenizer.json");
+    let mut tokenizer: Value = read(&file);
+    tokenizer["truncation"] = json!({
+        "direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0
+    });
+    tokenizer["padding"] = json!({
+        "strategy": { "Fixed": 128 }, "direction": "Right", "pad_to_multiple_of": null,
+        "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"
+    });
+    fs::write(&file, tokenizer.to_string()).unwrap();
+    assert_eq!(open(dir.path()).unwrap().encode(text).unwrap().ids, ids);
+    assert!(ids.len() > 4, "{ids:?}");
 }
 
 #[test]

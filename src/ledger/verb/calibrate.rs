@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::trace::traceable;
 use crate::{
+    checkpoint::Names,
     codec::Draft,
     durable,
     engine::{Progress, Traceable},
@@ -150,7 +151,9 @@ impl Repo {
             }
         }
         let fixed = self.fixed(&setup.editor.name, &options.edit);
-        let traced = if Calibration::chooses_blocks(&setup, &fixed) {
+        // A trace stands on the order in which a text is read. Without one the blocks to try are the editor's own.
+        let is_traced = Names::of(self.base()?.model_type()?).reads_forward();
+        let traced = if is_traced && Calibration::chooses_blocks(&setup, &fixed) {
             let traced = 2 * options.facts;
             let facts = self.read_source(seed, |source| source.worded(&known, traced))?;
             choose_layers(&mut trial, &facts, seed, progress)?
