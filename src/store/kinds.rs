@@ -42,11 +42,14 @@ impl References {
     }
 }
 
+/// What an object with these bytes refers to.
+type Follow = Box<dyn Fn(&[u8]) -> Result<References, DecodeError>>;
+
 /// A kind of objects.
 struct Read {
     versions: RangeInclusive<u8>,
     hash: fn(&[u8]) -> [u8; 32],
-    references: Box<dyn Fn(&[u8]) -> Result<References, DecodeError>>,
+    references: Follow,
 }
 
 /// The kinds of objects that a store may hold: how each is read, and what it refers to.

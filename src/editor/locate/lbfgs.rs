@@ -173,7 +173,7 @@ mod tests {
     fn valley(values: &Tensor) -> Point {
         let values = values.detach().set_requires_grad(true);
         let (x, y) = (values.select(1, 0), values.select(1, 1));
-        let loss = (1.0 - &x).square() + (y - x.square()).square() * 100.0;
+        let loss: Tensor = (&x - 1.0).square() + (y - x.square()).square() * 100.0;
         let gradient = Tensor::run_backward(&[loss.sum(Kind::Float)], &[&values], false, false);
         let gradient = gradient.into_iter().next().unwrap();
         let loss = loss.detach();

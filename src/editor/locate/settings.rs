@@ -177,7 +177,8 @@ pub enum Optimizer {
     /// Adam, as published: all steps are about as long.
     #[default]
     Adam,
-    /// L-BFGS: steps by the curvature that was met so far. It gets as far in a third of the steps or fewer.
+    /// L-BFGS: steps by the curvature that was met so far, which get farther. Where few are allowed, a fact that is hard
+    /// to reach may still be at its beginning when others have ended.
     Lbfgs,
 }
 
