@@ -128,17 +128,17 @@ impl Lbfgs {
 
     /// The gradient times what is known of the inverse of the second derivatives.
     fn towards(&self, gradient: &Tensor) -> Tensor {
-        let mut rest = gradient.shallow_clone();
+        let mut rest = gradient.copy();
         let mut shares = Vec::with_capacity(self.pairs.len());
         for pair in self.pairs.iter().rev() {
             let share = product(&pair.step, &rest) * &pair.weight;
-            rest = rest - &share * &pair.change;
+            rest -= &share * &pair.change;
             shares.push(share);
         }
         let mut towards = rest * &self.scale;
         for (pair, share) in self.pairs.iter().zip(shares.iter().rev()) {
             let other = product(&pair.change, &towards) * &pair.weight;
-            towards = towards + (share - other) * &pair.step;
+            towards += (share - other) * &pair.step;
         }
         towards
     }
