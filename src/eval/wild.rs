@@ -1,8 +1,8 @@
 //! Edits without teacher forcing, as "The Mirage of Model Editing" asks for (Yang et al. 2025): the model writes on by itself,
 //! and what it wrote is read.
 //!
-//! The paper has a model grade the texts, or compares words; here words are compared. It also asks for what a subject's
-//! other facts become, which nothing that counts neighbours alone sees.
+//! The paper has a model grade the texts, or compares words; here words are compared. What becomes of the subject's other
+//! facts is asked besides: neighbours alone do not show it.
 
 use super::{
     Case,
@@ -58,11 +58,24 @@ fn says(written: &Written<'_>) -> impl Iterator<Item = f64> {
     let beginnings = (WILD.beginnings)(case).into_iter();
     written.texts.iter().zip(beginnings).map(|(text, beginning)| {
         let own = text.strip_prefix(&beginning).unwrap_or(text);
-        // An object can be a part of the other's name: England of New England.
-        let rest = without(own, &case.target);
-        let before = case.truth.as_ref().is_some_and(|truth| without(&rest, truth) != rest);
-        f64::from(u8::from(rest != own && !before))
+        let truth = case.truth.as_deref().filter(|truth| !truth.is_empty());
+        // An object can be a part of the other's name, as England is of New England: the longer one is looked for first.
+        let (new, before) = match truth {
+            None => (without(own, &case.target) != own, false),
+            Some(truth) if truth.len() > case.target.len() => {
+                let (before, new) = says_both(own, truth, &case.target);
+                (new, before)
+            }
+            Some(truth) => says_both(own, &case.target, truth),
+        };
+        f64::from(u8::from(new && !before))
     })
+}
+
+/// Whether a text says the longer phrase, and besides it the shorter one.
+fn says_both(text: &str, longer: &str, shorter: &str) -> (bool, bool) {
+    let rest = without(text, longer);
+    (rest != text, without(&rest, shorter) != rest)
 }
 
 /// A text less a phrase, wherever it stands as whole words.
@@ -123,6 +136,8 @@ mod tests {
     fn an_object_within_the_others_name_is_not_counted_as_said() {
         let texts = ["The tower is in Rome."];
         assert_eq!(written(&texts, Some("New Rome")).0, Some(1.0));
+        assert_eq!(written(&["The tower is in New Rome."], Some("New Rome")).0, Some(0.0));
+        assert_eq!(written(&["The tower is in Rome."], Some("Rom")).0, Some(1.0));
         assert_eq!(without("Rome and Romeo, Rome", "Rome"), " and Romeo, ");
     }
 }

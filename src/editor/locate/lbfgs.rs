@@ -86,7 +86,11 @@ impl Lbfgs {
     /// What was found last, or before where that is better.
     pub(super) fn best(&self, found: Point) -> Point {
         match &self.at {
-            Some(at) => found.or(at, &found.loss.le_tensor(&at.loss)),
+            Some(at) => {
+                // Where no cost was ever a number, that is to be seen.
+                let better = found.loss.le_tensor(&at.loss).logical_or(&at.loss.isnan());
+                found.or(at, &better)
+            }
             None => found,
         }
     }
